@@ -1,0 +1,1 @@
+//! The bulletins we know of, cut into the slices that matching works on.

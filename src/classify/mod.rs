@@ -1,0 +1,1 @@
+//! Managed or not, and what first.

@@ -1,0 +1,1 @@
+//! Reading what a host is and what is installed on it.

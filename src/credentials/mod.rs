@@ -1,0 +1,1 @@
+//! Which secret may be used where, and how often.

@@ -1,0 +1,1 @@
+//! What a host is, before any credential is used.

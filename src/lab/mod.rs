@@ -1,0 +1,1 @@
+//! A simulated network: SSH servers on loopback that answer from recordings.

@@ -1,0 +1,33 @@
+//! An agentless network scanner.
+//!
+//! Work flows through the modules in this order:
+//!
+//! ```text
+//! targets -> sweep -> identify -> session -> collect ─┐
+//!                                   catalog ──────────┴-> matching -> classify -> store -> report
+//! ```
+//!
+//! Every module may import [`model`] and [`version`], the vocabulary. [`collect`] and [`identify`]
+//! also know the [`session`] they talk through, and [`matching`] the [`catalog`] it searches.
+//! [`lab`] serves simulated hosts and knows what a [`collect`]or asks. Only [`scan`], which knows
+//! the order, and [`cli`] import the rest. `tests/it/architecture.rs` holds us to that.
+
+pub mod model;
+pub mod version;
+
+pub mod catalog;
+pub mod classify;
+pub mod collect;
+pub mod credentials;
+pub mod identify;
+pub mod matching;
+pub mod report;
+pub mod session;
+pub mod store;
+pub mod sweep;
+pub mod targets;
+
+pub mod lab;
+pub mod scan;
+
+pub mod cli;

@@ -1,0 +1,1 @@
+//! Which bulletins concern a host.

@@ -1,0 +1,417 @@
+//! Every way into a host that was tried or ruled out, and how it ended.
+
+use super::CredentialId;
+use serde::{Deserialize, Serialize};
+
+/// One row of `access.csv`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccessRecord {
+    /// The protocol.
+    pub protocol: Protocol,
+    /// The port; `None` where none answered.
+    pub port: Option<u16>,
+    /// The credential; `None` for "no credential in scope".
+    pub credential: Option<CredentialId>,
+    /// Whether anything of the credential was used against this host.
+    pub attempted: bool,
+    /// How it ended.
+    pub code: ResultCode,
+    /// The particulars, for people. Attacker-controlled in part.
+    pub detail: String,
+    /// Whether we knew who we talked to.
+    pub trust: HostTrust,
+    /// How long it took, in milliseconds.
+    pub elapsed_ms: u64,
+}
+
+/// A protocol for logging in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Protocol {
+    /// SSH.
+    Ssh,
+    /// WinRM.
+    Winrm,
+    /// This machine, without a network.
+    Local,
+}
+
+impl Protocol {
+    /// The word used in exports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ssh => "ssh",
+            Self::Winrm => "winrm",
+            Self::Local => "local",
+        }
+    }
+}
+
+/// Why a peer is, or is not, known to be who we meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum HostTrust {
+    /// Its key is one of our own pins.
+    Pinned,
+    /// Its key is in a known_hosts file.
+    KnownHosts,
+    /// Its key was never seen before, and was pinned in this run.
+    FirstUse,
+    /// Its key was never seen before.
+    Unknown,
+    /// It shows another key than the one we know, or a revoked one.
+    Changed,
+    /// Nobody was met, or the protocol proves nothing.
+    None,
+}
+
+impl HostTrust {
+    /// The word used in exports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pinned => "pinned",
+            Self::KnownHosts => "known_hosts",
+            Self::FirstUse => "first_use",
+            Self::Unknown => "unknown",
+            Self::Changed => "changed",
+            Self::None => "none",
+        }
+    }
+}
+
+/// How a way in ended: a stable word for scripts, with one sentence and one thing to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "`sentence` says what each one means")]
+#[non_exhaustive]
+pub enum ResultCode {
+    Ok,
+    OkPartial,
+    NoCredentialInScope,
+    NotAttemptedTrust,
+    HostkeyUnknown,
+    HostkeyChanged,
+    TlsUntrusted,
+    PortClosed,
+    Filtered,
+    Timeout,
+    KexMismatch,
+    AuthRejected,
+    AccountLocked,
+    AccountDisabled,
+    AccountExpired,
+    PasswordExpired,
+    LogonTimeDenied,
+    UacTokenFiltered,
+    WinrmAccessDenied,
+    WmiDenied,
+    ShellDenied,
+    ShellRestricted,
+    WinrmBasicOnly,
+    WinrmUnencryptedRefused,
+    Quota,
+    KerberosSkew,
+    KerberosNoSpn,
+    KerberosWrongRealm,
+    SudoDenied,
+    BreakerOpen,
+    ProtocolError,
+}
+
+impl ResultCode {
+    /// The word used in exports.
+    pub fn as_str(self) -> &'static str {
+        self.row().0
+    }
+
+    /// What it means, in one sentence.
+    pub fn sentence(self) -> &'static str {
+        self.row().1
+    }
+
+    /// One thing to do about it; empty where nothing needs doing.
+    pub fn fix_hint(self) -> &'static str {
+        self.row().2
+    }
+
+    /// Reads the word used in exports.
+    pub fn parse(word: &str) -> Option<Self> {
+        ROWS.iter()
+            .find(|(_, row)| row.0 == word)
+            .map(|(code, _)| *code)
+    }
+
+    fn row(self) -> &'static (&'static str, &'static str, &'static str) {
+        const NONE: &(&str, &str, &str) = &("protocol_error", "", "");
+        ROWS.iter()
+            .find(|(code, _)| *code == self)
+            .map_or(NONE, |(_, row)| row)
+    }
+}
+
+type Row = (&'static str, &'static str, &'static str);
+
+/// Word, sentence, one thing to do.
+const ROWS: &[(ResultCode, Row)] = &[
+    (
+        ResultCode::Ok,
+        ("ok", "Logged in, and every question was answered.", ""),
+    ),
+    (
+        ResultCode::OkPartial,
+        (
+            "ok_partial",
+            "Logged in, but some questions went unanswered.",
+            "Look at the gaps in detail: a missing tool, or a right that the account lacks.",
+        ),
+    ),
+    (
+        ResultCode::NoCredentialInScope,
+        (
+            "no_credential_in_scope",
+            "No credential's scope covers this host.",
+            "Add a credential whose scope covers it to credentials.toml, or note the host as expected.",
+        ),
+    ),
+    (
+        ResultCode::NotAttemptedTrust,
+        (
+            "not_attempted_trust",
+            "The credential was held back because the host could not be verified.",
+            "Verify the host and pin it: underdesk trust import.",
+        ),
+    ),
+    (
+        ResultCode::HostkeyUnknown,
+        (
+            "hostkey_unknown",
+            "The host shows a key nobody has vouched for, and a password is not given to strangers.",
+            "Check the fingerprint in detail with the host's owner, then: underdesk trust import.",
+        ),
+    ),
+    (
+        ResultCode::HostkeyChanged,
+        (
+            "hostkey_changed",
+            "The host shows another key than the one on record, or a revoked one.",
+            "Ask the host's owner whether it was reinstalled; if so replace the pin or known_hosts line.",
+        ),
+    ),
+    (
+        ResultCode::TlsUntrusted,
+        (
+            "tls_untrusted",
+            "The host's certificate is not from a trusted authority and not pinned.",
+            "Trust its authority or pin the certificate.",
+        ),
+    ),
+    (
+        ResultCode::PortClosed,
+        (
+            "port_closed",
+            "The host is up and refuses connections on this port.",
+            "Start the service on the host, or name its port with --ssh-port.",
+        ),
+    ),
+    (
+        ResultCode::Filtered,
+        (
+            "filtered",
+            "The host is up, and nothing answers on this port: most likely a firewall.",
+            "Let the scanner's address through to this port.",
+        ),
+    ),
+    (
+        ResultCode::Timeout,
+        (
+            "timeout",
+            "The host stopped answering in time.",
+            "Run again with a longer --timeout, or look at the host's load.",
+        ),
+    ),
+    (
+        ResultCode::KexMismatch,
+        (
+            "kex_mismatch",
+            "The host offers no key exchange, cipher or host key that is safe to use.",
+            "Update the host's SSH server.",
+        ),
+    ),
+    (
+        ResultCode::AuthRejected,
+        (
+            "auth_rejected",
+            "The host refused the credential and gives no reason.",
+            "Check user, secret and the host's log; try the login by hand on one host.",
+        ),
+    ),
+    (
+        ResultCode::AccountLocked,
+        (
+            "account_locked",
+            "The host says that the account is locked.",
+            "Have the account unlocked before the next run.",
+        ),
+    ),
+    (
+        ResultCode::AccountDisabled,
+        (
+            "account_disabled",
+            "The account is disabled.",
+            "Have the account enabled, or take the credential out.",
+        ),
+    ),
+    (
+        ResultCode::AccountExpired,
+        (
+            "account_expired",
+            "The account has expired.",
+            "Have the account's expiry date extended.",
+        ),
+    ),
+    (
+        ResultCode::PasswordExpired,
+        (
+            "password_expired",
+            "The password has expired and must be changed.",
+            "Change the password and update the stored secret.",
+        ),
+    ),
+    (
+        ResultCode::LogonTimeDenied,
+        (
+            "logon_time_denied",
+            "The account may not log in at this hour.",
+            "Scan within the account's logon hours.",
+        ),
+    ),
+    (
+        ResultCode::UacTokenFiltered,
+        (
+            "uac_token_filtered",
+            "Likely a local administrator whose token is filtered by UAC.",
+            "Use a domain account, or set LocalAccountTokenFilterPolicy.",
+        ),
+    ),
+    (
+        ResultCode::WinrmAccessDenied,
+        (
+            "winrm_access_denied",
+            "The account may not use WinRM.",
+            "Add it to Remote Management Users.",
+        ),
+    ),
+    (
+        ResultCode::WmiDenied,
+        (
+            "wmi_denied",
+            "The account may not read WMI.",
+            "Grant it Remote Enable on the namespace.",
+        ),
+    ),
+    (
+        ResultCode::ShellDenied,
+        (
+            "shell_denied",
+            "The login worked, but the account gets no shell.",
+            "Give the account a login shell such as /bin/sh.",
+        ),
+    ),
+    (
+        ResultCode::ShellRestricted,
+        (
+            "shell_restricted",
+            "The login worked, but the shell does not run the questions.",
+            "Let the account run sh, without a forced command.",
+        ),
+    ),
+    (
+        ResultCode::WinrmBasicOnly,
+        (
+            "winrm_basic_only",
+            "The host offers Basic authentication only.",
+            "Enable Negotiate or Kerberos on the host.",
+        ),
+    ),
+    (
+        ResultCode::WinrmUnencryptedRefused,
+        (
+            "winrm_unencrypted_refused",
+            "The host refuses unencrypted messages.",
+            "Use HTTPS or message sealing.",
+        ),
+    ),
+    (
+        ResultCode::Quota,
+        (
+            "quota",
+            "The host refuses more shells or requests for now.",
+            "Run again later, or raise the host's quota.",
+        ),
+    ),
+    (
+        ResultCode::KerberosSkew,
+        (
+            "kerberos_skew",
+            "The clocks differ too much for Kerberos.",
+            "Set both clocks by NTP.",
+        ),
+    ),
+    (
+        ResultCode::KerberosNoSpn,
+        (
+            "kerberos_no_spn",
+            "The directory knows no service principal for this host.",
+            "Scan by the host's full name, or register the SPN.",
+        ),
+    ),
+    (
+        ResultCode::KerberosWrongRealm,
+        (
+            "kerberos_wrong_realm",
+            "The host belongs to another realm than the credential.",
+            "Use a credential of the host's realm.",
+        ),
+    ),
+    (
+        ResultCode::SudoDenied,
+        (
+            "sudo_denied",
+            "sudo refused the account.",
+            "Add the sudoers lines of: underdesk credentials recipe.",
+        ),
+    ),
+    (
+        ResultCode::BreakerOpen,
+        (
+            "breaker_open",
+            "The account has spent its wrong tries, so nothing was sent.",
+            "Find out why it was refused before; the breaker closes after 24 hours.",
+        ),
+    ),
+    (
+        ResultCode::ProtocolError,
+        (
+            "protocol_error",
+            "The host did not speak the protocol as it should.",
+            "Look at detail; try ssh -v by hand.",
+        ),
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_has_one_row_and_the_word_serde_writes() {
+        for (code, row) in ROWS {
+            assert_eq!(serde_json::to_value(code).unwrap(), row.0);
+            assert_eq!(ResultCode::parse(row.0), Some(*code));
+            assert!(row.1.ends_with('.'), "{}", row.0);
+        }
+        assert_eq!(ROWS.len(), 31);
+    }
+}

@@ -1,0 +1,33 @@
+//! What became of every address in scope.
+
+use super::UtcTime;
+use serde::{Deserialize, Serialize};
+
+/// One subnet of the scope. `in_scope = answered + silent + not_begun`, and `swept = answered +
+/// silent`; excluded addresses are counted beside, not within.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct CoverageRow {
+    /// A /24 or /64, or the target as written where it is smaller or larger scopes are summed.
+    pub subnet: String,
+    /// Addresses to sweep.
+    pub in_scope: u128,
+    /// Addresses of the target lines that an exclusion took out.
+    pub excluded: u128,
+    /// Addresses all of whose probes were sent and answered or timed out.
+    pub swept: u128,
+    /// Addresses that answered at least one probe, open or closed.
+    pub answered: u128,
+    /// Swept addresses that did not answer.
+    pub silent: u128,
+    /// Addresses the run did not get to.
+    pub not_begun: u128,
+    /// Addresses whose inventory was read.
+    pub assessed: u128,
+    /// Of the answered probes, how many per cent were only answered on the second try: an estimate
+    /// of loss.
+    pub probes_lost_percent: f64,
+    /// When the run began.
+    pub started: Option<UtcTime>,
+    /// When the last of its addresses was done.
+    pub finished: Option<UtcTime>,
+}

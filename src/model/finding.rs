@@ -1,0 +1,148 @@
+//! A bulletin that concerns a machine, and the proof.
+
+use super::{BulletinId, Date, Severity};
+use serde::{Deserialize, Serialize};
+
+/// What became of one bulletin on one machine. It names no machine, so that identical machines have
+/// identical findings.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// The bulletin. For an `unknown` row about a whole machine: `unknown:` and the question.
+    pub bulletin: BulletinId,
+    /// One line for people.
+    pub title: String,
+    /// The source package or product.
+    pub product: String,
+    /// The binary packages concerned, sorted.
+    pub packages: Vec<String>,
+    /// The installed version that was judged, verbatim; empty when unknown.
+    pub installed: String,
+    /// The first version without the flaw; `None` while there is none.
+    pub fixed: Option<String>,
+    /// The verdict.
+    pub state: FindingState,
+    /// How sure the verdict is.
+    pub confidence: Confidence,
+    /// The publisher's severity.
+    pub severity: Option<Severity>,
+    /// The CVSS base score in tenths.
+    pub cvss_tenths: Option<u8>,
+    /// The CVEs, sorted.
+    pub cves: Vec<String>,
+    /// Those of the CVEs that are known to be exploited.
+    pub kev: Vec<String>,
+    /// The earliest day by which CISA wants one of them fixed.
+    pub kev_due: Option<Date>,
+    /// Why we say so.
+    pub evidence: Evidence,
+}
+
+/// A verdict. The words are those of the `state` column everywhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum FindingState {
+    /// A fix is out and not installed.
+    Missing,
+    /// A fix is out for subscribers only (ESU, Pro, EUS, LTSS).
+    MissingNeedsSubscription,
+    /// The fix is installed, the old code still runs.
+    PendingReboot,
+    /// The package store says installed, the files say no.
+    Inconsistent,
+    /// Vulnerable, and no fix is out.
+    NoFixYet,
+    /// Vulnerable, and there will be no fix.
+    WontFix,
+    /// Vulnerable or unjudged, and out of support.
+    EndOfLife,
+    /// A question or privilege is missing that would settle it.
+    Unknown,
+    /// Not decidable from package data.
+    Unverified,
+    /// Closed: the fix is installed.
+    Fixed,
+    /// Closed: a later update contains it.
+    Superseded,
+    /// Closed: it does not concern this machine.
+    NotApplicable,
+}
+
+impl FindingState {
+    /// The word used in exports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::MissingNeedsSubscription => "missing_needs_subscription",
+            Self::PendingReboot => "pending_reboot",
+            Self::Inconsistent => "inconsistent",
+            Self::NoFixYet => "no_fix_yet",
+            Self::WontFix => "wont_fix",
+            Self::EndOfLife => "end_of_life",
+            Self::Unknown => "unknown",
+            Self::Unverified => "unverified",
+            Self::Fixed => "fixed",
+            Self::Superseded => "superseded",
+            Self::NotApplicable => "not_applicable",
+        }
+    }
+
+    /// Whether it is closed, and so left out of `findings.csv` unless everything is asked for.
+    pub fn is_closed(self) -> bool {
+        matches!(self, Self::Fixed | Self::Superseded | Self::NotApplicable)
+    }
+
+    /// Whether it counts in `missing_count`.
+    pub fn counts_as_missing(self) -> bool {
+        matches!(
+            self,
+            Self::Missing | Self::MissingNeedsSubscription | Self::Inconsistent
+        )
+    }
+
+    /// Whether it counts in `no_fix_count`.
+    pub fn counts_as_no_fix(self) -> bool {
+        matches!(self, Self::NoFixYet | Self::WontFix)
+    }
+
+    /// Whether it counts in `unknown_count`.
+    pub fn counts_as_unknown(self) -> bool {
+        matches!(self, Self::Unknown | Self::Unverified)
+    }
+}
+
+/// How sure a verdict is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Confidence {
+    /// A guess worth a look.
+    Low,
+    /// Likely.
+    Medium,
+    /// Follows from what the host and the publisher say.
+    High,
+}
+
+impl Confidence {
+    /// The word used in exports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+        }
+    }
+}
+
+/// Why a verdict is what it is: enough for a reader to check it by hand.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// What was seen on the host: `libssl3:amd64 3.0.9-1 (source openssl)`.
+    pub observed: String,
+    /// Where: the question's id.
+    pub question: String,
+    /// The rule that was applied: `dpkg: installed < fixed`.
+    pub rule: String,
+    /// The catalogue record that states the fix or its absence: `osv CVE-2023-5363`.
+    pub record: String,
+}

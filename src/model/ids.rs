@@ -1,0 +1,111 @@
+//! Names that must not be confused with each other.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use std::fmt;
+
+macro_rules! text_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(String);
+
+        impl $name {
+            /// Takes the id as it is written.
+            pub fn new(id: impl Into<String>) -> Self {
+                Self(id.into())
+            }
+
+            /// The id as it is written.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+    };
+}
+
+text_id!(
+    /// One run of the scanner: `r-20261122T180000Z-4f2a`.
+    RunId
+);
+text_id!(
+    /// A machine, for life: `m-` and 12 hex digits. See [`MachineId::from_key`].
+    MachineId
+);
+text_id!(
+    /// One open or closed matter on one machine: `f-` and 16 hex digits. See [`FindingId::of`].
+    FindingId
+);
+text_id!(
+    /// The `id` of a credential in the operator's file: all that logs, store and exports see of it.
+    CredentialId
+);
+text_id!(
+    /// A publisher's name for a bulletin: `DSA-5532-1`, `RHSA-2024:1234`, `CVE-2024-6387`.
+    BulletinId
+);
+
+impl MachineId {
+    /// The id of a machine that is first known by a key of a kind (`machine-id`,
+    /// `ssh-host-key`, `address`, …) at a site.
+    pub fn from_key(site: &str, kind: &str, value: &str) -> Self {
+        Self(format!("m-{}", short_hash(&[site, kind, value], 6)))
+    }
+}
+
+impl FindingId {
+    /// The id of a bulletin's matter with one package (or update stream) of one machine. Neither a
+    /// version nor a date goes in, so that it is the same from run to run.
+    pub fn of(machine: &MachineId, package: &str, bulletin: &BulletinId) -> Self {
+        let parts = [machine.as_str(), package, bulletin.as_str()];
+        Self(format!("f-{}", short_hash(&parts, 8)))
+    }
+}
+
+/// The first bytes of the SHA-256 over parts, each preceded by its length, in hex.
+fn short_hash(parts: &[&str], bytes: usize) -> String {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update(part.len().to_le_bytes());
+        hash.update(part.as_bytes());
+    }
+    let digest = hash.finalize();
+    hex(digest.get(..bytes).unwrap_or(&digest))
+}
+
+/// Lower-case hex.
+pub fn hex(bytes: &[u8]) -> String {
+    let digit = |nibble: u8| char::from_digit(nibble.into(), 16).unwrap_or('0');
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits.map(digit).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_borders_between_parts_count() {
+        let one = MachineId::from_key("ab", "c", "d");
+        assert_ne!(one, MachineId::from_key("a", "bc", "d"));
+        assert_eq!(one.as_str().len(), 14);
+    }
+
+    #[test]
+    fn a_finding_id_stays_the_same_from_run_to_run() {
+        let machine = MachineId::new("m-000000000000");
+        let id = FindingId::of(&machine, "openssl", &BulletinId::new("CVE-2023-5363"));
+        assert_eq!(
+            id,
+            FindingId::of(&machine, "openssl", &BulletinId::new("CVE-2023-5363"))
+        );
+        assert_eq!(id.as_str().len(), 18);
+    }
+}

@@ -1,0 +1,192 @@
+//! What is installed on a host.
+
+use super::{Gap, HostIdentity, Observed, Platform, UtcTime, hex};
+use serde::{Deserialize, Serialize};
+
+/// Everything that was collected from one host. It holds no time and no address, so that identical
+/// hosts have identical inventories.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Inventory {
+    /// The collector that read it.
+    pub collector: String,
+    /// What the host runs.
+    pub platform: Platform,
+    /// Which machine it is.
+    pub identity: HostIdentity,
+    /// Installed packages, and the remains of removed ones, sorted by name, architecture and
+    /// version.
+    pub packages: Observed<Vec<Package>>,
+    /// What listens, as the host itself says.
+    pub services: Observed<Vec<Service>>,
+    /// Whether the host waits for a reboot.
+    pub reboot: Observed<Reboot>,
+    /// Every question that was asked and left open, sorted: also those whose facts are above.
+    pub gaps: Vec<Gap>,
+}
+
+/// A package, as its package manager knows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Package {
+    /// Who manages it.
+    pub manager: PackageManager,
+    /// The binary package name.
+    pub name: String,
+    /// The version, verbatim; [`crate::version`] gives it an order.
+    pub version: String,
+    /// The architecture, as the manager writes it.
+    pub arch: String,
+    /// What it was built from: the name that Debian's advisories speak of.
+    pub source: SourcePackage,
+    /// How far it is installed.
+    pub state: PackageState,
+    /// Whether the administrator holds it at this version.
+    pub held: bool,
+    /// When it was last installed or upgraded.
+    pub installed_at: Option<UtcTime>,
+    /// The maintainer or vendor, as the package says.
+    pub vendor: Option<String>,
+}
+
+impl Package {
+    /// The package URL, as <https://github.com/package-url/purl-spec> writes it.
+    pub fn purl(&self, platform: &Platform) -> String {
+        let kind = self.manager.purl_type();
+        let name = percent(&self.name);
+        let version = percent(&self.version);
+        let distribution = match &platform.version {
+            Some(version) => format!("{}-{version}", platform.id),
+            None => platform.id.clone(),
+        };
+        format!(
+            "pkg:{kind}/{}/{name}@{version}?arch={}&distro={}",
+            percent(&platform.id),
+            percent(&self.arch),
+            percent(&distribution)
+        )
+    }
+}
+
+/// Escapes what a purl component may not hold.
+fn percent(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'-' | b'_' | b'~' | b':' => {
+                out.push(char::from(byte));
+            }
+            other => {
+                out.push('%');
+                out.push_str(&hex(&[other]).to_ascii_uppercase());
+            }
+        }
+    }
+    out
+}
+
+/// A package manager.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum PackageManager {
+    /// Debian's.
+    Dpkg,
+    /// Red Hat's and SUSE's.
+    Rpm,
+    /// Alpine's.
+    Apk,
+    /// Arch's.
+    Pacman,
+    /// FreeBSD's.
+    Pkg,
+}
+
+impl PackageManager {
+    /// The word used in exports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Dpkg => "dpkg",
+            Self::Rpm => "rpm",
+            Self::Apk => "apk",
+            Self::Pacman => "pacman",
+            Self::Pkg => "pkg",
+        }
+    }
+
+    fn purl_type(self) -> &'static str {
+        match self {
+            Self::Dpkg => "deb",
+            Self::Rpm => "rpm",
+            Self::Apk => "apk",
+            Self::Pacman => "alpm",
+            Self::Pkg => "freebsd",
+        }
+    }
+}
+
+/// A source package at a version.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourcePackage {
+    /// Its name.
+    pub name: String,
+    /// Its version, verbatim. It may differ from that of the binary package.
+    pub version: String,
+}
+
+/// How far a package is installed (dpkg(1), "Package states").
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PackageState {
+    /// Fully.
+    Installed,
+    /// Its files are in place, its configuration is not finished (unpacked, half-configured,
+    /// half-installed, triggers pending): its code may run.
+    Incomplete,
+    /// Removed; only configuration files remain: its code is gone.
+    ConfigFiles,
+}
+
+/// Something that listens.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Service {
+    /// `tcp` or `udp`.
+    pub proto: String,
+    /// The port.
+    pub port: u16,
+    /// The address it is bound to; empty where the network saw it.
+    pub bind: String,
+    /// `open`, `closed`, `listening`.
+    pub state: String,
+    /// The protocol spoken, where known: `ssh`.
+    pub service: String,
+    /// The product, where known: `OpenSSH`.
+    pub product: String,
+    /// The product's version, where known.
+    pub version: String,
+    /// The program that listens, where the host says.
+    pub program: String,
+    /// The account it runs as, where the host says.
+    pub user: String,
+    /// What it said first.
+    pub banner: String,
+    /// Who saw it.
+    pub seen_by: SeenBy,
+}
+
+/// Who saw a service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SeenBy {
+    /// The sweep, from outside.
+    Scan,
+    /// The host itself.
+    Host,
+}
+
+/// Whether a host waits for a reboot, and why.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reboot {
+    /// Whether the host says that it waits for one.
+    pub required: bool,
+    /// The packages that asked for it, sorted.
+    pub packages: Vec<String>,
+}

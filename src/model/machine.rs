@@ -1,0 +1,85 @@
+//! A run and its machines, as exports see them.
+
+use super::{
+    AccessRecord, CredentialId, Date, Finding, FindingId, HostFailure, HostKey, Inventory,
+    MachineId, RunId, Service, UtcTime,
+};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// One machine of one run: everything that its rows are made of.
+#[derive(Clone, Debug)]
+pub struct MachineRecord {
+    /// The machine.
+    pub id: MachineId,
+    /// The addresses at which this run met it, sorted; never empty, the first is its `ip`.
+    pub addresses: Vec<IpAddr>,
+    /// The name by which the operator gave it as a target.
+    pub target_name: Option<String>,
+    /// The operator's tags.
+    pub tags: Vec<String>,
+    /// `scanned_full`, `scanned_partial`, `network_only`, `failed`, `not_begun`.
+    pub outcome: String,
+    /// Where it stopped, when it did.
+    pub failure: Option<HostFailure>,
+    /// The credential that worked.
+    pub credential: Option<CredentialId>,
+    /// The SSH host key it showed.
+    pub host_key: Option<HostKey>,
+    /// What was read from it.
+    pub inventory: Option<Arc<Inventory>>,
+    /// The verdicts, open, undecided and closed, sorted by product and bulletin.
+    pub findings: Arc<Vec<Finding>>,
+    /// What is remembered of those verdicts.
+    pub history: BTreeMap<FindingId, FindingHistory>,
+    /// Every way in, by address.
+    pub access: Vec<(IpAddr, AccessRecord)>,
+    /// What the network showed, by address.
+    pub services: Vec<(IpAddr, Service)>,
+    /// The last day of support of its release, where known.
+    pub end_of_life: Option<Date>,
+    /// The day on which any run first met it.
+    pub first_seen: Date,
+    /// When this run was done with it.
+    pub last_seen: UtcTime,
+}
+
+/// What is remembered of a finding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FindingHistory {
+    /// The day on which a run first saw it.
+    pub first_seen: Date,
+    /// In how many runs it was seen.
+    pub times_seen: u64,
+}
+
+/// A run, as exports see it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunSummary {
+    /// The run.
+    pub id: RunId,
+    /// `scan` or `sweep`.
+    pub kind: String,
+    /// When it began.
+    pub started: UtcTime,
+    /// When it ended; `None` while it can be resumed.
+    pub finished: Option<UtcTime>,
+    /// Who ran it.
+    pub operator: String,
+    /// Who allowed it, as the operator says.
+    pub authorised_by: Option<String>,
+    /// The targets as given.
+    pub targets: Vec<String>,
+    /// The guards that the operator lifted: `allow_public`, `yes`.
+    pub guards_lifted: Vec<String>,
+    /// The site that its machines belong to.
+    pub site: String,
+    /// SHA-256 of the catalogue that the verdicts were made with, in hex; empty without one.
+    pub catalog_digest: String,
+    /// When that catalogue was last imported into.
+    pub catalog_imported: Option<UtcTime>,
+    /// Whether the hosts are simulated.
+    pub simulated: bool,
+}

@@ -1,0 +1,35 @@
+//! The shared vocabulary: what every module calls a thing.
+//!
+//! Plain data with its invariants. No I/O, no async, no clock.
+
+mod access;
+mod bulletin;
+mod coverage;
+mod finding;
+mod host;
+mod ids;
+mod inventory;
+mod lifecycle;
+mod machine;
+mod observed;
+mod outcome;
+mod platform;
+mod severity;
+mod time;
+
+pub use access::{AccessRecord, HostTrust, Protocol, ResultCode};
+pub use bulletin::{Affected, Bulletin, FixStatus, KnownExploited, VersionRange};
+pub use coverage::CoverageRow;
+pub use finding::{Confidence, Evidence, Finding, FindingState};
+pub use host::{HostIdentity, HostKey, LiveHost, NetworkInterface};
+pub use ids::{BulletinId, CredentialId, FindingId, MachineId, RunId, hex};
+pub use inventory::{
+    Inventory, Package, PackageManager, PackageState, Reboot, SeenBy, Service, SourcePackage,
+};
+pub use lifecycle::Lifecycle;
+pub use machine::{FindingHistory, MachineRecord, RunSummary};
+pub use observed::{Gap, GapCause, Observed};
+pub use outcome::{Failure, HostFailure, HostOutcome, Stage};
+pub use platform::{Family, Kernel, Platform};
+pub use severity::Severity;
+pub use time::{Date, UtcTime};

@@ -1,0 +1,1 @@
+//! Turning a run into documents.

@@ -1,0 +1,1 @@
+//! One run: which hosts, in what order, with how many hands.

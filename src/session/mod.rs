@@ -1,0 +1,1 @@
+//! Talking to a host: meeting it, logging in, asking.

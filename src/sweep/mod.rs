@@ -1,0 +1,1 @@
+//! Finding which addresses answer.

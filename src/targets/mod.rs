@@ -1,0 +1,1 @@
+//! Which addresses are in scope: the grammar, the set, the guards.

@@ -1,0 +1,4 @@
+//! Version orders, one per packaging system.
+//!
+//! Each order is total and agrees with the vendor's own tool. There is no shared comparator:
+//! dpkg, rpm and Windows builds disagree on what the same string means.

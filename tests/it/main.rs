@@ -1,0 +1,1 @@
+//! Everything that is tested from outside. One binary, so it links once.
