@@ -55,7 +55,7 @@ impl Protocol {
 pub enum HostTrust {
     /// Its key is one of our own pins.
     Pinned,
-    /// Its key is in a known_hosts file.
+    /// Its key is in a `known_hosts` file.
     KnownHosts,
     /// Its key was never seen before, and was pinned in this run.
     FirstUse,

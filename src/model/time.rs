@@ -9,9 +9,9 @@ use std::fmt;
 pub struct UtcTime(i64);
 
 impl UtcTime {
-    /// Seconds since 1970-01-01T00:00:00Z, clamped to the years 1 to 9999.
+    /// Seconds since 1970-01-01T00:00:00Z, clamped to the years 1 to 9999 (whose last day and a bit jiff leaves out).
     pub fn from_unix(seconds: i64) -> Self {
-        Self(seconds.clamp(-62_135_596_800, 253_402_300_799))
+        Self(seconds.clamp(-62_135_596_800, 253_402_207_200))
     }
 
     /// Seconds since 1970-01-01T00:00:00Z.
@@ -81,7 +81,7 @@ mod tests {
     fn absurd_times_are_clamped_and_do_not_panic() {
         assert_eq!(
             UtcTime::from_unix(i64::MAX).to_string(),
-            "9999-12-31T23:59:59Z"
+            "9999-12-30T22:00:00Z"
         );
         assert_eq!(
             UtcTime::from_unix(i64::MIN).date().to_string(),
