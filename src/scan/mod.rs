@@ -1,1 +1,252 @@
 //! One run: which hosts, in what order, with how many hands.
+//!
+//! The only module that knows the order of the others. A run has no barrier: an address that
+//! answers on an SSH port is logged in to while the sweep goes on, each host under a deadline of
+//! its own, and each is saved when it is done. What `kill -9` loses are the hosts in flight.
+
+mod breaker;
+mod event;
+mod gate;
+mod host;
+mod judge;
+mod keyring;
+mod plan;
+mod resume;
+mod runner;
+mod source;
+
+pub use event::Event;
+pub use judge::of as judge;
+pub use keyring::{Keyring, StoredProof};
+pub use plan::{Pace, RunKind, RunPlan, Scope, polite_ports};
+pub use resume::outstanding;
+pub use source::RunSource;
+
+use crate::catalog::{Catalog, CatalogError};
+use crate::credentials::Holder;
+use crate::model::{CredentialId, Date, HostOutcome, LiveHost, RunId, UtcTime};
+use crate::session::Connector;
+use crate::store::{HostCommit, RunState, Store, StoreError};
+use crate::sweep::{PlanError, Sweeper};
+use crate::targets::TargetSet;
+use breaker::Breaker;
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+/// Where the time comes from.
+pub type Clock = Arc<dyn Fn() -> UtcTime + Send + Sync>;
+
+/// What every part of a run shares.
+pub struct Context {
+    store: Store,
+    run: RunId,
+    site: String,
+    plan: RunPlan,
+    catalog: Arc<Catalog>,
+    keyring: Keyring,
+    connector: Arc<dyn Connector>,
+    events: mpsc::UnboundedSender<Event>,
+    clock: Clock,
+    today: Date,
+    breaker: Breaker,
+}
+
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Context({})", self.run)
+    }
+}
+
+/// What a [`Context`] is made of.
+#[expect(missing_debug_implementations, reason = "holds functions and traits")]
+pub struct Parts {
+    /// Where results go.
+    pub store: Store,
+    /// The run, as the store knows it already.
+    pub run: RunId,
+    /// The site its machines belong to.
+    pub site: String,
+    /// Its settings.
+    pub plan: RunPlan,
+    /// What is known to be broken.
+    pub catalog: Arc<Catalog>,
+    /// Who we are.
+    pub keyring: Keyring,
+    /// How we meet hosts.
+    pub connector: Arc<dyn Connector>,
+    /// Who is told.
+    pub events: mpsc::UnboundedSender<Event>,
+    /// The time.
+    pub clock: Clock,
+    /// A word that no other process has: whose reserved tries may still come back.
+    pub holder: Holder,
+}
+
+impl Context {
+    /// Puts the parts together. The day of the verdicts is today's.
+    pub fn new(parts: Parts) -> Self {
+        let clock = Arc::clone(&parts.clock);
+        let breaker = Breaker::new(parts.store.clone(), parts.run.clone(), parts.holder, clock);
+        Self {
+            today: (parts.clock)().date(),
+            store: parts.store,
+            run: parts.run,
+            site: parts.site,
+            plan: parts.plan,
+            catalog: parts.catalog,
+            keyring: parts.keyring,
+            connector: parts.connector,
+            events: parts.events,
+            clock: parts.clock,
+            breaker,
+        }
+    }
+
+    /// Nobody listening is no reason to stop.
+    fn tell(&self, event: Event) {
+        self.events.send(event).ok();
+    }
+
+    async fn remembered(&self, address: IpAddr) -> Result<Option<CredentialId>, RunError> {
+        Ok(self.store.remembered_credential(&self.run, address, None).await?)
+    }
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunEnd {
+    /// Everything in scope was swept and every live host is done.
+    Complete,
+    /// It was stopped. What is done is saved; `--resume` goes on.
+    Interrupted,
+}
+
+/// Why a run cannot go on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// The store failed: nothing would be saved.
+    #[error("the store failed")]
+    Store(#[from] StoreError),
+    /// The catalogue failed: verdicts would be wrong.
+    #[error("the catalogue failed")]
+    Catalog(#[from] CatalogError),
+    /// The sweep cannot be planned.
+    #[error("the sweep cannot be planned")]
+    Plan(#[from] PlanError),
+    /// This machine has no sockets left.
+    #[error("this machine has no sockets left for the sweep ({0}); close other programs, then use --resume")]
+    Starved(String),
+    /// The targets of a stored run cannot be read any more.
+    #[error("the targets of the run cannot be read")]
+    Targets(#[from] crate::targets::TargetError),
+}
+
+/// Sweeps the targets and works on every host that answers, until all is done or `stop` is
+/// cancelled. What an earlier part of the run did is not done again.
+///
+/// # Errors
+/// Only what makes the whole run worthless; what goes wrong with a host is its outcome.
+pub async fn run(
+    cx: Arc<Context>,
+    targets: Arc<TargetSet>,
+    sweeper: Arc<dyn Sweeper>,
+    stop: CancellationToken,
+) -> Result<RunEnd, RunError> {
+    let end = runner::Runner::begin(Arc::clone(&cx), targets, stop).await?.go(sweeper).await;
+    close(&cx, end).await
+}
+
+/// Reads this machine, without a network.
+pub async fn run_local(cx: Arc<Context>) -> Result<RunEnd, RunError> {
+    let commit = host::scan_local(&cx, this_machine()).await?;
+    save(&cx, commit).await?;
+    close(&cx, Ok(RunEnd::Complete)).await
+}
+
+/// Judges a recorded host as if it had just answered.
+pub async fn run_recorded(
+    cx: Arc<Context>,
+    hosts: Vec<(IpAddr, crate::model::Inventory)>,
+) -> Result<RunEnd, RunError> {
+    for (address, inventory) in hosts {
+        let matched = judge::judge(&cx, &inventory)?;
+        let outcome = HostOutcome {
+            host: bare(address),
+            host_key: None,
+            inventory: Some(inventory),
+            credential: None,
+            failure: None,
+            access: Vec::new(),
+            services: Vec::new(),
+            elapsed_ms: 0,
+        };
+        let commit = HostCommit {
+            outcome,
+            matched: Some(matched),
+            pins: Vec::new(),
+            finished: (cx.clock)(),
+        };
+        save(&cx, commit).await?;
+    }
+    close(&cx, Ok(RunEnd::Complete)).await
+}
+
+/// Judges every stored inventory of a run again.
+pub async fn rematch(
+    store: &Store,
+    run: &RunId,
+    catalog: &Catalog,
+    today: Date,
+) -> Result<usize, RunError> {
+    let inventories = store.inventories(run).await?;
+    let count = inventories.len();
+    for entry in inventories {
+        let matched = judge::of(catalog, &entry.inventory, today)?;
+        store.store_verdict(run, entry.addresses, &matched).await?;
+    }
+    let digest = catalog.digest().to_owned();
+    store.set_catalog(run, digest, catalog.imported()).await?;
+    Ok(count)
+}
+
+async fn close(cx: &Context, end: Result<RunEnd, RunError>) -> Result<RunEnd, RunError> {
+    let state = match &end {
+        Ok(RunEnd::Complete) => RunState::Finished,
+        Ok(RunEnd::Interrupted) | Err(_) => RunState::Interrupted,
+    };
+    let closed = cx.store.finish_run(&cx.run, state, (cx.clock)()).await;
+    let end = end?;
+    closed?;
+    Ok(end)
+}
+
+/// Writes a host down and says so.
+async fn save(cx: &Context, commit: HostCommit) -> Result<(), RunError> {
+    let finished = Event::HostFinished {
+        address: commit.outcome.host.address,
+        outcome: commit.outcome.word(),
+        code: commit.outcome.access.last().map(|row| row.code),
+        elapsed_ms: commit.outcome.elapsed_ms,
+    };
+    cx.store.commit_host(&cx.run, commit).await?;
+    cx.tell(finished);
+    Ok(())
+}
+
+fn this_machine() -> LiveHost {
+    bare(Ipv4Addr::LOCALHOST.into())
+}
+
+fn bare(address: IpAddr) -> LiveHost {
+    LiveHost {
+        address,
+        name: None,
+        tags: Arc::default(),
+        open_ports: Vec::new(),
+        round_trip: None,
+    }
+}

@@ -1,0 +1,316 @@
+//! The command line as typed. [`super::config`] turns it into what is meant.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// An agentless network scanner: finds the unpatched server under somebody's desk.
+///
+/// Scan only what you have permission to scan.
+#[derive(Debug, Parser)]
+#[command(name = "underdesk", version, propagate_version = true, max_term_width = 100)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    pub(super) command: Command,
+    #[command(flatten)]
+    pub(super) global: Global,
+}
+
+/// What every command knows.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Everywhere")]
+pub(super) struct Global {
+    /// The database of runs, machines and pins [default: underdesk/underdesk.db in the user's state
+    /// folder]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(super) store: Option<PathBuf>,
+    /// The catalogue of bulletins [default: underdesk/catalog.db in the user's data folder]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(super) catalog: Option<PathBuf>,
+    /// The configuration file [default: ./underdesk.toml over underdesk/config.toml in the user's
+    /// configuration folder]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    /// The site that machines belong to: the same private address at two sites is two machines
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(super) site: Option<String>,
+    /// Say more on standard error: -v what happens, -vv what is sent, without secrets
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(super) verbose: u8,
+    /// Never ask anything, even on a terminal
+    #[arg(long, global = true)]
+    pub(super) no_input: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Sweep, log in, collect, match, save and export: the main job
+    Scan(Box<ScanArguments>),
+    /// Find what answers, without any credential
+    Sweep(Box<SweepArguments>),
+    /// Match stored facts against the present catalogue, offline
+    Match(MatchArguments),
+    /// Write the files of a stored run again
+    Export(ExportArguments),
+    /// The catalogue of bulletins
+    #[command(subcommand)]
+    Catalog(CatalogCommand),
+    /// Host keys that are known to be right
+    #[command(subcommand)]
+    Trust(TrustCommand),
+    /// Stored runs
+    #[command(subcommand)]
+    Runs(RunsCommand),
+    /// Show what stands behind an answer
+    #[command(subcommand)]
+    Explain(ExplainCommand),
+    /// The whole pipeline against a simulated company that the program itself serves on loopback
+    Demo(DemoArguments),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ScanArguments {
+    #[command(flatten)]
+    pub(super) targets: TargetArguments,
+    #[command(flatten)]
+    pub(super) sweep: PaceArguments,
+    #[command(flatten)]
+    pub(super) login: LoginArguments,
+    #[command(flatten)]
+    pub(super) output: OutputArguments,
+    /// Go on with an interrupted run: its targets and settings are taken from the store
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["targets", "local"])]
+    pub(super) resume: Option<String>,
+    /// Read this machine, without a network
+    #[arg(long, conflicts_with = "targets")]
+    pub(super) local: bool,
+    /// Save what each host answered as a folder that a test can replay
+    #[arg(long, value_name = "DIR")]
+    pub(super) record: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SweepArguments {
+    #[command(flatten)]
+    pub(super) targets: TargetArguments,
+    #[command(flatten)]
+    pub(super) sweep: PaceArguments,
+    #[command(flatten)]
+    pub(super) output: OutputArguments,
+    /// Go on with an interrupted sweep
+    #[arg(long, value_name = "RUN", conflicts_with = "targets")]
+    pub(super) resume: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Targets")]
+pub(super) struct TargetArguments {
+    /// IP, CIDR, 10.0.0.1-50, 192.168.1-3.1-20, host name, @FILE, - (standard input); !X takes out
+    #[arg(value_name = "TARGET")]
+    pub(super) targets: Vec<String>,
+    /// Take these out, in the same grammar
+    #[arg(long, value_name = "TARGET", value_delimiter = ',')]
+    pub(super) exclude: Vec<String>,
+    /// Take out what this file lists
+    #[arg(long, value_name = "FILE")]
+    pub(super) exclude_file: Vec<PathBuf>,
+    /// Allow addresses of the public internet
+    #[arg(long)]
+    pub(super) allow_public: bool,
+    /// Allow more than 65,536 addresses
+    #[arg(long)]
+    pub(super) yes: bool,
+    /// Who permitted this scan: goes into the manifest
+    #[arg(long, value_name = "TEXT")]
+    pub(super) authorised_by: Option<String>,
+    /// Only show what would be done
+    #[arg(long)]
+    pub(super) dry_run: bool,
+}
+
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Sweep")]
+pub(super) struct PaceArguments {
+    /// Ports to probe: 22,80,8000-8010
+    #[arg(short, long, value_name = "PORTS")]
+    pub(super) ports: Option<String>,
+    /// Ports on which SSH is expected; they are probed too
+    #[arg(long, value_name = "PORTS", default_value = "22")]
+    pub(super) ssh_port: String,
+    /// Probes a second in the whole run
+    #[arg(long, value_name = "N")]
+    pub(super) rate: Option<u32>,
+    /// Probes a second to one address
+    #[arg(long, value_name = "N")]
+    pub(super) max_host_rate: Option<u32>,
+    /// Slow, for networks with old equipment
+    #[arg(long, conflicts_with_all = ["fast", "normal"])]
+    pub(super) gentle: bool,
+    /// The default pace
+    #[arg(long, conflicts_with = "fast")]
+    pub(super) normal: bool,
+    /// Fast, for networks that can take it
+    #[arg(long)]
+    pub(super) fast: bool,
+    /// How often a probe that nobody answered is sent again
+    #[arg(long, value_name = "N")]
+    pub(super) retries: Option<u32>,
+    /// The most that a whole host may take, in seconds
+    #[arg(long, value_name = "SECONDS")]
+    pub(super) timeout: Option<u64>,
+    /// Also connect to industrial and printer ports that are named with --ports
+    #[arg(long)]
+    pub(super) include_fragile: bool,
+    /// The order of the probes; the same seed gives the same order
+    #[arg(long, value_name = "N")]
+    pub(super) seed: Option<u64>,
+}
+
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Login")]
+pub(super) struct LoginArguments {
+    /// The credentials file [default: ./credentials.toml, else the one in the user's configuration
+    /// folder]
+    #[arg(long, value_name = "FILE")]
+    pub(super) credentials: Option<PathBuf>,
+    /// Files of known host keys [default: the user's and the system's]
+    #[arg(long, value_name = "FILE")]
+    pub(super) known_hosts: Vec<PathBuf>,
+    /// Pin the keys of hosts that are met for the first time. They are logged in to by key only,
+    /// unless a credential says `password_on_first_use`
+    #[arg(long)]
+    pub(super) accept_new_host_keys: bool,
+    /// How many hosts are worked on at once
+    #[arg(long, value_name = "N")]
+    pub(super) hands: Option<usize>,
+}
+
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Output")]
+pub(super) struct OutputArguments {
+    /// The folder for the files [default: underdesk-RUN]
+    #[arg(long, value_name = "DIR")]
+    pub(super) out: Option<PathBuf>,
+    /// `-` writes to standard output instead of files
+    #[arg(short, long, value_name = "-", value_parser = ["-"])]
+    pub(super) output: Option<String>,
+    /// The formats: csv, jsonl
+    #[arg(long, value_name = "FORMATS", value_delimiter = ',', default_value = "csv")]
+    pub(super) format: Vec<String>,
+    /// How CSV files are written
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) csv: CsvArgument,
+    /// One row for each address, even where several are one machine
+    #[arg(long)]
+    pub(super) no_merge: bool,
+    /// Leave account names out
+    #[arg(long)]
+    pub(super) no_users: bool,
+    /// Also list findings that are closed
+    #[arg(long)]
+    pub(super) all: bool,
+    /// Exit with 4 when there are open findings of this severity or worse: low, medium, high,
+    /// critical, any
+    #[arg(long, value_name = "SEVERITY")]
+    pub(super) fail_on: Option<String>,
+    /// Exit with 5 when the catalogue is older than this many days
+    #[arg(long, value_name = "DAYS", default_value_t = 14)]
+    pub(super) max_catalog_age: u32,
+    /// Report events on standard error, one JSON object a line
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub(super) events: Option<EventsArgument>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum CsvArgument {
+    /// Comma, UTF-8 with BOM, CRLF
+    #[default]
+    Default,
+    /// Semicolon, for spreadsheets in languages that write 1,5
+    ExcelEu,
+    /// Comma, no BOM, LF
+    Plain,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum EventsArgument {
+    /// One JSON object a line
+    Jsonl,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct MatchArguments {
+    /// The run whose inventories are matched [default: the latest]
+    #[arg(value_name = "RUN", conflicts_with = "recording")]
+    pub(super) run: Option<String>,
+    /// Match recorded hosts (see scan --record) instead of a stored run
+    #[arg(long, value_name = "DIR")]
+    pub(super) recording: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(super) output: OutputArguments,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ExportArguments {
+    /// The run [default: the latest]
+    #[arg(value_name = "RUN")]
+    pub(super) run: Option<String>,
+    #[command(flatten)]
+    pub(super) output: OutputArguments,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum CatalogCommand {
+    /// Read files of bulletins: OSV, Debian's security tracker, CISA KEV, lifecycle dates; plain,
+    /// .gz, .xz, .zst, .zip, or folders of them
+    Import {
+        /// What to read
+        #[arg(required = true, value_name = "PATH")]
+        paths: Vec<PathBuf>,
+    },
+    /// Show what the catalogue holds
+    Info {
+        /// List what could not be read
+        #[arg(long)]
+        problems: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum TrustCommand {
+    /// Show the pinned host keys
+    List,
+    /// Pin the host keys of a file in the format of `known_hosts`, after you have checked them
+    Import {
+        /// The file
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum RunsCommand {
+    /// Show the stored runs, newest first
+    List,
+    /// Show one run
+    Show {
+        /// The run [default: the latest]
+        #[arg(value_name = "RUN")]
+        run: Option<String>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ExplainCommand {
+    /// Every command that is ever sent to a host, and why
+    Questions,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DemoArguments {
+    /// The folder for the files [default: underdesk-demo]
+    #[arg(long, value_name = "DIR")]
+    pub(super) out: Option<PathBuf>,
+    /// Only serve the simulated network, print how to scan it, and wait for Ctrl-C
+    #[arg(long)]
+    pub(super) serve: bool,
+}

@@ -1,0 +1,74 @@
+//! `catalog`: bring bulletins in, and see what is there.
+
+use super::super::args::CatalogCommand;
+use super::super::config::Settings;
+use super::super::{Exit, Stop, hints, output, runtime};
+use crate::catalog;
+use crate::report::for_terminal;
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+/// Imports, or shows.
+pub(in crate::cli) fn run(settings: &Settings, command: &CatalogCommand) -> Result<Exit, Stop> {
+    let text = match command {
+        CatalogCommand::Import { paths } => import(&settings.catalog, paths)?,
+        CatalogCommand::Info { problems } => info(&settings.catalog, *problems)?,
+    };
+    write!(io::stdout(), "{text}").map_err(|error| Stop::failed(&error))?;
+    Ok(Exit::Clean)
+}
+
+fn import(into: &Path, paths: &[PathBuf]) -> Result<String, Stop> {
+    let report = catalog::import(paths, into, runtime::now()).map_err(|error| Stop {
+        exit: Exit::Failed,
+        text: format!("nothing was imported: {}", hints::chain(&error)),
+    })?;
+    let mut text = String::new();
+    for feed in &report.feeds {
+        let _ = writeln!(
+            text,
+            "{}: {} records read, {} new, {} changed, {} the same, {} older; {} could not be read, {} concern nothing we match",
+            feed.feed,
+            feed.read,
+            feed.added,
+            feed.changed,
+            feed.unchanged,
+            feed.older,
+            feed.skipped,
+            feed.irrelevant
+        );
+    }
+    for problem in &report.problems {
+        let _ = writeln!(text, "  {}", for_terminal(problem));
+    }
+    let _ = writeln!(text, "catalogue {} now has digest {}", into.display(), report.digest);
+    Ok(text)
+}
+
+fn info(path: &Path, problems: bool) -> Result<String, Stop> {
+    let catalog = output::open_catalog(path)?;
+    let info = catalog.info().map_err(|error| Stop {
+        exit: Exit::CatalogUnfit,
+        text: hints::chain(&error),
+    })?;
+    let mut text = String::new();
+    let place = info.path.as_ref().map_or("built in".to_owned(), |path| path.display().to_string());
+    let imported = info.imported.map_or("never".to_owned(), |time| time.to_string());
+    let _ = writeln!(text, "catalogue: {place}\ndigest: {}\nlast import: {imported}", info.digest);
+    let _ = writeln!(text, "\nfeeds:");
+    for feed in &info.feeds {
+        let _ = writeln!(text, "  {feed}");
+    }
+    let _ = writeln!(text, "\nslices:");
+    for slice in &info.slices {
+        let _ = writeln!(text, "  {slice}");
+    }
+    if problems {
+        let _ = writeln!(text, "\nproblems:");
+        for problem in &info.problems {
+            let _ = writeln!(text, "  {}", for_terminal(problem));
+        }
+    }
+    Ok(text)
+}

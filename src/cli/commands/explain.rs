@@ -1,0 +1,33 @@
+//! `explain`: what stands behind an answer.
+
+use super::super::args::ExplainCommand;
+use super::super::{Exit, Stop};
+use crate::collect;
+use std::io::{self, Write as _};
+
+/// Prints every command that is ever sent to a host.
+pub(in crate::cli) fn run(command: &ExplainCommand) -> Result<Exit, Stop> {
+    let ExplainCommand::Questions = command;
+    let mut out = io::stdout().lock();
+    let set = &collect::UNIX;
+    let mut text = format!(
+        "Every Unix host is asked the set `{}` in one exchange: these commands, and nothing else, are\nfed to `sh -s`. They change nothing. Shared functions:\n\n{}\n",
+        set.name,
+        indent(set.prelude)
+    );
+    for question in set.questions {
+        text.push_str(&format!(
+            "\n{}: {}\n\n{}\n",
+            question.id,
+            question.why,
+            indent(question.script)
+        ));
+    }
+    out.write_all(text.as_bytes()).map_err(|error| Stop::failed(&error))?;
+    Ok(Exit::Clean)
+}
+
+fn indent(text: &str) -> String {
+    let lines = text.trim().lines();
+    lines.map(|line| format!("    {line}\n")).collect()
+}

@@ -1,0 +1,14 @@
+//! `export`: the files of a stored run again.
+
+use super::super::args::ExportArguments;
+use super::super::config::Settings;
+use super::super::{Exit, Stop, output};
+
+/// Writes the files of a stored run.
+pub(in crate::cli) fn run(settings: &Settings, command: &ExportArguments) -> Result<Exit, Stop> {
+    let store = output::open_store(&settings.store)?;
+    let run = output::find_run(&store, command.run.as_deref())?;
+    let catalog = output::open_catalog(&settings.catalog)?;
+    let exits = output::write(&store, &run, &command.output, &catalog)?;
+    Ok(Exit::worst(exits))
+}

@@ -1,0 +1,12 @@
+//! What each verb does.
+
+pub(super) mod catalog;
+pub(super) mod demo;
+mod dry_run;
+pub(super) mod explain;
+pub(super) mod export;
+pub(super) mod rematch;
+pub(super) mod runs;
+pub(super) mod scan;
+mod scope;
+pub(super) mod trust;

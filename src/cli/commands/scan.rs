@@ -1,0 +1,421 @@
+//! `scan` and `sweep`: the main job.
+
+use super::super::args::{
+    EventsArgument, LoginArguments, OutputArguments, PaceArguments, ScanArguments, SweepArguments,
+    TargetArguments,
+};
+use super::super::config::{Environment, Settings};
+use super::super::progress::{self, Display};
+use super::super::{Exit, Stop, complain, hints, output, runtime, secrets};
+use super::{dry_run, scope};
+use crate::catalog::Catalog;
+use crate::credentials::{self, Holder};
+use crate::model::{RunId, RunSummary, UtcTime, hex};
+use crate::scan::{self, Context, Keyring, Parts, RunEnd, RunKind, RunPlan, Scope, polite_ports};
+use crate::session::{KnownKeys, SshConnector};
+use crate::store::{NewRun, RunRecord, RunState, Store};
+use crate::sweep::{Profile, TcpSweeper};
+use crate::targets::TargetSet;
+use std::fs;
+use std::future::Future;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+/// What is probed where nobody names ports: remote login, web, Windows' file and remote services.
+const PORTS: &[u16] = &[22, 80, 135, 443, 445, 3389, 5985, 5986];
+/// How many seconds one login and its questions may take, unless the operator says otherwise.
+const HOST_SECONDS: u64 = 120;
+/// The longest that a host may be given: the breaker counts on it.
+const MOST_HOST_SECONDS: u64 = 3_000;
+/// How many hosts are worked on at once, unless the operator says otherwise.
+const HANDS: usize = 64;
+
+/// What a job is made of, besides its plan.
+struct Job<'a> {
+    settings: &'a Settings,
+    environment: &'a Environment,
+    output: &'a OutputArguments,
+    authorised_by: Option<String>,
+    simulated: bool,
+}
+
+/// Sweeps, logs in, collects, matches, saves and exports.
+pub(in crate::cli) fn run(
+    settings: &Settings,
+    environment: &Environment,
+    command: ScanArguments,
+) -> Result<Exit, Stop> {
+    run_as(settings, environment, command, false)
+}
+
+/// [`run`], of simulated hosts or real ones.
+pub(in crate::cli) fn run_as(
+    settings: &Settings,
+    environment: &Environment,
+    command: ScanArguments,
+    simulated: bool,
+) -> Result<Exit, Stop> {
+    let job = Job {
+        settings,
+        environment,
+        output: &command.output,
+        authorised_by: command.targets.authorised_by.clone(),
+        simulated,
+    };
+    if let Some(run) = &command.resume {
+        return job.resume(&RunId::new(run));
+    }
+    let kind = match command.local {
+        true => RunKind::Local,
+        false => RunKind::Scan,
+    };
+    let mut plan = plan(kind, settings, &command.targets, &command.sweep)?;
+    login(&mut plan, settings, &command.login);
+    plan.record = command.record.as_deref().map(absolute);
+    if command.targets.dry_run {
+        return job.dry_run(&plan);
+    }
+    job.begin(plan)
+}
+
+/// Only sweeps.
+pub(in crate::cli) fn sweep(
+    settings: &Settings,
+    environment: &Environment,
+    command: SweepArguments,
+) -> Result<Exit, Stop> {
+    let job = Job {
+        settings,
+        environment,
+        output: &command.output,
+        authorised_by: command.targets.authorised_by.clone(),
+        simulated: false,
+    };
+    if let Some(run) = &command.resume {
+        return job.resume(&RunId::new(run));
+    }
+    let plan = plan(RunKind::Sweep, settings, &command.targets, &command.sweep)?;
+    if command.targets.dry_run {
+        return job.dry_run(&plan);
+    }
+    job.begin(plan)
+}
+
+fn plan(
+    kind: RunKind,
+    settings: &Settings,
+    targets: &TargetArguments,
+    pace: &PaceArguments,
+) -> Result<RunPlan, Stop> {
+    let scope = match kind {
+        RunKind::Local => Scope::default(),
+        _ => scope::read(targets, settings)?,
+    };
+    let ssh_ports = scope::ports("--ssh-port", &pace.ssh_port)?;
+    let named = pace.ports.as_deref().map(|text| scope::ports("--ports", text)).transpose()?;
+    let named = named.unwrap_or_else(|| PORTS.to_vec());
+    let (ports, left_alone) = polite_ports(&named, &ssh_ports, pace.include_fragile);
+    if !left_alone.is_empty() {
+        let list: Vec<String> = left_alone.iter().map(ToString::to_string).collect();
+        complain(&format!(
+            "not probed, because devices there may fail: {} (--include-fragile probes them)",
+            list.join(", ")
+        ));
+    }
+    let profile = profile(pace)?;
+    let host_seconds = pace.timeout.unwrap_or(HOST_SECONDS);
+    if !(1..=MOST_HOST_SECONDS).contains(&host_seconds) {
+        return Err(Stop::usage(format!(
+            "--timeout {host_seconds}: expected 1 to {MOST_HOST_SECONDS} seconds"
+        )));
+    }
+    Ok(RunPlan {
+        kind,
+        scope,
+        ssh_ports: ssh_ports.into_iter().filter(|port| ports.contains(port)).collect(),
+        ports,
+        seed: pace.seed.unwrap_or_else(rand::random),
+        pace: profile.into(),
+        host_seconds,
+        hands: HANDS,
+        accept_new_host_keys: false,
+        credentials: None,
+        known_hosts: Vec::new(),
+        record: None,
+    })
+}
+
+fn profile(pace: &PaceArguments) -> Result<Profile, Stop> {
+    let mut profile = match (pace.gentle, pace.fast) {
+        (true, _) => Profile::GENTLE,
+        (_, true) => Profile::FAST,
+        _ => Profile::NORMAL,
+    };
+    let positive = |flag: &str, value: u32| match value {
+        0 => Err(Stop::usage(format!("{flag} 0: expected at least 1"))),
+        value => Ok(value),
+    };
+    if let Some(rate) = pace.rate {
+        profile.rate = positive("--rate", rate)?;
+    }
+    if let Some(rate) = pace.max_host_rate {
+        profile.host_rate = positive("--max-host-rate", rate)?;
+    }
+    if let Some(retries) = pace.retries {
+        profile.retries = u8::try_from(retries.min(10)).unwrap_or(10);
+    }
+    Ok(profile)
+}
+
+fn login(plan: &mut RunPlan, settings: &Settings, login: &LoginArguments) {
+    plan.accept_new_host_keys = login.accept_new_host_keys;
+    plan.hands = login.hands.unwrap_or(HANDS).clamp(1, 4_096);
+    let named = login.credentials.clone();
+    let usual = || settings.credentials.iter().find(|path| path.exists()).cloned();
+    plan.credentials = named.or_else(usual).as_deref().map(absolute);
+    plan.known_hosts = match login.known_hosts.is_empty() {
+        true => settings.known_hosts.clone().into_iter().filter(|path| path.exists()).collect(),
+        false => login.known_hosts.iter().map(|path| absolute(path)).collect(),
+    };
+}
+
+/// A resumed run may be started from another folder.
+fn absolute(path: &std::path::Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+impl Job<'_> {
+    fn dry_run(&self, plan: &RunPlan) -> Result<Exit, Stop> {
+        let credentials = match &plan.credentials {
+            Some(path) => credentials::file::load(path).map_err(|error| Stop::configuration(&error))?.credentials,
+            None => Vec::new(),
+        };
+        dry_run::print(plan, &credentials)
+    }
+
+    fn begin(&self, plan: RunPlan) -> Result<Exit, Stop> {
+        let (targets, fingerprint) = targets(&plan)?;
+        let catalog = output::open_catalog(&self.settings.catalog)?;
+        let store = output::open_store(&self.settings.store)?;
+        let now = runtime::now();
+        let summary = self.summary(&plan, now, &catalog);
+        let run = summary.id.clone();
+        // Secrets first: a run that cannot log in anywhere should not begin.
+        runtime::block_on(async {
+            let keyring = self.keyring(&plan).await?;
+            let settings = serde_json::to_value(&plan).map_err(|error| Stop::failed(&error))?;
+            let new = NewRun {
+                summary,
+                settings,
+                plan_fingerprint: fingerprint,
+                seed: plan.seed,
+            };
+            store.begin_run(new).await.map_err(|error| Stop::failed(&error))?;
+            complain(&format!("run {run}"));
+            self.work(store, run, plan, (targets, catalog, keyring)).await
+        })?
+    }
+
+    fn resume(&self, run: &RunId) -> Result<Exit, Stop> {
+        let store = output::open_store(&self.settings.store)?;
+        let record = store.load_run(run).wait().map_err(|error| Stop::configuration(&error))?;
+        let plan = self.check(&record)?;
+        let (targets, fingerprint) = targets(&plan)?;
+        if fingerprint != record.plan_fingerprint {
+            return Err(Stop::usage(format!(
+                "run {run} cannot be resumed: this version reads its targets differently; begin a new run"
+            )));
+        }
+        let catalog = output::open_catalog(&self.settings.catalog)?;
+        if catalog.digest() != record.summary.catalog_digest {
+            complain("the catalogue has changed since the run began; underdesk match judges all of its hosts by the same one");
+        }
+        runtime::block_on(async {
+            let keyring = self.keyring(&plan).await?;
+            let (state, now) = (RunState::Running, runtime::now());
+            store.finish_run(run, state, now).await.map_err(|error| Stop::failed(&error))?;
+            self.work(store, run.clone(), plan, (targets, catalog, keyring)).await
+        })?
+    }
+
+    /// What may have changed since the run began must not make it less careful.
+    fn check(&self, record: &RunRecord) -> Result<RunPlan, Stop> {
+        let run = &record.summary.id;
+        if record.state == RunState::Finished {
+            return Err(Stop::usage(format!("run {run} is finished; underdesk export {run} writes its files")));
+        }
+        let plan: RunPlan = serde_json::from_value(record.settings.clone()).map_err(|error| {
+            Stop::usage(format!("run {run} was begun by another version and cannot be resumed: {error}"))
+        })?;
+        let never = self.settings.never_scan.iter();
+        let new: Vec<&str> = never
+            .map(|(target, _)| target.as_str())
+            .filter(|target| !plan.scope.never_scan.iter().any(|known| known == target))
+            .collect();
+        if new.is_empty() || plan.kind == RunKind::Local {
+            return Ok(plan);
+        }
+        Err(Stop::usage(format!(
+            "run {run} was begun before never_scan listed {}; begin a new run",
+            new.join(", ")
+        )))
+    }
+
+    async fn keyring(&self, plan: &RunPlan) -> Result<Keyring, Stop> {
+        match &plan.credentials {
+            Some(path) if plan.kind == RunKind::Scan => {
+                secrets::keyring(path, self.environment, self.settings.no_input).await
+            }
+            _ => Ok(Keyring::default()),
+        }
+    }
+
+    async fn work(
+        &self,
+        store: Store,
+        run: RunId,
+        plan: RunPlan,
+        (targets, catalog, keyring): (Option<Arc<TargetSet>>, Catalog, Keyring),
+    ) -> Result<Exit, Stop> {
+        if let (RunKind::Scan, Some(targets)) = (plan.kind, &targets) {
+            warn_of_names(targets);
+            self.say_worst_case(&keyring, targets);
+        }
+        let known = self.known_keys(&store, &plan).await?;
+        let (events, receiver) = mpsc::unbounded_channel();
+        let catalog = Arc::new(catalog);
+        let cx = Arc::new(Context::new(Parts {
+            store: store.clone(),
+            run: run.clone(),
+            site: self.settings.site.clone(),
+            connector: Arc::new(SshConnector::new(Arc::new(known))),
+            catalog: Arc::clone(&catalog),
+            keyring,
+            events,
+            clock: runtime::clock(),
+            holder: Holder::new(hex(&rand::random::<[u8; 16]>())),
+            plan: plan.clone(),
+        }));
+        let display = Display::choose(self.output.events == Some(EventsArgument::Jsonl));
+        let stop = CancellationToken::new();
+        let job = async {
+            match targets {
+                Some(targets) => {
+                    let sweeper = Arc::new(TcpSweeper::new(plan.pace.into()));
+                    scan::run(cx, targets, sweeper, stop.clone()).await
+                }
+                None => scan::run_local(cx).await,
+            }
+        };
+        let end = watched(job, progress::show(receiver, display), stop.clone()).await;
+        let mut exits = Vec::new();
+        match end {
+            Some(Ok(RunEnd::Complete)) => {}
+            Some(Ok(RunEnd::Interrupted)) | None => {
+                exits.push(Exit::Interrupted);
+                complain(&format!("interrupted; go on with: underdesk scan --resume {run}"));
+            }
+            Some(Err(error)) => {
+                exits.push(Exit::Failed);
+                complain(&format!("{}; go on with: underdesk scan --resume {run}", hints::chain(&error)));
+            }
+        }
+        let output = self.output.clone();
+        let export = move || output::write(&store, &run, &output, &catalog);
+        let written = tokio::task::spawn_blocking(export).await;
+        exits.extend(written.map_err(|error| Stop::failed(&error))??);
+        Ok(Exit::worst(exits))
+    }
+
+    async fn known_keys(&self, store: &Store, plan: &RunPlan) -> Result<KnownKeys, Stop> {
+        let mut known = KnownKeys::default();
+        for path in &plan.known_hosts {
+            let text = fs::read(path).map_err(|error| {
+                Stop::usage(format!("cannot read the known hosts {}: {error}", path.display()))
+            })?;
+            let report = known.add_known_hosts(&String::from_utf8_lossy(&text));
+            if report.authorities > 0 {
+                complain(&format!(
+                    "{}: {} @cert-authority lines are not yet used by this version",
+                    path.display(),
+                    report.authorities
+                ));
+            }
+            if report.unreadable > 0 {
+                complain(&format!(
+                    "{}: {} lines could not be read and are not used",
+                    path.display(),
+                    report.unreadable
+                ));
+            }
+        }
+        let pins = store.pins(&self.settings.site).await.map_err(|error| Stop::failed(&error))?;
+        for pin in pins {
+            known.pin(&pin.host, pin.port, pin.key);
+        }
+        Ok(known)
+    }
+
+    fn say_worst_case(&self, keyring: &Keyring, targets: &TargetSet) {
+        let hosts = u64::try_from(targets.len()).unwrap_or(u64::MAX);
+        let limits = credentials::Limits::default();
+        for line in credentials::worst_case(keyring.credentials(), hosts, &limits) {
+            complain(&format!("wrong passwords: {line}"));
+        }
+    }
+
+    fn summary(&self, plan: &RunPlan, now: UtcTime, catalog: &Catalog) -> RunSummary {
+        let lifted = [("allow_public", plan.scope.allow_public), ("yes", plan.scope.yes)];
+        let lifted = lifted.iter().filter(|(_, lifted)| *lifted);
+        RunSummary {
+            id: run_id(now),
+            kind: plan.kind.as_str().to_owned(),
+            started: now,
+            finished: None,
+            operator: self.settings.operator.clone(),
+            authorised_by: self.authorised_by.clone(),
+            targets: plan.scope.targets.clone(),
+            guards_lifted: lifted.map(|(word, _)| (*word).to_owned()).collect(),
+            site: self.settings.site.clone(),
+            catalog_digest: catalog.digest().to_owned(),
+            catalog_imported: catalog.imported(),
+            simulated: self.simulated,
+        }
+    }
+}
+
+/// `r-20261122T180000Z-4f2a`
+pub(super) fn run_id(now: UtcTime) -> RunId {
+    let compact: String = now.to_string().chars().filter(|c| !matches!(c, '-' | ':')).collect();
+    RunId::new(format!("r-{compact}-{}", hex(&rand::random::<[u8; 2]>())))
+}
+
+/// The targets, where the run has any, and the fingerprint of the plan.
+fn targets(plan: &RunPlan) -> Result<(Option<Arc<TargetSet>>, String), Stop> {
+    if plan.kind == RunKind::Local {
+        return Ok((None, "local".to_owned()));
+    }
+    let targets = plan.scope.targets().map_err(|error| Stop::configuration(&error))?;
+    let ports: Vec<String> = plan.ports.iter().map(ToString::to_string).collect();
+    let fingerprint = format!("{} {} {}", targets.fingerprint(), ports.join(","), plan.seed);
+    Ok((Some(Arc::new(targets)), fingerprint))
+}
+
+fn warn_of_names(targets: &TargetSet) {
+    for name in targets.unresolved() {
+        complain(&format!("{}: {} is left out: {}", name.origin, name.name, name.why));
+    }
+}
+
+/// Runs a job beside its display; the display ends when the job's events do.
+async fn watched<T>(
+    job: impl Future<Output = T>,
+    show: impl Future<Output = ()>,
+    stop: CancellationToken,
+) -> Option<T> {
+    let job = runtime::until_interrupted(job, stop);
+    let (end, ()) = tokio::join!(job, show);
+    end
+}

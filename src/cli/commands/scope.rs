@@ -1,0 +1,122 @@
+//! Targets and ports as typed, made into what a run keeps.
+
+use super::super::args::TargetArguments;
+use super::super::config::Settings;
+use super::super::{Stop, hints};
+use crate::scan::Scope;
+use crate::targets::{Disk, Lists, Request, TargetList};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::io::{self, Read as _};
+use std::net::{IpAddr, ToSocketAddrs as _};
+use std::path::{Path, PathBuf};
+
+/// Reads the lists that the targets name, and looks up the names.
+pub(super) fn read(arguments: &TargetArguments, settings: &Settings) -> Result<Scope, Stop> {
+    if arguments.targets.is_empty() {
+        return Err(Stop::usage(
+            "no targets: name addresses, ranges, host names or @FILE, or read this machine with --local",
+        ));
+    }
+    let never_scan = settings.never_scan.iter().map(|(target, _)| target.clone());
+    let request = Request {
+        targets: arguments.targets.clone(),
+        exclude: arguments.exclude.clone(),
+        exclude_files: arguments.exclude_file.clone(),
+        never_scan: never_scan.collect(),
+    };
+    let input = match request.wants_input() {
+        true => Some(stdin()?),
+        false => None,
+    };
+    let lists = Remembering {
+        disk: Disk::new(input.clone()),
+        read: RefCell::default(),
+    };
+    let list = TargetList::read(&request, &lists).map_err(|error| Stop::configuration(&error))?;
+    let names = list.names().into_iter().map(|name| (name.to_owned(), look_up(name)));
+    Ok(Scope {
+        names: names.collect(),
+        targets: request.targets,
+        exclude: request.exclude,
+        exclude_files: request.exclude_files,
+        never_scan: request.never_scan,
+        allow_public: arguments.allow_public,
+        yes: arguments.yes,
+        files: lists.read.into_inner(),
+        input,
+    })
+}
+
+fn stdin() -> Result<String, Stop> {
+    let mut text = String::new();
+    let read = io::stdin().take(64 << 20).read_to_string(&mut text);
+    read.map_err(|error| Stop::usage(format!("cannot read targets from standard input: {error}")))?;
+    Ok(text)
+}
+
+/// Keeps the text of every list it reads.
+struct Remembering {
+    disk: Disk,
+    read: RefCell<BTreeMap<PathBuf, String>>,
+}
+
+impl Lists for Remembering {
+    fn file(&self, path: &Path) -> io::Result<String> {
+        let text = self.disk.file(path)?;
+        self.read.borrow_mut().insert(path.to_owned(), text.clone());
+        Ok(text)
+    }
+
+    fn input(&self) -> io::Result<String> {
+        self.disk.input()
+    }
+}
+
+/// The operator's own resolver.
+fn look_up(name: &str) -> Result<Vec<IpAddr>, String> {
+    let found = (name, 0).to_socket_addrs().map_err(|error| hints::chain(&error))?;
+    let mut addresses: Vec<IpAddr> = found.map(|address| address.ip()).collect();
+    addresses.sort_unstable();
+    addresses.dedup();
+    Ok(addresses)
+}
+
+/// Reads `22,80,8000-8010`.
+pub(super) fn ports(flag: &str, text: &str) -> Result<Vec<u16>, Stop> {
+    let fault = |part: &str| {
+        Stop::usage(format!(
+            "{flag} {text}: `{part}` is no port; expected numbers from 1 to 65535 like 22,80,8000-8010"
+        ))
+    };
+    let number = |part: &str| part.trim().parse::<u16>().ok().filter(|port| *port > 0);
+    let mut ports = Vec::new();
+    for part in text.split(',') {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        match (number(first), number(last)) {
+            (Some(first), Some(last)) if first <= last => ports.extend(first..=last),
+            _ => return Err(fault(part)),
+        }
+    }
+    let mut seen = std::collections::BTreeSet::new();
+    ports.retain(|port| seen.insert(*port));
+    Ok(ports)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ports_keep_the_operators_order_and_come_once() {
+        assert_eq!(ports("-p", "2222,22,80-82,81").unwrap(), [2222, 22, 80, 81, 82]);
+    }
+
+    #[test]
+    fn what_is_no_port_is_named() {
+        for text in ["", "0", "22,", "65536", "9-8", "ssh"] {
+            let stop = ports("--ports", text).unwrap_err();
+            assert!(stop.text.contains("expected"), "{}", stop.text);
+        }
+    }
+}

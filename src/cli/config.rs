@@ -1,0 +1,266 @@
+//! What is meant: flags over environment over project file over user file.
+//!
+//! The only file that reads the environment.
+
+use super::args::Global;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::{env, fs, io};
+
+/// Where things are and what always holds, after all layers.
+#[derive(Clone, Debug)]
+pub(super) struct Settings {
+    pub(super) store: PathBuf,
+    pub(super) catalog: PathBuf,
+    /// Where credentials are looked for when no flag names a file; the first that exists.
+    pub(super) credentials: Vec<PathBuf>,
+    pub(super) known_hosts: Vec<PathBuf>,
+    pub(super) site: String,
+    pub(super) operator: String,
+    /// Targets that no flag overrides, each with the file it is from.
+    pub(super) never_scan: Vec<(String, String)>,
+    pub(super) no_input: bool,
+}
+
+/// Why the configuration cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ConfigError {
+    #[error("cannot read the configuration file {}", path.display())]
+    Unreadable {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("{}, line {line}, column {column}: {message}", path.display())]
+    Malformed {
+        path: PathBuf,
+        line: usize,
+        column: usize,
+        message: String,
+    },
+    #[error("no place for the {what}: neither HOME nor {variable} is set; name one with {flag}")]
+    NoPlace {
+        what: &'static str,
+        variable: &'static str,
+        flag: &'static str,
+    },
+}
+
+/// One configuration file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct File {
+    store: Option<PathBuf>,
+    catalog: Option<PathBuf>,
+    credentials: Option<PathBuf>,
+    known_hosts: Option<Vec<PathBuf>>,
+    site: Option<String>,
+    operator: Option<String>,
+    never_scan: Vec<String>,
+}
+
+/// The variables that we look at, read once.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Environment(BTreeMap<String, String>);
+
+impl Environment {
+    /// The process's own.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that reads the environment"
+    )]
+    pub(super) fn of_process() -> Self {
+        Self(env::vars_os().filter_map(text_pair).collect())
+    }
+
+    /// A variable that is set and not empty.
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    fn path(&self, name: &str) -> Option<PathBuf> {
+        self.get(name).map(PathBuf::from)
+    }
+
+    /// A folder by the XDG base directory specification.
+    fn xdg(&self, variable: &str, below_home: &str) -> Option<PathBuf> {
+        let set = self.path(variable).filter(|path| path.is_absolute());
+        set.or_else(|| Some(self.path("HOME")?.join(below_home)))
+            .map(|folder| folder.join("underdesk"))
+    }
+}
+
+fn text_pair((name, value): (std::ffi::OsString, std::ffi::OsString)) -> Option<(String, String)> {
+    Some((name.into_string().ok()?, value.into_string().ok()?))
+}
+
+impl Settings {
+    /// Puts the layers together.
+    pub(super) fn load(global: &Global, environment: &Environment) -> Result<Self, ConfigError> {
+        let config_home = environment.xdg("XDG_CONFIG_HOME", ".config");
+        let named = global.config.clone().or_else(|| environment.path("UNDERDESK_CONFIG"));
+        let (user, project) = match named {
+            Some(path) => (File::default(), (path.clone(), read(&path, true)?)),
+            None => {
+                let user = config_home.as_ref().map(|home| home.join("config.toml"));
+                let user = user.map_or(Ok(File::default()), |path| read(&path, false))?;
+                let project = PathBuf::from("underdesk.toml");
+                (user, (project.clone(), read(&project, false)?))
+            }
+        };
+        let (project_path, project) = project;
+        let place = |flag: &Option<PathBuf>, variable: &str, file: [&Option<PathBuf>; 2]| {
+            let layers = [flag.clone(), environment.path(variable)];
+            let files = file.into_iter().cloned();
+            layers.into_iter().chain(files).flatten().next()
+        };
+        let store = place(&global.store, "UNDERDESK_STORE", [&project.store, &user.store])
+            .or_else(|| Some(environment.xdg("XDG_STATE_HOME", ".local/state")?.join("underdesk.db")))
+            .ok_or(ConfigError::NoPlace {
+                what: "store",
+                variable: "XDG_STATE_HOME",
+                flag: "--store",
+            })?;
+        let catalog = place(
+            &global.catalog,
+            "UNDERDESK_CATALOG",
+            [&project.catalog, &user.catalog],
+        )
+        .or_else(|| Some(environment.xdg("XDG_DATA_HOME", ".local/share")?.join("catalog.db")))
+        .ok_or(ConfigError::NoPlace {
+            what: "catalogue",
+            variable: "XDG_DATA_HOME",
+            flag: "--catalog",
+        })?;
+        let credentials = match place(
+            &None,
+            "UNDERDESK_CREDENTIALS",
+            [&project.credentials, &user.credentials],
+        ) {
+            Some(named) => vec![named],
+            None => [Some(PathBuf::from(".")), config_home.clone()]
+                .into_iter()
+                .flatten()
+                .map(|folder| folder.join("credentials.toml"))
+                .collect(),
+        };
+        let never_scan = |path: &Path, targets: Vec<String>| {
+            let origin = path.display().to_string();
+            targets.into_iter().map(move |target| (target, origin.clone()))
+        };
+        let user_path = config_home.unwrap_or_default().join("config.toml");
+        let text = |flag: Option<String>, variable: &str, file: [Option<String>; 2]| {
+            let set = environment.get(variable).map(str::to_owned);
+            [flag, set].into_iter().chain(file).flatten().next()
+        };
+        Ok(Self {
+            store,
+            catalog,
+            credentials,
+            known_hosts: project
+                .known_hosts
+                .or(user.known_hosts)
+                .unwrap_or_else(|| default_known_hosts(environment)),
+            site: text(global.site.clone(), "UNDERDESK_SITE", [project.site, user.site])
+                .unwrap_or_else(|| "default".to_owned()),
+            operator: text(None, "UNDERDESK_OPERATOR", [project.operator, user.operator])
+                .or_else(|| environment.get("USER").map(str::to_owned))
+                .or_else(|| environment.get("LOGNAME").map(str::to_owned))
+                .unwrap_or_else(|| "unknown".to_owned()),
+            never_scan: never_scan(&project_path, project.never_scan)
+                .chain(never_scan(&user_path, user.never_scan))
+                .collect(),
+            no_input: global.no_input,
+        })
+    }
+}
+
+/// OpenSSH's own places (ssh(1), FILES).
+fn default_known_hosts(environment: &Environment) -> Vec<PathBuf> {
+    let own = environment.path("HOME").map(|home| home.join(".ssh/known_hosts"));
+    own.into_iter().chain([PathBuf::from("/etc/ssh/ssh_known_hosts")]).collect()
+}
+
+/// Reads a file; one that nobody named may be absent.
+fn read(path: &Path, named: bool) -> Result<File, ConfigError> {
+    let text = match fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if !named && error.kind() == io::ErrorKind::NotFound => return Ok(File::default()),
+        Err(source) => {
+            return Err(ConfigError::Unreadable {
+                path: path.to_owned(),
+                source,
+            });
+        }
+    };
+    toml::from_str(&text).map_err(|error| {
+        let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+        ConfigError::Malformed {
+            path: path.to_owned(),
+            line: before.matches('\n').count() + 1,
+            column: before.rsplit('\n').next().unwrap_or_default().chars().count() + 1,
+            message: error.message().to_owned(),
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn global() -> Global {
+        Global {
+            store: None,
+            catalog: None,
+            config: None,
+            site: None,
+            verbose: 0,
+            no_input: false,
+        }
+    }
+
+    fn environment(pairs: &[(&str, &str)]) -> Environment {
+        let pairs = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Environment(pairs.collect())
+    }
+
+    #[test]
+    fn a_flag_beats_the_environment_beats_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("u.toml");
+        fs::write(&path, "site = \"file\"\nstore = \"/file.db\"\nnever_scan = [\"10.0.0.1\"]").unwrap();
+        let mut global = global();
+        global.config = Some(path);
+        let settings = |global: &Global, pairs: &[(&str, &str)]| {
+            let all = [&[("HOME", "/h")], pairs].concat();
+            Settings::load(global, &environment(&all)).unwrap()
+        };
+        assert_eq!(settings(&global, &[]).site, "file");
+        assert_eq!(settings(&global, &[("UNDERDESK_SITE", "env")]).site, "env");
+        global.site = Some("flag".to_owned());
+        let all = settings(&global, &[("UNDERDESK_SITE", "env")]);
+        assert_eq!(all.site, "flag");
+        assert_eq!(all.store, Path::new("/file.db"));
+        assert_eq!(all.never_scan[0].0, "10.0.0.1");
+        assert_eq!(all.catalog, Path::new("/h/.local/share/underdesk/catalog.db"));
+    }
+
+    #[test]
+    fn a_misspelt_key_is_an_error_with_its_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("u.toml");
+        fs::write(&path, "site = \"a\"\nnever_scam = []").unwrap();
+        let mut global = global();
+        global.config = Some(path);
+        let error = Settings::load(&global, &environment(&[("HOME", "/h")])).unwrap_err();
+        let text = error.to_string();
+        assert!(text.contains("line 2, column 1") && text.contains("never_scam"), "{text}");
+    }
+
+    #[test]
+    fn without_a_home_the_error_names_the_flag() {
+        let error = Settings::load(&global(), &environment(&[])).unwrap_err();
+        assert!(error.to_string().contains("--store"), "{error}");
+    }
+}

@@ -1,0 +1,77 @@
+//! How the program ends: the exit codes, documented as a type.
+
+use std::process::ExitCode;
+
+/// What a run ended with. Where several hold, the first of this order is reported: 130, 1, 2, 6, 5,
+/// 4, 3, 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Exit {
+    /// 130: interrupted; what was done is saved.
+    Interrupted,
+    /// 1: the run failed.
+    Failed,
+    /// 2: wrong usage or configuration.
+    Usage,
+    /// 6: a safety stop: an account's wrong tries are spent, or a host key changed.
+    SafetyStop,
+    /// 5: the catalogue is too old, or its digest is wrong.
+    CatalogUnfit,
+    /// 4: open findings at or above `--fail-on`.
+    Findings,
+    /// 3: done, but a host that a credential covers was not assessed.
+    Incomplete,
+    /// 0: clean and complete.
+    Clean,
+}
+
+impl Exit {
+    /// The number that the shell sees.
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Interrupted => 130,
+            Self::Failed => 1,
+            Self::Usage => 2,
+            Self::SafetyStop => 6,
+            Self::CatalogUnfit => 5,
+            Self::Findings => 4,
+            Self::Incomplete => 3,
+            Self::Clean => 0,
+        }
+    }
+
+    /// The one to report where several hold.
+    pub fn worst(of: impl IntoIterator<Item = Self>) -> Self {
+        of.into_iter().min().unwrap_or(Self::Clean)
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.code())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_of_the_documented_order_wins() {
+        let order = [
+            Exit::Interrupted,
+            Exit::Failed,
+            Exit::Usage,
+            Exit::SafetyStop,
+            Exit::CatalogUnfit,
+            Exit::Findings,
+            Exit::Incomplete,
+            Exit::Clean,
+        ];
+        let codes: Vec<u8> = order.iter().map(|exit| exit.code()).collect();
+        assert_eq!(codes, [130, 1, 2, 6, 5, 4, 3, 0]);
+        for pair in order.windows(2) {
+            assert_eq!(Exit::worst([pair[1], pair[0]]), pair[0]);
+        }
+        assert_eq!(Exit::worst([]), Exit::Clean);
+    }
+}

@@ -1,0 +1,69 @@
+//! What commands share: the clock, a runtime, and the operator's Ctrl-C.
+
+use super::Stop;
+use crate::model::UtcTime;
+use crate::scan::Clock;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+use tokio_util::sync::CancellationToken;
+
+/// The present.
+#[expect(clippy::disallowed_methods, reason = "the one place that looks at the clock")]
+pub(super) fn now() -> UtcTime {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    let seconds = since.map_or(0, |since| since.as_secs());
+    UtcTime::from_unix(i64::try_from(seconds).unwrap_or(i64::MAX))
+}
+
+/// The clock for a run.
+pub(super) fn clock() -> Clock {
+    Arc::new(now)
+}
+
+/// Runs a command's async part.
+pub(super) fn block_on<T>(work: impl Future<Output = T>) -> Result<T, Stop> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Stop::failed(&error))?;
+    Ok(runtime.block_on(work))
+}
+
+/// Runs `work`, which ends soon after `stop` is cancelled: by Ctrl-C or by SIGTERM. A second one
+/// ends it at once.
+pub(super) async fn until_interrupted<T>(
+    work: impl Future<Output = T>,
+    stop: CancellationToken,
+) -> Option<T> {
+    tokio::pin!(work);
+    let first = tokio::select! {
+        done = &mut work => Some(done),
+        () = interrupted() => None,
+    };
+    if first.is_some() {
+        return first;
+    }
+    stop.cancel();
+    super::complain("stopping; what is done is saved (again to stop at once)");
+    tokio::select! {
+        done = &mut work => Some(done),
+        () = interrupted() => None,
+    }
+}
+
+/// Waits for Ctrl-C or SIGTERM.
+pub(super) async fn interrupted() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+            }
+            return;
+        }
+    }
+    tokio::signal::ctrl_c().await.ok();
+}

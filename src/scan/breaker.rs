@@ -1,0 +1,182 @@
+//! The breaker at work: rules from [`credentials`], memory in the [`store`].
+
+use super::gate::{Gate, Turn};
+use super::{Clock, RunError};
+use crate::credentials::{
+    AccountKey, Ask, Decision, Holder, HostLabel, Limits, Stop, StopReason, Try, TryState, decide,
+};
+use crate::model::{ResultCode, RunId};
+use crate::session::Permit;
+use crate::store::{Reservation, Store, StopRow, TryId, TryRequest, TryRow, Verdict};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Lets a secret out only as often as an account can bear.
+pub(super) struct Breaker {
+    store: Store,
+    run: RunId,
+    holder: Holder,
+    clock: Clock,
+    gate: Gate<AccountKey>,
+    limits: Limits,
+}
+
+/// A try that is written down. Whoever holds it must say how it ended; else it counts as wrong.
+#[derive(Debug)]
+pub(super) struct Reserved {
+    id: TryId,
+    account: AccountKey,
+    host: HostLabel,
+}
+
+/// What the breaker says.
+#[derive(Debug)]
+pub(super) enum Leave {
+    /// The secret may be sent, once.
+    Granted(Reserved, Permit),
+    /// It may not, and why.
+    Open(String),
+}
+
+impl Breaker {
+    pub(super) fn new(store: Store, run: RunId, holder: Holder, clock: Clock) -> Self {
+        let limits = Limits::default();
+        Self {
+            store,
+            run,
+            holder,
+            clock,
+            gate: Gate::new(limits.per_account),
+            limits,
+        }
+    }
+
+    /// Waits until it is this host's turn with an account. Nobody should wait here with a connection
+    /// open: servers close those that do not log in.
+    pub(super) async fn turn(&self, account: &AccountKey) -> Turn {
+        self.gate.turn(account).await
+    }
+
+    /// Reserves a try, or says why not.
+    pub(super) async fn reserve(
+        &self,
+        account: AccountKey,
+        host: HostLabel,
+        proven: bool,
+        deadline: Instant,
+    ) -> Result<Leave, RunError> {
+        loop {
+            match self.ask(&account, &host, proven).await? {
+                Reservation::Granted(id) => {
+                    let reserved = Reserved { id, account, host };
+                    return Ok(Leave::Granted(reserved, Permit::for_a_reserved_try()));
+                }
+                Reservation::Refused(why) => return Ok(Leave::Open(why)),
+                Reservation::Wait if Instant::now() + PAUSE < deadline => {
+                    tokio::time::sleep(PAUSE).await;
+                }
+                Reservation::Wait => {
+                    let why = "another try of this account did not end in time";
+                    return Ok(Leave::Open(why.to_owned()));
+                }
+            }
+        }
+    }
+
+    async fn ask(
+        &self,
+        account: &AccountKey,
+        host: &HostLabel,
+        proven: bool,
+    ) -> Result<Reservation, RunError> {
+        let now = (self.clock)();
+        let (holder, limits) = (self.holder.clone(), self.limits);
+        let request = TryRequest {
+            account: to_text(account),
+            host: to_text(host),
+            holder: to_text(&self.holder),
+            run: self.run.clone(),
+            now,
+            horizon: limits.horizon(now),
+        };
+        let (account, host) = (account.clone(), host.clone());
+        let rule = move |tries: &[TryRow], stops: &[StopRow]| {
+            let (tries, stops) = match (read_all(tries, read_try), read_all(stops, read_stop)) {
+                (Some(tries), Some(stops)) => (tries, stops),
+                // A row that cannot be read may be this account's: better no login than a lock.
+                _ => return Verdict::Refuse("the record of earlier tries cannot be read".to_owned()),
+            };
+            let ask = Ask {
+                account: &account,
+                host: &host,
+                holder: &holder,
+                proven,
+                now,
+            };
+            match decide(&tries, &stops, &ask, &limits) {
+                Decision::Go => Verdict::Grant,
+                Decision::Wait => Verdict::Wait,
+                Decision::Open(why) => Verdict::Refuse(why.to_string()),
+            }
+        };
+        Ok(self.store.reserve_try(request, rule).await?)
+    }
+
+    /// The secret was proven right, or provably never sent.
+    pub(super) async fn give_back(&self, reserved: Reserved) -> Result<(), RunError> {
+        Ok(self.store.return_try(reserved.id).await?)
+    }
+
+    /// The secret was refused, or nobody knows. A code that speaks of the account stops it.
+    pub(super) async fn spend(&self, reserved: Reserved, code: ResultCode) -> Result<(), RunError> {
+        let now = (self.clock)();
+        self.store.mark_wrong(reserved.id, now).await?;
+        if let Some(why) = StopReason::from_code(code) {
+            let (account, host) = (to_text(&reserved.account), to_text(&reserved.host));
+            let stop = StopRow {
+                account,
+                host,
+                code: why.code().as_str().to_owned(),
+                at: now,
+            };
+            self.store.stop_account(stop).await?;
+        }
+        Ok(())
+    }
+}
+
+/// How long to wait for another try to end.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// The store keeps the breaker's terms as JSON: it compares none of them.
+fn to_text(term: &impl serde::Serialize) -> String {
+    serde_json::to_string(term).unwrap_or_default()
+}
+
+fn read_all<R, T>(rows: &[R], read: impl Fn(&R) -> Option<T>) -> Option<Vec<T>> {
+    rows.iter().map(read).collect()
+}
+
+fn read_try(row: &TryRow) -> Option<Try> {
+    Some(Try {
+        account: serde_json::from_str(&row.account).ok()?,
+        host: serde_json::from_str(&row.host).ok()?,
+        run: row.run.clone(),
+        at: row.at,
+        state: match row.state {
+            crate::store::TryState::Reserved => TryState::Reserved {
+                holder: serde_json::from_str(&row.holder).ok()?,
+            },
+            _ => TryState::Wrong,
+        },
+    })
+}
+
+fn read_stop(row: &StopRow) -> Option<Stop> {
+    Some(Stop {
+        account: serde_json::from_str(&row.account).ok()?,
+        host: serde_json::from_str(&row.host).ok()?,
+        why: StopReason::from_code(ResultCode::parse(&row.code)?)?,
+        at: row.at,
+    })
+}

@@ -1,0 +1,33 @@
+//! Verdicts on an inventory, with the catalogue of the run.
+
+use super::{Context, RunError};
+use crate::catalog::Catalog;
+use crate::matching;
+use crate::model::{Date, Inventory};
+use crate::store::Matched;
+use std::sync::Arc;
+
+/// The verdicts on what a host of this run has.
+pub(super) fn judge(cx: &Context, inventory: &Inventory) -> Result<Matched, RunError> {
+    of(&cx.catalog, inventory, cx.today)
+}
+
+/// The verdicts on an inventory, as of a day.
+///
+/// # Errors
+/// A catalogue that cannot be read: better no verdict than a wrong one.
+pub fn of(catalog: &Catalog, inventory: &Inventory, today: Date) -> Result<Matched, RunError> {
+    let platform = &inventory.platform;
+    let slice = match &platform.ecosystem {
+        Some(ecosystem) => catalog.slice(ecosystem)?,
+        None => None,
+    };
+    let version = platform.version.as_deref().unwrap_or_default();
+    let lifecycle = catalog.lifecycle(&platform.id, version);
+    let findings = matching::findings(inventory, slice.as_deref(), lifecycle, today);
+    Ok(Matched {
+        findings: Arc::new(findings),
+        catalog_digest: catalog.digest().to_owned(),
+        end_of_life: lifecycle.and_then(|lifecycle| lifecycle.end_of_life),
+    })
+}

@@ -1,0 +1,56 @@
+//! The run's credentials with their secrets at hand.
+
+use crate::credentials::Credential;
+use crate::model::CredentialId;
+use crate::session::{Key, Password};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// The credentials of a run, in the file's order, and what proves each.
+#[derive(Debug, Default)]
+pub struct Keyring {
+    credentials: Vec<Credential>,
+    proofs: BTreeMap<CredentialId, StoredProof>,
+}
+
+/// What proves an account. Its `Debug` shows no secret.
+#[derive(Debug)]
+pub enum StoredProof {
+    /// A private key.
+    Keys(Vec<Arc<Key>>),
+    /// The agent at this socket, and the one key of it to offer, where the operator names one.
+    Agent {
+        /// The socket.
+        socket: PathBuf,
+        /// `SHA256:…`.
+        fingerprint: Option<String>,
+    },
+    /// A password.
+    Password(Password),
+}
+
+impl Keyring {
+    /// Puts credentials together with their proofs. One without a proof is never used.
+    pub fn new(
+        credentials: Vec<Credential>,
+        proofs: BTreeMap<CredentialId, StoredProof>,
+    ) -> Self {
+        let mut credentials = credentials;
+        credentials.retain(|credential| proofs.contains_key(&credential.id));
+        Self {
+            credentials,
+            proofs,
+        }
+    }
+
+    /// The credentials that can be used, in the file's order.
+    pub fn credentials(&self) -> &[Credential] {
+        &self.credentials
+    }
+
+    /// What proves a credential.
+    pub(super) fn proof(&self, id: &CredentialId) -> Option<&StoredProof> {
+        self.proofs.get(id)
+    }
+}
