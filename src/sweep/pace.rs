@@ -30,6 +30,11 @@ impl Pacer {
         self.next
     }
 
+    /// Keeps every probe back until a moment.
+    pub(super) fn hold(&mut self, until: Duration) {
+        self.next = self.next.max(until);
+    }
+
     /// Whether a probe may go now; if so it is counted.
     pub(super) fn take(&mut self, now: Duration) -> bool {
         if now < self.next {

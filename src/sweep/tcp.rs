@@ -107,6 +107,10 @@ const ASIDE_LIMIT: usize = 65_536;
 const BATCH: usize = 256;
 /// How often a probe without a source port is put back until the host counts as out of reach.
 const SOURCE_TRIES: u8 = 8;
+/// From how many connections on they may have used up this machine's ports.
+const MANY_PORTS: usize = 1_000;
+/// How long nothing is begun after this machine had run out of something.
+const HOLD: Duration = Duration::from_millis(20);
 /// How long the machine may have no socket for a sweep that holds none.
 const STARVED_AFTER: Duration = Duration::from_secs(30);
 
@@ -279,6 +283,11 @@ impl Sweep<'_> {
                 return Ok(());
             }
             Outcome::NoSource if work.shortages < SOURCE_TRIES => {
+                // Linux shares out ports by destination, so fewer connections elsewhere free none;
+                // other systems have some ten thousand for all.
+                if self.flights.len() >= MANY_PORTS {
+                    self.width.shrink(now, self.flights.len());
+                }
                 self.put_back(work, now);
                 return Ok(());
             }
@@ -300,7 +309,6 @@ impl Sweep<'_> {
     /// Puts a probe back that was not really tried.
     fn put_back(&mut self, work: Work, now: Duration) {
         self.requeued += 1;
-        self.width.shrink(now, self.flights.len());
         let wait = Duration::from_millis(100) * 2_u32.pow(work.shortages.min(5).into());
         let work = Work {
             tries: work.tries.saturating_sub(1),
@@ -311,8 +319,11 @@ impl Sweep<'_> {
         self.put_aside(now + wait, work);
     }
 
-    /// Remembers since when there has been no socket although we hold none.
+    /// Asks the machine for less, and remembers since when there has been no socket although we
+    /// hold none.
     fn short_of(&mut self, error: &io::Error, now: Duration) {
+        self.width.shrink(now, self.flights.len());
+        self.pacer.hold(now + HOLD);
         if self.flights.is_empty() {
             self.shortage
                 .get_or_insert_with(|| (now, error.to_string()));

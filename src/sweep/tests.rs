@@ -246,3 +246,51 @@ async fn an_address_that_cannot_be_reached_is_neither_closed_nor_silent() {
     assert_eq!(answers(&seen, Answer::Unreachable).len(), 1);
     assert_eq!(end.reason, EndReason::Complete);
 }
+
+#[test]
+fn a_machine_without_descriptors_loses_no_open_port() {
+    // The limit is the whole process's, so the test runs in one of its own.
+    let name = "sweep::tests::alone_with_few_descriptors";
+    let child = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", name, "--ignored", "--test-threads=1"])
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&child.stdout);
+    assert!(
+        child.status.success() && text.contains("1 passed"),
+        "{text}"
+    );
+}
+
+#[test]
+#[ignore = "run by a_machine_without_descriptors_loses_no_open_port"]
+fn alone_with_few_descriptors() {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    if !std::env::args().any(|argument| argument == "--exact") {
+        return;
+    }
+    let few = Rlimit {
+        current: Some(96),
+        maximum: Some(96),
+    };
+    setrlimit(Resource::Nofile, few).unwrap();
+    let addresses: Vec<IpAddr> = (1..=30).map(|last| ip(8, last)).collect();
+    let (_open, port) = listeners(&addresses);
+    let plan = plan(addresses, &[port]);
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.worker_threads(2).enable_all().build().unwrap();
+    // Somebody else takes every descriptor there is, and gives them back after a while.
+    let taken: Vec<std::fs::File> =
+        std::iter::from_fn(|| std::fs::File::open("/dev/null").ok()).collect();
+    assert!(taken.len() > 20);
+    let give_back = async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        drop(taken);
+    };
+    let sweep = swept(TcpSweeper::new(Profile::NORMAL), &plan, 0);
+    let ((seen, end), ()) = runtime.block_on(async { tokio::join!(sweep, give_back) });
+    assert_eq!(answers(&seen, Answer::Open).len(), 30);
+    assert_eq!(end.reason, EndReason::Complete);
+    assert!(end.requeued > 0);
+    assert!(seen.values().all(|sighting| sighting.tries == 1));
+}
