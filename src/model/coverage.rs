@@ -2,6 +2,7 @@
 
 use super::UtcTime;
 use serde::{Deserialize, Serialize};
+use std::ops::Range;
 
 /// One subnet of the scope. `in_scope = answered + silent + not_begun`, and `swept = answered +
 /// silent`; excluded addresses are counted beside, not within.
@@ -30,4 +31,17 @@ pub struct CoverageRow {
     pub started: Option<UtcTime>,
     /// When the last of its addresses was done.
     pub finished: Option<UtcTime>,
+}
+
+/// A part of the scope that becomes one [`CoverageRow`]: a subnet, or a target line.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ScopePart {
+    /// The /24 or /64, or the target as written.
+    pub label: String,
+    /// Addresses to sweep.
+    pub in_scope: u128,
+    /// Addresses that an exclusion took out.
+    pub excluded: u128,
+    /// Where its addresses stand in the order of the scope: sorted, disjoint, `in_scope` in all.
+    pub indices: Vec<Range<u64>>,
 }

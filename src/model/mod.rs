@@ -19,7 +19,7 @@ mod time;
 
 pub use access::{AccessRecord, HostTrust, Protocol, ResultCode};
 pub use bulletin::{Affected, Bulletin, FixStatus, KnownExploited, VersionRange};
-pub use coverage::CoverageRow;
+pub use coverage::{CoverageRow, ScopePart};
 pub use finding::{Confidence, Evidence, Finding, FindingState};
 pub use host::{HostIdentity, HostKey, LiveHost, NetworkInterface};
 pub use ids::{BulletinId, CredentialId, FindingId, MachineId, RunId, hex};
