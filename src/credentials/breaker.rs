@@ -5,10 +5,11 @@
 //! stay counted, over all runs, for 24 hours. At most one per account and host, two per account.
 //!
 //! Plain data and pure rules. The keeper of the tries (a database) does, in **one** exclusive
-//! transaction: load the tries and stops of the window (all of them; [`decide`] finds those that
-//! matter, since an account has many spellings), call [`decide`], on [`Decision::Go`] insert
-//! [`Try::reserve`]. After the login: on proven success delete that try; else replace it by
-//! [`Try::spent`], and add a [`Stop`] where the host says that the account is locked or the like.
+//! transaction: load the tries and stops (all of them; [`decide`] finds those that matter, since an
+//! account has many spellings), call [`decide`], on [`Decision::Go`] insert [`Try::reserve`]. After
+//! the login: on proven success delete that try; else, whatever happened, replace it by
+//! [`Try::spent`] (or others wait for it for ever), and add a [`Stop`] where the host says that the
+//! account is locked or the like.
 //!
 //! Times come from the clock of this machine. If it goes back, tries lie in the future, and count: the
 //! breaker stays open for longer. If it leaps ahead by a day, tries are forgotten early; nothing that
@@ -24,8 +25,10 @@ pub fn decide(tries: &[Try], stops: &[Stop], ask: &Ask<'_>, limits: &Limits) -> 
     if let Some(why) = stopped(stops, ask, limits) {
         return Decision::Open(why);
     }
+    // What is still on its way counts however old it is: a laptop may have slept over it.
     let counted = tries.iter().filter(|it| {
-        limits.counts(it.at, ask.now) && ask.account.may_be(ask.host, &it.account, &it.host)
+        (limits.counts(it.at, ask.now) || it.is_held_by(ask.holder))
+            && ask.account.may_be(ask.host, &it.account, &it.host)
     });
     let (in_flight, lasting): (Vec<&Try>, Vec<&Try>) =
         counted.partition(|it| it.is_held_by(ask.holder));
@@ -157,7 +160,10 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// The oldest moment that still counts at `now`: whatever is older may be forgotten.
+    /// The oldest moment that still counts at `now`: stops and [`TryState::Wrong`] tries that are
+    /// older may be forgotten. (A reserved one counts for its holder for as long as it flies.)
+    ///
+    /// [`TryState::Wrong`]: super::TryState::Wrong
     pub fn horizon(&self, now: UtcTime) -> UtcTime {
         UtcTime::from_unix(now.unix().saturating_sub(self.span()))
     }
@@ -296,6 +302,24 @@ mod tests {
             Decision::Open(_)
         ));
         assert_eq!(me.decide(&two, &[], 3, until), Decision::Go);
+    }
+
+    #[test]
+    fn a_try_that_slept_with_the_laptop_still_counts() {
+        let asleep = [reserved(1, -3 * DAY, "me"), reserved(2, -3 * DAY, "me")];
+        let me = Process::new(true);
+        assert_eq!(me.decide(&asleep, &[], 3, 0), Decision::Wait);
+        // Of another process, it crashed long ago.
+        let crashed = [reserved(1, -3 * DAY, "dead"), wrong(2, 0)];
+        assert_eq!(me.decide(&crashed, &[], 3, 0), Decision::Go);
+    }
+
+    #[test]
+    fn a_try_counts_from_its_end() {
+        let spent = reserved(1, 0, "me").spent(at(7200));
+        assert_eq!((spent.at, &spent.state), (at(7200), &TryState::Wrong));
+        // Unless the clock went back meanwhile.
+        assert_eq!(reserved(1, 0, "me").spent(at(-60)).at, at(0));
     }
 
     #[test]

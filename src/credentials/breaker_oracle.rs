@@ -44,9 +44,12 @@ enum Op {
     Back(i64),
 }
 
+fn slack() -> i64 {
+    i64::try_from(Limits::default().slack.as_secs()).unwrap()
+}
+
 fn op() -> impl Strategy<Value = Op> {
-    let slack = i64::try_from(Limits::default().slack.as_secs()).unwrap();
-    let begin = (0..2usize, 0..SPELLINGS.len(), 0..HOSTS.len(), 0..=slack).prop_map(
+    let begin = (0..2usize, 0..SPELLINGS.len(), 0..HOSTS.len(), 0..=slack()).prop_map(
         |(process, spelling, host, delay)| Op::Begin {
             process,
             spelling,
@@ -80,6 +83,7 @@ struct Seen {
 
 struct Flight {
     number: usize,
+    begun: i64,
     seen: usize,
 }
 
@@ -169,6 +173,7 @@ impl World {
                 );
                 let flight = Flight {
                     number: self.seen.len(),
+                    begun: self.real,
                     seen: self.seen.len(),
                 };
                 self.kept
@@ -194,8 +199,8 @@ impl World {
         }
         let flight = who.flights.remove(which);
         let seen = &mut self.seen[flight.seen];
-        // At the last moment, however long that took.
-        seen.at = self.real;
+        // At the last moment that the deadline of a host allows.
+        seen.at = self.real.min(flight.begun + slack());
         seen.proven = proven;
         let place = self.kept.iter().position(|(n, _)| *n == flight.number);
         let (number, kept) = self.kept.remove(place.unwrap());
