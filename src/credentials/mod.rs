@@ -1,1 +1,34 @@
 //! Which secret may be used where, and how often.
+//!
+//! A credentials file says who we may log in as, where the secret *is* (it holds none itself), and
+//! for which hosts: no scope, no use. [`plan`] picks the few credentials for one host, [`decide`] is
+//! the breaker that keeps accounts from being locked, and [`pam`] reads why a host refused.
+//!
+//! Only [`file`] and [`resolve`] talk; the rest is a function of its inputs. Nothing here opens a
+//! secret: a [`secrecy::SecretString`] goes in and out, and only `session` looks inside. No type has
+//! `Serialize`, `Display` or `Clone` if a secret is in it, and no error quotes a value of the file.
+
+mod account;
+mod breaker;
+#[cfg(test)]
+mod breaker_oracle;
+pub mod file;
+mod forecast;
+mod model;
+pub mod pam;
+mod parse;
+pub mod resolve;
+mod rules;
+mod scope;
+mod table;
+mod tries;
+
+pub use account::{AccountKey, HostLabel};
+pub use breaker::{Ask, Decision, Limits, Why, decide};
+pub use forecast::worst_case;
+pub use model::{Credential, CredentialsFile, Kind, Method, NotYet, Ownership, SecretRef, Sudo};
+pub use parse::parse;
+pub use rules::{MAX_KEYS, agent_keys, plan};
+pub use scope::{Scope, ScopeItem, ScopeProblem};
+pub use table::ParseError;
+pub use tries::{Holder, Stop, StopReason, Try, TryState};

@@ -1,0 +1,314 @@
+//! What a credentials file says.
+
+use super::Scope;
+use crate::model::CredentialId;
+use secrecy::SecretString;
+use std::collections::BTreeSet;
+use std::fmt;
+use std::path::PathBuf;
+
+/// A credentials file that was read: at least its syntax, its scopes and its ids are right.
+#[derive(Debug)]
+pub struct CredentialsFile {
+    /// The credentials, in the file's order. Ids are unique.
+    pub credentials: Vec<Credential>,
+}
+
+impl CredentialsFile {
+    /// The credential of an id.
+    pub fn find(&self, id: &CredentialId) -> Option<&Credential> {
+        self.credentials
+            .iter()
+            .find(|credential| credential.id == *id)
+    }
+
+    /// Whether a secret itself is written in the file.
+    pub fn holds_literal(&self) -> bool {
+        self.secrets()
+            .any(|secret| matches!(secret, SecretRef::Literal(_)))
+    }
+
+    /// The environment variables that hold secrets: no child process may inherit them.
+    pub fn secret_variables(&self) -> BTreeSet<String> {
+        self.secrets()
+            .filter_map(|secret| match secret {
+                SecretRef::Env(name) => Some(name.clone()),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// What the file asks for and this version does not do, for the operator to know before a run.
+    pub fn not_yet_used(&self) -> Vec<NotYet> {
+        self.credentials
+            .iter()
+            .flat_map(Credential::not_yet_used)
+            .collect()
+    }
+
+    fn secrets(&self) -> impl Iterator<Item = &SecretRef> {
+        self.credentials.iter().flat_map(Credential::secrets)
+    }
+}
+
+/// One way to log in, and where it may be used.
+#[derive(Debug)]
+pub struct Credential {
+    /// Its name: all that logs, store and exports ever see of it.
+    pub id: CredentialId,
+    /// The login name, as it is sent.
+    pub user: String,
+    /// Whose account it is.
+    pub ownership: Ownership,
+    /// How the account is proven.
+    pub method: Method,
+    /// The hosts that it may be used on.
+    pub scope: Scope,
+    /// Whether it may become root.
+    pub sudo: Sudo,
+    /// The line in the file at which it begins, from 1.
+    pub line: usize,
+}
+
+impl Credential {
+    /// The type, as the file writes it.
+    pub fn kind(&self) -> Kind {
+        self.method.kind()
+    }
+
+    /// Whether this version can log in with it.
+    pub fn is_used(&self) -> bool {
+        matches!(
+            self.kind(),
+            Kind::SshKey | Kind::SshAgent | Kind::SshPassword
+        )
+    }
+
+    /// Whether its password may follow the first sight of a host's key.
+    pub fn password_on_first_use(&self) -> bool {
+        match &self.method {
+            Method::SshPassword { on_first_use, .. } | Method::Winrm { on_first_use, .. } => {
+                *on_first_use
+            }
+            Method::SshKey { .. } | Method::SshAgent { .. } | Method::SshCert { .. } => false,
+        }
+    }
+
+    /// The places of its secrets.
+    pub fn secrets(&self) -> impl Iterator<Item = &SecretRef> {
+        let (first, second) = match &self.method {
+            Method::SshKey { key, passphrase }
+            | Method::SshCert {
+                key, passphrase, ..
+            } => (Some(key), passphrase.as_ref()),
+            Method::SshPassword { password, .. } | Method::Winrm { password, .. } => {
+                (Some(password), None)
+            }
+            Method::SshAgent { .. } => (None, None),
+        };
+        first.into_iter().chain(second)
+    }
+
+    fn not_yet_used(&self) -> Vec<NotYet> {
+        let mut wishes = Vec::new();
+        if !self.is_used() {
+            wishes.push(self.kind().as_str());
+        }
+        if self.sudo != Sudo::Never {
+            wishes.push("sudo");
+        }
+        for secret in self.secrets() {
+            match secret {
+                SecretRef::Keyring(_) => wishes.push("keyring"),
+                SecretRef::Age(_) => wishes.push("age"),
+                _ => {}
+            }
+        }
+        let not_yet = |what| NotYet {
+            credential: self.id.clone(),
+            line: self.line,
+            what,
+        };
+        wishes.into_iter().map(not_yet).collect()
+    }
+}
+
+/// A wish of the file that this version knows and does not fulfil.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotYet {
+    /// The credential.
+    pub credential: CredentialId,
+    /// Its line in the file.
+    pub line: usize,
+    /// The word in the file: `winrm`, `ssh-cert`, `sudo`, `keyring`, `age`.
+    pub what: &'static str,
+}
+
+impl fmt::Display for NotYet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            credential,
+            line,
+            what,
+        } = self;
+        write!(
+            f,
+            "credential {credential} (line {line}): {what} is not yet used by this version"
+        )
+    }
+}
+
+/// Whose account a login name is, so far as locking it goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ownership {
+    /// One account everywhere, such as a directory's.
+    Directory {
+        /// The realm or domain, where the operator names it.
+        realm: Option<String>,
+    },
+    /// A separate account on every host.
+    Local,
+}
+
+/// How an account is proven.
+#[derive(Debug)]
+pub enum Method {
+    /// By a private key.
+    SshKey {
+        /// The key in OpenSSH's or PEM text.
+        key: SecretRef,
+        /// What opens it.
+        passphrase: Option<SecretRef>,
+    },
+    /// By keys that an agent holds.
+    SshAgent {
+        /// The agent's socket; else the environment's `SSH_AUTH_SOCK`.
+        socket: Option<PathBuf>,
+        /// The one key to offer, as `SHA256:…`.
+        fingerprint: Option<String>,
+    },
+    /// By a password, also where it is asked keyboard-interactively.
+    SshPassword {
+        /// The password.
+        password: SecretRef,
+        /// Whether it may follow the first sight of a host's key.
+        on_first_use: bool,
+    },
+    /// By a private key and a certificate for it.
+    SshCert {
+        /// The key.
+        key: SecretRef,
+        /// What opens it.
+        passphrase: Option<SecretRef>,
+        /// The file of the certificate, which is public.
+        certificate: PathBuf,
+    },
+    /// By a password over WinRM.
+    Winrm {
+        /// The password.
+        password: SecretRef,
+        /// Whether it may follow the first sight of a host's certificate.
+        on_first_use: bool,
+        /// Whether NTLM may go over plain HTTP.
+        ntlm_http: bool,
+        /// Whether Basic may be used inside verified TLS.
+        basic: bool,
+    },
+}
+
+impl Method {
+    /// The type, as the file writes it.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::SshKey { .. } => Kind::SshKey,
+            Self::SshAgent { .. } => Kind::SshAgent,
+            Self::SshPassword { .. } => Kind::SshPassword,
+            Self::SshCert { .. } => Kind::SshCert,
+            Self::Winrm { .. } => Kind::Winrm,
+        }
+    }
+}
+
+/// The type of a credential.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "`Method` says what each one means")]
+pub enum Kind {
+    SshKey,
+    SshAgent,
+    SshPassword,
+    SshCert,
+    Winrm,
+}
+
+impl Kind {
+    /// Every type.
+    pub const ALL: [Self; 5] = [
+        Self::SshKey,
+        Self::SshAgent,
+        Self::SshPassword,
+        Self::SshCert,
+        Self::Winrm,
+    ];
+
+    /// The word in the file.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::SshKey => "ssh-key",
+            Self::SshAgent => "ssh-agent",
+            Self::SshPassword => "ssh-password",
+            Self::SshCert => "ssh-cert",
+            Self::Winrm => "winrm",
+        }
+    }
+}
+
+/// Whether a credential may become root.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sudo {
+    /// Never.
+    Never,
+    /// Only where sudo asks for no password.
+    WithoutPassword,
+    /// With the credential's own password. Counts as a try.
+    WithPassword,
+}
+
+/// Where a secret is.
+pub enum SecretRef {
+    /// In the file itself.
+    Literal(SecretString),
+    /// In an environment variable.
+    Env(String),
+    /// In a file. `~/` is the home; else relative to the credentials file's folder.
+    File(PathBuf),
+    /// What a program prints: program and arguments, run without a shell.
+    Command(Vec<String>),
+    /// In the operator's head.
+    Prompt,
+    /// In the desktop's keyring, under this name. Not in this version.
+    Keyring(String),
+    /// In a file encrypted with age. Not in this version.
+    Age(PathBuf),
+}
+
+impl SecretRef {
+    /// The word in the file.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Literal(_) => "literal",
+            Self::Env(_) => "env",
+            Self::File(_) => "file",
+            Self::Command(_) => "command",
+            Self::Prompt => "prompt",
+            Self::Keyring(_) => "keyring",
+            Self::Age(_) => "age",
+        }
+    }
+}
+
+impl fmt::Debug for SecretRef {
+    /// Only the kind: people put secrets into arguments, paths and names, whatever we ask of them.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SecretRef({})", self.as_str())
+    }
+}

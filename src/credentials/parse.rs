@@ -1,0 +1,481 @@
+//! From the text of a credentials file to what it says.
+//!
+//! An error says where and what was expected, and quotes nothing: the text may hold secrets, and a
+//! missing quote can make any of it look like anything. (The `toml` crate's own errors print the line.)
+
+use super::account::split;
+use super::table::{ParseError, Table, syntax};
+use super::{
+    Credential, CredentialsFile, Kind, Method, Ownership, Scope, ScopeItem, SecretRef, Sudo,
+};
+use crate::model::CredentialId;
+use secrecy::SecretString;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use toml::de::DeTable;
+
+/// Reads a credentials file.
+///
+/// # Errors
+/// The first thing that is wrong, with its place.
+pub fn parse(text: &str) -> Result<CredentialsFile, ParseError> {
+    let root = DeTable::parse(text).map_err(|error| syntax(text, &error))?;
+    let root = Table::new(text, root.get_ref(), root.span());
+    root.only(&["credential"])?;
+    let Some((entries, span)) = root.get("credential") else {
+        return Err(root.error("no credentials; expected `[[credential]]`"));
+    };
+    let entries = entries
+        .as_array()
+        .ok_or_else(|| root.at(&span, "expected `[[credential]]`, with double brackets"))?;
+
+    let mut lines: BTreeMap<CredentialId, usize> = BTreeMap::new();
+    let mut credentials = Vec::new();
+    for entry in entries {
+        let expected = "expected a table under `[[credential]]`";
+        let entry = root.inner(entry.get_ref(), entry.span(), expected)?;
+        let credential = read_credential(&entry)?;
+        let earlier = lines.insert(credential.id.clone(), credential.line);
+        if let Some(line) = earlier {
+            let span = entry.span_of("id");
+            let problem = format!("this id is taken by the credential of line {line}");
+            return Err(entry.at(&span, problem));
+        }
+        credentials.push(credential);
+    }
+    Ok(CredentialsFile { credentials })
+}
+
+/// Where a secret is.
+fn secret(entry: &Table<'_>, key: &str) -> Result<Option<SecretRef>, ParseError> {
+    let Some((value, span)) = entry.get(key) else {
+        return Ok(None);
+    };
+    let expected = format!("{key}: expected {PLACES}");
+    if let Some(literal) = value.as_str() {
+        // Most would mean the path of a key.
+        if literal.is_empty() || (key == "key" && !literal.contains("-----BEGIN ")) {
+            return Err(entry.at(&span, expected));
+        }
+        return Ok(Some(SecretRef::Literal(SecretString::from(literal))));
+    }
+    read_place(&entry.inner(value, span, &expected)?).map(Some)
+}
+
+fn need_secret(entry: &Table<'_>, key: &str) -> Result<SecretRef, ParseError> {
+    secret(entry, key)?
+        .ok_or_else(|| entry.error(format!("`{key}` is missing; expected {key} = {PLACES}")))
+}
+
+const PLACES: &str = "the place of a secret, one of { env = \"NAME\" }, { file = \"path\" }, { command = [\"program\", \"argument\"] }, { prompt = true }";
+
+fn read_place(place: &Table<'_>) -> Result<SecretRef, ParseError> {
+    place.only(&["env", "file", "command", "prompt", "keyring", "age"])?;
+    if place.len() != 1 {
+        return Err(place.error(format!("expected exactly one place: {PLACES}")));
+    }
+    if let Some((name, span)) = place.words("env")? {
+        let good = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        if !name.chars().all(good) {
+            return Err(place.at(&span, "env: expected the name of an environment variable"));
+        }
+        return Ok(SecretRef::Env(name.to_owned()));
+    }
+    if let Some((path, _)) = place.words("file")? {
+        return Ok(SecretRef::File(PathBuf::from(path)));
+    }
+    if let Some(words) = place.list("command")? {
+        let argv: Vec<String> = words.iter().map(|(word, _)| (*word).to_owned()).collect();
+        let runs = argv.first().is_some_and(|program| !program.is_empty())
+            && argv.iter().all(|word| !word.contains('\0'));
+        if !runs {
+            return Err(place.error("command: expected a program and its arguments"));
+        }
+        return Ok(SecretRef::Command(argv));
+    }
+    if let Some((name, _)) = place.words("keyring")? {
+        return Ok(SecretRef::Keyring(name.to_owned()));
+    }
+    if let Some((path, _)) = place.words("age")? {
+        return Ok(SecretRef::Age(PathBuf::from(path)));
+    }
+    if place.flag("prompt")? {
+        return Ok(SecretRef::Prompt);
+    }
+    Err(place.error("prompt: expected true, or another place"))
+}
+
+fn read_credential(entry: &Table<'_>) -> Result<Credential, ParseError> {
+    let kind = read_kind(entry)?;
+    let mut known = vec![
+        "id", "type", "user", "scope", "account", "realm", "sudo", "note",
+    ];
+    known.extend(keys_of(kind));
+    entry.only(&known)?;
+    entry.words("note")?;
+
+    let (id, span) = entry.need("id", "\"linux-audit\"")?;
+    let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if id.len() > LONGEST_ID || !id.chars().all(good) {
+        let problem = "id: expected at most 64 letters, digits, dots, - and _";
+        return Err(entry.at(&span, problem));
+    }
+    let (user, ownership) = read_user(entry)?;
+    Ok(Credential {
+        id: CredentialId::new(id),
+        user,
+        ownership,
+        method: read_method(entry, kind)?,
+        scope: read_scope(entry)?,
+        sudo: read_sudo(entry)?,
+        line: entry.line(),
+    })
+}
+
+/// The longest id, in characters.
+const LONGEST_ID: usize = 64;
+
+fn read_kind(entry: &Table<'_>) -> Result<Kind, ParseError> {
+    let words = Kind::ALL.map(Kind::as_str).join(", ");
+    let Some((word, span)) = entry.words("type")? else {
+        return Err(entry.error(format!("`type` is missing; expected one of: {words}")));
+    };
+    let kind = Kind::ALL.into_iter().find(|kind| kind.as_str() == word);
+    kind.ok_or_else(|| entry.at(&span, format!("type: expected one of: {words}")))
+}
+
+/// The keys that a type has of its own.
+fn keys_of(kind: Kind) -> &'static [&'static str] {
+    match kind {
+        Kind::SshKey => &["key", "passphrase"],
+        Kind::SshAgent => &["socket", "fingerprint"],
+        Kind::SshPassword => &["password", "password_on_first_use"],
+        Kind::SshCert => &["key", "passphrase", "certificate"],
+        Kind::Winrm => &["password", "password_on_first_use", "ntlm_http", "basic"],
+    }
+}
+
+fn read_user(entry: &Table<'_>) -> Result<(String, Ownership), ParseError> {
+    let (user, span) = entry.need("user", "\"audit\"")?;
+    let (in_user, name) = split(user);
+    if name.is_empty() || name.contains('\\') || in_user == Some("") {
+        return Err(entry.at(&span, "user: expected name, REALM\\name or name@realm"));
+    }
+    let realm = entry.words("realm")?;
+    let local = match entry.words("account")? {
+        None => user.starts_with(".\\"),
+        Some(("realm", _)) => false,
+        Some(("local", _)) => true,
+        Some((_, span)) => {
+            let problem = "account: expected \"realm\" (one account everywhere) or \"local\" (another one on each host)";
+            return Err(entry.at(&span, problem));
+        }
+    };
+    if let Some((named, span)) = &realm {
+        let problem = match in_user {
+            _ if local => "a local account has no realm",
+            Some(other) if other.to_lowercase() != named.to_lowercase() => {
+                "another realm than the user's"
+            }
+            _ => "",
+        };
+        if !problem.is_empty() {
+            return Err(entry.at(span, problem));
+        }
+    }
+    let realm = realm.map(|(realm, _)| realm.to_owned());
+    let ownership = if local {
+        Ownership::Local
+    } else {
+        Ownership::Directory { realm }
+    };
+    Ok((user.to_owned(), ownership))
+}
+
+fn read_method(entry: &Table<'_>, kind: Kind) -> Result<Method, ParseError> {
+    let path = |key| -> Result<Option<PathBuf>, ParseError> {
+        Ok(entry.words(key)?.map(|(path, _)| PathBuf::from(path)))
+    };
+    Ok(match kind {
+        Kind::SshKey => Method::SshKey {
+            key: need_secret(entry, "key")?,
+            passphrase: secret(entry, "passphrase")?,
+        },
+        Kind::SshAgent => Method::SshAgent {
+            socket: path("socket")?,
+            fingerprint: read_fingerprint(entry)?,
+        },
+        Kind::SshPassword => Method::SshPassword {
+            password: need_secret(entry, "password")?,
+            on_first_use: entry.flag("password_on_first_use")?,
+        },
+        Kind::SshCert => Method::SshCert {
+            key: need_secret(entry, "key")?,
+            passphrase: secret(entry, "passphrase")?,
+            certificate: entry.need("certificate", "\"path\"")?.0.into(),
+        },
+        Kind::Winrm => Method::Winrm {
+            password: need_secret(entry, "password")?,
+            on_first_use: entry.flag("password_on_first_use")?,
+            ntlm_http: entry.flag("ntlm_http")?,
+            basic: entry.flag("basic")?,
+        },
+    })
+}
+
+fn read_fingerprint(entry: &Table<'_>) -> Result<Option<String>, ParseError> {
+    let Some((text, span)) = entry.words("fingerprint")? else {
+        return Ok(None);
+    };
+    let digest = text.strip_prefix("SHA256:").unwrap_or_default();
+    let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/');
+    // 32 bytes in base64 without padding.
+    if digest.len() != 43 || !digest.chars().all(good) {
+        let problem = "fingerprint: expected SHA256:… as `ssh-add -l` prints it";
+        return Err(entry.at(&span, problem));
+    }
+    Ok(Some(text.to_owned()))
+}
+
+fn read_scope(entry: &Table<'_>) -> Result<Scope, ParseError> {
+    let Some(items) = entry.list("scope")? else {
+        let problem = "`scope` is missing: no scope, no use; expected scope = [\"10.0.0.0/8\", \"*.corp.example\", \"tag:linux\"]";
+        return Err(entry.error(problem));
+    };
+    let span = entry.span_of("scope");
+    let mut read = Vec::new();
+    for (text, span) in items {
+        let item = ScopeItem::parse(text)
+            .map_err(|problem| entry.at(&span, format!("scope: {problem}")))?;
+        read.push(item);
+    }
+    Scope::new(read).map_err(|problem| entry.at(&span, format!("scope: {problem}")))
+}
+
+fn read_sudo(entry: &Table<'_>) -> Result<Sudo, ParseError> {
+    match entry.words("sudo")? {
+        None | Some(("never", _)) => Ok(Sudo::Never),
+        Some(("nopasswd", _)) => Ok(Sudo::WithoutPassword),
+        Some(("password", _)) => Ok(Sudo::WithPassword),
+        Some((_, span)) => {
+            let problem = "sudo: expected \"never\", \"nopasswd\" or \"password\"";
+            Err(entry.at(&span, problem))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const SECRET: &str = "Zq9-unique-7731-planted";
+
+    /// A good credential with some lines replaced or added.
+    fn credential(change: &[(&str, &str)]) -> String {
+        let mut lines = BTreeMap::from([
+            ("id", "'a'"),
+            ("type", "'ssh-password'"),
+            ("user", "'u'"),
+            ("password", "{ env = 'X' }"),
+            ("scope", "['10.0.0.0/8']"),
+        ]);
+        for (key, value) in change {
+            lines.insert(key, value);
+        }
+        let lines = lines.iter().filter(|(_, value)| !value.is_empty());
+        let lines = lines.map(|(key, value)| format!("{key} = {value}\n"));
+        format!("[[credential]]\n{}", lines.collect::<String>())
+    }
+
+    fn problem(text: &str) -> String {
+        parse(text).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn the_example_has_every_kind_and_place_and_reads() {
+        let text = include_str!("../../credentials.example.toml");
+        let file = parse(text).unwrap();
+        for kind in Kind::ALL {
+            assert!(
+                file.credentials.iter().any(|it| it.kind() == kind),
+                "{kind:?}"
+            );
+        }
+        let mut places: Vec<&str> = file
+            .credentials
+            .iter()
+            .flat_map(Credential::secrets)
+            .map(SecretRef::as_str)
+            .collect();
+        places.sort_unstable();
+        places.dedup();
+        assert_eq!(
+            places,
+            ["age", "command", "env", "file", "keyring", "prompt"]
+        );
+        assert!(!file.holds_literal());
+        let not_yet: Vec<_> = file
+            .not_yet_used()
+            .iter()
+            .map(|it| (it.credential.as_str().to_owned(), it.what))
+            .collect();
+        let expected = [
+            ("linux-cert", "ssh-cert"),
+            ("linux-cert", "sudo"),
+            ("windows", "winrm"),
+            ("windows", "keyring"),
+            ("windows-local", "winrm"),
+            ("windows-local", "age"),
+        ];
+        assert_eq!(not_yet, expected.map(|(id, what)| (id.to_owned(), what)));
+        let local = file
+            .find(&CredentialId::new("windows-local"))
+            .map(|it| &it.ownership);
+        assert_eq!(local, Some(&Ownership::Local));
+    }
+
+    #[test]
+    fn an_unknown_key_is_an_error_with_a_suggestion() {
+        let text = credential(&[("passwrd", "'x'")]);
+        assert_eq!(
+            problem(&text),
+            "line 4, column 1: unknown key `passwrd`; did you mean `password`?"
+        );
+        let text = credential(&[("password-on-first-use", "true")]);
+        assert!(problem(&text).contains("did you mean `password_on_first_use`?"));
+        let text = credential(&[("port", "22")]);
+        assert!(problem(&text).contains("unknown key; expected one of: id, type"));
+        // A key of another type is no key of this one.
+        let text = credential(&[("key", "{ file = 'k' }")]);
+        assert!(problem(&text).contains("unknown key"));
+        assert!(problem("[[credentials]]\nid = 'a'").contains("did you mean `credential`?"));
+    }
+
+    #[test]
+    fn ids_are_unique() {
+        let text = credential(&[]) + &credential(&[("user", "'v'")]);
+        assert_eq!(
+            problem(&text),
+            "line 8, column 6: this id is taken by the credential of line 1"
+        );
+    }
+
+    #[test]
+    fn no_scope_no_use() {
+        let missing = problem(&credential(&[("scope", "")]));
+        assert!(missing.contains("no scope, no use"), "{missing}");
+        let empty = problem(&credential(&[("scope", "[]")]));
+        assert!(empty.contains("no scope, no use"), "{empty}");
+        let slip = problem(&credential(&[("scope", "['10.0.0.0/8', '10.0.0.0/33']")]));
+        assert!(slip.starts_with("line 4, column 24: scope: "), "{slip}");
+    }
+
+    #[test]
+    fn each_slip_says_what_was_expected() {
+        let cases: &[(&str, &str, &str)] = &[
+            ("id", "'a b'", "id: expected at most 64"),
+            ("type", "'telnet'", "type: expected one of: ssh-key"),
+            ("type", "", "`type` is missing"),
+            ("user", "''", "user: expected a text"),
+            ("user", r"'CORP\'", "user: expected name"),
+            ("user", "", "`user` is missing"),
+            ("realm", "7", "realm: expected a text"),
+            ("account", "'global'", "account: expected \"realm\""),
+            (
+                "password",
+                "",
+                "`password` is missing; expected password = ",
+            ),
+            ("password", "7", "the place of a secret"),
+            ("password", "{ }", "exactly one place"),
+            ("password", "{ env = 'A', file = 'b' }", "exactly one place"),
+            ("password", "{ enf = 'A' }", "did you mean `env`?"),
+            ("password", "{ env = 'A-B' }", "name of an environment"),
+            ("password", "{ command = 'pass show' }", "a list of texts"),
+            (
+                "password",
+                "{ command = [] }",
+                "a program and its arguments",
+            ),
+            ("password", "{ prompt = false }", "prompt: expected true"),
+            ("password_on_first_use", "'yes'", "true or false"),
+            ("sudo", "true", "sudo: expected"),
+            ("sudo", "'always'", "sudo: expected \"never\""),
+        ];
+        for (key, value, expected) in cases {
+            let error = problem(&credential(&[(key, value)]));
+            assert!(error.contains(expected), "{key} = {value}: {error}");
+        }
+        let realms = credential(&[("user", r"'CORP\u'"), ("realm", "'lab'")]);
+        assert!(problem(&realms).contains("another realm"));
+        let local = credential(&[("account", "'local'"), ("realm", "'lab'")]);
+        assert!(problem(&local).contains("a local account has no realm"));
+        assert!(problem("").contains("expected `[[credential]]`"));
+        assert!(problem("[credential]\nid = 'a'").contains("double brackets"));
+    }
+
+    #[test]
+    fn a_path_where_a_place_belongs_is_not_taken_for_a_key() {
+        let lines = [
+            ("type", "'ssh-key'"),
+            ("password", ""),
+            ("key", "'~/.ssh/id'"),
+        ];
+        assert!(problem(&credential(&lines)).contains("{ file = "));
+        let pem = ("key", "'-----BEGIN OPENSSH PRIVATE KEY-----'");
+        let file = parse(&credential(&[lines[0], lines[1], pem])).unwrap();
+        assert!(file.holds_literal());
+    }
+
+    #[test]
+    fn a_literal_secret_is_in_no_debug_text() {
+        let text = credential(&[("password", &format!("'{SECRET}'"))]);
+        let file = parse(&text).unwrap();
+        assert!(file.holds_literal());
+        assert!(!format!("{file:?}").contains(SECRET));
+    }
+
+    #[test]
+    fn a_syntax_error_on_the_line_of_a_secret_does_not_show_it() {
+        let whole = credential(&[("password", &format!("\"{SECRET}\""))]);
+        for broken in [
+            whole.replace(&format!("{SECRET}\""), SECRET),
+            whole.replace(&format!("\"{SECRET}"), SECRET),
+            whole.replace(SECRET, &format!("{SECRET}\\q")),
+            whole.replace("password =", "password"),
+            whole.replace("password =", "password = ="),
+        ] {
+            let error = parse(&broken).unwrap_err();
+            assert_eq!(error.line, 3, "{error}");
+            assert!(error.problem.starts_with("not valid TOML"), "{error}");
+            assert!(!format!("{error} {error:?}").contains(SECRET));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_error_shows_a_secret_wherever_the_text_is_broken(
+            cuts in prop::collection::vec((0usize..400, 0usize..4, "[\"'\\[\\]{}=\n, .a]{0,3}"), 1..4)
+        ) {
+            let mut text = credential(&[("password", &format!("\"{SECRET}\""))])
+                + &credential(&[("id", "'b'"), ("password", &format!("'''{SECRET}'''"))]);
+            for (at, length, insert) in cuts {
+                let at = at.min(text.len());
+                let end = (at + length).min(text.len());
+                text.replace_range(at..end, &insert);
+            }
+            // Any half of it would be a leak too.
+            let shown = match parse(&text) {
+                Ok(file) => format!("{file:?}"),
+                Err(error) => format!("{error} {error:?}"),
+            };
+            prop_assert!(!shown.contains("unique") && !shown.contains("planted"), "{shown}");
+        }
+
+        #[test]
+        fn nothing_panics(text in "(\\PC|\n){0,200}") {
+            let _ = parse(&text);
+        }
+    }
+}

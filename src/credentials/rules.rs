@@ -1,0 +1,155 @@
+//! Which few credentials a host is offered, and in what order.
+
+use super::{AccountKey, Credential, HostLabel, Kind};
+use crate::model::{CredentialId, LiveHost};
+
+/// How many keys a host is offered at most: a server closes the connection after a few
+/// (OpenSSH's `MaxAuthTries` is 6), and counts each as a failure.
+pub const MAX_KEYS: usize = 5;
+
+/// The credentials for a host: those whose scope covers it and that this version can use; first
+/// the one that worked there before, then keys and agents, then passwords, each in the file's order.
+///
+/// At most [`MAX_KEYS`] key and agent credentials, and one password for each account. An empty plan
+/// means `no_credential_in_scope`: nothing else is ever tried, least of all the operator's own login.
+pub fn plan<'a>(
+    host: &LiveHost,
+    credentials: &'a [Credential],
+    remembered: Option<&CredentialId>,
+) -> Vec<&'a Credential> {
+    let mut fitting: Vec<&Credential> = credentials
+        .iter()
+        .filter(|credential| credential.is_used() && credential.scope.covers(host))
+        .collect();
+    // A stable sort: the file's order holds among equals.
+    fitting.sort_by_key(|credential| {
+        let worked = remembered == Some(&credential.id);
+        (!worked, credential.kind() == Kind::SshPassword)
+    });
+    let label = HostLabel::new(host.address, None);
+    let mut keys = 0;
+    let mut accounts = Vec::new();
+    fitting.retain(|credential| {
+        if credential.kind() != Kind::SshPassword {
+            keys += 1;
+            return keys <= MAX_KEYS;
+        }
+        let account = AccountKey::of(credential, &label);
+        let seen = |other: &AccountKey| account.may_be(&label, other, &label);
+        let new = !accounts.iter().any(seen);
+        accounts.push(account);
+        new
+    });
+    fitting
+}
+
+/// How many of its keys each agent in a plan may offer, so that the host sees at most [`MAX_KEYS`]
+/// keys in all. At least 1.
+pub fn agent_keys(plan: &[&Credential]) -> usize {
+    let count = |kind| plan.iter().filter(|entry| entry.kind() == kind).count();
+    let left = MAX_KEYS.saturating_sub(count(Kind::SshKey));
+    (left / count(Kind::SshAgent).max(1)).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::parse;
+    use super::super::scope::tests::host;
+    use super::*;
+    use std::fmt::Write as _;
+
+    /// `(id, type, user, scope)` of each credential.
+    fn file(rows: &[(&str, &str, &str, &str)]) -> Vec<Credential> {
+        let mut text = String::new();
+        for (id, kind, user, scope) in rows {
+            let proof = match *kind {
+                "ssh-key" => "key = { file = 'k' }",
+                "ssh-password" | "winrm" => "password = { prompt = true }",
+                _ => "",
+            };
+            writeln!(
+                text,
+                "[[credential]]\nid = '{id}'\ntype = '{kind}'\nuser = '{user}'\nscope = ['{scope}']\n{proof}"
+            )
+            .unwrap();
+        }
+        parse(&text).unwrap().credentials
+    }
+
+    fn ids<'a>(plan: &[&'a Credential]) -> Vec<&'a str> {
+        plan.iter().map(|entry| entry.id.as_str()).collect()
+    }
+
+    #[test]
+    fn what_worked_comes_first_then_keys_then_passwords() {
+        let credentials = file(&[
+            ("p", "ssh-password", "a", "10.0.0.0/8"),
+            ("q", "ssh-password", "b", "10.0.0.0/8"),
+            ("agent", "ssh-agent", "a", "10.0.0.0/8"),
+            ("k", "ssh-key", "a", "10.0.0.0/8"),
+        ]);
+        let here = host("10.0.0.1", None, &[]);
+        assert_eq!(
+            ids(&plan(&here, &credentials, None)),
+            ["agent", "k", "p", "q"]
+        );
+        let worked = CredentialId::new("q");
+        assert_eq!(
+            ids(&plan(&here, &credentials, Some(&worked))),
+            ["q", "agent", "k", "p"]
+        );
+    }
+
+    #[test]
+    fn no_scope_no_use_even_if_it_worked_before() {
+        let credentials = file(&[("k", "ssh-key", "a", "10.0.0.0/8")]);
+        let worked = CredentialId::new("k");
+        let elsewhere = host("192.0.2.1", None, &[]);
+        assert!(plan(&elsewhere, &credentials, Some(&worked)).is_empty());
+    }
+
+    #[test]
+    fn one_password_for_each_account() {
+        let credentials = file(&[
+            ("old", "ssh-password", r"CORP\audit", "10.0.0.0/8"),
+            ("new", "ssh-password", "audit@corp", "10.0.0.0/8"),
+            ("root", "ssh-password", "root", "10.0.0.0/8"),
+        ]);
+        let here = host("10.0.0.1", None, &[]);
+        assert_eq!(ids(&plan(&here, &credentials, None)), ["old", "root"]);
+        let worked = CredentialId::new("new");
+        assert_eq!(
+            ids(&plan(&here, &credentials, Some(&worked))),
+            ["new", "root"]
+        );
+    }
+
+    #[test]
+    fn at_most_five_keys_are_offered() {
+        let names: Vec<String> = (0..7).map(|n| format!("k{n}")).collect();
+        let mut rows: Vec<_> = names
+            .iter()
+            .map(|name| (name.as_str(), "ssh-key", "a", "10.0.0.0/8"))
+            .collect();
+        rows.push(("p", "ssh-password", "a", "10.0.0.0/8"));
+        let credentials = file(&rows);
+        let plan = plan(&host("10.0.0.1", None, &[]), &credentials, None);
+        assert_eq!(ids(&plan), ["k0", "k1", "k2", "k3", "k4", "p"]);
+    }
+
+    #[test]
+    fn an_agent_offers_what_the_keys_leave() {
+        let credentials = file(&[
+            ("agent", "ssh-agent", "a", "10.0.0.0/8"),
+            ("k", "ssh-key", "a", "10.0.0.0/8"),
+        ]);
+        let plan = plan(&host("10.0.0.1", None, &[]), &credentials, None);
+        assert_eq!(agent_keys(&plan), 4);
+    }
+
+    #[test]
+    fn what_this_version_cannot_use_is_not_planned() {
+        let credentials = file(&[("w", "winrm", "a", "10.0.0.0/8")]);
+        assert!(plan(&host("10.0.0.1", None, &[]), &credentials, None).is_empty());
+    }
+}
