@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest as _, Sha256};
 use std::collections::{HashSet, VecDeque};
-use std::io::{self, BufWriter, Read as _, Write};
+use std::io::{self, BufWriter, IntoInnerError, Read as _, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The longest JSON that is unpacked; the session reads less than a quarter of it from a host.
@@ -55,7 +55,7 @@ impl Blob {
         };
         let mut hashing = BufWriter::with_capacity(1 << 16, Hashing::default());
         serde_json::to_writer(&mut hashing, value).map_err(failed)?;
-        let written = hashing.into_inner().map_err(|error| error.into_error());
+        let written = hashing.into_inner().map_err(IntoInnerError::into_error);
         let hashing = written.map_err(|error| failed(serde_json::Error::io(error)))?;
         let digest = Digest(hashing.hash.finalize().into());
         let mut blob = Self {
@@ -92,7 +92,7 @@ fn compress<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, serde_json::Err
     let packer = ZlibEncoder::new(Vec::new(), Compression::fast());
     let mut packer = BufWriter::with_capacity(1 << 16, packer);
     serde_json::to_writer(&mut packer, value)?;
-    let packed = packer.into_inner().map_err(|error| error.into_error());
+    let packed = packer.into_inner().map_err(IntoInnerError::into_error);
     let packed = packed.and_then(ZlibEncoder::finish);
     packed.map_err(serde_json::Error::io)
 }

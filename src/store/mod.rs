@@ -13,12 +13,16 @@ mod breaker;
 mod db;
 mod error;
 mod hosts;
+mod identity;
+mod keys;
 mod pending;
 mod pins;
 mod report;
 mod rows;
 mod runs;
 mod sightings;
+#[cfg(test)]
+mod tests;
 mod thread;
 mod verdicts;
 
@@ -142,7 +146,7 @@ impl Store {
         let known = self.thread.known.clone();
         let encoded = hosts::encode(commit, &known);
         self.thread
-            .ask(move |db| hosts::commit(db, &run, encoded?, &known))
+            .ask(move |db| hosts::commit(db, &run, &encoded?, &known))
     }
 
     /// The addresses of a run that are done with: what `--resume` leaves out.
