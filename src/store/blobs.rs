@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest as _, Sha256};
 use std::collections::{HashSet, VecDeque};
-use std::io::{self, BufWriter, IntoInnerError, Read as _, Write};
+use std::io::{self, Read as _, Write as _};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The longest JSON that is unpacked; the session reads less than a quarter of it from a host.
@@ -53,21 +53,16 @@ impl Blob {
             what: kind.as_str(),
             source,
         };
-        let mut hashing = BufWriter::with_capacity(1 << 16, Hashing::default());
-        serde_json::to_writer(&mut hashing, value).map_err(failed)?;
-        let written = hashing.into_inner().map_err(IntoInnerError::into_error);
-        let hashing = written.map_err(|error| failed(serde_json::Error::io(error)))?;
-        let digest = Digest(hashing.hash.finalize().into());
-        let mut blob = Self {
+        let json = serde_json::to_vec(value).map_err(failed)?;
+        let digest = Digest(Sha256::digest(&json).into());
+        let body = (!known.contains(&digest)).then(|| compress(&json));
+        let unpacked = |error| failed(serde_json::Error::io(error));
+        Ok(Self {
             digest,
             kind,
-            size: hashing.size,
-            body: None,
-        };
-        if !known.contains(&digest) {
-            blob.body = Some(compress(value).map_err(failed)?);
-        }
-        Ok(blob)
+            size: json.len() as u64,
+            body: body.transpose().map_err(unpacked)?,
+        })
     }
 
     /// Writes it, unless it is there.
@@ -88,32 +83,10 @@ impl Blob {
     }
 }
 
-fn compress<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, serde_json::Error> {
-    let packer = ZlibEncoder::new(Vec::new(), Compression::fast());
-    let mut packer = BufWriter::with_capacity(1 << 16, packer);
-    serde_json::to_writer(&mut packer, value)?;
-    let packed = packer.into_inner().map_err(IntoInnerError::into_error);
-    let packed = packed.and_then(ZlibEncoder::finish);
-    packed.map_err(serde_json::Error::io)
-}
-
-/// Counts and hashes what is written to it.
-#[derive(Default)]
-struct Hashing {
-    hash: Sha256,
-    size: u64,
-}
-
-impl Write for Hashing {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.hash.update(bytes);
-        self.size += bytes.len() as u64;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
+fn compress(json: &[u8]) -> io::Result<Vec<u8>> {
+    let mut packer = ZlibEncoder::new(Vec::new(), Compression::fast());
+    packer.write_all(json)?;
+    packer.finish()
 }
 
 /// Digests of blobs that are committed. Blobs are never taken away while a store is open.

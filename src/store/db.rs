@@ -293,3 +293,71 @@ pub(super) fn from_word<T: DeserializeOwned>(what: &str, word: &str) -> Result<T
     let damaged = |error| Fault::Damaged(format!("{what}: {error}"));
     serde_json::from_value(serde_json::Value::String(word.to_owned())).map_err(damaged)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NEXT: &str = "CREATE TABLE later (a INTEGER) STRICT;";
+    const BROKEN: &str = "CREATE TABLE half (a INTEGER) STRICT; nonsense;";
+
+    fn found(db: &mut Db) -> (i64, i64) {
+        let count = "SELECT count(*) FROM sqlite_schema WHERE name IN ('half', 'later')";
+        let read = db.read(|tx| {
+            let version = tx.pragma_query_value(None, "user_version", |row| row.get(0))?;
+            Ok((version, tx.query_row(count, [], |row| row.get(0))?))
+        });
+        read.unwrap()
+    }
+
+    #[test]
+    fn a_step_is_taken_once_and_a_broken_one_leaves_the_version_before() {
+        let [first] = MIGRATIONS else {
+            panic!("test the new step too");
+        };
+        let mut db = Db::in_memory().unwrap();
+        assert_eq!(found(&mut db), (1, 0));
+        db.write(|tx| migrate(tx, &[first, BROKEN])).unwrap_err();
+        assert_eq!(found(&mut db), (1, 0));
+        for _ in 0..2 {
+            db.write(|tx| migrate(tx, &[first, NEXT])).unwrap();
+            assert_eq!(found(&mut db), (2, 1));
+        }
+        let error = db.write(|tx| migrate(tx, MIGRATIONS)).unwrap_err();
+        assert!(matches!(
+            error,
+            StoreError::Newer {
+                found: 2,
+                known: 1,
+                ..
+            }
+        ));
+    }
+
+    #[test]
+    fn addresses_sort_in_the_file_as_they_do_in_memory() {
+        let mut all: Vec<IpAddr> = [
+            "::1",
+            "10.0.0.2",
+            "9.255.0.1",
+            "2001:db8::",
+            "0.0.0.0",
+            "10.0.0.10",
+        ]
+        .map(|text| text.parse().unwrap())
+        .into();
+        let key = |address: &IpAddr| match Address(*address).to_sql().unwrap() {
+            ToSqlOutput::Owned(rusqlite::types::Value::Blob(bytes)) => bytes,
+            other => panic!("{other:?}"),
+        };
+        let mut by_key = all.clone();
+        by_key.sort_by_key(key);
+        all.sort();
+        assert_eq!(by_key, all);
+        for address in all {
+            let bytes = key(&address);
+            let read = Address::column_result(ValueRef::Blob(&bytes)).unwrap();
+            assert_eq!(read, Address(address));
+        }
+    }
+}

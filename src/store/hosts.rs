@@ -2,7 +2,7 @@
 
 use super::blobs::{Blob, Kind, KnownBlobs};
 use super::db::{Address, Db, Fault, Time, to_json};
-use super::identity::Evidence;
+use super::evidence::Evidence;
 use super::runs::RunKey;
 use super::verdicts::{self, EncodedVerdict};
 use super::{HostCommit, Pin, StoreError, keys, pins, runs};
@@ -185,7 +185,7 @@ pub(super) fn remembered(
     const SELECT: &str =
         "SELECT outcome.credential FROM outcome JOIN run ON run.number = outcome.run
         WHERE outcome.credential IS NOT NULL AND outcome.run < ?1 AND run.site = ?2 AND ";
-    const LATEST: &str = " ORDER BY outcome.run DESC, outcome.address LIMIT 1";
+    const LATEST: &str = " ORDER BY outcome.run DESC, outcome.address DESC LIMIT 1";
     db.read(|tx| {
         let run = runs::key(tx, run)?;
         let (address, site) = (Address(address), run.site.as_str());
@@ -194,7 +194,7 @@ pub(super) fn remembered(
             return latest(tx, &query, params![run.number, site, address]);
         };
         let here =
-            format!("{SELECT} outcome.address = ?3 AND outcome.key_fingerprint = ?4 {LATEST}");
+            format!("{SELECT} outcome.address = ?3 AND +outcome.key_fingerprint = ?4 {LATEST}");
         let found = latest(tx, &here, params![run.number, site, address, key])?;
         if found.is_some() {
             return Ok(found);

@@ -1,7 +1,8 @@
 //! Machines and their keys, as `identity.rs` needs them looked up and written down.
 
 use super::db::{Fault, Time};
-use super::identity::{Decision, Evidence, Founding, Known, Machine, resolve};
+use super::evidence::Evidence;
+use super::identity::{Decision, Founding, Known, Machine, resolve};
 use super::runs::RunKey;
 use crate::model::{BulletinId, FindingId, MachineId};
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _, params};

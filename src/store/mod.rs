@@ -12,6 +12,7 @@ mod blobs;
 mod breaker;
 mod db;
 mod error;
+mod evidence;
 mod hosts;
 mod identity;
 mod keys;
@@ -51,7 +52,8 @@ pub struct Store {
 /// Opening.
 impl Store {
     /// Opens the file, or makes it (mode 0600) with its folder (0700), and brings its schema up to
-    /// date.
+    /// date. Blocks. A file that is damaged, another program's, or of a later version of this one
+    /// is refused and left as it is.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let db = db::Db::open(path)?;
         let thread = Arc::new(Thread::start(db)?);
@@ -139,7 +141,8 @@ impl Store {
 /// Hosts.
 impl Store {
     /// Writes down all of a host that is done with, in one transaction, and says which machine it
-    /// is. Committing an address of a run again replaces what was there.
+    /// is, as far as is known now: a host that finishes later may show that it is one with
+    /// another. Committing an address of a run again replaces what was there.
     pub fn commit_host(&self, run: &RunId, commit: HostCommit) -> Pending<MachineId> {
         let run = run.clone();
         // Encoding is the caller's work: the thread is shared by all hosts.

@@ -99,9 +99,9 @@ CREATE TABLE outcome (
     finished          INTEGER NOT NULL,
     PRIMARY KEY (run, address)
 ) STRICT;
-CREATE INDEX outcome_machine ON outcome (machine, run);
+CREATE INDEX outcome_machine ON outcome (machine, run, findings);
 CREATE INDEX outcome_address ON outcome (address, run);
-CREATE INDEX outcome_key ON outcome (key_fingerprint, run) WHERE credential IS NOT NULL;
+CREATE INDEX outcome_key ON outcome (key_fingerprint, run, address) WHERE credential IS NOT NULL;
 CREATE INDEX outcome_inventory ON outcome (inventory);
 CREATE INDEX outcome_findings ON outcome (findings);
 

@@ -102,7 +102,7 @@ fn a_host_that_cannot_be_written_whole_leaves_nothing() {
         site: "default".into(),
         host: "h".into(),
         port: 22,
-        key: key("k").unwrap(),
+        key: key("k"),
         public_key: String::new(),
         source: "first_use".into(),
         at: host.finished,

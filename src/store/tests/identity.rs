@@ -66,7 +66,7 @@ fn two_that_turn_out_to_be_one_are_one_from_then_on_and_before() {
 fn the_same_host_key_at_two_addresses_merges_nothing() {
     let (store, run) = store();
     let with_key = |last| HostOutcome {
-        host_key: key("k"),
+        host_key: Some(key("k")),
         ..bare(last)
     };
     let (one, two) = (
@@ -96,7 +96,7 @@ fn a_login_at_last_keeps_the_id_that_the_address_had() {
     let (store, run) = store();
     let bare_id = put(&store, &run, bare(1));
     let keyed = HostOutcome {
-        host_key: key("k1"),
+        host_key: Some(key("k1")),
         ..bare(1)
     };
     let second = begin(&store, 2);
@@ -176,7 +176,7 @@ fn any_host(last: u16) -> impl Strategy<Value = HostOutcome> {
     let logged_in = (1..4_u8, prop::option::of(Just(())))
         .prop_map(move |(machine, mac)| read(last, machine, machine, mac.map(|()| machine)));
     let keyed = (1..4_u8).prop_map(move |machine| HostOutcome {
-        host_key: key(&format!("k{machine}")),
+        host_key: Some(key(&format!("k{machine}"))),
         ..bare(last)
     });
     prop_oneof![3 => logged_in, 1 => keyed, 1 => Just(bare(last))]

@@ -107,17 +107,17 @@ fn service() -> Service {
     }
 }
 
-pub(super) fn key(name: &str) -> Option<HostKey> {
-    Some(HostKey {
+pub(super) fn key(name: &str) -> HostKey {
+    HostKey {
         algorithm: "ssh-ed25519".into(),
         fingerprint: format!("SHA256:{name}"),
-    })
+    }
 }
 
 /// A host that was read: machine, boot and MAC are made of small numbers.
 pub(super) fn read(last: u16, machine: u8, boot: u8, mac: Option<u8>) -> HostOutcome {
     HostOutcome {
-        host_key: key(&format!("k{machine}")),
+        host_key: Some(key(&format!("k{machine}"))),
         inventory: Some(inventory(machine, boot, mac)),
         credential: Some(CredentialId::new("c")),
         access: vec![access(ResultCode::AuthRejected), access(ResultCode::Ok)],

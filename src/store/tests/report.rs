@@ -33,7 +33,7 @@ fn failed(last: u16) -> HostOutcome {
             detail: "no".into(),
             retryable: true,
         }),
-        host_key: key("f"),
+        host_key: Some(key("f")),
         ..bare(last)
     }
 }
@@ -184,23 +184,34 @@ fn an_error_of_the_visitor_ends_the_visit() {
 #[test]
 #[ignore = "measures; say `--nocapture`"]
 fn how_many_hosts_a_second_are_committed() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(&folder.path().join("store.db")).unwrap();
-    store.begin_run(new_run(1)).wait().unwrap();
-    let begun = Instant::now();
-    let findings: Vec<String> = (0..300).map(|number| format!("CVE-{number}")).collect();
-    let findings: Vec<&str> = findings.iter().map(String::as_str).collect();
-    for last in 0..1000_u16 {
-        let [high, low] = last.to_be_bytes();
-        let mut outcome = read(last, low, high, None);
-        let packages = (0..400).map(|number| package(&format!("p{number}-{last}")));
-        outcome.inventory.as_mut().unwrap().packages = Observed::Known(packages.collect());
-        let mut host = commit(outcome);
-        host.matched = Some(matched(&findings));
-        let _ = store.commit_host(&run_id(1), host).wait().unwrap();
+    for (packages, findings) in [(400, 300), (400, 0), (0, 300), (0, 0)] {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("store.db")).unwrap();
+        store.begin_run(new_run(1)).wait().unwrap();
+        let findings: Vec<String> = (0..findings)
+            .map(|number| format!("CVE-{number}"))
+            .collect();
+        let findings: Vec<&str> = findings.iter().map(String::as_str).collect();
+        let hosts = (0..300_u16).map(|last| {
+            let [high, low] = last.to_be_bytes();
+            let mut outcome = read(last, low, high, None);
+            let packages = (0..packages).map(|number| package(&format!("p{number}-{last}")));
+            outcome.inventory.as_mut().unwrap().packages = Observed::Known(packages.collect());
+            let matched = Some(matched(&findings));
+            HostCommit {
+                matched,
+                ..commit(outcome)
+            }
+        });
+        let hosts: Vec<HostCommit> = hosts.collect();
+        let begun = Instant::now();
+        for host in hosts {
+            let _ = store.commit_host(&run_id(1), host).wait().unwrap();
+        }
+        let rate = 300.0 / begun.elapsed().as_secs_f64();
+        println!(
+            "{packages} packages, {} findings: {rate:.0} hosts a second",
+            findings.len()
+        );
     }
-    println!(
-        "{:.0} hosts a second",
-        1000.0 / begun.elapsed().as_secs_f64()
-    );
 }
