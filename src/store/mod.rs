@@ -1,1 +1,282 @@
-//! What is remembered from run to run.
+//! What is remembered from run to run: runs, sightings, machines, inventories, verdicts, the
+//! breaker, pins.
+//!
+//! One `SQLite` file, which several processes may share. A [`Store`] is a handle to a thread that
+//! owns the connection; each method sends a job there and gives back a [`Pending`] answer, for
+//! `.await` or `.wait()`. An answer means that the change is on the disk.
+//!
+//! SQL is only here and in `catalog/file.rs`. Which machine an address belongs to is decided by a
+//! pure function in `identity.rs`.
+
+mod blobs;
+mod breaker;
+mod db;
+mod error;
+mod evidence;
+mod hosts;
+mod identity;
+mod keys;
+mod pending;
+mod pins;
+mod report;
+mod rows;
+mod runs;
+mod sightings;
+#[cfg(test)]
+mod tests;
+mod thread;
+mod verdicts;
+
+pub use error::StoreError;
+pub use pending::Pending;
+pub use report::{ReportOptions, RunReport};
+pub use rows::{
+    Answer, Digest, FirstPin, HostCommit, InventoryRef, Matched, NewRun, Pin, Reservation,
+    RunRecord, RunState, SightingRow, StopRow, TryId, TryRequest, TryRow, TryState, Verdict,
+};
+
+use crate::model::{CredentialId, HostKey, Inventory, MachineId, RunId, UtcTime};
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::path::Path;
+use std::sync::Arc;
+use thread::Thread;
+
+/// A handle to the store; cheap to clone. The last one to go waits for the thread to close the
+/// file.
+#[derive(Clone, Debug)]
+pub struct Store {
+    thread: Arc<Thread>,
+}
+
+/// Opening.
+impl Store {
+    /// Opens the file, or makes it (mode 0600) with its folder (0700), and brings its schema up to
+    /// date. Blocks. A file that is damaged, another program's, or of a later version of this one
+    /// is refused and left as it is.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let db = db::Db::open(path)?;
+        let thread = Arc::new(Thread::start(db)?);
+        Ok(Self { thread })
+    }
+
+    /// A store that is gone with its last handle: for runs that keep nothing, and for tests.
+    pub fn in_memory() -> Result<Self, StoreError> {
+        let thread = Arc::new(Thread::start(db::Db::in_memory()?)?);
+        Ok(Self { thread })
+    }
+}
+
+/// Runs.
+impl Store {
+    /// Writes down a run that begins now, in state [`RunState::Running`].
+    pub fn begin_run(&self, new: NewRun) -> Pending<()> {
+        self.thread.ask(move |db| runs::begin(db, &new))
+    }
+
+    /// One run; an error when there is none of this id.
+    pub fn load_run(&self, id: &RunId) -> Pending<RunRecord> {
+        let id = id.clone();
+        self.thread.ask(move |db| runs::load(db, &id))
+    }
+
+    /// All runs, the latest begun last.
+    pub fn list_runs(&self) -> Pending<Vec<RunRecord>> {
+        self.thread.ask(runs::list)
+    }
+
+    /// The run begun last.
+    pub fn latest_run(&self) -> Pending<Option<RunRecord>> {
+        self.thread.ask(runs::latest)
+    }
+
+    /// Says how a run stands: finished or interrupted at a time, or running again after
+    /// `--resume` (then it has no end).
+    pub fn finish_run(&self, id: &RunId, state: RunState, at: UtcTime) -> Pending<()> {
+        let id = id.clone();
+        self.thread.ask(move |db| runs::finish(db, &id, state, at))
+    }
+
+    /// Says which catalogue the run's verdicts were made with.
+    pub fn set_catalog(
+        &self,
+        id: &RunId,
+        digest: String,
+        imported: Option<UtcTime>,
+    ) -> Pending<()> {
+        let id = id.clone();
+        self.thread
+            .ask(move |db| runs::set_catalog(db, &id, &digest, imported))
+    }
+}
+
+/// The sweep.
+impl Store {
+    /// Writes down answered probes and how far the sweep is, both or neither. The mark never goes
+    /// back.
+    pub fn record_sightings(
+        &self,
+        run: &RunId,
+        sightings: Vec<SightingRow>,
+        mark: u64,
+    ) -> Pending<()> {
+        let run = run.clone();
+        self.thread
+            .ask(move |db| sightings::record(db, &run, &sightings, mark))
+    }
+
+    /// The answered probes of a run, sorted by address and port.
+    pub fn sightings(&self, run: &RunId) -> Pending<Vec<SightingRow>> {
+        let run = run.clone();
+        self.thread.ask(move |db| sightings::all(db, &run))
+    }
+
+    /// How far the sweep of a run is: every probe with a lower index is settled.
+    pub fn mark(&self, run: &RunId) -> Pending<u64> {
+        let run = run.clone();
+        self.thread.ask(move |db| Ok(runs::load(db, &run)?.mark))
+    }
+}
+
+/// Hosts.
+impl Store {
+    /// Writes down all of a host that is done with, in one transaction, and says which machine it
+    /// is, as far as is known now: a host that finishes later may show that it is one with
+    /// another. Committing an address of a run again replaces what was there.
+    pub fn commit_host(&self, run: &RunId, commit: HostCommit) -> Pending<MachineId> {
+        let run = run.clone();
+        // Encoding is the caller's work: the thread is shared by all hosts.
+        let known = self.thread.known.clone();
+        let encoded = hosts::encode(commit, &known);
+        self.thread
+            .ask(move |db| hosts::commit(db, &run, &encoded?, &known))
+    }
+
+    /// The addresses of a run that are done with: what `--resume` leaves out.
+    pub fn finished_addresses(&self, run: &RunId) -> Pending<BTreeSet<IpAddr>> {
+        let run = run.clone();
+        self.thread.ask(move |db| hosts::finished(db, &run))
+    }
+
+    /// The credential that last worked, in a run before this one, for whoever shows this host key
+    /// (first at this address, then anywhere in the site); without a host key, at this address. A
+    /// hint which to try first, never a reason to trust. This run's own logins are left out, so
+    /// that the order in which hosts finish changes nothing.
+    pub fn remembered_credential(
+        &self,
+        run: &RunId,
+        address: IpAddr,
+        host_key: Option<HostKey>,
+    ) -> Pending<Option<CredentialId>> {
+        let run = run.clone();
+        self.thread
+            .ask(move |db| hosts::remembered(db, &run, address, host_key.as_ref()))
+    }
+}
+
+/// Verdicts, apart from the facts.
+impl Store {
+    /// The distinct inventories of a run: each needs to be matched only once.
+    pub fn inventories(&self, run: &RunId) -> Pending<Vec<InventoryRef>> {
+        let run = run.clone();
+        self.thread.ask(move |db| verdicts::inventories(db, &run))
+    }
+
+    /// One inventory.
+    pub fn inventory(&self, digest: Digest) -> Pending<Arc<Inventory>> {
+        self.thread.ask(move |db| db.inventory(&digest))
+    }
+
+    /// Replaces the verdicts on some addresses of a run.
+    pub fn store_verdict(
+        &self,
+        run: &RunId,
+        addresses: Vec<IpAddr>,
+        matched: &Matched,
+    ) -> Pending<()> {
+        let run = run.clone();
+        let known = self.thread.known.clone();
+        let verdict = verdicts::encode(matched, &known);
+        self.thread
+            .ask(move |db| verdicts::replace(db, &run, &addresses, &verdict?, &known))
+    }
+
+    /// Reads a run for export: its summary and which machines it has. The machines themselves are
+    /// read one at a time by [`RunReport::visit`].
+    pub fn report(&self, run: &RunId, options: ReportOptions) -> Pending<RunReport> {
+        let (run, store) = (run.clone(), self.clone());
+        self.thread
+            .ask(move |db| RunReport::plan(db, store, &run, options))
+    }
+}
+
+/// The breaker. The rules are the caller's; here they see every process's tries at once.
+impl Store {
+    /// Lets `decide` look at the account's tries and stops and, if it grants one, writes the try
+    /// down before this returns, in one transaction that no other process can come between.
+    ///
+    /// The tries are all those not given back, from any run, oldest first, and besides them the
+    /// latest one given back in this run: that shows that a canary came home.
+    pub fn reserve_try(
+        &self,
+        request: TryRequest,
+        decide: impl FnOnce(&[TryRow], &[StopRow]) -> Verdict + Send + 'static,
+    ) -> Pending<Reservation> {
+        self.thread
+            .ask(move |db| breaker::reserve(db, &request, decide))
+    }
+
+    /// Gives a try back after a proven success.
+    pub fn return_try(&self, id: TryId) -> Pending<()> {
+        self.thread
+            .ask(move |db| breaker::settle(db, id, TryState::Returned))
+    }
+
+    /// Says that a try was refused. (One that nobody settles counts the same.)
+    pub fn mark_wrong(&self, id: TryId) -> Pending<()> {
+        self.thread
+            .ask(move |db| breaker::settle(db, id, TryState::Wrong))
+    }
+
+    /// Leaves an account alone from now on: it is locked, disabled, or expired.
+    pub fn stop_account(&self, account: &str, code: &str, at: UtcTime) -> Pending<()> {
+        let (account, code) = (account.to_owned(), code.to_owned());
+        self.thread
+            .ask(move |db| breaker::stop(db, &account, &code, at))
+    }
+
+    /// Every try not given back, and every stop, oldest first.
+    pub fn breaker(&self) -> Pending<(Vec<TryRow>, Vec<StopRow>)> {
+        self.thread.ask(breaker::all)
+    }
+}
+
+/// Pins.
+impl Store {
+    /// Adds pins; those that are there already stay as they are. Says how many are new.
+    pub fn add_pins(&self, pins: Vec<Pin>) -> Pending<usize> {
+        self.thread.ask(move |db| pins::add(db, &pins))
+    }
+
+    /// Pins a stranger's key, unless its host and port have a pin already.
+    pub fn pin_first_use(&self, pin: Pin) -> Pending<FirstPin> {
+        self.thread.ask(move |db| pins::first_use(db, &pin))
+    }
+
+    /// All pins of a site, sorted by host, port and key.
+    pub fn pins(&self, site: &str) -> Pending<Vec<Pin>> {
+        let site = site.to_owned();
+        self.thread.ask(move |db| pins::list(db, &site))
+    }
+
+    /// The pins of one port of a host, by any of its names and addresses.
+    pub fn pins_of(&self, site: &str, hosts: Vec<String>, port: u16) -> Pending<Vec<Pin>> {
+        let site = site.to_owned();
+        self.thread.ask(move |db| pins::of(db, &site, &hosts, port))
+    }
+
+    /// Takes a pin away; `false` when it was not there.
+    pub fn remove_pin(&self, pin: Pin) -> Pending<bool> {
+        self.thread.ask(move |db| pins::remove(db, &pin))
+    }
+}

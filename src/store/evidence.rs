@@ -1,0 +1,153 @@
+//! What an address showed of the machine behind it.
+
+use crate::model::{HostIdentity, HostOutcome, NetworkInterface};
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+/// What an address showed, without values that identify nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Evidence {
+    pub(super) address: IpAddr,
+    /// The fingerprint of its SSH host key.
+    pub(super) host_key: Option<String>,
+    pub(super) machine_id: Option<String>,
+    pub(super) boot_id: Option<String>,
+    /// Sorted.
+    pub(super) macs: BTreeSet<String>,
+    pub(super) product_uuid: Option<String>,
+}
+
+impl Evidence {
+    pub(super) fn of(outcome: &HostOutcome) -> Self {
+        let inventory = outcome.inventory.as_ref();
+        let identity = inventory.map(|inventory| &inventory.identity);
+        let known = |pick: fn(&HostIdentity) -> Option<&String>| {
+            identity.and_then(pick).and_then(|text| unique_id(text))
+        };
+        let interfaces = identity.and_then(|identity| identity.interfaces.known());
+        let interfaces = interfaces.map_or(&[][..], Vec::as_slice);
+        let key = outcome.host_key.as_ref();
+        Self {
+            address: outcome.host.address,
+            host_key: key
+                .map(|key| key.fingerprint.clone())
+                .filter(|key| !key.is_empty()),
+            machine_id: known(|identity| identity.machine_id.known()),
+            boot_id: known(|identity| identity.boot_id.known()),
+            macs: interfaces
+                .iter()
+                .filter_map(own_mac)
+                .take(MOST_MACS)
+                .collect(),
+            product_uuid: known(|identity| identity.product_uuid.known()),
+        }
+    }
+
+    /// The host key at this address, as a key. A login without a host key (this machine itself)
+    /// still tells the address from others.
+    pub(super) fn key_here(&self) -> Option<String> {
+        let key = self.host_key.as_deref();
+        let key = key.or(self.machine_id.as_ref().map(|_| "-"))?;
+        Some(format!("{key}@{}", self.address))
+    }
+}
+
+/// A host may claim thousands of interfaces.
+const MOST_MACS: usize = 64;
+
+/// Reads an id that is meant to be unique in the world: hex digits, with or without hyphens. The
+/// values that unset firmware and unbooted images hold (`uninitialized`, nothing, all zeros) are
+/// none.
+fn unique_id(text: &str) -> Option<String> {
+    let id = text.trim().to_ascii_lowercase();
+    let digits: Vec<char> = id.chars().filter(|c| *c != '-').collect();
+    let hex = digits.iter().all(char::is_ascii_hexdigit);
+    let varied = digits.iter().any(|digit| Some(digit) != digits.first());
+    (hex && varied && (16..=64).contains(&digits.len())).then_some(id)
+}
+
+/// The MAC address of an interface, where no other machine has the same.
+///
+/// Left out are bridges and tunnels, whose addresses programs make up alike on every machine, and
+/// the locally administered range with the same purpose. QEMU's `52:54:00`, though in that range,
+/// is what its virtual machines have. VRRP's (RFC 5798) belongs to whichever router is master.
+fn own_mac(interface: &NetworkInterface) -> Option<String> {
+    let made_up = MADE_UP
+        .iter()
+        .any(|start| interface.name.starts_with(start));
+    let mac = interface.mac.trim().to_ascii_lowercase();
+    let mut octets = mac.split(':').map(|octet| u8::from_str_radix(octet, 16));
+    let octets: Vec<u8> = octets.by_ref().collect::<Result<_, _>>().ok()?;
+    let &[first, second, third, fourth, ..] = octets.as_slice() else {
+        return None;
+    };
+    let zero = octets.iter().all(|octet| *octet == 0);
+    let group = first & 1 == 1;
+    let local = first & 2 == 2 && (first, second, third) != (0x52, 0x54, 0x00);
+    let vrrp = (first, second, third, fourth) == (0x00, 0x00, 0x5e, 0x00);
+    let useless = made_up || zero || group || local || vrrp || octets.len() != 6;
+    (!useless).then_some(mac)
+}
+
+const MADE_UP: &[&str] = &[
+    "br-", "cali", "cni", "docker", "flannel", "lo", "lxcbr", "podman", "tap", "tun", "veth",
+    "virbr", "vmnet", "vnet", "vxlan", "wg",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MID: &str = "0123456789abcdef0123456789abcdef";
+
+    #[test]
+    fn ids_that_identify_nothing_are_none() {
+        let bogus = [
+            "",
+            "uninitialized",
+            "00000000000000000000000000000000",
+            "00000000-0000-0000-0000-000000000000",
+            "ffffffffffffffffffffffffffffffff",
+            "1234",
+            "not hex, not hex, not hex",
+        ];
+        for text in bogus {
+            assert_eq!(unique_id(text), None, "{text}");
+        }
+        assert_eq!(
+            unique_id(&format!(" {} ", MID.to_uppercase())).unwrap(),
+            MID
+        );
+    }
+
+    #[test]
+    fn mac_addresses_that_many_machines_have_are_left_out() {
+        let mac = |name: &str, mac: &str| {
+            own_mac(&NetworkInterface {
+                name: name.into(),
+                mac: mac.into(),
+                addresses: Vec::new(),
+            })
+        };
+        assert_eq!(
+            mac("eth0", "00:15:5D:01:02:03").unwrap(),
+            "00:15:5d:01:02:03"
+        );
+        assert_eq!(
+            mac("eth0", "52:54:00:12:34:56").unwrap(),
+            "52:54:00:12:34:56"
+        );
+        for (name, shared) in [
+            ("eth0", "00:00:00:00:00:00"),
+            ("eth0", "ff:ff:ff:ff:ff:ff"),
+            ("eth0", "02:42:ac:11:00:02"),
+            ("eth0", "00:00:5e:00:01:0a"),
+            ("virbr0", "52:54:00:12:34:56"),
+            ("eth0", ""),
+            ("eth0", "00:15:5d"),
+            ("eth0", "zz:15:5d:01:02:03"),
+        ] {
+            assert_eq!(mac(name, shared), None, "{name} {shared}");
+        }
+    }
+}

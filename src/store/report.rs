@@ -1,0 +1,290 @@
+//! A run and its machines, read for export.
+
+use super::db::{Address, Db, Fault, Time, from_json, from_word};
+use super::{Digest, Store, StoreError, keys, runs, verdicts};
+use crate::model::{
+    AccessRecord, CredentialId, Date, Finding, FindingHistory, FindingId, HostFailure, HostKey,
+    MachineId, MachineRecord, RunId, RunSummary, Service, UtcTime,
+};
+use rusqlite::{Connection, Row, params};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::io;
+use std::net::IpAddr;
+
+/// How a run is read for export.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ReportOptions {
+    /// One record for every address, with a machine id made from the address.
+    pub no_merge: bool,
+}
+
+/// A run, ready for export: its machines are read one at a time.
+#[derive(Clone, Debug)]
+pub struct RunReport {
+    store: Store,
+    run: RunSummary,
+    number: i64,
+    machines: Vec<Group>,
+}
+
+/// The addresses that make one record.
+#[derive(Clone, Debug)]
+struct Group {
+    machine: i64,
+    id: MachineId,
+    /// Sorted.
+    addresses: Vec<IpAddr>,
+}
+
+impl RunReport {
+    /// What exports see of the run.
+    pub fn run(&self) -> &RunSummary {
+        &self.run
+    }
+
+    /// The ids of its machines, sorted by each one's first address in the run.
+    pub fn machine_ids(&self) -> impl ExactSizeIterator<Item = &MachineId> {
+        self.machines.iter().map(|group| &group.id)
+    }
+
+    /// Reads the machine at a place in that order; `None` behind the last.
+    pub fn machine(&self, place: usize) -> Result<Option<MachineRecord>, StoreError> {
+        let Some(group) = self.machines.get(place) else {
+            return Ok(None);
+        };
+        let (group, run) = (group.clone(), self.number);
+        let record = self.store.thread.ask(move |db| record(db, run, group));
+        record.wait().map(Some)
+    }
+
+    /// Reads the machines in that order and shows each to `visit`; one is in memory at a time.
+    /// Blocks. Errors of the store come out as [`io::Error`]s of kind `Other`.
+    pub fn visit(&self, visit: &mut dyn FnMut(&MachineRecord) -> io::Result<()>) -> io::Result<()> {
+        for place in 0..self.machines.len() {
+            let record = self.machine(place).map_err(io::Error::other)?;
+            let Some(record) = record else {
+                break;
+            };
+            visit(&record)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn plan(
+        db: &mut Db,
+        store: Store,
+        run: &RunId,
+        options: ReportOptions,
+    ) -> Result<Self, StoreError> {
+        db.read(|tx| {
+            let run = runs::record(tx, run)?.summary;
+            let number = runs::key(tx, &run.id)?.number;
+            let machines = groups(tx, number, &run.site, options)?;
+            Ok(Self {
+                store,
+                run,
+                number,
+                machines,
+            })
+        })
+    }
+}
+
+/// Groups the run's addresses by machine, in the order of each one's first address.
+fn groups(
+    conn: &Connection,
+    run: i64,
+    site: &str,
+    options: ReportOptions,
+) -> Result<Vec<Group>, Fault> {
+    let mut query = conn.prepare_cached(
+        "SELECT outcome.address, machine.number, machine.id
+         FROM outcome LEFT JOIN machine_alias ON machine_alias.old = outcome.machine
+         JOIN machine ON machine.number = coalesce(machine_alias.new, outcome.machine)
+         WHERE outcome.run = ?1 ORDER BY outcome.address",
+    )?;
+    let mut rows = query.query([run])?;
+    let mut groups: Vec<Group> = Vec::new();
+    let mut places: HashMap<i64, usize> = HashMap::new();
+    while let Some(row) = rows.next()? {
+        let Address(address) = row.get(0)?;
+        let machine: i64 = row.get(1)?;
+        let place = if options.no_merge {
+            groups.len()
+        } else {
+            *places.entry(machine).or_insert(groups.len())
+        };
+        if let Some(group) = groups.get_mut(place) {
+            group.addresses.push(address);
+            continue;
+        }
+        let id = if options.no_merge {
+            MachineId::from_key(site, "address", &address.to_string())
+        } else {
+            MachineId::new(row.get::<_, String>(2)?)
+        };
+        groups.push(Group {
+            machine,
+            id,
+            addresses: vec![address],
+        });
+    }
+    Ok(groups)
+}
+
+/// What one address adds to its machine's record.
+struct Part {
+    address: IpAddr,
+    word: String,
+    failure: Option<HostFailure>,
+    credential: Option<CredentialId>,
+    host_key: Option<HostKey>,
+    inventory: Option<Digest>,
+    findings: Option<Digest>,
+    end_of_life: Option<Date>,
+    services: Vec<Service>,
+    target_name: Option<String>,
+    tags: Vec<String>,
+    finished: UtcTime,
+}
+
+impl Part {
+    /// The better it is, the lower.
+    fn rank(&self) -> usize {
+        const BEST_FIRST: [&str; 4] = ["scanned_full", "scanned_partial", "failed", "network_only"];
+        let place = BEST_FIRST.iter().position(|word| *word == self.word);
+        place.unwrap_or(BEST_FIRST.len())
+    }
+}
+
+/// What is read of a machine besides its blobs.
+struct Facts {
+    parts: Vec<Part>,
+    access: Vec<(IpAddr, AccessRecord)>,
+    history: BTreeMap<FindingId, FindingHistory>,
+    first_seen: Date,
+}
+
+fn record(db: &mut Db, run: i64, group: Group) -> Result<MachineRecord, StoreError> {
+    let facts = db.read(|tx| facts(tx, run, &group))?;
+    // The best outcome speaks for the machine; among equals, that at the lowest address.
+    let best = facts.parts.iter().min_by_key(|part| part.rank());
+    let gone = || Fault::damaged(format!("machine {} has lost its addresses", group.id));
+    let best = best.ok_or_else(|| gone().at(db.path()))?;
+    let inventory = best.inventory.map(|digest| db.inventory(&digest));
+    let findings = best.findings.map(|digest| db.findings(&digest));
+    let parts = &facts.parts;
+    let mut tags: Vec<String> = Vec::new();
+    for tag in parts.iter().flat_map(|part| &part.tags) {
+        if !tags.contains(tag) {
+            tags.push(tag.clone());
+        }
+    }
+    let name = parts.iter().find_map(|part| part.target_name.clone());
+    let key = parts.iter().find_map(|part| part.host_key.clone());
+    let last = parts.iter().map(|part| part.finished).max();
+    let services = parts.iter().flat_map(|part| {
+        let services = part.services.iter();
+        services.map(|service| (part.address, service.clone()))
+    });
+    let findings = findings.transpose()?.unwrap_or_default();
+    let id = |finding: &Finding| FindingId::of(&group.id, &finding.product, &finding.bulletin);
+    let ids: BTreeSet<FindingId> = findings.iter().map(id).collect();
+    let mut history = facts.history;
+    history.retain(|id, _| ids.contains(id));
+    Ok(MachineRecord {
+        id: group.id,
+        addresses: group.addresses,
+        target_name: best.target_name.clone().or(name),
+        tags,
+        outcome: best.word.clone(),
+        failure: best.failure.clone(),
+        credential: best.credential.clone(),
+        host_key: best.host_key.clone().or(key),
+        inventory: inventory.transpose()?,
+        findings,
+        history,
+        services: services.collect(),
+        access: facts.access,
+        end_of_life: best.end_of_life,
+        first_seen: facts.first_seen,
+        last_seen: last.unwrap_or(best.finished),
+    })
+}
+
+fn facts(conn: &Connection, run: i64, group: &Group) -> Result<Facts, Fault> {
+    let mut outcome = conn.prepare_cached(
+        "SELECT word, failure, credential, key_algorithm, key_fingerprint, inventory, findings,
+                end_of_life, services, target_name, tags, finished
+         FROM outcome WHERE run = ?1 AND address = ?2",
+    )?;
+    let mut access = conn.prepare_cached(
+        "SELECT protocol, port, credential, attempted, code, detail, trust, elapsed_ms
+         FROM access WHERE run = ?1 AND address = ?2 ORDER BY position",
+    )?;
+    let mut seen = conn.prepare_cached("SELECT first_seen FROM machine WHERE number = ?1")?;
+    let first_seen: Time = seen.query_row([group.machine], |row| row.get(0))?;
+    let mut facts = Facts {
+        parts: Vec::new(),
+        access: Vec::new(),
+        history: verdicts::history(conn, keys::now(conn, group.machine)?, &group.id)?,
+        first_seen: first_seen.0.date(),
+    };
+    for address in &group.addresses {
+        let values = params![run, Address(*address)];
+        for part in outcome.query_and_then(values, |row| read_part(row, *address))? {
+            facts.parts.push(part?);
+        }
+        for row in access.query_and_then(values, read_access)? {
+            facts.access.push((*address, row?));
+        }
+    }
+    Ok(facts)
+}
+
+fn read_part(row: &Row<'_>, address: IpAddr) -> Result<Part, Fault> {
+    let text = |column| row.get::<_, Option<String>>(column);
+    let failure = text("failure")?;
+    let failure = failure
+        .map(|json| from_json("a failure", &json))
+        .transpose()?;
+    let algorithm = text("key_algorithm")?;
+    let fingerprint = text("key_fingerprint")?;
+    let host_key = algorithm.zip(fingerprint);
+    let day = text("end_of_life")?;
+    let digest = |column| Ok::<_, Fault>(row.get::<_, Option<[u8; 32]>>(column)?.map(Digest));
+    Ok(Part {
+        address,
+        word: row.get("word")?,
+        failure,
+        credential: text("credential")?.map(CredentialId::new),
+        host_key: host_key.map(|(algorithm, fingerprint)| HostKey {
+            algorithm,
+            fingerprint,
+        }),
+        inventory: digest("inventory")?,
+        findings: digest("findings")?,
+        end_of_life: day.and_then(|day| Date::parse(&day)),
+        services: from_json("services", &row.get::<_, String>("services")?)?,
+        target_name: text("target_name")?,
+        tags: from_json("tags", &row.get::<_, String>("tags")?)?,
+        finished: row.get::<_, Time>("finished")?.0,
+    })
+}
+
+fn read_access(row: &Row<'_>) -> Result<AccessRecord, Fault> {
+    let word = |column| row.get::<_, String>(column);
+    let elapsed: i64 = row.get("elapsed_ms")?;
+    Ok(AccessRecord {
+        protocol: from_word("a protocol", &word("protocol")?)?,
+        port: row.get("port")?,
+        credential: row
+            .get::<_, Option<String>>("credential")?
+            .map(CredentialId::new),
+        attempted: row.get("attempted")?,
+        code: from_word("a result code", &word("code")?)?,
+        detail: word("detail")?,
+        trust: from_word("a host's trust", &word("trust")?)?,
+        elapsed_ms: u64::try_from(elapsed).unwrap_or_default(),
+    })
+}

@@ -1,0 +1,258 @@
+//! What goes into the store and comes out of it, as plain data.
+
+use crate::model::{Date, Finding, HostKey, HostOutcome, RunId, RunSummary, UtcTime, hex};
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// What is written down when a run begins.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewRun {
+    /// What exports see of it. `finished` is ignored.
+    pub summary: RunSummary,
+    /// Everything `--resume` needs to build the same plan again; the store does not look inside.
+    pub settings: serde_json::Value,
+    /// A hash over the plan: a resumed run must come to the same one.
+    pub plan_fingerprint: String,
+    /// The seed of the sweep's order.
+    pub seed: u64,
+}
+
+/// A run, as the store knows it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RunRecord {
+    /// What exports see of it.
+    pub summary: RunSummary,
+    /// See [`NewRun::settings`].
+    pub settings: serde_json::Value,
+    /// See [`NewRun::plan_fingerprint`].
+    pub plan_fingerprint: String,
+    /// See [`NewRun::seed`].
+    pub seed: u64,
+    /// How far it is. After `kill -9` it still says [`RunState::Running`].
+    pub state: RunState,
+    /// The sweep's mark: every probe with a lower index is settled.
+    pub mark: u64,
+}
+
+/// How far a run is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RunState {
+    /// It was begun, and nobody said that it ended: it runs, or was killed.
+    Running,
+    /// It did all that it was to do.
+    Finished,
+    /// It was stopped, and can be resumed.
+    Interrupted,
+}
+
+impl RunState {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Finished => "finished",
+            Self::Interrupted => "interrupted",
+        }
+    }
+}
+
+/// What a port answered to the sweep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Answer {
+    /// It accepted.
+    Open,
+    /// It refused.
+    Closed,
+    /// Something on the way said that there is no way.
+    Unreachable,
+}
+
+impl Answer {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Closed => "closed",
+            Self::Unreachable => "unreachable",
+        }
+    }
+}
+
+/// One answered probe. Silence is not written down: it is what the mark has passed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SightingRow {
+    /// The address.
+    pub address: IpAddr,
+    /// The TCP port.
+    pub port: u16,
+    /// What it answered.
+    pub answer: Answer,
+    /// The round trip, in microseconds.
+    pub round_trip_us: Option<u32>,
+    /// How many probes it took.
+    pub tries: u8,
+    /// When it answered.
+    pub seen_at: UtcTime,
+}
+
+/// A host that is done with: committed wholly or not at all.
+#[derive(Clone, Debug)]
+pub struct HostCommit {
+    /// How it ended.
+    pub outcome: HostOutcome,
+    /// What the catalogue says of its inventory; `None` where nothing was matched.
+    pub matched: Option<Matched>,
+    /// Host keys to pin with it. A pin that is there already stays as it is.
+    pub pins: Vec<Pin>,
+    /// When it was done.
+    pub finished: UtcTime,
+}
+
+/// The verdicts of a catalogue on an inventory.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Matched {
+    /// The verdicts, open, undecided and closed.
+    pub findings: Arc<Vec<Finding>>,
+    /// The digest of the catalogue that gave them.
+    pub catalog_digest: String,
+    /// The last day of support of the host's release, where the catalogue knows it.
+    pub end_of_life: Option<Date>,
+}
+
+/// The SHA-256 of a stored inventory or list of findings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Digest(pub(super) [u8; 32]);
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex(&self.0))
+    }
+}
+
+/// A distinct inventory of a run, and where it was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InventoryRef {
+    /// Which inventory; [`super::Store::inventory`] reads it.
+    pub digest: Digest,
+    /// The addresses that gave it, sorted.
+    pub addresses: Vec<IpAddr>,
+}
+
+/// A host key that the operator vouches for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pin {
+    /// The site.
+    pub site: String,
+    /// The host's name in lower case, or its address as text.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+    /// The key's algorithm and fingerprint.
+    pub key: HostKey,
+    /// The whole public key as OpenSSH writes it (`ssh-ed25519 AAAA…`); empty where only the
+    /// fingerprint is known.
+    pub public_key: String,
+    /// Where it comes from: `import`, `first_use`.
+    pub source: String,
+    /// When it was pinned.
+    pub at: UtcTime,
+}
+
+/// How pinning a key on first use ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FirstPin {
+    /// It is pinned now.
+    Pinned,
+    /// The host had pins already, these; nothing was changed.
+    Known(Vec<Pin>),
+}
+
+/// Names one reserved try.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TryId(pub(super) i64);
+
+/// One use of an account's secret against one host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TryRow {
+    /// Which.
+    pub id: TryId,
+    /// The normalised account.
+    pub account: String,
+    /// The host, as the caller names it.
+    pub host: String,
+    /// The run that reserved it.
+    pub run: RunId,
+    /// When it was reserved.
+    pub at: UtcTime,
+    /// What became of it.
+    pub state: TryState,
+}
+
+/// What became of a try.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TryState {
+    /// Nobody said. It is under way, or its run was killed: it counts as wrong.
+    Reserved,
+    /// It was refused, or nothing was proven: it counts.
+    Wrong,
+    /// It was given back after a proven success.
+    Returned,
+}
+
+impl TryState {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Reserved => "reserved",
+            Self::Wrong => "wrong",
+            Self::Returned => "returned",
+        }
+    }
+}
+
+/// A reason to leave an account alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StopRow {
+    /// The normalised account.
+    pub account: String,
+    /// Why: a [`crate::model::ResultCode`]'s word, `account_locked`.
+    pub code: String,
+    /// Since when.
+    pub at: UtcTime,
+}
+
+/// What the breaker's rules say of a try.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Go on.
+    Grant,
+    /// Not now: another try must end first.
+    Wait,
+    /// No, and why.
+    Refuse(String),
+}
+
+/// A try, reserved or not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reservation {
+    /// It is written down and counts as wrong until [`super::Store::return_try`].
+    Granted(TryId),
+    /// Ask again when another try has ended.
+    Wait,
+    /// Nothing may be sent, and why.
+    Refused(String),
+}
+
+/// Which try is wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TryRequest {
+    /// The normalised account.
+    pub account: String,
+    /// The host, as the caller names it.
+    pub host: String,
+    /// The run.
+    pub run: RunId,
+    /// The time.
+    pub now: UtcTime,
+}

@@ -1,0 +1,171 @@
+//! Runs: begun, listed, ended.
+
+use super::db::{Db, Fault, Time, from_json, to_json};
+use super::{NewRun, RunRecord, RunState, StoreError};
+use crate::model::{RunId, RunSummary, UtcTime};
+use rusqlite::{Connection, OptionalExtension as _, Row, named_params, params};
+
+/// What the other files need to know of a run.
+pub(super) struct RunKey {
+    pub(super) number: i64,
+    pub(super) site: String,
+    pub(super) started: UtcTime,
+}
+
+/// Finds a run by its id.
+pub(super) fn key(conn: &Connection, id: &RunId) -> Result<RunKey, Fault> {
+    let mut query = conn.prepare_cached("SELECT number, site, started FROM run WHERE id = ?1")?;
+    let found = query.query_row([id.as_str()], |row| {
+        Ok(RunKey {
+            number: row.get(0)?,
+            site: row.get(1)?,
+            started: row.get::<_, Time>(2)?.0,
+        })
+    });
+    found.optional()?.ok_or_else(|| no_such(id))
+}
+
+fn no_such(id: &RunId) -> Fault {
+    let id = id.to_string();
+    Fault::Other(StoreError::NoSuchRun { id })
+}
+
+pub(super) fn begin(db: &mut Db, new: &NewRun) -> Result<(), StoreError> {
+    let run = &new.summary;
+    let (targets, guards) = (
+        to_json("the targets", &run.targets)?,
+        to_json("the guards", &run.guards_lifted)?,
+    );
+    let settings = to_json("the settings", &new.settings)?;
+    db.write(|tx| {
+        let mut find = tx.prepare_cached("SELECT 1 FROM run WHERE id = ?1")?;
+        if find.exists([run.id.as_str()])? {
+            let id = run.id.to_string();
+            return Err(StoreError::RunExists { id }.into());
+        }
+        tx.execute(
+            "INSERT INTO run (id, site, kind, state, started, operator, authorised_by, targets, guards,
+                              settings, plan, seed, catalog_digest, catalog_imported, simulated)
+             VALUES (:id, :site, :kind, 'running', :started, :operator, :authorised_by, :targets, :guards,
+                     :settings, :plan, :seed, :catalog_digest, :catalog_imported, :simulated)",
+            named_params! {
+                ":id": run.id.as_str(),
+                ":site": run.site,
+                ":kind": run.kind,
+                ":started": Time(run.started),
+                ":operator": run.operator,
+                ":authorised_by": run.authorised_by,
+                ":targets": targets,
+                ":guards": guards,
+                ":settings": settings,
+                ":plan": new.plan_fingerprint,
+                ":seed": new.seed.cast_signed(),
+                ":catalog_digest": run.catalog_digest,
+                ":catalog_imported": run.catalog_imported.map(Time),
+                ":simulated": run.simulated,
+            },
+        )?;
+        Ok(())
+    })
+}
+
+pub(super) fn load(db: &mut Db, id: &RunId) -> Result<RunRecord, StoreError> {
+    db.read(|tx| record(tx, id))
+}
+
+/// Reads one run within a transaction.
+pub(super) fn record(conn: &Connection, id: &RunId) -> Result<RunRecord, Fault> {
+    let mut runs = select(conn, "WHERE id = ?1", [id.as_str()])?;
+    runs.pop().ok_or_else(|| no_such(id))
+}
+
+pub(super) fn list(db: &mut Db) -> Result<Vec<RunRecord>, StoreError> {
+    db.read(|tx| select(tx, "ORDER BY number", []))
+}
+
+pub(super) fn latest(db: &mut Db) -> Result<Option<RunRecord>, StoreError> {
+    db.read(|tx| Ok(select(tx, "ORDER BY number DESC LIMIT 1", [])?.pop()))
+}
+
+pub(super) fn finish(
+    db: &mut Db,
+    id: &RunId,
+    state: RunState,
+    at: UtcTime,
+) -> Result<(), StoreError> {
+    let end = match state {
+        RunState::Running => None,
+        RunState::Finished | RunState::Interrupted => Some(Time(at)),
+    };
+    db.write(|tx| {
+        let changed = tx.execute(
+            "UPDATE run SET state = ?2, finished = ?3 WHERE id = ?1",
+            params![id.as_str(), state.as_str(), end],
+        )?;
+        (changed == 1).then_some(()).ok_or_else(|| no_such(id))
+    })
+}
+
+pub(super) fn set_catalog(
+    db: &mut Db,
+    id: &RunId,
+    digest: &str,
+    imported: Option<UtcTime>,
+) -> Result<(), StoreError> {
+    db.write(|tx| {
+        let changed = tx.execute(
+            "UPDATE run SET catalog_digest = ?2, catalog_imported = ?3 WHERE id = ?1",
+            params![id.as_str(), digest, imported.map(Time)],
+        )?;
+        (changed == 1).then_some(()).ok_or_else(|| no_such(id))
+    })
+}
+
+fn select(
+    conn: &Connection,
+    which: &str,
+    values: impl rusqlite::Params,
+) -> Result<Vec<RunRecord>, Fault> {
+    let query = format!(
+        "SELECT id, site, kind, state, started, finished, operator, authorised_by, targets, guards,
+                settings, plan, seed, catalog_digest, catalog_imported, simulated, mark
+         FROM run {which}"
+    );
+    let mut query = conn.prepare_cached(&query)?;
+    let mut rows = query.query(values)?;
+    let mut runs = Vec::new();
+    while let Some(row) = rows.next()? {
+        runs.push(read(row)?);
+    }
+    Ok(runs)
+}
+
+fn read(row: &Row<'_>) -> Result<RunRecord, Fault> {
+    let time = |column| Ok::<_, Fault>(row.get::<_, Option<Time>>(column)?.map(|time| time.0));
+    let state: String = row.get("state")?;
+    Ok(RunRecord {
+        summary: RunSummary {
+            id: RunId::new(row.get::<_, String>("id")?),
+            kind: row.get("kind")?,
+            started: row.get::<_, Time>("started")?.0,
+            finished: time("finished")?,
+            operator: row.get("operator")?,
+            authorised_by: row.get("authorised_by")?,
+            targets: from_json("a run's targets", &row.get::<_, String>("targets")?)?,
+            guards_lifted: from_json("a run's guards", &row.get::<_, String>("guards")?)?,
+            site: row.get("site")?,
+            catalog_digest: row.get("catalog_digest")?,
+            catalog_imported: time("catalog_imported")?,
+            simulated: row.get("simulated")?,
+        },
+        settings: from_json("a run's settings", &row.get::<_, String>("settings")?)?,
+        plan_fingerprint: row.get("plan")?,
+        seed: row.get::<_, i64>("seed")?.cast_unsigned(),
+        state: match state.as_str() {
+            "finished" => RunState::Finished,
+            "interrupted" => RunState::Interrupted,
+            _ => RunState::Running,
+        },
+        mark: row.get::<_, i64>("mark")?.cast_unsigned(),
+    })
+}

@@ -1,0 +1,262 @@
+//! Which machine is which, through the whole store.
+
+use super::*;
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+
+fn begin(store: &Store, number: u32) -> RunId {
+    store.begin_run(new_run(number)).wait().unwrap();
+    run_id(number)
+}
+
+fn put(store: &Store, run: &RunId, outcome: HostOutcome) -> MachineId {
+    store.commit_host(run, commit(outcome)).wait().unwrap()
+}
+
+/// Every address of a run with the machine that it now belongs to.
+fn machines(store: &Store, run: &RunId) -> BTreeMap<IpAddr, MachineId> {
+    let report = store.report(run, ReportOptions::default()).wait().unwrap();
+    let mut found = BTreeMap::new();
+    let mut visit = |record: &crate::model::MachineRecord| {
+        let pairs = record
+            .addresses
+            .iter()
+            .map(|address| (*address, record.id.clone()));
+        found.extend(pairs);
+        Ok(())
+    };
+    report.visit(&mut visit).unwrap();
+    found
+}
+
+#[test]
+fn the_same_machine_id_and_boot_or_mac_is_one_machine() {
+    let (store, run) = store();
+    let first = put(&store, &run, read(1, 1, 1, None));
+    assert_eq!(put(&store, &run, read(2, 1, 1, None)), first);
+    assert_eq!(put(&store, &run, read(3, 1, 1, Some(7))), first);
+    assert_eq!(put(&store, &run, read(4, 1, 9, Some(7))), first);
+    assert_ne!(put(&store, &run, read(5, 1, 8, Some(8))), first, "a clone");
+    assert_ne!(
+        put(&store, &run, read(6, 2, 1, Some(7))),
+        first,
+        "another machine-id"
+    );
+}
+
+#[test]
+fn two_that_turn_out_to_be_one_are_one_from_then_on_and_before() {
+    let (store, run) = store();
+    let first = put(&store, &run, read(1, 1, 1, None));
+    let second = put(&store, &run, read(2, 1, 2, Some(7)));
+    assert_ne!(first, second);
+    // Boot of the one, MAC of the other.
+    assert_eq!(put(&store, &run, read(3, 1, 1, Some(7))), first);
+    let found = machines(&store, &run);
+    assert_eq!(found.len(), 3);
+    assert!(found.values().all(|id| *id == first), "{found:?}");
+    let report = store.report(&run, ReportOptions::default()).wait().unwrap();
+    let record = report.machine(0).unwrap().unwrap();
+    assert_eq!(record.addresses, [address(1), address(2), address(3)]);
+    let history: Vec<_> = record.history.values().collect();
+    assert_eq!((history.len(), history[0].times_seen), (1, 1));
+}
+
+#[test]
+fn the_same_host_key_at_two_addresses_merges_nothing() {
+    let (store, run) = store();
+    let with_key = |last| HostOutcome {
+        host_key: Some(key("k")),
+        ..bare(last)
+    };
+    let (one, two) = (
+        put(&store, &run, with_key(1)),
+        put(&store, &run, with_key(2)),
+    );
+    assert_ne!(one, two);
+    assert_ne!(put(&store, &run, bare(3)), put(&store, &run, bare(4)));
+}
+
+#[test]
+fn a_reboot_at_the_same_address_keeps_the_machine_and_takes_the_new_address_along() {
+    for order in [[1, 2], [2, 1]] {
+        let (store, run) = store();
+        let first = put(&store, &run, read(1, 1, 1, None));
+        let next = begin(&store, 2);
+        for last in order {
+            let _ = put(&store, &next, read(last, 1, 2, None));
+        }
+        let found = machines(&store, &next);
+        assert!(found.values().all(|id| *id == first), "{order:?} {found:?}");
+    }
+}
+
+#[test]
+fn a_login_at_last_keeps_the_id_that_the_address_had() {
+    let (store, run) = store();
+    let bare_id = put(&store, &run, bare(1));
+    let keyed = HostOutcome {
+        host_key: Some(key("k1")),
+        ..bare(1)
+    };
+    let second = begin(&store, 2);
+    assert_eq!(put(&store, &second, keyed), bare_id);
+    let third = begin(&store, 3);
+    assert_eq!(put(&store, &third, read(1, 1, 1, None)), bare_id);
+    assert_eq!(put(&store, &third, read(2, 1, 1, None)), bare_id);
+}
+
+#[test]
+fn a_login_that_shows_a_known_machine_makes_an_alias() {
+    let (store, run) = store();
+    let machine = put(&store, &run, read(1, 1, 1, Some(7)));
+    let second = begin(&store, 2);
+    let bare_id = put(&store, &second, bare(2));
+    assert_ne!(bare_id, machine);
+    let third = begin(&store, 3);
+    assert_eq!(put(&store, &third, read(2, 1, 1, Some(7))), machine);
+    // The runs before read as what we know now.
+    assert_eq!(machines(&store, &second)[&address(2)], machine);
+}
+
+#[test]
+fn a_stranger_at_the_address_of_a_machine_that_left_is_not_that_machine() {
+    let (store, run) = store();
+    let phone = put(&store, &run, bare(2));
+    let second = begin(&store, 2);
+    let laptop = put(&store, &second, read(2, 1, 1, Some(7)));
+    assert_eq!(laptop, phone, "what was there is taken to be what logs in");
+    let third = begin(&store, 3);
+    let _ = put(&store, &third, read(9, 1, 1, Some(7)));
+    let stranger = put(&store, &third, bare(2));
+    assert_ne!(stranger, laptop);
+    let fourth = begin(&store, 4);
+    assert_eq!(put(&store, &fourth, bare(2)), stranger);
+}
+
+#[test]
+fn committing_an_address_again_changes_nothing() {
+    let (store, run) = store();
+    let first = put(&store, &run, read(1, 1, 1, None));
+    assert_eq!(put(&store, &run, read(1, 1, 1, None)), first);
+    let report = store.report(&run, ReportOptions::default()).wait().unwrap();
+    let record = report.machine(0).unwrap().unwrap();
+    assert_eq!((record.access.len(), record.addresses.len()), (2, 1));
+    assert_eq!(record.history.values().next().unwrap().times_seen, 1);
+}
+
+#[test]
+fn sites_do_not_mix() {
+    let (store, run) = store();
+    let here = put(&store, &run, read(1, 1, 1, Some(7)));
+    let mut elsewhere = new_run(2);
+    elsewhere.summary.site = "plant".into();
+    store.begin_run(elsewhere).wait().unwrap();
+    assert_ne!(put(&store, &run_id(2), read(1, 1, 1, Some(7))), here);
+}
+
+#[test]
+fn bogus_machine_ids_make_no_machine() {
+    let (store, run) = store();
+    let ids = ["uninitialized", "00000000000000000000000000000000", ""].map(|text| {
+        let mut ids = (1..3).map(|last| {
+            let mut outcome = read(last, 1, 1, Some(7));
+            let identity = &mut outcome.inventory.as_mut().unwrap().identity;
+            identity.machine_id = Observed::Known(text.into());
+            put(&store, &run, outcome)
+        });
+        (ids.next().unwrap(), ids.next().unwrap())
+    });
+    assert!(ids.iter().all(|(one, two)| one != two), "{ids:?}");
+}
+
+/// A host of a run: how it shows itself at an address.
+fn any_host(last: u16) -> impl Strategy<Value = HostOutcome> {
+    // One machine-id has one boot and no clones: what the rules promise an order for.
+    let logged_in = (1..4_u8, prop::option::of(Just(())))
+        .prop_map(move |(machine, mac)| read(last, machine, machine, mac.map(|()| machine)));
+    let keyed = (1..4_u8).prop_map(move |machine| HostOutcome {
+        host_key: Some(key(&format!("k{machine}"))),
+        ..bare(last)
+    });
+    prop_oneof![3 => logged_in, 1 => keyed, 1 => Just(bare(last))]
+}
+
+fn any_run() -> impl Strategy<Value = Vec<HostOutcome>> {
+    (0..7_u16).map(any_host).collect::<Vec<_>>()
+}
+
+/// The second run's machines have rebooted, or not.
+fn reboot(hosts: &mut [HostOutcome]) {
+    for inventory in hosts.iter_mut().filter_map(|host| host.inventory.as_mut()) {
+        let boot = inventory
+            .identity
+            .boot_id
+            .known()
+            .unwrap()
+            .replace('0', "a");
+        inventory.identity.boot_id = Observed::Known(boot);
+    }
+}
+
+fn play(runs: &[(RunId, Vec<HostOutcome>)]) -> Vec<BTreeMap<IpAddr, MachineId>> {
+    let store = Store::in_memory().unwrap();
+    for (number, (run, hosts)) in (1..).zip(runs) {
+        let _ = begin(&store, number);
+        for host in hosts {
+            let _ = put(&store, run, host.clone());
+        }
+    }
+    runs.iter().map(|(run, _)| machines(&store, run)).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn the_order_in_which_hosts_finish_changes_no_id(
+        hosts in any_run(),
+        shuffled in Just((0..7_usize).collect::<Vec<_>>()).prop_shuffle(),
+    ) {
+        let other = shuffled.iter().map(|place| hosts[*place].clone()).collect();
+        prop_assert_eq!(play(&[(run_id(1), hosts)]), play(&[(run_id(1), other)]));
+    }
+
+    #[test]
+    fn nor_does_it_in_a_second_run_when_all_have_rebooted(
+        first in any_run(),
+        mut second in any_run(),
+        shuffled in Just((0..7_usize).collect::<Vec<_>>()).prop_shuffle(),
+    ) {
+        reboot(&mut second);
+        // Without MACs a machine that rebooted and moved cannot be told from a clone.
+        for inventory in second.iter_mut().chain([]).filter_map(|host| host.inventory.as_mut()) {
+            let machine = inventory.identity.machine_id.known().unwrap().as_bytes()[1] - b'0';
+            inventory.identity.interfaces = super::inventory(machine, 1, Some(machine)).identity.interfaces;
+        }
+        let mut first = first;
+        for inventory in first.iter_mut().filter_map(|host| host.inventory.as_mut()) {
+            let machine = inventory.identity.machine_id.known().unwrap().as_bytes()[1] - b'0';
+            inventory.identity.interfaces = super::inventory(machine, 1, Some(machine)).identity.interfaces;
+        }
+        let other: Vec<_> = shuffled.iter().map(|place| second[*place].clone()).collect();
+        let one = play(&[(run_id(1), first.clone()), (run_id(2), second)]);
+        prop_assert_eq!(one, play(&[(run_id(1), first), (run_id(2), other)]));
+    }
+
+    #[test]
+    fn addresses_share_a_machine_only_when_they_say_the_same_machine_id(hosts in any_run()) {
+        let found = play(&[(run_id(1), hosts.clone())]).remove(0);
+        for one in &hosts {
+            for two in &hosts {
+                let ids = [one, two].map(|host| {
+                    let inventory = host.inventory.as_ref()?;
+                    inventory.identity.machine_id.known().cloned()
+                });
+                let same = found[&one.host.address] == found[&two.host.address];
+                let alike = ids[0].is_some() && ids[0] == ids[1];
+                prop_assert_eq!(same, alike || one.host.address == two.host.address);
+            }
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! Verdicts, apart from the facts they are about.
+
+use super::blobs::{Blob, Kind, KnownBlobs};
+use super::db::{Address, Db, Fault};
+use super::runs::RunKey;
+use super::{Digest, InventoryRef, Matched, StoreError, keys, runs};
+use crate::model::{BulletinId, Date, Finding, FindingHistory, FindingId, MachineId, RunId};
+use rusqlite::{Connection, OptionalExtension as _, params};
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// Verdicts ready to be written.
+pub(super) struct EncodedVerdict {
+    pub(super) blob: Blob,
+    findings: Arc<Vec<Finding>>,
+    catalog_digest: String,
+    end_of_life: Option<String>,
+}
+
+/// Encodes verdicts, on the caller's thread.
+pub(super) fn encode(matched: &Matched, known: &KnownBlobs) -> Result<EncodedVerdict, StoreError> {
+    Ok(EncodedVerdict {
+        blob: Blob::of(Kind::Findings, matched.findings.as_slice(), known)?,
+        findings: Arc::clone(&matched.findings),
+        catalog_digest: matched.catalog_digest.clone(),
+        end_of_life: matched.end_of_life.map(|day| day.to_string()),
+    })
+}
+
+/// The distinct inventories of a run, by the first address that gave each.
+pub(super) fn inventories(db: &mut Db, run: &RunId) -> Result<Vec<InventoryRef>, StoreError> {
+    db.read(|tx| {
+        let run = runs::key(tx, run)?.number;
+        let mut query = tx.prepare_cached(
+            "SELECT inventory, address FROM outcome
+             WHERE run = ?1 AND inventory IS NOT NULL ORDER BY address",
+        )?;
+        let rows = query.query_map([run], |row| {
+            Ok((Digest(row.get(0)?), row.get::<_, Address>(1)?.0))
+        })?;
+        let mut found: Vec<InventoryRef> = Vec::new();
+        let mut places: BTreeMap<Digest, usize> = BTreeMap::new();
+        for row in rows {
+            let (digest, address) = row?;
+            let place = *places.entry(digest).or_insert(found.len());
+            match found.get_mut(place) {
+                Some(known) => known.addresses.push(address),
+                None => found.push(InventoryRef {
+                    digest,
+                    addresses: vec![address],
+                }),
+            }
+        }
+        Ok(found)
+    })
+}
+
+/// Replaces the verdicts on some addresses, in one transaction.
+pub(super) fn replace(
+    db: &mut Db,
+    run: &RunId,
+    addresses: &[IpAddr],
+    verdict: &EncodedVerdict,
+    known: &KnownBlobs,
+) -> Result<(), StoreError> {
+    db.write(|tx| {
+        let run = runs::key(tx, run)?;
+        write(tx, &run, addresses, verdict)
+    })?;
+    known.insert(verdict.blob.digest);
+    Ok(())
+}
+
+/// Writes verdicts on addresses that have an outcome, and remembers their findings.
+pub(super) fn write(
+    conn: &Connection,
+    run: &RunKey,
+    addresses: &[IpAddr],
+    verdict: &EncodedVerdict,
+) -> Result<(), Fault> {
+    verdict.blob.insert(conn)?;
+    for address in addresses {
+        let mut query =
+            conn.prepare_cached("SELECT machine FROM outcome WHERE run = ?1 AND address = ?2")?;
+        let values = params![run.number, Address(*address)];
+        let machine = query.query_row(values, |row| row.get(0)).optional()?;
+        let Some(machine) = machine else {
+            continue;
+        };
+        let machine = keys::now(conn, machine)?;
+        // Many addresses of one machine give the same verdicts; they are counted once anyway.
+        if !counted(conn, run, machine, verdict)? {
+            remember(conn, run, machine, &verdict.findings)?;
+        }
+        let mut update = conn.prepare_cached(
+            "UPDATE outcome SET findings = ?3, catalog_digest = ?4, end_of_life = ?5
+             WHERE run = ?1 AND address = ?2",
+        )?;
+        update.execute(params![
+            run.number,
+            Address(*address),
+            verdict.blob.digest.0,
+            verdict.catalog_digest,
+            verdict.end_of_life,
+        ])?;
+    }
+    Ok(())
+}
+
+/// Whether another address of the machine gave the same findings in this run.
+fn counted(
+    conn: &Connection,
+    run: &RunKey,
+    machine: i64,
+    verdict: &EncodedVerdict,
+) -> Result<bool, Fault> {
+    let mut query = conn.prepare_cached(
+        "SELECT 1 FROM outcome WHERE run = ?1 AND findings = ?2 AND machine IN
+             (SELECT ?3 UNION ALL SELECT old FROM machine_alias WHERE new = ?3)",
+    )?;
+    Ok(query.exists(params![run.number, verdict.blob.digest.0, machine])?)
+}
+
+/// Notes that a run saw findings on a machine. A run is counted once; one that is older than the
+/// latest counted (`match` on an old run) only moves the first day back.
+fn remember(
+    conn: &Connection,
+    run: &RunKey,
+    machine: i64,
+    findings: &[Finding],
+) -> Result<(), Fault> {
+    let id = keys::id_of(conn, machine)?;
+    let day = run.started.date().to_string();
+    let mut insert = conn.prepare_cached(
+        "INSERT INTO finding_history (machine, finding_id, product, bulletin, first_seen, last_run, times_seen)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1)
+         ON CONFLICT DO UPDATE SET first_seen = min(first_seen, excluded.first_seen),
+             times_seen = times_seen + (excluded.last_run > last_run),
+             last_run = max(last_run, excluded.last_run)",
+    )?;
+    for finding in findings.iter().filter(|finding| !finding.state.is_closed()) {
+        insert.execute(params![
+            machine,
+            FindingId::of(&id, &finding.product, &finding.bulletin).as_str(),
+            finding.product,
+            finding.bulletin.as_str(),
+            day,
+            run.number,
+        ])?;
+    }
+    Ok(())
+}
+
+/// What is remembered of a machine's findings, under the ids that they have on a machine called
+/// `id` (which is another than its own with `--no-merge`).
+pub(super) fn history(
+    conn: &Connection,
+    machine: i64,
+    id: &MachineId,
+) -> Result<BTreeMap<FindingId, FindingHistory>, Fault> {
+    let mut query = conn.prepare_cached(
+        "SELECT product, bulletin, first_seen, times_seen FROM finding_history WHERE machine = ?1",
+    )?;
+    let mut rows = query.query([machine])?;
+    let mut history = BTreeMap::new();
+    while let Some(row) = rows.next()? {
+        let (product, bulletin): (String, String) = (row.get(0)?, row.get(1)?);
+        let first: String = row.get(2)?;
+        let day = Date::parse(&first);
+        let damaged = || Fault::damaged(format!("a finding first seen on {first:?}"));
+        let remembered = FindingHistory {
+            first_seen: day.ok_or_else(damaged)?,
+            times_seen: row.get::<_, i64>(3)?.cast_unsigned(),
+        };
+        let finding = FindingId::of(id, &product, &BulletinId::new(bulletin));
+        history.insert(finding, remembered);
+    }
+    Ok(history)
+}
