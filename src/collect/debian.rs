@@ -85,12 +85,7 @@ fn packages(answers: &Answers) -> Result<Vec<Package>, Gap> {
         // dpkg itself is a package: a list without any is no answer.
         return Err(malformed());
     }
-    packages.sort_by(|a, b| {
-        let key = |package: &'_ Package| {
-            (package.name.clone(), package.arch.clone(), package.version.clone())
-        };
-        key(a).cmp(&key(b))
-    });
+    packages.sort_by(|a, b| (&a.name, &a.arch, &a.version).cmp(&(&b.name, &b.arch, &b.version)));
     Ok(packages)
 }
 
@@ -211,7 +206,9 @@ fn times(answers: &Answers) -> BTreeMap<&str, UtcTime> {
 fn reboot(answers: &Answers, platform: &Platform, packages: &[Package]) -> Result<Reboot, Gap> {
     let text = answers.text(REBOOT)?;
     let mut required = text.lines().any(|line| line == "required");
-    let asked = text.lines().filter_map(|line| line.strip_prefix("package\t"));
+    let asked = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("package\t"));
     let mut names: Vec<String> = asked
         .map(str::trim)
         .filter(|name| is_name(name))
@@ -283,7 +280,12 @@ mod tests {
         let line = |p: &Package| {
             format!(
                 "{} {} {}={} {:?} {} {:?}",
-                p.name, p.version, p.source.name, p.source.version, p.state, p.held,
+                p.name,
+                p.version,
+                p.source.name,
+                p.source.version,
+                p.state,
+                p.held,
                 p.installed_at.map(|time| time.to_string()),
             )
         };
@@ -315,7 +317,10 @@ mod tests {
             let gap = read(&format!("{good}{bad}\n")).unwrap_err();
             assert_eq!(gap.cause, GapCause::Malformed, "{bad:?}");
         }
-        let long = format!("{good}{}\t1\tall\t\tinstall ok installed\t1\tM\n", "x".repeat(10_000));
+        let long = format!(
+            "{good}{}\t1\tall\t\tinstall ok installed\t1\tM\n",
+            "x".repeat(10_000)
+        );
         assert!(read(&long).is_err());
     }
 
@@ -329,14 +334,19 @@ mod tests {
         let text = "libc6\t2.31\tamd64\tglibc\tinstall ok installed\t\tM\nbash\t5\tamd64\t\tinstall ok installed\t\tM\n";
         let times = "1700000000 ./libc6:amd64.list\n1600000000 ./bash.list\nnonsense\n";
         let packages = packages(&answers(&[(DPKG_PACKAGES, text), (DPKG_TIMES, times)])).unwrap();
-        let times: Vec<_> = packages.iter().map(|p| p.installed_at.unwrap().unix()).collect();
+        let times: Vec<_> = packages
+            .iter()
+            .map(|p| p.installed_at.unwrap().unix())
+            .collect();
         assert_eq!(times, [1_600_000_000, 1_700_000_000]);
     }
 
     #[test]
     fn a_newer_kernel_that_does_not_run_means_a_reboot_without_any_flag() {
         let image = |release: &str, version: &str| {
-            format!("linux-image-{release}\t{version}\tamd64\tlinux-signed-amd64 ({version}+x)\tinstall ok installed\t1\tM\n")
+            format!(
+                "linux-image-{release}\t{version}\tamd64\tlinux-signed-amd64 ({version}+x)\tinstall ok installed\t1\tM\n"
+            )
         };
         let text = image("6.1.0-29-amd64", "6.1.123-1")
             + &image("6.1.0-31-amd64", "6.1.128-1")
@@ -351,9 +361,17 @@ mod tests {
                 (REBOOT, ""),
             ]);
             let platform = Debian.platform(&answers).unwrap();
-            Debian.read(&platform, &answers).reboot.known().cloned().unwrap()
+            Debian
+                .read(&platform, &answers)
+                .reboot
+                .known()
+                .cloned()
+                .unwrap()
         };
-        assert_eq!(ask("6.1.0-29-amd64").packages, ["linux-image-6.1.0-31-amd64"]);
+        assert_eq!(
+            ask("6.1.0-29-amd64").packages,
+            ["linux-image-6.1.0-31-amd64"]
+        );
         assert!(!ask("6.1.0-31-amd64").required);
         assert!(!ask("6.18.0-custom").required);
     }

@@ -5,7 +5,7 @@
 
 use super::platform::clip;
 use super::unix::{IDENTITY, INTERFACES, NAMES, UNAME, VIRTUAL};
-use crate::model::{Gap, GapCause, HostIdentity, NetworkInterface, Observed};
+use crate::model::{Gap, GapCause, HostIdentity, NetworkInterface};
 use crate::session::Answers;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -14,14 +14,24 @@ use std::net::IpAddr;
 pub(super) fn identity(answers: &Answers) -> HostIdentity {
     let names = names(answers);
     HostIdentity {
-        machine_id: fact(answers, "machine-id").and_then(checked(machine_id)).into(),
+        machine_id: fact(answers, "machine-id")
+            .and_then(checked(machine_id))
+            .into(),
         boot_id: fact(answers, "boot-id").and_then(checked(uuid)).into(),
         product_uuid: fact(answers, "product-uuid").and_then(checked(uuid)).into(),
-        serial: fact(answers, "product-serial").and_then(checked(serial)).into(),
+        serial: fact(answers, "product-serial")
+            .and_then(checked(serial))
+            .into(),
         vendor: vendor(answers).into(),
         interfaces: interfaces(answers).into(),
-        hostname: names.as_ref().map(|names| names.short.clone()).map_err(Gap::clone).into(),
-        fqdn: names.and_then(|names| names.full.ok_or_else(|| gap(NAMES, GapCause::Missing))).into(),
+        hostname: names
+            .as_ref()
+            .map(|names| names.short.clone())
+            .map_err(Gap::clone)
+            .into(),
+        fqdn: names
+            .and_then(|names| names.full.ok_or_else(|| gap(NAMES, GapCause::Missing)))
+            .into(),
     }
 }
 
@@ -45,9 +55,7 @@ fn fact<'a>(answers: &'a Answers, name: &str) -> Result<&'a str, Gap> {
 }
 
 /// Turns a reader of one value into one that leaves a gap.
-fn checked(
-    read: impl Fn(&str) -> Option<String>,
-) -> impl Fn(&str) -> Result<String, Gap> {
+fn checked(read: impl Fn(&str) -> Option<String>) -> impl Fn(&str) -> Result<String, Gap> {
     move |value| read(value).ok_or_else(|| gap(IDENTITY, GapCause::Malformed))
 }
 
@@ -76,9 +84,20 @@ fn is_hex(text: &str) -> bool {
 /// A serial number, unless it is one of the phrases that makers leave in.
 fn serial(value: &str) -> Option<String> {
     const PLACEHOLDERS: &[&str] = &[
-        "0", "00000000", "0123456789", "123456789", "default string", "n/a", "none",
-        "not applicable", "not specified", "not available", "o.e.m.", "system serial number",
-        "to be filled by o.e.m.", "unknown",
+        "0",
+        "00000000",
+        "0123456789",
+        "123456789",
+        "default string",
+        "n/a",
+        "none",
+        "not applicable",
+        "not specified",
+        "not available",
+        "o.e.m.",
+        "system serial number",
+        "to be filled by o.e.m.",
+        "unknown",
     ];
     let known = PLACEHOLDERS.contains(&value.to_ascii_lowercase().as_str());
     (!known && is_text(value, 128)).then(|| value.to_owned())
@@ -105,8 +124,17 @@ fn vendor(answers: &Answers) -> Result<String, Gap> {
 /// What runs this container, if it is one.
 fn container(answers: &Answers) -> Option<String> {
     const ENGINES: &[&str] = &[
-        "docker", "podman", "lxc", "lxc-libvirt", "openvz", "systemd-nspawn", "wsl", "rkt", "proot",
-        "pouch", "oci",
+        "docker",
+        "podman",
+        "lxc",
+        "lxc-libvirt",
+        "openvz",
+        "systemd-nspawn",
+        "wsl",
+        "rkt",
+        "proot",
+        "pouch",
+        "oci",
     ];
     let text = answers.text(VIRTUAL).ok()?;
     let pairs = text.lines().filter_map(|line| line.split_once('\t'));
@@ -199,7 +227,11 @@ fn interfaces(answers: &Answers) -> Result<Vec<NetworkInterface>, Gap> {
         addresses.sort_unstable();
         addresses.dedup();
         let mac = macs.get(&name).cloned().unwrap_or_default();
-        NetworkInterface { name, mac, addresses }
+        NetworkInterface {
+            name,
+            mac,
+            addresses,
+        }
     };
     let mut list: Vec<_> = addresses.into_iter().map(interface).collect();
     list.retain(|one| !matches!(one.name.as_str(), "lo" | "lo0"));
@@ -234,11 +266,7 @@ fn ip_line(line: &str) -> Found {
 
 /// `em0: flags=…` opens an interface; `inet 192.0.2.2`, `inet addr:192.0.2.2`, `ether aa:…` and
 /// `HWaddr aa:…` belong to the last one opened.
-fn ifconfig_line(
-    line: &str,
-    current: &mut String,
-    macs: &mut BTreeMap<String, String>,
-) -> Found {
+fn ifconfig_line(line: &str, current: &mut String, macs: &mut BTreeMap<String, String>) -> Found {
     let mut words = line.split_whitespace();
     if !line.starts_with(char::is_whitespace) {
         let name = words.next()?.trim_end_matches(':');
@@ -281,15 +309,11 @@ fn mac_address(text: &str) -> Option<String> {
     valid.then_some(mac)
 }
 
-/// Whether the machine shares its host's kernel.
-pub(super) fn is_container(answers: &Answers) -> bool {
-    container(answers).is_some()
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::tests::answers;
     use super::*;
+    use crate::model::Observed;
 
     #[test]
     fn root_only_facts_are_denied_and_placeholders_are_no_facts() {
@@ -322,7 +346,10 @@ mod tests {
         );
         assert_eq!(full("uname\tweb.a.b\n"), (some("web"), some("web.a.b")));
         assert_eq!(full("uname\tweb\n"), (some("web"), None));
-        assert_eq!(full(&format!("uname\t{}\n", "x".repeat(10_000))), (None, None));
+        assert_eq!(
+            full(&format!("uname\t{}\n", "x".repeat(10_000))),
+            (None, None)
+        );
         assert_eq!(full("uname\ta\u{1b}[2J\n"), (None, None));
     }
 
@@ -339,7 +366,10 @@ mod tests {
         let lines: Vec<_> = interfaces.iter().map(line).collect();
         assert_eq!(
             lines,
-            ["docker0  [172.17.0.1]", "eth0 52:54:00:aa:bb:cc [192.0.2.2]"]
+            [
+                "docker0  [172.17.0.1]",
+                "eth0 52:54:00:aa:bb:cc [192.0.2.2]"
+            ]
         );
     }
 
@@ -348,21 +378,24 @@ mod tests {
         let text = "# ifconfig\nem0: flags=8843<UP> metric 0\n\tether 52:54:00:aa:bb:cc\n\tinet 192.0.2.9 netmask 0xffffff00\n\tinet6 fe80::1%em0 prefixlen 64\nlo0: flags=1\n\tinet 127.0.0.1\n\
             eth1      Link encap:Ethernet  HWaddr 52:54:00:00:00:02\n          inet addr:198.51.100.7  Bcast:x\n";
         let identity = identity(&answers(&[(INTERFACES, text)]));
-        assert_eq!(
-            identity.macs(),
-            ["52:54:00:00:00:02", "52:54:00:aa:bb:cc"]
-        );
+        assert_eq!(identity.macs(), ["52:54:00:00:00:02", "52:54:00:aa:bb:cc"]);
         assert_eq!(identity.interfaces.known().unwrap().len(), 2);
     }
 
     #[test]
     fn a_container_has_no_hardware_of_its_own() {
-        let given = answers(&[(VIRTUAL, "virt\tdocker\n"), (IDENTITY, "sys-vendor\tQEMU\n")]);
+        let given = answers(&[
+            (VIRTUAL, "virt\tdocker\n"),
+            (IDENTITY, "sys-vendor\tQEMU\n"),
+        ]);
         assert_eq!(
             identity(&given).vendor,
             Observed::Known("docker container".to_owned())
         );
-        let given = answers(&[(VIRTUAL, "virt\tkvm\n"), (IDENTITY, "sys-vendor\tQEMU\nproduct-name\tStandard PC\n")]);
+        let given = answers(&[
+            (VIRTUAL, "virt\tkvm\n"),
+            (IDENTITY, "sys-vendor\tQEMU\nproduct-name\tStandard PC\n"),
+        ]);
         assert_eq!(
             identity(&given).vendor,
             Observed::Known("QEMU Standard PC".to_owned())

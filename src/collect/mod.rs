@@ -94,13 +94,25 @@ mod tests {
         ids.sort_unstable();
         ids.dedup();
         assert_eq!(ids.len(), UNIX.questions.len());
-        let plain = |id: &&str| id.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-');
+        let plain = |id: &&str| {
+            id.bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte == b'-')
+        };
         assert!(ids.iter().all(plain));
     }
 
     #[test]
     fn nothing_that_is_asked_needs_rights_or_starts_anything() {
-        let words = ["sudo", "apt-get", "docker ps", "snap list", "systemctl", "rm ", "mv ", ">>"];
+        let words = [
+            "sudo",
+            "apt-get",
+            "docker ps",
+            "snap list",
+            "systemctl",
+            "rm ",
+            "mv ",
+            ">>",
+        ];
         for question in UNIX.questions {
             for word in words {
                 assert!(!question.script.contains(word), "{}: {word}", question.id);

@@ -156,7 +156,7 @@ fn ubuntu(version: &str) -> Option<String> {
     if year.len() != 2 || !matches!(month, "04" | "10") {
         return None;
     }
-    let long = month == "04" && year_number % 2 == 0;
+    let long = month == "04" && year_number.is_multiple_of(2);
     let suffix = if long { ":LTS" } else { "" };
     Some(format!("Ubuntu:{version}{suffix}"))
 }
@@ -243,7 +243,10 @@ mod tests {
 
     #[test]
     fn a_system_is_judged_by_its_own_catalogue() {
-        assert_eq!(of("ID=debian\nVERSION_ID=\"12\"").as_deref(), Some("Debian:12"));
+        assert_eq!(
+            of("ID=debian\nVERSION_ID=\"12\"").as_deref(),
+            Some("Debian:12")
+        );
         assert_eq!(
             of("ID=ubuntu\nVERSION_ID=\"22.04\"\nID_LIKE=debian").as_deref(),
             Some("Ubuntu:22.04:LTS")
@@ -268,7 +271,10 @@ mod tests {
     #[test]
     fn what_a_system_is_like_selects_nothing() {
         assert_eq!(of("ID=kali\nVERSION_ID=2025.4\nID_LIKE=debian"), None);
-        assert_eq!(of("ID=devuan\nVERSION_ID=5\nID_LIKE=debian\nVERSION_CODENAME=daedalus"), None);
+        assert_eq!(
+            of("ID=devuan\nVERSION_ID=5\nID_LIKE=debian\nVERSION_CODENAME=daedalus"),
+            None
+        );
         assert_eq!(of("ID=ubuntu\nVERSION_ID=2"), None);
         assert_eq!(of("NAME=x"), None);
     }
@@ -277,16 +283,26 @@ mod tests {
     fn a_derivative_is_judged_by_the_base_it_names() {
         let lmde = "ID=linuxmint\nVERSION_ID=6\nVERSION_CODENAME=faye\nDEBIAN_CODENAME=bookworm";
         assert_eq!(of(lmde).as_deref(), Some("Debian:12"));
-        let mint = "ID=linuxmint\nVERSION_ID=21.3\nVERSION_CODENAME=virginia\nUBUNTU_CODENAME=jammy";
+        let mint =
+            "ID=linuxmint\nVERSION_ID=21.3\nVERSION_CODENAME=virginia\nUBUNTU_CODENAME=jammy";
         assert_eq!(of(mint).as_deref(), Some("Ubuntu:22.04:LTS"));
-        assert_eq!(of("ID=elementary\nVERSION_ID=5.0\nUBUNTU_CODENAME=juno"), None);
-        assert_eq!(codename(&OsRelease::parse(lmde)).as_deref(), Some("bookworm"));
+        assert_eq!(
+            of("ID=elementary\nVERSION_ID=5.0\nUBUNTU_CODENAME=juno"),
+            None
+        );
+        assert_eq!(
+            codename(&OsRelease::parse(lmde)).as_deref(),
+            Some("bookworm")
+        );
     }
 
     #[test]
     fn raspbian_counts_where_its_release_is_debians() {
         let release = "ID=raspbian\nVERSION_ID=\"8\"\nVERSION=\"8 (jessie)\"";
         assert_eq!(of(release).as_deref(), Some("Debian:8"));
-        assert_eq!(of("ID=raspbian\nVERSION_ID=1.0\nVERSION=\"1.0 (knockout)\""), None);
+        assert_eq!(
+            of("ID=raspbian\nVERSION_ID=1.0\nVERSION=\"1.0 (knockout)\""),
+            None
+        );
     }
 }

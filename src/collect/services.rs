@@ -177,12 +177,7 @@ fn bsd(fields: &[&str]) -> Option<Service> {
 }
 
 /// A socket from `address:port`, in any of the ways in which tools write "all addresses".
-fn socket(
-    proto: &str,
-    local: &str,
-    program: Option<&str>,
-    user: Option<&str>,
-) -> Option<Service> {
+fn socket(proto: &str, local: &str, program: Option<&str>, user: Option<&str>) -> Option<Service> {
     let proto = ["tcp", "udp"]
         .into_iter()
         .find(|known| proto.starts_with(known))?;
@@ -223,7 +218,8 @@ mod tests {
         let mut answers = Answers::default();
         super::super::tests::answer(&mut answers, LISTENERS, text);
         let services = services(&answers).unwrap();
-        let line = |s: &Service| format!("{}/{} {} {} {}", s.port, s.proto, s.bind, s.program, s.user);
+        let line =
+            |s: &Service| format!("{}/{} {} {} {}", s.port, s.proto, s.bind, s.program, s.user);
         services.iter().map(line).collect()
     }
 
@@ -250,13 +246,19 @@ mod tests {
         let netstat = "# netstat\nActive Internet connections (only servers)\n\
             tcp 0 0 0.0.0.0:22 0.0.0.0:* LISTEN 7/sshd: /usr/sbin\n\
             udp 0 0 0.0.0.0:68 0.0.0.0:* 9/dhclient\n";
-        assert_eq!(lines(netstat), ["22/tcp 0.0.0.0 sshd ", "68/udp 0.0.0.0 dhclient "]);
+        assert_eq!(
+            lines(netstat),
+            ["22/tcp 0.0.0.0 sshd ", "68/udp 0.0.0.0 dhclient "]
+        );
         let proc = "# proc tcp\n  sl  local_address rem_address st\n\
             0: 0100007F:0016 00000000:0000 0A 00000000:00000000 00:00000000 00000000 33 0 640\n\
             1: 0100007F:0016 0100007F:9999 01 00000000:00000000 00:00000000 00000000 0 0 641\n\
             # proc tcp6\n0: 00000000000000000000000001000000:0050 00000000000000000000000000000000:0000 0A 0:0 0:0 0 0 0 1\n\
             # users\n33\twww-data\n";
-        assert_eq!(lines(proc), ["22/tcp 127.0.0.1  www-data", "80/tcp ::1  root"]);
+        assert_eq!(
+            lines(proc),
+            ["22/tcp 127.0.0.1  www-data", "80/tcp ::1  root"]
+        );
         let sockstat = "# sockstat\nUSER COMMAND PID FD PROTO LOCAL ADDRESS FOREIGN ADDRESS\n\
             root sshd 700 4 tcp4 *:22 *:*\n";
         assert_eq!(lines(sockstat), ["22/tcp * sshd root"]);

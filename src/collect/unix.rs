@@ -122,8 +122,8 @@ exit 0"#;
 
 /// Only fields that every dpkg since squeeze has; `db-fsys:Last-Modified` (1.19.3) is empty before.
 /// `Source` and `Status` are read here and not by dpkg's virtual fields, which came later.
-const DPKG_PACKAGES_SCRIPT: &str = r#"have dpkg-query || exit 120
-limited dpkg-query -W -f='${Package}\t${Version}\t${Architecture}\t${Source}\t${Status}\t${db-fsys:Last-Modified}\t${Maintainer}\n'"#;
+const DPKG_PACKAGES_SCRIPT: &str = r"have dpkg-query || exit 120
+limited dpkg-query -W -f='${Package}\t${Version}\t${Architecture}\t${Source}\t${Status}\t${db-fsys:Last-Modified}\t${Maintainer}\n'";
 
 /// `seconds path`, and nothing where dpkg itself knows the times.
 const DPKG_TIMES_SCRIPT: &str = r#"have dpkg-query || exit 120
