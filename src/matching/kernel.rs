@@ -9,19 +9,20 @@
 //! no image is open. A running kernel that is no package at all (a container's, a custom build)
 //! cannot be judged by packages: images beside it are `unverified`, too.
 
-use super::packages::{Build, Flaw, Judged, Subject, finding, flaws};
-use super::verdict::{Verdict, verdict};
 use super::Context;
-use crate::model::{
-    BulletinId, Confidence, Finding, FindingState, Package, Platform,
-};
+use super::packages::{Build, Flaw, Judged, Subject, finding, flaws};
+use super::verdict::verdict;
+use crate::model::{BulletinId, Confidence, Finding, FindingState, Package, Platform};
 use crate::version::DpkgVersion;
 
 /// The source that advisories name. Debian signs its kernels in sources of their own
 /// (`linux-signed-amd64`, `linux-signed-6.1-arm64`), whose advisories are those of `linux` and
 /// `linux-6.1`; Ubuntu's `linux-signed-hwe-6.8` belongs to `linux-hwe-6.8`.
 pub(super) fn source(name: &str, platform: &Platform) -> String {
-    let ubuntu = platform.ecosystem.as_deref().is_some_and(|of| of.starts_with("Ubuntu:"));
+    let ubuntu = platform
+        .ecosystem
+        .as_deref()
+        .is_some_and(|of| of.starts_with("Ubuntu:"));
     let Some(rest) = name.strip_prefix("linux-signed") else {
         return name.to_owned();
     };
@@ -46,8 +47,24 @@ pub(super) fn is_kernel_source(source: &str) -> bool {
     let Some(rest) = source.strip_prefix("linux") else {
         return false;
     };
-    let flavours = ["aws", "azure", "gcp", "gke", "hwe", "ibm", "kvm", "lowlatency", "nvidia", "oem", "oracle", "raspi", "realtime"];
-    let first = rest.strip_prefix('-').and_then(|rest| rest.split('-').next());
+    let flavours = [
+        "aws",
+        "azure",
+        "gcp",
+        "gke",
+        "hwe",
+        "ibm",
+        "kvm",
+        "lowlatency",
+        "nvidia",
+        "oem",
+        "oracle",
+        "raspi",
+        "realtime",
+    ];
+    let first = rest
+        .strip_prefix('-')
+        .and_then(|rest| rest.split('-').next());
     rest.is_empty()
         || first.is_some_and(|first| {
             flavours.contains(&first) || first.starts_with(|digit: char| digit.is_ascii_digit())
@@ -59,7 +76,8 @@ pub(super) fn is_kernel_source(source: &str) -> bool {
 fn release(package: &Package) -> Option<&str> {
     let rest = package.name.strip_prefix("linux-image-")?;
     let rest = rest.strip_prefix("unsigned-").unwrap_or(rest);
-    rest.starts_with(|first: char| first.is_ascii_digit()).then_some(rest)
+    rest.starts_with(|first: char| first.is_ascii_digit())
+        .then_some(rest)
 }
 
 /// How sure we are that the judged image is the kernel that runs.
@@ -92,12 +110,23 @@ pub(super) fn judge(
             source(&current.source.name, &context.inventory.platform) == subject.source
         });
         let (judged, how) = match (own, current, running) {
-            (Some(package), _, _) => (Some(Build { package, version: version(package) }), Running::This),
+            (Some(package), _, _) => (
+                Some(Build {
+                    package,
+                    version: version(package),
+                }),
+                Running::This,
+            ),
             (None, Some(_), _) => (None, Running::Elsewhere),
             (None, None, Some(_)) => (images.last().copied(), Running::Foreign),
             (None, None, None) => (images.last().copied(), Running::Untold),
         };
-        let kernel = Kernel { subject, images, judged, how };
+        let kernel = Kernel {
+            subject,
+            images,
+            judged,
+            how,
+        };
         kernel.judge(context, out);
     }
     if current.is_none() && !is_container(context) {
@@ -124,10 +153,12 @@ impl Kernel<'_> {
         let mut versions = self.subject.versions();
         versions.extend(self.judged.map(|build| build.version));
         for flaw in flaws(context, &self.subject.source, &versions) {
-            let image = self.judged.map(|build| (build, verdict(build.version, &flaw.entries)));
+            let image = self
+                .judged
+                .map(|build| (build, verdict(build.version, &flaw.entries)));
             match image {
                 Some((build, verdict)) if verdict.is_open() => {
-                    out.push(self.image(context, &flaw, build, &verdict));
+                    out.extend(self.image(context, &flaw, build));
                 }
                 _ => out.extend(self.rest(context, &flaw)),
             }
@@ -135,20 +166,8 @@ impl Kernel<'_> {
     }
 
     /// The finding about an image that is open.
-    fn image(
-        &self,
-        context: &Context<'_>,
-        flaw: &Flaw<'_>,
-        build: Build<'_>,
-        verdict: &Verdict<'_>,
-    ) -> Finding {
-        let judged = Judged {
-            source: &self.subject.source,
-            version: build.version,
-            builds: &[build],
-            verdict,
-        };
-        let mut finding = finding(context.slice, flaw, &judged);
+    fn image(&self, context: &Context<'_>, flaw: &Flaw<'_>, build: Build<'_>) -> Option<Finding> {
+        let mut finding = self.about(context, flaw, &[build])?;
         self.tell_others(&mut finding, build);
         match self.how {
             Running::This => self.pending(flaw, build, &mut finding),
@@ -162,7 +181,7 @@ impl Kernel<'_> {
                 undecided(&mut finding, why);
             }
         }
-        finding
+        Some(finding)
     }
 
     /// Whether a newer image has the fix and only waits for a boot.
@@ -171,7 +190,8 @@ impl Kernel<'_> {
             return;
         }
         let newer = |build: &&Build<'_>| {
-            let versions = DpkgVersion::parse(build.version).zip(DpkgVersion::parse(running.version));
+            let versions =
+                DpkgVersion::parse(build.version).zip(DpkgVersion::parse(running.version));
             versions.is_some_and(|(new, old)| new > old)
                 && verdict(build.version, &flaw.entries).state == FindingState::Fixed
         };
@@ -180,14 +200,23 @@ impl Kernel<'_> {
         };
         finding.state = FindingState::PendingReboot;
         let package = fixed.package;
-        let added = format!("; {} {} is installed and does not run", package.name, package.version);
+        let added = format!(
+            "; {} {} is installed and does not run",
+            package.name, package.version
+        );
         finding.evidence.rule.push_str(&added);
     }
 
     /// Names the images that do not run, for the reader.
     fn tell_others(&self, finding: &mut Finding, judged: Build<'_>) {
-        let others = self.images.iter().filter(|build| build.package.name != judged.package.name);
-        let names: Vec<_> = others.map(|build| format!("{} {}", build.package.name, build.version)).take(5).collect();
+        let others = self
+            .images
+            .iter()
+            .filter(|build| build.package.name != judged.package.name);
+        let names: Vec<_> = others
+            .map(|build| format!("{} {}", build.package.name, build.version))
+            .take(5)
+            .collect();
         if !names.is_empty() {
             let added = format!("; also installed: {}", names.join(", "));
             finding.evidence.observed.push_str(&added);
@@ -196,33 +225,49 @@ impl Kernel<'_> {
 
     /// What is to be said where no image is open: the other packages of the source.
     fn rest(&self, context: &Context<'_>, flaw: &Flaw<'_>) -> Option<Finding> {
-        let others = self.subject.builds.iter().filter(|build| !build.package.name.starts_with("linux-image-"));
-        let mut open: Vec<(Build<'_>, Verdict<'_>)> = others
-            .map(|build| (*build, verdict(build.version, &flaw.entries)))
-            .collect();
-        let any_open = open.iter().any(|(_, verdict)| verdict.is_open());
-        open.retain(|(_, verdict)| verdict.is_open() == any_open);
-        let (closed, closed_verdict);
-        let (version, builds, verdict) = match open.first() {
-            Some((first, verdict)) if any_open => {
-                let builds: Vec<_> = open.iter().map(|(build, _)| *build).collect();
-                (first.version, builds, verdict)
-            }
-            _ => {
-                closed = self.judged.or(open.first().map(|(build, _)| *build))?;
-                closed_verdict = super::verdict::verdict(closed.version, &flaw.entries);
-                (closed.version, vec![closed], &closed_verdict)
-            }
+        let is_open = |build: &&Build<'_>| {
+            let is_image = build.package.name.starts_with("linux-image-");
+            !is_image && verdict(build.version, &flaw.entries).is_open()
         };
-        let source = self.subject.source.as_str();
-        let judged = Judged { source, version, builds: &builds, verdict };
-        let mut finding = finding(context.slice, flaw, &judged);
-        if any_open {
-            undecided(&mut finding, "no kernel image among these packages; the record does not say whether they hold the flaw");
+        let open: Vec<_> = self
+            .subject
+            .builds
+            .iter()
+            .filter(is_open)
+            .copied()
+            .collect();
+        if open.is_empty() {
+            let closed = self
+                .judged
+                .or_else(|| self.subject.builds.first().copied())?;
+            let finding = self.about(context, flaw, &[closed])?;
+            return finding.state.is_closed().then_some(finding);
         }
+        let mut finding = self.about(context, flaw, &open)?;
+        undecided(&mut finding, NO_IMAGE);
         Some(finding)
     }
+
+    /// The finding about some builds, by the first one's version.
+    fn about(
+        &self,
+        context: &Context<'_>,
+        flaw: &Flaw<'_>,
+        builds: &[Build<'_>],
+    ) -> Option<Finding> {
+        let version = builds.first()?.version;
+        let judged = Judged {
+            source: &self.subject.source,
+            version,
+            builds,
+            verdict: &verdict(version, &flaw.entries),
+        };
+        Some(finding(context.slice, flaw, &judged))
+    }
 }
+
+const NO_IMAGE: &str = "no kernel image that runs is concerned, and the record does not say whether \
+    these packages hold the flaw";
 
 fn undecided(finding: &mut Finding, why: &str) {
     finding.state = FindingState::Unverified;

@@ -63,7 +63,11 @@ fn all_of(
     findings.extend(lifecycle.and_then(|dates| end_of_life(&inventory.platform, dates, today)));
     match readable(inventory, slice) {
         Ok((packages, slice)) => {
-            let context = Context { inventory, slice, which };
+            let context = Context {
+                inventory,
+                slice,
+                which,
+            };
             let (kernels, sources) = subjects(packages, &inventory.platform);
             for subject in &sources {
                 packages::judge(&context, subject, &mut findings);

@@ -71,7 +71,9 @@ pub(super) fn judge(context: &Context<'_>, subject: &Subject<'_>, out: &mut Vec<
             continue;
         };
         let concerned = |build: &&Build<'_>| {
-            let own = verdicts.iter().find(|(version, _)| *version == build.version);
+            let own = verdicts
+                .iter()
+                .find(|(version, _)| *version == build.version);
             own.is_some_and(|(_, own)| own.is_open() == verdict.is_open())
         };
         let builds: Vec<_> = subject.builds.iter().filter(concerned).copied().collect();
@@ -86,13 +88,13 @@ pub(super) fn judge(context: &Context<'_>, subject: &Subject<'_>, out: &mut Vec<
 }
 
 /// The flaws of a source that may concern one of the versions, or all of them if those are wanted.
-pub(super) fn flaws<'a>(
-    context: &Context<'a>,
-    source: &str,
-    versions: &[&str],
-) -> Vec<Flaw<'a>> {
+pub(super) fn flaws<'a>(context: &Context<'a>, source: &str, versions: &[&str]) -> Vec<Flaw<'a>> {
     let entries = context.slice.affecting(source);
-    let live = || entries.iter().filter(|entry| entry.bulletin.withdrawn.is_none());
+    let live = || {
+        entries
+            .iter()
+            .filter(|entry| entry.bulletin.withdrawn.is_none())
+    };
     let wanted: BTreeSet<&str> = live()
         .filter(|entry| {
             context.which == Which::All
@@ -106,22 +108,8 @@ pub(super) fn flaws<'a>(
             flaws.entry(key).or_default().push(entry);
         }
     }
-    // An advisory about several flaws adds nothing where each of them has a record of its own.
-    let alone: BTreeSet<&str> = if flaws.values().flatten().any(|entry| is_advisory(entry)) {
-        live().filter(|entry| !is_advisory(entry)).map(key).collect()
-    } else {
-        BTreeSet::new()
-    };
-    let repeats = |entries: &[&Entry]| {
-        let cves = |entry: &&Entry| entry.bulletin.cves.iter().all(|cve| alone.contains(cve.as_str()));
-        entries.iter().all(|entry| is_advisory(entry) && cves(entry))
-    };
-    let kept = flaws.into_values().filter(|entries| !repeats(entries));
-    kept.map(|entries| Flaw { entries }).collect()
-}
-
-fn is_advisory(entry: &Entry) -> bool {
-    entry.bulletin.cves.len() > 1
+    let flaws = flaws.into_values();
+    flaws.map(|entries| Flaw { entries }).collect()
 }
 
 /// What makes records of several feeds one matter: the CVE, when it is about just one.
@@ -146,7 +134,11 @@ pub(super) fn finding(slice: &Slice, flaw: &Flaw<'_>, judged: &Judged<'_>) -> Fi
     let mut rule = rule(judged);
     let mut origins = judged.builds.iter().map(|build| foreign(build.package));
     let foreign = origins.clone().all(|origin| origin.is_some());
-    if let Some(origin) = origins.next().flatten().filter(|_| foreign && !state.is_closed()) {
+    if let Some(origin) = origins
+        .next()
+        .flatten()
+        .filter(|_| foreign && !state.is_closed())
+    {
         rule = format!("from {origin}, of which these advisories do not speak; {rule}");
         state = FindingState::Unverified;
     }
@@ -156,14 +148,23 @@ pub(super) fn finding(slice: &Slice, flaw: &Flaw<'_>, judged: &Judged<'_>) -> Fi
     cves.dedup();
     let known: Vec<_> = cves.iter().filter_map(|cve| slice.kev(cve)).collect();
     let due: Option<Date> = known.iter().filter_map(|known| known.due).min();
-    let mut packages: Vec<String> =
-        judged.builds.iter().map(|build| build.package.name.clone()).collect();
+    let mut packages: Vec<String> = judged
+        .builds
+        .iter()
+        .map(|build| build.package.name.clone())
+        .collect();
     packages.sort_unstable();
     packages.dedup();
-    let records: BTreeSet<String> = heads().map(|head| format!("{} {}", head.feed, head.id)).collect();
+    let records: BTreeSet<String> = heads()
+        .map(|head| format!("{} {}", head.feed, head.id))
+        .collect();
     Finding {
         bulletin: bulletin(flaw),
-        title: heads().map(|head| head.title.as_str()).find(|title| !title.is_empty()).unwrap_or_default().to_owned(),
+        title: heads()
+            .map(|head| head.title.as_str())
+            .find(|title| !title.is_empty())
+            .unwrap_or_default()
+            .to_owned(),
         product: judged.source.to_owned(),
         packages,
         installed: judged.version.to_owned(),
@@ -192,7 +193,9 @@ fn bulletin(flaw: &Flaw<'_>) -> BulletinId {
         [cve] if head.id.as_str().ends_with(cve.as_str()) => BulletinId::new(cve.clone()),
         _ => head.id.clone(),
     };
-    ids.map(|head| named(head)).min().unwrap_or_else(|| BulletinId::new(""))
+    ids.map(|head| named(head))
+        .min()
+        .unwrap_or_else(|| BulletinId::new(""))
 }
 
 fn confidence(state: FindingState) -> Confidence {
@@ -204,9 +207,17 @@ fn confidence(state: FindingState) -> Confidence {
 
 /// The urgency that the publisher gives the flaw in this package, or else the bulletin's severity.
 fn severity(flaw: &Flaw<'_>) -> Option<Severity> {
-    let urgencies = flaw.entries.iter().filter_map(|entry| entry.urgency.as_deref());
+    let urgencies = flaw
+        .entries
+        .iter()
+        .filter_map(|entry| entry.urgency.as_deref());
     let mut stated = urgencies.filter_map(|word| Severity::parse(word.trim_end_matches('*')));
-    let general = || flaw.entries.iter().filter_map(|entry| entry.bulletin.severity).max();
+    let general = || {
+        flaw.entries
+            .iter()
+            .filter_map(|entry| entry.bulletin.severity)
+            .max()
+    };
     stated.next().or_else(general)
 }
 
@@ -224,7 +235,13 @@ const NAMED: usize = 10;
 /// `libssl3:amd64 3.0.9-1, openssl:amd64 3.0.9-1 (source openssl)`
 pub(super) fn observed(judged: &Judged<'_>) -> String {
     let name = |build: &Build<'_>| {
-        let Package { name, arch, version, held, .. } = build.package;
+        let Package {
+            name,
+            arch,
+            version,
+            held,
+            ..
+        } = build.package;
         let held = if *held { " held" } else { "" };
         format!("{name}:{arch} {version}{held}")
     };
@@ -233,5 +250,10 @@ pub(super) fn observed(judged: &Judged<'_>) -> String {
         0 => String::new(),
         more => format!(" (+{more})"),
     };
-    format!("{}{more} (source {} {})", names.join(", "), judged.source, judged.version)
+    format!(
+        "{}{more} (source {} {})",
+        names.join(", "),
+        judged.source,
+        judged.version
+    )
 }

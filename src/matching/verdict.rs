@@ -46,15 +46,25 @@ pub(super) fn may_be_open(version: &str, entry: &Entry) -> bool {
 /// back without withdrawing the record. Then a stated fix, then the reason for there being none.
 pub(super) fn verdict<'a>(version: &str, entries: &[&'a Entry]) -> Verdict<'a> {
     let of = |state, fixed, rule| Verdict { state, fixed, rule };
-    let standings: Vec<_> = entries.iter().map(|entry| standing(version, entry)).collect();
+    let standings: Vec<_> = entries
+        .iter()
+        .map(|entry| standing(version, entry))
+        .collect();
     let find = |pick: &dyn Fn(&Standing<'a>) -> Option<&'a str>| standings.iter().find_map(pick);
     if let Some(fixed) = find(&|standing| match standing {
         Standing::Fixed(fixed) => Some(fixed),
         _ => None,
     }) {
-        return of(FindingState::Fixed, Some(fixed), "dpkg order: installed >= fixed");
+        return of(
+            FindingState::Fixed,
+            Some(fixed),
+            "dpkg order: installed >= fixed",
+        );
     }
-    if standings.iter().any(|one| matches!(one, Standing::NotAffected)) {
+    if standings
+        .iter()
+        .any(|one| matches!(one, Standing::NotAffected))
+    {
         let rule = "the publisher says that it is not affected";
         return of(FindingState::NotApplicable, None, rule);
     }
@@ -62,12 +72,19 @@ pub(super) fn verdict<'a>(version: &str, entries: &[&'a Entry]) -> Verdict<'a> {
         Standing::Open(fixed) => *fixed,
         _ => None,
     }) {
-        return of(FindingState::Missing, Some(fixed), "dpkg order: installed < fixed");
+        return of(
+            FindingState::Missing,
+            Some(fixed),
+            "dpkg order: installed < fixed",
+        );
     }
     if standings.iter().any(|one| matches!(one, Standing::Open(_))) {
         return unfixed(entries);
     }
-    if standings.iter().any(|one| matches!(one, Standing::Unreadable)) {
+    if standings
+        .iter()
+        .any(|one| matches!(one, Standing::Unreadable))
+    {
         let rule = "a version here has no place in dpkg's order: compare by hand";
         return of(FindingState::Unverified, None, rule);
     }
@@ -83,13 +100,22 @@ fn unfixed<'a>(entries: &[&'a Entry]) -> Verdict<'a> {
         let rule = "vulnerable, and the package gets no fixes any more";
         (FindingState::EndOfLife, rule)
     } else if says(FixStatus::WontFix) {
-        (FindingState::WontFix, "vulnerable, and the publisher will not fix it")
+        (
+            FindingState::WontFix,
+            "vulnerable, and the publisher will not fix it",
+        )
     } else if says(FixStatus::Postponed) {
         (FindingState::NoFixYet, "vulnerable, and the fix is put off")
     } else if says(FixStatus::Undetermined) {
-        (FindingState::Unknown, "the publisher does not know yet whether it is vulnerable")
+        (
+            FindingState::Unknown,
+            "the publisher does not know yet whether it is vulnerable",
+        )
     } else {
-        (FindingState::NoFixYet, "vulnerable, and no fixed version is stated")
+        (
+            FindingState::NoFixYet,
+            "vulnerable, and no fixed version is stated",
+        )
     };
     Verdict {
         state,
@@ -122,9 +148,10 @@ fn standing<'a>(version: &str, entry: &'a Entry) -> Standing<'a> {
                 continue;
             }
         }
-        let beyond = range.fixed.as_deref().filter(|fixed| {
-            DpkgVersion::parse(fixed).is_some_and(|fixed| fixed <= installed)
-        });
+        let beyond = range
+            .fixed
+            .as_deref()
+            .filter(|fixed| DpkgVersion::parse(fixed).is_some_and(|fixed| fixed <= installed));
         best = match (best, beyond) {
             (Standing::Clear, Some(fixed)) => Standing::Fixed(fixed),
             (best, _) => best,
@@ -135,15 +162,12 @@ fn standing<'a>(version: &str, entry: &'a Entry) -> Standing<'a> {
 
 /// Whether a version lies in a range; `None` when a bound has no order.
 fn within(installed: DpkgVersion<'_>, range: &VersionRange) -> Option<bool> {
-    let bound = |text: &'_ Option<String>| match text.as_deref() {
-        // OSV's word for "from the beginning".
-        None | Some("0") => Some(None),
-        Some(text) => DpkgVersion::parse(text).map(|_| Some(text.to_owned())),
-    };
-    let introduced = bound(&range.introduced)?;
-    let from = introduced.as_deref().and_then(DpkgVersion::parse);
-    if from.is_some_and(|from| installed < from) {
-        return Some(false);
+    // "0" is OSV's word for "from the beginning"; `0~beta` is before version 0.
+    let introduced = range.introduced.as_deref().filter(|text| *text != "0");
+    if let Some(introduced) = introduced {
+        if installed < DpkgVersion::parse(introduced)? {
+            return Some(false);
+        }
     }
     if let Some(fixed) = &range.fixed {
         return Some(installed < DpkgVersion::parse(fixed)?);
