@@ -1,6 +1,6 @@
 //! What a simulated host does with the commands of somebody who has logged in.
 
-use super::network::Shell;
+use super::behaviour::Shell;
 use super::script::Script;
 use super::seen::Note;
 use super::ssh::Served;

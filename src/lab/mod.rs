@@ -8,9 +8,11 @@
 //! Everything here is made up, and so are its keys: they are computed from the names in the file, so
 //! that anybody can compute them. They open nothing else.
 
+mod behaviour;
 mod device;
 mod dialogue;
 mod keys;
+mod logins;
 mod network;
 mod recording;
 mod script;
@@ -22,11 +24,10 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
+pub use behaviour::{Kind, Opening, Published, Shell};
 pub use keys::{host_key, user_key};
-pub use network::{
-    Edit, Host, KeyLogin, Kind, Login, LoginRule, Logins, Method, Network, NetworkError, Opening,
-    PasswordLogin, Prompt, Published, Shell,
-};
+pub use logins::{KeyLogin, Login, LoginRule, Logins, Method, PasswordLogin, Prompt};
+pub use network::{Changes, Edit, Host, LineEdit, Network, NetworkError, TextEdit};
 pub use recording::{Recording, RecordingError, Recordings};
 pub use seen::{LoginTry, Proof, Seen, SeenCommand, SeenConnection};
 pub use server::{Lab, LabError, Running};

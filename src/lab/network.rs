@@ -9,9 +9,11 @@
 //! addresses = ["127.77.0.10"]
 //! recording = "debian-12"
 //! logins = [{ user = "audit", key = "demo" }]
-//! set = { hostname = "web-1\n" }
+//! changes.set.names = "uname\tweb-1\n"
 //! ```
 
+use super::behaviour::{Kind, Opening, Published, Shell};
+use super::logins::{Logins, Method, Prompt};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -25,6 +27,9 @@ pub struct Network {
     pub schema: u32,
     /// What the network is called. Its keys are derived from it.
     pub name: String,
+    /// What is changed in the recording of every host that has one, before the host's own changes.
+    #[serde(default)]
+    pub every: Changes,
     /// The hosts.
     #[serde(rename = "host", default)]
     pub hosts: Vec<Host>,
@@ -74,192 +79,57 @@ pub struct Host {
     /// The name of the recording that it answers from; none answers every question with 127.
     #[serde(default)]
     pub recording: Option<String>,
-    /// Answers that replace the recording's: question id to text, exit code 0.
+    /// What is changed in its recording.
     #[serde(default)]
+    pub changes: Changes,
+}
+
+/// Changes to recorded answers, by question id, in the order of the fields. In each text, `{name}`
+/// stands for the host's name, `{address}` for its first address, and `{machine-id}`, `{boot-id}`
+/// and `{mac}` for made-up ones that no other host of the network has.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Changes {
+    /// Answers to put in place, with exit code 0.
     pub set: BTreeMap<String, String>,
-    /// Text to replace within the recording's answers. Each must be there.
-    #[serde(default)]
+    /// Text to replace within answers.
     pub edit: Vec<Edit>,
-    /// Questions that it refuses: question id to exit code, with an empty answer.
-    #[serde(default)]
+    /// Answers to take away: the exit code, and no output.
     pub exit: BTreeMap<String, i32>,
 }
 
 /// A replacement within a recorded answer.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum Edit {
+    /// Of a text, wherever it occurs.
+    Text(TextEdit),
+    /// Of a whole line.
+    Line(LineEdit),
+}
+
+/// The replacement of a text.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Edit {
+pub struct TextEdit {
     /// The question's id.
     pub question: String,
-    /// The text to find, at least once.
+    /// The text to find: at least once, or the lab does not start.
     pub find: String,
     /// What to put in its place, every time.
     pub with: String,
 }
 
-/// What kind of thing listens.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Kind {
-    /// An SSH server.
-    #[default]
-    Ssh,
-    /// A device that greets with this text and then swallows what comes.
-    Greets(String),
-    /// A port that is open and never says a word.
-    Silent,
-    /// A web server: speaks only when it was spoken to.
-    Http,
-    /// A port that accepts and closes at once.
-    Hangs,
-    /// No port is open: the address answers with a reset.
-    Closed,
-}
-
-/// What an SSH server does between the connection and the login.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Opening {
-    /// What the protocol says.
-    #[default]
-    Normal,
-    /// Half an identification line, and then nothing.
-    HalfBanner,
-    /// Lines before the identification line, without end. RFC 4253 allows such lines.
-    EndlessLines,
-    /// Everything, but one byte every so many milliseconds.
-    Trickles(u64),
-    /// Closes once the peer's key exchange begins.
-    ClosesInKex,
-    /// Closes the first so many connections of an address as a busy OpenSSH does.
-    DropsFirst(u32),
-    /// Closes every so-manieth connection of an address as a busy OpenSSH does.
-    DropsEvery(u32),
-}
-
-/// What the lab's `known_hosts` text says of a host.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Published {
-    /// Its key.
-    #[default]
-    Known,
-    /// Nothing: it is a stranger.
-    Unknown,
-    /// Another key than the one it has: it was replaced, or something stands in between.
-    Changed,
-}
-
-/// Who may log in.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(untagged)]
-pub enum Logins {
-    /// A rule, as one word.
-    Rule(LoginRule),
-    /// Those who are listed.
-    Listed(Vec<Login>),
-}
-
-impl Default for Logins {
-    fn default() -> Self {
-        Self::Rule(LoginRule::Nobody)
-    }
-}
-
-/// A rule for logins that needs no list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum LoginRule {
-    /// Refuses everybody.
-    Nobody,
-    /// Takes any password and no key: what a trap does.
-    AnyPassword,
-    /// Takes anything.
-    Anybody,
-}
-
-/// One way in.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(untagged)]
-pub enum Login {
-    /// By key.
-    Key(KeyLogin),
-    /// By password, in whichever way the methods allow.
-    Password(PasswordLogin),
-}
-
-/// A login by key.
+/// The replacement of a line.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct KeyLogin {
-    /// The account.
-    pub user: String,
-    /// The name of one of the lab's own keys (see [`super::user_key`]), or a `SHA256:` fingerprint.
-    pub key: String,
-}
-
-/// A login by password.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PasswordLogin {
-    /// The account.
-    pub user: String,
-    /// Its simulated password.
-    pub password: String,
-}
-
-/// An SSH authentication method, RFC 4252 and RFC 4256.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum Method {
-    /// `publickey`
-    Publickey,
-    /// `password`
-    Password,
-    /// `keyboard-interactive`
-    KeyboardInteractive,
-}
-
-/// A prompt of keyboard-interactive.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Prompt {
-    /// What it says.
-    pub text: String,
-    /// Whether what is typed may be shown: not for a password.
-    #[serde(default)]
-    pub echo: bool,
-}
-
-/// What becomes of a command after the login.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Shell {
-    /// `sh -s` answers the questions from the recording.
-    #[default]
-    Sh,
-    /// As `Sh`, but only under the name `/bin/sh`; plain `sh` is not found.
-    AbsoluteOnly,
-    /// As `Sh`, after an rc file that prints this text.
-    Noisy(String),
-    /// As `Sh`, but it ends without the last marker, in the middle of the answers.
-    CutShort,
-    /// The text that nologin(8) prints, exit code 1.
-    NoLogin(String),
-    /// A forced command: this text whatever is asked, exit code 0.
-    Forced(String),
-    /// So many megabytes of rubbish.
-    Floods(u32),
-    /// Reads and never answers.
-    Hangs,
-    /// The connection closes as soon as a channel is asked for.
-    Closes,
+pub struct LineEdit {
+    /// The question's id.
+    pub question: String,
+    /// The number of the line, from 1: one that is there, or the lab does not start.
+    pub line: usize,
+    /// What to put in its place, without a line break.
+    pub with: String,
 }
 
 fn ssh_port() -> Vec<u16> {
@@ -383,6 +253,7 @@ pub enum NetworkError {
 
 #[cfg(test)]
 mod tests {
+    use super::super::logins::{Login, LoginRule};
     use super::*;
 
     fn one(host: &str) -> Result<Network, NetworkError> {

@@ -4,8 +4,10 @@
 //! file `<id>.txt` for each answer. Recordings come as lists of files in memory, so that a program
 //! can carry them with it.
 
-use super::network::Host;
+use super::network::{Changes, Edit, Host, Network};
+use crate::model::hex;
 use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 
 /// Recordings by name.
@@ -49,17 +51,20 @@ impl Recordings {
         Ok(Self(recordings))
     }
 
-    /// What a host of the network answers: its recording, changed as the host's entry says.
+    /// What a host of a network answers: its recording, changed as the network's file says.
     ///
     /// # Errors
     ///
     /// Says which recording is missing, or which edit finds nothing to change.
-    pub fn of(&self, host: &Host) -> Result<Recording, RecordingError> {
-        let mut recording = match &host.recording {
-            None => Recording::default(),
-            Some(name) => self.named(name, host)?,
+    pub fn of(&self, network: &Network, host: &Host) -> Result<Recording, RecordingError> {
+        let Some(name) = &host.recording else {
+            let mut recording = Recording::default();
+            recording.change(&host.changes, network, host)?;
+            return Ok(recording);
         };
-        recording.change(host)?;
+        let mut recording = self.named(name, host)?;
+        recording.change(&network.every, network, host)?;
+        recording.change(&host.changes, network, host)?;
         Ok(recording)
     }
 
@@ -107,26 +112,94 @@ impl Recording {
         Ok(Self(index.exits.into_iter().map(answer).collect()))
     }
 
-    fn change(&mut self, host: &Host) -> Result<(), RecordingError> {
-        for (id, text) in &host.set {
-            self.0.insert(id.clone(), (0, text.as_bytes().to_vec()));
+    fn change(
+        &mut self,
+        changes: &Changes,
+        network: &Network,
+        host: &Host,
+    ) -> Result<(), RecordingError> {
+        let disguise = Disguise::of(network, host);
+        for (id, text) in &changes.set {
+            let text = disguise.put_on(text).into_bytes();
+            self.0.insert(id.clone(), (0, text));
         }
-        for edit in &host.edit {
-            let answer = self.0.get_mut(&edit.question).map(|(_, output)| output);
-            let output = answer.filter(|output| contains(output, edit.find.as_bytes()));
-            let Some(output) = output else {
+        for edit in &changes.edit {
+            let (question, find, with) = match edit {
+                Edit::Text(edit) => (&edit.question, edit.find.clone(), &edit.with),
+                Edit::Line(edit) => (&edit.question, format!("line {}", edit.line), &edit.with),
+            };
+            let with = disguise.put_on(with);
+            let answer = self.0.get_mut(question).map(|(_, output)| output);
+            let changed = answer.is_some_and(|output| edit.apply(output, &with));
+            if !changed {
                 return Err(RecordingError::Edit {
                     host: host.name.clone(),
-                    question: edit.question.clone(),
-                    find: edit.find.clone(),
+                    question: question.clone(),
+                    find,
                 });
-            };
-            *output = replace(output, edit.find.as_bytes(), edit.with.as_bytes());
+            }
         }
-        for (id, exit) in &host.exit {
+        for (id, exit) in &changes.exit {
             self.0.insert(id.clone(), (*exit, Vec::new()));
         }
         Ok(())
+    }
+}
+
+impl Edit {
+    /// Changes an answer, if what is to be changed is there.
+    fn apply(&self, output: &mut Vec<u8>, with: &str) -> bool {
+        match self {
+            Self::Text(edit) if contains(output, edit.find.as_bytes()) => {
+                *output = replace(output, edit.find.as_bytes(), with.as_bytes());
+                true
+            }
+            Self::Text(_) => false,
+            Self::Line(edit) => {
+                let mut lines: Vec<&[u8]> = output.split(|byte| *byte == b'\n').collect();
+                let index = edit.line.checked_sub(1);
+                let Some(line) = index.and_then(|index| lines.get_mut(index)) else {
+                    return false;
+                };
+                *line = with.as_bytes();
+                *output = lines.join(&b'\n');
+                true
+            }
+        }
+    }
+}
+
+/// What makes a host of a recording a machine of its own.
+struct Disguise([(&'static str, String); 5]);
+
+impl Disguise {
+    fn of(network: &Network, host: &Host) -> Self {
+        let made_up = |what: &str| {
+            let text = format!("{what}\0{}\0{}", network.name, host.name);
+            hex(&Sha256::digest(text))
+        };
+        let cut = |text: &str, from, to| text.get(from..to).unwrap_or_default().to_owned();
+        let boot = made_up("boot");
+        let boot = [(0, 8), (8, 12), (12, 16), (16, 20), (20, 32)].map(|(a, b)| cut(&boot, a, b));
+        let mac = made_up("mac");
+        let mac = [0, 2, 4, 6].map(|at| cut(&mac, at, at + 2));
+        let address = host.addresses.first().map(ToString::to_string);
+        Self([
+            ("{name}", host.name.clone()),
+            ("{address}", address.unwrap_or_default()),
+            ("{machine-id}", cut(&made_up("machine"), 0, 32)),
+            ("{boot-id}", boot.join("-")),
+            // 52:54 is what QEMU gives its guests.
+            ("{mac}", format!("52:54:{}", mac.join(":"))),
+        ])
+    }
+
+    fn put_on(&self, text: &str) -> String {
+        let mut text = text.to_owned();
+        for (placeholder, value) in &self.0 {
+            text = text.replace(placeholder, value);
+        }
+        text
     }
 }
 
@@ -193,7 +266,6 @@ pub enum RecordingError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lab::Network;
 
     const FILES: [(&str, &[u8]); 3] = [
         (
@@ -210,7 +282,7 @@ mod tests {
              recording = \"d\"\n{changes}"
         );
         let network = Network::parse(&text).unwrap();
-        Recordings::read(FILES)?.of(&network.hosts[0])
+        Recordings::read(FILES)?.of(&network, &network.hosts[0])
     }
 
     #[test]
@@ -223,8 +295,8 @@ mod tests {
 
     #[test]
     fn a_host_changes_its_recording() {
-        let changes = "set = { c = \"new\" }\nexit = { b = 126 }\n\
-                       edit = [{ question = \"a\", find = \"one\", with = \"three\" }]";
+        let changes = "changes.set = { c = \"new\" }\nchanges.exit = { b = 126 }\n\
+                       changes.edit = [{ question = \"a\", find = \"one\", with = \"three\" }]";
         let recording = of(changes).unwrap();
         assert_eq!(recording.answer("a"), (0, &b"three two three"[..]));
         assert_eq!(recording.answer("b"), (126, &b""[..]));
@@ -233,12 +305,48 @@ mod tests {
 
     #[test]
     fn an_edit_that_finds_nothing_is_an_error_and_not_a_silence() {
-        let changes = "edit = [{ question = \"a\", find = \"four\", with = \"\" }]";
+        let changes = "changes.edit = [{ question = \"a\", find = \"four\", with = \"\" }]";
         assert!(matches!(of(changes), Err(RecordingError::Edit { .. })));
         let network = "schema = 1\nname = \"n\"\n[[host]]\nname = \"h\"\n\
                        addresses = [\"127.9.0.1\"]\nrecording = \"gone\"";
         let network = Network::parse(network).unwrap();
-        let error = Recordings::read(FILES).unwrap().of(&network.hosts[0]);
+        let error = Recordings::read(FILES)
+            .unwrap()
+            .of(&network, &network.hosts[0]);
         assert!(matches!(error, Err(RecordingError::Absent { .. })));
+    }
+
+    #[test]
+    fn every_host_gets_an_identity_of_its_own() {
+        let host = |name: &str, last: u8| {
+            format!(
+                "[[host]]\nname = \"{name}\"\naddresses = [\"127.9.0.{last}\"]\nrecording = \"d\"\n"
+            )
+        };
+        let every = "[every]\nset.a = \"{name} {address} {machine-id} {boot-id} {mac}\\nx\"\n\
+                     edit = [{ question = \"a\", line = 2, with = \"{name}\" }]\n";
+        let text = format!(
+            "schema = 1\nname = \"n\"\n{every}{}{}",
+            host("one", 1),
+            host("two", 2)
+        );
+        let network = Network::parse(&text).unwrap();
+        let recordings = Recordings::read(FILES).unwrap();
+        let answer = |index: usize| {
+            let recording = recordings.of(&network, &network.hosts[index]).unwrap();
+            String::from_utf8(recording.answer("a").1.to_vec()).unwrap()
+        };
+        let (one, two) = (answer(0), answer(1));
+        assert!(
+            one.starts_with("one 127.9.0.1 ") && one.ends_with("\none"),
+            "{one}"
+        );
+        let lengths: Vec<usize> = one.split([' ', '\n']).map(str::len).collect();
+        assert_eq!(lengths, [3, 9, 32, 36, 17, 3]);
+        assert!(
+            one.split(' ')
+                .zip(two.split(' '))
+                .all(|(one, two)| one != two)
+        );
     }
 }

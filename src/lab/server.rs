@@ -1,8 +1,9 @@
 //! Serves a simulated network on loopback.
 
+use super::behaviour::{Kind, Opening, Published};
 use super::device;
 use super::keys::{former_host_key, host_key, private_text, public_text, user_key};
-use super::network::{Host, Kind, Network, Opening, Published};
+use super::network::{Host, Network};
 use super::recording::{RecordingError, Recordings};
 use super::seen::{Note, Seen, Witness};
 use super::ssh::Served;
@@ -48,7 +49,7 @@ impl Lab {
     ) -> Result<Running, LabError> {
         let mut doors = Vec::new();
         for host in &network.hosts {
-            let served = Served::new(network, host, recordings.of(host)?);
+            let served = Served::new(network, host, recordings.of(network, host)?);
             doors.push((host, Arc::new(served)));
         }
         let (ports, mut listeners) = listen(network, port_base).await?;

@@ -1,8 +1,10 @@
 //! The SSH server of a simulated host: who may log in, and how it refuses.
 
+use super::behaviour::Shell;
 use super::dialogue::converse;
 use super::keys::{fingerprint, host_key, user_key};
-use super::network::{Host, Login, LoginRule, Logins, Method, Network, Prompt, Shell};
+use super::logins::{Login, LoginRule, Logins, Method, Prompt};
+use super::network::{Host, Network};
 use super::recording::Recording;
 use super::seen::{Note, Proof};
 use super::wire::Wire;
