@@ -70,6 +70,13 @@ pub struct Host {
     /// What keyboard-interactive says, without a prompt, before it refuses.
     #[serde(default)]
     pub refusal: Option<String>,
+    /// What keyboard-interactive asks after the right answer, as for a new password. No answer to
+    /// that is good enough.
+    #[serde(default)]
+    pub second_round: Vec<Prompt>,
+    /// The text that its SSH server shows before a login (RFC 4252 section 5.4).
+    #[serde(default)]
+    pub notice: Option<String>,
     /// What becomes of a command.
     #[serde(default)]
     pub shell: Shell,
@@ -86,7 +93,8 @@ pub struct Host {
 
 /// Changes to recorded answers, by question id, in the order of the fields. In each text, `{name}`
 /// stands for the host's name, `{address}` for its first address, and `{machine-id}`, `{boot-id}`
-/// and `{mac}` for made-up ones that no other host of the network has.
+/// and `{mac}` for made-up ones that no other host of the network has, and `{long}` for 10,000 times
+/// the letter x.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Changes {
@@ -305,5 +313,17 @@ mod tests {
             let error = one(host).unwrap_err().to_string();
             assert!(error.contains(expected), "{host}: {error}");
         }
+    }
+
+    #[test]
+    fn the_network_of_the_demo_reads() {
+        let network = Network::parse(include_str!("../../fixtures/labs/demo.toml")).unwrap();
+        assert_eq!(network.addresses().len(), 25);
+        assert_eq!(network.ports().into_iter().collect::<Vec<_>>(), [22]);
+    }
+
+    #[test]
+    fn the_hostile_network_reads() {
+        Network::parse(include_str!("../../fixtures/labs/hostile.toml")).unwrap();
     }
 }

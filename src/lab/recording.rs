@@ -170,7 +170,7 @@ impl Edit {
 }
 
 /// What makes a host of a recording a machine of its own.
-struct Disguise([(&'static str, String); 5]);
+struct Disguise([(&'static str, String); 6]);
 
 impl Disguise {
     fn of(network: &Network, host: &Host) -> Self {
@@ -186,6 +186,7 @@ impl Disguise {
         let address = host.addresses.first().map(ToString::to_string);
         Self([
             ("{name}", host.name.clone()),
+            ("{long}", "x".repeat(10_000)),
             ("{address}", address.unwrap_or_default()),
             ("{machine-id}", cut(&made_up("machine"), 0, 32)),
             ("{boot-id}", boot.join("-")),

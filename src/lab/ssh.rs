@@ -27,7 +27,9 @@ pub(super) struct Served {
     access: Access,
     offered: MethodSet,
     prompts: Vec<Prompt>,
+    second_round: Vec<Prompt>,
     refusal: Option<String>,
+    notice: Option<String>,
     config: Arc<Config>,
 }
 
@@ -64,7 +66,9 @@ impl Served {
             access: Access::new(&network.name, &host.logins),
             offered,
             prompts: host.prompts.clone(),
+            second_round: host.second_round.clone(),
             refusal: host.refusal.clone(),
+            notice: host.notice.clone(),
             config: Arc::new(config),
         }
     }
@@ -139,7 +143,7 @@ impl Access {
 struct Peer {
     served: Arc<Served>,
     note: Note,
-    /// Whether keyboard-interactive has got its answer and only says why it refuses.
+    /// Whether keyboard-interactive has got its answer, and refuses whatever comes next.
     refused: bool,
     channels: JoinSet<()>,
 }
@@ -166,19 +170,24 @@ impl Peer {
     fn offers(&self, method: MethodKind) -> bool {
         self.served.offered.contains(&method)
     }
+}
 
-    fn ask(&self) -> Auth {
-        let prompt = |prompt: &Prompt| (Cow::Owned(prompt.text.clone()), prompt.echo);
-        Auth::Partial {
-            name: Cow::Borrowed(""),
-            instructions: Cow::Borrowed(""),
-            prompts: self.served.prompts.iter().map(prompt).collect(),
-        }
+/// A round of keyboard-interactive.
+fn ask(instructions: &str, prompts: &[Prompt]) -> Auth {
+    let prompt = |prompt: &Prompt| (Cow::Owned(prompt.text.clone()), prompt.echo);
+    Auth::Partial {
+        name: Cow::Borrowed(""),
+        instructions: Cow::Owned(instructions.to_owned()),
+        prompts: prompts.iter().map(prompt).collect(),
     }
 }
 
 impl Handler for Peer {
     type Error = Error;
+
+    async fn authentication_banner(&mut self) -> Result<Option<String>, Error> {
+        Ok(self.served.notice.clone())
+    }
 
     async fn auth_none(&mut self, user: &str) -> Result<Auth, Error> {
         self.note.login(user, Proof::None, false);
@@ -226,7 +235,7 @@ impl Handler for Peer {
         }
         let Some(response) = response else {
             self.note.login(user, Proof::Dialogue, false);
-            return Ok(self.ask());
+            return Ok(ask("", &self.served.prompts));
         };
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let responses: Vec<String> = response.map(|bytes| text(&bytes)).collect();
@@ -234,18 +243,17 @@ impl Handler for Peer {
             Some(secret) => self.served.access.takes_password(user, secret),
             None => false,
         };
-        let answer = self
-            .answer(user, Proof::Responses(responses), accepted)
-            .await;
-        let Some(reason) = self.served.refusal.as_ref().filter(|_| !accepted) else {
-            return Ok(answer);
+        let round = &self.served.second_round;
+        let enough = accepted && round.is_empty();
+        let answer = self.answer(user, Proof::Responses(responses), enough).await;
+        let next = match &self.served.refusal {
+            _ if enough => return Ok(answer),
+            _ if accepted => ask("", round),
+            Some(reason) => ask(reason, &[]),
+            None => return Ok(answer),
         };
         self.refused = true;
-        Ok(Auth::Partial {
-            name: Cow::Borrowed(""),
-            instructions: Cow::Owned(reason.clone()),
-            prompts: Cow::Borrowed(&[]),
-        })
+        Ok(next)
     }
 
     async fn channel_open_session(

@@ -207,6 +207,31 @@ async fn keyboard_interactive_says_why_it_refuses() {
 }
 
 #[tokio::test]
+async fn an_expired_password_asks_for_a_new_one_and_takes_none() {
+    let host = format!(
+        "{PASSWORD}methods = [\"keyboard-interactive\"]\nnotice = \"Watched.\"\n\
+         second_round = [{{ text = \"New password: \" }}]"
+    );
+    let (running, at) = one(8, &host).await;
+    let (mut handle, _) = connect(at).await.unwrap();
+    let start = handle.authenticate_keyboard_interactive_start("audit", None);
+    start.await.unwrap();
+    let reply = handle.authenticate_keyboard_interactive_respond(vec!["right".to_owned()]);
+    let reply = reply.await.unwrap();
+    assert!(
+        matches!(&reply, KeyboardInteractiveAuthResponse::InfoRequest { prompts, .. }
+        if prompts[0].prompt == "New password: ")
+    );
+    let reply = handle.authenticate_keyboard_interactive_respond(vec!["new".to_owned()]);
+    let reply = reply.await.unwrap();
+    assert!(matches!(
+        reply,
+        KeyboardInteractiveAuthResponse::Failure { .. }
+    ));
+    assert_eq!(running.seen().secrets("h"), ["right"]);
+}
+
+#[tokio::test]
 async fn shells_that_are_none_end_with_their_own_text_or_code() {
     let cases = [
         (
