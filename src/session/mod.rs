@@ -1,1 +1,53 @@
 //! Talking to a host: meeting it, logging in, asking.
+//!
+//! The three steps are three types, so that none can be skipped: [`Connector::meet`] tells
+//! whether we know who answers, only a [`VerifiedPeer`] can be handed a password, and only a
+//! login gives a [`Session`].
+//!
+//! What is sent to a host is a constant of the program ([`QuestionSet`]); what comes back is
+//! hostile until a collector has read it, and capped here ([`Limits`]).
+
+mod base64;
+mod error;
+mod host_trust;
+mod known_hosts;
+mod limits;
+mod local;
+mod question;
+mod replay;
+mod secret;
+mod ssh;
+mod transcript;
+
+pub use error::{KeyError, LoginError, LoginRefusal, MeetError, SessionError};
+pub use host_trust::{FirstUse, LoggedIn, Met, StrangerPeer, VerifiedPeer};
+pub use known_hosts::{Judgement, KnownHostsReport, KnownKeys, Place, Source};
+pub use limits::Limits;
+pub use local::Local;
+pub use question::{Answers, Nonce, Parsed, Question, QuestionSet, Reply};
+pub use replay::{Replay, ReplayConnector, ReplayHost};
+pub use secret::{Key, Password, Permit, Proof, Signer};
+pub use ssh::SshConnector;
+
+use crate::model::LiveHost;
+use async_trait::async_trait;
+
+/// Meets hosts over one protocol.
+#[async_trait]
+pub trait Connector: Send + Sync {
+    /// Connects to a port and finds out whether we know who answers. Nothing secret is sent.
+    async fn meet(&self, host: &LiveHost, port: u16, limits: &Limits) -> Result<Met, MeetError>;
+}
+
+/// An open session on one host.
+#[async_trait]
+pub trait Session: Send {
+    /// Asks a whole set of questions in one exchange.
+    ///
+    /// A question that fails leaves a gap with its cause; it is an error only when there is not
+    /// one answer. Never lasts longer than [`Limits::deadline`].
+    async fn ask(&mut self, set: &QuestionSet, limits: &Limits) -> Result<Answers, SessionError>;
+
+    /// Says goodbye. Dropping the session closes it as well, without a word.
+    async fn close(self: Box<Self>);
+}

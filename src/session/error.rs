@@ -1,0 +1,382 @@
+//! What can go wrong with a host, step by step.
+
+use crate::model::{Failure, HostKey, ResultCode};
+use std::io;
+
+/// Why a private key could not be read. None of them holds a piece of it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeyError {
+    /// There is no private key in it.
+    #[error("this is no private key in PEM form; expected `-----BEGIN … PRIVATE KEY-----`")]
+    NotAKey,
+    /// It is encrypted, and there is no passphrase.
+    #[error("the key is encrypted; give the credential a passphrase")]
+    PassphraseNeeded,
+    /// The passphrase does not open it.
+    #[error("the passphrase does not open the key")]
+    WrongPassphrase,
+    /// An algorithm that is not safe, or that we do not know.
+    #[error("keys of type `{0}` are not supported; use ed25519, ecdsa or rsa")]
+    Unsupported(String),
+    /// It is damaged.
+    #[error("the key is damaged or in a format we do not know; write it anew with ssh-keygen -p")]
+    Corrupt,
+}
+
+/// Why we did not get to know a host. Nothing secret was sent.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MeetError {
+    /// The host refuses connections on the port.
+    #[error("the port is closed")]
+    PortClosed(#[source] io::Error),
+    /// Nothing came back from the host or the network said no.
+    #[error("the port cannot be reached")]
+    Filtered(#[source] io::Error),
+    /// This machine could not open a connection (descriptors, ports, memory).
+    #[error("this machine cannot open another connection")]
+    Local(#[source] io::Error),
+    /// The connection opened, and then a step took too long.
+    #[error("the host was silent while we waited for {0}")]
+    Timeout(&'static str),
+    /// The host says that it is too busy for us, each time we come.
+    #[error("the host turns connections away: `{0}`")]
+    Busy(String),
+    /// The host closed the connection before it said who it is, each time we came.
+    #[error("the host closed the connection before {0}")]
+    Closed(&'static str),
+    /// Something else than SSH answers.
+    #[error("no SSH server answers, but: `{0}`")]
+    NotSsh(String),
+    /// We share no safe algorithm with the host.
+    #[error("no {kind} in common; the host offers {theirs}")]
+    KexMismatch {
+        /// What we have none in common of: `key exchange`, `host key algorithm`, …
+        kind: &'static str,
+        /// The host's list, cut short.
+        theirs: String,
+    },
+    /// The host is not the one we knew.
+    #[error("the host shows {shown}, {} {known}", if *.revoked { "which is revoked;" } else { "but known is" })]
+    HostKeyChanged {
+        /// The key it showed.
+        shown: HostKey,
+        /// What we know for it.
+        known: String,
+        /// Whether the shown key is marked `@revoked`.
+        revoked: bool,
+    },
+    /// The host broke the protocol.
+    #[error("the key exchange failed")]
+    Protocol(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl Failure for MeetError {
+    fn code(&self) -> ResultCode {
+        match self {
+            Self::PortClosed(_) => ResultCode::PortClosed,
+            Self::Filtered(_) => ResultCode::Filtered,
+            Self::Local(_) | Self::Timeout(_) => ResultCode::Timeout,
+            Self::Busy(_) => ResultCode::Quota,
+            Self::Closed(_) | Self::NotSsh(_) | Self::Protocol(_) => ResultCode::ProtocolError,
+            Self::KexMismatch { .. } => ResultCode::KexMismatch,
+            Self::HostKeyChanged { .. } => ResultCode::HostkeyChanged,
+        }
+    }
+
+    fn retryable(&self) -> bool {
+        match self {
+            Self::NotSsh(_) | Self::KexMismatch { .. } | Self::HostKeyChanged { .. } => false,
+            Self::PortClosed(_)
+            | Self::Filtered(_)
+            | Self::Local(_)
+            | Self::Timeout(_)
+            | Self::Busy(_)
+            | Self::Closed(_)
+            | Self::Protocol(_) => true,
+        }
+    }
+}
+
+/// What the host said when it refused.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LoginRefusal {
+    /// The methods that the host would still take, as in RFC 4252: `publickey,password`.
+    pub remaining: String,
+    /// What it told us on the way: its banner, PAM's messages, its farewell. Capped; hostile.
+    pub said: String,
+    /// How many keys were offered.
+    pub keys_offered: usize,
+}
+
+/// Why a login failed. [`LoginError::secret_sent`] says whether it costs a try.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LoginError {
+    /// The host refused the keys that were offered.
+    #[error("the host accepts none of {} keys for this user{}", .0.keys_offered, said(.0))]
+    KeysRefused(LoginRefusal),
+    /// The host refused the password. Another try may lock the account.
+    #[error("the host refused the password{}", said(.0))]
+    PasswordRefused(LoginRefusal),
+    /// The proof was right, and the host wants another one on top.
+    #[error("the host accepted the proof but wants more{}", said(.refusal))]
+    MoreWanted {
+        /// What the host said.
+        refusal: LoginRefusal,
+        /// Whether the proof was a password.
+        secret_sent: bool,
+    },
+    /// The password is right, and has to be changed first.
+    #[error("the password has expired{}", said(.0))]
+    PasswordExpired(LoginRefusal),
+    /// The host takes no proof of the kind we have, so nothing was sent.
+    #[error("the host takes no {wanted} from this user{}", said(.refusal))]
+    NoSuchMethod {
+        /// What we have.
+        wanted: &'static str,
+        /// What the host said.
+        refusal: LoginRefusal,
+    },
+    /// The host asks something else than the password.
+    #[error("the host asks `{prompt}`, which no stored secret answers")]
+    StrangePrompt {
+        /// The prompt, cut short. Hostile.
+        prompt: String,
+        /// Whether the password had been sent before.
+        secret_sent: bool,
+    },
+    /// There is no key to offer.
+    #[error("there is no key to offer")]
+    NoKey,
+    /// The agent does not answer or does not sign.
+    #[error("the ssh agent failed")]
+    Agent(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The connection broke.
+    #[error("the connection broke during the login: {why}")]
+    Lost {
+        /// What is known of the cause. Hostile.
+        why: String,
+        /// Whether the password may have reached the host.
+        secret_sent: bool,
+    },
+    /// The host did not answer in time.
+    #[error("the host did not answer the login in time")]
+    TimedOut {
+        /// Whether the password may have reached the host.
+        secret_sent: bool,
+    },
+    /// A key of this host is known that it did not show, so it may not become trusted unseen.
+    #[error("the host shows {shown}, and keys of other kinds are on record for it")]
+    KnownOtherwise {
+        /// The key it showed.
+        shown: HostKey,
+    },
+}
+
+impl LoginError {
+    /// Whether a password may have reached the host and was not proven right: such a try counts.
+    pub fn counts(&self) -> bool {
+        self.secret_sent() && !self.proven()
+    }
+
+    /// Whether a password may have reached the host.
+    pub fn secret_sent(&self) -> bool {
+        match self {
+            Self::PasswordRefused(_) | Self::PasswordExpired(_) => true,
+            Self::MoreWanted { secret_sent, .. }
+            | Self::StrangePrompt { secret_sent, .. }
+            | Self::Lost { secret_sent, .. }
+            | Self::TimedOut { secret_sent } => *secret_sent,
+            Self::KeysRefused(_)
+            | Self::NoSuchMethod { .. }
+            | Self::NoKey
+            | Self::Agent(_)
+            | Self::KnownOtherwise { .. } => false,
+        }
+    }
+
+    /// Whether the host said that the proof was right.
+    pub fn proven(&self) -> bool {
+        matches!(self, Self::MoreWanted { .. })
+    }
+
+    fn refusal(&self) -> Option<&LoginRefusal> {
+        match self {
+            Self::KeysRefused(refusal)
+            | Self::PasswordRefused(refusal)
+            | Self::MoreWanted { refusal, .. } => Some(refusal),
+            _ => None,
+        }
+    }
+}
+
+impl Failure for LoginError {
+    fn code(&self) -> ResultCode {
+        if let Some(code) = self.refusal().and_then(|refusal| code_in(&refusal.said)) {
+            return code;
+        }
+        match self {
+            Self::PasswordExpired(_) => ResultCode::PasswordExpired,
+            Self::Lost { why, .. } => code_in(why).unwrap_or(ResultCode::ProtocolError),
+            Self::TimedOut { .. } => ResultCode::Timeout,
+            Self::KnownOtherwise { .. } => ResultCode::HostkeyUnknown,
+            Self::KeysRefused(_)
+            | Self::PasswordRefused(_)
+            | Self::MoreWanted { .. }
+            | Self::NoSuchMethod { .. }
+            | Self::StrangePrompt { .. }
+            | Self::NoKey
+            | Self::Agent(_) => ResultCode::AuthRejected,
+        }
+    }
+
+    /// Never where another try may cost the account one.
+    fn retryable(&self) -> bool {
+        match self {
+            Self::Lost { secret_sent, .. } | Self::TimedOut { secret_sent } => !secret_sent,
+            _ => false,
+        }
+    }
+}
+
+/// What a host's own words say about the account (PAM: `pam_faillock`, `pam_unix`, `pam_time`; sshd).
+pub(super) fn code_in(said: &str) -> Option<ResultCode> {
+    const WORDS: &[(&[&str], ResultCode)] = &[
+        (&["account", "locked"], ResultCode::AccountLocked),
+        (&["too many failed"], ResultCode::AccountLocked),
+        (&["password", "expired"], ResultCode::PasswordExpired),
+        (&["password change required"], ResultCode::PasswordExpired),
+        (
+            &["required to change your password"],
+            ResultCode::PasswordExpired,
+        ),
+        (&["account", "expired"], ResultCode::AccountExpired),
+        (&["account", "disabled"], ResultCode::AccountDisabled),
+        (
+            &["not permitted to log in at this time"],
+            ResultCode::LogonTimeDenied,
+        ),
+    ];
+    let said = said.to_lowercase();
+    let in_one_line = |words: &[&str]| {
+        said.lines()
+            .any(|line| words.iter().all(|word| line.contains(word)))
+    };
+    let row = WORDS.iter().find(|(words, _)| in_one_line(words))?;
+    Some(row.1)
+}
+
+fn said(refusal: &LoginRefusal) -> String {
+    let mut text = String::new();
+    if !refusal.remaining.is_empty() {
+        text.push_str("; it would take ");
+        text.push_str(&refusal.remaining);
+    }
+    if !refusal.said.is_empty() {
+        text.push_str("; it says: ");
+        text.push_str(&refusal.said);
+    }
+    text
+}
+
+/// Why a set of questions got no answers at all.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SessionError {
+    /// The account has no shell.
+    #[error("the login worked, but there is no shell{}", after(.0))]
+    ShellDenied(String),
+    /// Something else than a shell ran.
+    #[error("the login worked, but something else than a shell answered{}", after(.0))]
+    ShellRestricted(String),
+    /// The password must be changed before anything else.
+    #[error("the login worked, but the password must be changed first{}", after(.0))]
+    PasswordExpired(String),
+    /// The connection broke before the first answer.
+    #[error("the host closed the connection before the first answer{}", after(.0))]
+    Closed(String),
+    /// The deadline passed before the first answer.
+    #[error("the host gave no answer in time")]
+    TimedOut,
+    /// This machine could not start a shell.
+    #[error("no shell can be started on this machine")]
+    Local(#[source] io::Error),
+}
+
+impl Failure for SessionError {
+    fn code(&self) -> ResultCode {
+        match self {
+            Self::ShellDenied(_) => ResultCode::ShellDenied,
+            Self::ShellRestricted(_) => ResultCode::ShellRestricted,
+            Self::PasswordExpired(_) => ResultCode::PasswordExpired,
+            Self::TimedOut => ResultCode::Timeout,
+            Self::Closed(_) | Self::Local(_) => ResultCode::ProtocolError,
+        }
+    }
+
+    fn retryable(&self) -> bool {
+        matches!(self, Self::Closed(_) | Self::TimedOut | Self::Local(_))
+    }
+}
+
+fn after(said: &str) -> String {
+    if said.is_empty() {
+        return String::new();
+    }
+    format!("; it says: {said}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_pam_become_codes() {
+        let cases = [
+            (
+                "The account is locked due to 3 failed logins.",
+                ResultCode::AccountLocked,
+            ),
+            (
+                "Your account has expired; please contact your system administrator.",
+                ResultCode::AccountExpired,
+            ),
+            (
+                "WARNING: Your password has expired.\nPassword change required but no TTY available.",
+                ResultCode::PasswordExpired,
+            ),
+            (
+                "You are required to change your password immediately (administrator enforced).",
+                ResultCode::PasswordExpired,
+            ),
+        ];
+        for (text, code) in cases {
+            assert_eq!(code_in(text), Some(code), "{text}");
+        }
+        assert_eq!(
+            code_in("Authorised use only. Accounts are audited.\nLocked rooms."),
+            None
+        );
+    }
+
+    #[test]
+    fn a_try_counts_only_when_a_secret_may_have_been_heard_and_was_not_proven() {
+        let refusal = LoginRefusal::default();
+        assert!(LoginError::PasswordRefused(refusal.clone()).counts());
+        assert!(!LoginError::KeysRefused(refusal.clone()).counts());
+        let secret_sent = true;
+        assert!(LoginError::TimedOut { secret_sent }.counts());
+        assert!(
+            !LoginError::MoreWanted {
+                refusal,
+                secret_sent
+            }
+            .counts()
+        );
+        let why = String::new();
+        let secret_sent = false;
+        assert!(!LoginError::Lost { why, secret_sent }.counts());
+    }
+}

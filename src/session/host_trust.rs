@@ -1,0 +1,295 @@
+//! Whether we know who answers, before any secret is spoken.
+//!
+//! This file is the only maker of [`VerifiedPeer`] and [`StrangerPeer`]; even the protocols beside
+//! it must ask [`admit`]. Who may hear a password is therefore decided in one place, and the
+//! compiler holds everybody to it.
+
+use super::known_hosts::{Judgement, KnownKeys, Place, Source};
+use super::{Limits, LoginError, MeetError, Password, Permit, Proof, Session, Signer};
+use crate::model::{HostKey, HostTrust};
+use async_trait::async_trait;
+use std::fmt;
+
+/// A host that answered.
+#[derive(Debug)]
+pub enum Met {
+    /// It is the host we knew.
+    Verified(VerifiedPeer),
+    /// We have never seen it: it may be anyone.
+    Stranger(StrangerPeer),
+}
+
+impl Met {
+    /// The key it showed, and proved to hold.
+    pub fn host_key(&self) -> &HostKey {
+        &self.peer().key
+    }
+
+    /// Whether we know it.
+    pub fn trust(&self) -> HostTrust {
+        self.peer().trust
+    }
+
+    /// What it calls itself: its identification line. Hostile; at most 255 bytes.
+    pub fn banner(&self) -> &str {
+        &self.peer().banner
+    }
+
+    fn peer(&self) -> &Peer {
+        match self {
+            Self::Verified(peer) => &peer.0,
+            Self::Stranger(peer) => &peer.peer,
+        }
+    }
+}
+
+/// A host that has proven to be the one we knew. It may hear any secret.
+///
+/// ```
+/// use underdesk::session::{Limits, Password, Permit, Proof, VerifiedPeer};
+///
+/// async fn tell(peer: VerifiedPeer, password: &Password, permit: Permit) {
+///     let proof = Proof::Password(password, permit);
+///     let _ = peer.log_in("scan", proof, &Limits::default()).await;
+/// }
+/// ```
+///
+/// It cannot be made by hand:
+///
+/// ```compile_fail,E0423
+/// let peer = underdesk::session::VerifiedPeer(todo!());
+/// ```
+///
+/// Nor does a password go anywhere without a [`Permit`] of its own:
+///
+/// ```compile_fail,E0382
+/// use underdesk::session::{Limits, Password, Permit, Proof, VerifiedPeer};
+///
+/// async fn twice(one: VerifiedPeer, two: VerifiedPeer, password: &Password, permit: Permit) {
+///     let _ = one.log_in("scan", Proof::Password(password, permit), &Limits::default()).await;
+///     let _ = two.log_in("scan", Proof::Password(password, permit), &Limits::default()).await;
+/// }
+/// ```
+#[derive(Debug)]
+pub struct VerifiedPeer(Peer);
+
+impl VerifiedPeer {
+    /// Logs in by whatever the credential holds: once, by one method.
+    pub async fn log_in(
+        self,
+        user: &str,
+        proof: Proof<'_>,
+        limits: &Limits,
+    ) -> Result<LoggedIn, LoginError> {
+        let door = self.0.door;
+        match proof {
+            Proof::Signature(signer) => door.open_with_signer(user, signer, limits).await,
+            Proof::Password(password, permit) => {
+                door.open_with_password(user, (password, permit), limits)
+                    .await
+            }
+        }
+    }
+
+    /// The key it showed, and proved to hold.
+    pub fn host_key(&self) -> &HostKey {
+        &self.0.key
+    }
+
+    /// Why we know it.
+    pub fn trust(&self) -> HostTrust {
+        self.0.trust
+    }
+
+    /// What it calls itself: its identification line. Hostile; at most 255 bytes.
+    pub fn banner(&self) -> &str {
+        &self.0.banner
+    }
+}
+
+/// A host that we cannot tell from an impostor. It may see us sign, and learns nothing from it.
+///
+/// There is no way to hand it a password (the example of [`VerifiedPeer`], with a stranger):
+///
+/// ```compile_fail,E0599
+/// use underdesk::session::{Limits, Password, Permit, Proof, StrangerPeer};
+///
+/// async fn tell(peer: StrangerPeer, password: &Password, permit: Permit) {
+///     let proof = Proof::Password(password, permit);
+///     let _ = peer.log_in("scan", proof, &Limits::default()).await;
+/// }
+/// ```
+///
+/// Nor can a password pass for a signature:
+///
+/// ```compile_fail,E0308
+/// use underdesk::session::{Limits, Password, Permit, Proof, StrangerPeer};
+///
+/// async fn tell(peer: StrangerPeer, password: &Password, permit: Permit) {
+///     let proof = Proof::Password(password, permit);
+///     let _ = peer.log_in_with_keys("scan", proof, &Limits::default()).await;
+/// }
+/// ```
+#[derive(Debug)]
+pub struct StrangerPeer {
+    peer: Peer,
+    known_otherwise: bool,
+}
+
+impl StrangerPeer {
+    /// Logs in by signing.
+    pub async fn log_in_with_keys(
+        self,
+        user: &str,
+        signer: Signer<'_>,
+        limits: &Limits,
+    ) -> Result<LoggedIn, LoginError> {
+        self.peer.door.open_with_signer(user, signer, limits).await
+    }
+
+    /// Takes the host's word for who it is, as the operator and the credential both allow.
+    ///
+    /// Refused where keys of other algorithms are on record for this host: a machine in the middle
+    /// would only have to offer an algorithm that we have never seen.
+    pub fn trust_on_first_use(self, _leave: FirstUse) -> Result<VerifiedPeer, LoginError> {
+        if self.known_otherwise {
+            let shown = self.peer.key;
+            return Err(LoginError::KnownOtherwise { shown });
+        }
+        let trust = HostTrust::FirstUse;
+        Ok(VerifiedPeer(Peer { trust, ..self.peer }))
+    }
+
+    /// Whether keys of other algorithms are on record for this host. Such a key must not be pinned
+    /// without a person looking at it.
+    pub fn is_known_otherwise(&self) -> bool {
+        self.known_otherwise
+    }
+
+    /// The key it showed, and proved to hold.
+    pub fn host_key(&self) -> &HostKey {
+        &self.peer.key
+    }
+
+    /// Always [`HostTrust::Unknown`].
+    pub fn trust(&self) -> HostTrust {
+        self.peer.trust
+    }
+
+    /// What it calls itself: its identification line. Hostile; at most 255 bytes.
+    pub fn banner(&self) -> &str {
+        &self.peer.banner
+    }
+}
+
+/// Leave to trust a host that was never seen before.
+#[derive(Clone, Copy, Debug)]
+pub struct FirstUse(());
+
+impl FirstUse {
+    /// Given only when the operator accepts new host keys in this run *and* the credential allows
+    /// its password on first use.
+    pub fn allowed(accept_new_host_keys: bool, password_on_first_use: bool) -> Option<Self> {
+        (accept_new_host_keys && password_on_first_use).then_some(Self(()))
+    }
+}
+
+/// A session, and what it took.
+pub struct LoggedIn {
+    /// The open session.
+    pub session: Box<dyn Session>,
+    /// The method that opened it, as in RFC 4252: `publickey`, `password`, `keyboard-interactive`;
+    /// `none` where the host asked for no proof.
+    pub method: &'static str,
+    /// Whether the password was sent, and so proven right.
+    pub secret_sent: bool,
+    /// What the host said on the way: its banner and PAM's messages. Capped; hostile.
+    pub said: String,
+}
+
+impl fmt::Debug for LoggedIn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "LoggedIn(by {})", self.method)
+    }
+}
+
+struct Peer {
+    door: Box<dyn Door>,
+    key: HostKey,
+    trust: HostTrust,
+    banner: String,
+}
+
+impl fmt::Debug for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.key, self.trust.as_str())
+    }
+}
+
+/// A connection on which nobody has logged in: what a protocol brings along. Outside `session`
+/// it is out of reach, behind one of the two peers.
+#[async_trait]
+pub(super) trait Door: Send {
+    async fn open_with_signer(
+        self: Box<Self>,
+        user: &str,
+        signer: Signer<'_>,
+        limits: &Limits,
+    ) -> Result<LoggedIn, LoginError>;
+
+    async fn open_with_password(
+        self: Box<Self>,
+        user: &str,
+        secret: (&Password, Permit),
+        limits: &Limits,
+    ) -> Result<LoggedIn, LoginError>;
+}
+
+/// What a host has shown of itself.
+pub(super) struct Introduction {
+    pub(super) key: HostKey,
+    pub(super) banner: String,
+    pub(super) door: Box<dyn Door>,
+}
+
+/// Decides who a host is, from the key it proved to hold and the keys we remember.
+pub(super) fn admit(
+    known: &KnownKeys,
+    place: &Place<'_>,
+    shown: Introduction,
+) -> Result<Met, MeetError> {
+    let Introduction { key, banner, door } = shown;
+    let trust = match known.judge(place, &key) {
+        Judgement::Known(Source::Pin) => HostTrust::Pinned,
+        Judgement::Known(Source::KnownHosts) => HostTrust::KnownHosts,
+        Judgement::Unknown { known_otherwise } => {
+            let trust = HostTrust::Unknown;
+            return Ok(Met::Stranger(StrangerPeer {
+                peer: Peer {
+                    door,
+                    key,
+                    trust,
+                    banner,
+                },
+                known_otherwise,
+            }));
+        }
+        Judgement::Changed { known, revoked } => return Err(changed(key, &known, revoked)),
+    };
+    Ok(Met::Verified(VerifiedPeer(Peer {
+        door,
+        key,
+        trust,
+        banner,
+    })))
+}
+
+/// The error for a key that contradicts what we know.
+pub(super) fn changed(shown: HostKey, known: &[HostKey], revoked: bool) -> MeetError {
+    let known: Vec<String> = known.iter().take(4).map(ToString::to_string).collect();
+    MeetError::HostKeyChanged {
+        shown,
+        known: known.join(", "),
+        revoked,
+    }
+}

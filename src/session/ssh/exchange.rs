@@ -1,0 +1,122 @@
+//! Asking: one exec channel, a script in, frames out.
+
+use super::handshake::Link;
+use crate::session::transcript::{End, Transcript};
+use crate::session::{Answers, Limits, Nonce, QuestionSet, Session, SessionError};
+use async_trait::async_trait;
+use russh::{ChannelMsg, ChannelOpenFailure, Disconnect};
+use std::time::Duration;
+use tokio::time::{timeout, timeout_at};
+
+/// What is run on the host. The first works in a restricted bash, which refuses any `/`; the second
+/// where the login shell finds no `sh`.
+const SHELLS: [&str; 2] = ["sh -s", "/bin/sh -s"];
+
+/// An open session over SSH.
+pub(super) struct SshSession {
+    link: Link,
+}
+
+impl SshSession {
+    pub(super) fn new(link: Link) -> Self {
+        Self { link }
+    }
+}
+
+#[async_trait]
+impl Session for SshSession {
+    async fn ask(&mut self, set: &QuestionSet, limits: &Limits) -> Result<Answers, SessionError> {
+        let [first, second] = SHELLS;
+        let (transcript, end) = self.run(first, set, limits).await;
+        let (transcript, end) = if transcript.found_no_shell(end) {
+            self.run(second, set, limits).await
+        } else {
+            (transcript, end)
+        };
+        if matches!(end, End::Over | End::Deadline) {
+            self.link.cut();
+        }
+        transcript.conclude(end, set, limits)
+    }
+
+    async fn close(self: Box<Self>) {
+        const PATIENCE: Duration = Duration::from_millis(500);
+        let Link { handle, .. } = &self.link;
+        let goodbye = handle.disconnect(Disconnect::ByApplication, "", "");
+        // Either way the connection ends here.
+        let _ = timeout(PATIENCE, goodbye).await;
+        let mut link = self.link;
+        let _ = timeout(PATIENCE, &mut link.handle).await;
+    }
+}
+
+impl SshSession {
+    async fn run(
+        &mut self,
+        command: &'static str,
+        set: &QuestionSet,
+        limits: &Limits,
+    ) -> (Transcript, End) {
+        let nonce = Nonce::random();
+        let script = set.script(&nonce);
+        let mut transcript = Transcript::new(nonce, limits);
+        let exchange = self.exchange(command, script, &mut transcript);
+        let end = Box::pin(timeout_at(limits.deadline, exchange)).await;
+        (transcript, end.unwrap_or(End::Deadline))
+    }
+
+    async fn exchange(
+        &mut self,
+        command: &'static str,
+        script: String,
+        transcript: &mut Transcript,
+    ) -> End {
+        let channel = match self.link.handle.channel_open_session().await {
+            Ok(channel) => channel,
+            Err(russh::Error::ChannelOpenFailure(
+                ChannelOpenFailure::AdministrativelyProhibited,
+            )) => return End::Refused,
+            Err(_) => return End::Lost,
+        };
+        let (mut incoming, outgoing) = channel.split();
+        let tell = async {
+            outgoing.exec(true, command).await?;
+            outgoing.data_bytes(script).await?;
+            outgoing.eof().await
+        };
+        tokio::pin!(tell);
+        let mut telling = true;
+        let mut exit = None;
+        // Told and heard at once: a host that talks before it listens must not block us.
+        let end = loop {
+            let message = tokio::select! {
+                message = incoming.wait() => message,
+                told = &mut tell, if telling => {
+                    telling = false;
+                    if told.is_err() {
+                        break End::Lost;
+                    }
+                    continue;
+                }
+            };
+            let end = match message {
+                Some(ChannelMsg::Data { data }) => transcript.hear(&data),
+                Some(ChannelMsg::ExtendedData { data, .. }) => transcript.overhear(&data),
+                Some(ChannelMsg::ExitStatus { exit_status }) => {
+                    exit = Some(exit_status);
+                    None
+                }
+                Some(ChannelMsg::Failure) => Some(End::Refused),
+                Some(ChannelMsg::Close) => Some(End::Exited(exit)),
+                None if exit.is_none() => Some(End::Lost),
+                None => Some(End::Exited(exit)),
+                Some(_) => None,
+            };
+            if let Some(end) = end {
+                break end;
+            }
+        };
+        let _ = outgoing.close().await;
+        end
+    }
+}

@@ -1,0 +1,479 @@
+//! Proving who we are (RFC 4252, RFC 4256): one method, once.
+
+use super::exchange::SshSession;
+use super::handshake::Link;
+use crate::session::host_trust::Door;
+use crate::session::transcript::plain;
+use crate::session::{Key, Limits, LoggedIn, LoginError, LoginRefusal, Password, Permit, Signer};
+use async_trait::async_trait;
+use russh::client::{AuthResult, KeyboardInteractiveAuthResponse as Conversation, Prompt};
+use russh::keys::agent::AgentIdentity;
+use russh::keys::agent::client::AgentClient;
+use russh::keys::{Algorithm, HashAlg, PrivateKeyWithHashAlg};
+use russh::{MethodKind, MethodSet};
+use std::path::Path;
+use std::sync::Arc;
+use tokio::net::UnixStream;
+use tokio::time::timeout_at;
+
+/// The most keys that one host is offered: sshd hangs up after six tries by default.
+const MOST_KEYS: usize = 5;
+
+/// A connection on which nobody has logged in.
+pub(super) struct SshDoor {
+    link: Link,
+    /// Where the password was handed to the wire: how many bytes and banners had come by then.
+    sent_at: Option<(u64, usize)>,
+    keys_offered: usize,
+    /// What the host told us in a conversation.
+    told: String,
+}
+
+impl SshDoor {
+    pub(super) fn new(link: Link) -> Self {
+        Self {
+            link,
+            sent_at: None,
+            keys_offered: 0,
+            told: String::new(),
+        }
+    }
+}
+
+#[async_trait]
+impl Door for SshDoor {
+    async fn open_with_signer(
+        mut self: Box<Self>,
+        user: &str,
+        signer: Signer<'_>,
+        limits: &Limits,
+    ) -> Result<LoggedIn, LoginError> {
+        let until = limits.within(limits.login);
+        let offered = timeout_at(until, self.offer(user, signer)).await;
+        let secret_sent = false;
+        offered.map_err(|_| LoginError::TimedOut { secret_sent })??;
+        Ok(self.logged_in("publickey"))
+    }
+
+    async fn open_with_password(
+        mut self: Box<Self>,
+        user: &str,
+        secret: (&Password, Permit),
+        limits: &Limits,
+    ) -> Result<LoggedIn, LoginError> {
+        let until = limits.within(limits.login);
+        // The permit ends here: the password is sent once, or not at all.
+        let (password, _permit) = secret;
+        match timeout_at(until, self.tell(user, password)).await {
+            Ok(told) => told.map(|method| self.logged_in(method)),
+            Err(_) => Err(self.why_silent()),
+        }
+    }
+}
+
+impl SshDoor {
+    fn logged_in(self: Box<Self>, method: &'static str) -> LoggedIn {
+        let secret_sent = self.sent_at.is_some();
+        let said = self.said();
+        LoggedIn {
+            session: Box::new(SshSession::new(self.link)),
+            method,
+            secret_sent,
+            said,
+        }
+    }
+
+    /// Offers keys until one is taken.
+    async fn offer(&mut self, user: &str, signer: Signer<'_>) -> Result<(), LoginError> {
+        match signer {
+            Signer::Keys(keys) => self.offer_keys(user, keys).await,
+            Signer::Agent(socket) => self.offer_agent(user, socket).await,
+        }
+    }
+
+    async fn offer_keys(&mut self, user: &str, keys: &[Arc<Key>]) -> Result<(), LoginError> {
+        let mut refused = Err(LoginError::NoKey);
+        for key in keys.iter().take(MOST_KEYS) {
+            let hash = self.hash_for(&key.private().algorithm()).await;
+            let key = PrivateKeyWithHashAlg::new(Arc::clone(key.private()), hash);
+            self.keys_offered += 1;
+            let answer = self.link.handle.authenticate_publickey(user, key).await;
+            match self.verdict(answer)? {
+                Verdict::Welcome => return Ok(()),
+                Verdict::Refused { go_on, error } if go_on => refused = Err(error),
+                Verdict::Refused { error, .. } => return Err(error),
+            }
+        }
+        refused
+    }
+
+    async fn offer_agent(&mut self, user: &str, socket: &Path) -> Result<(), LoginError> {
+        let agent = UnixStream::connect(socket).await.map_err(agent_error)?;
+        let mut agent = AgentClient::connect(agent);
+        if let Some(binding) = self.link.handle.agent_session_binding() {
+            // Lets the agent use keys that are bound to hosts; older agents do not know it.
+            let _ = agent.bind_session(binding, false).await;
+        }
+        let identities = agent.request_identities().await.map_err(agent_error)?;
+        let mut refused = Err(LoginError::NoKey);
+        for identity in identities.into_iter().take(MOST_KEYS) {
+            let answer = self.offer_identity(user, identity, &mut agent).await;
+            match self.verdict(answer?)? {
+                Verdict::Welcome => return Ok(()),
+                Verdict::Refused { go_on, error } if go_on => refused = Err(error),
+                Verdict::Refused { error, .. } => return Err(error),
+            }
+        }
+        refused
+    }
+
+    async fn offer_identity(
+        &mut self,
+        user: &str,
+        identity: AgentIdentity,
+        agent: &mut AgentClient<UnixStream>,
+    ) -> Result<Result<AuthResult, russh::Error>, LoginError> {
+        self.keys_offered += 1;
+        let algorithm = match &identity {
+            AgentIdentity::PublicKey { key, .. } => key.algorithm(),
+            AgentIdentity::Certificate { certificate, .. } => certificate.algorithm(),
+        };
+        let hash = self.hash_for(&algorithm).await;
+        let handle = &mut self.link.handle;
+        let answer = match identity {
+            AgentIdentity::PublicKey { key, .. } => {
+                handle
+                    .authenticate_publickey_with(user, key, hash, agent)
+                    .await
+            }
+            AgentIdentity::Certificate { certificate, .. } => {
+                handle
+                    .authenticate_certificate_with(user, certificate, hash, agent)
+                    .await
+            }
+        };
+        match answer {
+            Ok(answer) => Ok(Ok(answer)),
+            Err(russh::AgentAuthError::Send(_)) => Ok(Err(russh::Error::SendError)),
+            Err(error) => Err(agent_error(error)),
+        }
+    }
+
+    /// The hash to sign with, where that is a choice (RFC 8332). Never SHA-1.
+    async fn hash_for(&self, algorithm: &Algorithm) -> Option<HashAlg> {
+        if !matches!(algorithm, Algorithm::Rsa { .. }) {
+            return None;
+        }
+        let best = self.link.handle.best_supported_rsa_hash().await;
+        let best = best.ok().flatten().flatten();
+        Some(best.unwrap_or(HashAlg::Sha256))
+    }
+
+    /// Tells the password, by whichever of the two methods the host takes.
+    async fn tell(&mut self, user: &str, password: &Password) -> Result<&'static str, LoginError> {
+        let methods = match self.link.handle.authenticate_none(user).await {
+            Ok(AuthResult::Success) => return Ok("none"),
+            Ok(AuthResult::Failure {
+                remaining_methods, ..
+            }) => remaining_methods,
+            Err(error) => return Err(self.lost(&error)),
+        };
+        if methods.contains(&MethodKind::Password) {
+            return self.tell_outright(user, password).await;
+        }
+        if methods.contains(&MethodKind::KeyboardInteractive) {
+            return self.converse(user, password).await;
+        }
+        if let Some(error) = self.broken() {
+            return Err(error);
+        }
+        let refusal = self.refusal(&methods);
+        let wanted = "password";
+        Err(LoginError::NoSuchMethod { wanted, refusal })
+    }
+
+    async fn tell_outright(
+        &mut self,
+        user: &str,
+        password: &Password,
+    ) -> Result<&'static str, LoginError> {
+        self.mark_sent()?;
+        let secret = password.for_the_wire();
+        let answer = self.link.handle.authenticate_password(user, secret).await;
+        match self.verdict(answer)? {
+            Verdict::Welcome => Ok("password"),
+            Verdict::Refused { error, .. } => Err(error),
+        }
+    }
+
+    /// Answers a single prompt without echo, once. Whatever else is asked ends the login.
+    async fn converse(
+        &mut self,
+        user: &str,
+        password: &Password,
+    ) -> Result<&'static str, LoginError> {
+        const MOST_ROUNDS: usize = 8;
+        let handle = &mut self.link.handle;
+        let mut turn = handle
+            .authenticate_keyboard_interactive_start(user, None)
+            .await;
+        for _ in 0..MOST_ROUNDS {
+            let prompts = match turn {
+                Ok(Conversation::Success) => return Ok("keyboard-interactive"),
+                Ok(Conversation::Failure {
+                    remaining_methods,
+                    partial_success,
+                }) => {
+                    return Err(self.after_conversation(&remaining_methods, partial_success));
+                }
+                Ok(Conversation::InfoRequest {
+                    name,
+                    instructions,
+                    prompts,
+                }) => {
+                    self.hear(&name);
+                    self.hear(&instructions);
+                    prompts
+                }
+                Err(error) => return Err(self.lost(&error)),
+            };
+            let answers = self.answer(&prompts, password)?;
+            let handle = &mut self.link.handle;
+            turn = handle
+                .authenticate_keyboard_interactive_respond(answers)
+                .await;
+        }
+        Err(self.strange("endless questions"))
+    }
+
+    fn answer(
+        &mut self,
+        prompts: &[Prompt],
+        password: &Password,
+    ) -> Result<Vec<String>, LoginError> {
+        match prompts {
+            // Only something to read.
+            [] => Ok(Vec::new()),
+            [prompt] if self.sent_at.is_none() && asks_the_password(prompt) => {
+                self.mark_sent()?;
+                Ok(vec![password.for_the_wire()])
+            }
+            [prompt, ..] => Err(self.strange(&prompt.prompt)),
+        }
+    }
+
+    fn strange(&self, prompt: &str) -> LoginError {
+        let secret_sent = self.sent_at.is_some();
+        if secret_sent && asks_for_a_change(prompt) {
+            let mut refusal = self.refusal(&MethodSet::empty());
+            refusal.said = plain(format!("{} {prompt}", refusal.said).as_bytes());
+            return LoginError::PasswordExpired(refusal);
+        }
+        LoginError::StrangePrompt {
+            prompt: plain(prompt.as_bytes()),
+            secret_sent,
+        }
+    }
+
+    fn after_conversation(&self, remaining: &MethodSet, partial: bool) -> LoginError {
+        let refusal = self.refusal(remaining);
+        let secret_sent = self.sent_at.is_some();
+        if partial {
+            return LoginError::MoreWanted {
+                refusal,
+                secret_sent,
+            };
+        }
+        if !secret_sent {
+            let wanted = "password";
+            return LoginError::NoSuchMethod { wanted, refusal };
+        }
+        LoginError::PasswordRefused(refusal)
+    }
+
+    /// Notes that the password goes out now. From here on, any end but success counts as a try.
+    fn mark_sent(&mut self) -> Result<(), LoginError> {
+        if let Some(error) = self.broken() {
+            return Err(error);
+        }
+        let banners = self.link.seen.lock().banners;
+        self.sent_at = Some((self.link.received(), banners));
+        Ok(())
+    }
+
+    /// Why the host did not answer in time.
+    fn why_silent(&self) -> LoginError {
+        self.link.cut();
+        let secret_sent = self.sent_at.is_some();
+        let Some((received, banners)) = self.sent_at else {
+            return LoginError::TimedOut { secret_sent };
+        };
+        // The one answer to a password that russh does not pass on is the request to change it
+        // (RFC 4252 section 8).
+        let answered = self.link.received() > received;
+        if answered && self.told.is_empty() && self.link.seen.lock().banners == banners {
+            return LoginError::PasswordExpired(self.refusal(&MethodSet::empty()));
+        }
+        LoginError::TimedOut { secret_sent }
+    }
+
+    fn verdict(&self, answer: Result<AuthResult, russh::Error>) -> Result<Verdict, LoginError> {
+        let (remaining, partial) = match answer {
+            Ok(AuthResult::Success) => return Ok(Verdict::Welcome),
+            Ok(AuthResult::Failure {
+                remaining_methods,
+                partial_success,
+            }) => (remaining_methods, partial_success),
+            Err(error) => return Err(self.lost(&error)),
+        };
+        // russh reports a connection that broke as a refusal without methods.
+        if remaining.is_empty()
+            && let Some(error) = self.broken()
+        {
+            return Err(error);
+        }
+        let refusal = self.refusal(&remaining);
+        let secret_sent = self.sent_at.is_some();
+        let go_on = remaining.contains(&MethodKind::PublicKey);
+        let error = match (partial, secret_sent) {
+            (true, _) => {
+                return Err(LoginError::MoreWanted {
+                    refusal,
+                    secret_sent,
+                });
+            }
+            (false, true) => LoginError::PasswordRefused(refusal),
+            (false, false) => LoginError::KeysRefused(refusal),
+        };
+        Ok(Verdict::Refused { go_on, error })
+    }
+
+    /// How the connection broke, if it did.
+    fn broken(&self) -> Option<LoginError> {
+        let seen = self.link.seen.lock().clone();
+        if seen.refused_for_good || !self.link.handle.is_closed() {
+            return None;
+        }
+        let farewell = seen.farewell.filter(|words| !words.is_empty());
+        // sshd hangs up on the last try instead of refusing it.
+        if farewell
+            .as_deref()
+            .is_some_and(|words| words.contains("authentication failures"))
+        {
+            return None;
+        }
+        let secret_sent = self.sent_at.is_some();
+        let why = farewell.or(seen.broke);
+        let why = why.unwrap_or_else(|| "the host closed it".to_owned());
+        Some(LoginError::Lost { why, secret_sent })
+    }
+
+    fn lost(&self, error: &russh::Error) -> LoginError {
+        let secret_sent = self.sent_at.is_some();
+        self.broken().unwrap_or_else(|| LoginError::Lost {
+            why: plain(error.to_string().as_bytes()),
+            secret_sent,
+        })
+    }
+
+    fn refusal(&self, remaining: &MethodSet) -> LoginRefusal {
+        let names: Vec<&'static str> = remaining.iter().map(Into::into).collect();
+        LoginRefusal {
+            remaining: names.join(","),
+            said: self.said(),
+            keys_offered: self.keys_offered,
+        }
+    }
+
+    fn hear(&mut self, words: &str) {
+        const KEPT: usize = 4 << 10;
+        let room = KEPT.saturating_sub(self.told.len());
+        self.told.extend(words.chars().take(room));
+        if !words.is_empty() && room > 0 {
+            self.told.push('\n');
+        }
+    }
+
+    /// All that the host told us, for people and for [`crate::session::LoginError`]'s code.
+    fn said(&self) -> String {
+        let seen = self.link.seen.lock();
+        let farewell = seen.farewell.as_deref().unwrap_or_default();
+        // What it said of this login comes before its standing banner.
+        let lines = [self.told.as_str(), farewell, seen.said.as_str()];
+        let lines = lines.into_iter().flat_map(str::lines);
+        let lines = lines.map(|line| plain(line.as_bytes()));
+        let lines: Vec<String> = lines.filter(|line| !line.is_empty()).take(20).collect();
+        lines.join("\n")
+    }
+}
+
+enum Verdict {
+    Welcome,
+    /// And whether another key may be offered.
+    Refused {
+        go_on: bool,
+        error: LoginError,
+    },
+}
+
+/// Whether a prompt wants the account's present password, as far as one can tell in any language.
+fn asks_the_password(prompt: &Prompt) -> bool {
+    const SOMETHING_ELSE: [&str; 14] = [
+        "new ",
+        "retype",
+        "again",
+        "confirm",
+        "change",
+        "one-time",
+        "otp",
+        "token",
+        "code",
+        "verification",
+        "pin:",
+        "duo",
+        "answer",
+        "challenge",
+    ];
+    let text = prompt.prompt.to_lowercase();
+    !prompt.echo && !SOMETHING_ELSE.iter().any(|word| text.contains(word))
+}
+
+/// Whether a prompt that follows the right password wants another one in its place.
+fn asks_for_a_change(prompt: &str) -> bool {
+    let prompt = prompt.to_lowercase();
+    ["new ", "retype", "current", "change"]
+        .iter()
+        .any(|word| prompt.contains(word))
+}
+
+fn agent_error(error: impl std::error::Error + Send + Sync + 'static) -> LoginError {
+    LoginError::Agent(Box::new(error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_hidden_prompt_for_the_present_password_is_answered() {
+        let asks = |prompt: &str, echo| {
+            asks_the_password(&Prompt {
+                prompt: prompt.to_owned(),
+                echo,
+            })
+        };
+        for prompt in ["Password: ", "Passwort:", "(ops@db1) Password: ", "密码："] {
+            assert!(asks(prompt, false), "{prompt}");
+            assert!(!asks(prompt, true), "{prompt} with echo");
+        }
+        for prompt in [
+            "New password: ",
+            "Retype new password:",
+            "Verification code: ",
+            "OTP:",
+        ] {
+            assert!(!asks(prompt, false), "{prompt}");
+        }
+        assert!(asks_for_a_change("(current) UNIX password: "));
+    }
+}

@@ -1,0 +1,130 @@
+//! SSH (RFC 4251 to 4254), over russh.
+//!
+//! This file opens the connection and makes the acquaintance; [`login`] proves who we are, and
+//! [`exchange`] asks.
+
+mod exchange;
+mod greeting;
+mod handshake;
+mod login;
+mod wire;
+
+use super::host_trust::{self, Introduction};
+use super::known_hosts::host_key_of_blob;
+use super::{Connector, KnownKeys, Limits, MeetError, Met, Place};
+use crate::model::{HostKey, LiveHost};
+use async_trait::async_trait;
+use russh::keys::PublicKey;
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep, timeout_at};
+
+/// Meets hosts over SSH.
+#[derive(Clone, Debug, Default)]
+pub struct SshConnector {
+    known: Arc<KnownKeys>,
+}
+
+impl SshConnector {
+    /// Takes the host keys that the operator vouches for.
+    pub fn new(known: Arc<KnownKeys>) -> Self {
+        Self { known }
+    }
+}
+
+#[async_trait]
+impl Connector for SshConnector {
+    /// A connection that closes before the host has shown its key is tried again, up to four times
+    /// after growing pauses: sshd drops connections at random when many come at once
+    /// (`MaxStartups`), and nothing secret was sent.
+    async fn meet(&self, host: &LiveHost, port: u16, limits: &Limits) -> Result<Met, MeetError> {
+        let place = Place {
+            name: host.name.as_deref(),
+            address: host.address,
+            port,
+        };
+        let mut pauses = PAUSES_MS.iter();
+        loop {
+            let error = match self.meet_once(&place, limits).await {
+                Ok(met) => return Ok(met),
+                Err(error) if !is_worth_another_try(&error) => return Err(error),
+                Err(error) => error,
+            };
+            let Some(pause) = pauses.next() else {
+                return Err(error);
+            };
+            // Many hosts that were turned away together must not come back together.
+            let pause = Duration::from_millis(rand::random_range(*pause..pause * 2));
+            if Instant::now() + pause >= limits.deadline {
+                return Err(error);
+            }
+            sleep(pause).await;
+        }
+    }
+}
+
+const PAUSES_MS: [u64; 4] = [150, 400, 900, 2000];
+
+fn is_worth_another_try(error: &MeetError) -> bool {
+    matches!(
+        error,
+        MeetError::Closed(_) | MeetError::Busy(_) | MeetError::Local(_)
+    )
+}
+
+impl SshConnector {
+    async fn meet_once(&self, place: &Place<'_>, limits: &Limits) -> Result<Met, MeetError> {
+        let mut tcp = connect(SocketAddr::new(place.address, place.port), limits).await?;
+        let until = limits.within(limits.banner);
+        // Nothing is written before an SSH server has spoken: the port may be anything's.
+        let greeting = timeout_at(until, greeting::read(&mut tcp)).await;
+        let greeting = greeting.map_err(|_| MeetError::Timeout("its greeting"))??;
+        let banner = greeting.banner.clone();
+
+        let until = limits.within(limits.login);
+        let meeting = handshake::shake_hands(tcp, greeting, &self.known, place);
+        let meeting = Box::pin(timeout_at(until, meeting)).await;
+        let (link, key) = meeting.map_err(|_| MeetError::Timeout("the key exchange"))??;
+        let door = Box::new(login::SshDoor::new(link));
+        host_trust::admit(&self.known, place, Introduction { key, banner, door })
+    }
+}
+
+async fn connect(to: SocketAddr, limits: &Limits) -> Result<TcpStream, MeetError> {
+    let until = limits.within(limits.connect);
+    let tcp = match timeout_at(until, TcpStream::connect(to)).await {
+        Ok(Ok(tcp)) => tcp,
+        Ok(Err(error)) => return Err(why_unconnected(error)),
+        Err(_) => return Err(MeetError::Filtered(ErrorKind::TimedOut.into())),
+    };
+    // Small packets go back and forth; without this each waits for an acknowledgement.
+    tcp.set_nodelay(true).map_err(why_unconnected)?;
+    Ok(tcp)
+}
+
+fn why_unconnected(error: io::Error) -> MeetError {
+    match error.kind() {
+        ErrorKind::ConnectionRefused => MeetError::PortClosed(error),
+        ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted => {
+            MeetError::Closed("its greeting")
+        }
+        ErrorKind::AddrNotAvailable | ErrorKind::AddrInUse | ErrorKind::OutOfMemory => {
+            MeetError::Local(error)
+        }
+        // EMFILE and ENFILE have no kind of their own.
+        _ if matches!(error.raw_os_error(), Some(23 | 24 | 105)) => MeetError::Local(error),
+        _ => MeetError::Filtered(error),
+    }
+}
+
+/// The name of a public key.
+pub(super) fn host_key_of_public(key: &PublicKey) -> HostKey {
+    let named = key.to_bytes().ok().and_then(|blob| host_key_of_blob(&blob));
+    named.unwrap_or_else(|| HostKey {
+        algorithm: key.algorithm().as_str().to_owned(),
+        fingerprint: String::new(),
+    })
+}
