@@ -32,7 +32,7 @@ pub(super) async fn http(wire: &mut Wire) -> io::Result<()> {
 pub(super) async fn endless_lines(wire: &mut Wire) -> io::Result<()> {
     loop {
         wire.write_all(b"This system is being watched.\r\n").await?;
-        tokio::time::sleep(Duration::from_millis(10)).await;
+        tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }
 

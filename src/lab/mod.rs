@@ -22,6 +22,8 @@ mod ssh;
 mod wire;
 
 #[cfg(test)]
+mod hostile_tests;
+#[cfg(test)]
 mod tests;
 
 pub use behaviour::{Kind, Opening, Published, Shell};

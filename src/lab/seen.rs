@@ -73,6 +73,13 @@ pub struct SeenCommand {
     pub command: String,
 }
 
+impl Proof {
+    /// Whether it told the host something that others could use.
+    pub fn is_secret(&self) -> bool {
+        matches!(self, Self::Password(_) | Self::Responses(_))
+    }
+}
+
 impl Seen {
     /// The secrets that reached a host: passwords and responses to prompts.
     pub fn secrets(&self, host: &str) -> Vec<&str> {
