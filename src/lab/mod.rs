@@ -22,7 +22,7 @@ mod ssh;
 mod wire;
 
 #[cfg(test)]
-mod hostile_tests;
+mod session_tests;
 #[cfg(test)]
 mod tests;
 

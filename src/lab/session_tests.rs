@@ -1,5 +1,5 @@
-//! What the scanner's own session makes of hosts that misbehave: each ends with the right code, in
-//! time, and no secret reaches a host that must not have it.
+//! What the scanner's own session makes of the networks in `fixtures/labs`: each host ends with the
+//! right code, in time, and no secret reaches one that must not have it.
 
 use super::*;
 use crate::model::{Failure as _, GapCause, LiveHost, ResultCode};
@@ -54,14 +54,14 @@ struct Visitor {
 }
 
 impl Visitor {
-    fn new(running: &Running) -> Self {
+    fn new(running: &Running, password: &str) -> Self {
         let mut known = KnownKeys::default();
         known.add_known_hosts(&running.known_hosts());
         let key = Key::parse(&SecretString::from(running.user_key("demo")), None).unwrap();
         Self {
             connector: SshConnector::new(Arc::new(known)),
             keys: vec![Arc::new(key)],
-            password: Password::new("right"),
+            password: Password::new(password),
             port: running.port(22).unwrap(),
         }
     }
@@ -104,15 +104,19 @@ impl Visitor {
 }
 
 /// Visits every host at the same time.
-async fn visit_all(running: &Running, network: &Network) -> BTreeMap<String, Visit> {
-    let visitor = Arc::new(Visitor::new(running));
+async fn visit_all(
+    running: &Running,
+    network: &Network,
+    password: &str,
+) -> BTreeMap<String, Visit> {
+    let visitor = Arc::new(Visitor::new(running, password));
     let mut visits = JoinSet::new();
     for host in network.hosts.clone() {
         let visitor = visitor.clone();
         let user = match &*host.name {
             "locked" | "two-factor" | "echoes" => "scan",
             "expired" => "expired",
-            "interactive-only" => "backup",
+            "interactive-only" | "backup" => "backup",
             _ => "audit",
         };
         visits.spawn(async move {
@@ -158,7 +162,7 @@ async fn every_hostile_host_ends_with_the_right_code_and_delays_no_other() {
     let recordings = Recordings::read(FILES).unwrap();
     let running = Lab::start(&network, &recordings, 0).await.unwrap();
     let begin = Instant::now();
-    let visits = visit_all(&running, &network).await;
+    let visits = visit_all(&running, &network, "right").await;
     assert!(begin.elapsed() < Duration::from_secs(9));
     for (name, visit) in &visits {
         let expected = CODES.iter().find(|(host, _)| host == name);
@@ -211,4 +215,41 @@ fn no_secret_went_astray(seen: &Seen) {
     // Nothing is written to what has not proven to be an SSH server.
     assert!(silent.clone().count() >= 5);
     assert_eq!(silent.map(|connection| connection.received).sum::<u64>(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_hosts_of_the_demo_end_as_their_comments_say() {
+    const CODES: [(&str, ResultCode); 6] = [
+        ("build", ResultCode::HostkeyChanged),
+        ("door-controller", ResultCode::Timeout),
+        ("files", ResultCode::ShellDenied),
+        ("jump", ResultCode::AuthRejected),
+        ("spectrometer", ResultCode::ProtocolError),
+        ("who-is-this", ResultCode::AuthRejected),
+    ];
+    let network = Network::parse(include_str!("../../fixtures/labs/demo.toml")).unwrap();
+    let names = ["debian-11", "debian-12", "debian-12-old", "debian-13"];
+    let files = names.iter().flat_map(|name| {
+        let path = |file: &str| file.replace("debian-12/", &format!("{name}/"));
+        FILES.map(|(file, bytes)| (path(file), bytes))
+    });
+    let files: Vec<_> = files.collect();
+    let files = files.iter().map(|(path, bytes)| (&**path, *bytes));
+    let recordings = Recordings::read(files).unwrap();
+    let running = Lab::start(&network, &recordings, 0).await.unwrap();
+    let begin = Instant::now();
+    let visits = visit_all(&running, &network, "lark-in-the-morning").await;
+    assert!(begin.elapsed() < Duration::from_secs(5));
+    assert_eq!(visits.len(), 24);
+    for (name, visit) in &visits {
+        let expected = CODES.iter().find(|(host, _)| host == name);
+        let code = visit.as_ref().err();
+        assert_eq!(code, expected.map(|(_, code)| code), "{name}");
+    }
+    let vault = visits["vault"].as_ref().unwrap();
+    let cause = vault.text("dpkg-packages").unwrap_err().cause;
+    assert_eq!(cause, GapCause::Denied);
+    let seen = running.stop().await;
+    assert_eq!(seen.secrets("backup"), ["lark-in-the-morning"]);
+    assert_eq!(seen.secrets("who-is-this"), [""; 0]);
 }
