@@ -1,0 +1,181 @@
+//! The rules of the architecture, as a test: which module may know which.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const VOCABULARY: &[&str] = &["model", "version", "wire"];
+
+/// What each module may import besides the vocabulary. `scan` and `cli` may import everything.
+fn allowed() -> BTreeMap<&'static str, &'static [&'static str]> {
+    BTreeMap::from([
+        ("model", &[] as &[_]),
+        ("version", &[]),
+        ("targets", &[]),
+        ("credentials", &[]),
+        ("sweep", &[]),
+        ("session", &[]),
+        ("identify", &["session"]),
+        ("collect", &["session"]),
+        ("catalog", &[]),
+        ("matching", &["catalog"]),
+        ("classify", &[]),
+        ("store", &[]),
+        ("report", &[]),
+        ("lab", &["session", "collect"]),
+    ])
+}
+
+/// Modules that compute and never wait, read a file, look at a clock or run SQL …
+const PURE: &[&str] = &[
+    "model",
+    "version",
+    "targets",
+    "credentials",
+    "sweep",
+    "identify",
+    "collect",
+    "catalog",
+    "matching",
+    "classify",
+    "report",
+];
+
+/// … but for the files of those modules that do.
+const TALKING: &[&str] = &[
+    "targets/file.rs",
+    "credentials/file.rs",
+    "credentials/resolve.rs",
+    "sweep/mod.rs",
+    "sweep/tcp.rs",
+    "identify/grab.rs",
+    "collect/record.rs",
+    "catalog/file.rs",
+    "catalog/import.rs",
+];
+
+const IMPURE: &[&str] = &[
+    "tokio",
+    "async ",
+    "std::fs",
+    "std::env",
+    "Instant::now",
+    "rusqlite",
+];
+
+#[test]
+fn modules_import_only_what_they_may() {
+    let allowed = allowed();
+    for source in sources() {
+        let Some(allowed) = allowed.get(source.module.as_str()) else {
+            assert!(["scan", "cli"].contains(&source.module.as_str()), "{}", source.module);
+            continue;
+        };
+        for import in imports(&source.code) {
+            let import = import.as_str();
+            let ok = import == source.module || VOCABULARY.contains(&import) || allowed.contains(&import);
+            assert!(ok, "{}: `{}` may not import `{import}`", source.path.display(), source.module);
+        }
+    }
+}
+
+#[test]
+fn pure_modules_stay_pure() {
+    for source in sources() {
+        let talks = TALKING.iter().any(|file| source.path.ends_with(file));
+        if talks || !PURE.contains(&source.module.as_str()) {
+            continue;
+        }
+        for word in IMPURE {
+            assert!(!source.code.contains(word), "{}: uses `{word}`", source.path.display());
+        }
+    }
+}
+
+#[test]
+fn sql_lives_in_the_store_and_the_catalogue_file() {
+    for source in sources() {
+        let may = source.module == "store" || source.path.ends_with("catalog/file.rs");
+        assert!(may || !source.code.contains("rusqlite"), "{}", source.path.display());
+    }
+}
+
+#[test]
+fn secrets_are_opened_only_by_sessions() {
+    for source in sources() {
+        let opens = source.code.contains("expose_secret");
+        assert!(source.module == "session" || !opens, "{}", source.path.display());
+    }
+}
+
+#[test]
+fn only_host_trust_makes_a_verified_peer() {
+    for source in sources() {
+        let makes = source.code.contains("VerifiedPeer {") || source.code.contains("StrangerPeer {");
+        let may = source.path.ends_with("session/host_trust.rs");
+        assert!(may || !makes, "{}", source.path.display());
+    }
+}
+
+#[test]
+fn every_file_opens_with_what_it_is() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    for path in files(&root) {
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.starts_with("//! "), "{}", path.display());
+    }
+}
+
+struct Source {
+    module: String,
+    path: PathBuf,
+    code: String,
+}
+
+/// Every file of every module, without its tests and comments.
+fn sources() -> Vec<Source> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let inner = files(&root).into_iter().filter(|path| path.parent() != Some(&root));
+    let sources: Vec<Source> = inner
+        .map(|path| {
+            let inside = path.strip_prefix(&root).unwrap();
+            let module = inside.iter().next().unwrap().to_str().unwrap().to_owned();
+            let text = fs::read_to_string(&path).unwrap();
+            let code = text.split("#[cfg(test)]").next().unwrap();
+            let code = code.lines().filter(|line| !line.trim_start().starts_with("//"));
+            let code = code.collect::<Vec<_>>().join("\n");
+            Source { module, path, code }
+        })
+        .collect();
+    assert!(sources.len() > 40, "the tree has moved");
+    sources
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        let path = entry.path();
+        if path.is_dir() {
+            found.extend(files(&path));
+        } else if path.extension().is_some_and(|end| end == "rs") {
+            found.push(path);
+        }
+    }
+    found
+}
+
+/// The modules a file names: `crate::module` and `crate::{module, module::x}`.
+fn imports(text: &str) -> BTreeSet<String> {
+    let mut modules = BTreeSet::new();
+    for rest in text.split("crate::").skip(1) {
+        let list = rest.strip_prefix('{');
+        let list = list.map_or(rest, |list| list.split('}').next().unwrap());
+        let count = if rest.starts_with('{') { usize::MAX } else { 1 };
+        for item in list.split(',').take(count) {
+            let word = |c: &char| c.is_alphanumeric() || *c == '_';
+            modules.insert(item.trim().chars().take_while(word).collect());
+        }
+    }
+    modules.remove("");
+    modules
+}
