@@ -1,1 +1,35 @@
 //! A simulated network: SSH servers on loopback that answer from recordings.
+//!
+//! A TOML file says which hosts there are and how each one behaves ([`Network`]); recorded answers
+//! say what runs on them ([`Recordings`]); [`Lab`] serves them on `127.0.0.0/8` over real sockets and
+//! keeps a record of everything that was sent to them ([`Seen`]). `demo` scans such a network, and
+//! the tests prove on hostile ones that no secret reaches a stranger and no host stalls a run.
+//!
+//! Everything here is made up, and so are its keys: they are computed from the names in the file, so
+//! that anybody can compute them. They open nothing else.
+
+mod behaviour;
+mod device;
+mod dialogue;
+mod keys;
+mod logins;
+mod network;
+mod recording;
+mod script;
+mod seen;
+mod server;
+mod ssh;
+mod wire;
+
+#[cfg(test)]
+mod session_tests;
+#[cfg(test)]
+mod tests;
+
+pub use behaviour::{Kind, Opening, Published, Shell};
+pub use keys::{host_key, user_key};
+pub use logins::{KeyLogin, Login, LoginRule, Logins, Method, PasswordLogin, Prompt};
+pub use network::{Changes, Edit, Host, LineEdit, Network, NetworkError, TextEdit};
+pub use recording::{Recording, RecordingError, Recordings};
+pub use seen::{LoginTry, Proof, Seen, SeenCommand, SeenConnection};
+pub use server::{Lab, LabError, Running};

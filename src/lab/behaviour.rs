@@ -1,0 +1,85 @@
+//! How a simulated host behaves before and after a login. Each behaviour is a word in the lab file.
+
+use serde::Deserialize;
+
+/// What kind of thing listens.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Kind {
+    /// An SSH server.
+    #[default]
+    Ssh,
+    /// A device that greets with this text and then swallows what comes.
+    Greets(String),
+    /// A port that is open and never says a word.
+    Silent,
+    /// A web server: speaks only when it was spoken to.
+    Http,
+    /// A port that accepts and closes at once.
+    Hangs,
+    /// No port is open: the address answers with a reset.
+    Closed,
+}
+
+/// What an SSH server does between the connection and the login.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Opening {
+    /// What the protocol says.
+    #[default]
+    Normal,
+    /// Half an identification line, and then nothing.
+    HalfBanner,
+    /// Lines before the identification line, without end. RFC 4253 allows such lines.
+    EndlessLines,
+    /// Everything, but one byte every so many milliseconds.
+    Trickles(u64),
+    /// Closes once the peer's key exchange begins.
+    ClosesInKex,
+    /// Closes the first so many connections of an address as a busy OpenSSH does.
+    DropsFirst(u32),
+    /// Closes every so-manieth connection of an address as a busy OpenSSH does.
+    DropsEvery(u32),
+}
+
+/// What the lab's `known_hosts` text says of a host.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Published {
+    /// Its key.
+    #[default]
+    Known,
+    /// Nothing: it is a stranger.
+    Unknown,
+    /// Another key than the one it has: it was replaced, or something stands in between.
+    Changed,
+}
+
+/// What becomes of a command after the login.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Shell {
+    /// `sh -s` answers the questions from the recording.
+    #[default]
+    Sh,
+    /// As `Sh`, but only under the name `/bin/sh`; plain `sh` is not found.
+    AbsoluteOnly,
+    /// As `Sh`, after an rc file that prints this text.
+    Noisy(String),
+    /// As `Sh`, but it ends without the last marker, in the middle of the answers.
+    CutShort,
+    /// The text that nologin(8) prints, exit code 1.
+    NoLogin(String),
+    /// A forced command: this text whatever is asked, exit code 0.
+    Forced(String),
+    /// So many megabytes of rubbish.
+    Floods(u32),
+    /// Reads and never answers.
+    Hangs,
+    /// The connection closes as soon as a channel is asked for.
+    Closes,
+}

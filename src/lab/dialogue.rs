@@ -1,0 +1,115 @@
+//! What a simulated host does with the commands of somebody who has logged in.
+
+use super::behaviour::Shell;
+use super::script::Script;
+use super::seen::Note;
+use super::ssh::Served;
+use russh::server::Msg;
+use russh::{Channel, ChannelMsg, Error};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// More than any script of ours: what comes beyond is left out.
+const SCRIPT_BYTES: usize = 1 << 20;
+
+/// Serves one session channel: waits for a command and answers it as the host's shell does.
+pub(super) async fn converse(mut channel: Channel<Msg>, served: Arc<Served>, note: Note) {
+    while let Some(message) = channel.wait().await {
+        let ChannelMsg::Exec { command, .. } = message else {
+            continue;
+        };
+        note.command(&command);
+        // An error here means that the peer has gone: there is nobody to tell.
+        let _ = run(&mut channel, &served, &command).await;
+        return;
+    }
+}
+
+async fn run(channel: &mut Channel<Msg>, served: &Served, command: &[u8]) -> Result<(), Error> {
+    match &served.shell {
+        Shell::NoLogin(text) => {
+            channel.data_bytes(text.clone()).await?;
+            end(channel, 1).await
+        }
+        Shell::Forced(text) => {
+            channel.data_bytes(text.clone()).await?;
+            end(channel, 0).await
+        }
+        Shell::Hangs => {
+            while channel.wait().await.is_some() {}
+            Ok(())
+        }
+        Shell::Floods(megabytes) => flood(channel, *megabytes).await,
+        Shell::AbsoluteOnly if command == b"sh -s" => not_found(channel, command).await,
+        Shell::Noisy(text) => {
+            channel.data_bytes(text.clone()).await?;
+            shell(channel, served, command).await
+        }
+        Shell::Sh | Shell::AbsoluteOnly | Shell::CutShort | Shell::Closes => {
+            shell(channel, served, command).await
+        }
+    }
+}
+
+/// `sh -s`: reads the script to its end, and answers its questions.
+async fn shell(channel: &mut Channel<Msg>, served: &Served, command: &[u8]) -> Result<(), Error> {
+    if !matches!(command, b"sh -s" | b"/bin/sh -s") {
+        return not_found(channel, command).await;
+    }
+    let text = standard_input(channel).await;
+    let Some(script) = Script::parse(&text) else {
+        return end(channel, 2).await;
+    };
+    let mut pieces = script.answers(&served.recording);
+    if served.shell == Shell::CutShort {
+        pieces.truncate(pieces.len() / 2);
+    }
+    for piece in pieces {
+        tokio::time::sleep(served.delay).await;
+        channel.data_bytes(piece).await?;
+    }
+    end(channel, 0).await
+}
+
+async fn standard_input(channel: &mut Channel<Msg>) -> Vec<u8> {
+    let mut text = Vec::new();
+    while let Some(message) = channel.wait().await {
+        match message {
+            ChannelMsg::Data { data } if text.len() < SCRIPT_BYTES => text.extend_from_slice(&data),
+            ChannelMsg::Eof | ChannelMsg::Close => break,
+            _ => {}
+        }
+    }
+    text
+}
+
+async fn flood(channel: &Channel<Msg>, megabytes: u32) -> Result<(), Error> {
+    let piece = rubbish();
+    for _ in 0..megabytes {
+        for _ in 0..(1_usize << 20) / piece.len() {
+            channel.data_bytes(piece.clone()).await?;
+        }
+        // Lets the other hosts of the lab have their turn.
+        tokio::time::sleep(Duration::ZERO).await;
+    }
+    end(channel, 0).await
+}
+
+fn rubbish() -> Vec<u8> {
+    let mut bytes = b"All work and no play makes a dull host\n\x1b[31m\0\xff".repeat(1000);
+    bytes.truncate(32 << 10);
+    bytes
+}
+
+async fn not_found(channel: &Channel<Msg>, command: &[u8]) -> Result<(), Error> {
+    let command = String::from_utf8_lossy(command);
+    let text = format!("{command}: command not found\n").into_bytes();
+    channel.extended_data_bytes(1, text).await?;
+    end(channel, 127).await
+}
+
+async fn end(channel: &Channel<Msg>, exit: u32) -> Result<(), Error> {
+    channel.eof().await?;
+    channel.exit_status(exit).await?;
+    channel.close().await
+}

@@ -1,0 +1,331 @@
+//! Serves a simulated network on loopback.
+
+use super::behaviour::{Kind, Opening, Published};
+use super::device;
+use super::keys::{former_host_key, host_key, private_text, public_text, user_key};
+use super::network::{Host, Network};
+use super::recording::{RecordingError, Recordings};
+use super::seen::{Note, Seen, Witness};
+use super::ssh::Served;
+use super::wire::Wire;
+use russh::keys::ssh_key::PrivateKey;
+use std::collections::BTreeMap;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+/// Starts simulated networks.
+#[derive(Clone, Copy, Debug)]
+pub struct Lab;
+
+/// A simulated network that is being served. It ends with [`Running::stop`], or when dropped.
+#[derive(Debug)]
+pub struct Running {
+    network: Network,
+    ports: BTreeMap<u16, u16>,
+    witness: Arc<Witness>,
+    stop: CancellationToken,
+    tasks: JoinSet<()>,
+}
+
+impl Lab {
+    /// Serves a network until [`Running::stop`].
+    ///
+    /// The lowest simulated port is served on `port_base`, the next one on `port_base + 1`, and so
+    /// on, at every address: no privilege is needed. With 0 the system chooses the base.
+    ///
+    /// # Errors
+    ///
+    /// Where a recording is missing, or an address cannot be listened on.
+    pub async fn start(
+        network: &Network,
+        recordings: &Recordings,
+        port_base: u16,
+    ) -> Result<Running, LabError> {
+        let mut doors = Vec::new();
+        for host in &network.hosts {
+            let served = Served::new(network, host, recordings.of(network, host)?);
+            doors.push((host, Arc::new(served)));
+        }
+        let (ports, mut listeners) = listen(network, port_base).await?;
+        let mut running = Running {
+            network: network.clone(),
+            ports,
+            witness: Arc::default(),
+            stop: CancellationToken::new(),
+            tasks: JoinSet::new(),
+        };
+        for (host, served) in doors {
+            for (address, port) in host.sockets() {
+                let Some(listener) = listeners.remove(&(address, port)) else {
+                    continue;
+                };
+                let door = Door::new(host, served.clone(), &running);
+                running.tasks.spawn(door.open(listener));
+            }
+        }
+        Ok(running)
+    }
+}
+
+impl Running {
+    /// Every address of the network, sorted; also those where nothing listens.
+    pub fn addresses(&self) -> Vec<IpAddr> {
+        self.network.addresses().into_iter().collect()
+    }
+
+    /// The real port behind a port of the simulated network; `None` where no host listens on it.
+    pub fn port(&self, simulated: u16) -> Option<u16> {
+        self.ports.get(&simulated).copied()
+    }
+
+    /// All real ports, sorted.
+    pub fn ports(&self) -> Vec<u16> {
+        self.ports.values().copied().collect()
+    }
+
+    /// What an administrator of the network would have in `known_hosts`: hosts whose key is
+    /// published, each address with its port.
+    pub fn known_hosts(&self) -> String {
+        let ssh = self
+            .network
+            .hosts
+            .iter()
+            .filter(|host| host.kind == Kind::Ssh);
+        ssh.map(|host| self.known_host(host)).collect()
+    }
+
+    fn known_host(&self, host: &Host) -> String {
+        let key = match host.published {
+            Published::Known => host_key(&self.network.name, &host.name),
+            Published::Changed => former_host_key(&self.network.name, &host.name),
+            Published::Unknown => return String::new(),
+        };
+        let key = public_text(key.public_key());
+        let line = |(address, port): (IpAddr, u16)| match self.port(port) {
+            Some(22) => format!("{address} {key}\n"),
+            Some(port) => format!("[{address}]:{port} {key}\n"),
+            None => String::new(),
+        };
+        host.sockets().map(line).collect()
+    }
+
+    /// The key that a host really has.
+    pub fn host_key(&self, host: &str) -> PrivateKey {
+        host_key(&self.network.name, host)
+    }
+
+    /// A key with which people log in, as OpenSSH keeps it in a file; by the name that the lab file
+    /// gives it.
+    pub fn user_key(&self, name: &str) -> String {
+        private_text(&user_key(&self.network.name, name))
+    }
+
+    /// What the servers have seen so far.
+    pub fn seen(&self) -> Seen {
+        self.witness.seen()
+    }
+
+    /// Closes every connection and every port, and waits until all is quiet.
+    pub async fn stop(mut self) -> Seen {
+        self.stop.cancel();
+        while self.tasks.join_next().await.is_some() {}
+        self.witness.seen()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+type Listeners = BTreeMap<(IpAddr, u16), TcpListener>;
+
+/// Opens every port. Where the system chooses the base, a choice that is free at one address and
+/// taken at another is given back and made again.
+async fn listen(network: &Network, base: u16) -> Result<(BTreeMap<u16, u16>, Listeners), LabError> {
+    let mut tries = if base == 0 { 20 } else { 1 };
+    loop {
+        tries -= 1;
+        let base = match base {
+            0 => free_port().await?,
+            base => base,
+        };
+        match listen_from(network, base).await {
+            Err(LabError::Listen { source, .. })
+                if tries > 0 && source.kind() == io::ErrorKind::AddrInUse => {}
+            result => return result,
+        }
+    }
+}
+
+async fn free_port() -> Result<u16, LabError> {
+    let address = SocketAddr::from(([127, 0, 0, 1], 0));
+    let failed = |source| LabError::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    Ok(listener.local_addr().map_err(failed)?.port())
+}
+
+async fn listen_from(
+    network: &Network,
+    base: u16,
+) -> Result<(BTreeMap<u16, u16>, Listeners), LabError> {
+    let ports: BTreeMap<u16, u16> = network.ports().into_iter().zip(base..=u16::MAX).collect();
+    let mut listeners = Listeners::new();
+    let open = |host: &&Host| host.kind != Kind::Closed;
+    for (address, simulated) in network.hosts.iter().filter(open).flat_map(Host::sockets) {
+        let Some(port) = ports.get(&simulated) else {
+            return Err(LabError::Ports { base });
+        };
+        let socket = SocketAddr::new(address, *port);
+        let listener = TcpListener::bind(socket).await;
+        let listener = listener.map_err(|source| LabError::listen(socket, source))?;
+        listeners.insert((address, simulated), listener);
+    }
+    Ok((ports, listeners))
+}
+
+/// One open port of one host.
+struct Door {
+    name: Arc<str>,
+    kind: Kind,
+    banner: Arc<str>,
+    opening: Opening,
+    served: Arc<Served>,
+    knocks: AtomicU32,
+    witness: Arc<Witness>,
+    stop: CancellationToken,
+}
+
+impl Door {
+    fn new(host: &Host, served: Arc<Served>, running: &Running) -> Arc<Self> {
+        Arc::new(Self {
+            name: host.name.as_str().into(),
+            kind: host.kind.clone(),
+            banner: host.banner.as_str().into(),
+            opening: host.opening,
+            served,
+            knocks: AtomicU32::new(0),
+            witness: running.witness.clone(),
+            stop: running.stop.clone(),
+        })
+    }
+
+    /// Accepts connections until the lab ends, and then waits for the last of them.
+    async fn open(self: Arc<Self>, listener: TcpListener) {
+        let mut connections = JoinSet::new();
+        loop {
+            tokio::select! {
+                () = self.stop.cancelled() => break,
+                Some(_) = connections.join_next() => {}
+                accepted = listener.accept() => match accepted {
+                    Ok((stream, _)) => { connections.spawn(self.clone().answer(stream)); }
+                    // No descriptor is left: others will be given back.
+                    Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+                },
+            }
+        }
+        drop(listener);
+        while connections.join_next().await.is_some() {}
+    }
+
+    async fn answer(self: Arc<Self>, stream: TcpStream) {
+        let Ok(at) = stream.local_addr() else {
+            return;
+        };
+        let note = Note::open(self.witness.clone(), self.name.clone(), at);
+        let wire = Wire::new(stream, note.clone(), self.stop.clone());
+        // However it ends, it is the peer's to judge. When the lab ends, the wire ends it.
+        let _ = self.converse(wire, note).await;
+    }
+
+    async fn converse(&self, mut wire: Wire, note: Note) -> Result<(), russh::Error> {
+        match &self.kind {
+            Kind::Ssh => return self.ssh(wire, note).await,
+            Kind::Greets(text) => device::greet(&mut wire, text.as_bytes()).await?,
+            Kind::Silent => device::swallow(&mut wire).await?,
+            Kind::Http => device::http(&mut wire).await?,
+            Kind::Hangs | Kind::Closed => {}
+        }
+        Ok(())
+    }
+
+    async fn ssh(&self, mut wire: Wire, note: Note) -> Result<(), russh::Error> {
+        match self.opening {
+            Opening::HalfBanner => {
+                let half = self.banner.get(..self.banner.len() / 2).unwrap_or("SSH-");
+                device::greet(&mut wire, half.as_bytes()).await?;
+            }
+            Opening::EndlessLines => device::endless_lines(&mut wire).await?,
+            Opening::ClosesInKex => device::break_off_in_kex(&mut wire, &self.banner).await?,
+            Opening::DropsFirst(_) | Opening::DropsEvery(_) if self.is_too_busy() => {
+                device::too_busy(&mut wire).await?;
+            }
+            Opening::Trickles(pause) => {
+                let wire = wire.trickle(Duration::from_millis(pause));
+                return self.served.clone().serve(wire, note).await;
+            }
+            Opening::Normal | Opening::DropsFirst(_) | Opening::DropsEvery(_) => {
+                return self.served.clone().serve(wire, note).await;
+            }
+        }
+        Ok(())
+    }
+
+    fn is_too_busy(&self) -> bool {
+        let knock = self.knocks.fetch_add(1, Ordering::Relaxed) + 1;
+        match self.opening {
+            Opening::DropsFirst(count) => knock <= count,
+            Opening::DropsEvery(step) => step != 0 && knock.is_multiple_of(step),
+            _ => false,
+        }
+    }
+}
+
+/// Why a lab does not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LabError {
+    /// A recording does not fit.
+    #[error("a simulated host has no answers")]
+    Recording(#[from] RecordingError),
+    /// Linux has all of `127.0.0.0/8`, other systems only `127.0.0.1`.
+    #[error(
+        "this system does not have the loopback address {address}; the simulated network needs Linux, or: ifconfig lo0 alias {address}"
+    )]
+    NoSuchAddress {
+        /// The address.
+        address: IpAddr,
+    },
+    /// A port cannot be opened.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The network has more ports than there are from the base on.
+    #[error("not enough ports from {base} on; choose a lower one")]
+    Ports {
+        /// The base.
+        base: u16,
+    },
+}
+
+impl LabError {
+    fn listen(address: SocketAddr, source: io::Error) -> Self {
+        if source.kind() == io::ErrorKind::AddrNotAvailable {
+            let address = address.ip();
+            return Self::NoSuchAddress { address };
+        }
+        Self::Listen { address, source }
+    }
+}
