@@ -21,16 +21,27 @@ pub(super) struct Breaker {
     limits: Limits,
 }
 
-/// A try that is written down. Whoever holds it must say how it ended; else it counts as wrong.
-#[derive(Debug)]
+/// A try that is written down. Dropped without a word, as by a panic, it counts as wrong: the others
+/// that wait for it must not wait for ever.
 pub(super) struct Reserved {
+    store: Store,
+    clock: Clock,
     id: TryId,
     account: AccountKey,
     host: HostLabel,
+    is_settled: bool,
+}
+
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        if !self.is_settled {
+            // The job is under way with the call; nobody can wait for it here.
+            drop(self.store.mark_wrong(self.id, (self.clock)()));
+        }
+    }
 }
 
 /// What the breaker says.
-#[derive(Debug)]
 pub(super) enum Leave {
     /// The secret may be sent, once.
     Granted(Reserved, Permit),
@@ -68,7 +79,14 @@ impl Breaker {
         loop {
             match self.ask(&account, &host, proven).await? {
                 Reservation::Granted(id) => {
-                    let reserved = Reserved { id, account, host };
+                    let reserved = Reserved {
+                        store: self.store.clone(),
+                        clock: Clock::clone(&self.clock),
+                        id,
+                        account,
+                        host,
+                        is_settled: false,
+                    };
                     return Ok(Leave::Granted(reserved, Permit::for_a_reserved_try()));
                 }
                 Reservation::Refused(why) => return Ok(Leave::Open(why)),
@@ -123,13 +141,15 @@ impl Breaker {
     }
 
     /// The secret was proven right, or provably never sent.
-    pub(super) async fn give_back(&self, reserved: Reserved) -> Result<(), RunError> {
+    pub(super) async fn give_back(&self, mut reserved: Reserved) -> Result<(), RunError> {
+        reserved.is_settled = true;
         Ok(self.store.return_try(reserved.id).await?)
     }
 
     /// The secret was refused, or nobody knows. A code that speaks of the account stops it.
     pub(super) async fn spend(&self, reserved: Reserved, code: ResultCode) -> Result<(), RunError> {
-        let now = (self.clock)();
+        let (mut reserved, now) = (reserved, (self.clock)());
+        reserved.is_settled = true;
         self.store.mark_wrong(reserved.id, now).await?;
         if let Some(why) = StopReason::from_code(code) {
             let (account, host) = (to_text(&reserved.account), to_text(&reserved.host));

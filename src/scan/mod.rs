@@ -205,7 +205,8 @@ pub async fn rematch(
     let inventories = store.inventories(run).await?;
     let count = inventories.len();
     for entry in inventories {
-        let matched = judge::of(catalog, &entry.inventory, today)?;
+        let inventory = store.inventory(entry.digest).await?;
+        let matched = judge::of(catalog, &inventory, today)?;
         store.store_verdict(run, entry.addresses, &matched).await?;
     }
     let digest = catalog.digest().to_owned();

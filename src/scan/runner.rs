@@ -236,12 +236,9 @@ impl Runner {
         };
         let ports = &self.cx.plan.ssh_ports;
         let has_open = ports.iter().any(|port| live.answers.get(port) == Some(&Answer::Open));
+        let mark = self.mark;
         let settled = |port: &u16| {
-            let probe = Probe {
-                address,
-                port: *port,
-            };
-            let passed = || self.plan.position_of(probe).is_none_or(|at| at < self.mark);
+            let passed = || position(&self.plan, address, *port).is_none_or(|at| at < mark);
             live.answers.contains_key(port) || passed()
         };
         if live.is_begun || !has_open || !ports.iter().all(settled) {
@@ -470,4 +467,11 @@ impl Runner {
         finished.unwrap_or(Ok(()))?;
         Ok(RunEnd::Interrupted)
     }
+}
+
+/// A probe's place in the order.
+fn position(plan: &SweepPlan, address: IpAddr, port: u16) -> Option<u64> {
+    let index = plan.addresses().index_of(address)?;
+    let place = plan.ports().binary_search(&port).ok()?;
+    plan.positions_of(index).nth(place)
 }

@@ -212,11 +212,9 @@ impl Store {
 
 /// The breaker. The rules are the caller's; here they see every process's tries at once.
 impl Store {
-    /// Lets `decide` look at the account's tries and stops and, if it grants one, writes the try
+    /// Lets `decide` look at all tries and stops since the request's horizon, oldest first and
+    /// whosever they are (one account has many spellings), and, if it grants one, writes the try
     /// down before this returns, in one transaction that no other process can come between.
-    ///
-    /// The tries are all those not given back, from any run, oldest first, and besides them the
-    /// latest one given back in this run: that shows that a canary came home.
     pub fn reserve_try(
         &self,
         request: TryRequest,
@@ -228,21 +226,17 @@ impl Store {
 
     /// Gives a try back after a proven success.
     pub fn return_try(&self, id: TryId) -> Pending<()> {
-        self.thread
-            .ask(move |db| breaker::settle(db, id, TryState::Returned))
+        self.thread.ask(move |db| breaker::give_back(db, id))
     }
 
-    /// Says that a try was refused. (One that nobody settles counts the same.)
-    pub fn mark_wrong(&self, id: TryId) -> Pending<()> {
-        self.thread
-            .ask(move |db| breaker::settle(db, id, TryState::Wrong))
+    /// Says that a try was refused at a time. (One that nobody settles counts the same.)
+    pub fn mark_wrong(&self, id: TryId, at: UtcTime) -> Pending<()> {
+        self.thread.ask(move |db| breaker::mark_wrong(db, id, at))
     }
 
     /// Leaves an account alone from now on: it is locked, disabled, or expired.
-    pub fn stop_account(&self, account: &str, code: &str, at: UtcTime) -> Pending<()> {
-        let (account, code) = (account.to_owned(), code.to_owned());
-        self.thread
-            .ask(move |db| breaker::stop(db, &account, &code, at))
+    pub fn stop_account(&self, stop: StopRow) -> Pending<()> {
+        self.thread.ask(move |db| breaker::stop(db, &stop))
     }
 
     /// Every try not given back, and every stop, oldest first.

@@ -94,6 +94,8 @@ pub struct SightingRow {
     pub tries: u8,
     /// When it answered.
     pub seen_at: UtcTime,
+    /// What the port said first, where it was listened to. Attacker-controlled.
+    pub banner: Option<String>,
 }
 
 /// A host that is done with: committed wholly or not at all.
@@ -172,50 +174,42 @@ pub enum FirstPin {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TryId(pub(super) i64);
 
-/// One use of an account's secret against one host.
+/// One use of an account's secret against one host. Account, host and holder are the caller's
+/// words: nothing here compares them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TryRow {
     /// Which.
     pub id: TryId,
-    /// The normalised account.
+    /// The account.
     pub account: String,
-    /// The host, as the caller names it.
+    /// The host.
     pub host: String,
+    /// The process that reserved it.
+    pub holder: String,
     /// The run that reserved it.
     pub run: RunId,
-    /// When it was reserved.
+    /// When it was reserved, or when it ended.
     pub at: UtcTime,
     /// What became of it.
     pub state: TryState,
 }
 
-/// What became of a try.
+/// What became of a try that was not given back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TryState {
     /// Nobody said. It is under way, or its run was killed: it counts as wrong.
     Reserved,
     /// It was refused, or nothing was proven: it counts.
     Wrong,
-    /// It was given back after a proven success.
-    Returned,
-}
-
-impl TryState {
-    /// The word for it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Reserved => "reserved",
-            Self::Wrong => "wrong",
-            Self::Returned => "returned",
-        }
-    }
 }
 
 /// A reason to leave an account alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StopRow {
-    /// The normalised account.
+    /// The account.
     pub account: String,
+    /// The host that said so.
+    pub host: String,
     /// Why: a [`crate::model::ResultCode`]'s word, `account_locked`.
     pub code: String,
     /// Since when.
@@ -247,12 +241,16 @@ pub enum Reservation {
 /// Which try is wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TryRequest {
-    /// The normalised account.
+    /// The account.
     pub account: String,
-    /// The host, as the caller names it.
+    /// The host.
     pub host: String,
+    /// The process that asks.
+    pub holder: String,
     /// The run.
     pub run: RunId,
     /// The time.
     pub now: UtcTime,
+    /// What is older is not looked at.
+    pub horizon: UtcTime,
 }

@@ -14,8 +14,14 @@ pub(super) fn record(
     db.write(|tx| {
         let run = runs::key(tx, run)?.number;
         let mut insert = tx.prepare_cached(
-            "INSERT OR REPLACE INTO sighting (run, address, port, answer, round_trip_us, tries, seen_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            // A banner comes in a row of its own, after the answer; a second answer keeps it.
+            "INSERT INTO sighting (run, address, port, answer, round_trip_us, tries, seen_at, banner)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+             ON CONFLICT DO UPDATE SET answer = excluded.answer,
+                 round_trip_us = coalesce(excluded.round_trip_us, round_trip_us),
+                 tries = iif(excluded.banner IS NULL, excluded.tries, tries),
+                 seen_at = iif(excluded.banner IS NULL, excluded.seen_at, seen_at),
+                 banner = coalesce(excluded.banner, banner)",
         )?;
         for seen in sightings {
             insert.execute(params![
@@ -25,7 +31,8 @@ pub(super) fn record(
                 seen.answer.as_str(),
                 seen.round_trip_us,
                 seen.tries,
-                Time(seen.seen_at)
+                Time(seen.seen_at),
+                seen.banner
             ])?;
         }
         let before: i64 =
@@ -41,7 +48,7 @@ pub(super) fn all(db: &mut Db, run: &RunId) -> Result<Vec<SightingRow>, StoreErr
     db.read(|tx| {
         let run = runs::key(tx, run)?.number;
         let mut query = tx.prepare_cached(
-            "SELECT address, port, answer, round_trip_us, tries, seen_at
+            "SELECT address, port, answer, round_trip_us, tries, seen_at, banner
              FROM sighting WHERE run = ?1 ORDER BY address, port",
         )?;
         let rows = query.query_and_then([run], read)?;
@@ -62,5 +69,6 @@ fn read(row: &Row<'_>) -> Result<SightingRow, Fault> {
         round_trip_us: row.get(3)?,
         tries: row.get(4)?,
         seen_at: row.get::<_, Time>(5)?.0,
+        banner: row.get(6)?,
     })
 }

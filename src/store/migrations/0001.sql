@@ -30,6 +30,8 @@ CREATE TABLE sighting (
     round_trip_us INTEGER,
     tries         INTEGER NOT NULL,
     seen_at       INTEGER NOT NULL,
+    -- What the port said first; empty where it was listened to and said nothing.
+    banner        TEXT,
     PRIMARY KEY (run, address, port)
 ) STRICT, WITHOUT ROWID;
 
@@ -138,17 +140,19 @@ CREATE TABLE breaker_try (
     number     INTEGER PRIMARY KEY AUTOINCREMENT,
     account    TEXT NOT NULL,
     host       TEXT NOT NULL,
+    holder     TEXT NOT NULL,
     run        TEXT NOT NULL,
     at         INTEGER NOT NULL,
-    state      TEXT NOT NULL CHECK (state IN ('reserved', 'wrong', 'returned'))
+    state      TEXT NOT NULL CHECK (state IN ('reserved', 'wrong'))
 ) STRICT;
-CREATE INDEX breaker_try_account ON breaker_try (account, state, run);
+CREATE INDEX breaker_try_at ON breaker_try (at);
 
 CREATE TABLE breaker_stop (
     account TEXT NOT NULL,
+    host    TEXT NOT NULL,
     code    TEXT NOT NULL,
     at      INTEGER NOT NULL,
-    PRIMARY KEY (account, code)
+    PRIMARY KEY (account, host, code)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE pin (

@@ -3,19 +3,21 @@
 use super::*;
 
 const LIMIT: usize = 2;
+const NOW: &str = "2026-11-22T18:00:00Z";
 
 fn request(host: usize) -> TryRequest {
     TryRequest {
         account: "ann".into(),
         host: format!("h{host}"),
+        holder: "one".into(),
         run: run_id(1),
-        now: time("2026-11-22T18:00:00Z"),
+        now: time(NOW),
+        horizon: time("2026-11-21T18:00:00Z"),
     }
 }
 
 fn within_limit(tries: &[TryRow], stops: &[StopRow]) -> Verdict {
-    let spent = tries.iter().filter(|row| row.state != TryState::Returned);
-    if !stops.is_empty() || spent.count() >= LIMIT {
+    if !stops.is_empty() || tries.len() >= LIMIT {
         return Verdict::Refuse("spent".into());
     }
     Verdict::Grant
@@ -61,7 +63,7 @@ fn a_try_that_nobody_settled_counts_and_one_given_back_does_not() {
     let third = granted(store.reserve_try(request(3), within_limit).wait().unwrap());
     let refused = store.reserve_try(request(4), within_limit).wait().unwrap();
     assert_eq!(refused, Reservation::Refused("spent".into()));
-    store.mark_wrong(third).wait().unwrap();
+    store.mark_wrong(third, time(NOW)).wait().unwrap();
     // What was counted as wrong stays so.
     store.return_try(third).wait().unwrap();
     let (tries, _) = store.breaker().wait().unwrap();
@@ -76,53 +78,41 @@ fn a_try_that_nobody_settled_counts_and_one_given_back_does_not() {
 }
 
 #[test]
-fn the_rules_see_the_canary_that_came_home_in_this_run_only() {
+fn the_rules_see_every_account_and_nothing_from_before_the_horizon() {
     let (store, _) = store();
-    for host in 1..4 {
-        let id = granted(
-            store
-                .reserve_try(request(host), within_limit)
-                .wait()
-                .unwrap(),
-        );
-        store.return_try(id).wait().unwrap();
-    }
-    let states = |run| {
-        let (sender, receiver) = std::sync::mpsc::channel();
-        let wanted = TryRequest { run, ..request(9) };
-        let answer = store.reserve_try(wanted, move |tries, _| {
-            let rows: Vec<_> = tries
-                .iter()
-                .map(|row| (row.host.clone(), row.state))
-                .collect();
-            sender.send(rows).unwrap();
-            Verdict::Wait
-        });
-        assert_eq!(answer.wait().unwrap(), Reservation::Wait);
-        receiver.recv().unwrap()
+    let long_ago = TryRequest {
+        now: time("2026-11-20T18:00:00Z"),
+        ..request(1)
     };
-    assert_eq!(states(run_id(1)), [("h3".to_owned(), TryState::Returned)]);
-    assert_eq!(states(run_id(2)), []);
+    let other = TryRequest {
+        account: "Ann".into(),
+        ..request(2)
+    };
+    for wanted in [long_ago, other] {
+        let _ = granted(store.reserve_try(wanted, |_, _| Verdict::Grant).wait().unwrap());
+    }
+    let (sender, receiver) = std::sync::mpsc::channel();
+    let answer = store.reserve_try(request(3), move |tries, _| {
+        let rows: Vec<_> = tries.iter().map(|row| row.host.clone()).collect();
+        sender.send(rows).unwrap();
+        Verdict::Wait
+    });
+    assert_eq!(answer.wait().unwrap(), Reservation::Wait);
+    assert_eq!(receiver.recv().unwrap(), ["h2"]);
 }
 
 #[test]
-fn a_stopped_account_stays_stopped_and_others_go_on() {
+fn a_stop_is_remembered_once_and_seen_by_the_rules() {
     let (store, _) = store();
-    let at = time("2026-11-22T18:00:00Z");
-    store
-        .stop_account("ann", "account_locked", at)
-        .wait()
-        .unwrap();
-    store
-        .stop_account("ann", "account_locked", at)
-        .wait()
-        .unwrap();
+    let stop = StopRow {
+        account: "ann".into(),
+        host: "h1".into(),
+        code: "account_locked".into(),
+        at: time(NOW),
+    };
+    store.stop_account(stop.clone()).wait().unwrap();
+    store.stop_account(stop).wait().unwrap();
     let refused = store.reserve_try(request(1), within_limit).wait().unwrap();
     assert!(matches!(refused, Reservation::Refused(_)));
-    let other = TryRequest {
-        account: "bob".into(),
-        ..request(1)
-    };
-    let _ = granted(store.reserve_try(other, within_limit).wait().unwrap());
     assert_eq!(store.breaker().wait().unwrap().1.len(), 1);
 }

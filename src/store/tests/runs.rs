@@ -66,6 +66,7 @@ fn sightings_and_mark_are_one() {
         round_trip_us: Some(7),
         tries: 2,
         seen_at: time("2026-11-22T18:00:00Z"),
+        banner: None,
     };
     let six = SightingRow {
         address: "2001:db8::1".parse().unwrap(),
@@ -131,8 +132,10 @@ fn a_panic_in_the_thread_hangs_nobody_and_spoils_nothing() {
     let request = TryRequest {
         account: "ann".into(),
         host: "10.0.0.1".into(),
+        holder: "one".into(),
         run,
         now: time("2026-11-22T18:00:00Z"),
+        horizon: time("2026-11-21T18:00:00Z"),
     };
     let answer = store
         .reserve_try(request, |_, _| panic!("on purpose"))
@@ -197,4 +200,32 @@ fn each_distinct_inventory_is_matched_once() {
     let report = store.report(&run, ReportOptions::default()).wait().unwrap();
     let counts = (0..3).map(|place| report.machine(place).unwrap().unwrap().findings.len());
     assert_eq!(counts.collect::<Vec<_>>(), [1, 2, 0]);
+}
+
+#[test]
+fn a_banner_joins_the_answer_and_outlives_a_second_answer() {
+    let (store, run) = store();
+    let answer = SightingRow {
+        address: address(1),
+        port: 22,
+        answer: Answer::Open,
+        round_trip_us: Some(7),
+        tries: 2,
+        seen_at: time("2026-11-22T18:00:00Z"),
+        banner: None,
+    };
+    let banner = SightingRow {
+        round_trip_us: None,
+        tries: 1,
+        banner: Some("SSH-2.0-x".into()),
+        ..answer.clone()
+    };
+    for row in [answer.clone(), banner.clone(), answer.clone()] {
+        store.record_sightings(&run, vec![row], 1).wait().unwrap();
+    }
+    let both = SightingRow {
+        banner: banner.banner,
+        ..answer
+    };
+    assert_eq!(store.sightings(&run).wait().unwrap(), [both]);
 }
