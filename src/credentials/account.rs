@@ -59,6 +59,11 @@ impl AccountKey {
         self.user == other.user && realms_may_be_one(&self.realm, &other.realm)
     }
 
+    /// What all keys share that may be this account: the user, lower case. To search tries by.
+    pub fn bucket(&self) -> &str {
+        &self.user
+    }
+
     /// Whether this is a separate account on every host.
     pub fn is_local(&self) -> bool {
         self.host.is_some()
@@ -196,6 +201,10 @@ pub(super) mod tests {
             "user = 'audit@ad.contoso.com'"
         ));
         assert!(may_be("user = 'root'", "user = 'root'\naccount = 'local'"));
+        assert_eq!(
+            of(r"user = 'CORP\Audit'").bucket(),
+            of("user = 'audit'").bucket()
+        );
         assert!(!may_be(r"user = 'LAB\audit'", r"user = 'CORP\audit'"));
         assert!(!may_be(
             "user = 'audit@a.example'",

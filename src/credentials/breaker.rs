@@ -5,8 +5,8 @@
 //! stay counted, over all runs, for 24 hours. At most one per account and host, two per account.
 //!
 //! Plain data and pure rules. The keeper of the tries (a database) does, in **one** exclusive
-//! transaction: load the tries and stops (all of them; [`decide`] finds those that matter, since an
-//! account has many spellings), call [`decide`], on [`Decision::Go`] insert [`Try::reserve`]. After
+//! transaction: load the tries and stops of the account's bucket ([`AccountKey::bucket`]; [`decide`] finds
+//! those that matter, since an account has many spellings), call [`decide`], on [`Decision::Go`] insert [`Try::reserve`]. After
 //! the login: on proven success delete that try; else, whatever happened, replace it by
 //! [`Try::spent`] (or others wait for it for ever), and add a [`Stop`] where the host says that the
 //! account is locked or the like.
@@ -356,12 +356,5 @@ mod tests {
         for code in [ResultCode::AuthRejected, ResultCode::LogonTimeDenied] {
             assert_eq!(StopReason::from_code(code), None);
         }
-    }
-
-    #[test]
-    fn tries_survive_their_trip_through_the_store() {
-        let tries = [wrong(1, 0), reserved(2, 5, "me")];
-        let text = serde_json::to_string(&tries).unwrap();
-        assert_eq!(serde_json::from_str::<Vec<Try>>(&text).unwrap(), tries);
     }
 }

@@ -4,7 +4,7 @@
 //! for which hosts: no scope, no use. [`plan`] picks the few credentials for one host, [`decide`] is
 //! the breaker that keeps accounts from being locked, and [`pam`] reads why a host refused.
 //!
-//! Only [`file`] and [`resolve`] talk; the rest is a function of its inputs. Nothing here opens a
+//! Only [`mod@file`] and [`resolve`] talk; the rest is a function of its inputs. Nothing here opens a
 //! secret: a [`secrecy::SecretString`] goes in and out, and only `session` looks inside. No type has
 //! `Serialize`, `Display` or `Clone` if a secret is in it, and no error quotes a value of the file.
 

@@ -362,7 +362,7 @@ mod tests {
     use super::super::file::tests::{SECRET, file};
     use super::super::parse;
     use super::*;
-    use secrecy::SecretString;
+    use secrecy::ExposeSecret as _;
     use std::sync::Mutex;
 
     fn no_env(_: &str) -> Option<String> {
@@ -385,6 +385,14 @@ mod tests {
         result
     }
 
+    /// What was fetched. Only tests look.
+    fn opened(result: Result<Secrets, ResolveError>) -> String {
+        match result {
+            Ok(Secrets::Password { password }) => password.expose_secret().to_owned(),
+            other => panic!("{other:?}"),
+        }
+    }
+
     async fn plain(place: &str) -> Result<Secrets, ResolveError> {
         password(place, &no_env, None).await
     }
@@ -392,8 +400,13 @@ mod tests {
     #[test]
     fn one_newline_is_taken_off_and_no_more_than_one_line_is_sent() {
         let is = |text: &str| one_line(text.as_bytes().to_vec(), "file");
-        for good in ["secret", "secret\n", "secret\r\n", " se cret "] {
-            assert!(is(good).is_ok(), "{good:?}");
+        for (text, secret) in [
+            ("secret", "secret"),
+            ("secret\n", "secret"),
+            ("secret\r\n", "secret"),
+            (" se cret ", " se cret "),
+        ] {
+            assert_eq!(is(text).unwrap().expose_secret(), secret);
         }
         assert!(matches!(is("\n"), Err(ResolveError::Empty { .. })));
         for many in ["user\nsecret\n", "secret\n\n", "a\0b"] {
@@ -406,7 +419,10 @@ mod tests {
     #[tokio::test]
     async fn a_variable_comes_from_the_environment_that_is_handed_in() {
         let env = |name: &str| (name == "PASS").then(|| SECRET.to_owned());
-        assert!(password("{ env = 'PASS' }", &env, None).await.is_ok());
+        assert_eq!(
+            opened(password("{ env = 'PASS' }", &env, None).await),
+            SECRET
+        );
         let missing = password("{ env = 'OTHER' }", &env, None).await;
         let text = missing.unwrap_err().to_string();
         assert_eq!(text, "environment variable OTHER is not set");
@@ -420,9 +436,9 @@ mod tests {
             plain(&place).await,
             Err(ResolveError::File(FileError::SecretReadable { .. }))
         ));
-        let (_folder, path) = file(SECRET, 0o600);
+        let (_folder, path) = file(&format!("{SECRET}\n"), 0o600);
         let place = format!("{{ file = '{}' }}", path.display());
-        assert!(plain(&place).await.is_ok());
+        assert_eq!(opened(plain(&place).await), SECRET);
     }
 
     #[tokio::test]
@@ -458,8 +474,8 @@ scope = ['10.0.0.0/8']
 
     #[tokio::test]
     async fn a_program_is_run_without_a_shell() {
-        let place = format!("{{ command = ['printf', '%s', '{SECRET};$(id)'] }}");
-        assert!(plain(&place).await.is_ok());
+        let place = r"{ command = ['printf', '%s\n', 'a;$(id) b'] }";
+        assert_eq!(opened(plain(place).await), "a;$(id) b");
         let missing = plain("{ command = ['/no/such/program'] }").await;
         assert!(matches!(missing, Err(ResolveError::Start { .. })));
         let failing = plain("{ command = ['false'] }").await;
@@ -480,6 +496,17 @@ scope = ['10.0.0.0/8']
     }
 
     #[tokio::test]
+    async fn a_key_keeps_its_lines() {
+        let pem = "-----BEGIN X-----\nabc\n-----END X-----\n";
+        let (_folder, path) = file(pem, 0o600);
+        let place = SecretRef::File(path);
+        let empty = parse(include_str!("../../credentials.example.toml")).unwrap();
+        let sources = Sources::new(&empty, Path::new("c.toml"), &no_env, None);
+        let key = key_text(&place, &sources).await.unwrap();
+        assert_eq!(key.expose_secret(), pem);
+    }
+
+    #[tokio::test]
     async fn nobody_is_asked_where_nobody_can_answer() {
         let refused = plain("{ prompt = true }").await;
         assert!(matches!(refused, Err(ResolveError::NoPrompt)));
@@ -489,7 +516,7 @@ scope = ['10.0.0.0/8']
             Ok(SecretString::from(SECRET))
         };
         let answer = password("{ prompt = true }", &no_env, Some(&prompt)).await;
-        assert!(answer.is_ok());
+        assert_eq!(opened(answer), SECRET);
         assert_eq!(*asked.lock().unwrap(), "Password of u (a): ");
     }
 
