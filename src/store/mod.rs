@@ -216,7 +216,8 @@ impl Store {
     /// down before this returns, in one transaction that no other process can come between.
     ///
     /// The tries are all those not given back, from any run, oldest first, and besides them the
-    /// latest one given back in this run: that shows that a canary came home.
+    /// latest one given back in this run: that shows that a canary came home. `decide` runs on the
+    /// store's thread, so it may not wait for an answer of the store itself.
     pub fn reserve_try(
         &self,
         request: TryRequest,
