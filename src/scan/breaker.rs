@@ -3,11 +3,13 @@
 use super::gate::{Gate, Turn};
 use super::{Clock, RunError};
 use crate::credentials::{
-    AccountKey, Ask, Decision, Holder, HostLabel, Limits, Stop, StopReason, Try, TryState, decide,
+    AccountKey, Ask, Decision, Holder, HostLabel, Limits, Stop, StopReason, Try, decide,
 };
 use crate::model::{ResultCode, RunId};
 use crate::session::Permit;
-use crate::store::{Reservation, Store, StopRow, TryId, TryRequest, TryRow, Verdict};
+use crate::store::{
+    Reservation, StopRow, Store, TryId, TryRequest, TryRow, TryState, Verdict,
+};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -109,20 +111,27 @@ impl Breaker {
     ) -> Result<Reservation, RunError> {
         let now = (self.clock)();
         let (holder, limits) = (self.holder.clone(), self.limits);
+        let (account, host) = (account.clone(), host.clone());
+        let ask = Ask {
+            account: &account,
+            host: &host,
+            holder: &holder,
+            proven,
+            now,
+        };
         let request = TryRequest {
-            account: to_text(account),
-            host: to_text(host),
-            holder: to_text(&self.holder),
+            account: account.bucket().to_owned(),
+            record: Try::reserve(&ask, self.run.clone()).record(),
             run: self.run.clone(),
             now,
             horizon: limits.horizon(now),
         };
-        let (account, host) = (account.clone(), host.clone());
         let rule = move |tries: &[TryRow], stops: &[StopRow]| {
-            let (tries, stops) = match (read_all(tries, read_try), read_all(stops, read_stop)) {
-                (Some(tries), Some(stops)) => (tries, stops),
-                // A row that cannot be read may be this account's: better no login than a lock.
-                _ => return Verdict::Refuse("the record of earlier tries cannot be read".to_owned()),
+            let tries: Option<Vec<Try>> = tries.iter().map(read_try).collect();
+            let stops: Option<Vec<Stop>> = stops.iter().map(read_stop).collect();
+            // A row that cannot be read may be this account's: better no login than a lock.
+            let (Some(tries), Some(stops)) = (tries, stops) else {
+                return Verdict::Refuse("the record of earlier tries cannot be read".to_owned());
             };
             let ask = Ask {
                 account: &account,
@@ -152,14 +161,18 @@ impl Breaker {
         reserved.is_settled = true;
         self.store.mark_wrong(reserved.id, now).await?;
         if let Some(why) = StopReason::from_code(code) {
-            let (account, host) = (to_text(&reserved.account), to_text(&reserved.host));
-            let stop = StopRow {
-                account,
-                host,
-                code: why.code().as_str().to_owned(),
+            let stop = Stop {
+                account: reserved.account.clone(),
+                host: reserved.host.clone(),
+                why,
                 at: now,
             };
-            self.store.stop_account(stop).await?;
+            let row = StopRow {
+                account: stop.account.bucket().to_owned(),
+                record: stop.record(),
+                at: now,
+            };
+            self.store.stop_account(row).await?;
         }
         Ok(())
     }
@@ -168,35 +181,11 @@ impl Breaker {
 /// How long to wait for another try to end.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// The store keeps the breaker's terms as JSON: it compares none of them.
-fn to_text(term: &impl serde::Serialize) -> String {
-    serde_json::to_string(term).unwrap_or_default()
-}
-
-fn read_all<R, T>(rows: &[R], read: impl Fn(&R) -> Option<T>) -> Option<Vec<T>> {
-    rows.iter().map(read).collect()
-}
-
 fn read_try(row: &TryRow) -> Option<Try> {
-    Some(Try {
-        account: serde_json::from_str(&row.account).ok()?,
-        host: serde_json::from_str(&row.host).ok()?,
-        run: row.run.clone(),
-        at: row.at,
-        state: match row.state {
-            crate::store::TryState::Reserved => TryState::Reserved {
-                holder: serde_json::from_str(&row.holder).ok()?,
-            },
-            _ => TryState::Wrong,
-        },
-    })
+    let is_wrong = row.state == TryState::Wrong;
+    Try::from_record(&row.record, row.run.clone(), row.at, is_wrong)
 }
 
 fn read_stop(row: &StopRow) -> Option<Stop> {
-    Some(Stop {
-        account: serde_json::from_str(&row.account).ok()?,
-        host: serde_json::from_str(&row.host).ok()?,
-        why: StopReason::from_code(ResultCode::parse(&row.code)?)?,
-        at: row.at,
-    })
+    Stop::from_record(&row.record, row.at)
 }

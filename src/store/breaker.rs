@@ -19,13 +19,12 @@ pub(super) fn reserve(
             Verdict::Refuse(why) => Ok(Reservation::Refused(why)),
             Verdict::Grant => {
                 let mut insert = tx.prepare_cached(
-                    "INSERT INTO breaker_try (account, host, holder, run, at, state)
-                     VALUES (?1, ?2, ?3, ?4, ?5, 'reserved')",
+                    "INSERT INTO breaker_try (account, record, run, at, state)
+                     VALUES (?1, ?2, ?3, ?4, 'reserved')",
                 )?;
                 let number = insert.insert(params![
                     request.account,
-                    request.host,
-                    request.holder,
+                    request.record,
                     request.run.as_str(),
                     Time(request.now)
                 ])?;
@@ -58,9 +57,9 @@ pub(super) fn mark_wrong(db: &mut Db, id: TryId, at: UtcTime) -> Result<(), Stor
 pub(super) fn stop(db: &mut Db, stop: &StopRow) -> Result<(), StoreError> {
     db.write(|tx| {
         tx.execute(
-            "INSERT INTO breaker_stop (account, host, code, at) VALUES (?1, ?2, ?3, ?4)
+            "INSERT INTO breaker_stop (account, record, at) VALUES (?1, ?2, ?3)
              ON CONFLICT DO UPDATE SET at = max(at, excluded.at)",
-            params![stop.account, stop.host, stop.code, Time(stop.at)],
+            params![stop.account, stop.record, Time(stop.at)],
         )?;
         Ok(())
     })
@@ -73,7 +72,7 @@ pub(super) fn all(db: &mut Db) -> Result<(Vec<TryRow>, Vec<StopRow>), StoreError
 
 fn tries_since(conn: &Connection, horizon: UtcTime) -> Result<Vec<TryRow>, Fault> {
     let mut query = conn.prepare_cached(
-        "SELECT number, account, host, holder, run, at, state FROM breaker_try
+        "SELECT number, account, record, run, at, state FROM breaker_try
          WHERE at >= ?1 ORDER BY number",
     )?;
     let rows = query.query_and_then([Time(horizon)], read_try)?;
@@ -82,22 +81,21 @@ fn tries_since(conn: &Connection, horizon: UtcTime) -> Result<Vec<TryRow>, Fault
 
 fn stops_since(conn: &Connection, horizon: UtcTime) -> Result<Vec<StopRow>, Fault> {
     let mut query = conn.prepare_cached(
-        "SELECT account, host, code, at FROM breaker_stop
-         WHERE at >= ?1 ORDER BY at, account, host, code",
+        "SELECT account, record, at FROM breaker_stop
+         WHERE at >= ?1 ORDER BY at, account, record",
     )?;
     let rows = query.query_and_then([Time(horizon)], read_stop)?;
     rows.collect()
 }
 
 fn read_try(row: &Row<'_>) -> Result<TryRow, Fault> {
-    let state: String = row.get(6)?;
+    let state: String = row.get(5)?;
     Ok(TryRow {
         id: TryId(row.get(0)?),
         account: row.get(1)?,
-        host: row.get(2)?,
-        holder: row.get(3)?,
-        run: RunId::new(row.get::<_, String>(4)?),
-        at: row.get::<_, Time>(5)?.0,
+        record: row.get(2)?,
+        run: RunId::new(row.get::<_, String>(3)?),
+        at: row.get::<_, Time>(4)?.0,
         state: match state.as_str() {
             "reserved" => TryState::Reserved,
             _ => TryState::Wrong,
@@ -108,8 +106,7 @@ fn read_try(row: &Row<'_>) -> Result<TryRow, Fault> {
 fn read_stop(row: &Row<'_>) -> Result<StopRow, Fault> {
     Ok(StopRow {
         account: row.get(0)?,
-        host: row.get(1)?,
-        code: row.get(2)?,
-        at: row.get::<_, Time>(3)?.0,
+        record: row.get(1)?,
+        at: row.get::<_, Time>(2)?.0,
     })
 }

@@ -174,18 +174,16 @@ pub enum FirstPin {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TryId(pub(super) i64);
 
-/// One use of an account's secret against one host. Account, host and holder are the caller's
-/// words: nothing here compares them.
+/// One use of an account's secret against one host. Account and record are the caller's words:
+/// nothing here compares them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TryRow {
     /// Which.
     pub id: TryId,
     /// The account.
     pub account: String,
-    /// The host.
-    pub host: String,
-    /// The process that reserved it.
-    pub holder: String,
+    /// All the rules want to know of it.
+    pub record: String,
     /// The run that reserved it.
     pub run: RunId,
     /// When it was reserved, or when it ended.
@@ -208,10 +206,8 @@ pub enum TryState {
 pub struct StopRow {
     /// The account.
     pub account: String,
-    /// The host that said so.
-    pub host: String,
-    /// Why: a [`crate::model::ResultCode`]'s word, `account_locked`.
-    pub code: String,
+    /// All the rules want to know of it.
+    pub record: String,
     /// Since when.
     pub at: UtcTime,
 }
@@ -243,10 +239,8 @@ pub enum Reservation {
 pub struct TryRequest {
     /// The account.
     pub account: String,
-    /// The host.
-    pub host: String,
-    /// The process that asks.
-    pub holder: String,
+    /// All the rules will want to know of it.
+    pub record: String,
     /// The run.
     pub run: RunId,
     /// The time.

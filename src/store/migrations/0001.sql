@@ -139,8 +139,7 @@ CREATE TABLE finding_history (
 CREATE TABLE breaker_try (
     number     INTEGER PRIMARY KEY AUTOINCREMENT,
     account    TEXT NOT NULL,
-    host       TEXT NOT NULL,
-    holder     TEXT NOT NULL,
+    record     TEXT NOT NULL,
     run        TEXT NOT NULL,
     at         INTEGER NOT NULL,
     state      TEXT NOT NULL CHECK (state IN ('reserved', 'wrong'))
@@ -149,10 +148,9 @@ CREATE INDEX breaker_try_at ON breaker_try (at);
 
 CREATE TABLE breaker_stop (
     account TEXT NOT NULL,
-    host    TEXT NOT NULL,
-    code    TEXT NOT NULL,
+    record  TEXT NOT NULL,
     at      INTEGER NOT NULL,
-    PRIMARY KEY (account, host, code)
+    PRIMARY KEY (account, record)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE pin (

@@ -8,8 +8,7 @@ const NOW: &str = "2026-11-22T18:00:00Z";
 fn request(host: usize) -> TryRequest {
     TryRequest {
         account: "ann".into(),
-        host: format!("h{host}"),
-        holder: "one".into(),
+        record: format!("h{host}"),
         run: run_id(1),
         now: time(NOW),
         horizon: time("2026-11-21T18:00:00Z"),
@@ -69,7 +68,7 @@ fn a_try_that_nobody_settled_counts_and_one_given_back_does_not() {
     let (tries, _) = store.breaker().wait().unwrap();
     let states: Vec<_> = tries
         .iter()
-        .map(|row| (row.host.as_str(), row.state))
+        .map(|row| (row.record.as_str(), row.state))
         .collect();
     assert_eq!(
         states,
@@ -93,7 +92,7 @@ fn the_rules_see_every_account_and_nothing_from_before_the_horizon() {
     }
     let (sender, receiver) = std::sync::mpsc::channel();
     let answer = store.reserve_try(request(3), move |tries, _| {
-        let rows: Vec<_> = tries.iter().map(|row| row.host.clone()).collect();
+        let rows: Vec<_> = tries.iter().map(|row| row.record.clone()).collect();
         sender.send(rows).unwrap();
         Verdict::Wait
     });
@@ -106,8 +105,7 @@ fn a_stop_is_remembered_once_and_seen_by_the_rules() {
     let (store, _) = store();
     let stop = StopRow {
         account: "ann".into(),
-        host: "h1".into(),
-        code: "account_locked".into(),
+        record: "locked".into(),
         at: time(NOW),
     };
     store.stop_account(stop.clone()).wait().unwrap();

@@ -131,8 +131,7 @@ fn a_panic_in_the_thread_hangs_nobody_and_spoils_nothing() {
     let (store, run) = store();
     let request = TryRequest {
         account: "ann".into(),
-        host: "10.0.0.1".into(),
-        holder: "one".into(),
+        record: "10.0.0.1".into(),
         run,
         now: time("2026-11-22T18:00:00Z"),
         horizon: time("2026-11-21T18:00:00Z"),
