@@ -1,1 +1,193 @@
 //! The bulletins we know of, cut into the slices that matching works on.
+//!
+//! [`import`] reads publishers' documents ([`feeds`]) into one file; a [`Catalog`] opens it and hands out
+//! immutable [`Slice`]s, each checked against its digest. Matching never sees the file.
+
+pub mod feeds;
+
+mod error;
+mod file;
+mod import;
+mod info;
+mod intake;
+mod outline;
+mod slice;
+mod starter;
+mod unpack;
+
+pub use error::CatalogError;
+pub use import::{FeedCount, ImportError, ImportReport, import, import_within};
+pub use info::{CatalogInfo, FeedInfo, SliceInfo};
+pub use outline::{Outline, Shape};
+pub use slice::{BulletinHead, Entry, Slice};
+pub use unpack::{Limits, UnpackError};
+
+use crate::model::{Lifecycle, UtcTime, VersionRange};
+use file::CatalogFile;
+use slice::Kev;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// All bulletins. Slices are loaded when they are first asked for, and shared.
+///
+/// An open catalogue does not change: an import replaces the file, and whoever has the old one open
+/// keeps the old one.
+#[derive(Debug)]
+pub struct Catalog {
+    path: Option<PathBuf>,
+    digest: String,
+    imported: Option<UtcTime>,
+    file: Mutex<CatalogFile>,
+    slices: Mutex<HashMap<String, Arc<Slice>>>,
+    kev: Arc<Kev>,
+    lifecycles: Vec<Lifecycle>,
+}
+
+/// What a publisher said of a package before it said what it says now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Earlier {
+    /// When we learned otherwise.
+    pub until: UtcTime,
+    /// The package.
+    pub package: String,
+    /// The ranges it stated.
+    pub ranges: Vec<VersionRange>,
+}
+
+impl Catalog {
+    /// Opens a catalogue file.
+    ///
+    /// # Errors
+    ///
+    /// When there is none, when it is something else or newer than this program, or when its lists
+    /// do not have the digests they should have.
+    pub fn open(path: &Path) -> Result<Self, CatalogError> {
+        Self::load(CatalogFile::open(path)?, Some(path.to_owned()))
+    }
+
+    /// The built-in catalogue: lifecycle dates, and a few bulletins for the demo. It is not made for
+    /// judging real machines.
+    pub fn starter() -> Result<Self, CatalogError> {
+        Self::load(starter::catalog()?, None)
+    }
+
+    /// Opens a catalogue file, with the built-in lifecycle dates for the releases that the file has
+    /// no dates of. Its bulletins and its digest are those of the file alone.
+    pub fn layered(path: &Path) -> Result<Self, CatalogError> {
+        let mut catalog = Self::open(path)?;
+        for row in starter::lifecycles()? {
+            let same = |own: &Lifecycle| own.product == row.product && own.version == row.version;
+            if !catalog.lifecycles.iter().any(same) {
+                catalog.lifecycles.push(row);
+            }
+        }
+        Ok(catalog)
+    }
+
+    fn load(file: CatalogFile, path: Option<PathBuf>) -> Result<Self, CatalogError> {
+        let header = file.header()?;
+        let kev = file.kev()?.into_iter();
+        let lifecycles = file.lifecycles()?;
+        Ok(Self {
+            path,
+            digest: header.digest,
+            imported: header.imported,
+            slices: Mutex::default(),
+            kev: Arc::new(kev.map(|known| (known.cve.clone(), known)).collect()),
+            lifecycles,
+            file: Mutex::new(file),
+        })
+    }
+
+    /// What is known of a release, shared by all its hosts.
+    ///
+    /// `None` is not an empty slice: it means that nobody could say whether a host is up to date.
+    ///
+    /// # Errors
+    ///
+    /// When the slice is not what was imported.
+    pub fn slice(&self, ecosystem: &str) -> Result<Option<Arc<Slice>>, CatalogError> {
+        // Held while it loads, so that a thousand hosts of one release load it once.
+        let mut slices = lock(&self.slices);
+        if let Some(slice) = slices.get(ecosystem) {
+            return Ok(Some(Arc::clone(slice)));
+        }
+        let Some(slice) = lock(&self.file).slice(ecosystem, &self.kev)? else {
+            return Ok(None);
+        };
+        let slice = Arc::new(slice);
+        slices.insert(ecosystem.to_owned(), Arc::clone(&slice));
+        Ok(Some(slice))
+    }
+
+    /// The SHA-256 over everything in it, in hex. The same content has the same digest, whatever the
+    /// order and the day of its imports.
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    /// When something was last imported.
+    pub fn imported(&self) -> Option<UtcTime> {
+        self.imported
+    }
+
+    /// The file; `None` for the built-in catalogue.
+    pub fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
+    }
+
+    /// The dates of a release, by os-release's `ID` and `VERSION_ID`. A point release without dates of
+    /// its own (`9.6`) has those of the release it belongs to (`9`).
+    pub fn lifecycle(&self, id: &str, version: &str) -> Option<&Lifecycle> {
+        let dates = |version: &str| {
+            let mut rows = self.lifecycles.iter();
+            rows.find(|row| row.product == id && row.version == version)
+        };
+        let mut shorter = Some(version);
+        while let Some(version) = shorter {
+            let found = dates(version);
+            if found.is_some() {
+                return found;
+            }
+            shorter = version.rsplit_once('.').map(|(start, _)| start);
+        }
+        None
+    }
+
+    /// What it holds, for `catalog info`.
+    pub fn info(&self) -> Result<CatalogInfo, CatalogError> {
+        let file = lock(&self.file);
+        let mut feeds = file.feeds()?;
+        feeds.sort_by(|a, b| a.feed.cmp(&b.feed));
+        Ok(CatalogInfo {
+            path: self.path.clone(),
+            digest: self.digest.clone(),
+            imported: self.imported,
+            feeds,
+            slices: file.slices()?,
+            problems: file.problems()?,
+        })
+    }
+
+    /// What a bulletin stated of a release before its fix was changed, oldest first.
+    pub fn history(&self, ecosystem: &str, bulletin: &str) -> Result<Vec<Earlier>, CatalogError> {
+        let rows = lock(&self.file).history(ecosystem, bulletin)?;
+        let earlier = rows.into_iter().flat_map(|(until, packages)| {
+            packages.into_iter().map(move |mut row| Earlier {
+                until,
+                ranges: row.ranges(),
+                package: row.0,
+            })
+        });
+        Ok(earlier.collect())
+    }
+}
+
+/// A thread that panicked with the lock has changed nothing that could be half done.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,122 @@
 //! Reading what a host is and what is installed on it.
+//!
+//! A collector never talks: it lists the questions and reads the answers. A
+//! [`crate::session::Session`] does the talking, for every family alike. To add a family, write one
+//! file and add one line to [`COLLECTORS`].
+//!
+//! [`Inventory::gaps`] lists the open questions that a verdict or a required fact needs: which
+//! release, which packages, which kernels, whether a reboot is due, what listens. Facts that are
+//! root's alone or merely help to tell machines apart are unknown where they are missing, and do not
+//! make a scan partial.
+
+mod debian;
+mod generic;
+mod identity;
+mod os_release;
+mod platform;
+mod record;
+mod services;
+mod unix;
+
+pub use record::{RecordError, from_files, load, save};
+pub use unix::UNIX;
+
+use crate::model::{Inventory, Platform};
+use crate::session::{Answers, QuestionSet};
+
+/// Every collector, in the order in which they are offered a host's answers: the last takes any.
+pub const COLLECTORS: &[&dyn Collector] = &[&debian::Debian, &generic::Generic];
+
+/// Knows how one family tells what is installed.
+pub trait Collector: Send + Sync {
+    /// The name in logs, fixtures and the database.
+    fn name(&self) -> &'static str;
+
+    /// The questions whose answers it reads; families that share a shell share a set.
+    fn questions(&self) -> &'static QuestionSet;
+
+    /// What the host runs, or `None` when these answers are not from this family.
+    fn platform(&self, answers: &Answers) -> Option<Platform>;
+
+    /// Reads the answers. Never fails: what cannot be read is [`crate::model::Observed::Unknown`].
+    fn read(&self, platform: &Platform, answers: &Answers) -> Inventory;
+}
+
+/// What a host's answers to a set amount to; `None` when they do not even tell its kernel.
+pub fn read(set: &QuestionSet, answers: &Answers) -> Option<Inventory> {
+    let (collector, platform) = recognise(set, answers)?;
+    Some(collector.read(&platform, answers))
+}
+
+/// The collector that knows a host by its answers to a set, and what the host runs.
+pub fn recognise(
+    set: &QuestionSet,
+    answers: &Answers,
+) -> Option<(&'static dyn Collector, Platform)> {
+    COLLECTORS
+        .iter()
+        .filter(|collector| collector.questions().name == set.name)
+        .find_map(|collector| Some((*collector, collector.platform(answers)?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::{Limits, Reply};
+
+    /// Records that a question was answered with a text.
+    pub(super) fn answer(answers: &mut Answers, id: &'static str, text: &str) {
+        let reply = Reply {
+            exit: 0,
+            stdout: text.as_bytes().to_vec(),
+        };
+        answers.record(id, &reply, &Limits::default());
+    }
+
+    /// Answers to some questions.
+    pub(super) fn answers(texts: &[(&'static str, &str)]) -> Answers {
+        let mut answers = Answers::default();
+        for (id, text) in texts {
+            answer(&mut answers, id, text);
+        }
+        answers
+    }
+
+    #[test]
+    fn a_host_that_does_not_tell_its_kernel_is_not_read() {
+        assert!(read(&UNIX, &Answers::default()).is_none());
+        assert!(read(&UNIX, &answers(&[(unix::UNAME, "\n")])).is_none());
+    }
+
+    #[test]
+    fn question_ids_are_unique_and_serve_as_file_names() {
+        let mut ids: Vec<_> = UNIX.questions.iter().map(|question| question.id).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), UNIX.questions.len());
+        let plain = |id: &&str| {
+            id.bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte == b'-')
+        };
+        assert!(ids.iter().all(plain));
+    }
+
+    #[test]
+    fn nothing_that_is_asked_needs_rights_or_starts_anything() {
+        let words = [
+            "sudo",
+            "apt-get",
+            "docker ps",
+            "snap list",
+            "systemctl",
+            "rm ",
+            "mv ",
+            ">>",
+        ];
+        for question in UNIX.questions {
+            for word in words {
+                assert!(!question.script.contains(word), "{}: {word}", question.id);
+            }
+        }
+    }
+}

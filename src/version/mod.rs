@@ -2,3 +2,7 @@
 //!
 //! Each order is total and agrees with the vendor's own tool. There is no shared comparator:
 //! dpkg, rpm and Windows builds disagree on what the same string means.
+
+mod dpkg;
+
+pub use dpkg::DpkgVersion;

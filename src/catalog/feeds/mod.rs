@@ -1,0 +1,134 @@
+//! Where bulletins come from: who publishes what, in which format.
+//!
+//! A feed reads one document; it opens nothing and keeps nothing. To add a feed, write one file and
+//! add one line to [`FEEDS`].
+
+mod debian_tracker;
+mod kev;
+mod lifecycle;
+mod osv;
+mod stream;
+
+use super::outline::Outline;
+use crate::model::{Bulletin, KnownExploited, Lifecycle};
+use std::io::BufRead;
+
+/// Every feed, in the order in which they are asked whether a document is theirs.
+pub const FEEDS: &[&dyn Feed] = &[
+    &kev::Kev,
+    &debian_tracker::DebianTracker,
+    &lifecycle::DistroInfo,
+    &lifecycle::EndOfLifeDate,
+    &osv::Osv,
+];
+
+/// The name of the OSV feed, whose records others fill in for.
+pub(super) const OSV: &str = "osv";
+/// The name of the Debian tracker's feed.
+pub(super) const DEBIAN_TRACKER: &str = "debian-tracker";
+
+/// Knows how one publisher publishes.
+pub trait Feed: Send + Sync {
+    /// The name in the catalogue, in reports and in evidence.
+    fn name(&self) -> &'static str;
+
+    /// Where the publisher keeps its documents. Nothing here fetches them.
+    fn seeds(&self) -> &'static [&'static str];
+
+    /// What one record states the whole truth about.
+    fn grain(&self) -> Grain {
+        Grain::Release
+    }
+
+    /// Whether a document is this feed's, by what it holds. A file's name says nothing.
+    fn recognises(&self, outline: &Outline) -> bool;
+
+    /// Reads one document as a stream, and hands out each record as soon as it is read.
+    ///
+    /// A record that does not read costs that record: it is counted, and described if it is one of
+    /// the first. A document that does not read is an error, and the records handed out before it
+    /// are void: a caller that stores them does so in one transaction.
+    fn read(
+        &self,
+        doc: &mut dyn BufRead,
+        out: &mut dyn FnMut(Record),
+    ) -> Result<FeedReport, FeedError>;
+}
+
+/// What one record of a feed states the whole truth about, and so what a newer one replaces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Grain {
+    /// All packages of a release: a package that the newer record leaves out is no longer affected.
+    Release,
+    /// One package of a release: nothing is said of the others.
+    Package,
+}
+
+/// One thing that a document holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Record {
+    /// A bulletin. An ecosystem may name a release by its codename (`Debian:bookworm`).
+    Bulletin(Bulletin),
+    /// A CVE that is known to be exploited.
+    KnownExploited(KnownExploited),
+    /// The dates of a release.
+    Lifecycle(Lifecycle),
+}
+
+/// How the reading of a document went, in records.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FeedReport {
+    /// How many were handed out.
+    pub read: u64,
+    /// How many did not read. Each may hide a finding, so the user is told.
+    pub skipped: u64,
+    /// How many read well and speak of nothing that we match: other ecosystems, source commits,
+    /// bug-fix advisories.
+    pub irrelevant: u64,
+    /// The first [`MAX_PROBLEMS`] things that were wrong: which record, and what.
+    pub problems: Vec<String>,
+}
+
+/// How many problems are described; the others are only counted.
+pub const MAX_PROBLEMS: usize = 20;
+
+impl FeedReport {
+    /// Notes that something about a record is wrong.
+    pub(super) fn problem(&mut self, record: &str, what: impl std::fmt::Display) {
+        if self.problems.len() < MAX_PROBLEMS {
+            let record: String = record.chars().take(80).collect();
+            self.problems.push(format!("record {record}: {what}"));
+        }
+    }
+
+    /// Counts a record that does not read.
+    pub(super) fn skip(&mut self, record: &str, what: impl std::fmt::Display) {
+        self.skipped += 1;
+        self.problem(record, what);
+    }
+}
+
+/// A document that does not read as a whole. The source says in which line and column.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FeedError {
+    /// Not JSON, cut short, or of another shape.
+    #[error("no readable {feed} document")]
+    Json {
+        /// The feed.
+        feed: &'static str,
+        /// What the parser said.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// Not a readable table.
+    #[error("no readable {feed} table")]
+    Table {
+        /// The feed.
+        feed: &'static str,
+        /// What the parser said.
+        #[source]
+        source: csv::Error,
+    },
+}

@@ -1,0 +1,370 @@
+//! Writing a catalogue, on a copy that nobody reads yet.
+
+use super::{
+    APPLICATION, CatalogFile, FORMAT, SCHEMA, check_format, database, each_affected, kev_digest,
+    kev_rows, lifecycle_digest, lifecycle_rows, sections_digest,
+};
+use crate::catalog::error::CatalogError;
+use crate::catalog::feeds::{Feed, Record};
+use crate::catalog::intake::{Codenames, Cut, CutRow, Digest, cut};
+use crate::catalog::slice::BulletinHead;
+use crate::model::{Bulletin, Date, KnownExploited, Lifecycle, UtcTime};
+use rusqlite::{Connection, OptionalExtension as _, params};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// A catalogue that is being written, in one transaction.
+///
+/// It keeps no journal: whoever gives up throws the file away.
+pub(in crate::catalog) struct Writer {
+    db: Connection,
+    path: PathBuf,
+    codenames: Codenames,
+    touched: BTreeSet<String>,
+    now: UtcTime,
+}
+
+/// What became of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::catalog) enum Change {
+    /// It says what is known already.
+    Same,
+    /// It is older than what is known, and was left out.
+    Older,
+    /// It was not known.
+    Added,
+    /// It replaced what was known.
+    Changed,
+}
+
+/// A line of the import log.
+pub(in crate::catalog) struct ImportRow<'a> {
+    pub(in crate::catalog) path: &'a str,
+    pub(in crate::catalog) sha256: &'a str,
+    pub(in crate::catalog) feeds: &'a str,
+    /// Documents, read, skipped, irrelevant, added, changed.
+    pub(in crate::catalog) counts: [u64; 6],
+    pub(in crate::catalog) problems: &'a str,
+}
+
+impl Writer {
+    /// Begins to write a file, which is empty or a catalogue. `known` are lifecycle dates from
+    /// elsewhere, for the codenames of releases.
+    pub(in crate::catalog) fn begin(
+        path: &Path,
+        known: &[Lifecycle],
+        now: UtcTime,
+    ) -> Result<Self, CatalogError> {
+        let db = Connection::open(path).map_err(|source| database(path, "write", source))?;
+        Self::on(db, path, known, now)
+    }
+
+    /// Begins to write a catalogue in memory.
+    pub(in crate::catalog) fn in_memory(
+        known: &[Lifecycle],
+        now: UtcTime,
+    ) -> Result<Self, CatalogError> {
+        let path = Path::new("built in");
+        let db = Connection::open_in_memory();
+        let db = db.map_err(|source| database(path, "write", source))?;
+        Self::on(db, path, known, now)
+    }
+
+    fn on(
+        db: Connection,
+        path: &Path,
+        known: &[Lifecycle],
+        now: UtcTime,
+    ) -> Result<Self, CatalogError> {
+        let failed = |source| database(path, "write", source);
+        let tables = "SELECT count(*) FROM sqlite_schema";
+        let tables: i64 = db.query_row(tables, [], |row| row.get(0)).map_err(failed)?;
+        let begin = "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; \
+                     PRAGMA cache_size = -65536; BEGIN;";
+        db.execute_batch(begin).map_err(failed)?;
+        if tables == 0 {
+            let mark =
+                format!("PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {FORMAT};");
+            db.execute_batch(SCHEMA).map_err(failed)?;
+            db.execute_batch(&mark).map_err(failed)?;
+        }
+        check_format(&db, path)?;
+        let own = lifecycle_rows(&db).map_err(failed)?;
+        Ok(Self {
+            codenames: Codenames::of(known.iter().chain(&own)),
+            db,
+            path: path.to_owned(),
+            touched: BTreeSet::new(),
+            now,
+        })
+    }
+
+    /// Lays a record down.
+    pub(in crate::catalog) fn put(
+        &mut self,
+        feed: &dyn Feed,
+        record: Record,
+    ) -> Result<Change, CatalogError> {
+        let change = match record {
+            Record::Bulletin(bulletin) => self.put_bulletin(feed, bulletin),
+            Record::KnownExploited(known) => self.put_kev(&known),
+            Record::Lifecycle(row) => self.put_lifecycle(&row),
+        };
+        change.map_err(|source| database(&self.path, "write", source))
+    }
+
+    fn put_bulletin(&mut self, feed: &dyn Feed, bulletin: Bulletin) -> rusqlite::Result<Change> {
+        let Cut {
+            head,
+            references,
+            rows,
+        } = cut(bulletin, feed.grain(), &self.codenames);
+        let mut digest = Digest::default();
+        digest.head(&head, &references);
+        let hash = digest.finish();
+        let mut outcome = Change::Same;
+        let mut key = None;
+        for row in rows {
+            let id = head.id.as_str();
+            let known = self.known(&head.feed, id, &row)?;
+            let change = match &known {
+                None => Change::Added,
+                Some(known) if known.hash == hash && known.packages == row.packages => continue,
+                Some(known) if is_older(&head, known) => Change::Older,
+                Some(_) => Change::Changed,
+            };
+            outcome = outcome.max(change);
+            if change == Change::Older {
+                continue;
+            }
+            let withdrawn = head.withdrawn.map(UtcTime::unix);
+            if let Some(known) = known
+                && (known.packages != row.packages || known.withdrawn != withdrawn)
+            {
+                self.remember(&head.feed, id, &row, &known)?;
+            }
+            let key = match key {
+                Some(key) => key,
+                None => *key.insert(self.intern(&hash, &head, &references)?),
+            };
+            self.replace(&head.feed, id, &row, key)?;
+            self.touched.insert(row.ecosystem);
+        }
+        Ok(outcome)
+    }
+
+    fn known(&self, feed: &str, id: &str, row: &CutRow) -> rusqlite::Result<Option<Known>> {
+        let sql = "SELECT b.hash, b.modified, b.withdrawn, a.packages \
+                   FROM affected a JOIN bulletin b ON b.key = a.bulletin \
+                   WHERE a.ecosystem = ?1 AND a.feed = ?2 AND a.id = ?3 AND a.part = ?4";
+        let mut statement = self.db.prepare_cached(sql)?;
+        let known = statement.query_row(params![row.ecosystem, feed, id, row.part], |row| {
+            Ok(Known {
+                hash: row.get(0)?,
+                modified: row.get(1)?,
+                withdrawn: row.get(2)?,
+                packages: row.get(3)?,
+            })
+        });
+        known.optional()
+    }
+
+    fn remember(&self, feed: &str, id: &str, row: &CutRow, known: &Known) -> rusqlite::Result<()> {
+        let sql = "INSERT INTO history VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+        let mut statement = self.db.prepare_cached(sql)?;
+        statement.execute(params![
+            row.ecosystem,
+            feed,
+            id,
+            row.part,
+            self.now.unix(),
+            known.modified,
+            known.withdrawn,
+            known.packages,
+        ])?;
+        Ok(())
+    }
+
+    /// The key of a bulletin's own words, which are stored once.
+    fn intern(&self, hash: &str, head: &BulletinHead, references: &str) -> rusqlite::Result<i64> {
+        let find = "SELECT key FROM bulletin WHERE hash = ?1";
+        let mut find = self.db.prepare_cached(find)?;
+        if let Some(key) = find.query_row([hash], |row| row.get(0)).optional()? {
+            return Ok(key);
+        }
+        let sql = "INSERT INTO bulletin (hash, feed, id, title, cves, severity, cvss, published, \
+                   modified, withdrawn, reference) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+        let mut statement = self.db.prepare_cached(sql)?;
+        statement.insert(params![
+            hash,
+            head.feed,
+            head.id.as_str(),
+            head.title,
+            head.cves.join(" "),
+            head.severity.map_or("", |severity| severity.as_str()),
+            head.cvss_tenths,
+            head.published.map(UtcTime::unix),
+            head.modified.map(UtcTime::unix),
+            head.withdrawn.map(UtcTime::unix),
+            references,
+        ])
+    }
+
+    fn replace(&self, feed: &str, id: &str, row: &CutRow, key: i64) -> rusqlite::Result<()> {
+        let sql = "INSERT INTO affected VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) \
+                   ON CONFLICT DO UPDATE SET bulletin = excluded.bulletin, packages = excluded.packages";
+        let mut statement = self.db.prepare_cached(sql)?;
+        let now = self.now.unix();
+        let values = params![row.ecosystem, feed, id, row.part, key, row.packages, now];
+        statement.execute(values)?;
+        Ok(())
+    }
+
+    fn put_kev(&self, known: &KnownExploited) -> rusqlite::Result<Change> {
+        let sql = "INSERT INTO kev VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE SET \
+                   added = excluded.added, due = excluded.due, ransomware = excluded.ransomware \
+                   WHERE (added, due, ransomware) IS NOT (excluded.added, excluded.due, excluded.ransomware)";
+        let text = |day: Option<Date>| day.map(|day| day.to_string());
+        let now = self.now.unix();
+        let values = params![
+            known.cve,
+            text(known.added),
+            text(known.due),
+            known.ransomware,
+            now
+        ];
+        self.upsert(
+            "SELECT 1 FROM kev WHERE cve = ?1",
+            &[&known.cve],
+            sql,
+            values,
+        )
+    }
+
+    fn put_lifecycle(&self, row: &Lifecycle) -> rusqlite::Result<Change> {
+        let sql = "INSERT INTO lifecycle VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO UPDATE SET \
+                   codename = excluded.codename, released = excluded.released, \
+                   end_of_life = excluded.end_of_life, end_of_extended = excluded.end_of_extended \
+                   WHERE (codename, released, end_of_life, end_of_extended) IS NOT \
+                   (excluded.codename, excluded.released, excluded.end_of_life, excluded.end_of_extended)";
+        let text = |day: Option<Date>| day.map(|day| day.to_string());
+        let values = params![
+            row.product,
+            row.version,
+            row.codename,
+            text(row.released),
+            text(row.end_of_life),
+            text(row.end_of_extended),
+        ];
+        let find = "SELECT 1 FROM lifecycle WHERE product = ?1 AND version = ?2";
+        self.upsert(find, &[&row.product, &row.version], sql, values)
+    }
+
+    fn upsert(
+        &self,
+        find: &str,
+        key: &[&String],
+        sql: &str,
+        values: &[&dyn rusqlite::ToSql],
+    ) -> rusqlite::Result<Change> {
+        let mut find = self.db.prepare_cached(find)?;
+        let existed = find.exists(rusqlite::params_from_iter(key))?;
+        let written = self.db.prepare_cached(sql)?.execute(values)?;
+        Ok(match (written, existed) {
+            (0, _) => Change::Same,
+            (_, true) => Change::Changed,
+            (_, false) => Change::Added,
+        })
+    }
+
+    /// Writes a line of the import log.
+    pub(in crate::catalog) fn log(&self, row: &ImportRow<'_>) -> Result<(), CatalogError> {
+        let sql = "INSERT INTO import (at, path, sha256, feeds, documents, read, skipped, irrelevant, \
+                   added, changed, problems) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+        let [documents, read, skipped, irrelevant, added, changed] =
+            row.counts.map(u64::cast_signed);
+        let values = params![
+            self.now.unix(),
+            row.path,
+            row.sha256,
+            row.feeds,
+            documents,
+            read,
+            skipped,
+            irrelevant,
+            added,
+            changed,
+            row.problems,
+        ];
+        let written = self.db.execute(sql, values);
+        written.map_err(|source| database(&self.path, "write", source))?;
+        Ok(())
+    }
+
+    /// Computes the digests and ends the transaction. Returns the catalogue's digest, and what was
+    /// written as a catalogue to read.
+    pub(in crate::catalog) fn finish(self) -> Result<(String, CatalogFile), CatalogError> {
+        let digest = self.seal();
+        let digest = digest.map_err(|source| database(&self.path, "write", source))?;
+        let file = CatalogFile {
+            db: self.db,
+            path: self.path,
+        };
+        Ok((digest, file))
+    }
+
+    fn seal(&self) -> rusqlite::Result<String> {
+        let orphans = "DELETE FROM bulletin WHERE key NOT IN (SELECT bulletin FROM affected)";
+        self.db.execute(orphans, [])?;
+        for ecosystem in &self.touched {
+            let (digest, count) = each_affected(&self.db, ecosystem, &mut |_, _| Ok(()))?;
+            self.put_section("slice", ecosystem, &digest, count)?;
+        }
+        let rows = kev_rows(&self.db)?;
+        self.put_section(
+            "kev",
+            "",
+            &kev_digest(&rows),
+            (rows.len() as u64).cast_signed(),
+        )?;
+        let rows = lifecycle_rows(&self.db)?;
+        self.put_section(
+            "lifecycle",
+            "",
+            &lifecycle_digest(&rows),
+            (rows.len() as u64).cast_signed(),
+        )?;
+        let digest = sections_digest(&self.db)?;
+        let sql = "INSERT OR REPLACE INTO meta VALUES ('digest', ?1), ('imported', ?2)";
+        self.db
+            .execute(sql, params![digest, self.now.unix().to_string()])?;
+        self.db.execute_batch("COMMIT")?;
+        Ok(digest)
+    }
+
+    fn put_section(
+        &self,
+        kind: &str,
+        name: &str,
+        digest: &str,
+        records: i64,
+    ) -> rusqlite::Result<()> {
+        let sql = "INSERT OR REPLACE INTO section VALUES (?1, ?2, ?3, ?4)";
+        self.db.execute(sql, params![kind, name, digest, records])?;
+        Ok(())
+    }
+}
+
+/// Whether the publisher has said something newer already: then the order of imports plays no part.
+fn is_older(head: &BulletinHead, known: &Known) -> bool {
+    let times = head.modified.map(UtcTime::unix).zip(known.modified);
+    times.is_some_and(|(this, known)| this < known)
+}
+
+/// What the catalogue says already.
+struct Known {
+    hash: String,
+    modified: Option<i64>,
+    withdrawn: Option<i64>,
+    packages: String,
+}

@@ -1,0 +1,565 @@
+//! Reading publishers' documents into the catalogue's file: what is given, whose it is, all or nothing.
+//!
+//! The file is copied, written to beside its place in one transaction, and put in its place when
+//! everything has been read. Whatever ends an import before that, a `kill -9` too, leaves the old
+//! catalogue as it was.
+
+use super::error::CatalogError;
+use super::feeds::{FEEDS, Feed, FeedError, FeedReport, MAX_PROBLEMS};
+use super::file::{Change, ImportRow, Writer};
+use super::outline::{HEAD_BYTES, Outline, Shape};
+use super::starter;
+use super::unpack::{Budget, Limits, UnpackError, is_zip, stream, zip_members};
+use crate::model::{UtcTime, hex};
+use sha2::{Digest as _, Sha256};
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs::{self, File, TryLockError};
+use std::io::{self, BufRead, BufReader, Read, Seek as _, SeekFrom};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+/// Folders inside folders that are followed.
+const DEEPEST_FOLDER: usize = 16;
+
+/// How an import went.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ImportReport {
+    /// How many documents were read.
+    pub documents: u64,
+    /// What came of which feed, sorted by feed.
+    pub feeds: Vec<FeedCount>,
+    /// The first things that were wrong, each with its place. Counts are in `feeds`.
+    pub problems: Vec<String>,
+    /// The catalogue's digest now.
+    pub digest: String,
+}
+
+/// What came of a feed, in records.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FeedCount {
+    /// The feed.
+    pub feed: String,
+    /// How many were read: the sum of the four below.
+    pub read: u64,
+    /// How many were not known before.
+    pub added: u64,
+    /// How many replaced what was known.
+    pub changed: u64,
+    /// How many say what is known already.
+    pub unchanged: u64,
+    /// How many were older than what is known, and were left out.
+    pub older: u64,
+    /// How many did not read. Each may hide a finding.
+    pub skipped: u64,
+    /// How many speak of nothing that we match.
+    pub irrelevant: u64,
+}
+
+/// Why nothing was imported.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ImportError {
+    /// No path was given.
+    #[error("nothing to import: name files or folders")]
+    NothingGiven,
+    /// A given path cannot be read.
+    #[error("cannot read {}", path.display())]
+    Read {
+        /// The path.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// An archive or compressed file does not unpack.
+    #[error("cannot unpack {place}")]
+    Unpack {
+        /// The file, and the member in it.
+        place: String,
+        /// Why.
+        #[source]
+        source: UnpackError,
+    },
+    /// There is nothing in it.
+    #[error("{place} is empty")]
+    Empty {
+        /// The file, folder or member.
+        place: String,
+    },
+    /// It is no document of any feed.
+    #[error("{place} is no document of a feed we know ({known})")]
+    Unrecognised {
+        /// The file.
+        place: String,
+        /// The feeds.
+        known: String,
+    },
+    /// A document does not read.
+    #[error("{place} does not read")]
+    Document {
+        /// The file, and the member in it.
+        place: String,
+        /// Why, with line and column.
+        #[source]
+        source: FeedError,
+    },
+    /// Documents read, but nothing in them can be used.
+    #[error("{place} has nothing in it that this catalogue can use: {why}")]
+    NothingUsable {
+        /// The path as it was given.
+        place: String,
+        /// The first thing that was wrong, or what it speaks of instead.
+        why: String,
+    },
+    /// Somebody else is at it.
+    #[error("another import into {} is running: wait for it to end", path.display())]
+    Busy {
+        /// The catalogue.
+        path: PathBuf,
+    },
+    /// The catalogue cannot be written.
+    #[error("cannot write {}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The catalogue that is there cannot be used.
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+}
+
+/// Imports files and folders into a catalogue file, which is made if it is not there.
+///
+/// Documents are recognised by their content: plain, .gz, .xz, .zst, .zip, and folders of them. All of
+/// it is imported, or nothing.
+///
+/// # Errors
+///
+/// See [`ImportError`]. After an error the catalogue is what it was.
+pub fn import(paths: &[PathBuf], into: &Path, now: UtcTime) -> Result<ImportReport, ImportError> {
+    import_within(paths, into, now, Limits::default())
+}
+
+/// [`import`], within other limits.
+pub fn import_within(
+    paths: &[PathBuf],
+    into: &Path,
+    now: UtcTime,
+    limits: Limits,
+) -> Result<ImportReport, ImportError> {
+    if paths.is_empty() {
+        return Err(ImportError::NothingGiven);
+    }
+    let draft = Draft::of(into)?;
+    let lifecycles = starter::lifecycles()?;
+    let mut intake = Intake {
+        writer: Writer::begin(&draft.path, &lifecycles, now)?,
+        counts: BTreeMap::new(),
+        whole: PathCount::default(),
+        path: PathCount::default(),
+    };
+    for path in paths {
+        intake.given(path, limits)?;
+    }
+    let (digest, file) = intake.writer.finish()?;
+    drop(file);
+    draft.publish()?;
+    Ok(ImportReport {
+        documents: intake.whole.documents,
+        feeds: intake.counts.into_values().collect(),
+        problems: intake.whole.problems,
+        digest,
+    })
+}
+
+/// A copy of the catalogue, beside its place, locked against other imports.
+struct Draft {
+    path: PathBuf,
+    into: PathBuf,
+    file: File,
+}
+
+impl Draft {
+    fn of(into: &Path) -> Result<Self, ImportError> {
+        let mut name = into.file_name().map(OsString::from).unwrap_or_default();
+        name.push(".importing");
+        let path = into.with_file_name(name);
+        let failed = |source| ImportError::Write {
+            path: path.clone(),
+            source,
+        };
+        let mut file = lock(&path, into)?;
+        file.set_len(0).map_err(failed)?;
+        match File::open(into) {
+            Ok(mut old) => drop(io::copy(&mut old, &mut file).map_err(failed)?),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(source) => {
+                let path = into.to_owned();
+                return Err(ImportError::Read { path, source });
+            }
+        }
+        Ok(Self {
+            path,
+            into: into.to_owned(),
+            file,
+        })
+    }
+
+    /// Puts it in the catalogue's place.
+    fn publish(self) -> Result<(), ImportError> {
+        let failed = |source| ImportError::Write {
+            path: self.into.clone(),
+            source,
+        };
+        self.file.sync_all().map_err(failed)?;
+        fs::rename(&self.path, &self.into).map_err(failed)?;
+        // The name is on the disk when the folder is.
+        let folder = self
+            .into
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty());
+        let folder = File::open(folder.unwrap_or(Path::new("."))).map_err(failed)?;
+        folder.sync_all().map_err(failed)
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        // After `publish` the name is gone already. What a killed import left, the next one takes over.
+        if same_file(&self.file, &self.path) {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Opens and locks the draft. A draft that was put in its place meanwhile is no draft any more.
+fn lock(path: &Path, into: &Path) -> Result<File, ImportError> {
+    let failed = |source| ImportError::Write {
+        path: path.to_owned(),
+        source,
+    };
+    for _ in 0..16 {
+        let mut options = File::options();
+        options.read(true).write(true).create(true).truncate(false);
+        let file = options.open(path).map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) if same_file(&file, path) => return Ok(file),
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => break,
+            Err(TryLockError::Error(source)) => return Err(failed(source)),
+        }
+    }
+    Err(ImportError::Busy {
+        path: into.to_owned(),
+    })
+}
+
+fn same_file(file: &File, path: &Path) -> bool {
+    let identity = |data: fs::Metadata| (data.dev(), data.ino());
+    let (open, named) = (
+        file.metadata().map(identity),
+        fs::metadata(path).map(identity),
+    );
+    matches!((open, named), (Ok(open), Ok(named)) if open == named)
+}
+
+/// An import that is under way.
+struct Intake {
+    writer: Writer,
+    counts: BTreeMap<&'static str, FeedCount>,
+    whole: PathCount,
+    path: PathCount,
+}
+
+/// What came of one given path.
+#[derive(Default)]
+struct PathCount {
+    documents: u64,
+    read: u64,
+    skipped: u64,
+    irrelevant: u64,
+    added: u64,
+    changed: u64,
+    feeds: Vec<&'static str>,
+    problems: Vec<String>,
+}
+
+impl PathCount {
+    fn problem(&mut self, text: String) {
+        if self.problems.len() < MAX_PROBLEMS {
+            self.problems.push(text);
+        }
+    }
+}
+
+/// Whether a document was named by the user, or found in a folder or an archive, where other files
+/// may lie as well.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    Named,
+    Found,
+}
+
+impl Intake {
+    /// Imports what the user named.
+    fn given(&mut self, path: &Path, limits: Limits) -> Result<(), ImportError> {
+        let budget = Budget::new(limits);
+        self.path = PathCount::default();
+        let mut files = Vec::new();
+        let is_folder = path.is_dir();
+        if is_folder {
+            walk(path, DEEPEST_FOLDER, &mut files)?;
+        } else {
+            files.push(path.to_owned());
+        }
+        let origin = if is_folder {
+            Origin::Found
+        } else {
+            Origin::Named
+        };
+        let mut sum = Sha256::new();
+        for file in &files {
+            let content = self.file(file, origin, &budget)?;
+            if is_folder {
+                let name = file.strip_prefix(path).unwrap_or(file);
+                sum.update(name.to_string_lossy().as_bytes());
+                sum.update([0]);
+            }
+            sum.update(&content);
+            if !is_folder {
+                return self.end_of_path(path, &content);
+            }
+        }
+        self.end_of_path(path, &sum.finalize())
+    }
+
+    /// Sees that a path gave something, and writes it into the log.
+    fn end_of_path(&mut self, path: &Path, sha256: &[u8]) -> Result<(), ImportError> {
+        let place = path.display().to_string();
+        let one = std::mem::take(&mut self.path);
+        if one.documents == 0 && one.problems.is_empty() {
+            return Err(ImportError::Empty { place });
+        }
+        if one.read == 0 {
+            let why = one.problems.into_iter().next().unwrap_or_else(|| {
+                format!("{} records, none of an ecosystem we match", one.irrelevant)
+            });
+            return Err(ImportError::NothingUsable { place, why });
+        }
+        self.writer.log(&ImportRow {
+            path: &place,
+            sha256: &hex(sha256),
+            feeds: &one.feeds.join("; "),
+            counts: [
+                one.documents,
+                one.read,
+                one.skipped,
+                one.irrelevant,
+                one.added,
+                one.changed,
+            ],
+            problems: &one.problems.join("\n"),
+        })?;
+        self.whole.documents += one.documents;
+        for problem in one.problems {
+            self.whole.problem(problem);
+        }
+        Ok(())
+    }
+
+    /// Imports one file of the file system, and returns its SHA-256.
+    fn file(
+        &mut self,
+        path: &Path,
+        origin: Origin,
+        budget: &Budget,
+    ) -> Result<Vec<u8>, ImportError> {
+        let failed = |source| ImportError::Read {
+            path: path.to_owned(),
+            source,
+        };
+        let place = path.display().to_string();
+        let mut file = File::open(path).map_err(failed)?;
+        let (head, sum) = head_and_sum(&mut file).map_err(failed)?;
+        file.seek(SeekFrom::Start(0)).map_err(failed)?;
+        if !is_zip(&head) {
+            let content = stream(Box::new(file), budget);
+            let content = content.map_err(|source| unpack(&place, source))?;
+            self.document(&place, origin, content)?;
+            return Ok(sum);
+        }
+        let mut member_place = place.clone();
+        let members = zip_members(BufReader::new(file), budget, &mut |name, content| {
+            member_place = format!("{place}!{name}");
+            self.document(&member_place, Origin::Found, content)
+                .map_err(MemberError::Import)
+        });
+        match members {
+            Ok(()) => Ok(sum),
+            Err(MemberError::Import(error)) => Err(error),
+            Err(MemberError::Unpack(source)) => Err(unpack(&member_place, source)),
+        }
+    }
+
+    /// Imports one document.
+    fn document(
+        &mut self,
+        place: &str,
+        origin: Origin,
+        mut content: impl BufRead,
+    ) -> Result<(), ImportError> {
+        let mut head = Vec::new();
+        let read = (&mut content)
+            .take(HEAD_BYTES as u64)
+            .read_to_end(&mut head);
+        read.map_err(|source| unpack(place, UnpackError::Stream(source)))?;
+        let outline = Outline::of(&head);
+        if outline.shape == Shape::Empty {
+            let place = place.to_owned();
+            return Err(ImportError::Empty { place });
+        }
+        let feed = FEEDS.iter().find(|feed| feed.recognises(&outline));
+        let Some(feed) = feed else {
+            return self.unrecognised(place, origin);
+        };
+        let report = self.read(*feed, place, &mut head.chain(content))?;
+        self.note(*feed, place, report);
+        Ok(())
+    }
+
+    fn unrecognised(&mut self, place: &str, origin: Origin) -> Result<(), ImportError> {
+        if origin == Origin::Found {
+            let what = format!("{place}: no document of a feed we know, left out");
+            self.path.problem(what);
+            return Ok(());
+        }
+        let names: Vec<_> = FEEDS.iter().map(|feed| feed.name()).collect();
+        Err(ImportError::Unrecognised {
+            place: place.to_owned(),
+            known: names.join(", "),
+        })
+    }
+
+    /// Lets a feed read a document, and lays down its records.
+    fn read(
+        &mut self,
+        feed: &'static dyn Feed,
+        place: &str,
+        content: &mut dyn BufRead,
+    ) -> Result<FeedReport, ImportError> {
+        let mut failed = None;
+        let count = self.counts.entry(feed.name()).or_default();
+        let (writer, path) = (&mut self.writer, &mut self.path);
+        let report = feed.read(content, &mut |record| {
+            if failed.is_some() {
+                return;
+            }
+            match writer.put(feed, record) {
+                Err(error) => failed = Some(error),
+                Ok(Change::Same) => count.unchanged += 1,
+                Ok(Change::Older) => count.older += 1,
+                Ok(Change::Added) => {
+                    count.added += 1;
+                    path.added += 1;
+                }
+                Ok(Change::Changed) => {
+                    count.changed += 1;
+                    path.changed += 1;
+                }
+            }
+        });
+        if let Some(error) = failed {
+            return Err(error.into());
+        }
+        report.map_err(|source| ImportError::Document {
+            place: place.to_owned(),
+            source,
+        })
+    }
+
+    /// Counts what a document gave.
+    fn note(&mut self, feed: &'static dyn Feed, place: &str, report: FeedReport) {
+        let count = self.counts.entry(feed.name()).or_default();
+        feed.name().clone_into(&mut count.feed);
+        count.read += report.read;
+        count.skipped += report.skipped;
+        count.irrelevant += report.irrelevant;
+        let path = &mut self.path;
+        path.documents += 1;
+        path.read += report.read;
+        path.skipped += report.skipped;
+        path.irrelevant += report.irrelevant;
+        if !path.feeds.contains(&feed.name()) {
+            path.feeds.push(feed.name());
+        }
+        for problem in report.problems {
+            path.problem(format!("{place}: {problem}"));
+        }
+    }
+}
+
+enum MemberError {
+    Import(ImportError),
+    Unpack(UnpackError),
+}
+
+impl From<UnpackError> for MemberError {
+    fn from(error: UnpackError) -> Self {
+        Self::Unpack(error)
+    }
+}
+
+fn unpack(place: &str, source: UnpackError) -> ImportError {
+    ImportError::Unpack {
+        place: place.to_owned(),
+        source,
+    }
+}
+
+/// The files of a folder and of the folders in it, sorted. Hidden ones are left out, and links to
+/// folders are not followed.
+fn walk(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), ImportError> {
+    let failed = |source| ImportError::Read {
+        path: folder.to_owned(),
+        source,
+    };
+    let entries = fs::read_dir(folder).map_err(failed)?;
+    let entries: io::Result<Vec<_>> = entries.collect();
+    let mut entries = entries.map_err(failed)?;
+    entries.sort_by_key(fs::DirEntry::file_name);
+    for entry in entries {
+        if entry.file_name().as_encoded_bytes().starts_with(b".") {
+            continue;
+        }
+        let path = entry.path();
+        let kind = entry.file_type().map_err(failed)?;
+        if kind.is_dir() && depth > 0 {
+            walk(&path, depth - 1, files)?;
+        } else if path.is_file() {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
+/// The first bytes of a file, and the SHA-256 of all of it.
+fn head_and_sum(file: &mut File) -> io::Result<(Vec<u8>, Vec<u8>)> {
+    let mut head = Vec::new();
+    let mut sum = Sha256::new();
+    let mut buffer = vec![0; 64 << 10];
+    loop {
+        let read = file.read(&mut buffer)?;
+        let bytes = buffer.get(..read).unwrap_or_default();
+        if bytes.is_empty() {
+            return Ok((head, sum.finalize().to_vec()));
+        }
+        if head.is_empty() {
+            head.extend(bytes.iter().take(512));
+        }
+        sum.update(bytes);
+    }
+}

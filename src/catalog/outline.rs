@@ -1,0 +1,137 @@
+//! What a document looks like at its beginning: enough to tell whose it is.
+
+/// How many bytes of a document are looked at.
+pub(super) const HEAD_BYTES: usize = 64 << 10;
+
+/// The outline of a document's beginning.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outline {
+    /// What it begins with.
+    pub shape: Shape,
+    /// Object keys with the number of brackets around them, in the order of the document. At most
+    /// [`MOST_KEYS`], and none deeper than [`DEEPEST`].
+    keys: Vec<(usize, String)>,
+    /// The first line, when it is text.
+    pub first_line: String,
+}
+
+/// What a document begins with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Shape {
+    /// Nothing, or only white space.
+    Empty,
+    /// A JSON object.
+    Object,
+    /// A JSON array.
+    Array,
+    /// Anything else.
+    Text,
+}
+
+const MOST_KEYS: usize = 256;
+const DEEPEST: usize = 4;
+
+impl Outline {
+    /// Looks at the first bytes of a document, which may end anywhere.
+    pub fn of(head: &[u8]) -> Self {
+        let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
+        let head = head.trim_ascii_start();
+        let shape = match head.first() {
+            None => Shape::Empty,
+            Some(b'{') => Shape::Object,
+            Some(b'[') => Shape::Array,
+            Some(_) => Shape::Text,
+        };
+        let json = matches!(shape, Shape::Object | Shape::Array);
+        let line = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        let line = line.get(..line.len().min(200)).unwrap_or_default();
+        Self {
+            shape,
+            keys: if json { keys(head) } else { Vec::new() },
+            first_line: String::from_utf8_lossy(line).trim_end().to_owned(),
+        }
+    }
+
+    /// Whether a key stands inside so many brackets.
+    pub fn has(&self, depth: usize, key: &str) -> bool {
+        self.any(depth, |found| found == key)
+    }
+
+    /// Whether a key inside so many brackets is one we look for.
+    pub fn any(&self, depth: usize, wanted: impl Fn(&str) -> bool) -> bool {
+        let mut keys = self.keys.iter();
+        keys.any(|(found_depth, key)| *found_depth == depth && wanted(key))
+    }
+}
+
+/// Collects keys: strings that a colon follows.
+fn keys(json: &[u8]) -> Vec<(usize, String)> {
+    let mut found = Vec::new();
+    let mut depth = 0usize;
+    let mut last: &[u8] = &[];
+    let mut rest = json;
+    while let Some((byte, after)) = rest.split_first() {
+        rest = after;
+        match byte {
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            b'"' => (last, rest) = string(after),
+            b':' if depth <= DEEPEST => found.push((depth, text(last))),
+            _ => {}
+        }
+        if found.len() == MOST_KEYS {
+            break;
+        }
+    }
+    found
+}
+
+fn text(bytes: &[u8]) -> String {
+    let bytes = bytes.get(..bytes.len().min(100)).unwrap_or_default();
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Splits after the string that the bytes begin inside of.
+fn string(bytes: &[u8]) -> (&[u8], &[u8]) {
+    let mut escaped = false;
+    let end = bytes.iter().position(|byte| {
+        let ends = *byte == b'"' && !escaped;
+        escaped = *byte == b'\\' && !escaped;
+        ends
+    });
+    let Some(end) = end else {
+        return (bytes, &[]);
+    };
+    let (string, rest) = bytes.split_at(end);
+    (string, rest.get(1..).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn keys_are_told_from_values_and_know_their_depth() {
+        let outline = Outline::of(br#" {"a": "b", "c\"": [ {"d": {}, "e": "#);
+        assert_eq!(outline.shape, Shape::Object);
+        assert!(outline.has(1, "a") && !outline.has(1, "b") && outline.has(1, "c\\\""));
+        assert!(outline.has(3, "d") && outline.has(3, "e") && !outline.has(2, "d"));
+    }
+
+    #[test]
+    fn text_has_a_first_line_and_no_keys() {
+        let outline = Outline::of(b"\xef\xbb\xbfversion,codename\r\n1,2");
+        assert_eq!(outline.shape, Shape::Text);
+        assert_eq!(outline.first_line, "version,codename");
+        assert_eq!(Outline::of(b" \n ").shape, Shape::Empty);
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_makes_it_panic(head in proptest::collection::vec(any::<u8>(), 0..200)) {
+            Outline::of(&head);
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! Any Unix that no other collector knows: what it is, what listens, and who it is.
+//!
+//! Its packages were never asked for, which is a gap and not an empty list: such a host gets an
+//! `unknown` row and never looks clean.
+
+use super::platform::platform;
+use super::unix::{OS_RELEASE, REBOOT};
+use super::{Collector, UNIX, identity, services};
+use crate::model::{Family, Gap, GapCause, Inventory, Observed, Platform, Reboot};
+use crate::session::{Answers, QuestionSet};
+
+/// Any Unix.
+#[derive(Debug)]
+pub(super) struct Generic;
+
+impl Collector for Generic {
+    fn name(&self) -> &'static str {
+        "unix"
+    }
+
+    fn questions(&self) -> &'static QuestionSet {
+        &UNIX
+    }
+
+    fn platform(&self, answers: &Answers) -> Option<Platform> {
+        platform(answers)
+    }
+
+    fn read(&self, platform: &Platform, answers: &Answers) -> Inventory {
+        let packages = Gap {
+            question: "packages".to_owned(),
+            cause: GapCause::NotAsked,
+        };
+        let services = services::services(answers);
+        let is_linux = matches!(platform.family, Family::Linux);
+        let nameless = answers.text(OS_RELEASE).err().filter(|_| is_linux);
+        let mut gaps: Vec<Gap> = [
+            Some(packages.clone()),
+            nameless,
+            services.as_ref().err().cloned(),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        gaps.sort_unstable();
+        Inventory {
+            collector: self.name().to_owned(),
+            platform: platform.clone(),
+            identity: identity::identity(answers),
+            packages: Observed::Unknown(packages),
+            services: Observed::from(services),
+            reboot: Observed::from(reboot(answers)),
+            gaps,
+        }
+    }
+}
+
+/// A flag that says yes is believed; without it nothing follows, as most systems have none.
+fn reboot(answers: &Answers) -> Result<Reboot, Gap> {
+    let text = answers.text(REBOOT)?;
+    if text.lines().any(|line| line == "required") {
+        return Ok(Reboot {
+            required: true,
+            packages: Vec::new(),
+        });
+    }
+    Err(Gap {
+        question: REBOOT.to_owned(),
+        cause: GapCause::Missing,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::answers;
+    use super::*;
+    use crate::collect::unix::UNAME;
+
+    #[test]
+    fn a_unix_without_a_package_reader_is_never_without_gaps() {
+        let answers = answers(&[(UNAME, "FreeBSD\nfw\n14.1-RELEASE-p5\nFreeBSD 14.1\namd64\n")]);
+        let inventory = crate::collect::read(&UNIX, &answers).unwrap();
+        assert_eq!(inventory.collector, "unix");
+        assert_eq!(inventory.platform.family, Family::Bsd);
+        assert_eq!(inventory.platform.ecosystem, None);
+        assert_eq!(inventory.packages.gap().unwrap().cause, GapCause::NotAsked);
+        assert!(!inventory.gaps.is_empty());
+    }
+}
