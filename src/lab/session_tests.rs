@@ -2,13 +2,16 @@
 //! right code, in time, and no secret reaches one that must not have it.
 
 use super::*;
+use crate::collect::{self, UNIX};
 use crate::model::{Failure as _, GapCause, LiveHost, ResultCode};
 use crate::session::{
     self, Answers, Connector as _, Key, KnownKeys, Limits, Met, Password, Permit, Question,
     QuestionSet, Signer, SshConnector,
 };
 use secrecy::SecretString;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -51,6 +54,7 @@ struct Visitor {
     keys: Vec<Arc<Key>>,
     password: Password,
     port: u16,
+    set: &'static QuestionSet,
 }
 
 impl Visitor {
@@ -63,6 +67,7 @@ impl Visitor {
             keys: vec![Arc::new(key)],
             password: Password::new(password),
             port: running.port(22).unwrap(),
+            set: &SET,
         }
     }
 
@@ -97,19 +102,15 @@ impl Visitor {
             }
         };
         let mut session = logged_in.map_err(|error| error.code())?.session;
-        let answers = session.ask(&SET, &limits).await;
+        let answers = session.ask(self.set, &limits).await;
         session.close().await;
         answers.map_err(|error| error.code())
     }
 }
 
 /// Visits every host at the same time.
-async fn visit_all(
-    running: &Running,
-    network: &Network,
-    password: &str,
-) -> BTreeMap<String, Visit> {
-    let visitor = Arc::new(Visitor::new(running, password));
+async fn visit_all(visitor: Visitor, network: &Network) -> BTreeMap<String, Visit> {
+    let visitor = Arc::new(visitor);
     let mut visits = JoinSet::new();
     for host in network.hosts.clone() {
         let visitor = visitor.clone();
@@ -162,7 +163,7 @@ async fn every_hostile_host_ends_with_the_right_code_and_delays_no_other() {
     let recordings = Recordings::read(FILES).unwrap();
     let running = Lab::start(&network, &recordings, 0).await.unwrap();
     let begin = Instant::now();
-    let visits = visit_all(&running, &network, "right").await;
+    let visits = visit_all(Visitor::new(&running, "right"), &network).await;
     assert!(begin.elapsed() < Duration::from_secs(9));
     for (name, visit) in &visits {
         let expected = CODES.iter().find(|(host, _)| host == name);
@@ -228,17 +229,16 @@ async fn the_hosts_of_the_demo_end_as_their_comments_say() {
         ("who-is-this", ResultCode::AuthRejected),
     ];
     let network = Network::parse(include_str!("../../fixtures/labs/demo.toml")).unwrap();
-    let names = ["debian-11", "debian-12", "debian-12-old", "debian-13"];
-    let files = names.iter().flat_map(|name| {
-        let path = |file: &str| file.replace("debian-12/", &format!("{name}/"));
-        FILES.map(|(file, bytes)| (path(file), bytes))
-    });
-    let files: Vec<_> = files.collect();
-    let files = files.iter().map(|(path, bytes)| (&**path, *bytes));
+    let files = recorded_files();
+    let files = files.iter().map(|(path, bytes)| (&**path, &**bytes));
     let recordings = Recordings::read(files).unwrap();
     let running = Lab::start(&network, &recordings, 0).await.unwrap();
     let begin = Instant::now();
-    let visits = visit_all(&running, &network, "lark-in-the-morning").await;
+    let visitor = Visitor {
+        set: &UNIX,
+        ..Visitor::new(&running, "lark-in-the-morning")
+    };
+    let visits = visit_all(visitor, &network).await;
     assert!(begin.elapsed() < Duration::from_secs(5));
     assert_eq!(visits.len(), 24);
     for (name, visit) in &visits {
@@ -246,10 +246,39 @@ async fn the_hosts_of_the_demo_end_as_their_comments_say() {
         let code = visit.as_ref().err();
         assert_eq!(code, expected.map(|(_, code)| code), "{name}");
     }
+    every_machine_is_one_of_its_own(&visits);
     let vault = visits["vault"].as_ref().unwrap();
     let cause = vault.text("dpkg-packages").unwrap_err().cause;
     assert_eq!(cause, GapCause::Denied);
     let seen = running.stop().await;
     assert_eq!(seen.secrets("backup"), ["lark-in-the-morning"]);
     assert_eq!(seen.secrets("who-is-this"), [""; 0]);
+}
+
+/// The recordings of the repository: path and content.
+fn recorded_files() -> Vec<(String, Vec<u8>)> {
+    let hosts = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/hosts");
+    let entries = |folder: &Path| {
+        fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+    };
+    let files = entries(&hosts).flat_map(|folder| entries(&folder).collect::<Vec<_>>());
+    let file = |path: PathBuf| (path.to_str().unwrap().to_owned(), fs::read(&path).unwrap());
+    files.map(file).collect()
+}
+
+fn every_machine_is_one_of_its_own(visits: &BTreeMap<String, Visit>) {
+    let mut ids = BTreeSet::new();
+    for (name, visit) in visits {
+        let Ok(answers) = visit else {
+            continue;
+        };
+        let identity = collect::read(&UNIX, answers).unwrap().identity;
+        assert_eq!(identity.hostname.known(), Some(name));
+        assert_eq!(identity.macs().len(), 1, "{name}");
+        assert!(identity.boot_id.known().is_some(), "{name}");
+        assert!(ids.insert(identity.machine_id.known().cloned()), "{name}");
+    }
+    assert_eq!(ids.len(), 18);
 }
