@@ -192,7 +192,8 @@ struct Product {
 struct Release {
     name: String,
     codename: Option<String>,
-    release_date: Option<Date>,
+    #[serde(rename = "releaseDate")]
+    released: Option<Date>,
     eol_from: Option<Date>,
     eoes_from: Option<Date>,
 }
@@ -203,7 +204,7 @@ impl Release {
             product: product.to_owned(),
             version: self.name,
             codename: self.codename.map(|name| name.to_lowercase()),
-            released: self.release_date,
+            released: self.released,
             end_of_life: self.eol_from,
             end_of_extended: self.eoes_from,
         }
