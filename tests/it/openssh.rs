@@ -3,7 +3,6 @@
 //! Off unless `UNDERDESK_PEER_SSHD=/usr/sbin/sshd` is set and we are root, because it creates
 //! accounts named `ud-…` (for a container or a CI machine). Servers listen on 127.0.0.0/8 only.
 
-use std::collections::HashSet;
 use std::fs;
 use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr, TcpListener, TcpStream};
@@ -13,7 +12,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
-use underdesk::model::{Failure, GapCause, HostTrust, LiveHost, ResultCode};
+use underdesk::model::{Failure as _, GapCause, HostTrust, LiveHost, ResultCode};
 use underdesk::session::{
     Connector as _, Key, KnownKeys, Limits, LoggedIn, LoginError, MeetError, Met, Password, Permit,
     Proof, Question, QuestionSet, SessionError, Signer, SshConnector,
@@ -112,8 +111,15 @@ impl Sshd {
         let text = format!(
             "ListenAddress {ADDRESS}:{port}\n{keys}\nAuthorizedKeysFile {at}/id.pub\n\
              StrictModes no\nPidFile none\nUsePAM no\nPasswordAuthentication yes\n\
-             KbdInteractiveAuthentication no\nMaxStartups 100\nLogLevel DEBUG1\n"
+             KbdInteractiveAuthentication no\nLogLevel DEBUG1\n"
         );
+        // Of this option the last value counts.
+        let startups = if config.contains("MaxStartups") {
+            ""
+        } else {
+            "MaxStartups 100\n"
+        };
+        let text = text + startups;
         // Match blocks end only at the end of the file.
         let (matches, plain): (Vec<_>, Vec<_>) = split_matches(&text);
         fs::write(
@@ -266,7 +272,7 @@ fn accounts() {
             writeln!(stdin, "{name}:{PASSWORD}").unwrap();
             drop(stdin);
             assert!(chpasswd.wait().unwrap().success());
-            make_noisy(Path::new("/home").join(name));
+            make_noisy(&Path::new("/home").join(name));
         }
         fs::write("/home/ud-nosh/.bashrc", "PATH=/nowhere\n").unwrap();
         chage(&["-d", "0", "ud-old"]);
@@ -275,17 +281,25 @@ fn accounts() {
 }
 
 fn chage(arguments: &[&str]) {
-    assert!(Command::new("chage").args(arguments).status().unwrap().success());
+    assert!(
+        Command::new("chage")
+            .args(arguments)
+            .status()
+            .unwrap()
+            .success()
+    );
 }
 
 /// rc files that print, also what looks like a frame, and on standard error.
-fn make_noisy(home: PathBuf) {
+fn make_noisy(home: &Path) {
     let marker = "00112233445566778899aabbccddeeff";
     let noise = format!(
         "echo 'Welcome to production'\necho '{marker} B greeting'\necho fake\n\
          echo '{marker} E greeting 0'\necho '{marker} DONE'\n"
     );
-    for name in [".bashrc", ".zshenv", ".cshrc", ".tcshrc", ".mkshrc", ".profile"] {
+    for name in [
+        ".bashrc", ".zshenv", ".cshrc", ".tcshrc", ".mkshrc", ".profile",
+    ] {
         fs::write(home.join(name), &noise).unwrap();
     }
     let fish = home.join(".config/fish");
@@ -314,7 +328,11 @@ async fn every_login_shell_answers_however_noisy_its_rc_files_are() {
         assert_eq!(answers.text("me"), Ok(format!("{user}\n").as_str()));
         let cause = |id| answers.text(id).unwrap_err().cause;
         assert_eq!(cause("no-tool"), GapCause::Missing, "{user}");
-        assert_eq!(cause("tty"), GapCause::Denied, "{user}: no terminal is asked for");
+        assert_eq!(
+            cause("tty"),
+            GapCause::Denied,
+            "{user}: no terminal is asked for"
+        );
         let passwd = fs::read_to_string("/etc/passwd").unwrap();
         assert_eq!(answers.text("lines"), Ok(passwd.as_str()), "{user}");
         login.session.close().await;
@@ -344,12 +362,21 @@ async fn an_account_without_a_shell_is_said_to_have_none() {
 #[tokio::test]
 async fn a_forced_command_is_no_shell() {
     let Some(sshd) = peer() else { return };
-    for command in ["/bin/echo backup done", "internal-sftp", "/bin/cat", "/bin/true"] {
+    for command in [
+        "/bin/echo backup done",
+        "internal-sftp",
+        "/bin/cat",
+        "/bin/true",
+    ] {
         let server = Sshd::start(&sshd, &format!("ForceCommand {command}\n"));
         let mut login = server.key_login("ud-bash").await.unwrap();
         let limits = Limits::until(tokio::time::Instant::now() + Duration::from_secs(4));
         let error = login.session.ask(&SET, &limits).await.unwrap_err();
-        assert_eq!(error.code(), ResultCode::ShellRestricted, "{command}: {error}");
+        assert_eq!(
+            error.code(),
+            ResultCode::ShellRestricted,
+            "{command}: {error}"
+        );
     }
 }
 
@@ -360,7 +387,12 @@ async fn an_expired_password_is_told_apart() {
     let error = why_no_answers(&server, "ud-old").await;
     assert_eq!(error.code(), ResultCode::PasswordExpired, "{error}");
     let error = server.key_login("ud-gone").await.unwrap_err();
-    assert_eq!(error.code(), ResultCode::AccountExpired, "{error}");
+    assert_eq!(
+        error.code(),
+        ResultCode::AccountExpired,
+        "{error:?} {}",
+        server.log()
+    );
 }
 
 // ---- keys ----
@@ -381,8 +413,22 @@ async fn keys_of_every_kind_and_format_open_the_door() {
         &["-t", "ecdsa", "-m", "PKCS8"],
         &["-t", "ed25519", "-N", secret],
         &["-t", "ed25519", "-N", secret, "-Z", "aes256-cbc"],
-        &["-t", "ed25519", "-N", secret, "-Z", "aes256-gcm@openssh.com"],
-        &["-t", "ed25519", "-N", secret, "-Z", "chacha20-poly1305@openssh.com"],
+        &[
+            "-t",
+            "ed25519",
+            "-N",
+            secret,
+            "-Z",
+            "aes256-gcm@openssh.com",
+        ],
+        &[
+            "-t",
+            "ed25519",
+            "-N",
+            secret,
+            "-Z",
+            "chacha20-poly1305@openssh.com",
+        ],
         &["-t", "rsa", "-b", "2048", "-N", secret],
         &["-t", "rsa", "-b", "2048", "-N", secret, "-m", "PKCS8"],
         &["-t", "rsa", "-b", "2048", "-N", secret, "-m", "PEM"],
@@ -428,7 +474,10 @@ async fn at_most_five_keys_are_offered() {
     assert_eq!(refusal.keys_offered, 5);
     assert_eq!(refusal.remaining, "publickey,password");
     assert!(!error.counts());
-    let offered = server.log().matches("userauth_pubkey: publickey test").count();
+    let offered = server
+        .log()
+        .matches("userauth_pubkey: publickey test")
+        .count();
     assert_eq!(offered, 5, "{}", server.log());
 }
 
@@ -510,7 +559,12 @@ async fn a_wrong_password_is_tried_once() {
         assert!(error.counts());
         assert_eq!(error.code(), ResultCode::AuthRejected);
         let log = server.log();
-        assert_eq!(log.matches("Failed password").count() + log.matches("Failed keyboard").count(), 1, "{log}");
+        assert_eq!(
+            log.matches("Failed password").count()
+                + log.matches("PAM: Authentication failure").count(),
+            1,
+            "{log}"
+        );
     }
 }
 
@@ -518,7 +572,10 @@ async fn a_wrong_password_is_tried_once() {
 async fn a_host_that_takes_no_password_gets_none() {
     let Some(sshd) = peer() else { return };
     let server = Sshd::start(&sshd, "PasswordAuthentication no\n");
-    let error = server.password_login("ud-bash", PASSWORD).await.unwrap_err();
+    let error = server
+        .password_login("ud-bash", PASSWORD)
+        .await
+        .unwrap_err();
     assert!(matches!(error, LoginError::NoSuchMethod { .. }), "{error}");
     assert!(!error.secret_sent());
 }
@@ -531,7 +588,10 @@ async fn an_expired_account_with_a_right_password_is_told_apart() {
         "UsePAM yes\nPasswordAuthentication no\nKbdInteractiveAuthentication yes\n",
     ] {
         let server = Sshd::start(&sshd, config);
-        let error = server.password_login("ud-gone", PASSWORD).await.unwrap_err();
+        let error = server
+            .password_login("ud-gone", PASSWORD)
+            .await
+            .unwrap_err();
         assert_eq!(error.code(), ResultCode::AccountExpired, "{error:?}");
         let code = match server.password_login("ud-old", PASSWORD).await {
             Ok(mut login) => {
@@ -577,7 +637,9 @@ async fn openssh_hashes_are_understood() {
     let lines = server.known_line("127.0.0.31", "rsa") + "other.example ssh-rsa AAAA\n";
     fs::write(&file, lines).unwrap();
     let mut hash = Command::new("ssh-keygen");
-    hash.args(["-q", "-H", "-f"]).arg(&file).stderr(Stdio::null());
+    hash.args(["-q", "-H", "-f"])
+        .arg(&file)
+        .stderr(Stdio::null());
     assert!(hash.status().unwrap().success());
     let text = fs::read_to_string(&file).unwrap();
     assert!(text.starts_with("|1|"), "{text}");
@@ -634,7 +696,11 @@ async fn every_modern_algorithm_that_openssh_speaks_works() {
         let mut login = server.key_login("ud-bash").await.unwrap();
         let answers = login.session.ask(&BULK, &Limits::default()).await;
         let answers = answers.unwrap();
-        assert_eq!(answers.text("bulk").map(str::len), Ok(4_000_000), "{config}");
+        assert_eq!(
+            answers.text("bulk").map(str::len),
+            Ok(4_000_000),
+            "{config}"
+        );
     }
 }
 
@@ -650,30 +716,35 @@ const BULK: QuestionSet = QuestionSet {
 
 // ---- load ----
 
+const FLOOD: QuestionSet = QuestionSet {
+    name: "flood",
+    prelude: "",
+    questions: &[
+        Question {
+            id: "before",
+            script: "echo fine",
+            why: "",
+        },
+        Question {
+            id: "flood",
+            script: "yes",
+            why: "",
+        },
+    ],
+};
+
 #[tokio::test]
 async fn output_without_end_is_cut_off_soon() {
     let Some(sshd) = peer() else { return };
-    const FLOOD: QuestionSet = QuestionSet {
-        name: "flood",
-        prelude: "",
-        questions: &[
-            Question {
-                id: "before",
-                script: "echo fine",
-                why: "",
-            },
-            Question {
-                id: "flood",
-                script: "yes",
-                why: "",
-            },
-        ],
-    };
     let server = Sshd::start(&sshd, "");
     let mut login = server.key_login("ud-bash").await.unwrap();
     let begun = Instant::now();
     let answers = login.session.ask(&FLOOD, &Limits::default()).await.unwrap();
-    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+    assert!(
+        begun.elapsed() < Duration::from_secs(20),
+        "{:?}",
+        begun.elapsed()
+    );
     assert_eq!(answers.text("before"), Ok("fine\n"));
     let cause = answers.text("flood").unwrap_err().cause;
     assert_eq!(cause, GapCause::Malformed);
@@ -696,7 +767,5 @@ async fn a_server_that_drops_connections_at_random_is_met_in_the_end() {
     }
     let results = meetings.join_all().await;
     assert!(results.iter().all(|met| matches!(met, Ok(true))));
-    assert!(server.log().contains("MaxStartups"), "nothing was dropped");
-    let distinct: HashSet<_> = results.iter().map(|met| matches!(met, Ok(true))).collect();
-    assert_eq!(distinct.len(), 1);
+    assert!(server.log().contains("MaxStartups"), "{}", server.log());
 }
