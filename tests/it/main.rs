@@ -2,3 +2,5 @@
 
 #[cfg(test)]
 mod openssh;
+#[cfg(test)]
+mod session_ssh;
