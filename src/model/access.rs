@@ -136,6 +136,11 @@ impl ResultCode {
         self.row().2
     }
 
+    /// Whether we were let in and the questions were answered, all or some.
+    pub fn is_success(self) -> bool {
+        matches!(self, Self::Ok | Self::OkPartial)
+    }
+
     /// Reads the word used in exports.
     pub fn parse(word: &str) -> Option<Self> {
         ROWS.iter()

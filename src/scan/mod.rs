@@ -140,6 +140,9 @@ pub enum RunError {
     /// This machine has no sockets left.
     #[error("this machine has no sockets left for the sweep ({0}); close other programs, then use --resume")]
     Starved(String),
+    /// A stored run cannot be read.
+    #[error("the run cannot be read")]
+    Read(#[source] std::io::Error),
     /// The targets of a stored run cannot be read any more.
     #[error("the targets of the run cannot be read")]
     Targets(#[from] crate::targets::TargetError),

@@ -2,3 +2,7 @@
 
 #[cfg(test)]
 mod architecture;
+#[cfg(test)]
+mod openssh;
+#[cfg(test)]
+mod session_ssh;
