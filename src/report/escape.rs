@@ -17,6 +17,8 @@ use std::fmt::Write as _;
 const CELL_UNITS: usize = 30_000;
 /// Ends a cell that was longer.
 const CUT: &str = "…[cut]";
+/// The length of [`CUT`].
+const CUT_UNITS: usize = 6;
 
 /// Appends a text that a spreadsheet shows and never runs.
 ///
@@ -79,17 +81,23 @@ pub(super) fn for_json(json: &str, out: &mut String) {
     }
 }
 
-/// Whether nothing at all needs doing: nearly every cell.
+/// Whether nothing at all needs doing: nearly every cell. Strict, because the careful way is always
+/// right.
 fn is_plain(text: &str, foreign: char) -> bool {
-    let begins_well = text
-        .bytes()
-        .next()
-        .is_none_or(|first| first.is_ascii_alphanumeric() || first == b'/' || first == b'(');
-    begins_well
-        && text.len() <= CELL_UNITS
-        && text
-            .bytes()
-            .all(|byte| matches!(byte, b' '..=b'~') && char::from(byte) != foreign)
+    // A cell begins, here or for another locale, and must begin with something harmless.
+    let mut at_start = true;
+    let mut is_own = true;
+    for byte in text.bytes() {
+        let is_harmless = byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'(');
+        let is_blank = byte == b' ' && !is_own;
+        if !matches!(byte, b' '..=b'~') || (at_start && !is_harmless && !is_blank) {
+            return false;
+        }
+        let is_foreign = char::from(byte) == foreign;
+        at_start = is_foreign || (at_start && is_blank);
+        is_own &= !is_foreign;
+    }
+    text.len() <= CELL_UNITS
 }
 
 /// What makes a spreadsheet read a formula, with the full-width and small forms that some of them
@@ -216,7 +224,7 @@ impl<'a> Bounded<'a> {
         let new = self.out.get(self.counted..).unwrap_or_default();
         self.units += new.chars().map(char::len_utf16).sum::<usize>();
         self.counted = self.out.len();
-        if self.units + CUT.chars().count() <= CELL_UNITS {
+        if self.units + CUT_UNITS <= CELL_UNITS {
             self.cut_at = self.counted;
         }
     }
@@ -294,6 +302,7 @@ mod tests {
 
     #[test]
     fn a_long_cell_is_cut_and_says_so() {
+        assert_eq!(CUT.encode_utf16().count(), CUT_UNITS);
         assert_eq!(csv(&"a".repeat(CELL_UNITS)).len(), CELL_UNITS);
         for long in [
             "a".repeat(40_000),

@@ -1,6 +1,6 @@
 //! Turning a run into documents.
 //!
-//! A run is shown as [`tables`], each defined once in a file of its own: its name, its columns in
+//! A run is shown as `tables`, each defined once in a file of its own: its name, its columns in
 //! order, and how a machine becomes rows of typed cells. The formats ([`EXPORTERS`]) only decide
 //! how a cell is written, so that they never disagree about a fact. Columns are only ever appended.
 //!
