@@ -1,1 +1,200 @@
 //! Turning a run into documents.
+//!
+//! A run is shown as `tables`, each defined once in a file of its own: its name, its columns in
+//! order, and how a machine becomes rows of typed cells. The formats ([`EXPORTERS`]) only decide
+//! how a cell is written, so that they never disagree about a fact. Columns are only ever appended.
+//!
+//! Machines come one at a time and every table is written in the same pass: a fleet costs the
+//! memory of one machine. Nothing here looks at a clock or opens a file; same input, same bytes.
+//!
+//! To add a format, write one file and add one line to [`EXPORTERS`].
+
+mod cell;
+mod counts;
+mod csv;
+mod error;
+mod escape;
+mod jsonl;
+mod manifest;
+mod output;
+mod summary;
+mod tables;
+mod terminal;
+
+#[cfg(test)]
+mod sample;
+#[cfg(test)]
+mod tests;
+
+pub use counts::{Counts, Upgrade};
+pub use error::ReportError;
+pub use escape::for_terminal;
+pub use output::FileEntry;
+pub use summary::summary;
+pub use tables::table_names;
+pub use terminal::columns;
+
+use crate::model::{CoverageRow, MachineRecord, RunSummary};
+use std::io::{self, Write};
+
+/// Every export format.
+pub const EXPORTERS: &[&dyn Exporter] = &[&csv::Csv, &jsonl::Jsonl];
+
+/// A run, as the exporters read it.
+pub trait ReportSource {
+    /// The run itself.
+    fn run(&self) -> &RunSummary;
+
+    /// What became of the addresses in scope.
+    fn coverage(&self) -> &[CoverageRow];
+
+    /// Shows every machine once, sorted by first address; only one need be in memory at a time.
+    /// An error of `visit` ends the tour and is handed back.
+    fn machines(&self, visit: &mut dyn FnMut(&MachineRecord) -> io::Result<()>) -> io::Result<()>;
+}
+
+/// Where documents go: a folder, or standard output.
+pub trait Sink {
+    /// Opens a document by its file name. Several are open at once; each is flushed before it is
+    /// dropped. Writes come in large blocks, so the writer need not buffer.
+    fn file(&mut self, name: &str) -> io::Result<Box<dyn Write>>;
+}
+
+/// Writes a run in one format.
+pub trait Exporter: Sync {
+    /// The name on the command line, also the file extension.
+    fn format(&self) -> &'static str;
+
+    /// Writes every document of this format, and says what was written.
+    fn write(
+        &self,
+        source: &dyn ReportSource,
+        options: &Options,
+        sink: &mut dyn Sink,
+    ) -> Result<Written, ReportError>;
+}
+
+/// Writes a run in several formats, and, into a folder, the `manifest.json` that lists and hashes
+/// what was written.
+pub fn export(
+    source: &dyn ReportSource,
+    formats: &[&str],
+    options: &Options,
+    sink: &mut dyn Sink,
+) -> Result<Written, ReportError> {
+    let mut all = Written::default();
+    for format in formats {
+        let written = exporter(format)?.write(source, options, sink)?;
+        all.files.extend(written.files);
+        all.counts = written.counts;
+    }
+    all.files.sort_by(|a, b| a.name.cmp(&b.name));
+    if options.destination == Destination::Folder {
+        manifest::write(source, options, &all, sink)?;
+    }
+    Ok(all)
+}
+
+/// The exporter of a format.
+pub fn exporter(format: &str) -> Result<&'static dyn Exporter, ReportError> {
+    let found = EXPORTERS.iter().find(|one| one.format() == format);
+    found.copied().ok_or_else(|| {
+        let known: Vec<&str> = EXPORTERS.iter().map(|one| one.format()).collect();
+        ReportError::NoSuchFormat {
+            name: format.to_owned(),
+            known: known.join(", "),
+        }
+    })
+}
+
+/// What an export has written.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Written {
+    /// The documents; [`export`] sorts them by name.
+    pub files: Vec<FileEntry>,
+    /// What was counted on the way.
+    pub counts: Counts,
+}
+
+/// How the user wants a run to be shown.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// The dialect of CSV.
+    pub dialect: Dialect,
+    /// Where the documents go.
+    pub destination: Destination,
+    /// Closed findings too (`--all`).
+    pub all_findings: bool,
+    /// Without account names (`--no-users`): the users that services run as. The operator stays,
+    /// because somebody must answer for the run; a credential shows by its id only, always.
+    pub no_users: bool,
+    /// Only this table, by the name of its file without extension. `None`: all of them in a folder,
+    /// `findings` as CSV on standard output.
+    pub table: Option<String>,
+    /// After how many rows a file splits; `None` for 1,000,000, which is what a spreadsheet takes.
+    pub rows_per_file: Option<u64>,
+}
+
+/// Where documents go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Destination {
+    /// Into a folder: many files, with a manifest.
+    #[default]
+    Folder,
+    /// To standard output: one document that is never split, without byte-order mark, lines ended
+    /// by LF.
+    Stdout,
+}
+
+/// A dialect of CSV, all of them quoted as RFC 4180 says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Dialect {
+    /// Commas, byte-order mark, CRLF: what most spreadsheets open with a double click.
+    #[default]
+    Default,
+    /// Semicolons, byte-order mark, CRLF: the same where the comma is the decimal mark.
+    ExcelEu,
+    /// Commas, no byte-order mark, LF: for other programs.
+    Plain,
+}
+
+impl Dialect {
+    /// Every dialect, in the order of `--help`.
+    pub const ALL: &'static [Self] = &[Self::Default, Self::ExcelEu, Self::Plain];
+
+    /// The word on the command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Default => "default",
+            Self::ExcelEu => "excel-eu",
+            Self::Plain => "plain",
+        }
+    }
+
+    /// Reads the word of the command line.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|one| one.as_str() == word)
+    }
+}
+
+/// Walks over the machines, counts them, and keeps the error that stopped the walk: the source
+/// can only carry an [`io::Error`].
+fn each_machine(
+    source: &dyn ReportSource,
+    mut visit: impl FnMut(&MachineRecord) -> Result<(), ReportError>,
+) -> Result<Counts, ReportError> {
+    let mut counts = Counts::default();
+    let mut stopped = None;
+    let walked = source.machines(&mut |machine| {
+        counts.add(machine);
+        visit(machine).map_err(|error| {
+            stopped = Some(error);
+            io::Error::other("stopped")
+        })
+    });
+    match (stopped, walked) {
+        (Some(error), _) => Err(error),
+        (None, Err(error)) => Err(ReportError::Read(error)),
+        (None, Ok(())) => Ok(counts),
+    }
+}

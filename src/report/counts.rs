@@ -1,0 +1,147 @@
+//! What a run comes to, counted while its machines go by.
+
+use crate::model::{Finding, FindingState, MachineRecord, ResultCode};
+use std::collections::BTreeMap;
+
+/// The sums over the machines of a run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// All machines.
+    pub machines: u64,
+    /// Machines by outcome.
+    pub outcomes: BTreeMap<String, u64>,
+    /// Machines whose inventory was read.
+    pub assessed: u64,
+    /// Machines whose inventory was not read, by the result code that says why; `network_only`
+    /// and the like where no way in was tried or ruled out.
+    pub not_assessed: BTreeMap<&'static str, u64>,
+    /// Findings by state, closed ones included.
+    pub states: BTreeMap<&'static str, u64>,
+    /// Machines with at least one missing update.
+    pub lacking: u64,
+    /// Machines of which at least one question is undecided.
+    pub undecided: u64,
+    /// Open findings with a flaw that is known to be exploited.
+    pub exploited: u64,
+    /// Machines on a release that is out of support.
+    pub end_of_life: u64,
+    /// Machines that wait for a reboot.
+    pub reboots: u64,
+    /// What could be upgraded, by product.
+    pub upgrades: BTreeMap<String, Upgrade>,
+}
+
+/// What upgrading one product would do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Upgrade {
+    /// Findings with known exploitation that it would close.
+    pub exploited: u64,
+    /// Machines that need it.
+    pub machines: u64,
+    /// Findings that it would close.
+    pub findings: u64,
+}
+
+impl Counts {
+    /// Counts one machine.
+    pub fn add(&mut self, machine: &MachineRecord) {
+        self.machines += 1;
+        let outcome = self.outcomes.entry(machine.outcome.clone());
+        *outcome.or_default() += 1;
+        match &machine.inventory {
+            Some(_) => self.assessed += 1,
+            None => *self.not_assessed.entry(reason(machine)).or_default() += 1,
+        }
+        let mut upgrades = BTreeMap::<&str, Upgrade>::new();
+        for finding in machine.findings.iter() {
+            self.add_finding(finding, &mut upgrades);
+        }
+        self.lacking += u64::from(!upgrades.is_empty());
+        for (product, upgrade) in upgrades {
+            self.add_upgrade(product, upgrade);
+        }
+        let has = |state: FindingState| machine.findings.iter().any(|one| one.state == state);
+        let undecided = machine.findings.iter();
+        let undecided = undecided
+            .filter(|one| one.state.counts_as_unknown())
+            .count()
+            > 0;
+        self.undecided += u64::from(undecided);
+        let past = |end| end < machine.last_seen.date();
+        let end_of_life = machine.end_of_life.is_some_and(past) || has(FindingState::EndOfLife);
+        self.end_of_life += u64::from(end_of_life);
+        self.reboots += u64::from(waits_for_reboot(machine) == Some(true));
+    }
+
+    /// How many findings are in one of these states.
+    pub fn in_state(&self, of: impl Fn(FindingState) -> bool) -> u64 {
+        let states = STATES.iter().filter(|state| of(**state));
+        let counts = states.filter_map(|state| self.states.get(state.as_str()));
+        counts.sum()
+    }
+
+    fn add_finding<'a>(&mut self, finding: &'a Finding, upgrades: &mut BTreeMap<&'a str, Upgrade>) {
+        let state = finding.state;
+        *self.states.entry(state.as_str()).or_default() += 1;
+        let exploited = !finding.kev.is_empty();
+        let open = !state.is_closed() && !state.counts_as_unknown();
+        self.exploited += u64::from(exploited && open);
+        if state.counts_as_missing() {
+            let upgrade = upgrades.entry(&finding.product).or_default();
+            upgrade.findings += 1;
+            upgrade.exploited += u64::from(exploited);
+        }
+    }
+
+    fn add_upgrade(&mut self, product: &str, upgrade: Upgrade) {
+        if !self.upgrades.contains_key(product) {
+            self.upgrades.insert(product.to_owned(), Upgrade::default());
+        }
+        let Some(sum) = self.upgrades.get_mut(product) else {
+            return;
+        };
+        sum.machines += 1;
+        sum.findings += upgrade.findings;
+        sum.exploited += upgrade.exploited;
+    }
+}
+
+/// Every state.
+const STATES: &[FindingState] = &[
+    FindingState::Missing,
+    FindingState::MissingNeedsSubscription,
+    FindingState::PendingReboot,
+    FindingState::Inconsistent,
+    FindingState::NoFixYet,
+    FindingState::WontFix,
+    FindingState::EndOfLife,
+    FindingState::Unknown,
+    FindingState::Unverified,
+    FindingState::Fixed,
+    FindingState::Superseded,
+    FindingState::NotApplicable,
+];
+
+/// Why a machine was not read.
+fn reason(machine: &MachineRecord) -> &'static str {
+    if let Some(failure) = &machine.failure {
+        return failure.code.as_str();
+    }
+    let codes = machine.access.iter().rev().map(|(_, access)| access.code);
+    let mut bad = codes.filter(|code| !matches!(code, ResultCode::Ok | ResultCode::OkPartial));
+    match bad.next() {
+        Some(code) => code.as_str(),
+        None if machine.outcome == "not_begun" => "not_begun",
+        None => "network_only",
+    }
+}
+
+/// Whether a machine waits for a reboot; `None` where nobody knows.
+pub(super) fn waits_for_reboot(machine: &MachineRecord) -> Option<bool> {
+    let mut findings = machine.findings.iter();
+    if findings.any(|finding| finding.state == FindingState::PendingReboot) {
+        return Some(true);
+    }
+    let inventory = machine.inventory.as_ref()?;
+    inventory.reboot.known().map(|reboot| reboot.required)
+}

@@ -1,0 +1,191 @@
+//! Comma-separated values: one file a table, for spreadsheets and for other programs.
+//!
+//! Quoting is RFC 4180's; what a cell may hold is [`super::escape`]'s business. Never a `sep=`
+//! line: it makes Excel ignore the byte-order mark.
+
+use super::cell::Cell;
+use super::output::{Document, FileEntry};
+use super::tables::{self, Table, View};
+use super::{
+    Destination, Dialect, Exporter, Options, ReportError, ReportSource, Sink, Written, each_machine,
+};
+use ::csv::{ByteRecord, Terminator, Writer, WriterBuilder};
+use std::io::{self, Write as _};
+use std::mem;
+
+/// What a spreadsheet takes is 1,048,576; a round number leaves room for the header.
+const ROWS_PER_FILE: u64 = 1_000_000;
+/// What goes out in one write.
+const BLOCK: usize = 1 << 18;
+
+#[derive(Debug)]
+pub(super) struct Csv;
+
+impl Exporter for Csv {
+    fn format(&self) -> &'static str {
+        "csv"
+    }
+
+    fn write(
+        &self,
+        source: &dyn ReportSource,
+        options: &Options,
+        sink: &mut dyn Sink,
+    ) -> Result<Written, ReportError> {
+        let default = match options.destination {
+            Destination::Folder => None,
+            Destination::Stdout => Some("findings"),
+        };
+        let tables = tables::chosen(options.table.as_deref().or(default))?;
+        let shape = Shape::of(options);
+        let opened = tables
+            .into_iter()
+            .map(|table| Sheet::open(table, shape, sink));
+        let mut sheets = opened.collect::<Result<Vec<_>, _>>()?;
+        for sheet in &mut sheets {
+            let table = sheet.table;
+            table.run_rows(source, &mut |cells| sheet.row(cells, sink))?;
+        }
+        let counts = each_machine(source, |machine| {
+            let view = View::new(source.run(), options, machine);
+            for sheet in &mut sheets {
+                let table = sheet.table;
+                table.machine_rows(&view, &mut |cells| sheet.row(cells, sink))?;
+            }
+            Ok(())
+        })?;
+        let mut files = Vec::new();
+        for sheet in sheets {
+            files.extend(sheet.finish()?);
+        }
+        Ok(Written { files, counts })
+    }
+}
+
+/// How bytes are laid out.
+#[derive(Clone, Copy)]
+struct Shape {
+    separator: u8,
+    /// The separator of the other locale.
+    foreign: char,
+    mark: &'static [u8],
+    terminator: Terminator,
+    rows: u64,
+}
+
+impl Shape {
+    fn of(options: &Options) -> Self {
+        let (separator, foreign) = match options.dialect {
+            Dialect::Default | Dialect::Plain => (b',', ';'),
+            Dialect::ExcelEu => (b';', ','),
+        };
+        let plain = options.dialect == Dialect::Plain || options.destination == Destination::Stdout;
+        let (mark, terminator) = if plain {
+            (&b""[..], Terminator::Any(b'\n'))
+        } else {
+            (&b"\xef\xbb\xbf"[..], Terminator::CRLF)
+        };
+        let rows = match options.destination {
+            Destination::Folder => options.rows_per_file.unwrap_or(ROWS_PER_FILE).max(1),
+            Destination::Stdout => u64::MAX,
+        };
+        Self {
+            separator,
+            foreign,
+            mark,
+            terminator,
+            rows,
+        }
+    }
+}
+
+/// One table while it is written: the file at hand, and those that are full.
+struct Sheet {
+    table: &'static Table,
+    shape: Shape,
+    writer: Writer<Document>,
+    name: String,
+    rows: u64,
+    full: Vec<FileEntry>,
+    // Kept between rows for their memory only.
+    record: ByteRecord,
+    cell: String,
+}
+
+impl Sheet {
+    fn open(table: &'static Table, shape: Shape, sink: &mut dyn Sink) -> Result<Self, ReportError> {
+        let name = format!("{}.csv", table.name);
+        Ok(Self {
+            table,
+            shape,
+            writer: begin(&name, table, shape, sink)?,
+            name,
+            rows: 0,
+            full: Vec::new(),
+            record: ByteRecord::new(),
+            cell: String::new(),
+        })
+    }
+
+    fn row(&mut self, cells: &[Cell<'_>], sink: &mut dyn Sink) -> Result<(), ReportError> {
+        if self.rows == self.shape.rows {
+            self.turn_page(sink)?;
+        }
+        self.record.clear();
+        for cell in cells {
+            self.cell.clear();
+            cell.write_csv(self.shape.foreign, &mut self.cell);
+            self.record.push_field(self.cell.as_bytes());
+        }
+        self.rows += 1;
+        let written = self.writer.write_byte_record(&self.record);
+        written.map_err(|error| ReportError::writing(&self.name)(error.into()))
+    }
+
+    /// Goes on in the next file: `findings-2.csv` after `findings.csv`.
+    fn turn_page(&mut self, sink: &mut dyn Sink) -> Result<(), ReportError> {
+        let name = format!("{}-{}.csv", self.table.name, self.full.len() + 2);
+        let next = begin(&name, self.table, self.shape, sink)?;
+        let writer = mem::replace(&mut self.writer, next);
+        self.full.push(close(writer, self.rows)?);
+        self.name = name;
+        self.rows = 0;
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<Vec<FileEntry>, ReportError> {
+        self.full.push(close(self.writer, self.rows)?);
+        Ok(self.full)
+    }
+}
+
+/// Opens a file and writes its header.
+fn begin(
+    name: &str,
+    table: &Table,
+    shape: Shape,
+    sink: &mut dyn Sink,
+) -> Result<Writer<Document>, ReportError> {
+    let mut document = Document::open(name, sink)?;
+    if !shape.mark.is_empty() {
+        let marked = document.write_all(shape.mark);
+        marked.map_err(ReportError::writing(name))?;
+    }
+    let mut writer = WriterBuilder::new()
+        .delimiter(shape.separator)
+        .terminator(shape.terminator)
+        .buffer_capacity(BLOCK)
+        .from_writer(document);
+    let header = writer.write_record(table.columns);
+    header.map_err(|error| ReportError::writing(name)(error.into()))?;
+    Ok(writer)
+}
+
+fn close(writer: Writer<Document>, rows: u64) -> Result<FileEntry, ReportError> {
+    let document = writer.into_inner().map_err(|failed| {
+        let cause = failed.error();
+        let cause = io::Error::new(cause.kind(), cause.to_string());
+        ReportError::writing(failed.into_inner().get_ref().name())(cause)
+    })?;
+    document.close(rows)
+}

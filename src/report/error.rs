@@ -1,0 +1,46 @@
+//! Why a run could not be shown.
+
+use std::io;
+use thiserror::Error;
+
+/// Why an export stopped.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ReportError {
+    /// A document could not be written.
+    #[error("cannot write {file}: check that the folder is there, writable and not full")]
+    Write {
+        /// Its file name.
+        file: String,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The run could not be read.
+    #[error("cannot read the run from the store: run `underdesk doctor`")]
+    Read(#[source] io::Error),
+    /// There is no such format.
+    #[error("no format is called `{name}`: choose among {known}")]
+    NoSuchFormat {
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        known: String,
+    },
+    /// There is no such table.
+    #[error("no table is called `{name}`: choose among {known}")]
+    NoSuchTable {
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        known: String,
+    },
+}
+
+impl ReportError {
+    /// Says which document an error belongs to.
+    pub(super) fn writing(file: &str) -> impl FnOnce(io::Error) -> Self {
+        let file = file.to_owned();
+        move |source| Self::Write { file, source }
+    }
+}

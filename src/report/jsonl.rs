@@ -1,0 +1,130 @@
+//! JSON Lines: one object a line, for other programs.
+//!
+//! The objects are the rows of the [`super::tables`], with the same names and in the same order,
+//! each behind a `type`: first the one `run`, then `coverage`, then machine by machine `machine`,
+//! `access`, `software`, `service`, `finding` and `finding_cve`. A fact that was not learned is
+//! `"unknown"`, one that does not apply is `null`; texts and lists are whole.
+
+use super::cell::Cell;
+use super::manifest::RunV1;
+use super::output::Document;
+use super::tables::{self, Table, View};
+use super::{Exporter, Options, ReportError, ReportSource, Sink, Written, each_machine, escape};
+use serde::ser::SerializeMap as _;
+use serde::{Serialize, Serializer};
+use std::io::Write as _;
+use std::mem;
+
+const NAME: &str = "run.jsonl";
+/// What goes out in one write.
+const BLOCK: usize = 1 << 18;
+
+#[derive(Debug)]
+pub(super) struct Jsonl;
+
+impl Exporter for Jsonl {
+    fn format(&self) -> &'static str {
+        "jsonl"
+    }
+
+    fn write(
+        &self,
+        source: &dyn ReportSource,
+        options: &Options,
+        sink: &mut dyn Sink,
+    ) -> Result<Written, ReportError> {
+        let tables = tables::chosen(options.table.as_deref())?;
+        let mut lines = Lines::open(sink)?;
+        if options.table.is_none() {
+            lines.push(&RunLine {
+                kind: "run",
+                run: RunV1::of(source.run()),
+            })?;
+        }
+        for table in &tables {
+            table.run_rows(source, &mut |cells| lines.push(&Line { table, cells }))?;
+        }
+        let counts = each_machine(source, |machine| {
+            let view = View::new(source.run(), options, machine);
+            for table in &tables {
+                table.machine_rows(&view, &mut |cells| lines.push(&Line { table, cells }))?;
+            }
+            Ok(())
+        })?;
+        let files = vec![lines.finish()?];
+        Ok(Written { files, counts })
+    }
+}
+
+/// The file while it is written.
+struct Lines {
+    document: Document,
+    count: u64,
+    /// What has not gone out yet.
+    block: String,
+    /// Kept between lines for its memory only.
+    line: Vec<u8>,
+}
+
+impl Lines {
+    fn open(sink: &mut dyn Sink) -> Result<Self, ReportError> {
+        Ok(Self {
+            document: Document::open(NAME, sink)?,
+            count: 0,
+            block: String::new(),
+            line: Vec::new(),
+        })
+    }
+
+    fn push(&mut self, line: &impl Serialize) -> Result<(), ReportError> {
+        self.line.clear();
+        let written = serde_json::to_writer(&mut self.line, line);
+        written.map_err(|error| ReportError::writing(NAME)(error.into()))?;
+        escape::for_json(&String::from_utf8_lossy(&self.line), &mut self.block);
+        self.block.push('\n');
+        self.count += 1;
+        if self.block.len() < BLOCK {
+            return Ok(());
+        }
+        self.send()
+    }
+
+    fn send(&mut self) -> Result<(), ReportError> {
+        let block = mem::take(&mut self.block);
+        let sent = self.document.write_all(block.as_bytes());
+        sent.map_err(ReportError::writing(NAME))?;
+        self.block = block;
+        self.block.clear();
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<super::FileEntry, ReportError> {
+        self.send()?;
+        self.document.close(self.count)
+    }
+}
+
+#[derive(Serialize)]
+struct RunLine<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    #[serde(flatten)]
+    run: RunV1<'a>,
+}
+
+/// A row as an object.
+struct Line<'a> {
+    table: &'static Table,
+    cells: &'a [Cell<'a>],
+}
+
+impl Serialize for Line<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut object = to.serialize_map(Some(self.cells.len() + 1))?;
+        object.serialize_entry("type", self.table.kind)?;
+        for (column, cell) in self.table.columns.iter().zip(self.cells) {
+            object.serialize_entry(column, cell)?;
+        }
+        object.end()
+    }
+}

@@ -1,0 +1,167 @@
+//! `manifest.json`: what a folder of documents is, and how to see that nobody changed it.
+
+use super::output::Document;
+use super::{Counts, FileEntry, Options, ReportError, ReportSource, Sink, Written, escape};
+use crate::model::{CoverageRow, RunSummary};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::io::Write as _;
+
+const NAME: &str = "manifest.json";
+
+/// Writes the manifest of what an export has written.
+pub(super) fn write(
+    source: &dyn ReportSource,
+    options: &Options,
+    written: &Written,
+    sink: &mut dyn Sink,
+) -> Result<(), ReportError> {
+    let manifest = ManifestV1 {
+        schema_version: 1,
+        tool: env!("CARGO_PKG_NAME"),
+        tool_version: env!("CARGO_PKG_VERSION"),
+        run: RunV1::of(source.run()),
+        export: ExportV1::of(options),
+        addresses: AddressesV1::of(source.coverage()),
+        counts: CountsV1::of(&written.counts),
+        files: &written.files,
+    };
+    let failed = || ReportError::writing(NAME);
+    let text = serde_json::to_string_pretty(&manifest).map_err(|error| failed()(error.into()))?;
+    let mut safe = String::with_capacity(text.len() + 1);
+    escape::for_json(&text, &mut safe);
+    safe.push('\n');
+    let mut document = Document::open(NAME, sink)?;
+    document.write_all(safe.as_bytes()).map_err(failed())?;
+    document.close(0).map(drop)
+}
+
+#[derive(Serialize)]
+struct ManifestV1<'a> {
+    schema_version: u32,
+    tool: &'static str,
+    tool_version: &'static str,
+    run: RunV1<'a>,
+    export: ExportV1<'a>,
+    addresses: AddressesV1,
+    counts: CountsV1<'a>,
+    files: &'a [FileEntry],
+}
+
+/// A run. Also the first line of JSON Lines.
+#[derive(Serialize)]
+pub(super) struct RunV1<'a> {
+    run_id: &'a str,
+    command: &'a str,
+    simulated: bool,
+    site: &'a str,
+    started_utc: String,
+    finished_utc: Option<String>,
+    operator: &'a str,
+    authorised_by: Option<&'a str>,
+    targets: &'a [String],
+    guards_lifted: &'a [String],
+    catalog_digest: Option<&'a str>,
+    catalog_imported_utc: Option<String>,
+    /// Whole days from its last import to the beginning of the run; 0 for a catalogue imported
+    /// since, when an old run is judged anew.
+    catalog_age_days: Option<i64>,
+}
+
+impl<'a> RunV1<'a> {
+    /// The frozen copy of a run.
+    pub(super) fn of(run: &'a RunSummary) -> Self {
+        let age = run.catalog_imported.map(|imported| {
+            let days = imported.date().days_until(run.started.date());
+            days.max(0)
+        });
+        Self {
+            run_id: run.id.as_str(),
+            command: &run.kind,
+            simulated: run.simulated,
+            site: &run.site,
+            started_utc: run.started.to_string(),
+            finished_utc: run.finished.map(|time| time.to_string()),
+            operator: &run.operator,
+            authorised_by: run.authorised_by.as_deref(),
+            targets: &run.targets,
+            guards_lifted: &run.guards_lifted,
+            catalog_digest: Some(run.catalog_digest.as_str()).filter(|digest| !digest.is_empty()),
+            catalog_imported_utc: run.catalog_imported.map(|time| time.to_string()),
+            catalog_age_days: age,
+        }
+    }
+}
+
+/// How the documents were asked for.
+#[derive(Serialize)]
+struct ExportV1<'a> {
+    csv: &'static str,
+    closed_findings: bool,
+    user_names: bool,
+    only_table: Option<&'a str>,
+}
+
+impl<'a> ExportV1<'a> {
+    fn of(options: &'a Options) -> Self {
+        Self {
+            csv: options.dialect.as_str(),
+            closed_findings: options.all_findings,
+            user_names: !options.no_users,
+            only_table: options.table.as_deref(),
+        }
+    }
+}
+
+/// The sums of `coverage.csv`.
+#[derive(Default, Serialize)]
+struct AddressesV1 {
+    in_scope: u128,
+    excluded: u128,
+    swept: u128,
+    answered: u128,
+    silent: u128,
+    not_begun: u128,
+    assessed: u128,
+}
+
+impl AddressesV1 {
+    fn of(rows: &[CoverageRow]) -> Self {
+        let sum = |of: fn(&CoverageRow) -> u128| {
+            rows.iter()
+                .fold(0_u128, |sum, row| sum.saturating_add(of(row)))
+        };
+        Self {
+            in_scope: sum(|row| row.in_scope),
+            excluded: sum(|row| row.excluded),
+            swept: sum(|row| row.swept),
+            answered: sum(|row| row.answered),
+            silent: sum(|row| row.silent),
+            not_begun: sum(|row| row.not_begun),
+            assessed: sum(|row| row.assessed),
+        }
+    }
+}
+
+/// What was counted over the machines.
+#[derive(Serialize)]
+struct CountsV1<'a> {
+    machines: u64,
+    /// Machines by outcome.
+    outcomes: &'a BTreeMap<String, u64>,
+    /// Machines that were not read, by the reason.
+    not_assessed: &'a BTreeMap<&'static str, u64>,
+    /// Findings by state, closed ones included.
+    states: &'a BTreeMap<&'static str, u64>,
+}
+
+impl<'a> CountsV1<'a> {
+    fn of(counts: &'a Counts) -> Self {
+        Self {
+            machines: counts.machines,
+            outcomes: &counts.outcomes,
+            not_assessed: &counts.not_assessed,
+            states: &counts.states,
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! A document on its way out: counted and hashed while it is written.
+
+use super::{ReportError, Sink};
+use crate::model::hex;
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+use std::io::{self, Write};
+
+/// One document that was written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FileEntry {
+    /// Its file name.
+    pub name: String,
+    /// Its rows, without the header; for JSON Lines its lines.
+    pub rows: u64,
+    /// Its length in bytes.
+    pub bytes: u64,
+    /// SHA-256 over all of it, in hex.
+    pub sha256: String,
+}
+
+/// An open document.
+pub(super) struct Document {
+    name: String,
+    out: Box<dyn Write>,
+    hash: Sha256,
+    bytes: u64,
+}
+
+impl Document {
+    /// Opens a document of a sink.
+    pub(super) fn open(name: &str, sink: &mut dyn Sink) -> Result<Self, ReportError> {
+        let out = sink.file(name).map_err(ReportError::writing(name))?;
+        Ok(Self {
+            name: name.to_owned(),
+            out,
+            hash: Sha256::new(),
+            bytes: 0,
+        })
+    }
+
+    /// Its file name.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Flushes it, and says what it has become.
+    pub(super) fn close(mut self, rows: u64) -> Result<FileEntry, ReportError> {
+        self.out.flush().map_err(ReportError::writing(&self.name))?;
+        Ok(FileEntry {
+            name: self.name,
+            rows,
+            bytes: self.bytes,
+            sha256: hex(&self.hash.finalize()),
+        })
+    }
+}
+
+impl Write for Document {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = self.out.write(bytes)?;
+        let written = bytes.get(..count).unwrap_or(bytes);
+        self.hash.update(written);
+        self.bytes += u64::try_from(written.len()).unwrap_or(u64::MAX);
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}

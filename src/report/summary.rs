@@ -1,0 +1,192 @@
+//! The end of a run in words: coverage first, findings second, what to do next third.
+
+use super::{Counts, Upgrade, for_terminal};
+use crate::model::{CoverageRow, FindingState, ResultCode, RunSummary};
+use std::collections::BTreeMap;
+use std::fmt::{Display, Write as _};
+
+/// The days after which a catalogue counts as old.
+const CATALOG_DAYS: i64 = 14;
+/// How many things to do next are named.
+const STEPS: usize = 6;
+
+/// What a run comes to, as text for a terminal.
+pub fn summary(run: &RunSummary, coverage: &[CoverageRow], counts: &Counts) -> String {
+    let mut text = String::new();
+    write_coverage(coverage, counts, &mut text);
+    write_findings(run, counts, &mut text);
+    let steps = steps(run, coverage, counts);
+    if !steps.is_empty() {
+        text.push_str("\nWhat to do next\n");
+    }
+    for (number, step) in steps.iter().take(STEPS).enumerate() {
+        push(&mut text, format_args!("  {}. {step}", number + 1));
+    }
+    text
+}
+
+fn write_coverage(coverage: &[CoverageRow], counts: &Counts, text: &mut String) {
+    let sum = |of: fn(&CoverageRow) -> u128| {
+        let rows = coverage.iter();
+        number(rows.fold(0, |sum: u128, row| sum.saturating_add(of(row))))
+    };
+    text.push_str("Coverage\n");
+    let (scope, excluded) = (sum(|row| row.in_scope), sum(|row| row.excluded));
+    push(
+        text,
+        format_args!("  addresses  {scope} in scope, {excluded} excluded"),
+    );
+    let (answered, silent) = (sum(|row| row.answered), sum(|row| row.silent));
+    let not_begun = sum(|row| row.not_begun);
+    push(
+        text,
+        format_args!("             {answered} answered, {silent} silent, {not_begun} not begun"),
+    );
+    let machines = number(counts.machines);
+    let read = number(counts.assessed);
+    let outcomes = listed(&counts.outcomes);
+    push(
+        text,
+        format_args!("  machines   {machines}, {read} of them read{outcomes}"),
+    );
+    if !counts.not_assessed.is_empty() {
+        let blind = number(counts.machines.saturating_sub(counts.assessed));
+        let reasons = listed(&counts.not_assessed);
+        push(
+            text,
+            format_args!("  not read   {blind}{reasons}: nothing is known of their updates"),
+        );
+    }
+}
+
+fn write_findings(run: &RunSummary, counts: &Counts, text: &mut String) {
+    text.push_str("\nFindings\n");
+    if counts.assessed == 0 {
+        text.push_str("  none can be stated: no machine was read\n");
+        return;
+    }
+    if run.catalog_digest.is_empty() {
+        text.push_str("  none can be stated: there is no catalogue to compare with\n");
+        return;
+    }
+    let state = |of: fn(FindingState) -> bool| number(counts.in_state(of));
+    let missing = state(FindingState::counts_as_missing);
+    let (lacking, read) = (number(counts.lacking), number(counts.assessed));
+    push(
+        text,
+        format_args!("  missing    {missing} on {lacking} of {read} machines read"),
+    );
+    let exploited = number(counts.exploited);
+    push(
+        text,
+        format_args!("  exploited  {exploited} open with a flaw that is known to be exploited"),
+    );
+    let no_fix = state(FindingState::counts_as_no_fix);
+    push(
+        text,
+        format_args!("  no fix     {no_fix} for which there is no fix"),
+    );
+    let (undecided, blind) = (
+        state(FindingState::counts_as_unknown),
+        number(counts.undecided),
+    );
+    push(
+        text,
+        format_args!("  undecided  {undecided} on {blind} machines"),
+    );
+    if counts.end_of_life > 0 {
+        let old = number(counts.end_of_life);
+        push(
+            text,
+            format_args!("  old        {old} machines run software out of support"),
+        );
+    }
+    if counts.reboots > 0 {
+        let reboots = number(counts.reboots);
+        push(
+            text,
+            format_args!("  reboot     {reboots} machines wait for a reboot"),
+        );
+    }
+}
+
+/// What to do, the most useful first.
+fn steps(run: &RunSummary, coverage: &[CoverageRow], counts: &Counts) -> Vec<String> {
+    let mut steps = Vec::new();
+    if coverage.iter().any(|row| row.not_begun > 0) {
+        steps.push(format!(
+            "Finish the sweep: underdesk scan --resume {}",
+            for_terminal(run.id.as_str())
+        ));
+    }
+    steps.extend(catalog_step(run));
+    let mut blind: Vec<_> = counts.not_assessed.iter().collect();
+    blind.sort_by_key(|(code, machines)| (u64::MAX - **machines, **code));
+    for (code, machines) in blind.into_iter().take(3) {
+        let hint = ResultCode::parse(code).map_or("", ResultCode::fix_hint);
+        if !hint.is_empty() {
+            steps.push(format!("{code} ({}): {hint}", plural(*machines, "machine")));
+        }
+    }
+    let mut upgrades: Vec<(&String, &Upgrade)> = counts.upgrades.iter().collect();
+    upgrades.sort_by(|a, b| b.1.cmp(a.1).then(a.0.cmp(b.0)));
+    for (product, upgrade) in upgrades.into_iter().take(3) {
+        steps.push(upgrade_step(product, upgrade));
+    }
+    steps
+}
+
+fn catalog_step(run: &RunSummary) -> Option<String> {
+    let import = "underdesk catalog import PATH";
+    let Some(imported) = run.catalog_imported else {
+        let none = run.catalog_digest.is_empty();
+        return none.then(|| format!("Get a catalogue, then judge this run again: {import}"));
+    };
+    let age = imported.date().days_until(run.started.date());
+    (age > CATALOG_DAYS).then(|| format!("Renew the catalogue, it is {age} days old: {import}"))
+}
+
+fn upgrade_step(product: &str, upgrade: &Upgrade) -> String {
+    let product: String = for_terminal(product).chars().take(60).collect();
+    let machines = plural(upgrade.machines, "machine");
+    let findings = plural(upgrade.findings, "finding");
+    let exploited = match upgrade.exploited {
+        0 => String::new(),
+        count => format!(", {} known to be exploited", number(count)),
+    };
+    format!("Upgrade {product} on {machines}: closes {findings}{exploited}")
+}
+
+fn push(text: &mut String, line: std::fmt::Arguments<'_>) {
+    let _ = writeln!(text, "{line}");
+}
+
+/// ` (3 timeout, 1 filtered)`; empty for none.
+fn listed<K: Display>(counts: &BTreeMap<K, u64>) -> String {
+    if counts.is_empty() {
+        return String::new();
+    }
+    let items = counts.iter().map(|(name, count)| {
+        let name = name.to_string();
+        format!("{} {}", number(*count), for_terminal(&name))
+    });
+    format!(" ({})", items.collect::<Vec<_>>().join(", "))
+}
+
+fn plural(count: u64, word: &str) -> String {
+    let s = if count == 1 { "" } else { "s" };
+    format!("{} {word}{s}", number(count))
+}
+
+/// With a comma between thousands.
+fn number(count: impl Into<u128>) -> String {
+    let digits = count.into().to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}

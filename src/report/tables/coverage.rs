@@ -1,0 +1,60 @@
+//! `coverage.csv`: what became of every address in scope. Its sums equal the scope.
+
+use super::super::ReportError;
+use super::super::cell::Cell;
+use super::{Emit, Rows, Table};
+use crate::model::{CoverageRow, RunSummary};
+use std::net::IpAddr;
+
+pub(super) const TABLE: Table = Table {
+    name: "coverage",
+    kind: "coverage",
+    columns: &[
+        "run_id",
+        "subnet",
+        "in_scope",
+        "excluded",
+        "swept",
+        "answered",
+        "silent",
+        "not_begun",
+        "assessed",
+        "probes_lost_percent",
+        "started_utc",
+        "finished_utc",
+    ],
+    rows: Rows::Coverage(rows),
+};
+
+fn rows(
+    run: &RunSummary,
+    coverage: &[CoverageRow],
+    emit: &mut Emit<'_>,
+) -> Result<(), ReportError> {
+    let mut sorted: Vec<&CoverageRow> = coverage.iter().collect();
+    sorted.sort_by_key(|row| order(row));
+    for row in sorted {
+        emit(&[
+            run.id.as_str().into(),
+            (&row.subnet).into(),
+            Cell::Count(row.in_scope),
+            Cell::Count(row.excluded),
+            Cell::Count(row.swept),
+            Cell::Count(row.answered),
+            Cell::Count(row.silent),
+            Cell::Count(row.not_begun),
+            Cell::Count(row.assessed),
+            Cell::Percent(row.probes_lost_percent),
+            Cell::time(row.started),
+            Cell::time(row.finished),
+        ])?;
+    }
+    Ok(())
+}
+
+/// By address where it begins with one, so that .2 comes before .10; names behind.
+fn order(row: &CoverageRow) -> (bool, Option<IpAddr>, &str) {
+    let start = row.subnet.split(['/', '-']).next().unwrap_or_default();
+    let address = start.parse().ok();
+    (address.is_none(), address, &row.subnet)
+}

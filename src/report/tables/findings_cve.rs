@@ -1,0 +1,45 @@
+//! `findings_cve.csv`: the findings again, one row per CVE.
+
+use super::super::ReportError;
+use super::super::cell::Cell;
+use super::{Emit, Rows, Table, View, machine_columns};
+
+pub(super) const TABLE: Table = Table {
+    name: "findings_cve",
+    kind: "finding_cve",
+    columns: machine_columns![
+        "cve",
+        "finding_id",
+        "bulletin_id",
+        "state",
+        "cvss",
+        "kev",
+        "epss",
+    ],
+    rows: Rows::Machine(rows),
+};
+
+fn rows(view: &View<'_>, emit: &mut Emit<'_>) -> Result<(), ReportError> {
+    let [run, machine, name, ip] = view.lead(view.first_address());
+    for (id, finding) in &view.findings {
+        // A bulletin's score is a CVE's own only where it is about that CVE alone.
+        let score = finding.cvss_tenths.filter(|_| finding.cves.len() == 1);
+        for cve in &finding.cves {
+            emit(&[
+                run.clone(),
+                machine.clone(),
+                name.clone(),
+                ip.clone(),
+                cve.into(),
+                id.as_str().into(),
+                finding.bulletin.as_str().into(),
+                finding.state.as_str().into(),
+                score.map_or(Cell::Empty, Cell::Tenths),
+                Cell::Flag(finding.kev.contains(cve)),
+                // epss comes with priorities.
+                Cell::Empty,
+            ])?;
+        }
+    }
+    Ok(())
+}

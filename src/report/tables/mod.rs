@@ -1,0 +1,162 @@
+//! The tables of a run. Each is one file here: name, columns in order, and how rows are made.
+//!
+//! To add a table, write one file and add one line to [`TABLES`]. To add a column, append it.
+
+mod access;
+mod coverage;
+mod findings;
+mod findings_cve;
+mod machines;
+mod services;
+mod software;
+
+use super::cell::Cell;
+use super::{Options, ReportError, ReportSource};
+use crate::model::{CoverageRow, Finding, FindingId, Inventory, MachineRecord, RunSummary};
+use std::net::IpAddr;
+
+/// Every table, in the order in which JSON Lines shows them.
+const TABLES: &[Table] = &[
+    coverage::TABLE,
+    machines::TABLE,
+    access::TABLE,
+    software::TABLE,
+    services::TABLE,
+    findings::TABLE,
+    findings_cve::TABLE,
+];
+
+/// The names of the tables: the files without their extension.
+pub fn table_names() -> impl Iterator<Item = &'static str> {
+    TABLES.iter().map(|table| table.name)
+}
+
+/// The table of a name, or all of them.
+pub(super) fn chosen(name: Option<&str>) -> Result<Vec<&'static Table>, ReportError> {
+    let Some(name) = name else {
+        return Ok(TABLES.iter().collect());
+    };
+    let found = TABLES.iter().find(|table| table.name == name);
+    let table = found.ok_or_else(|| ReportError::NoSuchTable {
+        name: name.to_owned(),
+        known: table_names().collect::<Vec<_>>().join(", "),
+    })?;
+    Ok(vec![table])
+}
+
+/// One table.
+pub(super) struct Table {
+    /// Its file's name without extension.
+    pub(super) name: &'static str,
+    /// The `type` of its objects in JSON Lines.
+    pub(super) kind: &'static str,
+    /// Its columns; every row has as many cells.
+    pub(super) columns: &'static [&'static str],
+    rows: Rows,
+}
+
+/// Takes a row.
+pub(super) type Emit<'e> = dyn FnMut(&[Cell<'_>]) -> Result<(), ReportError> + 'e;
+
+/// What rows are made of.
+enum Rows {
+    /// The coverage of the run.
+    Coverage(fn(&RunSummary, &[CoverageRow], &mut Emit<'_>) -> Result<(), ReportError>),
+    /// One machine.
+    Machine(fn(&View<'_>, &mut Emit<'_>) -> Result<(), ReportError>),
+}
+
+impl Table {
+    /// Makes the rows that belong to the run as a whole.
+    pub(super) fn run_rows(
+        &self,
+        source: &dyn ReportSource,
+        emit: &mut Emit<'_>,
+    ) -> Result<(), ReportError> {
+        match self.rows {
+            Rows::Coverage(rows) => rows(source.run(), source.coverage(), emit),
+            Rows::Machine(_) => Ok(()),
+        }
+    }
+
+    /// Makes the rows of one machine.
+    pub(super) fn machine_rows(
+        &self,
+        view: &View<'_>,
+        emit: &mut Emit<'_>,
+    ) -> Result<(), ReportError> {
+        match self.rows {
+            Rows::Coverage(_) => Ok(()),
+            Rows::Machine(rows) => rows(view, emit),
+        }
+    }
+}
+
+/// The columns of a table about machines, behind those that every such table begins with.
+macro_rules! machine_columns {
+    ($($column:literal,)*) => { &["run_id", "machine_id", "hostname", "ip", $($column,)*] };
+}
+use machine_columns;
+
+/// One machine as the tables read it.
+pub(super) struct View<'a> {
+    run: &'a RunSummary,
+    options: &'a Options,
+    machine: &'a MachineRecord,
+    /// The findings to show, sorted by product and bulletin, with their ids.
+    findings: Vec<(FindingId, &'a Finding)>,
+}
+
+impl<'a> View<'a> {
+    /// Prepares a machine.
+    pub(super) fn new(
+        run: &'a RunSummary,
+        options: &'a Options,
+        machine: &'a MachineRecord,
+    ) -> Self {
+        let shown = |finding: &&Finding| options.all_findings || !finding.state.is_closed();
+        let findings = machine.findings.iter().filter(shown);
+        let mut findings: Vec<_> = findings
+            .map(|finding| {
+                let id = FindingId::of(&machine.id, &finding.product, &finding.bulletin);
+                (id, finding)
+            })
+            .collect();
+        findings.sort_by_key(|(_, finding)| (&finding.product, &finding.bulletin));
+        Self {
+            run,
+            options,
+            machine,
+            findings,
+        }
+    }
+
+    fn inventory(&self) -> Option<&'a Inventory> {
+        self.machine.inventory.as_deref()
+    }
+
+    /// The address by which the machine goes.
+    fn first_address(&self) -> Option<IpAddr> {
+        self.machine.addresses.first().copied()
+    }
+
+    /// The cells that a row about this machine begins with; `address` is the one it speaks of.
+    fn lead(&self, address: Option<IpAddr>) -> [Cell<'a>; 4] {
+        [
+            self.run.id.as_str().into(),
+            self.machine.id.as_str().into(),
+            self.hostname(),
+            address.map_or(Cell::Unknown, Cell::Address),
+        ]
+    }
+
+    /// The host's own name for itself, else the one that the operator gave it.
+    fn hostname(&self) -> Cell<'a> {
+        let own = self
+            .inventory()
+            .map(|inventory| &inventory.identity.hostname);
+        let own = own.and_then(|name| name.known());
+        let own = own.map(String::as_str).filter(|name| !name.is_empty());
+        Cell::known(own.or(self.machine.target_name.as_deref()))
+    }
+}

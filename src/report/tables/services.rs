@@ -1,0 +1,82 @@
+//! `services.csv`: what listens, as the network and as the host itself sees it.
+
+use super::super::ReportError;
+use super::super::cell::Cell;
+use super::{Emit, Rows, Table, View, machine_columns};
+use crate::model::{SeenBy, Service};
+use std::net::IpAddr;
+
+pub(super) const TABLE: Table = Table {
+    name: "services",
+    kind: "service",
+    columns: machine_columns![
+        "proto",
+        "port",
+        "bind",
+        "state",
+        "service",
+        "product",
+        "version",
+        "program",
+        "user",
+        "banner",
+        "tls_subject",
+        "tls_issuer",
+        "tls_not_after",
+        "seen_by",
+        "confidence",
+    ],
+    rows: Rows::Machine(rows),
+};
+
+fn rows(view: &View<'_>, emit: &mut Emit<'_>) -> Result<(), ReportError> {
+    let inventory = view.inventory();
+    let by_host = inventory.and_then(|inventory| inventory.services.known());
+    let by_host = by_host.map_or(&[][..], Vec::as_slice).iter();
+    let by_network = view.machine.services.iter();
+    let mut services: Vec<(Option<IpAddr>, &Service)> = by_network
+        .map(|(address, service)| (Some(*address), service))
+        .chain(by_host.map(|service| (view.first_address(), service)))
+        .collect();
+    services.sort_unstable();
+    for (address, service) in services {
+        let [run, machine, name, ip] = view.lead(address);
+        emit(&[
+            run,
+            machine,
+            name,
+            ip,
+            (&service.proto).into(),
+            Cell::Count(service.port.into()),
+            (&service.bind).into(),
+            (&service.state).into(),
+            (&service.service).into(),
+            (&service.product).into(),
+            (&service.version).into(),
+            (&service.program).into(),
+            user(view, service),
+            (&service.banner).into(),
+            // TLS and confidence come with identification.
+            Cell::Empty,
+            Cell::Empty,
+            Cell::Empty,
+            seen_by(service.seen_by).into(),
+            Cell::Empty,
+        ])?;
+    }
+    Ok(())
+}
+
+fn user<'a>(view: &View<'_>, service: &'a Service) -> Cell<'a> {
+    if view.options.no_users {
+        return Cell::Empty;
+    }
+    (&service.user).into()
+}
+
+fn seen_by(seen_by: SeenBy) -> &'static str {
+    match seen_by {
+        SeenBy::Scan => "scan",
+        SeenBy::Host => "host",
+    }
+}

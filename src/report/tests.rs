@@ -1,0 +1,436 @@
+//! What holds of all formats and tables together.
+
+use super::sample::{self, Memory, Run, finding, read, unread};
+use super::*;
+use crate::model::{Date, FindingState, GapCause, Observed, Package, Stage, hex};
+use crate::model::{HostFailure, ResultCode};
+use proptest::prelude::*;
+use sha2::{Digest as _, Sha256};
+use std::sync::Arc;
+
+const HOSTILE: &[&str] = &[
+    "=cmd|' /C calc'!A0",
+    "line\r\nbreak\u{1b}[2J",
+    "\u{202e}txt.exe",
+    "＝HYPERLINK(\"http://x\",\"y\")",
+    "a;=1+1",
+    "-5",
+    "@SUM(1)",
+    "plain",
+];
+
+fn sample_run() -> Run {
+    let mut hostile = finding("=evil\nsource", "CVE-2023-5363", FindingState::Missing);
+    hostile.title = "A".repeat(40_000);
+    hostile.cves = (0..22).map(|n| format!("CVE-2023-{n:04}")).collect();
+    hostile.kev = vec!["CVE-2023-0003".to_owned()];
+    hostile.kev_due = Date::parse("2026-12-01");
+    let mut unfixed = finding("zlib", "CVE-2023-45853", FindingState::WontFix);
+    (unfixed.fixed, unfixed.severity, unfixed.cvss_tenths) = (None, None, None);
+    let closed = finding("bash", "DSA-1", FindingState::Fixed);
+    let findings = vec![hostile, unfixed, closed];
+    let mut first = read("10.0.2.7", "=cmd|' /C calc'!A0\u{1b}[2J\nweb", findings);
+    first.addresses.push("10.0.2.30".parse().unwrap());
+    first.tags = vec!["criticality=high".to_owned(), "owner=+49 30 1".to_owned()];
+    let mut failed = unread("10.0.10.1");
+    "failed".clone_into(&mut failed.outcome);
+    failed.target_name = Some("printer.example".to_owned());
+    failed.failure = Some(HostFailure {
+        stage: Stage::Meet,
+        code: ResultCode::HostkeyChanged,
+        detail: "x".to_owned(),
+        retryable: false,
+    });
+    failed.access[0].1.code = ResultCode::HostkeyChanged;
+    sample::run(vec![first, failed])
+}
+
+fn plain() -> Options {
+    Options {
+        dialect: Dialect::Plain,
+        ..Options::default()
+    }
+}
+
+fn exported(run: &Run, formats: &[&str], options: &Options) -> (Memory, Written) {
+    let mut memory = Memory::default();
+    let written = export(run, formats, options, &mut memory).unwrap();
+    (memory, written)
+}
+
+fn rows(text: &str, delimiter: u8) -> Vec<Vec<String>> {
+    let mut reader = ::csv::ReaderBuilder::new()
+        .has_headers(false)
+        .delimiter(delimiter)
+        .from_reader(text.trim_start_matches('\u{feff}').as_bytes());
+    let rows = reader.records().map(|row| row.unwrap());
+    rows.map(|row| row.iter().map(str::to_owned).collect())
+        .collect()
+}
+
+/// The cell of a row by its column's name.
+fn cell(memory: &Memory, file: &str, row: usize, column: &str) -> String {
+    let rows = rows(&memory.text(file), b',');
+    let at = rows[0].iter().position(|name| name == column).unwrap();
+    rows[row + 1][at].clone()
+}
+
+#[test]
+fn every_document_of_a_run() {
+    let (memory, _) = exported(&sample_run(), &["csv", "jsonl"], &plain());
+    for name in memory.names() {
+        let text = memory.text(&name);
+        let text = text.replace(&"A".repeat(40_000), "[A x 40000]");
+        let text = text.replace(&"A".repeat(29_994), "[A x 29994]");
+        let text = text.replace(env!("CARGO_PKG_VERSION"), "[version]");
+        insta::assert_snapshot!(name, text);
+    }
+}
+
+#[test]
+fn the_end_of_a_run_in_words() {
+    let run = sample_run();
+    let (_, written) = exported(&run, &["csv"], &plain());
+    insta::assert_snapshot!(summary(&run.summary, &run.coverage, &written.counts));
+}
+
+#[test]
+fn a_run_that_read_nothing_states_nothing() {
+    let run = sample::run(vec![unread("10.0.2.1")]);
+    let (memory, written) = exported(&run, &["csv"], &plain());
+    let text = summary(&run.summary, &run.coverage, &written.counts);
+    assert!(
+        text.contains("none can be stated: no machine was read"),
+        "{text}"
+    );
+    for column in [
+        "missing_count",
+        "unknown_count",
+        "worst_severity",
+        "os_name",
+        "serial",
+    ] {
+        assert_eq!(
+            cell(&memory, "machines.csv", 0, column),
+            "unknown",
+            "{column}"
+        );
+    }
+    assert_eq!(rows(&memory.text("findings.csv"), b',').len(), 1);
+}
+
+#[test]
+fn a_machine_that_was_not_judged_has_no_zero() {
+    let judged = read("10.0.2.1", "a", Vec::new());
+    let count = |run: &Run| {
+        let (memory, _) = exported(run, &["csv"], &plain());
+        cell(&memory, "machines.csv", 0, "missing_count")
+    };
+    assert_eq!(count(&sample::run(vec![judged.clone()])), "0");
+
+    let mut without_catalog = sample::run(vec![judged.clone()]);
+    without_catalog.summary.catalog_digest.clear();
+    assert_eq!(count(&without_catalog), "unknown");
+
+    let mut without_packages = judged.clone();
+    let mut inventory = sample::inventory("a");
+    inventory.packages = Observed::<Vec<Package>>::gap_of("dpkg-packages", GapCause::TimedOut);
+    without_packages.inventory = Some(Arc::new(inventory));
+    assert_eq!(count(&sample::run(vec![without_packages])), "unknown");
+
+    let mut foreign = judged;
+    let mut inventory = sample::inventory("a");
+    inventory.platform.ecosystem = None;
+    foreign.inventory = Some(Arc::new(inventory));
+    assert_eq!(count(&sample::run(vec![foreign])), "unknown");
+
+    let blind = vec![finding("a", "unknown:os-release", FindingState::Unknown)];
+    let run = sample::run(vec![read("10.0.2.1", "a", blind)]);
+    assert_eq!(count(&run), "unknown");
+}
+
+#[test]
+fn an_empty_fact_is_empty_and_an_unread_one_is_unknown() {
+    let run = sample::run(vec![read("10.0.2.1", "a", Vec::new())]);
+    let (memory, _) = exported(&run, &["csv"], &plain());
+    assert_eq!(cell(&memory, "machines.csv", 0, "fqdn"), "");
+    assert_eq!(cell(&memory, "machines.csv", 0, "serial"), "unknown");
+    assert_eq!(cell(&memory, "machines.csv", 0, "worst_severity"), "");
+    assert_eq!(
+        cell(&memory, "machines.csv", 0, "all_ips"),
+        "10.0.2.1; 192.168.7.7"
+    );
+}
+
+#[test]
+fn closed_findings_and_user_names_are_shown_or_not() {
+    let (memory, _) = exported(&sample_run(), &["csv"], &plain());
+    assert_eq!(rows(&memory.text("findings.csv"), b',').len(), 3);
+    assert_eq!(cell(&memory, "services.csv", 0, "user"), "root");
+    let options = Options {
+        all_findings: true,
+        no_users: true,
+        ..plain()
+    };
+    let (memory, _) = exported(&sample_run(), &["csv", "jsonl"], &options);
+    assert_eq!(rows(&memory.text("findings.csv"), b',').len(), 4);
+    for name in memory.names() {
+        assert!(!memory.text(&name).contains("root,"), "{name}");
+        assert!(!memory.text(&name).contains("\"root\""), "{name}");
+    }
+}
+
+#[test]
+fn the_order_of_arrival_changes_no_byte() {
+    let run = sample_run();
+    let mut other = run.clone();
+    other.coverage.reverse();
+    let machine = &mut other.machines[0];
+    machine.services.reverse();
+    let mut findings = machine.findings.to_vec();
+    findings.reverse();
+    machine.findings = Arc::new(findings);
+    let (one, written) = exported(&run, &["csv", "jsonl"], &Options::default());
+    let (two, again) = exported(&other, &["csv", "jsonl"], &Options::default());
+    assert_eq!(written, again);
+    for name in one.names() {
+        assert_eq!(one.bytes(&name), two.bytes(&name), "{name}");
+    }
+}
+
+#[test]
+fn dialects_differ_in_mark_separator_and_line_ends_only() {
+    let bytes = |dialect, destination| {
+        let options = Options {
+            dialect,
+            destination,
+            table: Some("machines".to_owned()),
+            ..Options::default()
+        };
+        exported(&sample_run(), &["csv"], &options)
+            .0
+            .text("machines.csv")
+    };
+    let folder = bytes(Dialect::Default, Destination::Folder);
+    assert!(folder.starts_with("\u{feff}run_id,machine_id,hostname,ip,fqdn,"));
+    assert_eq!(folder.matches("\r\n").count(), folder.matches('\n').count());
+    let european = bytes(Dialect::ExcelEu, Destination::Folder);
+    assert!(european.starts_with("\u{feff}run_id;machine_id;"));
+    assert_eq!(rows(&folder, b','), rows(&european, b';'));
+    let plain = bytes(Dialect::Plain, Destination::Folder);
+    assert!(plain.starts_with("run_id,") && !plain.contains('\r'));
+    assert_eq!(bytes(Dialect::Default, Destination::Stdout), plain);
+}
+
+#[test]
+fn standard_output_gets_one_table_and_no_manifest() {
+    let options = Options {
+        destination: Destination::Stdout,
+        rows_per_file: Some(1),
+        ..Options::default()
+    };
+    let (memory, _) = exported(&sample_run(), &["csv"], &options);
+    assert_eq!(memory.names(), ["findings.csv"]);
+    assert_eq!(rows(&memory.text("findings.csv"), b',').len(), 3);
+}
+
+#[test]
+fn a_long_table_goes_on_in_a_next_file_with_a_header() {
+    let findings = |n| (0..n).map(|n| finding("a", &format!("CVE-{n}"), FindingState::Missing));
+    let run = sample::run(vec![
+        read("10.0.2.1", "a", findings(3).collect()),
+        read("10.0.2.2", "b", findings(2).collect()),
+    ]);
+    let options = Options {
+        rows_per_file: Some(2),
+        ..plain()
+    };
+    let (memory, written) = exported(&run, &["csv"], &options);
+    let files = written.files.iter();
+    let parts: Vec<(&str, u64)> = files
+        .filter(|file| file.name.starts_with("findings") && !file.name.contains("cve"))
+        .map(|file| (file.name.as_str(), file.rows))
+        .collect();
+    let expected = [
+        ("findings-2.csv", 2),
+        ("findings-3.csv", 1),
+        ("findings.csv", 2),
+    ];
+    assert_eq!(parts, expected);
+    let header = rows(&memory.text("findings.csv"), b',')[0].clone();
+    for (name, count) in expected {
+        let rows = rows(&memory.text(name), b',');
+        assert_eq!(
+            (&rows[0], rows.len() as u64),
+            (&header, count + 1),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn the_manifest_lists_what_is_there() {
+    let (memory, _) = exported(&sample_run(), &["csv", "jsonl"], &Options::default());
+    let manifest: serde_json::Value =
+        serde_json::from_slice(&memory.bytes("manifest.json")).unwrap();
+    let files = manifest["files"].as_array().unwrap();
+    assert_eq!(files.len() + 1, memory.names().len());
+    for file in files {
+        let bytes = memory.bytes(file["name"].as_str().unwrap());
+        assert_eq!(file["sha256"], hex(&Sha256::digest(&bytes)));
+        assert_eq!(file["bytes"], bytes.len());
+    }
+    assert_eq!(manifest["run"]["catalog_age_days"], 21);
+}
+
+#[test]
+fn json_lines_have_the_columns_of_the_tables() {
+    let (memory, _) = exported(&sample_run(), &["csv", "jsonl"], &plain());
+    let mut kinds = Vec::new();
+    for line in memory.text("run.jsonl").lines() {
+        let object: serde_json::Value = serde_json::from_str(line).unwrap();
+        let kind = object["type"].as_str().unwrap().to_owned();
+        if kinds.last() != Some(&kind) {
+            kinds.push(kind);
+        }
+    }
+    let machine = [
+        "machine",
+        "access",
+        "software",
+        "service",
+        "finding",
+        "finding_cve",
+    ];
+    let expected = ["run", "coverage"].into_iter().chain(machine);
+    let expected: Vec<&str> = expected.chain(["machine", "access", "service"]).collect();
+    assert_eq!(kinds, expected);
+}
+
+#[test]
+fn a_full_disk_names_the_document() {
+    struct Full;
+    impl Sink for Full {
+        fn file(&mut self, name: &str) -> io::Result<Box<dyn Write>> {
+            match name {
+                "access.csv" => Err(io::ErrorKind::StorageFull.into()),
+                _ => Ok(Box::new(Vec::new())),
+            }
+        }
+    }
+    let error = export(&sample_run(), &["csv"], &plain(), &mut Full).unwrap_err();
+    assert!(
+        error.to_string().starts_with("cannot write access.csv"),
+        "{error}"
+    );
+}
+
+#[test]
+fn what_does_not_exist_is_refused_with_what_does() {
+    let mut memory = Memory::default();
+    let error = export(&sample_run(), &["pdf"], &plain(), &mut memory).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "no format is called `pdf`: choose among csv, jsonl"
+    );
+    let options = Options {
+        table: Some("hotfix".to_owned()),
+        ..plain()
+    };
+    let error = export(&sample_run(), &["csv"], &options, &mut memory).unwrap_err();
+    assert!(error.to_string().contains("machines, access"), "{error}");
+}
+
+/// Whether a spreadsheet would take this cell for a formula.
+fn is_formula(cell: &str) -> bool {
+    let begins = cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\0', '＝', '＋', '－', '＠']);
+    begins && cell.parse::<f64>().is_err()
+}
+
+fn check_hostile(run: &Run, dialect: Dialect) -> Result<(), TestCaseError> {
+    let (own, foreign) = match dialect {
+        Dialect::ExcelEu => (b';', b','),
+        _ => (b',', b';'),
+    };
+    let options = Options {
+        dialect,
+        ..Options::default()
+    };
+    let (memory, written) = exported(run, &["csv", "jsonl"], &options);
+    for file in &written.files {
+        let text = memory.text(&file.name);
+        if file.name == "run.jsonl" {
+            prop_assert_eq!(text.lines().count() as u64, file.rows);
+            continue;
+        }
+        // The reader refuses rows of another length than the first.
+        let rows = rows(&text, own);
+        prop_assert_eq!(rows.len() as u64, file.rows + 1);
+        for cell in rows.iter().flatten() {
+            prop_assert!(
+                !is_formula(cell) && !cell.contains(char::is_control),
+                "{cell:?}"
+            );
+            prop_assert!(cell.encode_utf16().count() <= 30_000);
+        }
+        let mut other = ::csv::ReaderBuilder::new();
+        other.has_headers(false).flexible(true).delimiter(foreign);
+        for row in other.from_reader(text.as_bytes()).records() {
+            let row = row.unwrap();
+            let bad = row.iter().find(|cell| is_formula(cell.trim_start()));
+            prop_assert!(bad.is_none(), "{bad:?} in {row:?}");
+        }
+    }
+    serde_json::from_slice::<serde_json::Value>(&memory.bytes("manifest.json")).unwrap();
+    Ok(())
+}
+
+#[test]
+fn known_tricks_do_not_work() {
+    for turn in 0..HOSTILE.len() {
+        let mut texts: Vec<String> = HOSTILE.iter().map(|text| (*text).to_owned()).collect();
+        texts.rotate_left(turn);
+        texts.push("x".repeat(31_000));
+        for dialect in Dialect::ALL {
+            check_hostile(&sample::filled(&texts), *dialect).unwrap();
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    #[test]
+    fn no_text_breaks_a_table(
+        texts in prop::collection::vec("\\PC*|.{0,40}|[-=+@;,\"'\r\n\t\0＝ 0-9e.]{0,12}", 1..40),
+        european in any::<bool>(),
+    ) {
+        let dialect = if european { Dialect::ExcelEu } else { Dialect::Default };
+        check_hostile(&sample::filled(&texts), dialect)?;
+    }
+}
+
+/// A million rows; `cargo test --lib report::tests::a_million -- --ignored` says how long it takes.
+#[test]
+#[ignore = "a measurement"]
+fn a_million_findings_are_written_in_one_pass() {
+    struct Nowhere;
+    impl Sink for Nowhere {
+        fn file(&mut self, _: &str) -> io::Result<Box<dyn Write>> {
+            Ok(Box::new(io::sink()))
+        }
+    }
+    let findings = (0..1_700)
+        .map(|n| finding("openssl", &format!("CVE-2023-{n}"), FindingState::Missing))
+        .collect();
+    let run = sample::run(vec![read("10.0.2.1", "web", findings); 589]);
+    let written = export(&run, &["csv"], &Options::default(), &mut Nowhere).unwrap();
+    let rows: u64 = written.files.iter().map(|file| file.rows).sum();
+    assert!(rows > 2_000_000, "{rows}");
+    assert!(
+        written
+            .files
+            .iter()
+            .any(|file| file.name == "findings-2.csv")
+    );
+}
