@@ -109,6 +109,20 @@ impl Folder {
         for name in &self.names {
             fs::rename(self.draft(name), self.folder.join(name))?;
         }
+        self.sweep_out()
+    }
+
+    /// Removes further parts of split files that an earlier, larger export left here.
+    fn sweep_out(&self) -> io::Result<()> {
+        for entry in fs::read_dir(&self.folder)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            let Some(name) = name.to_str() else { continue };
+            let is_old = is_further_part(name) && !self.names.iter().any(|written| written == name);
+            if is_old {
+                fs::remove_file(entry.path())?;
+            }
+        }
         Ok(())
     }
 }
@@ -119,6 +133,14 @@ impl Sink for Folder {
         self.names.push(name.to_owned());
         Ok(Box::new(create(&draft)?))
     }
+}
+
+/// Whether a name is `findings-2.csv` or the like: one of ours, but for the first part.
+fn is_further_part(name: &str) -> bool {
+    let Some((table, number)) = name.strip_suffix(".csv").and_then(|stem| stem.rsplit_once('-')) else {
+        return false;
+    };
+    number.parse::<u32>().is_ok_and(|number| number > 1) && report::table_names().contains(&table)
 }
 
 /// What a network's machines lack is nobody else's business: readable by the owner only.

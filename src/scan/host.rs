@@ -149,7 +149,7 @@ impl<'a> Visit<'a> {
                 let label = HostLabel::new(self.host.address, None);
                 Some(self.cx.breaker.turn(&AccountKey::of(credential, &label)).await)
             }
-            StoredProof::Keys(_) | StoredProof::Agent(_) => None,
+            StoredProof::Keys(_) | StoredProof::Agent { .. } => None,
         };
         let began = Instant::now();
         let limits = self.limits();
@@ -176,7 +176,7 @@ impl<'a> Visit<'a> {
             (met, StoredProof::Keys(keys), _) => {
                 self.by_signature(met, &credential.user, Signer::Keys(keys), &limits).await
             }
-            (met, StoredProof::Agent(socket), _) => {
+            (met, StoredProof::Agent { socket, .. }, _) => {
                 self.by_signature(met, &credential.user, Signer::Agent(socket), &limits).await
             }
             (_, StoredProof::Password(_), None) => Entry::Held(ResultCode::BreakerOpen, String::new()),
@@ -382,7 +382,7 @@ impl<'a> Visit<'a> {
     fn read(&self, answers: &Answers) -> Result<Inventory, HostFailure> {
         if let Some(folder) = &self.cx.plan.record {
             let folder = folder.join(self.host.address.to_string().replace(':', "_"));
-            if let Err(error) = collect::record::save(&folder, &collect::UNIX, answers) {
+            if let Err(error) = collect::save(&folder, &collect::UNIX, answers) {
                 let text = format!("cannot record to {}: {error}", folder.display());
                 self.cx.tell(Event::Warning { text });
             }

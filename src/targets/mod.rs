@@ -16,6 +16,7 @@ mod parts;
 mod set;
 mod spans;
 
+pub use file::Disk;
 pub use error::{List, Origin, TargetError};
 pub use guard::{GuardError, HARD_LIMIT, PLAIN_LIMIT, Permissions, is_private};
 pub use list::{Lists, Request, TargetList};
