@@ -417,6 +417,15 @@ mod tests {
     }
 
     #[test]
+    fn a_package_that_is_not_named_costs_neither_the_record_nor_the_other_packages() {
+        let source = r#"{"package":{},"ranges":[{"type":"GIT","events":[{"introduced":"0"}]}]}"#;
+        let named = r#"{"package":{"ecosystem":"Wolfi","name":"a"},"ranges":[{"type":"ECOSYSTEM","events":[{"introduced":"0"}]}]}"#;
+        let (report, bulletins) = read(&record(&format!("{source},{named}"))).unwrap();
+        assert_eq!((report.read, report.skipped), (1, 0));
+        assert_eq!(bulletins[0].affected.len(), 1);
+    }
+
+    #[test]
     fn a_list_of_versions_without_a_range_is_reported_and_not_silently_lost() {
         let doc = r#"{"package":{"ecosystem":"Debian:12","name":"a"},"versions":["1"]}"#;
         let (report, _) = read(&record(doc)).unwrap();

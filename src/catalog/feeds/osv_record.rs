@@ -65,7 +65,10 @@ pub(super) struct OsvAffected {
 
 #[derive(Deserialize)]
 pub(super) struct OsvPackage {
+    /// Old dumps have packages that are only a repository, and name neither.
+    #[serde(default, deserialize_with = "or_default")]
     pub(super) ecosystem: String,
+    #[serde(default, deserialize_with = "or_default")]
     pub(super) name: String,
 }
 
