@@ -113,7 +113,7 @@ const fn known(
 ) -> Product {
     Product {
         prefix,
-        name: product,
+        name,
         os,
         kind,
     }
