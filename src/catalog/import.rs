@@ -4,133 +4,21 @@
 //! everything has been read. Whatever ends an import before that, a `kill -9` too, leaves the old
 //! catalogue as it was.
 
-use super::error::CatalogError;
-use super::feeds::{FEEDS, Feed, FeedError, FeedReport, MAX_PROBLEMS};
-use super::file::{Change, ImportRow, Writer};
+use super::feeds::{FEEDS, Feed, FeedReport, MAX_PROBLEMS};
+use super::file::{Change, Draft, ImportRow, Writer};
+use super::outcome::{FeedCount, ImportError, ImportReport};
 use super::outline::{HEAD_BYTES, Outline, Shape};
 use super::starter;
 use super::unpack::{Budget, Limits, UnpackError, is_zip, stream, zip_members};
 use crate::model::{UtcTime, hex};
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
-use std::ffi::OsString;
-use std::fs::{self, File, TryLockError};
-use std::io::{self, BufRead, BufReader, Read, Seek as _, SeekFrom};
-use std::os::unix::fs::MetadataExt as _;
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
 /// Folders inside folders that are followed.
 const DEEPEST_FOLDER: usize = 16;
-
-/// How an import went.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ImportReport {
-    /// How many documents were read.
-    pub documents: u64,
-    /// What came of which feed, sorted by feed.
-    pub feeds: Vec<FeedCount>,
-    /// The first things that were wrong, each with its place. Counts are in `feeds`.
-    pub problems: Vec<String>,
-    /// The catalogue's digest now.
-    pub digest: String,
-}
-
-/// What came of a feed, in records.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct FeedCount {
-    /// The feed.
-    pub feed: String,
-    /// How many were read: the sum of the four below.
-    pub read: u64,
-    /// How many were not known before.
-    pub added: u64,
-    /// How many replaced what was known.
-    pub changed: u64,
-    /// How many say what is known already.
-    pub unchanged: u64,
-    /// How many were older than what is known, and were left out.
-    pub older: u64,
-    /// How many did not read. Each may hide a finding.
-    pub skipped: u64,
-    /// How many speak of nothing that we match.
-    pub irrelevant: u64,
-}
-
-/// Why nothing was imported.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ImportError {
-    /// No path was given.
-    #[error("nothing to import: name files or folders")]
-    NothingGiven,
-    /// A given path cannot be read.
-    #[error("cannot read {}", path.display())]
-    Read {
-        /// The path.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-    /// An archive or compressed file does not unpack.
-    #[error("cannot unpack {place}")]
-    Unpack {
-        /// The file, and the member in it.
-        place: String,
-        /// Why.
-        #[source]
-        source: UnpackError,
-    },
-    /// There is nothing in it.
-    #[error("{place} is empty")]
-    Empty {
-        /// The file, folder or member.
-        place: String,
-    },
-    /// It is no document of any feed.
-    #[error("{place} is no document of a feed we know ({known})")]
-    Unrecognised {
-        /// The file.
-        place: String,
-        /// The feeds.
-        known: String,
-    },
-    /// A document does not read.
-    #[error("{place} does not read")]
-    Document {
-        /// The file, and the member in it.
-        place: String,
-        /// Why, with line and column.
-        #[source]
-        source: FeedError,
-    },
-    /// Documents read, but nothing in them can be used.
-    #[error("{place} has nothing in it that this catalogue can use: {why}")]
-    NothingUsable {
-        /// The path as it was given.
-        place: String,
-        /// The first thing that was wrong, or what it speaks of instead.
-        why: String,
-    },
-    /// Somebody else is at it.
-    #[error("another import into {} is running: wait for it to end", path.display())]
-    Busy {
-        /// The catalogue.
-        path: PathBuf,
-    },
-    /// The catalogue cannot be written.
-    #[error("cannot write {}", path.display())]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-    /// The catalogue that is there cannot be used.
-    #[error(transparent)]
-    Catalog(#[from] CatalogError),
-}
 
 /// Imports files and folders into a catalogue file, which is made if it is not there.
 ///
@@ -174,97 +62,6 @@ pub fn import_within(
         problems: intake.whole.problems,
         digest,
     })
-}
-
-/// A copy of the catalogue, beside its place, locked against other imports.
-struct Draft {
-    path: PathBuf,
-    into: PathBuf,
-    file: File,
-}
-
-impl Draft {
-    fn of(into: &Path) -> Result<Self, ImportError> {
-        let mut name = into.file_name().map(OsString::from).unwrap_or_default();
-        name.push(".importing");
-        let path = into.with_file_name(name);
-        let failed = |source| ImportError::Write {
-            path: path.clone(),
-            source,
-        };
-        let mut file = lock(&path, into)?;
-        file.set_len(0).map_err(failed)?;
-        match File::open(into) {
-            Ok(mut old) => drop(io::copy(&mut old, &mut file).map_err(failed)?),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(source) => {
-                let path = into.to_owned();
-                return Err(ImportError::Read { path, source });
-            }
-        }
-        Ok(Self {
-            path,
-            into: into.to_owned(),
-            file,
-        })
-    }
-
-    /// Puts it in the catalogue's place.
-    fn publish(self) -> Result<(), ImportError> {
-        let failed = |source| ImportError::Write {
-            path: self.into.clone(),
-            source,
-        };
-        self.file.sync_all().map_err(failed)?;
-        fs::rename(&self.path, &self.into).map_err(failed)?;
-        // The name is on the disk when the folder is.
-        let folder = self
-            .into
-            .parent()
-            .filter(|folder| !folder.as_os_str().is_empty());
-        let folder = File::open(folder.unwrap_or(Path::new("."))).map_err(failed)?;
-        folder.sync_all().map_err(failed)
-    }
-}
-
-impl Drop for Draft {
-    fn drop(&mut self) {
-        // After `publish` the name is gone already. What a killed import left, the next one takes over.
-        if same_file(&self.file, &self.path) {
-            let _ = fs::remove_file(&self.path);
-        }
-    }
-}
-
-/// Opens and locks the draft. A draft that was put in its place meanwhile is no draft any more.
-fn lock(path: &Path, into: &Path) -> Result<File, ImportError> {
-    let failed = |source| ImportError::Write {
-        path: path.to_owned(),
-        source,
-    };
-    for _ in 0..16 {
-        let mut options = File::options();
-        options.read(true).write(true).create(true).truncate(false);
-        let file = options.open(path).map_err(failed)?;
-        match file.try_lock() {
-            Ok(()) if same_file(&file, path) => return Ok(file),
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => break,
-            Err(TryLockError::Error(source)) => return Err(failed(source)),
-        }
-    }
-    Err(ImportError::Busy {
-        path: into.to_owned(),
-    })
-}
-
-fn same_file(file: &File, path: &Path) -> bool {
-    let identity = |data: fs::Metadata| (data.dev(), data.ino());
-    let (open, named) = (
-        file.metadata().map(identity),
-        fs::metadata(path).map(identity),
-    );
-    matches!((open, named), (Ok(open), Ok(named)) if open == named)
 }
 
 /// An import that is under way.

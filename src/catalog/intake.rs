@@ -2,7 +2,9 @@
 
 use super::feeds::Grain;
 use super::slice::{BulletinHead, split};
-use crate::model::{Bulletin, FixStatus, KnownExploited, Lifecycle, VersionRange, hex};
+use crate::model::{
+    Bulletin, FixStatus, KnownExploited, Lifecycle, Severity, UtcTime, VersionRange, hex,
+};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, HashMap};
@@ -134,10 +136,10 @@ impl Digest {
         self.text(head.id.as_str());
         self.text(&head.title);
         self.text(&head.cves.join(" "));
-        self.text(head.severity.map_or("", |severity| severity.as_str()));
+        self.text(head.severity.map_or("", Severity::as_str));
         self.number(head.cvss_tenths.map(i64::from));
         for time in [head.published, head.modified, head.withdrawn] {
-            self.number(time.map(|time| time.unix()));
+            self.number(time.map(UtcTime::unix));
         }
         self.text(references);
     }

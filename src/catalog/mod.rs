@@ -10,14 +10,16 @@ mod file;
 mod import;
 mod info;
 mod intake;
+mod outcome;
 mod outline;
 mod slice;
 mod starter;
 mod unpack;
 
 pub use error::CatalogError;
-pub use import::{FeedCount, ImportError, ImportReport, import, import_within};
+pub use import::{import, import_within};
 pub use info::{CatalogInfo, FeedInfo, SliceInfo};
+pub use outcome::{FeedCount, ImportError, ImportReport};
 pub use outline::{Outline, Shape};
 pub use slice::{BulletinHead, Entry, Slice};
 pub use unpack::{Limits, UnpackError};

@@ -96,13 +96,13 @@ fn compare_part(mut a: &[u8], mut b: &[u8]) -> Ordering {
 /// The end of a run weighs 0, so that `~` sorts before it and everything else after.
 fn compare_text(a: &[u8], b: &[u8]) -> Ordering {
     let end = std::iter::once(0);
-    let a = a.iter().map(weight).chain(end.clone());
-    a.cmp(b.iter().map(weight).chain(end))
+    let a = a.iter().copied().map(weight).chain(end.clone());
+    a.cmp(b.iter().copied().map(weight).chain(end))
 }
 
 /// Letters sort before other characters, `~` before everything, even the end.
-fn weight(byte: &u8) -> i32 {
-    match *byte {
+fn weight(byte: u8) -> i32 {
+    match byte {
         b'~' => -1,
         letter if letter.is_ascii_alphabetic() => letter.into(),
         other => i32::from(other) + 256,

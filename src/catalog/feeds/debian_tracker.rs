@@ -205,11 +205,10 @@ impl Release {
         let reason = self.nodsa_reason.as_deref();
         match (&*self.status, self.fixed_version.as_deref()) {
             ("resolved", Some("0")) => FixStatus::NotAffected,
-            ("resolved", Some(_)) => FixStatus::Stated,
             ("open", _) if self.urgency.as_deref() == Some("end-of-life") => FixStatus::EndOfLife,
             ("open", _) if reason == Some("ignored") => FixStatus::WontFix,
             ("open", _) if reason == Some("postponed") => FixStatus::Postponed,
-            ("open", _) => FixStatus::Stated,
+            ("resolved", Some(_)) | ("open", _) => FixStatus::Stated,
             _ => FixStatus::Undetermined,
         }
     }

@@ -100,13 +100,14 @@ fn release(product: &str, cells: &HashMap<&str, &str>) -> Result<Option<Lifecycl
 #[derive(Debug)]
 pub(super) struct EndOfLifeDate;
 
-/// Operating systems, by endoflife.date's name and by os-release's `ID`. Other products are left out.
+/// Operating systems, by endoflife.date's name and by os-release's `ID`. Other products are left out,
+/// and so are Debian and Ubuntu: [`DistroInfo`] speaks for them, and of one release only one may
+/// speak, or the order of imports would decide.
 const PRODUCTS: &[(&str, &str)] = &[
     ("almalinux", "almalinux"),
     ("alpine-linux", "alpine"),
     ("amazon-linux", "amzn"),
     ("centos", "centos"),
-    ("debian", "debian"),
     ("fedora", "fedora"),
     ("freebsd", "freebsd"),
     ("linuxmint", "linuxmint"),
@@ -116,7 +117,6 @@ const PRODUCTS: &[(&str, &str)] = &[
     ("rhel", "rhel"),
     ("rocky-linux", "rocky"),
     ("sles", "sles"),
-    ("ubuntu", "ubuntu"),
 ];
 
 impl Feed for EndOfLifeDate {
@@ -192,7 +192,8 @@ struct Product {
 struct Release {
     name: String,
     codename: Option<String>,
-    release_date: Option<Date>,
+    #[serde(rename = "releaseDate")]
+    released: Option<Date>,
     eol_from: Option<Date>,
     eoes_from: Option<Date>,
 }
@@ -203,7 +204,7 @@ impl Release {
             product: product.to_owned(),
             version: self.name,
             codename: self.codename.map(|name| name.to_lowercase()),
-            released: self.release_date,
+            released: self.released,
             end_of_life: self.eol_from,
             end_of_extended: self.eoes_from,
         }

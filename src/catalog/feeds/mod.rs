@@ -7,6 +7,7 @@ mod debian_tracker;
 mod kev;
 mod lifecycle;
 mod osv;
+mod osv_record;
 mod stream;
 
 use super::outline::Outline;

@@ -1,15 +1,14 @@
 //! OSV records: the common form in which most Linux distributions publish.
 //!
-//! <https://ossf.github.io/osv-schema/>. Debian, Ubuntu, Alpine, Wolfi, AlmaLinux, Rocky Linux,
+//! <https://ossf.github.io/osv-schema/>. Debian, Ubuntu, Alpine, Wolfi, `AlmaLinux`, Rocky Linux,
 //! SUSE and others share one shape: `affected[]` with an ecosystem and ranges of type `ECOSYSTEM`.
 //! What else a record holds (source commits, language packages, lists of versions) is left out.
 
-use super::stream::{Opening, each_value, or_default};
+use super::osv_record::{OsvAffected, OsvEvent, OsvPackage, OsvRecord, OsvSeverity};
+use super::stream::each_value;
 use super::{Feed, FeedError, FeedReport, OSV, Record};
 use crate::catalog::outline::{Outline, Shape};
 use crate::model::{Affected, Bulletin, BulletinId, FixStatus, Severity, UtcTime, VersionRange};
-use serde::Deserialize;
-use serde::de::IgnoredAny;
 use serde_json::Value;
 use std::io::{BufRead, Read as _};
 
@@ -41,7 +40,7 @@ const DISTRIBUTIONS: &[(&str, bool)] = &[
     ("Wolfi", false),
 ];
 
-/// Advisories of these are no security matter: AlmaLinux's bug fixes and enhancements.
+/// Advisories of these are no security matter: `AlmaLinux`'s bug fixes and enhancements.
 const NOT_SECURITY: &[&str] = &["ALBA-", "ALEA-"];
 
 /// Since 2025 osv.dev writes `DEBIAN-CVE-2024-1` for what it called `CVE-2024-1` before. One matter
@@ -204,7 +203,7 @@ fn cves(id: &str, record: &OsvRecord) -> Vec<String> {
     cves
 }
 
-/// A severity in words: Ubuntu's own, or the word before the colon in the summary, where AlmaLinux,
+/// A severity in words: Ubuntu's own, or the word before the colon in the summary, where `AlmaLinux`,
 /// Rocky Linux and SUSE put it.
 fn severity(stated: &[&OsvSeverity], summary: &str) -> Option<Severity> {
     let word = stated.iter().find_map(|one| Severity::parse(&one.score));
@@ -304,93 +303,6 @@ fn spans(events: Vec<OsvEvent>) -> Vec<VersionRange> {
         None => true,
     });
     spans
-}
-
-/// OSV's own shape. It never leaves this file.
-#[derive(Deserialize)]
-struct OsvRecord {
-    id: String,
-    #[serde(default)]
-    summary: Opening,
-    #[serde(default)]
-    details: Opening,
-    published: Option<String>,
-    modified: Option<String>,
-    withdrawn: Option<String>,
-    #[serde(default, deserialize_with = "or_default")]
-    aliases: Vec<String>,
-    #[serde(default, deserialize_with = "or_default")]
-    upstream: Vec<String>,
-    #[serde(default, deserialize_with = "or_default")]
-    related: Vec<String>,
-    #[serde(default, deserialize_with = "or_default")]
-    severity: Vec<OsvSeverity>,
-    #[serde(default, deserialize_with = "or_default")]
-    references: Vec<OsvReference>,
-    #[serde(default, deserialize_with = "or_default")]
-    affected: Vec<OsvAffected>,
-}
-
-#[derive(Deserialize)]
-struct OsvSeverity {
-    score: String,
-}
-
-impl OsvSeverity {
-    /// The base score in tenths, of a CVSS vector of any version.
-    fn tenths(&self) -> Option<u8> {
-        let vector: cvss::Cvss = self.score.parse().ok()?;
-        let tenths = (vector.score() * 10.0).round();
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "a score is clamped to 0 to 10"
-        )]
-        Some(tenths.clamp(0.0, 100.0) as u8)
-    }
-}
-
-#[derive(Deserialize)]
-struct OsvReference {
-    url: String,
-}
-
-#[derive(Deserialize)]
-struct OsvAffected {
-    package: Option<OsvPackage>,
-    #[serde(default, deserialize_with = "or_default")]
-    ranges: Vec<OsvRange>,
-    versions: Option<IgnoredAny>,
-    ecosystem_specific: Option<OsvSpecific>,
-    #[serde(default, deserialize_with = "or_default")]
-    severity: Vec<OsvSeverity>,
-}
-
-#[derive(Deserialize)]
-struct OsvPackage {
-    ecosystem: String,
-    name: String,
-}
-
-#[derive(Deserialize)]
-struct OsvRange {
-    #[serde(rename = "type")]
-    kind: String,
-    #[serde(default, deserialize_with = "or_default")]
-    events: Vec<OsvEvent>,
-}
-
-#[derive(Deserialize)]
-struct OsvEvent {
-    introduced: Option<String>,
-    fixed: Option<String>,
-    last_affected: Option<String>,
-}
-
-#[derive(Default, Deserialize)]
-struct OsvSpecific {
-    urgency: Option<String>,
-    ubuntu_priority: Option<String>,
 }
 
 #[cfg(test)]
@@ -505,6 +417,15 @@ mod tests {
     }
 
     #[test]
+    fn a_package_that_is_not_named_costs_neither_the_record_nor_the_other_packages() {
+        let source = r#"{"package":{},"ranges":[{"type":"GIT","events":[{"introduced":"0"}]}]}"#;
+        let named = r#"{"package":{"ecosystem":"Wolfi","name":"a"},"ranges":[{"type":"ECOSYSTEM","events":[{"introduced":"0"}]}]}"#;
+        let (report, bulletins) = read(&record(&format!("{source},{named}"))).unwrap();
+        assert_eq!((report.read, report.skipped), (1, 0));
+        assert_eq!(bulletins[0].affected.len(), 1);
+    }
+
+    #[test]
     fn a_list_of_versions_without_a_range_is_reported_and_not_silently_lost() {
         let doc = r#"{"package":{"ecosystem":"Debian:12","name":"a"},"versions":["1"]}"#;
         let (report, _) = read(&record(doc)).unwrap();
@@ -525,7 +446,7 @@ mod tests {
     fn a_document_cut_short_is_an_error() {
         let doc = affected(r#"{"introduced":"0"}"#, "");
         for length in 1..doc.len() {
-            assert!(read(&doc[..length]).is_err(), "{length}");
+            assert!(read(doc.get(..length).unwrap()).is_err(), "{length}");
         }
     }
 }

@@ -3,8 +3,10 @@
 //! Readers never write. Writing is [`writer`]'s business, on a copy that replaces the file when it is
 //! complete, so a reader's slices all come from one state of the catalogue.
 
+mod draft;
 mod writer;
 
+pub(super) use draft::Draft;
 pub(super) use writer::{Change, ImportRow, Writer};
 
 use super::error::CatalogError;
@@ -307,7 +309,9 @@ fn kev_rows(db: &Connection) -> rusqlite::Result<Vec<KnownExploited>> {
 
 fn kev_digest(rows: &[KnownExploited]) -> String {
     let mut digest = Digest::default();
-    rows.iter().for_each(|row| digest.kev(row));
+    for row in rows {
+        digest.kev(row);
+    }
     digest.finish()
 }
 
@@ -328,7 +332,9 @@ fn lifecycle_rows(db: &Connection) -> rusqlite::Result<Vec<Lifecycle>> {
 
 fn lifecycle_digest(rows: &[Lifecycle]) -> String {
     let mut digest = Digest::default();
-    rows.iter().for_each(|row| digest.lifecycle(row));
+    for row in rows {
+        digest.lifecycle(row);
+    }
     digest.finish()
 }
 
@@ -354,7 +360,9 @@ fn sections_digest(db: &Connection) -> rusqlite::Result<String> {
     let rows: Vec<[String; 3]> =
         collect(db, sql, |row| Ok([row.get(0)?, row.get(1)?, row.get(2)?]))?;
     let mut digest = Digest::default();
-    rows.iter().flatten().for_each(|text| digest.text(text));
+    for text in rows.iter().flatten() {
+        digest.text(text);
+    }
     Ok(digest.finish())
 }
 
