@@ -442,6 +442,22 @@ fn a_release_after_its_end_says_so_and_on_its_last_day_does_not() {
 }
 
 #[test]
+fn a_derivative_is_supported_for_as_long_as_its_base() {
+    let mut platform = openssl("3").platform;
+    let of = |platform: &Platform| lifecycle_of(platform);
+    let pair = |a: &str, b: &str| Some((a.to_owned(), b.to_owned()));
+    platform.id = "linuxmint".to_owned();
+    platform.version = Some("6".to_owned());
+    assert_eq!(of(&platform), pair("debian", "12"));
+    platform.ecosystem = Some("Ubuntu:22.04:LTS".to_owned());
+    assert_eq!(of(&platform), pair("ubuntu", "22.04"));
+    platform.ecosystem = None;
+    assert_eq!(of(&platform), pair("linuxmint", "6"));
+    platform.version = None;
+    assert_eq!(of(&platform), None);
+}
+
+#[test]
 fn known_exploited_flaws_carry_the_earliest_due_date() {
     let known = KnownExploited {
         cve: "CVE-1".to_owned(),

@@ -154,10 +154,12 @@ pub enum LoginError {
     #[error("the ssh agent failed")]
     Agent(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The connection broke.
-    #[error("the connection broke during the login: {why}")]
+    #[error("the connection broke during the login: {why}{}", after(.said))]
     Lost {
         /// What is known of the cause. Hostile.
         why: String,
+        /// What the host had said before. Capped; hostile.
+        said: String,
         /// Whether the password may have reached the host.
         secret_sent: bool,
     },
@@ -219,7 +221,9 @@ impl Failure for LoginError {
         }
         match self {
             Self::PasswordExpired(_) => ResultCode::PasswordExpired,
-            Self::Lost { why, .. } => code_in(why).unwrap_or(ResultCode::ProtocolError),
+            Self::Lost { why, said, .. } => code_in(why)
+                .or_else(|| code_in(said))
+                .unwrap_or(ResultCode::ProtocolError),
             Self::TimedOut { .. } => ResultCode::Timeout,
             Self::KnownOtherwise { .. } => ResultCode::HostkeyUnknown,
             Self::KeysRefused(_)
@@ -375,8 +379,11 @@ mod tests {
             }
             .counts()
         );
-        let why = String::new();
-        let secret_sent = false;
-        assert!(!LoginError::Lost { why, secret_sent }.counts());
+        let lost = LoginError::Lost {
+            why: String::new(),
+            said: String::new(),
+            secret_sent: false,
+        };
+        assert!(!lost.counts());
     }
 }

@@ -293,3 +293,83 @@ pub(super) fn changed(shown: HostKey, known: &[HostKey], revoked: bool) -> MeetE
         revoked,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Failure as _, LiveHost, ResultCode};
+    use crate::session::{Connector as _, Replay, ReplayConnector, ReplayHost};
+    use std::sync::Arc;
+
+    fn key(algorithm: &str, fingerprint: &str) -> HostKey {
+        HostKey {
+            algorithm: algorithm.to_owned(),
+            fingerprint: fingerprint.to_owned(),
+        }
+    }
+
+    /// Meets a host that shows an ed25519 key, with this key on record for it.
+    async fn meet(recorded: Option<HostKey>) -> Result<Met, MeetError> {
+        let host = LiveHost {
+            address: [10, 0, 0, 7].into(),
+            name: None,
+            tags: Arc::new([]),
+            open_ports: vec![22],
+            round_trip: None,
+        };
+        let replay = ReplayHost {
+            key: key("ssh-ed25519", "SHA256:one"),
+            answers: Replay::default(),
+            accepts_passwords: true,
+            accepts_keys: true,
+        };
+        let mut connector = ReplayConnector::default();
+        connector.hosts.insert(host.address, replay);
+        if let Some(key) = recorded {
+            connector.known.pin("10.0.0.7", 22, key);
+        }
+        connector.meet(&host, 22, &Limits::default()).await
+    }
+
+    #[tokio::test]
+    async fn a_host_with_the_key_we_know_may_hear_a_password() {
+        let met = meet(Some(key("ssh-ed25519", "SHA256:one"))).await.unwrap();
+        assert_eq!(met.trust(), HostTrust::Pinned);
+        let Met::Verified(peer) = met else {
+            panic!("a known host was not verified");
+        };
+        let password = Password::new("secret");
+        let proof = Proof::Password(&password, Permit::for_a_reserved_try());
+        let login = peer.log_in("scan", proof, &Limits::default()).await;
+        assert!(login.unwrap().secret_sent);
+    }
+
+    #[tokio::test]
+    async fn a_host_with_another_key_is_not_even_met() {
+        let met = meet(Some(key("ssh-ed25519", "SHA256:two"))).await;
+        assert_eq!(met.unwrap_err().code(), ResultCode::HostkeyChanged);
+    }
+
+    #[tokio::test]
+    async fn first_use_needs_both_the_operator_and_the_credential() {
+        assert!(FirstUse::allowed(true, false).is_none());
+        assert!(FirstUse::allowed(false, true).is_none());
+        let Met::Stranger(peer) = meet(None).await.unwrap() else {
+            panic!("an unknown host was verified");
+        };
+        let leave = FirstUse::allowed(true, true).unwrap();
+        let peer = peer.trust_on_first_use(leave).unwrap();
+        assert_eq!(peer.trust(), HostTrust::FirstUse);
+    }
+
+    #[tokio::test]
+    async fn an_algorithm_never_seen_is_no_way_around_the_key_on_record() {
+        let Met::Stranger(peer) = meet(Some(key("ssh-rsa", "SHA256:rsa"))).await.unwrap() else {
+            panic!("a key that was never seen was verified");
+        };
+        assert!(peer.is_known_otherwise());
+        let leave = FirstUse::allowed(true, true).unwrap();
+        let error = peer.trust_on_first_use(leave).unwrap_err();
+        assert_eq!(error.code(), ResultCode::HostkeyUnknown);
+    }
+}

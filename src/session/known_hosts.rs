@@ -1,6 +1,6 @@
 //! The host keys we remember: our own pins and OpenSSH's `known_hosts` files.
 //!
-//! Pure. The format is that of sshd(8), section "SSH_KNOWN_HOSTS FILE FORMAT".
+//! Pure. The format is that of sshd(8), section `SSH_KNOWN_HOSTS FILE FORMAT`.
 
 use super::base64;
 use crate::model::HostKey;
@@ -343,5 +343,217 @@ impl Hashed {
         };
         mac.update(name.as_bytes());
         mac.verify_slice(&self.hash).is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// A `known_hosts` key field and its name, made from an algorithm and a seed.
+    fn key(algorithm: &str, seed: u8) -> (String, HostKey) {
+        let mut blob = u32::try_from(algorithm.len())
+            .unwrap()
+            .to_be_bytes()
+            .to_vec();
+        blob.extend(algorithm.as_bytes());
+        blob.extend([0, 0, 0, 32]);
+        blob.extend([seed; 32]);
+        let text = format!("{algorithm} {}", base64::encode(&blob));
+        (text, host_key_of_blob(&blob).unwrap())
+    }
+
+    fn ed25519(seed: u8) -> (String, HostKey) {
+        key("ssh-ed25519", seed)
+    }
+
+    fn known(text: &str) -> KnownKeys {
+        let mut known = KnownKeys::default();
+        known.add_known_hosts(text);
+        known
+    }
+
+    fn at(name: Option<&str>, port: u16) -> Place<'_> {
+        Place {
+            name,
+            address: [10, 0, 0, 7].into(),
+            port,
+        }
+    }
+
+    const IS_KNOWN: Judgement = Judgement::Known(Source::KnownHosts);
+
+    const IS_UNKNOWN: Judgement = Judgement::Unknown {
+        known_otherwise: false,
+    };
+
+    #[test]
+    fn a_name_or_an_address_and_the_port_decide() {
+        let (text, key) = ed25519(1);
+        let keys = known(&format!(
+            "db1.example,10.0.0.7 {text}\n[db1.example]:2222 {text}\n"
+        ));
+        assert_eq!(keys.judge(&at(Some("DB1.example."), 22), &key), IS_KNOWN);
+        assert_eq!(keys.judge(&at(None, 22), &key), IS_KNOWN);
+        assert_eq!(keys.judge(&at(Some("db1.example"), 2222), &key), IS_KNOWN);
+        assert_eq!(keys.judge(&at(None, 2222), &key), IS_UNKNOWN);
+        assert_eq!(keys.judge(&at(Some("db1.example"), 2200), &key), IS_UNKNOWN);
+    }
+
+    #[test]
+    fn another_key_of_the_same_algorithm_is_a_change() {
+        let ((text, one), (_, two)) = (ed25519(1), ed25519(2));
+        let keys = known(&format!("10.0.0.7 {text}"));
+        let changed = Judgement::Changed {
+            known: vec![one],
+            revoked: false,
+        };
+        assert_eq!(keys.judge(&at(None, 22), &two), changed);
+    }
+
+    #[test]
+    fn a_key_of_another_algorithm_is_unknown_but_not_new() {
+        let (text, _) = ed25519(1);
+        let keys = known(&format!("10.0.0.7 {text}"));
+        let known_otherwise = Judgement::Unknown {
+            known_otherwise: true,
+        };
+        let (_, rsa) = key("ssh-rsa", 1);
+        assert_eq!(keys.judge(&at(None, 22), &rsa), known_otherwise);
+        let algorithms: Vec<_> = keys.algorithms(&at(None, 22)).into_iter().collect();
+        assert_eq!(algorithms, ["ssh-ed25519"]);
+    }
+
+    #[test]
+    fn a_host_may_have_several_keys_of_an_algorithm() {
+        let ((one, first), (two, second)) = (ed25519(1), ed25519(2));
+        let keys = known(&format!("10.0.0.7 {one}\n10.0.0.7 {two}"));
+        assert_eq!(keys.judge(&at(None, 22), &first), IS_KNOWN);
+        assert_eq!(keys.judge(&at(None, 22), &second), IS_KNOWN);
+    }
+
+    #[test]
+    fn the_name_speaks_before_the_address() {
+        let ((named, one), (addressed, two)) = (ed25519(1), ed25519(2));
+        let keys = known(&format!("db1.example {named}\n10.0.0.7 {addressed}"));
+        let place = at(Some("db1.example"), 22);
+        assert_eq!(keys.judge(&place, &one), IS_KNOWN);
+        let verdict = keys.judge(&place, &two);
+        assert!(matches!(verdict, Judgement::Changed { .. }));
+        assert_eq!(keys.judge(&at(None, 22), &two), IS_KNOWN);
+    }
+
+    #[test]
+    fn patterns_match_and_negated_ones_exclude() {
+        let (text, key) = ed25519(1);
+        let keys = known(&format!("*.example,!bad.example,10.0.0.? {text}"));
+        assert_eq!(keys.judge(&at(Some("a.b.example"), 22), &key), IS_KNOWN);
+        assert_eq!(keys.judge(&at(None, 22), &key), IS_KNOWN);
+        let other = Place {
+            address: [10, 0, 1, 7].into(),
+            ..at(Some("bad.example"), 22)
+        };
+        assert_eq!(keys.judge(&other, &key), IS_UNKNOWN);
+    }
+
+    #[test]
+    fn hashed_names_are_recognised() {
+        let (text, key) = ed25519(1);
+        let hash = |name: &str| {
+            let salt = [7; 20];
+            let mut mac = Hmac::<Sha1>::new_from_slice(&salt).unwrap();
+            mac.update(name.as_bytes());
+            let hash = mac.finalize().into_bytes();
+            format!("|1|{}=|{}=", base64::encode(&salt), base64::encode(&hash))
+        };
+        let lines = [hash("db1.example"), hash("[10.0.0.7]:2222")];
+        let keys = known(&lines.map(|hash| format!("{hash} {text}\n")).concat());
+        assert_eq!(keys.judge(&at(Some("db1.example"), 22), &key), IS_KNOWN);
+        assert_eq!(keys.judge(&at(None, 2222), &key), IS_KNOWN);
+        assert_eq!(keys.judge(&at(None, 22), &key), IS_UNKNOWN);
+    }
+
+    #[test]
+    fn a_revoked_key_is_refused_even_where_it_is_known() {
+        let (text, key) = ed25519(1);
+        let keys = known(&format!("10.0.0.7 {text}\n@revoked * {text}\n"));
+        let revoked = Judgement::Changed {
+            known: vec![],
+            revoked: true,
+        };
+        assert_eq!(keys.judge(&at(None, 22), &key), revoked);
+    }
+
+    #[test]
+    fn a_pin_is_told_from_a_known_hosts_line() {
+        let (text, key) = ed25519(1);
+        let mut keys = known(&format!("10.0.0.7 {text}"));
+        keys.pin("10.0.0.7", 22, key.clone());
+        let pinned = Judgement::Known(Source::Pin);
+        assert_eq!(keys.judge(&at(None, 22), &key), pinned);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_counted_and_harms_nothing() {
+        let (text, key) = ed25519(1);
+        let blob = text.split(' ').nth(1).unwrap();
+        let lines = [
+            "# a comment",
+            "",
+            "10.0.0.7",
+            "10.0.0.7 ssh-ed25519",
+            "10.0.0.7 ssh-ed25519 !!!!",
+            &format!("10.0.0.7 ssh-rsa {blob}"),
+            "|1|x|y ssh-ed25519 AAAA",
+            "@cert-authority *.example ssh-ed25519 AAAA",
+            &format!("@unheard-of * {text}"),
+            &format!("  10.0.0.7\t{text} a comment  \r"),
+        ];
+        let mut keys = KnownKeys::default();
+        let report = keys.add_known_hosts(&lines.join("\n"));
+        let expected = KnownHostsReport {
+            keys: 1,
+            authorities: 1,
+            unreadable: 6,
+        };
+        assert_eq!(report, expected);
+        assert_eq!(keys.judge(&at(None, 22), &key), IS_KNOWN);
+    }
+
+    /// From OpenSSH: the line of a key and what `ssh-keygen -lf` prints for it.
+    #[test]
+    fn fingerprints_are_those_that_openssh_prints() {
+        let line =
+            "h ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIK2pr+Bfus1hvPof4Wb/plZCzSbqadHH0u+/f4ODtKnE";
+        let keys = known(line);
+        let (_, key) = &keys.plain["h"][0];
+        assert_eq!(
+            key.fingerprint,
+            "SHA256:wX9j+SP2h7N0y1ZKQdM3E2rXGeJIBFZbmJjfvWeAgd0"
+        );
+    }
+
+    #[test]
+    fn many_stars_cost_little() {
+        let pattern = "*a".repeat(2000);
+        let name = "a".repeat(1000) + "b";
+        assert!(!glob(pattern.as_bytes(), name.as_bytes()));
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_without_a_panic(text in "[ -~\t\n|@!*?,]{0,200}", name in "[a-z*.]{0,9}") {
+            let (line, key) = ed25519(1);
+            let keys = known(&format!("{text}\n{text} {line}\n@revoked {text} {line}"));
+            keys.judge(&at(Some(&name), 22), &key);
+        }
+
+        #[test]
+        fn a_glob_without_stars_is_equality(a in "[ab]{0,6}", b in "[ab]{0,6}") {
+            prop_assert_eq!(glob(a.as_bytes(), b.as_bytes()), a == b);
+            let (pattern, name) = (format!("{a}*"), format!("{a}{b}"));
+            prop_assert!(glob(pattern.as_bytes(), name.as_bytes()));
+        }
     }
 }

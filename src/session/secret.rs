@@ -38,7 +38,7 @@ impl Key {
     /// Slow by design where there is a passphrase (bcrypt): call it once a run, off the async
     /// threads.
     pub fn parse(pem: &SecretString, passphrase: Option<&SecretString>) -> Result<Self, KeyError> {
-        let passphrase = passphrase.map(|text| text.expose_secret());
+        let passphrase = passphrase.map(SecretString::expose_secret);
         let private = match keys::decode_secret_key(pem.expose_secret(), passphrase) {
             Ok(private) => private,
             Err(error) => return Err(why_unreadable(&error, pem, passphrase.is_some())),

@@ -105,7 +105,9 @@ impl Transcript {
             End::Deadline => SessionError::TimedOut,
             End::Lost => SessionError::Closed(said),
             _ if says_change_password(&said) => SessionError::PasswordExpired(said),
-            // nologin(8) and false(1), and what sshd says of a shell that is not there.
+            // What sshd says where it serves files and nothing else.
+            _ if said.contains("sftp") => SessionError::ShellRestricted(said),
+            // nologin(8) and false(1).
             End::Exited(Some(1)) => SessionError::ShellDenied(said),
             End::Exited(None) if said.is_empty() => SessionError::Closed(said),
             End::Exited(_) | End::Done | End::Refused | End::Over => {

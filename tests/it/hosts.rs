@@ -43,8 +43,9 @@ fn every_recorded_host_gives_its_findings() {
             .ecosystem
             .as_deref()
             .and_then(|ecosystem| catalog.slice(ecosystem).unwrap());
-        let version = platform.version.as_deref().unwrap_or_default();
-        let lifecycle = catalog.lifecycle(&platform.id, version);
+        let release = matching::lifecycle_of(platform);
+        let lifecycle =
+            release.and_then(|(product, version)| catalog.lifecycle(&product, &version));
         let found = matching::findings(&inventory, slice.as_deref(), lifecycle, today);
         assert_eq!(
             found,

@@ -2,3 +2,9 @@
 
 #[cfg(test)]
 mod hosts;
+#[cfg(test)]
+mod openssh;
+#[cfg(test)]
+mod session_ssh;
+#[cfg(test)]
+mod shells;

@@ -107,9 +107,8 @@ impl SshSession {
                     None
                 }
                 Some(ChannelMsg::Failure) => Some(End::Refused),
-                Some(ChannelMsg::Close) => Some(End::Exited(exit)),
                 None if exit.is_none() => Some(End::Lost),
-                None => Some(End::Exited(exit)),
+                Some(ChannelMsg::Close) | None => Some(End::Exited(exit)),
                 Some(_) => None,
             };
             if let Some(end) = end {

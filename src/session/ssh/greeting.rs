@@ -20,9 +20,8 @@ pub(super) async fn read(tcp: &mut TcpStream) -> Result<Greeting, MeetError> {
     let mut bytes = Vec::with_capacity(512);
     let mut chunk = [0; 1024];
     loop {
-        let count = match tcp.read(&mut chunk).await {
-            Ok(count) => count,
-            Err(_) => return Err(why_ended(&bytes)),
+        let Ok(count) = tcp.read(&mut chunk).await else {
+            return Err(why_ended(&bytes));
         };
         if count == 0 {
             return Err(why_ended(&bytes));
@@ -81,7 +80,7 @@ fn judge(bytes: &[u8]) -> Verdict {
     for line in bytes.split_inclusive(|byte| *byte == b'\n') {
         let Some(text) = line.strip_suffix(b"\n") else {
             let fits = line.len() <= LONGEST_LINE && bytes.len() <= LONGEST;
-            let is_text = !line.iter().any(is_binary);
+            let is_text = !line.iter().any(|byte| is_binary(*byte));
             return if fits && is_text {
                 Verdict::More
             } else {
@@ -92,7 +91,7 @@ fn judge(bytes: &[u8]) -> Verdict {
         if text.starts_with(b"SSH-") {
             return identification(text, at);
         }
-        if text.len() > LONGEST_LINE || at > LONGEST || text.iter().any(is_binary) {
+        if text.len() > LONGEST_LINE || at > LONGEST || text.iter().any(|byte| is_binary(*byte)) {
             return Verdict::NotSsh;
         }
         at += line.len();
@@ -115,7 +114,7 @@ fn identification(text: &[u8], at: usize) -> Verdict {
     Verdict::TooOld
 }
 
-fn is_binary(byte: &u8) -> bool {
+fn is_binary(byte: u8) -> bool {
     byte.is_ascii_control() && !matches!(byte, b'\t' | b'\r' | b'\x1b')
 }
 

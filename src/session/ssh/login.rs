@@ -52,7 +52,8 @@ impl Door for SshDoor {
         let offered = timeout_at(until, self.offer(user, signer)).await;
         let secret_sent = false;
         offered.map_err(|_| LoginError::TimedOut { secret_sent })??;
-        Ok(self.logged_in("publickey"))
+        let door = *self;
+        Ok(door.logged_in("publickey"))
     }
 
     async fn open_with_password(
@@ -65,14 +66,18 @@ impl Door for SshDoor {
         // The permit ends here: the password is sent once, or not at all.
         let (password, _permit) = secret;
         match timeout_at(until, self.tell(user, password)).await {
-            Ok(told) => told.map(|method| self.logged_in(method)),
+            Ok(told) => {
+                let method = told?;
+                let door = *self;
+                Ok(door.logged_in(method))
+            }
             Err(_) => Err(self.why_silent()),
         }
     }
 }
 
 impl SshDoor {
-    fn logged_in(self: Box<Self>, method: &'static str) -> LoggedIn {
+    fn logged_in(self, method: &'static str) -> LoggedIn {
         let secret_sent = self.sent_at.is_some();
         let said = self.said();
         LoggedIn {
@@ -365,13 +370,19 @@ impl SshDoor {
         let secret_sent = self.sent_at.is_some();
         let why = farewell.or(seen.broke);
         let why = why.unwrap_or_else(|| "the host closed it".to_owned());
-        Some(LoginError::Lost { why, secret_sent })
+        let said = self.said();
+        Some(LoginError::Lost {
+            why,
+            said,
+            secret_sent,
+        })
     }
 
     fn lost(&self, error: &russh::Error) -> LoginError {
         let secret_sent = self.sent_at.is_some();
         self.broken().unwrap_or_else(|| LoginError::Lost {
             why: plain(error.to_string().as_bytes()),
+            said: self.said(),
             secret_sent,
         })
     }
