@@ -272,7 +272,7 @@ fn ifconfig_line(line: &str, current: &mut String, macs: &mut BTreeMap<String, S
         let name = words.next()?.trim_end_matches(':');
         *current = clip(name, 64);
     }
-    let mut found = current.clone();
+    let found = current.clone();
     let mut own = None;
     while let Some(word) = words.next() {
         match word {
@@ -284,7 +284,6 @@ fn ifconfig_line(line: &str, current: &mut String, macs: &mut BTreeMap<String, S
             _ => {}
         }
     }
-    found.truncate(64);
     (!found.is_empty()).then_some((found, own))
 }
 
@@ -400,6 +399,17 @@ mod tests {
             identity(&given).vendor,
             Observed::Known("QEMU Standard PC".to_owned())
         );
+    }
+
+    #[test]
+    fn a_long_interface_name_is_cut_between_characters() {
+        let text = format!(
+            "# ifconfig\na{}: flags=1\n\tinet 192.0.2.1\n",
+            "\u{20ac}".repeat(100)
+        );
+        let identity = identity(&answers(&[(INTERFACES, &text)]));
+        let interfaces = identity.interfaces.known().unwrap();
+        assert_eq!(interfaces[0].name.chars().count(), 64);
     }
 
     proptest::proptest! {

@@ -1,18 +1,54 @@
 //! What a host is, before any credential is used.
 //!
-//! A reader is pure: it takes what a host said and tells what it means. Only [`grab`] talks.
+//! Readers of what services say of their own accord, one file a protocol. Everything here is a hint,
+//! written by whoever answers: good for a column and for the order of work, never for choosing where
+//! a secret goes. Only [`grab`] talks.
 
 pub mod grab;
 mod ssh;
 
 pub use grab::{grab_banner, grab_greeting};
-pub use ssh::ssh_service;
+pub use ssh::{DeviceKind, SshBanner, ssh_banner};
+
+use crate::model::{SeenBy, Service};
 
 /// Ports on which the client speaks first, by the protocols that own them: waiting for a greeting
-/// there is waiting for nothing. RPC, NetBIOS, SMB, RDP, WinRM, HTTP.
+/// there is waiting for nothing. HTTP, RPC, NetBIOS, SMB, RDP, WinRM.
 const CLAIMED: &[u16] = &[80, 135, 139, 443, 445, 3389, 5985, 5986, 8080, 8443];
 
 /// Whether a port belongs to a protocol in which the client speaks first.
 pub fn is_claimed(port: u16) -> bool {
     CLAIMED.contains(&port)
+}
+
+/// A port that accepted a connection from outside, and what it said first, as a service.
+pub fn open_service(port: u16, banner: &str) -> Service {
+    let ssh = ssh_banner(banner);
+    Service {
+        proto: "tcp".to_owned(),
+        port,
+        bind: String::new(),
+        state: "open".to_owned(),
+        service: ssh.as_ref().map_or("", |_| "ssh").to_owned(),
+        product: ssh.as_ref().map(|ssh| ssh.product.clone()).unwrap_or_default(),
+        version: ssh.map(|ssh| ssh.version).unwrap_or_default(),
+        program: String::new(),
+        user: String::new(),
+        banner: banner.to_owned(),
+        seen_by: SeenBy::Scan,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_ssh_banner_names_the_service_and_another_one_does_not() {
+        let service = open_service(22, "SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u7");
+        let named = (service.service.as_str(), service.product.as_str(), service.version.as_str());
+        assert_eq!(named, ("ssh", "OpenSSH", "9.2p1"));
+        let other = open_service(25, "220 mail.example ESMTP");
+        assert_eq!((other.service.as_str(), other.banner.as_str()), ("", "220 mail.example ESMTP"));
+    }
 }

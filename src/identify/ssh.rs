@@ -1,52 +1,228 @@
-//! SSH's identification line: `SSH-protoversion-softwareversion SP comments` (RFC 4253 section 4.2).
+//! The identification line of an SSH server: `SSH-2.0-softwareversion comments` (RFC 4253, 4.2).
 
-use crate::model::{SeenBy, Service};
+/// What an identification line tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SshBanner {
+    /// The protocol version: `2.0`, or `1.99` for a server that also speaks version 1.
+    pub protocol: String,
+    /// The product, in its maker's spelling: `OpenSSH`; the bare text where it is not known here.
+    pub product: String,
+    /// The product's version, where it is told: `9.2p1`.
+    pub version: String,
+    /// The operating system that the line names or that alone has this server: `debian`.
+    pub os: Option<&'static str>,
+    /// What kind of device answers like this.
+    pub kind: DeviceKind,
+}
 
-/// What an SSH server says of itself. Attacker-controlled.
-pub fn ssh_service(port: u16, banner: &str) -> Service {
-    let (product, version) = software(banner);
-    Service {
-        proto: "tcp".to_owned(),
-        port,
-        bind: String::new(),
-        state: "open".to_owned(),
-        service: "ssh".to_owned(),
-        product,
-        version,
-        program: String::new(),
-        user: String::new(),
-        banner: banner.to_owned(),
-        seen_by: SeenBy::Scan,
+/// A kind of device, as far as a banner tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DeviceKind {
+    /// A server, workstation or virtual machine.
+    Computer,
+    /// A router, switch, firewall or access point.
+    Network,
+    /// Something small with a fixed purpose: a camera, a UPS, a management board.
+    Embedded,
+    /// Not to be told.
+    Unknown,
+}
+
+impl DeviceKind {
+    /// The word used in exports; empty when it is not to be told.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Computer => "computer",
+            Self::Network => "network",
+            Self::Embedded => "embedded",
+            Self::Unknown => "",
+        }
     }
 }
 
-/// `OpenSSH_9.2p1` is product and version; `dropbear` has no version.
-fn software(banner: &str) -> (String, String) {
-    let rest = banner.strip_prefix("SSH-").and_then(|rest| rest.split_once('-'));
-    let Some((_, software)) = rest else {
-        return (String::new(), String::new());
+/// Reads an identification line, with or without its line ending. `None` when it is none: the line
+/// is at most 255 bytes long, and begins with `SSH-`.
+pub fn ssh_banner(line: &str) -> Option<SshBanner> {
+    let line = line.trim_end_matches(['\r', '\n']);
+    let rest = line.strip_prefix("SSH-").filter(|_| line.len() <= 255)?;
+    let (protocol, software) = rest.split_once('-')?;
+    if software.is_empty() || line.chars().any(char::is_control) {
+        return None;
+    }
+    let known = PRODUCTS
+        .iter()
+        .find(|known| software.starts_with(known.prefix));
+    let comments = software
+        .split_once(' ')
+        .map_or("", |(_, comments)| comments);
+    let system = SYSTEMS.iter().find(|(word, _)| comments.contains(word));
+    let (product, version, os, kind) = match known {
+        Some(known) => {
+            let version = software.strip_prefix(known.prefix).map(version);
+            let version = version.unwrap_or_default();
+            (known.name, version, known.os, known.kind)
+        }
+        None => (software, "", None, DeviceKind::Unknown),
     };
-    let software = software.split_whitespace().next().unwrap_or_default();
-    let (product, version) = software.rsplit_once('_').unwrap_or((software, ""));
-    (product.to_owned(), version.to_owned())
+    Some(SshBanner {
+        protocol: protocol.to_owned(),
+        product: product.to_owned(),
+        version: version.to_owned(),
+        os: system.map(|(_, os)| *os).or(os),
+        kind: if system.is_some() {
+            DeviceKind::Computer
+        } else {
+            kind
+        },
+    })
 }
+
+/// `9.2p1` of `_9.2p1 Debian-2+deb12u3`.
+fn version(text: &str) -> &str {
+    let text = text.trim_start_matches(['_', '-', '/']);
+    let version = text.split([' ', '_', '-']).next().unwrap_or_default();
+    if version.starts_with(|first: char| first.is_ascii_digit()) {
+        version
+    } else {
+        ""
+    }
+}
+
+/// What distributions add after the version.
+const SYSTEMS: &[(&str, &str)] = &[
+    ("Raspbian", "raspbian"),
+    ("Debian", "debian"),
+    ("Ubuntu", "ubuntu"),
+    ("FreeBSD", "freebsd"),
+    ("NetBSD", "netbsd"),
+];
+
+struct Product {
+    prefix: &'static str,
+    name: &'static str,
+    os: Option<&'static str>,
+    kind: DeviceKind,
+}
+
+const fn known(
+    prefix: &'static str,
+    name: &'static str,
+    os: Option<&'static str>,
+    kind: DeviceKind,
+) -> Product {
+    Product {
+        prefix,
+        name,
+        os,
+        kind,
+    }
+}
+
+/// Servers by the beginning of their software version; longer beginnings first.
+const PRODUCTS: &[Product] = &[
+    known(
+        "OpenSSH_for_Windows",
+        "OpenSSH",
+        Some("windows"),
+        DeviceKind::Computer,
+    ),
+    known("OpenSSH", "OpenSSH", None, DeviceKind::Unknown),
+    known("dropbear", "Dropbear", None, DeviceKind::Unknown),
+    known("Sun_SSH", "Sun_SSH", Some("solaris"), DeviceKind::Computer),
+    known("Cisco", "Cisco SSH", Some("ios"), DeviceKind::Network),
+    known(
+        "ROSSSH",
+        "MikroTik SSH",
+        Some("routeros"),
+        DeviceKind::Network,
+    ),
+    known("HUAWEI", "Huawei SSH", None, DeviceKind::Network),
+    known(
+        "Comware",
+        "Comware SSH",
+        Some("comware"),
+        DeviceKind::Network,
+    ),
+    known("lancom", "LANCOM SSH", None, DeviceKind::Network),
+    known(
+        "NetScreen",
+        "NetScreen SSH",
+        Some("screenos"),
+        DeviceKind::Network,
+    ),
+    known("RomSShell", "RomSShell", None, DeviceKind::Embedded),
+    known("Mocana SSH", "Mocana SSH", None, DeviceKind::Embedded),
+    known("cryptlib", "cryptlib", None, DeviceKind::Embedded),
+    known("mpSSH", "mpSSH", Some("ilo"), DeviceKind::Embedded),
+    known("libssh", "libssh", None, DeviceKind::Unknown),
+    known("Go", "Go x/crypto", None, DeviceKind::Unknown),
+];
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn line(banner: &str) -> Option<String> {
+        let read = ssh_banner(banner)?;
+        let os = read.os.unwrap_or("-");
+        let kind = read.kind.as_str();
+        Some(format!("{}|{}|{os}|{kind}", read.product, read.version))
+    }
+
     #[test]
-    fn product_and_version_come_from_the_software_part() {
+    fn well_known_servers_are_told_apart() {
         let cases = [
-            ("SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u7", "OpenSSH", "9.2p1"),
-            ("SSH-2.0-dropbear_2022.83", "dropbear", "2022.83"),
-            ("SSH-1.99-Cisco-1.25", "Cisco-1.25", ""),
-            ("SSH-2.0-", "", ""),
-            ("220 mail", "", ""),
+            (
+                "SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3\r\n",
+                "OpenSSH|9.2p1|debian|computer",
+            ),
+            (
+                "SSH-2.0-OpenSSH_8.9p1 Ubuntu-3ubuntu0.7",
+                "OpenSSH|8.9p1|ubuntu|computer",
+            ),
+            (
+                "SSH-2.0-OpenSSH_8.4p1 Raspbian-5+b1",
+                "OpenSSH|8.4p1|raspbian|computer",
+            ),
+            (
+                "SSH-2.0-OpenSSH_9.6 FreeBSD-20240701",
+                "OpenSSH|9.6|freebsd|computer",
+            ),
+            (
+                "SSH-2.0-OpenSSH_for_Windows_8.1",
+                "OpenSSH|8.1|windows|computer",
+            ),
+            ("SSH-2.0-OpenSSH_8.7", "OpenSSH|8.7|-|"),
+            ("SSH-2.0-dropbear_2019.78", "Dropbear|2019.78|-|"),
+            ("SSH-1.99-Cisco-1.25", "Cisco SSH|1.25|ios|network"),
+            ("SSH-2.0-ROSSSH", "MikroTik SSH||routeros|network"),
+            ("SSH-2.0-Something_else 1", "Something_else 1||-|"),
         ];
-        for (banner, product, version) in cases {
-            let service = ssh_service(22, banner);
-            assert_eq!((service.product.as_str(), service.version.as_str()), (product, version), "{banner}");
+        for (banner, expected) in cases {
+            assert_eq!(line(banner).as_deref(), Some(expected), "{banner}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_identification_line_is_none() {
+        let long = format!("SSH-2.0-{}", "x".repeat(300));
+        for banner in [
+            "",
+            "HTTP/1.1 400",
+            "SSH-2.0",
+            "SSH-2.0-",
+            "SSH-2.0-a\u{1b}[2J",
+            &long,
+        ] {
+            assert_eq!(ssh_banner(banner), None, "{banner:?}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_makes_it_panic(text in "(SSH-2.0-)?.{0,80}") {
+            let _ = ssh_banner(&text);
         }
     }
 }

@@ -45,6 +45,16 @@ pub fn findings_with_closed(
     all_of(inventory, slice, lifecycle, today, Which::All)
 }
 
+/// The product and version whose lifecycle dates concern a system: those of the release whose
+/// packages it installs. LMDE 6 is supported for as long as Debian 12 is.
+pub fn lifecycle_of(platform: &Platform) -> Option<(String, String)> {
+    let base = platform.ecosystem.as_deref().and_then(|ecosystem| {
+        let mut parts = ecosystem.split(':');
+        Some((parts.next()?.to_ascii_lowercase(), parts.next()?.to_owned()))
+    });
+    base.or_else(|| Some((platform.id.clone(), platform.version.clone()?)))
+}
+
 /// Whether closed matters are wanted too; most bulletins of a package are closed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Which {

@@ -164,10 +164,10 @@ fn standing<'a>(version: &str, entry: &'a Entry) -> Standing<'a> {
 fn within(installed: DpkgVersion<'_>, range: &VersionRange) -> Option<bool> {
     // "0" is OSV's word for "from the beginning"; `0~beta` is before version 0.
     let introduced = range.introduced.as_deref().filter(|text| *text != "0");
-    if let Some(introduced) = introduced {
-        if installed < DpkgVersion::parse(introduced)? {
-            return Some(false);
-        }
+    if let Some(introduced) = introduced
+        && installed < DpkgVersion::parse(introduced)?
+    {
+        return Some(false);
     }
     if let Some(fixed) = &range.fixed {
         return Some(installed < DpkgVersion::parse(fixed)?);

@@ -463,7 +463,7 @@ impl<'a> Visit<'a> {
 
     fn services(&self) -> Vec<Service> {
         let banners = self.banners.iter();
-        banners.map(|(port, banner)| identify::ssh_service(*port, banner)).collect()
+        banners.map(|(port, banner)| identify::open_service(*port, banner)).collect()
     }
 }
 

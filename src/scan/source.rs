@@ -1,6 +1,7 @@
 //! A stored run, as the exporters read it.
 
 use super::{RunError, RunPlan};
+use crate::identify;
 use crate::model::{CoverageRow, FindingState, MachineRecord, RunSummary, SeenBy, Service, Severity};
 use crate::report::ReportSource;
 use crate::store::{Answer, ReportOptions, RunReport, SightingRow, Store};
@@ -143,21 +144,5 @@ impl RunSource {
 }
 
 fn open_port(row: &SightingRow) -> Service {
-    let banner = row.banner.clone().unwrap_or_default();
-    if banner.starts_with("SSH-") {
-        return crate::identify::ssh_service(row.port, &banner);
-    }
-    Service {
-        proto: "tcp".to_owned(),
-        port: row.port,
-        bind: String::new(),
-        state: "open".to_owned(),
-        service: String::new(),
-        product: String::new(),
-        version: String::new(),
-        program: String::new(),
-        user: String::new(),
-        banner,
-        seen_by: SeenBy::Scan,
-    }
+    identify::open_service(row.port, row.banner.as_deref().unwrap_or_default())
 }

@@ -3,6 +3,10 @@
 #[cfg(test)]
 mod architecture;
 #[cfg(test)]
+mod hosts;
+#[cfg(test)]
 mod openssh;
 #[cfg(test)]
 mod session_ssh;
+#[cfg(test)]
+mod shells;
