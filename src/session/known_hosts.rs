@@ -141,47 +141,44 @@ impl KnownKeys {
 
     /// What we know says about a key.
     ///
-    /// The operator's name decides where it has a key of the algorithm, else the address does: a
-    /// name stays with its machine when the address moves on.
+    /// Where any key is on record for the operator's name, the name alone decides, else the address
+    /// does: a name stays with its machine when the address moves on, and whoever has taken over the
+    /// address must not pass for the name.
     pub fn judge(&self, place: &Place<'_>, shown: &HostKey) -> Judgement {
-        let names: Vec<String> = place.names().collect();
         let is_revoked = |(hosts, key): &(Vec<Pattern>, HostKey)| {
-            key == shown && names.iter().any(|name| matches(hosts, name))
+            key == shown && place.names().any(|name| matches(hosts, &name))
         };
         if self.revoked.iter().any(is_revoked) {
             let known = Vec::new();
             let revoked = true;
             return Judgement::Changed { known, revoked };
         }
-        let mut known_otherwise = false;
-        for name in &names {
-            let keys = self.keys_of(name);
-            let same = keys.iter().filter(|(_, key)| *key == shown);
-            if let Some(source) = same.map(|(source, _)| *source).min() {
-                return Judgement::Known(source);
-            }
-            known_otherwise |= !keys.is_empty();
-            let known: Vec<HostKey> = keys
-                .into_iter()
-                .map(|(_, key)| key.clone())
-                .filter(|key| key.algorithm == shown.algorithm)
-                .collect();
-            if !known.is_empty() {
-                let revoked = false;
-                return Judgement::Changed { known, revoked };
-            }
+        let keys = self.on_record(place);
+        let same = keys.iter().filter(|(_, key)| *key == shown);
+        if let Some(source) = same.map(|(source, _)| *source).min() {
+            return Judgement::Known(source);
         }
-        Judgement::Unknown { known_otherwise }
+        let known_otherwise = !keys.is_empty();
+        let known = keys.into_iter().map(|(_, key)| key.clone());
+        let known = known.filter(|key| key.algorithm == shown.algorithm);
+        let known: Vec<HostKey> = known.collect();
+        if known.is_empty() {
+            return Judgement::Unknown { known_otherwise };
+        }
+        let revoked = false;
+        Judgement::Changed { known, revoked }
     }
 
     /// The algorithms of which we know a key of the host: those to ask it for.
     pub fn algorithms(&self, place: &Place<'_>) -> BTreeSet<String> {
-        let mut algorithms = BTreeSet::new();
-        for name in place.names() {
-            let keys = self.keys_of(&name).into_iter();
-            algorithms.extend(keys.map(|(_, key)| key.algorithm.clone()));
-        }
-        algorithms
+        let keys = self.on_record(place).into_iter();
+        keys.map(|(_, key)| key.algorithm.clone()).collect()
+    }
+
+    fn on_record(&self, place: &Place<'_>) -> Vec<(Source, &HostKey)> {
+        let keys = place.names().map(|name| self.keys_of(&name));
+        let mut keys = keys.filter(|keys| !keys.is_empty());
+        keys.next().unwrap_or_default()
     }
 
     fn keys_of(&self, name: &str) -> Vec<(Source, &HostKey)> {
@@ -194,6 +191,32 @@ impl KnownKeys {
         keys.extend(hashed.map(|(_, key)| (Source::KnownHosts, key)));
         keys
     }
+}
+
+/// The lines of a `known_hosts` file that name one host outright, as (name or address, port, key):
+/// what `trust import` can turn into pins. Patterns, hashed names and marked lines are left out.
+pub fn plain_known_hosts(text: &str) -> Vec<(String, u16, HostKey)> {
+    let mut entries = Vec::new();
+    for line in text.lines().map(str::trim) {
+        let Some(Line::Hosts(hosts, key)) = Line::parse(line) else {
+            continue;
+        };
+        if hosts.iter().any(Pattern::is_special) {
+            continue;
+        }
+        let named = hosts.iter().filter_map(|host| name_and_port(&host.text));
+        entries.extend(named.map(|(name, port)| (name, port, key.clone())));
+    }
+    entries
+}
+
+/// Undoes [`lookup_name`].
+fn name_and_port(text: &str) -> Option<(String, u16)> {
+    let Some(bracketed) = text.strip_prefix('[') else {
+        return Some((text.to_owned(), 22));
+    };
+    let (name, port) = bracketed.split_once("]:")?;
+    Some((name.to_owned(), port.parse().ok()?))
 }
 
 /// The name of a key from its blob as on the wire (RFC 4253 section 6.6): the algorithm it says it
@@ -442,6 +465,33 @@ mod tests {
         let verdict = keys.judge(&place, &two);
         assert!(matches!(verdict, Judgement::Changed { .. }));
         assert_eq!(keys.judge(&at(None, 22), &two), IS_KNOWN);
+    }
+
+    #[test]
+    fn who_took_over_the_address_does_not_pass_for_the_name() {
+        let ((named, _), (addressed, rsa)) = (ed25519(1), key("ssh-rsa", 2));
+        let keys = known(&format!("db1.example {named}\n10.0.0.7 {addressed}"));
+        let known_otherwise = true;
+        let verdict = keys.judge(&at(Some("db1.example"), 22), &rsa);
+        assert_eq!(verdict, Judgement::Unknown { known_otherwise });
+    }
+
+    #[test]
+    fn plain_lines_can_be_listed_for_pinning() {
+        let (text, key) = ed25519(1);
+        let lines = [
+            format!("db1.example,10.0.0.7 {text}"),
+            format!("[::1]:2222 {text}"),
+            format!("*.example {text}"),
+            format!("@revoked db2.example {text}"),
+            "garbage".to_owned(),
+        ];
+        let entries = plain_known_hosts(&lines.join("\n"));
+        let expected = [("db1.example", 22), ("10.0.0.7", 22), ("::1", 2222)];
+        assert_eq!(
+            entries,
+            expected.map(|(name, port)| (name.to_owned(), port, key.clone()))
+        );
     }
 
     #[test]

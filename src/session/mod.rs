@@ -22,7 +22,7 @@ mod transcript;
 
 pub use error::{KeyError, LoginError, LoginRefusal, MeetError, SessionError};
 pub use host_trust::{FirstUse, LoggedIn, Met, StrangerPeer, VerifiedPeer};
-pub use known_hosts::{Judgement, KnownHostsReport, KnownKeys, Place, Source};
+pub use known_hosts::{Judgement, KnownHostsReport, KnownKeys, Place, Source, plain_known_hosts};
 pub use limits::Limits;
 pub use local::Local;
 pub use pins::{ParsedPin, ParsedPins, parse_pins};

@@ -11,6 +11,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// A password: a secret that whoever hears it can use elsewhere.
+///
+/// ```compile_fail,E0599
+/// fn keep(password: &underdesk::session::Password) -> underdesk::session::Password {
+///     underdesk::session::Password::clone(password)
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Password(SecretString);
 
@@ -115,5 +121,70 @@ impl Permit {
     /// To be called only after the breaker has reserved a try.
     pub fn for_a_reserved_try() -> Self {
         Self(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use russh::keys::key::safe_rng;
+    use russh::keys::ssh_key::LineEnding;
+
+    fn pem(passphrase: Option<&str>) -> SecretString {
+        let mut key = PrivateKey::random(&mut safe_rng(), Algorithm::Ed25519).unwrap();
+        if let Some(passphrase) = passphrase {
+            key = key.encrypt(&mut safe_rng(), passphrase).unwrap();
+        }
+        let pem = key.to_openssh(LineEnding::LF).unwrap();
+        pem.as_str().into()
+    }
+
+    fn error(pem: &SecretString, passphrase: Option<&str>) -> KeyError {
+        let passphrase = passphrase.map(SecretString::from);
+        Key::parse(pem, passphrase.as_ref()).unwrap_err()
+    }
+
+    #[test]
+    fn a_key_opens_with_its_passphrase_and_with_no_other() {
+        let pem = pem(Some("open sesame"));
+        assert!(Key::parse(&pem, Some(&"open sesame".into())).is_ok());
+        assert_eq!(error(&pem, Some("wrong")), KeyError::WrongPassphrase);
+        assert_eq!(error(&pem, None), KeyError::PassphraseNeeded);
+    }
+
+    #[test]
+    fn a_passphrase_that_is_not_needed_does_no_harm() {
+        assert!(Key::parse(&pem(None), Some(&"unused".into())).is_ok());
+    }
+
+    #[test]
+    fn what_is_no_key_is_said_to_be_none() {
+        for text in [
+            "",
+            "ssh-ed25519 AAAA comment",
+            "-----BEGIN CERTIFICATE-----\n",
+        ] {
+            assert_eq!(error(&text.into(), None), KeyError::NotAKey, "{text}");
+        }
+        let pem = pem(None);
+        let half: String = pem.expose_secret().chars().take(120).collect();
+        assert_eq!(error(&half.as_str().into(), None), KeyError::Corrupt);
+    }
+
+    #[test]
+    fn windows_line_ends_and_blank_lines_around_are_taken() {
+        let pem = pem(None);
+        let text = format!("\n\n{}\n\n", pem.expose_secret()).replace('\n', "\r\n");
+        assert!(Key::parse(&text.as_str().into(), None).is_ok());
+    }
+
+    #[test]
+    fn nothing_secret_shows_when_printed() {
+        let password = Password::new("hunter2");
+        let proof = Proof::Password(&password, Permit::for_a_reserved_try());
+        assert!(!format!("{proof:?}").contains("hunter2"));
+        let pem = pem(None);
+        let shown = format!("{:?}", Key::parse(&pem, None).unwrap());
+        assert!(shown.starts_with("Key(ssh-ed25519 SHA256:"), "{shown}");
     }
 }

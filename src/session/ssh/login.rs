@@ -2,29 +2,21 @@
 
 use super::exchange::SshSession;
 use super::handshake::Link;
+use super::prompt::{asks_for_a_change, asks_the_password};
 use crate::session::host_trust::Door;
 use crate::session::transcript::plain;
-use crate::session::{Key, Limits, LoggedIn, LoginError, LoginRefusal, Password, Permit, Signer};
+use crate::session::{Limits, LoggedIn, LoginError, LoginRefusal, Password, Permit, Signer};
 use async_trait::async_trait;
 use russh::client::{AuthResult, KeyboardInteractiveAuthResponse as Conversation, Prompt};
-use russh::keys::agent::AgentIdentity;
-use russh::keys::agent::client::AgentClient;
-use russh::keys::{Algorithm, HashAlg, PrivateKeyWithHashAlg};
 use russh::{MethodKind, MethodSet};
-use std::path::Path;
-use std::sync::Arc;
-use tokio::net::UnixStream;
 use tokio::time::timeout_at;
-
-/// The most keys that one host is offered: sshd hangs up after six tries by default.
-const MOST_KEYS: usize = 5;
 
 /// A connection on which nobody has logged in.
 pub(super) struct SshDoor {
-    link: Link,
+    pub(super) link: Link,
     /// Where the password was handed to the wire: how many bytes and banners had come by then.
     sent_at: Option<(u64, usize)>,
-    keys_offered: usize,
+    pub(super) keys_offered: usize,
     /// What the host told us in a conversation.
     told: String,
 }
@@ -86,92 +78,6 @@ impl SshDoor {
             secret_sent,
             said,
         }
-    }
-
-    /// Offers keys until one is taken.
-    async fn offer(&mut self, user: &str, signer: Signer<'_>) -> Result<(), LoginError> {
-        match signer {
-            Signer::Keys(keys) => self.offer_keys(user, keys).await,
-            Signer::Agent(socket) => self.offer_agent(user, socket).await,
-        }
-    }
-
-    async fn offer_keys(&mut self, user: &str, keys: &[Arc<Key>]) -> Result<(), LoginError> {
-        let mut refused = Err(LoginError::NoKey);
-        for key in keys.iter().take(MOST_KEYS) {
-            let hash = self.hash_for(&key.private().algorithm()).await;
-            let key = PrivateKeyWithHashAlg::new(Arc::clone(key.private()), hash);
-            self.keys_offered += 1;
-            let answer = self.link.handle.authenticate_publickey(user, key).await;
-            match self.verdict(answer)? {
-                Verdict::Welcome => return Ok(()),
-                Verdict::Refused { go_on, error } if go_on => refused = Err(error),
-                Verdict::Refused { error, .. } => return Err(error),
-            }
-        }
-        refused
-    }
-
-    async fn offer_agent(&mut self, user: &str, socket: &Path) -> Result<(), LoginError> {
-        let agent = UnixStream::connect(socket).await.map_err(agent_error)?;
-        let mut agent = AgentClient::connect(agent);
-        if let Some(binding) = self.link.handle.agent_session_binding() {
-            // Lets the agent use keys that are bound to hosts; older agents do not know it.
-            let _ = agent.bind_session(binding, false).await;
-        }
-        let identities = agent.request_identities().await.map_err(agent_error)?;
-        let mut refused = Err(LoginError::NoKey);
-        for identity in identities.into_iter().take(MOST_KEYS) {
-            let answer = self.offer_identity(user, identity, &mut agent).await;
-            match self.verdict(answer?)? {
-                Verdict::Welcome => return Ok(()),
-                Verdict::Refused { go_on, error } if go_on => refused = Err(error),
-                Verdict::Refused { error, .. } => return Err(error),
-            }
-        }
-        refused
-    }
-
-    async fn offer_identity(
-        &mut self,
-        user: &str,
-        identity: AgentIdentity,
-        agent: &mut AgentClient<UnixStream>,
-    ) -> Result<Result<AuthResult, russh::Error>, LoginError> {
-        self.keys_offered += 1;
-        let algorithm = match &identity {
-            AgentIdentity::PublicKey { key, .. } => key.algorithm(),
-            AgentIdentity::Certificate { certificate, .. } => certificate.algorithm(),
-        };
-        let hash = self.hash_for(&algorithm).await;
-        let handle = &mut self.link.handle;
-        let answer = match identity {
-            AgentIdentity::PublicKey { key, .. } => {
-                handle
-                    .authenticate_publickey_with(user, key, hash, agent)
-                    .await
-            }
-            AgentIdentity::Certificate { certificate, .. } => {
-                handle
-                    .authenticate_certificate_with(user, certificate, hash, agent)
-                    .await
-            }
-        };
-        match answer {
-            Ok(answer) => Ok(Ok(answer)),
-            Err(russh::AgentAuthError::Send(_)) => Ok(Err(russh::Error::SendError)),
-            Err(error) => Err(agent_error(error)),
-        }
-    }
-
-    /// The hash to sign with, where that is a choice (RFC 8332). Never SHA-1.
-    async fn hash_for(&self, algorithm: &Algorithm) -> Option<HashAlg> {
-        if !matches!(algorithm, Algorithm::Rsa { .. }) {
-            return None;
-        }
-        let best = self.link.handle.best_supported_rsa_hash().await;
-        let best = best.ok().flatten().flatten();
-        Some(best.unwrap_or(HashAlg::Sha256))
     }
 
     /// Tells the password, by whichever of the two methods the host takes.
@@ -322,7 +228,10 @@ impl SshDoor {
         LoginError::TimedOut { secret_sent }
     }
 
-    fn verdict(&self, answer: Result<AuthResult, russh::Error>) -> Result<Verdict, LoginError> {
+    pub(super) fn verdict(
+        &self,
+        answer: Result<AuthResult, russh::Error>,
+    ) -> Result<Verdict, LoginError> {
         let (remaining, partial) = match answer {
             Ok(AuthResult::Success) => return Ok(Verdict::Welcome),
             Ok(AuthResult::Failure {
@@ -418,73 +327,12 @@ impl SshDoor {
     }
 }
 
-enum Verdict {
+/// How a host took a proof.
+pub(super) enum Verdict {
     Welcome,
     /// And whether another key may be offered.
     Refused {
         go_on: bool,
         error: LoginError,
     },
-}
-
-/// Whether a prompt wants the account's present password, as far as one can tell in any language.
-fn asks_the_password(prompt: &Prompt) -> bool {
-    const SOMETHING_ELSE: [&str; 14] = [
-        "new ",
-        "retype",
-        "again",
-        "confirm",
-        "change",
-        "one-time",
-        "otp",
-        "token",
-        "code",
-        "verification",
-        "pin:",
-        "duo",
-        "answer",
-        "challenge",
-    ];
-    let text = prompt.prompt.to_lowercase();
-    !prompt.echo && !SOMETHING_ELSE.iter().any(|word| text.contains(word))
-}
-
-/// Whether a prompt that follows the right password wants another one in its place.
-fn asks_for_a_change(prompt: &str) -> bool {
-    let prompt = prompt.to_lowercase();
-    ["new ", "retype", "current", "change"]
-        .iter()
-        .any(|word| prompt.contains(word))
-}
-
-fn agent_error(error: impl std::error::Error + Send + Sync + 'static) -> LoginError {
-    LoginError::Agent(Box::new(error))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_a_hidden_prompt_for_the_present_password_is_answered() {
-        let asks = |prompt: &str, echo| {
-            asks_the_password(&Prompt {
-                prompt: prompt.to_owned(),
-                echo,
-            })
-        };
-        for prompt in ["Password: ", "Passwort:", "(ops@db1) Password: ", "密码："] {
-            assert!(asks(prompt, false), "{prompt}");
-            assert!(!asks(prompt, true), "{prompt} with echo");
-        }
-        for prompt in [
-            "New password: ",
-            "Retype new password:",
-            "Verification code: ",
-            "OTP:",
-        ] {
-            assert!(!asks(prompt, false), "{prompt}");
-        }
-        assert!(asks_for_a_change("(current) UNIX password: "));
-    }
 }

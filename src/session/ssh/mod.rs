@@ -1,12 +1,14 @@
 //! SSH (RFC 4251 to 4254), over russh.
 //!
-//! This file opens the connection and makes the acquaintance; [`login`] proves who we are, and
-//! [`exchange`] asks.
+//! This file opens the connection and makes the acquaintance; `login` proves who we are, and
+//! `exchange` asks.
 
 mod exchange;
 mod greeting;
 mod handshake;
 mod login;
+mod offer;
+mod prompt;
 mod wire;
 
 use super::host_trust::{self, Introduction};
