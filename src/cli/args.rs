@@ -7,7 +7,12 @@ use std::path::PathBuf;
 ///
 /// Scan only what you have permission to scan.
 #[derive(Debug, Parser)]
-#[command(name = "underdesk", version, propagate_version = true, max_term_width = 100)]
+#[command(
+    name = "underdesk",
+    version,
+    propagate_version = true,
+    max_term_width = 100
+)]
 pub(super) struct Arguments {
     #[command(subcommand)]
     pub(super) command: Command,
@@ -194,7 +199,12 @@ pub(super) struct OutputArguments {
     #[arg(short, long, value_name = "-", value_parser = ["-"])]
     pub(super) output: Option<String>,
     /// The formats: csv, jsonl
-    #[arg(long, value_name = "FORMATS", value_delimiter = ',', default_value = "csv")]
+    #[arg(
+        long,
+        value_name = "FORMATS",
+        value_delimiter = ',',
+        default_value = "csv"
+    )]
     pub(super) format: Vec<String>,
     /// How CSV files are written
     #[arg(long, value_enum, default_value_t)]

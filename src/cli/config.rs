@@ -76,7 +76,10 @@ impl Environment {
 
     /// A variable that is set and not empty.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
+        self.0
+            .get(name)
+            .map(String::as_str)
+            .filter(|value| !value.is_empty())
     }
 
     fn path(&self, name: &str) -> Option<PathBuf> {
@@ -99,7 +102,10 @@ impl Settings {
     /// Puts the layers together.
     pub(super) fn load(global: &Global, environment: &Environment) -> Result<Self, ConfigError> {
         let config_home = environment.xdg("XDG_CONFIG_HOME", ".config");
-        let named = global.config.clone().or_else(|| environment.path("UNDERDESK_CONFIG"));
+        let named = global
+            .config
+            .clone()
+            .or_else(|| environment.path("UNDERDESK_CONFIG"));
         let (user, project) = match named {
             Some(path) => (File::default(), (path.clone(), read(&path, true)?)),
             None => {
@@ -115,19 +121,35 @@ impl Settings {
             let files = file.into_iter().cloned();
             layers.into_iter().chain(files).flatten().next()
         };
-        let store = place(&global.store, "UNDERDESK_STORE", [&project.store, &user.store])
-            .or_else(|| Some(environment.xdg("XDG_STATE_HOME", ".local/state")?.join("underdesk.db")))
-            .ok_or(ConfigError::NoPlace {
-                what: "store",
-                variable: "XDG_STATE_HOME",
-                flag: "--store",
-            })?;
+        let store = place(
+            &global.store,
+            "UNDERDESK_STORE",
+            [&project.store, &user.store],
+        )
+        .or_else(|| {
+            Some(
+                environment
+                    .xdg("XDG_STATE_HOME", ".local/state")?
+                    .join("underdesk.db"),
+            )
+        })
+        .ok_or(ConfigError::NoPlace {
+            what: "store",
+            variable: "XDG_STATE_HOME",
+            flag: "--store",
+        })?;
         let catalog = place(
             &global.catalog,
             "UNDERDESK_CATALOG",
             [&project.catalog, &user.catalog],
         )
-        .or_else(|| Some(environment.xdg("XDG_DATA_HOME", ".local/share")?.join("catalog.db")))
+        .or_else(|| {
+            Some(
+                environment
+                    .xdg("XDG_DATA_HOME", ".local/share")?
+                    .join("catalog.db"),
+            )
+        })
         .ok_or(ConfigError::NoPlace {
             what: "catalogue",
             variable: "XDG_DATA_HOME",
@@ -147,7 +169,9 @@ impl Settings {
         };
         let never_scan = |path: &Path, targets: Vec<String>| {
             let origin = path.display().to_string();
-            targets.into_iter().map(move |target| (target, origin.clone()))
+            targets
+                .into_iter()
+                .map(move |target| (target, origin.clone()))
         };
         let user_path = config_home.unwrap_or_default().join("config.toml");
         let text = |flag: Option<String>, variable: &str, file: [Option<String>; 2]| {
@@ -162,12 +186,20 @@ impl Settings {
                 .known_hosts
                 .or(user.known_hosts)
                 .unwrap_or_else(|| default_known_hosts(environment)),
-            site: text(global.site.clone(), "UNDERDESK_SITE", [project.site, user.site])
-                .unwrap_or_else(|| "default".to_owned()),
-            operator: text(None, "UNDERDESK_OPERATOR", [project.operator, user.operator])
-                .or_else(|| environment.get("USER").map(str::to_owned))
-                .or_else(|| environment.get("LOGNAME").map(str::to_owned))
-                .unwrap_or_else(|| "unknown".to_owned()),
+            site: text(
+                global.site.clone(),
+                "UNDERDESK_SITE",
+                [project.site, user.site],
+            )
+            .unwrap_or_else(|| "default".to_owned()),
+            operator: text(
+                None,
+                "UNDERDESK_OPERATOR",
+                [project.operator, user.operator],
+            )
+            .or_else(|| environment.get("USER").map(str::to_owned))
+            .or_else(|| environment.get("LOGNAME").map(str::to_owned))
+            .unwrap_or_else(|| "unknown".to_owned()),
             never_scan: never_scan(&project_path, project.never_scan)
                 .chain(never_scan(&user_path, user.never_scan))
                 .collect(),
@@ -178,15 +210,21 @@ impl Settings {
 
 /// OpenSSH's own places (ssh(1), FILES).
 fn default_known_hosts(environment: &Environment) -> Vec<PathBuf> {
-    let own = environment.path("HOME").map(|home| home.join(".ssh/known_hosts"));
-    own.into_iter().chain([PathBuf::from("/etc/ssh/ssh_known_hosts")]).collect()
+    let own = environment
+        .path("HOME")
+        .map(|home| home.join(".ssh/known_hosts"));
+    own.into_iter()
+        .chain([PathBuf::from("/etc/ssh/ssh_known_hosts")])
+        .collect()
 }
 
 /// Reads a file; one that nobody named may be absent.
 fn read(path: &Path, named: bool) -> Result<File, ConfigError> {
     let text = match fs::read_to_string(path) {
         Ok(text) => text,
-        Err(error) if !named && error.kind() == io::ErrorKind::NotFound => return Ok(File::default()),
+        Err(error) if !named && error.kind() == io::ErrorKind::NotFound => {
+            return Ok(File::default());
+        }
         Err(source) => {
             return Err(ConfigError::Unreadable {
                 path: path.to_owned(),
@@ -195,11 +233,20 @@ fn read(path: &Path, named: bool) -> Result<File, ConfigError> {
         }
     };
     toml::from_str(&text).map_err(|error| {
-        let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+        let before = error
+            .span()
+            .and_then(|span| text.get(..span.start))
+            .unwrap_or_default();
         ConfigError::Malformed {
             path: path.to_owned(),
             line: before.matches('\n').count() + 1,
-            column: before.rsplit('\n').next().unwrap_or_default().chars().count() + 1,
+            column: before
+                .rsplit('\n')
+                .next()
+                .unwrap_or_default()
+                .chars()
+                .count()
+                + 1,
             message: error.message().to_owned(),
         }
     })
@@ -221,7 +268,9 @@ mod tests {
     }
 
     fn environment(pairs: &[(&str, &str)]) -> Environment {
-        let pairs = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let pairs = pairs
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         Environment(pairs.collect())
     }
 
@@ -229,7 +278,11 @@ mod tests {
     fn a_flag_beats_the_environment_beats_the_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("u.toml");
-        fs::write(&path, "site = \"file\"\nstore = \"/file.db\"\nnever_scan = [\"10.0.0.1\"]").unwrap();
+        fs::write(
+            &path,
+            "site = \"file\"\nstore = \"/file.db\"\nnever_scan = [\"10.0.0.1\"]",
+        )
+        .unwrap();
         let mut global = global();
         global.config = Some(path);
         let settings = |global: &Global, pairs: &[(&str, &str)]| {
@@ -243,7 +296,10 @@ mod tests {
         assert_eq!(all.site, "flag");
         assert_eq!(all.store, Path::new("/file.db"));
         assert_eq!(all.never_scan[0].0, "10.0.0.1");
-        assert_eq!(all.catalog, Path::new("/h/.local/share/underdesk/catalog.db"));
+        assert_eq!(
+            all.catalog,
+            Path::new("/h/.local/share/underdesk/catalog.db")
+        );
     }
 
     #[test]
@@ -255,7 +311,10 @@ mod tests {
         global.config = Some(path);
         let error = Settings::load(&global, &environment(&[("HOME", "/h")])).unwrap_err();
         let text = error.to_string();
-        assert!(text.contains("line 2, column 1") && text.contains("never_scam"), "{text}");
+        assert!(
+            text.contains("line 2, column 1") && text.contains("never_scam"),
+            "{text}"
+        );
     }
 
     #[test]

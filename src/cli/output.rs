@@ -18,7 +18,8 @@ pub(super) fn write(
     output: &OutputArguments,
     catalog: &Catalog,
 ) -> Result<Vec<Exit>, Stop> {
-    let source = RunSource::open(store, run, output.no_merge).map_err(|error| Stop::failed(&error))?;
+    let source =
+        RunSource::open(store, run, output.no_merge).map_err(|error| Stop::failed(&error))?;
     let threshold = output.fail_on.as_deref().map(threshold).transpose()?;
     let to_stdout = output.output.is_some();
     let options = Options {
@@ -38,7 +39,9 @@ pub(super) fn write(
     let formats: Vec<&str> = output.format.iter().map(String::as_str).collect();
     let written = match to_stdout {
         true if formats.len() > 1 => {
-            return Err(Stop::usage("standard output takes one format; name one with --format"));
+            return Err(Stop::usage(
+                "standard output takes one format; name one with --format",
+            ));
         }
         true => export(&source, &formats, &options, &mut Stdout)?,
         false => to_folder(&source, &formats, &options, folder(output, run))?,
@@ -58,7 +61,10 @@ pub(super) fn write(
 }
 
 fn folder(output: &OutputArguments, run: &RunId) -> PathBuf {
-    output.out.clone().unwrap_or_else(|| PathBuf::from(format!("underdesk-{run}")))
+    output
+        .out
+        .clone()
+        .unwrap_or_else(|| PathBuf::from(format!("underdesk-{run}")))
 }
 
 fn export(
@@ -137,10 +143,13 @@ impl Sink for Folder {
 
 /// Whether a name is `findings-2.csv` or the like: one of ours, but for the first part.
 fn is_further_part(name: &str) -> bool {
-    let Some((table, number)) = name.strip_suffix(".csv").and_then(|stem| stem.rsplit_once('-')) else {
+    let Some((table, number)) = name
+        .strip_suffix(".csv")
+        .and_then(|stem| stem.rsplit_once('-'))
+    else {
         return false;
     };
-    number.parse::<u32>().is_ok_and(|number| number > 1) && report::table_names().contains(&table)
+    number.parse::<u32>().is_ok_and(|number| number > 1) && report::table_names().any(|known| known == table)
 }
 
 /// What a network's machines lack is nobody else's business: readable by the owner only.
@@ -164,13 +173,25 @@ impl Sink for Stdout {
 /// opened or a host key changed.
 fn judge(written: &Written) -> Exit {
     let counts = &written.counts;
-    let has = |code: &str| counts.not_assessed.get(code).is_some_and(|count| *count > 0);
+    let has = |code: &str| {
+        counts
+            .not_assessed
+            .get(code)
+            .is_some_and(|count| *count > 0)
+    };
     if has("breaker_open") || has("hostkey_changed") {
         return Exit::SafetyStop;
     }
     let excused = ["no_credential_in_scope", "network_only"];
-    let missed = counts.not_assessed.iter().any(|(code, count)| !excused.contains(code) && *count > 0);
-    if missed { Exit::Incomplete } else { Exit::Clean }
+    let missed = counts
+        .not_assessed
+        .iter()
+        .any(|(code, count)| !excused.contains(code) && *count > 0);
+    if missed {
+        Exit::Incomplete
+    } else {
+        Exit::Clean
+    }
 }
 
 fn threshold(word: &str) -> Result<Option<Severity>, Stop> {
@@ -179,7 +200,9 @@ fn threshold(word: &str) -> Result<Option<Severity>, Stop> {
     }
     let severity = Severity::parse(word).map(Some);
     severity.ok_or_else(|| {
-        Stop::usage(format!("--fail-on {word}: expected low, medium, high, critical or any"))
+        Stop::usage(format!(
+            "--fail-on {word}: expected low, medium, high, critical or any"
+        ))
     })
 }
 
@@ -224,7 +247,10 @@ pub(super) fn find_run(store: &Store, named: Option<&str>) -> Result<RunId, Stop
     if let Some(named) = named {
         return Ok(RunId::new(named));
     }
-    let latest = store.latest_run().wait().map_err(|error| Stop::failed(&error))?;
+    let latest = store
+        .latest_run()
+        .wait()
+        .map_err(|error| Stop::failed(&error))?;
     let latest = latest.ok_or_else(|| Stop::usage("no run is stored yet; underdesk scan"))?;
     Ok(latest.summary.id)
 }

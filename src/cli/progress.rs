@@ -118,10 +118,15 @@ impl State {
                 if *stage == Stage::Collect {
                     self.logged_in.insert(*address);
                 }
-                let began = self.working.get(address).map_or_else(Instant::now, |(_, began)| *began);
+                let began = self
+                    .working
+                    .get(address)
+                    .map_or_else(Instant::now, |(_, began)| *began);
                 self.working.insert(*address, (*stage, began));
             }
-            Event::HostFinished { address, outcome, .. } => {
+            Event::HostFinished {
+                address, outcome, ..
+            } => {
                 self.working.remove(address);
                 self.finished += 1;
                 match *outcome {

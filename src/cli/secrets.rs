@@ -23,7 +23,11 @@ pub(super) async fn keyring(
         complain(&format!("{}: {wish}", path.display()));
     }
     let mut proofs = BTreeMap::new();
-    for credential in file.credentials.iter().filter(|credential| credential.is_used()) {
+    for credential in file
+        .credentials
+        .iter()
+        .filter(|credential| credential.is_used())
+    {
         let proof = proof(&file, path, credential, (environment, no_input)).await?;
         proofs.insert(credential.id.clone(), proof);
     }

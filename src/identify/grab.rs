@@ -27,13 +27,26 @@ pub async fn grab_banner(address: IpAddr, port: u16, limits: &Limits) -> Option<
 }
 
 async fn first_line(socket: SocketAddr, deadline: Instant) -> Option<String> {
-    let mut stream = timeout_at(deadline, TcpStream::connect(socket)).await.ok()?.ok()?;
+    let mut stream = timeout_at(deadline, TcpStream::connect(socket))
+        .await
+        .ok()?
+        .ok()?;
     let mut bytes = Vec::new();
     // What came before the deadline counts, whole line or not.
-    timeout_at(deadline, read_line(&mut stream, &mut bytes)).await.ok();
+    timeout_at(deadline, read_line(&mut stream, &mut bytes))
+        .await
+        .ok();
     // A moment to say goodbye is all that an unfinished host gets.
-    timeout(Duration::from_millis(100), tokio::io::AsyncWriteExt::shutdown(&mut stream)).await.ok();
-    let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    timeout(
+        Duration::from_millis(100),
+        tokio::io::AsyncWriteExt::shutdown(&mut stream),
+    )
+    .await
+    .ok();
+    let line = bytes
+        .split(|byte| *byte == b'\n')
+        .next()
+        .unwrap_or_default();
     let line = String::from_utf8_lossy(line).trim_end().to_owned();
     (!line.is_empty()).then_some(line)
 }

@@ -30,7 +30,10 @@ pub fn open_service(port: u16, banner: &str) -> Service {
         bind: String::new(),
         state: "open".to_owned(),
         service: ssh.as_ref().map_or("", |_| "ssh").to_owned(),
-        product: ssh.as_ref().map(|ssh| ssh.product.clone()).unwrap_or_default(),
+        product: ssh
+            .as_ref()
+            .map(|ssh| ssh.product.clone())
+            .unwrap_or_default(),
         version: ssh.map(|ssh| ssh.version).unwrap_or_default(),
         program: String::new(),
         user: String::new(),
@@ -46,9 +49,16 @@ mod tests {
     #[test]
     fn an_ssh_banner_names_the_service_and_another_one_does_not() {
         let service = open_service(22, "SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u7");
-        let named = (service.service.as_str(), service.product.as_str(), service.version.as_str());
+        let named = (
+            service.service.as_str(),
+            service.product.as_str(),
+            service.version.as_str(),
+        );
         assert_eq!(named, ("ssh", "OpenSSH", "9.2p1"));
         let other = open_service(25, "220 mail.example ESMTP");
-        assert_eq!((other.service.as_str(), other.banner.as_str()), ("", "220 mail.example ESMTP"));
+        assert_eq!(
+            (other.service.as_str(), other.banner.as_str()),
+            ("", "220 mail.example ESMTP")
+        );
     }
 }

@@ -7,9 +7,7 @@ use crate::credentials::{
 };
 use crate::model::{ResultCode, RunId};
 use crate::session::Permit;
-use crate::store::{
-    Reservation, StopRow, Store, TryId, TryRequest, TryRow, TryState, Verdict,
-};
+use crate::store::{Reservation, StopRow, Store, TryId, TryRequest, TryRow, TryState, Verdict};
 use std::time::Duration;
 use tokio::time::Instant;
 

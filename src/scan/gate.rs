@@ -99,7 +99,10 @@ mod tests {
             tasks.spawn(async move {
                 let turn = gate.turn(&"svc").await;
                 let now = inside.fetch_add(1, Ordering::SeqCst) + 1;
-                assert!(now == 1 || turn.is_proven(), "host {host} came beside the canary");
+                assert!(
+                    now == 1 || turn.is_proven(),
+                    "host {host} came beside the canary"
+                );
                 most.fetch_max(now, Ordering::SeqCst);
                 tokio::time::sleep(Duration::from_millis(2)).await;
                 inside.fetch_sub(1, Ordering::SeqCst);

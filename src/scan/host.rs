@@ -54,7 +54,7 @@ pub(super) async fn scan_local(cx: &Context, host: LiveHost) -> Result<HostCommi
     let mut visit = Visit::new(cx, host);
     let began = Instant::now();
     let limits = Limits::until(began + cx.plan.host_timeout());
-    let local: Box<dyn Session> = Box::new(crate::session::Local::new());
+    let local: Box<dyn Session> = Box::new(crate::session::Local);
     let mut row = visit.row(None, ResultCode::Ok, HostTrust::None);
     (row.protocol, row.port, row.attempted) = (Protocol::Local, None, true);
     visit.collect(local, row, &limits).await;
@@ -147,7 +147,12 @@ impl<'a> Visit<'a> {
         let turn = match proof {
             StoredProof::Password(_) => {
                 let label = HostLabel::new(self.host.address, None);
-                Some(self.cx.breaker.turn(&AccountKey::of(credential, &label)).await)
+                Some(
+                    self.cx
+                        .breaker
+                        .turn(&AccountKey::of(credential, &label))
+                        .await,
+                )
             }
             StoredProof::Keys(_) | StoredProof::Agent { .. } => None,
         };
@@ -161,7 +166,12 @@ impl<'a> Visit<'a> {
                     ResultCode::HostkeyChanged => HostTrust::Changed,
                     _ => HostTrust::None,
                 };
-                self.refuse(credential, HostFailure::at(Stage::Meet, &error), trust, began);
+                self.refuse(
+                    credential,
+                    HostFailure::at(Stage::Meet, &error),
+                    trust,
+                    began,
+                );
                 return Ok(Next::Done);
             }
         };
@@ -171,17 +181,23 @@ impl<'a> Visit<'a> {
         self.enter(Stage::Login);
         let entry = match (met, proof, turn) {
             (met, StoredProof::Password(password), Some(turn)) => {
-                self.by_password(met, credential, (password, turn), &limits).await?
+                self.by_password(met, credential, (password, turn), &limits)
+                    .await?
             }
             (met, StoredProof::Keys(keys), _) => {
-                self.by_signature(met, &credential.user, Signer::Keys(keys), &limits).await
+                self.by_signature(met, &credential.user, Signer::Keys(keys), &limits)
+                    .await
             }
             (met, StoredProof::Agent { socket, .. }, _) => {
-                self.by_signature(met, &credential.user, Signer::Agent(socket), &limits).await
+                self.by_signature(met, &credential.user, Signer::Agent(socket), &limits)
+                    .await
             }
-            (_, StoredProof::Password(_), None) => Entry::Held(ResultCode::BreakerOpen, String::new()),
+            (_, StoredProof::Password(_), None) => {
+                Entry::Held(ResultCode::BreakerOpen, String::new())
+            }
         };
-        self.enter_session(credential, entry, (trust, began), &limits).await
+        self.enter_session(credential, entry, (trust, began), &limits)
+            .await
     }
 
     async fn enter_session(
@@ -208,7 +224,12 @@ impl<'a> Visit<'a> {
                     true => trust,
                     false => HostTrust::FirstUse,
                 };
-                self.refuse(credential, HostFailure::at(Stage::Login, &error), trust, began);
+                self.refuse(
+                    credential,
+                    HostFailure::at(Stage::Login, &error),
+                    trust,
+                    began,
+                );
                 Ok(Next::TryAnother)
             }
             Entry::Held(code, detail) => {
@@ -294,7 +315,9 @@ impl<'a> Visit<'a> {
         let label = HostLabel::new(self.host.address, Some(peer.host_key()));
         let account = AccountKey::of(credential, &label);
         let breaker = &self.cx.breaker;
-        let leave = breaker.reserve(account, label, turn.is_proven(), limits.deadline).await?;
+        let leave = breaker
+            .reserve(account, label, turn.is_proven(), limits.deadline)
+            .await?;
         let (reserved, permit) = match leave {
             Leave::Granted(reserved, permit) => (reserved, permit),
             Leave::Open(why) => return Ok(Entry::Held(ResultCode::BreakerOpen, why)),
@@ -463,7 +486,9 @@ impl<'a> Visit<'a> {
 
     fn services(&self) -> Vec<Service> {
         let banners = self.banners.iter();
-        banners.map(|(port, banner)| identify::open_service(*port, banner)).collect()
+        banners
+            .map(|(port, banner)| identify::open_service(*port, banner))
+            .collect()
     }
 }
 

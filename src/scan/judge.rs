@@ -22,8 +22,8 @@ pub fn of(catalog: &Catalog, inventory: &Inventory, today: Date) -> Result<Match
         Some(ecosystem) => catalog.slice(ecosystem)?,
         None => None,
     };
-    let version = platform.version.as_deref().unwrap_or_default();
-    let lifecycle = catalog.lifecycle(&platform.id, version);
+    let release = matching::lifecycle_of(platform);
+    let lifecycle = release.and_then(|(id, version)| catalog.lifecycle(&id, &version));
     let findings = matching::findings(inventory, slice.as_deref(), lifecycle, today);
     Ok(Matched {
         findings: Arc::new(findings),

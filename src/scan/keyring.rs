@@ -32,10 +32,7 @@ pub enum StoredProof {
 
 impl Keyring {
     /// Puts credentials together with their proofs. One without a proof is never used.
-    pub fn new(
-        credentials: Vec<Credential>,
-        proofs: BTreeMap<CredentialId, StoredProof>,
-    ) -> Self {
+    pub fn new(credentials: Vec<Credential>, proofs: BTreeMap<CredentialId, StoredProof>) -> Self {
         let mut credentials = credentials;
         credentials.retain(|credential| proofs.contains_key(&credential.id));
         Self {

@@ -111,7 +111,10 @@ impl Context {
     }
 
     async fn remembered(&self, address: IpAddr) -> Result<Option<CredentialId>, RunError> {
-        Ok(self.store.remembered_credential(&self.run, address, None).await?)
+        Ok(self
+            .store
+            .remembered_credential(&self.run, address, None)
+            .await?)
     }
 }
 
@@ -138,7 +141,9 @@ pub enum RunError {
     #[error("the sweep cannot be planned")]
     Plan(#[from] PlanError),
     /// This machine has no sockets left.
-    #[error("this machine has no sockets left for the sweep ({0}); close other programs, then use --resume")]
+    #[error(
+        "this machine has no sockets left for the sweep ({0}); close other programs, then use --resume"
+    )]
     Starved(String),
     /// A stored run cannot be read.
     #[error("the run cannot be read")]
@@ -159,7 +164,10 @@ pub async fn run(
     sweeper: Arc<dyn Sweeper>,
     stop: CancellationToken,
 ) -> Result<RunEnd, RunError> {
-    let end = runner::Runner::begin(Arc::clone(&cx), targets, stop).await?.go(sweeper).await;
+    let end = runner::Runner::begin(Arc::clone(&cx), targets, stop)
+        .await?
+        .go(sweeper)
+        .await;
     close(&cx, end).await
 }
 

@@ -103,7 +103,10 @@ impl From<Pace> for Profile {
 /// The targets with the text of every list they name and the addresses of every name, as they were
 /// when the run began: what changes on the disk or in DNS does not change a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the fields are those of `Request` and `Permissions`")]
+#[expect(
+    missing_docs,
+    reason = "the fields are those of `Request` and `Permissions`"
+)]
 pub struct Scope {
     pub targets: Vec<String>,
     pub exclude: Vec<String>,
@@ -155,7 +158,9 @@ impl Lists for Scope {
     }
 
     fn input(&self) -> io::Result<String> {
-        self.input.clone().ok_or_else(|| io::ErrorKind::NotFound.into())
+        self.input
+            .clone()
+            .ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 }
 
@@ -172,11 +177,16 @@ impl RunPlan {
 }
 
 /// The ports that may be probed, sorted, and those that are left alone although they were named.
-pub fn polite_ports(ports: &[u16], ssh_ports: &[u16], include_fragile: bool) -> (Vec<u16>, Vec<u16>) {
+pub fn polite_ports(
+    ports: &[u16],
+    ssh_ports: &[u16],
+    include_fragile: bool,
+) -> (Vec<u16>, Vec<u16>) {
     let mut all: Vec<u16> = ports.iter().chain(ssh_ports).copied().collect();
     all.sort_unstable();
     all.dedup();
-    all.into_iter().partition(|port| manners::allowed(*port, include_fragile, ssh_ports))
+    all.into_iter()
+        .partition(|port| manners::allowed(*port, include_fragile, ssh_ports))
 }
 
 /// The sweep's view of the targets.

@@ -105,7 +105,11 @@ impl Runner {
                 address: row.address,
                 port: row.port,
             };
-            self.note(probe, answer, row.round_trip_us.map(|us| Duration::from_micros(us.into())));
+            self.note(
+                probe,
+                answer,
+                row.round_trip_us.map(|us| Duration::from_micros(us.into())),
+            );
             match row.banner {
                 Some(banner) => self.heard(probe, &banner),
                 None if answer == Answer::Open => self.listen_to(probe),
@@ -164,7 +168,6 @@ impl Runner {
                     total: self.plan.len(),
                 });
             }
-            _ => {}
         }
         if self.unsaved.len() >= BATCH {
             self.flush().await?;
@@ -235,7 +238,9 @@ impl Runner {
             return;
         };
         let ports = &self.cx.plan.ssh_ports;
-        let has_open = ports.iter().any(|port| live.answers.get(port) == Some(&Answer::Open));
+        let has_open = ports
+            .iter()
+            .any(|port| live.answers.get(port) == Some(&Answer::Open));
         let mark = self.mark;
         let settled = |port: &u16| {
             let passed = || position(&self.plan, address, *port).is_none_or(|at| at < mark);
@@ -366,7 +371,8 @@ impl Runner {
         let failure = HostFailure {
             stage: Stage::Collect,
             code: ResultCode::ProtocolError,
-            detail: "a bug of this program ended the work on this host; please report it".to_owned(),
+            detail: "a bug of this program ended the work on this host; please report it"
+                .to_owned(),
             retryable: false,
         };
         let mut commit = self.untouched(address);
@@ -394,7 +400,10 @@ impl Runner {
 
     async fn flush(&mut self) -> Result<(), RunError> {
         let rows = std::mem::take(&mut self.unsaved);
-        self.cx.store.record_sightings(&self.cx.run, rows, self.mark).await?;
+        self.cx
+            .store
+            .record_sightings(&self.cx.run, rows, self.mark)
+            .await?;
         Ok(())
     }
 

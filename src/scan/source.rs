@@ -2,7 +2,9 @@
 
 use super::{RunError, RunPlan};
 use crate::identify;
-use crate::model::{CoverageRow, FindingState, MachineRecord, RunSummary, SeenBy, Service, Severity};
+use crate::model::{
+    CoverageRow, FindingState, MachineRecord, RunSummary, SeenBy, Service, Severity,
+};
 use crate::report::ReportSource;
 use crate::store::{Answer, ReportOptions, RunReport, SightingRow, Store};
 use crate::sweep::coverage::{self, Progress};
@@ -23,7 +25,11 @@ pub struct RunSource {
 
 impl RunSource {
     /// Reads a run from the store. Blocks.
-    pub fn open(store: &Store, run: &crate::model::RunId, no_merge: bool) -> Result<Self, RunError> {
+    pub fn open(
+        store: &Store,
+        run: &crate::model::RunId,
+        no_merge: bool,
+    ) -> Result<Self, RunError> {
         let record = store.load_run(run).wait()?;
         let report = store.report(run, ReportOptions { no_merge }).wait()?;
         let sightings = store.sightings(run).wait()?;
@@ -36,7 +42,10 @@ impl RunSource {
         if let Some(plan) = plan.filter(|plan| !plan.scope.targets.is_empty()) {
             source.coverage = source.cover(&plan, record.mark, &sightings)?;
         }
-        for row in sightings.into_iter().filter(|row| row.answer == Answer::Open) {
+        for row in sightings
+            .into_iter()
+            .filter(|row| row.answer == Answer::Open)
+        {
             source.open.entry(row.address).or_default().push(row);
         }
         Ok(source)
@@ -60,7 +69,10 @@ impl RunSource {
         let mut assessed = Vec::new();
         let walk = self.report.visit(&mut |machine| {
             if machine.inventory.is_some() {
-                let read = machine.access.iter().filter(|(_, row)| row.code.is_success());
+                let read = machine
+                    .access
+                    .iter()
+                    .filter(|(_, row)| row.code.is_success());
                 assessed.extend(read.map(|(address, _)| *address));
             }
             Ok(())
@@ -76,7 +88,8 @@ impl RunSource {
         let mut found = false;
         let walk = self.report.visit(&mut |machine| {
             let mut findings = machine.findings.iter();
-            found |= findings.any(|finding| is_at_least(finding.state, finding.severity, threshold));
+            found |=
+                findings.any(|finding| is_at_least(finding.state, finding.severity, threshold));
             Ok(())
         });
         // A store that cannot be read is no reason to call a run clean.
@@ -84,7 +97,11 @@ impl RunSource {
     }
 }
 
-fn is_at_least(state: FindingState, severity: Option<Severity>, threshold: Option<Severity>) -> bool {
+fn is_at_least(
+    state: FindingState,
+    severity: Option<Severity>,
+    threshold: Option<Severity>,
+) -> bool {
     let bad_enough = match (severity, threshold) {
         (Some(severity), Some(threshold)) => severity >= threshold,
         (None, _) | (_, None) => true,
@@ -131,7 +148,9 @@ impl RunSource {
         for address in machine.addresses.clone() {
             for row in self.open.get(&address).into_iter().flatten() {
                 let is_same = |known: &&(IpAddr, Service)| {
-                    known.0 == address && known.1.port == row.port && known.1.seen_by == SeenBy::Scan
+                    known.0 == address
+                        && known.1.port == row.port
+                        && known.1.seen_by == SeenBy::Scan
                 };
                 if machine.services.iter().any(|known| is_same(&known)) {
                     continue;

@@ -68,7 +68,9 @@ fn pins_of(line: &str) -> Result<Vec<ParsedPin>, &'static str> {
 }
 
 fn place(text: &str) -> Result<(String, u16), &'static str> {
-    let bracketed = text.strip_prefix('[').and_then(|rest| rest.rsplit_once("]:"));
+    let bracketed = text
+        .strip_prefix('[')
+        .and_then(|rest| rest.rsplit_once("]:"));
     let (host, port) = match bracketed {
         Some((host, port)) => (host, port.parse().ok().filter(|port| *port > 0)),
         None => (text, Some(22)),
@@ -86,12 +88,17 @@ fn place(text: &str) -> Result<(String, u16), &'static str> {
 mod tests {
     use super::*;
 
-    const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE6LfKBO14hfvvUnprKPi1LdYBA2F2m9jYkLhZLgYUxI";
+    const KEY: &str =
+        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE6LfKBO14hfvvUnprKPi1LdYBA2F2m9jYkLhZLgYUxI";
 
     #[test]
     fn one_line_pins_every_host_it_names() {
         let parsed = parse_pins(&format!("# scanned\n\nWeb,[10.0.0.7]:2222 {KEY} comment\n"));
-        let places: Vec<_> = parsed.pins.iter().map(|pin| (pin.host.as_str(), pin.port)).collect();
+        let places: Vec<_> = parsed
+            .pins
+            .iter()
+            .map(|pin| (pin.host.as_str(), pin.port))
+            .collect();
         assert_eq!(places, [("web", 22), ("10.0.0.7", 2222)]);
         assert_eq!(parsed.pins[0].public_key, KEY);
         assert!(parsed.pins[0].key.fingerprint.starts_with("SHA256:"));
@@ -106,7 +113,8 @@ mod tests {
             format!("|1|a|b {KEY}"),
             format!("*.example {KEY}"),
             format!("[web]:0 {KEY}"),
-            "web ssh-rsa AAAAC3NzaC1lZDI1NTE5AAAAIE6LfKBO14hfvvUnprKPi1LdYBA2F2m9jYkLhZLgYUxI".to_owned(),
+            "web ssh-rsa AAAAC3NzaC1lZDI1NTE5AAAAIE6LfKBO14hfvvUnprKPi1LdYBA2F2m9jYkLhZLgYUxI"
+                .to_owned(),
         ];
         let parsed = parse_pins(&lines.join("\n"));
         let numbers: Vec<usize> = parsed.problems.iter().map(|(line, _)| *line).collect();

@@ -16,8 +16,8 @@ mod parts;
 mod set;
 mod spans;
 
-pub use file::Disk;
 pub use error::{List, Origin, TargetError};
+pub use file::Disk;
 pub use guard::{GuardError, HARD_LIMIT, PLAIN_LIMIT, Permissions, is_private};
 pub use list::{Lists, Request, TargetList};
 pub use notes::Description;

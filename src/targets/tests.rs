@@ -298,7 +298,7 @@ fn the_example_lists_are_read() {
         let path = folder.join(name);
         let list = TargetList::read(
             &request(&[&format!("@{}", path.display())]),
-            &file::Disk::default(),
+            &Disk::default(),
         );
         let list = list.unwrap();
         let resolve = |_: &str| Ok(vec![ip("10.20.0.9")]);

@@ -68,13 +68,24 @@ fn modules_import_only_what_they_may() {
     let allowed = allowed();
     for source in sources() {
         let Some(allowed) = allowed.get(source.module.as_str()) else {
-            assert!(["scan", "cli"].contains(&source.module.as_str()), "{}", source.module);
+            assert!(
+                ["scan", "cli"].contains(&source.module.as_str()),
+                "{}",
+                source.module
+            );
             continue;
         };
         for import in imports(&source.code) {
             let import = import.as_str();
-            let ok = import == source.module || VOCABULARY.contains(&import) || allowed.contains(&import);
-            assert!(ok, "{}: `{}` may not import `{import}`", source.path.display(), source.module);
+            let ok = import == source.module
+                || VOCABULARY.contains(&import)
+                || allowed.contains(&import);
+            assert!(
+                ok,
+                "{}: `{}` may not import `{import}`",
+                source.path.display(),
+                source.module
+            );
         }
     }
 }
@@ -87,7 +98,11 @@ fn pure_modules_stay_pure() {
             continue;
         }
         for word in IMPURE {
-            assert!(!source.code.contains(word), "{}: uses `{word}`", source.path.display());
+            assert!(
+                !source.code.contains(word),
+                "{}: uses `{word}`",
+                source.path.display()
+            );
         }
     }
 }
@@ -96,7 +111,11 @@ fn pure_modules_stay_pure() {
 fn sql_lives_in_the_store_and_the_catalogue_file() {
     for source in sources() {
         let may = source.module == "store" || source.path.ends_with("catalog/file.rs");
-        assert!(may || !source.code.contains("rusqlite"), "{}", source.path.display());
+        assert!(
+            may || !source.code.contains("rusqlite"),
+            "{}",
+            source.path.display()
+        );
     }
 }
 
@@ -104,14 +123,19 @@ fn sql_lives_in_the_store_and_the_catalogue_file() {
 fn secrets_are_opened_only_by_sessions() {
     for source in sources() {
         let opens = source.code.contains("expose_secret");
-        assert!(source.module == "session" || !opens, "{}", source.path.display());
+        assert!(
+            source.module == "session" || !opens,
+            "{}",
+            source.path.display()
+        );
     }
 }
 
 #[test]
 fn only_host_trust_makes_a_verified_peer() {
     for source in sources() {
-        let makes = source.code.contains("VerifiedPeer {") || source.code.contains("StrangerPeer {");
+        let makes =
+            source.code.contains("VerifiedPeer {") || source.code.contains("StrangerPeer {");
         let may = source.path.ends_with("session/host_trust.rs");
         assert!(may || !makes, "{}", source.path.display());
     }
@@ -135,14 +159,18 @@ struct Source {
 /// Every file of every module, without its tests and comments.
 fn sources() -> Vec<Source> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let inner = files(&root).into_iter().filter(|path| path.parent() != Some(&root));
+    let inner = files(&root)
+        .into_iter()
+        .filter(|path| path.parent() != Some(&root));
     let sources: Vec<Source> = inner
         .map(|path| {
             let inside = path.strip_prefix(&root).unwrap();
             let module = inside.iter().next().unwrap().to_str().unwrap().to_owned();
             let text = fs::read_to_string(&path).unwrap();
             let code = text.split("#[cfg(test)]").next().unwrap();
-            let code = code.lines().filter(|line| !line.trim_start().starts_with("//"));
+            let code = code
+                .lines()
+                .filter(|line| !line.trim_start().starts_with("//"));
             let code = code.collect::<Vec<_>>().join("\n");
             Source { module, path, code }
         })

@@ -4,7 +4,7 @@ use super::super::args::CatalogCommand;
 use super::super::config::Settings;
 use super::super::{Exit, Stop, hints, output, runtime};
 use crate::catalog;
-use crate::report::for_terminal;
+use crate::report::{columns, for_terminal};
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -42,7 +42,12 @@ fn import(into: &Path, paths: &[PathBuf]) -> Result<String, Stop> {
     for problem in &report.problems {
         let _ = writeln!(text, "  {}", for_terminal(problem));
     }
-    let _ = writeln!(text, "catalogue {} now has digest {}", into.display(), report.digest);
+    let _ = writeln!(
+        text,
+        "catalogue {} now has digest {}",
+        into.display(),
+        report.digest
+    );
     Ok(text)
 }
 
@@ -53,17 +58,27 @@ fn info(path: &Path, problems: bool) -> Result<String, Stop> {
         text: hints::chain(&error),
     })?;
     let mut text = String::new();
-    let place = info.path.as_ref().map_or("built in".to_owned(), |path| path.display().to_string());
-    let imported = info.imported.map_or("never".to_owned(), |time| time.to_string());
-    let _ = writeln!(text, "catalogue: {place}\ndigest: {}\nlast import: {imported}", info.digest);
-    let _ = writeln!(text, "\nfeeds:");
-    for feed in &info.feeds {
-        let _ = writeln!(text, "  {feed}");
-    }
-    let _ = writeln!(text, "\nslices:");
-    for slice in &info.slices {
-        let _ = writeln!(text, "  {slice}");
-    }
+    let place = info
+        .path
+        .as_ref()
+        .map_or("built in".to_owned(), |path| path.display().to_string());
+    let imported = info
+        .imported
+        .map_or("never".to_owned(), |time| time.to_string());
+    let _ = writeln!(
+        text,
+        "catalogue: {place}\ndigest: {}\nlast import: {imported}",
+        info.digest
+    );
+    let feeds = info.feeds.iter().map(|feed| vec![feed.feed.clone(), feed.records.to_string()]);
+    let feeds: Vec<Vec<String>> = feeds.collect();
+    let _ = writeln!(text, "\n{}", columns(&["feed", "records"], &feeds).trim_end());
+    let slices = info.slices.iter().map(|slice| {
+        let digest = slice.digest.chars().take(12).collect();
+        vec![slice.ecosystem.clone(), slice.records.to_string(), digest]
+    });
+    let slices: Vec<Vec<String>> = slices.collect();
+    let _ = writeln!(text, "\n{}", columns(&["slice", "records", "digest"], &slices).trim_end());
     if problems {
         let _ = writeln!(text, "\nproblems:");
         for problem in &info.problems {

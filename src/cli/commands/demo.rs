@@ -1,6 +1,6 @@
 //! `demo`: the ordinary scan, over real sockets, of a company that the program itself simulates.
 
-use super::super::args::{Arguments, Command, DemoArguments, ScanArguments};
+use super::super::args::{Arguments, Command, DemoArguments};
 use super::super::config::{Environment, Settings};
 use super::super::{Exit, Stop, complain, hints, runtime};
 use super::scan;
@@ -17,12 +17,14 @@ const NETWORK: &str = include_str!("../../../fixtures/labs/demo.toml");
 
 /// Serves the company and scans it.
 pub(in crate::cli) fn run(
-    settings: &Settings,
     environment: &Environment,
     command: &DemoArguments,
 ) -> Result<Exit, Stop> {
     let network = Network::parse(NETWORK).map_err(|error| Stop::failed(&error))?;
-    let folder = command.out.clone().unwrap_or_else(|| PathBuf::from("underdesk-demo"));
+    let folder = command
+        .out
+        .clone()
+        .unwrap_or_else(|| PathBuf::from("underdesk-demo"));
     let place = folder.clone();
     let fault = move |error: io::Error| Stop {
         exit: Exit::Failed,
@@ -34,10 +36,10 @@ pub(in crate::cli) fn run(
     let (done, finish) = tokio::sync::oneshot::channel::<()>();
     let server = std::thread::spawn(move || serve(network, &ready, finish));
     let company = started.recv().map_err(|error| Stop::failed(&error))??;
-    let scope = prepare(&folder, &company).map_err(&fault)?;
+    let words = prepare(&folder, &company).map_err(&fault)?;
     let exit = match command.serve {
-        true => wait(&folder, &scope),
-        false => scan_it(settings, environment, (&folder, &scope)),
+        true => wait(&words),
+        false => scan_it(environment, &words, &folder),
     };
     done.send(()).ok();
     server.join().ok();
@@ -49,7 +51,7 @@ struct Company {
     targets: Vec<String>,
     port: u16,
     known_hosts: String,
-    keys: Vec<(String, String)>,
+    key: String,
 }
 
 fn serve(
@@ -58,7 +60,7 @@ fn serve(
     finish: tokio::sync::oneshot::Receiver<()>,
 ) {
     let served = runtime::block_on(async {
-        let running = match start(network).await {
+        let running = match start(&network).await {
             Ok(running) => running,
             Err(stop) => {
                 ready.send(Err(stop)).ok();
@@ -74,16 +76,22 @@ fn serve(
     }
 }
 
-async fn start(network: Network) -> Result<Running, Stop> {
+async fn start(network: &Network) -> Result<Running, Stop> {
     let mut files = Vec::new();
     gather(&HOSTS, &mut files);
-    let files = files.iter().map(|file| (file.path().to_str().unwrap_or_default(), file.contents()));
+    let files = files
+        .iter()
+        .map(|file| (file.path().to_str().unwrap_or_default(), file.contents()));
     let recordings = Recordings::read(files).map_err(|error| Stop::failed(&error))?;
-    let lab = Lab::start(network, recordings, None).await;
-    lab.map_err(|error| Stop {
-        exit: Exit::Failed,
-        text: format!("the simulated company cannot be served: {}", hints::chain(&error)),
-    })
+    Lab::start(network, &recordings, 0)
+        .await
+        .map_err(|error| Stop {
+            exit: Exit::Failed,
+            text: format!(
+                "the simulated company cannot be served: {}",
+                hints::chain(&error)
+            ),
+        })
 }
 
 fn gather<'a>(folder: &'a Dir<'a>, files: &mut Vec<&'a File<'a>>) {
@@ -92,3 +100,123 @@ fn gather<'a>(folder: &'a Dir<'a>, files: &mut Vec<&'a File<'a>>) {
         gather(inner, files);
     }
 }
+
+fn company(running: &Running) -> Company {
+    Company {
+        targets: running
+            .addresses()
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
+        port: running.port(22).unwrap_or_default(),
+        known_hosts: running.known_hosts(),
+        key: running.user_key("demo"),
+    }
+}
+
+/// Writes what an operator of that company would have.
+fn prepare(folder: &Path, company: &Company) -> io::Result<Vec<String>> {
+    let own = |name: &str| folder.join("operator").join(name);
+    fs::create_dir_all(folder.join("operator"))?;
+    let credentials = CREDENTIALS.to_owned();
+    for (name, text) in [
+        ("credentials.toml", &credentials),
+        ("demo_ed25519", &company.key),
+        ("backup-password", &"lark-in-the-morning".to_owned()),
+        ("known_hosts", &company.known_hosts),
+    ] {
+        write_private(&own(name), text)?;
+    }
+    let flag = |path: PathBuf| path.display().to_string();
+    let mut words = vec!["underdesk".to_owned(), "scan".to_owned()];
+    let flags = [
+        ("--ssh-port", company.port.to_string()),
+        ("--ports", company.port.to_string()),
+        ("--credentials", flag(own("credentials.toml"))),
+        ("--known-hosts", flag(own("known_hosts"))),
+        ("--store", flag(own("underdesk.db"))),
+        ("--catalog", flag(own("catalog.db"))),
+        ("--out", flag(folder.to_owned())),
+    ];
+    words.extend(
+        flags
+            .into_iter()
+            .flat_map(|(name, value)| [name.to_owned(), value]),
+    );
+    words.extend(company.targets.iter().cloned());
+    Ok(words)
+}
+
+/// Only the owner may read it: the scan refuses secrets that others can read.
+fn write_private(path: &Path, text: &str) -> io::Result<()> {
+    let mut options = fs::File::options();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)?.write_all(text.as_bytes())
+}
+
+/// The ordinary scan, as if its command line had been typed.
+fn scan_it(environment: &Environment, words: &[String], folder: &Path) -> Result<Exit, Stop> {
+    complain(&format!(
+        "scanning a simulated company on loopback; as a command line: {} …",
+        shown(words)
+    ));
+    let arguments =
+        Arguments::try_parse_from(words).map_err(|error| Stop::usage(error.to_string()))?;
+    let settings = Settings::load(&arguments.global, environment)
+        .map_err(|error| Stop::configuration(&error))?;
+    let Command::Scan(command) = arguments.command else {
+        return Err(Stop::usage("the demo is a scan"));
+    };
+    let exit = scan::run_as(&settings, environment, *command, true)?;
+    let text = format!(
+        "All of these hosts are simulated by this program, their flaws are real ones. Open {} and {} in a spreadsheet.\nExit code of the scan: {} (3: hosts were not assessed; 6: a host key had changed). A demo that worked ends with 0.\n",
+        folder.join("machines.csv").display(),
+        folder.join("findings.csv").display(),
+        exit.code()
+    );
+    io::stdout().write_all(text.as_bytes()).ok();
+    match exit {
+        Exit::Failed | Exit::Usage | Exit::Interrupted => Ok(exit),
+        _ => Ok(Exit::Clean),
+    }
+}
+
+/// Serves until Ctrl-C.
+fn wait(words: &[String]) -> Result<Exit, Stop> {
+    let text = format!(
+        "serving a simulated company until Ctrl-C; scan it with\n{}\n",
+        words.join(" ")
+    );
+    io::stdout().write_all(text.as_bytes()).ok();
+    runtime::block_on(runtime::interrupted())?;
+    Ok(Exit::Clean)
+}
+
+/// The command line without the long list of targets.
+fn shown(words: &[String]) -> String {
+    words
+        .iter()
+        .take_while(|word| !word.starts_with("127."))
+        .cloned()
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+const CREDENTIALS: &str = r#"# Written by `underdesk demo`. See credentials.example.toml for everything that can stand here.
+
+[[credential]]
+id = "audit"
+type = "ssh-key"
+user = "audit"
+key = { file = "demo_ed25519" }
+scope = ["127.77.0.0/16", "!127.77.0.40"]
+
+[[credential]]
+id = "backup"
+type = "ssh-password"
+user = "backup"
+password = { file = "backup-password" }
+scope = ["127.77.0.40", "127.77.1.40"]
+"#;

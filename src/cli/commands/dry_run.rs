@@ -32,14 +32,21 @@ pub(super) fn print(plan: &RunPlan, credentials: &[Credential]) -> Result<Exit, 
             set.questions.len()
         );
     }
-    io::stdout().write_all(text.as_bytes()).map_err(|error| Stop::failed(&error))?;
+    io::stdout()
+        .write_all(text.as_bytes())
+        .map_err(|error| Stop::failed(&error))?;
     Ok(Exit::Clean)
 }
 
 fn preview(plan: &RunPlan, credentials: &[Credential], text: &mut String) -> Result<(), Stop> {
-    let targets = plan.scope.targets().map_err(|error| Stop::configuration(&error))?;
+    let targets = plan
+        .scope
+        .targets()
+        .map_err(|error| Stop::configuration(&error))?;
     let targets = Arc::new(targets);
-    let sweep = plan.sweep(&targets).map_err(|error| Stop::configuration(&error))?;
+    let sweep = plan
+        .sweep(&targets)
+        .map_err(|error| Stop::configuration(&error))?;
     let preview = Preview::of(&sweep, targets.subnets(), &plan.pace.into());
     let ports: Vec<String> = plan.ports.iter().map(ToString::to_string).collect();
     let _ = writeln!(
@@ -52,13 +59,25 @@ fn preview(plan: &RunPlan, credentials: &[Credential], text: &mut String) -> Res
         preview.at_least.as_secs()
     );
     for name in targets.unresolved() {
-        let _ = writeln!(text, "left out: {} ({}): {}", name.name, name.origin, name.why);
+        let _ = writeln!(
+            text,
+            "left out: {} ({}): {}",
+            name.name, name.origin, name.why
+        );
     }
     let rows = preview.parts.iter().take(LISTED).map(|part| {
-        vec![part.label.clone(), part.in_scope.to_string(), part.excluded.to_string()]
+        vec![
+            part.label.clone(),
+            part.in_scope.to_string(),
+            part.excluded.to_string(),
+        ]
     });
     let rows: Vec<Vec<String>> = rows.collect();
-    let _ = writeln!(text, "\n{}", columns(&["subnet", "in scope", "excluded"], &rows).trim_end());
+    let _ = writeln!(
+        text,
+        "\n{}",
+        columns(&["subnet", "in scope", "excluded"], &rows).trim_end()
+    );
     let more = preview.parts.len().saturating_sub(LISTED) + preview.further_parts;
     if more > 0 {
         let _ = writeln!(text, "… and {more} more subnets");
@@ -89,7 +108,10 @@ fn offered(
         round_trip: None,
     };
     let plan = credentials::plan(&host, credentials, None);
-    let ids: Vec<&str> = plan.iter().map(|credential| credential.id.as_str()).collect();
+    let ids: Vec<&str> = plan
+        .iter()
+        .map(|credential| credential.id.as_str())
+        .collect();
     match ids.is_empty() {
         true => "no credential in scope".to_owned(),
         false => ids.join(", "),

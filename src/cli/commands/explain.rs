@@ -23,7 +23,8 @@ pub(in crate::cli) fn run(command: &ExplainCommand) -> Result<Exit, Stop> {
             indent(question.script)
         ));
     }
-    out.write_all(text.as_bytes()).map_err(|error| Stop::failed(&error))?;
+    out.write_all(text.as_bytes())
+        .map_err(|error| Stop::failed(&error))?;
     Ok(Exit::Clean)
 }
 

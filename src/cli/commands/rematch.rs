@@ -48,7 +48,11 @@ fn recorded(settings: &Settings, command: &MatchArguments) -> Result<Exit, Stop>
         finished: None,
         operator: settings.operator.clone(),
         authorised_by: None,
-        targets: command.recording.iter().map(|path| path.display().to_string()).collect(),
+        targets: command
+            .recording
+            .iter()
+            .map(|path| path.display().to_string())
+            .collect(),
         guards_lifted: Vec::new(),
         site: settings.site.clone(),
         catalog_digest: catalog.digest().to_owned(),
@@ -89,13 +93,21 @@ fn read(folder: &Path) -> Result<Inventory, Stop> {
     let (set, answers) = collect::load(folder)
         .map_err(|error| Stop::usage(format!("{place}: {}", hints::chain(&error))))?;
     let inventory = collect::read(set, &answers);
-    inventory.ok_or_else(|| Stop::usage(format!("{place}: the recording does not tell what the host is")))
+    inventory.ok_or_else(|| {
+        Stop::usage(format!(
+            "{place}: the recording does not tell what the host is"
+        ))
+    })
 }
 
 /// The first address that the host itself knows.
 fn address(inventory: &Inventory) -> Option<IpAddr> {
     let interfaces = inventory.identity.interfaces.known()?;
-    interfaces.iter().flat_map(|interface| &interface.addresses).min().copied()
+    interfaces
+        .iter()
+        .flat_map(|interface| &interface.addresses)
+        .min()
+        .copied()
 }
 
 /// A plan that goes nowhere.

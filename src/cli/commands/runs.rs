@@ -11,7 +11,10 @@ pub(in crate::cli) fn run(settings: &Settings, command: &RunsCommand) -> Result<
     let store = output::open_store(&settings.store)?;
     let text = match command {
         RunsCommand::List => {
-            let runs = store.list_runs().wait().map_err(|error| Stop::failed(&error))?;
+            let runs = store
+                .list_runs()
+                .wait()
+                .map_err(|error| Stop::failed(&error))?;
             let rows = runs.iter().rev().map(|run| {
                 vec![
                     run.summary.id.to_string(),
@@ -19,15 +22,24 @@ pub(in crate::cli) fn run(settings: &Settings, command: &RunsCommand) -> Result<
                     run.state.as_str().to_owned(),
                     run.summary.started.to_string(),
                     for_terminal(&run.summary.operator).into_owned(),
-                    for_terminal(&run.summary.targets.join(" ")).chars().take(60).collect(),
+                    for_terminal(&run.summary.targets.join(" "))
+                        .chars()
+                        .take(60)
+                        .collect(),
                 ]
             });
             let rows: Vec<Vec<String>> = rows.collect();
-            columns(&["run", "kind", "state", "started", "operator", "targets"], &rows)
+            columns(
+                &["run", "kind", "state", "started", "operator", "targets"],
+                &rows,
+            )
         }
         RunsCommand::Show { run } => {
             let id = output::find_run(&store, run.as_deref())?;
-            let run = store.load_run(&id).wait().map_err(|error| Stop::failed(&error))?;
+            let run = store
+                .load_run(&id)
+                .wait()
+                .map_err(|error| Stop::failed(&error))?;
             let shown = serde_json::json!({
                 "summary": run.summary,
                 "state": run.state.as_str(),

@@ -114,7 +114,11 @@ fn plan(
         _ => scope::read(targets, settings)?,
     };
     let ssh_ports = scope::ports("--ssh-port", &pace.ssh_port)?;
-    let named = pace.ports.as_deref().map(|text| scope::ports("--ports", text)).transpose()?;
+    let named = pace
+        .ports
+        .as_deref()
+        .map(|text| scope::ports("--ports", text))
+        .transpose()?;
     let named = named.unwrap_or_else(|| PORTS.to_vec());
     let (ports, left_alone) = polite_ports(&named, &ssh_ports, pace.include_fragile);
     if !left_alone.is_empty() {
@@ -134,7 +138,10 @@ fn plan(
     Ok(RunPlan {
         kind,
         scope,
-        ssh_ports: ssh_ports.into_iter().filter(|port| ports.contains(port)).collect(),
+        ssh_ports: ssh_ports
+            .into_iter()
+            .filter(|port| ports.contains(port))
+            .collect(),
         ports,
         seed: pace.seed.unwrap_or_else(rand::random),
         pace: profile.into(),
@@ -173,11 +180,26 @@ fn login(plan: &mut RunPlan, settings: &Settings, login: &LoginArguments) {
     plan.accept_new_host_keys = login.accept_new_host_keys;
     plan.hands = login.hands.unwrap_or(HANDS).clamp(1, 4_096);
     let named = login.credentials.clone();
-    let usual = || settings.credentials.iter().find(|path| path.exists()).cloned();
+    let usual = || {
+        settings
+            .credentials
+            .iter()
+            .find(|path| path.exists())
+            .cloned()
+    };
     plan.credentials = named.or_else(usual).as_deref().map(absolute);
     plan.known_hosts = match login.known_hosts.is_empty() {
-        true => settings.known_hosts.clone().into_iter().filter(|path| path.exists()).collect(),
-        false => login.known_hosts.iter().map(|path| absolute(path)).collect(),
+        true => settings
+            .known_hosts
+            .clone()
+            .into_iter()
+            .filter(|path| path.exists())
+            .collect(),
+        false => login
+            .known_hosts
+            .iter()
+            .map(|path| absolute(path))
+            .collect(),
     };
 }
 
@@ -189,7 +211,11 @@ fn absolute(path: &std::path::Path) -> PathBuf {
 impl Job<'_> {
     fn dry_run(&self, plan: &RunPlan) -> Result<Exit, Stop> {
         let credentials = match &plan.credentials {
-            Some(path) => credentials::file::load(path).map_err(|error| Stop::configuration(&error))?.credentials,
+            Some(path) => {
+                credentials::file::load(path)
+                    .map_err(|error| Stop::configuration(&error))?
+                    .credentials
+            }
             None => Vec::new(),
         };
         dry_run::print(plan, &credentials)
@@ -212,15 +238,22 @@ impl Job<'_> {
                 plan_fingerprint: fingerprint,
                 seed: plan.seed,
             };
-            store.begin_run(new).await.map_err(|error| Stop::failed(&error))?;
+            store
+                .begin_run(new)
+                .await
+                .map_err(|error| Stop::failed(&error))?;
             complain(&format!("run {run}"));
-            self.work(store, run, plan, (targets, catalog, keyring)).await
+            self.work(store, run, plan, (targets, catalog, keyring))
+                .await
         })?
     }
 
     fn resume(&self, run: &RunId) -> Result<Exit, Stop> {
         let store = output::open_store(&self.settings.store)?;
-        let record = store.load_run(run).wait().map_err(|error| Stop::configuration(&error))?;
+        let record = store
+            .load_run(run)
+            .wait()
+            .map_err(|error| Stop::configuration(&error))?;
         let plan = self.check(&record)?;
         let (targets, fingerprint) = targets(&plan)?;
         if fingerprint != record.plan_fingerprint {
@@ -230,13 +263,19 @@ impl Job<'_> {
         }
         let catalog = output::open_catalog(&self.settings.catalog)?;
         if catalog.digest() != record.summary.catalog_digest {
-            complain("the catalogue has changed since the run began; underdesk match judges all of its hosts by the same one");
+            complain(
+                "the catalogue has changed since the run began; underdesk match judges all of its hosts by the same one",
+            );
         }
         runtime::block_on(async {
             let keyring = self.keyring(&plan).await?;
             let (state, now) = (RunState::Running, runtime::now());
-            store.finish_run(run, state, now).await.map_err(|error| Stop::failed(&error))?;
-            self.work(store, run.clone(), plan, (targets, catalog, keyring)).await
+            store
+                .finish_run(run, state, now)
+                .await
+                .map_err(|error| Stop::failed(&error))?;
+            self.work(store, run.clone(), plan, (targets, catalog, keyring))
+                .await
         })?
     }
 
@@ -244,10 +283,14 @@ impl Job<'_> {
     fn check(&self, record: &RunRecord) -> Result<RunPlan, Stop> {
         let run = &record.summary.id;
         if record.state == RunState::Finished {
-            return Err(Stop::usage(format!("run {run} is finished; underdesk export {run} writes its files")));
+            return Err(Stop::usage(format!(
+                "run {run} is finished; underdesk export {run} writes its files"
+            )));
         }
         let plan: RunPlan = serde_json::from_value(record.settings.clone()).map_err(|error| {
-            Stop::usage(format!("run {run} was begun by another version and cannot be resumed: {error}"))
+            Stop::usage(format!(
+                "run {run} was begun by another version and cannot be resumed: {error}"
+            ))
         })?;
         let never = self.settings.never_scan.iter();
         let new: Vec<&str> = never
@@ -315,11 +358,16 @@ impl Job<'_> {
             Some(Ok(RunEnd::Complete)) => {}
             Some(Ok(RunEnd::Interrupted)) | None => {
                 exits.push(Exit::Interrupted);
-                complain(&format!("interrupted; go on with: underdesk scan --resume {run}"));
+                complain(&format!(
+                    "interrupted; go on with: underdesk scan --resume {run}"
+                ));
             }
             Some(Err(error)) => {
                 exits.push(Exit::Failed);
-                complain(&format!("{}; go on with: underdesk scan --resume {run}", hints::chain(&error)));
+                complain(&format!(
+                    "{}; go on with: underdesk scan --resume {run}",
+                    hints::chain(&error)
+                ));
             }
         }
         let output = self.output.clone();
@@ -333,7 +381,10 @@ impl Job<'_> {
         let mut known = KnownKeys::default();
         for path in &plan.known_hosts {
             let text = fs::read(path).map_err(|error| {
-                Stop::usage(format!("cannot read the known hosts {}: {error}", path.display()))
+                Stop::usage(format!(
+                    "cannot read the known hosts {}: {error}",
+                    path.display()
+                ))
             })?;
             let report = known.add_known_hosts(&String::from_utf8_lossy(&text));
             if report.authorities > 0 {
@@ -351,7 +402,10 @@ impl Job<'_> {
                 ));
             }
         }
-        let pins = store.pins(&self.settings.site).await.map_err(|error| Stop::failed(&error))?;
+        let pins = store
+            .pins(&self.settings.site)
+            .await
+            .map_err(|error| Stop::failed(&error))?;
         for pin in pins {
             known.pin(&pin.host, pin.port, pin.key);
         }
@@ -367,7 +421,10 @@ impl Job<'_> {
     }
 
     fn summary(&self, plan: &RunPlan, now: UtcTime, catalog: &Catalog) -> RunSummary {
-        let lifted = [("allow_public", plan.scope.allow_public), ("yes", plan.scope.yes)];
+        let lifted = [
+            ("allow_public", plan.scope.allow_public),
+            ("yes", plan.scope.yes),
+        ];
         let lifted = lifted.iter().filter(|(_, lifted)| *lifted);
         RunSummary {
             id: run_id(now),
@@ -388,7 +445,11 @@ impl Job<'_> {
 
 /// `r-20261122T180000Z-4f2a`
 pub(super) fn run_id(now: UtcTime) -> RunId {
-    let compact: String = now.to_string().chars().filter(|c| !matches!(c, '-' | ':')).collect();
+    let compact: String = now
+        .to_string()
+        .chars()
+        .filter(|c| !matches!(c, '-' | ':'))
+        .collect();
     RunId::new(format!("r-{compact}-{}", hex(&rand::random::<[u8; 2]>())))
 }
 
@@ -397,15 +458,26 @@ fn targets(plan: &RunPlan) -> Result<(Option<Arc<TargetSet>>, String), Stop> {
     if plan.kind == RunKind::Local {
         return Ok((None, "local".to_owned()));
     }
-    let targets = plan.scope.targets().map_err(|error| Stop::configuration(&error))?;
+    let targets = plan
+        .scope
+        .targets()
+        .map_err(|error| Stop::configuration(&error))?;
     let ports: Vec<String> = plan.ports.iter().map(ToString::to_string).collect();
-    let fingerprint = format!("{} {} {}", targets.fingerprint(), ports.join(","), plan.seed);
+    let fingerprint = format!(
+        "{} {} {}",
+        targets.fingerprint(),
+        ports.join(","),
+        plan.seed
+    );
     Ok((Some(Arc::new(targets)), fingerprint))
 }
 
 fn warn_of_names(targets: &TargetSet) {
     for name in targets.unresolved() {
-        complain(&format!("{}: {} is left out: {}", name.origin, name.name, name.why));
+        complain(&format!(
+            "{}: {} is left out: {}",
+            name.origin, name.name, name.why
+        ));
     }
 }
 

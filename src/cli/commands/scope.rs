@@ -34,7 +34,10 @@ pub(super) fn read(arguments: &TargetArguments, settings: &Settings) -> Result<S
         read: RefCell::default(),
     };
     let list = TargetList::read(&request, &lists).map_err(|error| Stop::configuration(&error))?;
-    let names = list.names().into_iter().map(|name| (name.to_owned(), look_up(name)));
+    let names = list
+        .names()
+        .into_iter()
+        .map(|name| (name.to_owned(), look_up(name)));
     Ok(Scope {
         names: names.collect(),
         targets: request.targets,
@@ -75,7 +78,9 @@ impl Lists for Remembering {
 
 /// The operator's own resolver.
 fn look_up(name: &str) -> Result<Vec<IpAddr>, String> {
-    let found = (name, 0).to_socket_addrs().map_err(|error| hints::chain(&error))?;
+    let found = (name, 0)
+        .to_socket_addrs()
+        .map_err(|error| hints::chain(&error))?;
     let mut addresses: Vec<IpAddr> = found.map(|address| address.ip()).collect();
     addresses.sort_unstable();
     addresses.dedup();
@@ -109,7 +114,10 @@ mod tests {
 
     #[test]
     fn ports_keep_the_operators_order_and_come_once() {
-        assert_eq!(ports("-p", "2222,22,80-82,81").unwrap(), [2222, 22, 80, 81, 82]);
+        assert_eq!(
+            ports("-p", "2222,22,80-82,81").unwrap(),
+            [2222, 22, 80, 81, 82]
+        );
     }
 
     #[test]

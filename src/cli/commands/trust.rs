@@ -22,7 +22,10 @@ pub(in crate::cli) fn run(settings: &Settings, command: &TrustCommand) -> Result
 }
 
 fn list(settings: &Settings, store: &Store) -> Result<String, Stop> {
-    let pins = store.pins(&settings.site).wait().map_err(|error| Stop::failed(&error))?;
+    let pins = store
+        .pins(&settings.site)
+        .wait()
+        .map_err(|error| Stop::failed(&error))?;
     let rows = pins.iter().map(|pin| {
         vec![
             for_terminal(&pin.host).into_owned(),
@@ -34,7 +37,17 @@ fn list(settings: &Settings, store: &Store) -> Result<String, Stop> {
         ]
     });
     let rows: Vec<Vec<String>> = rows.collect();
-    Ok(columns(&["host", "port", "algorithm", "fingerprint", "source", "since"], &rows))
+    Ok(columns(
+        &[
+            "host",
+            "port",
+            "algorithm",
+            "fingerprint",
+            "source",
+            "since",
+        ],
+        &rows,
+    ))
 }
 
 /// Reads lines as `ssh-keyscan` and `known_hosts` write them: `host,[host]:port algorithm key`.
@@ -64,6 +77,9 @@ fn import(settings: &Settings, store: &Store, file: &Path) -> Result<String, Sto
     });
     let pins: Vec<Pin> = pins.collect();
     let count = pins.len();
-    let new = store.add_pins(pins).wait().map_err(|error| Stop::failed(&error))?;
+    let new = store
+        .add_pins(pins)
+        .wait()
+        .map_err(|error| Stop::failed(&error))?;
     Ok(format!("{new} new pins, {} known already", count - new))
 }

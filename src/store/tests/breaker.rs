@@ -88,7 +88,12 @@ fn the_rules_see_every_account_and_nothing_from_before_the_horizon() {
         ..request(2)
     };
     for wanted in [long_ago, other] {
-        let _ = granted(store.reserve_try(wanted, |_, _| Verdict::Grant).wait().unwrap());
+        let _ = granted(
+            store
+                .reserve_try(wanted, |_, _| Verdict::Grant)
+                .wait()
+                .unwrap(),
+        );
     }
     let (sender, receiver) = std::sync::mpsc::channel();
     let answer = store.reserve_try(request(3), move |tries, _| {
