@@ -149,7 +149,8 @@ fn is_further_part(name: &str) -> bool {
     else {
         return false;
     };
-    number.parse::<u32>().is_ok_and(|number| number > 1) && report::table_names().any(|known| known == table)
+    number.parse::<u32>().is_ok_and(|number| number > 1)
+        && report::table_names().any(|known| known == table)
 }
 
 /// What a network's machines lack is nobody else's business: readable by the owner only.

@@ -29,7 +29,7 @@ impl Limits {
             answer_bytes: 16 << 20,
             total_bytes: 48 << 20,
             connect: Duration::from_secs(5),
-            banner: Duration::from_secs(10),
+            banner: Duration::from_secs(5),
             login: Duration::from_secs(30),
         }
     }

@@ -70,15 +70,26 @@ fn info(path: &Path, problems: bool) -> Result<String, Stop> {
         "catalogue: {place}\ndigest: {}\nlast import: {imported}",
         info.digest
     );
-    let feeds = info.feeds.iter().map(|feed| vec![feed.feed.clone(), feed.records.to_string()]);
+    let feeds = info
+        .feeds
+        .iter()
+        .map(|feed| vec![feed.feed.clone(), feed.records.to_string()]);
     let feeds: Vec<Vec<String>> = feeds.collect();
-    let _ = writeln!(text, "\n{}", columns(&["feed", "records"], &feeds).trim_end());
+    let _ = writeln!(
+        text,
+        "\n{}",
+        columns(&["feed", "records"], &feeds).trim_end()
+    );
     let slices = info.slices.iter().map(|slice| {
         let digest = slice.digest.chars().take(12).collect();
         vec![slice.ecosystem.clone(), slice.records.to_string(), digest]
     });
     let slices: Vec<Vec<String>> = slices.collect();
-    let _ = writeln!(text, "\n{}", columns(&["slice", "records", "digest"], &slices).trim_end());
+    let _ = writeln!(
+        text,
+        "\n{}",
+        columns(&["slice", "records", "digest"], &slices).trim_end()
+    );
     if problems {
         let _ = writeln!(text, "\nproblems:");
         for problem in &info.problems {
