@@ -1,21 +1,17 @@
 //! One host, from the first hello to the verdicts.
 
-use super::breaker::Leave;
-use super::gate::Turn;
-use super::keyring::StoredProof;
-use super::{Context, Event, RunError, RunKind, judge};
+mod login;
+
+use super::{Context, Event, RunError, judge};
 use crate::collect;
-use crate::credentials::{self, AccountKey, Credential, HostLabel};
+use crate::credentials::{self, Credential};
 use crate::identify;
 use crate::model::{
-    AccessRecord, Failure as _, HostFailure, HostKey, HostOutcome, HostTrust, Inventory, LiveHost,
-    Protocol, ResultCode, Service, Stage,
+    AccessRecord, HostFailure, HostKey, HostOutcome, HostTrust, Inventory, LiveHost, Protocol,
+    ResultCode, Service, Stage,
 };
-use crate::session::{
-    Answers, FirstUse, Limits, LoggedIn, LoginError, Met, Proof, Session, Signer, StrangerPeer,
-    VerifiedPeer,
-};
-use crate::store::{FirstPin, HostCommit, Matched, Pin};
+use crate::session::{Answers, Limits, Session};
+use crate::store::{HostCommit, Matched, Pin};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -83,12 +79,8 @@ struct Visit<'a> {
     credential: Option<crate::model::CredentialId>,
     access: Vec<AccessRecord>,
     pins: Vec<Pin>,
-}
-
-/// Whether another credential may still get in.
-enum Next {
-    Done,
-    TryAnother,
+    /// How many more keys the host may be offered, on all its ports together.
+    keys_left: usize,
 }
 
 impl<'a> Visit<'a> {
@@ -104,29 +96,8 @@ impl<'a> Visit<'a> {
             credential: None,
             access: Vec::new(),
             pins: Vec::new(),
+            keys_left: credentials::MAX_KEYS,
         }
-    }
-
-    async fn log_in(&mut self) -> Result<(), RunError> {
-        let cx = self.cx;
-        let remembered = cx.remembered(self.host.address).await?;
-        let keyring = &cx.keyring;
-        let plan = credentials::plan(&self.host, keyring.credentials(), remembered.as_ref());
-        if plan.is_empty() {
-            if cx.plan.kind != RunKind::Sweep {
-                let row = self.row(None, ResultCode::NoCredentialInScope, HostTrust::None);
-                self.access.push(row);
-            }
-            self.read_banner().await;
-            return Ok(());
-        }
-        for credential in plan {
-            match self.try_credential(credential).await? {
-                Next::Done => break,
-                Next::TryAnother => {}
-            }
-        }
-        Ok(())
     }
 
     /// What an SSH server says without being asked; nothing is written.
@@ -137,240 +108,6 @@ impl<'a> Visit<'a> {
         if let Some(banner) = banner {
             self.banners.insert(self.port, banner);
         }
-    }
-
-    async fn try_credential(&mut self, credential: &Credential) -> Result<Next, RunError> {
-        let Some(proof) = self.cx.keyring.proof(&credential.id) else {
-            return Ok(Next::TryAnother);
-        };
-        // The turn comes before the connection: a server closes one that waits.
-        let turn = match proof {
-            StoredProof::Password(_) => {
-                let label = HostLabel::new(self.host.address, None);
-                Some(
-                    self.cx
-                        .breaker
-                        .turn(&AccountKey::of(credential, &label))
-                        .await,
-                )
-            }
-            StoredProof::Keys(_) | StoredProof::Agent { .. } => None,
-        };
-        let began = Instant::now();
-        let limits = self.limits();
-        self.enter(Stage::Meet);
-        let met = match self.cx.connector.meet(&self.host, self.port, &limits).await {
-            Ok(met) => met,
-            Err(error) => {
-                let trust = match error.code() {
-                    ResultCode::HostkeyChanged => HostTrust::Changed,
-                    _ => HostTrust::None,
-                };
-                self.refuse(
-                    credential,
-                    HostFailure::at(Stage::Meet, &error),
-                    trust,
-                    began,
-                );
-                return Ok(Next::Done);
-            }
-        };
-        self.host_key = Some(met.host_key().clone());
-        self.banners.insert(self.port, met.banner().to_owned());
-        let trust = met.trust();
-        self.enter(Stage::Login);
-        let entry = match (met, proof, turn) {
-            (met, StoredProof::Password(password), Some(turn)) => {
-                self.by_password(met, credential, (password, turn), &limits)
-                    .await?
-            }
-            (met, StoredProof::Keys(keys), _) => {
-                self.by_signature(met, &credential.user, Signer::Keys(keys), &limits)
-                    .await
-            }
-            (met, StoredProof::Agent { socket, .. }, _) => {
-                self.by_signature(met, &credential.user, Signer::Agent(socket), &limits)
-                    .await
-            }
-            (_, StoredProof::Password(_), None) => {
-                Entry::Held(ResultCode::BreakerOpen, String::new())
-            }
-        };
-        self.enter_session(credential, entry, (trust, began), &limits)
-            .await
-    }
-
-    async fn enter_session(
-        &mut self,
-        credential: &Credential,
-        entry: Entry,
-        (trust, began): (HostTrust, Instant),
-        limits: &Limits,
-    ) -> Result<Next, RunError> {
-        match entry {
-            Entry::In(logged_in, trust) => {
-                self.credential = Some(credential.id.clone());
-                self.failure = None;
-                let mut row = self.row(Some(credential), ResultCode::Ok, trust);
-                row.attempted = true;
-                self.collect(logged_in.session, row, limits).await;
-                if let Some(row) = self.access.last_mut() {
-                    row.elapsed_ms = millis(began);
-                }
-                Ok(Next::Done)
-            }
-            Entry::Refused(error) => {
-                let trust = if self.pins.is_empty() {
-                    trust
-                } else {
-                    HostTrust::FirstUse
-                };
-                self.refuse(
-                    credential,
-                    HostFailure::at(Stage::Login, &error),
-                    trust,
-                    began,
-                );
-                Ok(Next::TryAnother)
-            }
-            Entry::Held(code, detail) => {
-                let mut row = self.row(Some(credential), code, trust);
-                row.detail.clone_from(&detail);
-                row.elapsed_ms = millis(began);
-                self.access.push(row);
-                // A credential that was held back is no failure of the host, a changed key is one.
-                if code == ResultCode::HostkeyChanged {
-                    self.failure = Some(HostFailure {
-                        stage: Stage::Meet,
-                        code,
-                        detail,
-                        retryable: false,
-                    });
-                    return Ok(Next::Done);
-                }
-                Ok(Next::TryAnother)
-            }
-        }
-    }
-
-    async fn by_signature(
-        &mut self,
-        met: Met,
-        user: &str,
-        signer: Signer<'_>,
-        limits: &Limits,
-    ) -> Entry {
-        let (result, trust) = match met {
-            Met::Verified(peer) => {
-                let trust = peer.trust();
-                let proof = Proof::Signature(signer);
-                (peer.log_in(user, proof, limits).await, trust)
-            }
-            Met::Stranger(peer) => {
-                let trust = self.pin_stranger(&peer);
-                (peer.log_in_with_keys(user, signer, limits).await, trust)
-            }
-        };
-        match result {
-            Ok(logged_in) => Entry::In(logged_in, trust),
-            Err(error) => Entry::Refused(error),
-        }
-    }
-
-    /// With `--accept-new-host-keys` a stranger's key is pinned with the host's outcome.
-    fn pin_stranger(&mut self, peer: &StrangerPeer) -> HostTrust {
-        if !self.cx.plan.accept_new_host_keys || peer.is_known_otherwise() {
-            return HostTrust::Unknown;
-        }
-        self.pins.push(self.pin(peer.host_key()));
-        HostTrust::FirstUse
-    }
-
-    fn pin(&self, key: &HostKey) -> Pin {
-        Pin {
-            site: self.cx.site.clone(),
-            host: self.host.address.to_string(),
-            port: self.port,
-            key: key.clone(),
-            public_key: String::new(),
-            source: "first_use".to_owned(),
-            at: (self.cx.clock)(),
-        }
-    }
-
-    async fn by_password(
-        &mut self,
-        met: Met,
-        credential: &Credential,
-        (password, turn): (&crate::session::Password, Turn),
-        limits: &Limits,
-    ) -> Result<Entry, RunError> {
-        let peer = match met {
-            Met::Verified(peer) => peer,
-            Met::Stranger(peer) => match self.befriend(peer, credential).await? {
-                Ok(peer) => peer,
-                Err(held) => return Ok(held),
-            },
-        };
-        let trust = peer.trust();
-        let label = HostLabel::new(self.host.address, Some(peer.host_key()));
-        let account = AccountKey::of(credential, &label);
-        let breaker = &self.cx.breaker;
-        let leave = breaker
-            .reserve(account, label, turn.is_proven(), limits.deadline)
-            .await?;
-        let (reserved, permit) = match leave {
-            Leave::Granted(reserved, permit) => (reserved, permit),
-            Leave::Open(why) => return Ok(Entry::Held(ResultCode::BreakerOpen, why)),
-        };
-        let proof = Proof::Password(password, permit);
-        match peer.log_in(&credential.user, proof, limits).await {
-            Ok(logged_in) => {
-                breaker.give_back(reserved).await?;
-                // A host that let us in without looking at the password has proven nothing.
-                if logged_in.secret_sent {
-                    turn.prove();
-                }
-                Ok(Entry::In(logged_in, trust))
-            }
-            Err(error) if error.counts() => {
-                breaker.spend(reserved, error.code()).await?;
-                Ok(Entry::Refused(error))
-            }
-            Err(error) => {
-                breaker.give_back(reserved).await?;
-                Ok(Entry::Refused(error))
-            }
-        }
-    }
-
-    /// Makes a stranger a peer that may hear a password, where the operator and the credential
-    /// both allow it. The pin is on the disk before anything is said.
-    async fn befriend(
-        &mut self,
-        peer: StrangerPeer,
-        credential: &Credential,
-    ) -> Result<Result<VerifiedPeer, Entry>, RunError> {
-        let accept = self.cx.plan.accept_new_host_keys;
-        let shown = peer.host_key().clone();
-        let Some(leave) = FirstUse::allowed(accept, credential.password_on_first_use()) else {
-            let detail = format!("the host shows {shown}");
-            return Ok(Err(Entry::Held(ResultCode::HostkeyUnknown, detail)));
-        };
-        let peer = match peer.trust_on_first_use(leave) {
-            Ok(peer) => peer,
-            Err(error) => return Ok(Err(Entry::Held(error.code(), error.to_string()))),
-        };
-        let pin = self.pin(&shown);
-        match self.cx.store.pin_first_use(pin.clone()).await? {
-            FirstPin::Pinned => self.pins.push(pin),
-            FirstPin::Known(pins) if pins.iter().any(|known| known.key == shown) => {}
-            FirstPin::Known(_) => {
-                let detail = format!("the host shows {shown}, and was pinned with another key");
-                return Ok(Err(Entry::Held(ResultCode::HostkeyChanged, detail)));
-            }
-        }
-        Ok(Ok(peer))
     }
 
     /// Asks everything and reads the answers; the row says how it went.
@@ -417,21 +154,6 @@ impl<'a> Visit<'a> {
             detail: "the host answered none of the questions that tell what it is".to_owned(),
             retryable: false,
         })
-    }
-
-    fn refuse(
-        &mut self,
-        credential: &Credential,
-        failure: HostFailure,
-        trust: HostTrust,
-        began: Instant,
-    ) {
-        let mut row = self.row(Some(credential), failure.code, trust);
-        row.attempted = failure.stage == Stage::Login;
-        row.detail.clone_from(&failure.detail);
-        row.elapsed_ms = millis(began);
-        self.access.push(row);
-        self.failure = Some(failure);
     }
 
     fn row(
@@ -491,11 +213,4 @@ impl<'a> Visit<'a> {
             .map(|(port, banner)| identify::open_service(*port, banner))
             .collect()
     }
-}
-
-/// How a login ended.
-enum Entry {
-    In(LoggedIn, HostTrust),
-    Refused(LoginError),
-    Held(ResultCode, String),
 }
