@@ -38,7 +38,7 @@ pub(super) struct Global {
     /// The site that machines belong to: the same private address at two sites is two machines
     #[arg(long, global = true, value_name = "NAME")]
     pub(super) site: Option<String>,
-    /// Say more on standard error: -v what happens, -vv what is sent, without secrets
+    /// Say more on standard error: -v every event, -vv also every answer; never a secret
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(super) verbose: u8,
     /// Never ask anything, even on a terminal
@@ -108,6 +108,7 @@ pub(super) struct SweepArguments {
 
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Targets")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag as typed")]
 pub(super) struct TargetArguments {
     /// IP, CIDR, 10.0.0.1-50, 192.168.1-3.1-20, host name, @FILE, - (standard input); !X takes out
     #[arg(value_name = "TARGET")]
@@ -134,6 +135,7 @@ pub(super) struct TargetArguments {
 
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Sweep")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag as typed")]
 pub(super) struct PaceArguments {
     /// Ports to probe: 22,80,8000-8010
     #[arg(short, long, value_name = "PORTS")]
@@ -191,6 +193,7 @@ pub(super) struct LoginArguments {
 
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Output")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag as typed")]
 pub(super) struct OutputArguments {
     /// The folder for the files [default: underdesk-RUN]
     #[arg(long, value_name = "DIR")]

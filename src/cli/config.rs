@@ -66,10 +66,6 @@ pub(super) struct Environment(BTreeMap<String, String>);
 
 impl Environment {
     /// The process's own.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the one place that reads the environment"
-    )]
     pub(super) fn of_process() -> Self {
         Self(env::vars_os().filter_map(text_pair).collect())
     }
@@ -101,110 +97,133 @@ fn text_pair((name, value): (std::ffi::OsString, std::ffi::OsString)) -> Option<
 impl Settings {
     /// Puts the layers together.
     pub(super) fn load(global: &Global, environment: &Environment) -> Result<Self, ConfigError> {
-        let config_home = environment.xdg("XDG_CONFIG_HOME", ".config");
-        let named = global
-            .config
-            .clone()
-            .or_else(|| environment.path("UNDERDESK_CONFIG"));
-        let (user, project) = match named {
-            Some(path) => (File::default(), (path.clone(), read(&path, true)?)),
-            None => {
-                let user = config_home.as_ref().map(|home| home.join("config.toml"));
-                let user = user.map_or(Ok(File::default()), |path| read(&path, false))?;
-                let project = PathBuf::from("underdesk.toml");
-                (user, (project.clone(), read(&project, false)?))
-            }
+        let layers = Layers::read(global, environment)?;
+        let never_scan = |layer: &Layer| {
+            let origin = layer.path.display().to_string();
+            let targets = layer.file.never_scan.clone().into_iter();
+            targets
+                .map(move |target| (target, origin.clone()))
+                .collect::<Vec<_>>()
         };
-        let (project_path, project) = project;
-        let place = |flag: &Option<PathBuf>, variable: &str, file: [&Option<PathBuf>; 2]| {
-            let layers = [flag.clone(), environment.path(variable)];
-            let files = file.into_iter().cloned();
-            layers.into_iter().chain(files).flatten().next()
-        };
-        let store = place(
-            &global.store,
-            "UNDERDESK_STORE",
-            [&project.store, &user.store],
-        )
-        .or_else(|| {
-            Some(
-                environment
-                    .xdg("XDG_STATE_HOME", ".local/state")?
-                    .join("underdesk.db"),
-            )
+        Ok(Self {
+            store: layers.store(global)?,
+            catalog: layers.catalog(global)?,
+            credentials: layers.credentials(),
+            known_hosts: layers
+                .first(|file| file.known_hosts.clone())
+                .unwrap_or_else(|| default_known_hosts(environment)),
+            site: layers
+                .text(global.site.clone(), "UNDERDESK_SITE", |file| {
+                    file.site.clone()
+                })
+                .unwrap_or_else(|| "default".to_owned()),
+            operator: layers
+                .text(None, "UNDERDESK_OPERATOR", |file| file.operator.clone())
+                .or_else(|| environment.get("USER").map(str::to_owned))
+                .or_else(|| environment.get("LOGNAME").map(str::to_owned))
+                .unwrap_or_else(|| "unknown".to_owned()),
+            never_scan: layers.files.iter().flat_map(never_scan).collect(),
+            no_input: global.no_input,
         })
-        .ok_or(ConfigError::NoPlace {
+    }
+}
+
+/// Everything below the flags, the stronger layer first.
+struct Layers<'a> {
+    environment: &'a Environment,
+    files: Vec<Layer>,
+    config_home: Option<PathBuf>,
+}
+
+struct Layer {
+    path: PathBuf,
+    file: File,
+}
+
+impl<'a> Layers<'a> {
+    fn read(global: &Global, environment: &'a Environment) -> Result<Self, ConfigError> {
+        let config_home = environment.xdg("XDG_CONFIG_HOME", ".config");
+        let named = global.config.clone();
+        let named = named.or_else(|| environment.path("UNDERDESK_CONFIG"));
+        let (paths, is_named) = if let Some(path) = named {
+            (vec![path], true)
+        } else {
+            let user = config_home.as_ref().map(|home| home.join("config.toml"));
+            let project = PathBuf::from("underdesk.toml");
+            ([Some(project), user].into_iter().flatten().collect(), false)
+        };
+        let files = paths.into_iter().map(|path| {
+            let file = read(&path, is_named)?;
+            Ok(Layer { path, file })
+        });
+        Ok(Self {
+            environment,
+            files: files.collect::<Result<_, ConfigError>>()?,
+            config_home,
+        })
+    }
+
+    /// What the strongest file says that says anything.
+    fn first<T>(&self, get: impl Fn(&File) -> Option<T>) -> Option<T> {
+        self.files.iter().find_map(|layer| get(&layer.file))
+    }
+
+    fn text(
+        &self,
+        flag: Option<String>,
+        variable: &str,
+        get: impl Fn(&File) -> Option<String>,
+    ) -> Option<String> {
+        let set = || self.environment.get(variable).map(str::to_owned);
+        flag.or_else(set).or_else(|| self.first(get))
+    }
+
+    fn place(
+        &self,
+        flag: Option<&PathBuf>,
+        variable: &str,
+        get: impl Fn(&File) -> Option<PathBuf>,
+    ) -> Option<PathBuf> {
+        let set = || self.environment.path(variable);
+        flag.cloned().or_else(set).or_else(|| self.first(get))
+    }
+
+    fn store(&self, global: &Global) -> Result<PathBuf, ConfigError> {
+        let named = self.place(global.store.as_ref(), "UNDERDESK_STORE", |file| {
+            file.store.clone()
+        });
+        let usual = || self.environment.xdg("XDG_STATE_HOME", ".local/state");
+        let usual = || Some(usual()?.join("underdesk.db"));
+        named.or_else(usual).ok_or(ConfigError::NoPlace {
             what: "store",
             variable: "XDG_STATE_HOME",
             flag: "--store",
-        })?;
-        let catalog = place(
-            &global.catalog,
-            "UNDERDESK_CATALOG",
-            [&project.catalog, &user.catalog],
-        )
-        .or_else(|| {
-            Some(
-                environment
-                    .xdg("XDG_DATA_HOME", ".local/share")?
-                    .join("catalog.db"),
-            )
         })
-        .ok_or(ConfigError::NoPlace {
+    }
+
+    fn catalog(&self, global: &Global) -> Result<PathBuf, ConfigError> {
+        let get = |file: &File| file.catalog.clone();
+        let named = self.place(global.catalog.as_ref(), "UNDERDESK_CATALOG", get);
+        let usual = || self.environment.xdg("XDG_DATA_HOME", ".local/share");
+        let usual = || Some(usual()?.join("catalog.db"));
+        named.or_else(usual).ok_or(ConfigError::NoPlace {
             what: "catalogue",
             variable: "XDG_DATA_HOME",
             flag: "--catalog",
-        })?;
-        let credentials = match place(
-            &None,
-            "UNDERDESK_CREDENTIALS",
-            [&project.credentials, &user.credentials],
-        ) {
-            Some(named) => vec![named],
-            None => [Some(PathBuf::from(".")), config_home.clone()]
-                .into_iter()
-                .flatten()
-                .map(|folder| folder.join("credentials.toml"))
-                .collect(),
-        };
-        let never_scan = |path: &Path, targets: Vec<String>| {
-            let origin = path.display().to_string();
-            targets
-                .into_iter()
-                .map(move |target| (target, origin.clone()))
-        };
-        let user_path = config_home.unwrap_or_default().join("config.toml");
-        let text = |flag: Option<String>, variable: &str, file: [Option<String>; 2]| {
-            let set = environment.get(variable).map(str::to_owned);
-            [flag, set].into_iter().chain(file).flatten().next()
-        };
-        Ok(Self {
-            store,
-            catalog,
-            credentials,
-            known_hosts: project
-                .known_hosts
-                .or(user.known_hosts)
-                .unwrap_or_else(|| default_known_hosts(environment)),
-            site: text(
-                global.site.clone(),
-                "UNDERDESK_SITE",
-                [project.site, user.site],
-            )
-            .unwrap_or_else(|| "default".to_owned()),
-            operator: text(
-                None,
-                "UNDERDESK_OPERATOR",
-                [project.operator, user.operator],
-            )
-            .or_else(|| environment.get("USER").map(str::to_owned))
-            .or_else(|| environment.get("LOGNAME").map(str::to_owned))
-            .unwrap_or_else(|| "unknown".to_owned()),
-            never_scan: never_scan(&project_path, project.never_scan)
-                .chain(never_scan(&user_path, user.never_scan))
-                .collect(),
-            no_input: global.no_input,
         })
+    }
+
+    /// Where a credentials file may be; one that is named is the only place.
+    fn credentials(&self) -> Vec<PathBuf> {
+        let get = |file: &File| file.credentials.clone();
+        if let Some(named) = self.place(None, "UNDERDESK_CREDENTIALS", get) {
+            return vec![named];
+        }
+        let folders = [Some(PathBuf::from(".")), self.config_home.clone()];
+        let folders = folders.into_iter().flatten();
+        folders
+            .map(|folder| folder.join("credentials.toml"))
+            .collect()
     }
 }
 

@@ -4,7 +4,7 @@ use super::args::{CsvArgument, OutputArguments};
 use super::{Exit, Stop, complain, hints, runtime};
 use crate::catalog::Catalog;
 use crate::model::{RunId, Severity};
-use crate::report::{self, Destination, Dialect, Options, ReportSource, Sink, Written};
+use crate::report::{self, Destination, Dialect, Options, ReportSource as _, Sink, Written};
 use crate::scan::RunSource;
 use crate::store::Store;
 use std::fs::{self, File};
@@ -28,9 +28,10 @@ pub(super) fn write(
             CsvArgument::ExcelEu => Dialect::ExcelEu,
             CsvArgument::Plain => Dialect::Plain,
         },
-        destination: match to_stdout {
-            true => Destination::Stdout,
-            false => Destination::Folder,
+        destination: if to_stdout {
+            Destination::Stdout
+        } else {
+            Destination::Folder
         },
         all_findings: output.all,
         no_users: output.no_users,
@@ -44,7 +45,7 @@ pub(super) fn write(
             ));
         }
         true => export(&source, &formats, &options, &mut Stdout)?,
-        false => to_folder(&source, &formats, &options, folder(output, run))?,
+        false => to_folder(&source, &formats, &options, &folder(output, run))?,
     };
     let text = report::summary(source.run(), source.coverage(), &written.counts);
     writeln!(io::stderr(), "{}", text.trim_end()).ok();
@@ -85,15 +86,15 @@ fn to_folder(
     source: &RunSource,
     formats: &[&str],
     options: &Options,
-    folder: PathBuf,
+    folder: &Path,
 ) -> Result<Written, Stop> {
     let fault = |error: io::Error| Stop {
         exit: Exit::Failed,
         text: format!("cannot write to {}: {error}", folder.display()),
     };
-    fs::create_dir_all(&folder).map_err(fault)?;
+    fs::create_dir_all(folder).map_err(fault)?;
     let mut sink = Folder {
-        folder: folder.clone(),
+        folder: folder.to_owned(),
         names: Vec::new(),
     };
     let written = export(source, formats, options, &mut sink)?;
@@ -228,9 +229,10 @@ pub(super) fn open_catalog(path: &Path) -> Result<Catalog, Stop> {
             path.display()
         ));
     }
-    let catalog = match path.exists() {
-        true => Catalog::layered(path),
-        false => Catalog::starter(),
+    let catalog = if path.exists() {
+        Catalog::layered(path)
+    } else {
+        Catalog::starter()
     };
     catalog.map_err(|error| Stop {
         exit: Exit::CatalogUnfit,

@@ -42,9 +42,10 @@ async fn proof(
 ) -> Result<StoredProof, Stop> {
     let variable = |name: &str| environment.get(name).map(str::to_owned);
     let may_ask = !no_input && std::io::stdin().is_terminal();
-    let prompt: Option<&resolve::Prompt<'_>> = match may_ask {
-        true => Some(&resolve::ask_on_terminal),
-        false => None,
+    let prompt: Option<&resolve::Prompt<'_>> = if may_ask {
+        Some(&resolve::ask_on_terminal)
+    } else {
+        None
     };
     let sources = Sources::new(file, path, &variable, prompt);
     let secrets = resolve::secrets(credential, &sources).await;

@@ -8,7 +8,7 @@ use crate::collect;
 use crate::credentials::{self, AccountKey, Credential, HostLabel};
 use crate::identify;
 use crate::model::{
-    AccessRecord, Failure, HostFailure, HostKey, HostOutcome, HostTrust, Inventory, LiveHost,
+    AccessRecord, Failure as _, HostFailure, HostKey, HostOutcome, HostTrust, Inventory, LiveHost,
     Protocol, ResultCode, Service, Stage,
 };
 use crate::session::{
@@ -220,9 +220,10 @@ impl<'a> Visit<'a> {
                 Ok(Next::Done)
             }
             Entry::Refused(error) => {
-                let trust = match self.pins.is_empty() {
-                    true => trust,
-                    false => HostTrust::FirstUse,
+                let trust = if self.pins.is_empty() {
+                    trust
+                } else {
+                    HostTrust::FirstUse
                 };
                 self.refuse(
                     credential,

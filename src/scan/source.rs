@@ -89,7 +89,7 @@ impl RunSource {
         let walk = self.report.visit(&mut |machine| {
             let mut findings = machine.findings.iter();
             found |=
-                findings.any(|finding| is_at_least(finding.state, finding.severity, threshold));
+                findings.any(|finding| is_at_least(finding.state, finding.rating(), threshold));
             Ok(())
         });
         // A store that cannot be read is no reason to call a run clean.

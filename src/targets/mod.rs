@@ -4,7 +4,7 @@
 //! Request ──read──> TargetList ──resolve, guards──> TargetSet
 //! ```
 //!
-//! Pure but for [`file`]: the text of lists and the addresses of names are passed in.
+//! Pure but for [`mod@file`]: the text of lists and the addresses of names are passed in.
 
 mod error;
 pub mod file;

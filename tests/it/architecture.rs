@@ -48,9 +48,14 @@ const TALKING: &[&str] = &[
     "credentials/resolve.rs",
     "sweep/mod.rs",
     "sweep/tcp.rs",
+    "sweep/connect.rs",
+    "sweep/descriptors.rs",
+    "sweep/simulated.rs",
     "identify/grab.rs",
     "collect/record.rs",
-    "catalog/file.rs",
+    "catalog/file/mod.rs",
+    "catalog/file/draft.rs",
+    "catalog/file/writer.rs",
     "catalog/import.rs",
 ];
 
@@ -110,7 +115,8 @@ fn pure_modules_stay_pure() {
 #[test]
 fn sql_lives_in_the_store_and_the_catalogue_file() {
     for source in sources() {
-        let may = source.module == "store" || source.path.ends_with("catalog/file.rs");
+        let may =
+            source.module == "store" || source.path.to_string_lossy().contains("src/catalog/file/");
         assert!(
             may || !source.code.contains("rusqlite"),
             "{}",
@@ -159,9 +165,12 @@ struct Source {
 /// Every file of every module, without its tests and comments.
 fn sources() -> Vec<Source> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let is_test = |path: &Path| {
+        path.ends_with("tests.rs") || path.components().any(|part| part.as_os_str() == "tests")
+    };
     let inner = files(&root)
         .into_iter()
-        .filter(|path| path.parent() != Some(&root));
+        .filter(|path| path.parent() != Some(&root) && !is_test(path));
     let sources: Vec<Source> = inner
         .map(|path| {
             let inside = path.strip_prefix(&root).unwrap();

@@ -34,12 +34,13 @@ pub(in crate::cli) fn run(
     // The hosts run on a runtime of their own, beside that of the scan.
     let (ready, started) = mpsc::channel();
     let (done, finish) = tokio::sync::oneshot::channel::<()>();
-    let server = std::thread::spawn(move || serve(network, &ready, finish));
+    let server = std::thread::spawn(move || serve(&network, &ready, finish));
     let company = started.recv().map_err(|error| Stop::failed(&error))??;
     let words = prepare(&folder, &company).map_err(&fault)?;
-    let exit = match command.serve {
-        true => wait(&words),
-        false => scan_it(environment, &words, &folder),
+    let exit = if command.serve {
+        wait(&words)
+    } else {
+        scan_it(environment, &words, &folder)
     };
     done.send(()).ok();
     server.join().ok();
@@ -55,12 +56,12 @@ struct Company {
 }
 
 fn serve(
-    network: Network,
+    network: &Network,
     ready: &mpsc::Sender<Result<Company, Stop>>,
     finish: tokio::sync::oneshot::Receiver<()>,
 ) {
     let served = runtime::block_on(async {
-        let running = match start(&network).await {
+        let running = match start(network).await {
             Ok(running) => running,
             Err(stop) => {
                 ready.send(Err(stop)).ok();
@@ -169,7 +170,7 @@ fn scan_it(environment: &Environment, words: &[String], folder: &Path) -> Result
     let Command::Scan(command) = arguments.command else {
         return Err(Stop::usage("the demo is a scan"));
     };
-    let exit = scan::run_as(&settings, environment, *command, true)?;
+    let exit = scan::run_as(&settings, environment, &command, true)?;
     let text = format!(
         "All of these hosts are simulated by this program, their flaws are real ones. Open {} and {} in a spreadsheet.\nExit code of the scan: {} (3: hosts were not assessed; 6: a host key had changed). A demo that worked ends with 0.\n",
         folder.join("machines.csv").display(),

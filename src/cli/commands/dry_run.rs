@@ -112,8 +112,9 @@ fn offered(
         .iter()
         .map(|credential| credential.id.as_str())
         .collect();
-    match ids.is_empty() {
-        true => "no credential in scope".to_owned(),
-        false => ids.join(", "),
+    if ids.is_empty() {
+        "no credential in scope".to_owned()
+    } else {
+        ids.join(", ")
     }
 }

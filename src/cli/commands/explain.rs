@@ -3,6 +3,7 @@
 use super::super::args::ExplainCommand;
 use super::super::{Exit, Stop};
 use crate::collect;
+use std::fmt::Write as _;
 use std::io::{self, Write as _};
 
 /// Prints every command that is ever sent to a host.
@@ -16,12 +17,13 @@ pub(in crate::cli) fn run(command: &ExplainCommand) -> Result<Exit, Stop> {
         indent(set.prelude)
     );
     for question in set.questions {
-        text.push_str(&format!(
+        let _ = write!(
+            text,
             "\n{}: {}\n\n{}\n",
             question.id,
             question.why,
             indent(question.script)
-        ));
+        );
     }
     out.write_all(text.as_bytes())
         .map_err(|error| Stop::failed(&error))?;
@@ -29,6 +31,10 @@ pub(in crate::cli) fn run(command: &ExplainCommand) -> Result<Exit, Stop> {
 }
 
 fn indent(text: &str) -> String {
-    let lines = text.trim().lines();
-    lines.map(|line| format!("    {line}\n")).collect()
+    let lines: Vec<String> = text
+        .trim()
+        .lines()
+        .map(|line| format!("    {line}"))
+        .collect();
+    lines.join("\n")
 }

@@ -45,7 +45,7 @@ struct Job<'a> {
 pub(in crate::cli) fn run(
     settings: &Settings,
     environment: &Environment,
-    command: ScanArguments,
+    command: &ScanArguments,
 ) -> Result<Exit, Stop> {
     run_as(settings, environment, command, false)
 }
@@ -54,7 +54,7 @@ pub(in crate::cli) fn run(
 pub(in crate::cli) fn run_as(
     settings: &Settings,
     environment: &Environment,
-    command: ScanArguments,
+    command: &ScanArguments,
     simulated: bool,
 ) -> Result<Exit, Stop> {
     let job = Job {
@@ -67,15 +67,16 @@ pub(in crate::cli) fn run_as(
     if let Some(run) = &command.resume {
         return job.resume(&RunId::new(run));
     }
-    let kind = match command.local {
-        true => RunKind::Local,
-        false => RunKind::Scan,
+    let kind = if command.local {
+        RunKind::Local
+    } else {
+        RunKind::Scan
     };
     let mut plan = plan(kind, settings, &command.targets, &command.sweep)?;
     login(&mut plan, settings, &command.login);
     plan.record = command.record.as_deref().map(absolute);
     if command.targets.dry_run {
-        return job.dry_run(&plan);
+        return preview(&plan);
     }
     job.begin(plan)
 }
@@ -84,7 +85,7 @@ pub(in crate::cli) fn run_as(
 pub(in crate::cli) fn sweep(
     settings: &Settings,
     environment: &Environment,
-    command: SweepArguments,
+    command: &SweepArguments,
 ) -> Result<Exit, Stop> {
     let job = Job {
         settings,
@@ -98,7 +99,7 @@ pub(in crate::cli) fn sweep(
     }
     let plan = plan(RunKind::Sweep, settings, &command.targets, &command.sweep)?;
     if command.targets.dry_run {
-        return job.dry_run(&plan);
+        return preview(&plan);
     }
     job.begin(plan)
 }
@@ -188,19 +189,35 @@ fn login(plan: &mut RunPlan, settings: &Settings, login: &LoginArguments) {
             .cloned()
     };
     plan.credentials = named.or_else(usual).as_deref().map(absolute);
-    plan.known_hosts = match login.known_hosts.is_empty() {
-        true => settings
+    let usual = || {
+        settings
             .known_hosts
-            .clone()
-            .into_iter()
+            .iter()
             .filter(|path| path.exists())
-            .collect(),
-        false => login
+            .cloned()
+    };
+    plan.known_hosts = if login.known_hosts.is_empty() {
+        usual().collect()
+    } else {
+        login
             .known_hosts
             .iter()
             .map(|path| absolute(path))
-            .collect(),
+            .collect()
     };
+}
+
+/// What would be done.
+fn preview(plan: &RunPlan) -> Result<Exit, Stop> {
+    let credentials = match &plan.credentials {
+        Some(path) => {
+            credentials::file::load(path)
+                .map_err(|error| Stop::configuration(&error))?
+                .credentials
+        }
+        None => Vec::new(),
+    };
+    dry_run::print(plan, &credentials)
 }
 
 /// A resumed run may be started from another folder.
@@ -209,18 +226,6 @@ fn absolute(path: &std::path::Path) -> PathBuf {
 }
 
 impl Job<'_> {
-    fn dry_run(&self, plan: &RunPlan) -> Result<Exit, Stop> {
-        let credentials = match &plan.credentials {
-            Some(path) => {
-                credentials::file::load(path)
-                    .map_err(|error| Stop::configuration(&error))?
-                    .credentials
-            }
-            None => Vec::new(),
-        };
-        dry_run::print(plan, &credentials)
-    }
-
     fn begin(&self, plan: RunPlan) -> Result<Exit, Stop> {
         let (targets, fingerprint) = targets(&plan)?;
         let catalog = output::open_catalog(&self.settings.catalog)?;
@@ -243,8 +248,7 @@ impl Job<'_> {
                 .await
                 .map_err(|error| Stop::failed(&error))?;
             complain(&format!("run {run}"));
-            self.work(store, run, plan, (targets, catalog, keyring))
-                .await
+            Box::pin(self.work(store, run, plan, (targets, catalog, keyring))).await
         })?
     }
 
@@ -274,8 +278,7 @@ impl Job<'_> {
                 .finish_run(run, state, now)
                 .await
                 .map_err(|error| Stop::failed(&error))?;
-            self.work(store, run.clone(), plan, (targets, catalog, keyring))
-                .await
+            Box::pin(self.work(store, run.clone(), plan, (targets, catalog, keyring))).await
         })?
     }
 
@@ -324,7 +327,7 @@ impl Job<'_> {
     ) -> Result<Exit, Stop> {
         if let (RunKind::Scan, Some(targets)) = (plan.kind, &targets) {
             warn_of_names(targets);
-            self.say_worst_case(&keyring, targets);
+            say_worst_case(&keyring, targets);
         }
         let known = self.known_keys(&store, &plan).await?;
         let (events, receiver) = mpsc::unbounded_channel();
@@ -412,14 +415,6 @@ impl Job<'_> {
         Ok(known)
     }
 
-    fn say_worst_case(&self, keyring: &Keyring, targets: &TargetSet) {
-        let hosts = u64::try_from(targets.len()).unwrap_or(u64::MAX);
-        let limits = credentials::Limits::default();
-        for line in credentials::worst_case(keyring.credentials(), hosts, &limits) {
-            complain(&format!("wrong passwords: {line}"));
-        }
-    }
-
     fn summary(&self, plan: &RunPlan, now: UtcTime, catalog: &Catalog) -> RunSummary {
         let lifted = [
             ("allow_public", plan.scope.allow_public),
@@ -490,4 +485,12 @@ async fn watched<T>(
     let job = runtime::until_interrupted(job, stop);
     let (end, ()) = tokio::join!(job, show);
     end
+}
+
+fn say_worst_case(keyring: &Keyring, targets: &TargetSet) {
+    let hosts = u64::try_from(targets.len()).unwrap_or(u64::MAX);
+    let limits = credentials::Limits::default();
+    for line in credentials::worst_case(keyring.credentials(), hosts, &limits) {
+        complain(&format!("wrong passwords: {line}"));
+    }
 }

@@ -25,9 +25,10 @@ pub(super) fn read(arguments: &TargetArguments, settings: &Settings) -> Result<S
         exclude_files: arguments.exclude_file.clone(),
         never_scan: never_scan.collect(),
     };
-    let input = match request.wants_input() {
-        true => Some(stdin()?),
-        false => None,
+    let input = if request.wants_input() {
+        Some(stdin()?)
+    } else {
+        None
     };
     let lists = Remembering {
         disk: Disk::new(input.clone()),

@@ -7,7 +7,7 @@ use super::super::ReportError;
 use super::super::cell::Cell;
 use super::super::counts::waits_for_reboot;
 use super::{Emit, Rows, Table, View, machine_columns};
-use crate::model::{CredentialId, FindingState, HostIdentity, Severity};
+use crate::model::{CredentialId, Finding, FindingState, HostIdentity, Severity};
 
 pub(super) const TABLE: Table = Table {
     name: "machines",
@@ -178,7 +178,7 @@ fn verdicts(view: &View<'_>) -> [Cell<'static>; 5] {
     }
     let open = view.machine.findings.iter();
     let open = open.filter(|one| !one.state.is_closed() && !one.state.counts_as_unknown());
-    let mut severities = open.clone().map(|finding| finding.severity);
+    let mut severities = open.clone().map(Finding::rating);
     let worst = match severities.clone().flatten().max() {
         Some(worst) => Severity::as_str(worst).into(),
         None if severities.next().is_some() => Cell::Unknown,
