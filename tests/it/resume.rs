@@ -33,21 +33,73 @@ interfaces = "link\tens3\tdevice\t{mac}\n"
 
 /// What is odd about the hosts that are not like the others.
 const ODD: &[(&str, &str, &str)] = &[
-    ("slow", r#""127.81.0.30""#, "recording = \"debian-12\"\ndelay_ms = 60"),
-    ("two-addresses", r#""127.81.0.31", "127.81.0.32""#, "recording = \"debian-12-old\""),
-    ("half-read", r#""127.81.0.33""#, "recording = \"debian-12\"\nchanges.exit = { dpkg-packages = 121 }"),
-    ("no-shell", r#""127.81.0.34""#, "shell = { no_login = \"not available\\n\" }"),
-    ("changed", r#""127.81.0.35""#, "recording = \"debian-12\"\npublished = \"changed\""),
-    ("stranger", r#""127.81.0.36""#, "recording = \"debian-12\"\npublished = \"unknown\""),
-    ("out-of-scope", r#""127.81.0.37""#, "recording = \"debian-12\""),
-    ("elsewhere", r#""127.81.0.38""#, "recording = \"debian-13\"\nports = [2222]"),
-    ("device", r#""127.81.0.39""#, "ports = [2500]\nkind = { greets = \"LKSP-4000\\r\\n\" }"),
-    ("mail", r#""127.81.0.40""#, "ports = [2500]\nkind = { greets = \"220 mail ESMTP\\r\\n\" }"),
+    (
+        "slow",
+        r#""127.81.0.30""#,
+        "recording = \"debian-12\"\ndelay_ms = 60",
+    ),
+    (
+        "two-addresses",
+        r#""127.81.0.31", "127.81.0.32""#,
+        "recording = \"debian-12-old\"",
+    ),
+    (
+        "half-read",
+        r#""127.81.0.33""#,
+        "recording = \"debian-12\"\nchanges.exit = { dpkg-packages = 121 }",
+    ),
+    (
+        "no-shell",
+        r#""127.81.0.34""#,
+        "shell = { no_login = \"not available\\n\" }",
+    ),
+    (
+        "changed",
+        r#""127.81.0.35""#,
+        "recording = \"debian-12\"\npublished = \"changed\"",
+    ),
+    (
+        "stranger",
+        r#""127.81.0.36""#,
+        "recording = \"debian-12\"\npublished = \"unknown\"",
+    ),
+    (
+        "out-of-scope",
+        r#""127.81.0.37""#,
+        "recording = \"debian-12\"",
+    ),
+    (
+        "elsewhere",
+        r#""127.81.0.38""#,
+        "recording = \"debian-13\"\nports = [2222]",
+    ),
+    (
+        "device",
+        r#""127.81.0.39""#,
+        "ports = [2500]\nkind = { greets = \"LKSP-4000\\r\\n\" }",
+    ),
+    (
+        "mail",
+        r#""127.81.0.40""#,
+        "ports = [2500]\nkind = { greets = \"220 mail ESMTP\\r\\n\" }",
+    ),
     // Machines that speak SSH, and something else on another port: what that is, is known however
     // early the login was done.
-    ("also-mail", r#""127.81.0.1", "127.81.0.3", "127.81.0.4", "127.81.0.5", "127.81.0.6""#, "ports = [2500]\nkind = { greets = \"220 also ESMTP\\r\\n\" }"),
-    ("mute", r#""127.81.0.2""#, "ports = [2500]\nkind = \"silent\""),
-    ("shut", r#""127.81.0.41", "127.81.0.42""#, "kind = \"closed\""),
+    (
+        "also-mail",
+        r#""127.81.0.1", "127.81.0.3", "127.81.0.4", "127.81.0.5", "127.81.0.6""#,
+        "ports = [2500]\nkind = { greets = \"220 also ESMTP\\r\\n\" }",
+    ),
+    (
+        "mute",
+        r#""127.81.0.2""#,
+        "ports = [2500]\nkind = \"silent\"",
+    ),
+    (
+        "shut",
+        r#""127.81.0.41", "127.81.0.42""#,
+        "kind = \"closed\"",
+    ),
 ];
 const PLAIN: u8 = 24;
 /// Where nobody answers.
@@ -69,7 +121,11 @@ fn network(users: &[String]) -> String {
     for number in 1..=PLAIN {
         let recording = recordings[usize::from(number) % recordings.len()];
         let more = format!("recording = \"{recording}\"");
-        host(&format!("plain-{number}"), &format!("\"127.81.0.{number}\""), &more);
+        host(
+            &format!("plain-{number}"),
+            &format!("\"127.81.0.{number}\""),
+            &more,
+        );
     }
     for (name, addresses, more) in ODD {
         host(name, addresses, more);
@@ -141,7 +197,10 @@ fn assert_same(found: &(Vec<Table>, Value), expected: &(Vec<Table>, Value), tria
             (found.rows.iter().collect(), expected.rows.iter().collect());
         let more: Vec<_> = mine.difference(&theirs).take(3).collect();
         let less: Vec<_> = theirs.difference(&mine).take(3).collect();
-        assert!(found == expected, "{trial}: {name}\nonly here {more:#?}\nonly undisturbed {less:#?}");
+        assert!(
+            found == expected,
+            "{trial}: {name}\nonly here {more:#?}\nonly undisturbed {less:#?}"
+        );
     }
     assert_eq!(found.1, expected.1, "{trial}");
 }
@@ -202,7 +261,9 @@ fn trial(site: &Site, desk: &Desk, user: &str, delays: &[Duration]) -> (Ended, V
 fn killed_at_any_moment_and_resumed_a_run_ends_as_if_undisturbed() {
     let users: Vec<String> = (0..=TRIALS).map(user).collect();
     let site = Site::serve(&network(&users));
-    let _deaf: Vec<_> = [22, 2222, 2500].map(|port| deaf(DEAF.parse().unwrap(), site.port(port))).into();
+    let _deaf: Vec<_> = [22, 2222, 2500]
+        .map(|port| deaf(DEAF.parse().unwrap(), site.port(port)))
+        .into();
     let undisturbed = desk(&site, TRIALS);
     let began = Instant::now();
     let ended = undisturbed.expect(6, &begin(&site));
@@ -225,7 +286,10 @@ fn killed_at_any_moment_and_resumed_a_run_ends_as_if_undisturbed() {
         }
     });
     let hits = hits.into_inner();
-    assert!(hits >= TRIALS * 3 / 4, "only {hits} runs were killed before they ended");
+    assert!(
+        hits >= TRIALS * 3 / 4,
+        "only {hits} runs were killed before they ended"
+    );
 }
 
 /// The undisturbed run is worth comparing with.
@@ -236,8 +300,16 @@ fn every_host_is_there(tables: &[Table]) {
     let coverage = table("coverage.csv");
     assert_eq!((coverage.sum("in_scope"), coverage.sum("silent")), (43, 1));
     let banners = table("services.csv");
-    for (banner, count) in [("220 mail ESMTP", 1), ("220 also ESMTP", 5), ("LKSP-4000", 1)] {
-        assert_eq!(banners.rows_where("banner", banner).len(), count, "{banner}");
+    for (banner, count) in [
+        ("220 mail ESMTP", 1),
+        ("220 also ESMTP", 5),
+        ("LKSP-4000", 1),
+    ] {
+        assert_eq!(
+            banners.rows_where("banner", banner).len(),
+            count,
+            "{banner}"
+        );
     }
 }
 
@@ -267,7 +339,10 @@ fn killed(
     for kill in &kills {
         for address in &kill.finished {
             let (before, after) = (kill.logins.get(address), in_the_end.get(address));
-            assert_eq!(before, after, "{name}: {address} was done, and logged in to again");
+            assert_eq!(
+                before, after,
+                "{name}: {address} was done, and logged in to again"
+            );
         }
     }
     let hit = |kill: &&Kill| kill.state == Some(RunState::Running);
@@ -283,7 +358,8 @@ fn password_network(users: &[String]) -> String {
         .map(|user| format!("{{ user = \"{user}\", password = \"right\" }}"))
         .collect();
     for number in 1..=6 {
-        let head = format!("\n[[host]]\nname = \"p-{number}\"\naddresses = [\"127.82.0.{number}\"]");
+        let head =
+            format!("\n[[host]]\nname = \"p-{number}\"\naddresses = [\"127.82.0.{number}\"]");
         let logins = right.join(", ");
         let more = "recording = \"debian-12\"\nmethods = [\"password\"]\ndelay_ms = 25";
         writeln!(text, "{head}\n{more}\nlogins = [{logins}]").unwrap();
@@ -302,7 +378,9 @@ fn tries_after_kills(site: &Site, user: &str, password: &str, seed: u64) {
     );
     desk.write("credentials.toml", &text);
     let port = site.port(22);
-    let fresh = format!("scan 127.82.0.1-6 --known-hosts known_hosts {OUTPUT} --ssh-port {port} --ports {port}");
+    let fresh = format!(
+        "scan 127.82.0.1-6 --known-hosts known_hosts {OUTPUT} --ssh-port {port} --ports {port}"
+    );
     let mut random = StdRng::seed_from_u64(seed);
     let mut words = fresh.clone();
     for _ in 0..4 {
@@ -319,24 +397,42 @@ fn tries_after_kills(site: &Site, user: &str, password: &str, seed: u64) {
         };
     }
     let last = desk.run(&words);
-    assert!(matches!(last.code, Some(0 | 2 | 3 | 6)), "{:?}\n{}", last.code, last.err);
+    assert!(
+        matches!(last.code, Some(0 | 2 | 3 | 6)),
+        "{:?}\n{}",
+        last.code,
+        last.err
+    );
     let seen = site.seen();
     let mut refused: BTreeMap<IpAddr, usize> = BTreeMap::new();
-    for one in seen.logins.iter().filter(|one| one.user == user && !one.accepted) {
+    for one in seen
+        .logins
+        .iter()
+        .filter(|one| one.user == user && !one.accepted)
+    {
         if matches!(one.proof, Proof::Password(_)) {
             *refused.entry(one.at.ip()).or_default() += 1;
         }
     }
     assert!(refused.values().sum::<usize>() <= 2, "{user}: {refused:?}");
-    assert!(refused.values().all(|count| *count <= 1), "{user}: {refused:?}");
+    assert!(
+        refused.values().all(|count| *count <= 1),
+        "{user}: {refused:?}"
+    );
     if password == "right" {
         assert!(refused.is_empty(), "{user}: {refused:?}");
         return;
     }
-    assert!(!refused.is_empty(), "{user} was never tried: the test tests nothing");
+    assert!(
+        !refused.is_empty(),
+        "{user} was never tried: the test tests nothing"
+    );
     let table = Table::open(&desk.path("out/access.csv"));
     let open = table.rows_where("result_code", "breaker_open").len();
-    assert_eq!(open + table.rows_where("result_code", "auth_rejected").len(), 6);
+    assert_eq!(
+        open + table.rows_where("result_code", "auth_rejected").len(),
+        6
+    );
 }
 
 #[test]

@@ -43,7 +43,10 @@ impl Desk {
         let desk = Self::new();
         desk.write("known_hosts", &site.known_hosts());
         desk.write("demo.key", &site.key("demo"));
-        desk.write("credentials.toml", &credential("audit", user, "demo.key", scope));
+        desk.write(
+            "credentials.toml",
+            &credential("audit", user, "demo.key", scope),
+        );
         desk
     }
 
@@ -127,7 +130,8 @@ impl Desk {
     /// The run that began last.
     pub(crate) fn latest(&self) -> Option<RunRecord> {
         let path = self.path("home/.local/state/underdesk/underdesk.db");
-        path.exists().then(|| self.store().latest_run().wait().unwrap())?
+        path.exists()
+            .then(|| self.store().latest_run().wait().unwrap())?
     }
 
     /// Its id.

@@ -20,7 +20,9 @@ impl Site {
     pub(crate) fn serve(toml: &str) -> Self {
         let network = Network::parse(toml).unwrap();
         let files = recorded();
-        let files = files.iter().map(|(name, bytes)| (name.as_str(), &bytes[..]));
+        let files = files
+            .iter()
+            .map(|(name, bytes)| (name.as_str(), &bytes[..]));
         let recordings = Recordings::read(files).unwrap();
         let runtime = Builder::new_multi_thread()
             .worker_threads(2)
@@ -84,7 +86,13 @@ fn recorded() -> Vec<(String, Vec<u8>)> {
     };
     let folders = inside(&root).into_iter().filter(|path| path.is_dir());
     let files = folders.flat_map(|folder| inside(&folder));
-    let name = |path: &Path| path.strip_prefix(&root).unwrap().to_str().unwrap().to_owned();
+    let name = |path: &Path| {
+        path.strip_prefix(&root)
+            .unwrap()
+            .to_str()
+            .unwrap()
+            .to_owned()
+    };
     files
         .map(|path| (name(&path), fs::read(&path).unwrap()))
         .collect()

@@ -29,7 +29,9 @@ impl Table {
             .delimiter(comma)
             .from_reader(text.as_bytes());
         // The reader refuses a row with more or fewer cells than the first.
-        let rows = reader.records().map(|row| row.unwrap_or_else(|error| panic!("{name}: {error}")));
+        let rows = reader
+            .records()
+            .map(|row| row.unwrap_or_else(|error| panic!("{name}: {error}")));
         let mut rows: Vec<Vec<String>> = rows
             .map(|row| row.iter().map(str::to_owned).collect())
             .collect();
@@ -62,7 +64,11 @@ impl Table {
     pub(crate) fn row(&self, column: &str, value: &str) -> &Vec<String> {
         let rows = self.rows_where(column, value);
         let count = rows.len();
-        assert_eq!(count, 1, "{}: {count} rows with {column} {value}", self.name);
+        assert_eq!(
+            count, 1,
+            "{}: {count} rows with {column} {value}",
+            self.name
+        );
         rows[0]
     }
 
@@ -74,7 +80,10 @@ impl Table {
     /// The sum of a column of numbers.
     pub(crate) fn sum(&self, column: &str) -> u128 {
         let place = self.column(column);
-        let numbers = self.rows.iter().map(|row| row[place].parse::<u128>().unwrap());
+        let numbers = self
+            .rows
+            .iter()
+            .map(|row| row[place].parse::<u128>().unwrap());
         numbers.sum()
     }
 
@@ -89,7 +98,10 @@ impl Table {
     pub(crate) fn timeless(mut self) -> Self {
         let is_time = |name: &&String| *name == "run_id" || *name == "ms" || name.ends_with("_utc");
         let places = self.header.iter().enumerate();
-        let places: Vec<usize> = places.filter(|(_, name)| is_time(name)).map(|(at, _)| at).collect();
+        let places: Vec<usize> = places
+            .filter(|(_, name)| is_time(name))
+            .map(|(at, _)| at)
+            .collect();
         for row in &mut self.rows {
             places.iter().for_each(|place| row[*place].clear());
         }
@@ -99,9 +111,12 @@ impl Table {
 
 /// Every CSV file of a folder, by name.
 pub(crate) fn tables(folder: &Path) -> Vec<Table> {
-    let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let entries =
+        fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     let paths = entries.map(|entry| entry.unwrap().path());
-    let mut paths: Vec<_> = paths.filter(|path| path.extension().is_some_and(|end| end == "csv")).collect();
+    let mut paths: Vec<_> = paths
+        .filter(|path| path.extension().is_some_and(|end| end == "csv"))
+        .collect();
     paths.sort();
     paths.iter().map(|path| Table::open(path)).collect()
 }
