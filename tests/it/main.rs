@@ -2,11 +2,23 @@
 
 #[cfg(test)]
 mod architecture;
+#[cfg(all(test, unix))]
+mod cli;
+#[cfg(all(test, unix))]
+mod coverage;
+#[cfg(all(test, unix))]
+mod hostile;
 #[cfg(test)]
 mod hosts;
+#[cfg(all(test, unix))]
+mod local;
 #[cfg(test)]
 mod openssh;
+#[cfg(all(test, unix))]
+mod resume;
 #[cfg(test)]
 mod session_ssh;
 #[cfg(test)]
 mod shells;
+#[cfg(all(test, unix))]
+mod support;
