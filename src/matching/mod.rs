@@ -4,9 +4,11 @@
 //! rules are those of Debian's own tracker and debsecan, whose answers ours are compared with:
 //! by source package and release, in dpkg's order, and the kernel by what runs.
 //!
-//! A host that could not be judged never looks clean: it gets one row that says which question is
+//! What packages alone cannot decide is one row per product and reason, however many flaws it is
+//! about. A host that could not be judged never looks clean: it gets one row that says which question is
 //! open. So does a release whose support has ended.
 
+mod doubt;
 mod kernel;
 mod origin;
 mod packages;
@@ -79,10 +81,12 @@ fn all_of(
                 which,
             };
             let (kernels, sources) = subjects(packages, &inventory.platform);
+            let mut rows = Vec::new();
             for subject in &sources {
-                packages::judge(&context, subject, &mut findings);
+                packages::judge(&context, subject, &mut rows);
             }
-            kernel::judge(&context, &kernels, packages, &mut findings);
+            kernel::judge(&context, &kernels, packages, &mut rows);
+            findings.extend(doubt::gathered(rows));
         }
         Err(row) => findings.push(*row),
     }
