@@ -87,6 +87,7 @@ fn all_of(
             }
             kernel::judge(&context, &kernels, packages, &mut rows);
             findings.extend(doubt::gathered(rows));
+            findings.extend(sample_only(&inventory.platform, slice));
         }
         Err(row) => findings.push(*row),
     }
@@ -137,10 +138,21 @@ fn unknown(platform: &Platform, question: &str, why: &str) -> Box<Finding> {
         rule: why.to_owned(),
         record: String::new(),
     };
-    let bulletin = BulletinId::new(format!("unknown:{question}"));
+    let bulletin = BulletinId::unjudged(question);
     let title = format!("Not judged: {why}");
     let state = FindingState::Unknown;
     Box::new(about_machine(platform, bulletin, title, state, evidence))
+}
+
+/// The row of a machine that was judged by a handful of bulletins.
+fn sample_only(platform: &Platform, slice: &Slice) -> Option<Finding> {
+    let ecosystem = slice.ecosystem();
+    let why = format!(
+        "the built-in catalogue holds only a few bulletins about {ecosystem}; import its feed"
+    );
+    slice
+        .is_sample()
+        .then(|| *unknown(platform, "catalogue", &why))
 }
 
 /// The row of a release that gets no security updates any more without paying.

@@ -453,11 +453,14 @@ fn a_host_that_was_not_read_never_looks_clean() {
     let only = |host: &Inventory, slice: Option<&Slice>| {
         let found = findings(host, slice, None, today());
         assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].leaves_machine_unjudged());
         (found[0].bulletin.as_str().to_owned(), found[0].state)
     };
     let mut host = openssl("3");
     let row = |bulletin: &str| (bulletin.to_owned(), FindingState::Unknown);
     assert_eq!(only(&host, None), row("unknown:catalogue"));
+    let sample = Slice::new("Debian:12", [], []).into_sample();
+    assert_eq!(only(&host, Some(&sample)), row("unknown:catalogue"));
     host.platform.ecosystem = None;
     assert_eq!(only(&host, Some(&slice)), row("unknown:os-release"));
     host.packages = Observed::Unknown(Gap {
