@@ -88,6 +88,7 @@ impl Slice {
     }
 
     /// The same, as a sample: what it does not speak of may still be there.
+    #[must_use]
     pub fn into_sample(self) -> Self {
         let is_sample = true;
         Self { is_sample, ..self }
