@@ -97,8 +97,7 @@ def scan(lab, report):
         done = lab.run(how, "trust", "import", known)
         report.that(done.code == 0, f"{how}: trust import", done.err)
         folder = lab.folder(f"out-{how}")
-        done = sweep_24(lab, how, folder, "--credentials", credentials, "--known-hosts", "/dev/null",
-                        )
+        done = sweep_24(lab, how, folder, "--credentials", credentials, "--known-hosts", "/dev/null")
         check_pair(lab, report, how, folder, done)
         server.stop()
     root_sees_programs(lab, report)
@@ -133,7 +132,8 @@ def strangers(lab, report):
     server = pair(lab, ("PasswordAuthentication yes", "KbdInteractiveAuthentication yes"), name="stranger")
     credentials = lab.credentials("stranger.toml", password_credential(account))
     folder = lab.folder("out-stranger")
-    options = ("-p", "22", "--ssh-port", "22,2222", "--credentials", credentials, "--out", folder)
+    plain = ("-p", "22", "--ssh-port", "22,2222", "--out", folder)
+    options = (*plain, "--credentials", credentials)
     targets = ("127.0.0.10", "127.0.0.11")
     done = lab.run("stranger", "scan", *targets, *options, "--known-hosts", "/dev/null")
     found = codes(folder)
@@ -160,7 +160,7 @@ def strangers(lab, report):
     wrong = lab.credentials("wrong.toml", password_credential(account, word="audit-Wrong-1"))
     before = len(tried(server))
     for store in ("wrong", "wrong", "wrong"):
-        lab.run(store, "scan", *targets, *options, "--credentials", wrong, "--known-hosts", known)
+        lab.run(store, "scan", *targets, *plain, "--credentials", wrong, "--known-hosts", known)
     spent = len(tried(server)) - before
     report.that(1 <= spent <= 2, "a wrong password is tried at most twice in three runs", f"{spent} tries")
     server.stop()

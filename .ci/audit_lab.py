@@ -139,7 +139,7 @@ class Lab:
         return path
 
     def authorize(self, account, key, options=""):
-        public = key.with_suffix(".pub").read_text(encoding="utf-8")
+        public = key.with_name(key.name + ".pub").read_text(encoding="utf-8")
         path = self.root / "authorized" / account
         path.write_text(f"{options} {public}".lstrip(), encoding="utf-8")
         path.chmod(0o644)
@@ -239,7 +239,7 @@ class Server:
         return self.log.read_text(encoding="utf-8", errors="replace") if self.log.exists() else ""
 
     def public_key(self):
-        return " ".join(self.host_key.with_suffix(".pub").read_text(encoding="utf-8").split()[:2])
+        return " ".join(self.host_key.with_name(self.host_key.name + ".pub").read_text(encoding="utf-8").split()[:2])
 
     def known_hosts(self, *names):
         """A known_hosts file with this server's key under each name."""

@@ -11,14 +11,13 @@ from audit_lab import Watch, quoted, rows
 def secrets(lab, report):
     planted = Planted(lab)
     account = lab.account("secret", password=planted.password)
-    for key in ("planted-open", "planted-locked"):
-        lab.authorize(account, lab.key(key))
+    other = lab.account("other", password=random.token_hex(8))
     public = [(lab.root / f"secret/{key}.pub").read_text() for key in ("planted-open", "planted-locked")]
     (lab.root / "authorized" / account).write_text("".join(public))
     listen = [f"127.0.0.{number}:22" for number in (10, 11, 12, 13)]
     server = lab.server("secrets", listen, ("PasswordAuthentication yes",))
     known = server.known_hosts("127.0.0.10", "127.0.0.11", "127.0.0.12", "127.0.0.13")
-    credentials = lab.credentials("secrets.toml", *planted.credentials(account))
+    credentials = lab.credentials("secrets.toml", *planted.credentials(account, other))
     folder = lab.folder("seen/out")
     options = ("-p", "22", "--credentials", credentials, "--known-hosts", known, "--out", folder,
                "--record", lab.folder("seen/record"), "-vv")
@@ -84,7 +83,7 @@ def errors(lab, planted):
                    f'password = {{ command = ["{lab.root}/secret/fails"] }}\n',
     }
     fails = lab.root / "secret/fails"
-    fails.write_text(f"#!/bin/sh\ncat {lab.root}/secret/password; cat {lab.root}/secret/password >&2\nexit 3\n")
+    fails.write_text(f"#!/bin/sh\ncat {lab.root}/secret/password; echo 'the vault is closed' >&2\nexit 3\n")
     fails.chmod(0o700)
     for name, text in texts.items():
         planted.toml.write_text(text)
@@ -109,7 +108,7 @@ class Planted:
         lab.key("planted-open", comment=self.comment)
         lab.key("planted-locked", passphrase=self.passphrase)
         self.secrets = {"password": self.password.encode(), "wrong password": self.wrong.encode(),
-                        "passphrase": self.passphrase.encode()}
+                        "passphrase": self.passphrase.encode(), "comment of a key": self.comment.encode()}
         for name in ("planted-open", "planted-locked"):
             lines = lab.key(name).read_text().splitlines()[1:-1]
             # The first lines hold the cipher's name and the public key.
@@ -126,25 +125,25 @@ class Planted:
             path.chmod(0o700 if path.name.startswith("say-") else 0o600)
 
     def environment(self):
-        return {"PLANTED_PASSPHRASE": self.passphrase, "PLANTED_SPARE": self.password, "RUST_LOG": "trace",
+        return {"PLANTED_PASSPHRASE": self.passphrase, "RUST_LOG": "trace",
                 "RUST_BACKTRACE": "full"}
 
-    def credentials(self, account):
-        """Address .10 by an open key, .11 by a locked one, .12 by a password, .13 by a wrong one."""
-        def one(number, kind, **more):
+    def credentials(self, account, other):
+        """Address .10 by an open key, .11 by a locked one, .12 by a password, .13 by a wrong one: as
+        another account, as a wrong word stops an account on this host wherever it answers."""
+        def one(number, kind, account=account, **more):
             return {"id": quoted(f"planted-{number}"), "type": quoted(kind), "user": quoted(account),
                     "scope": f'["127.0.0.{number}"]'} | more
         folder = self.lab.root / "secret"
         return (
             one(10, "ssh-key", key=f'{{ file = "{folder}/planted-open" }}'),
             one(11, "ssh-key", key=f'{{ file = "{folder}/planted-locked" }}', passphrase='{ env = "PLANTED_PASSPHRASE" }'),
-            one(12, "ssh-password", password=f'{{ command = ["{folder}/say-password"] }}', account='"local"'),
-            one(13, "ssh-password", password=f'{{ command = ["{folder}/say-wrong"] }}', account='"local"'),
+            one(12, "ssh-password", password=f'{{ command = ["{folder}/say-password"] }}'),
+            one(13, "ssh-password", other, password=f'{{ command = ["{folder}/say-wrong"] }}'),
         )
 
     def found_in(self, text):
-        """The secrets in some bytes, as they are, in hex and in base64. The comment of a key is none: it is
-        on its public half, too."""
+        """The secrets in some bytes, as they are, in hex and in base64."""
         for name, secret in self.secrets.items():
             forms = {secret, secret.hex().encode(), secret.hex().upper().encode(), base64.b64encode(secret).rstrip(b"=")[:-1]}
             if any(form in text for form in forms):
