@@ -32,7 +32,7 @@ pub(super) async fn scan(
     for port in ports {
         visit.port = *port;
         visit.log_in().await?;
-        if visit.inventory.is_some() || visit.changed() {
+        if visit.inventory.is_some() || visit.changed() || visit.is_out_of_time() {
             break;
         }
     }
@@ -75,6 +75,8 @@ struct Visit<'a> {
     cx: &'a Context,
     host: LiveHost,
     port: u16,
+    /// When we are done with the host, whatever is left: one for all of its ports and credentials.
+    deadline: Instant,
     host_key: Option<HostKey>,
     /// What each port said first.
     banners: BTreeMap<u16, String>,
@@ -97,6 +99,7 @@ impl<'a> Visit<'a> {
             cx,
             host,
             port: 0,
+            deadline: Instant::now() + cx.plan.host_timeout(),
             host_key: None,
             banners: BTreeMap::new(),
             inventory: None,
@@ -122,8 +125,8 @@ impl<'a> Visit<'a> {
         }
         for credential in plan {
             match self.try_credential(credential).await? {
-                Next::Done => break,
-                Next::TryAnother => {}
+                Next::TryAnother if !self.is_out_of_time() => {}
+                Next::Done | Next::TryAnother => break,
             }
         }
         Ok(())
@@ -147,12 +150,7 @@ impl<'a> Visit<'a> {
         let turn = match proof {
             StoredProof::Password(_) => {
                 let label = HostLabel::new(self.host.address, None);
-                Some(
-                    self.cx
-                        .breaker
-                        .turn(&AccountKey::of(credential, &label))
-                        .await,
-                )
+                Some(self.turn(&AccountKey::of(credential, &label)).await)
             }
             StoredProof::Keys(_) | StoredProof::Agent { .. } => None,
         };
@@ -198,6 +196,14 @@ impl<'a> Visit<'a> {
         };
         self.enter_session(credential, entry, (trust, began), &limits)
             .await
+    }
+
+    /// Waits for a turn with an account. That is other hosts' time, and not of this one's.
+    async fn turn(&mut self, account: &AccountKey) -> Turn {
+        let asked = Instant::now();
+        let turn = self.cx.breaker.turn(account).await;
+        self.deadline += asked.elapsed();
+        turn
     }
 
     async fn enter_session(
@@ -457,8 +463,12 @@ impl<'a> Visit<'a> {
         failure.is_some_and(|failure| failure.code == ResultCode::HostkeyChanged)
     }
 
+    fn is_out_of_time(&self) -> bool {
+        Instant::now() >= self.deadline
+    }
+
     fn limits(&self) -> Limits {
-        Limits::until(Instant::now() + self.cx.plan.host_timeout())
+        Limits::until(self.deadline)
     }
 
     fn enter(&self, stage: Stage) {
