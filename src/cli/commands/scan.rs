@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 
 /// What is probed where nobody names ports: remote login, web, Windows' file and remote services.
 const PORTS: &[u16] = &[22, 80, 135, 443, 445, 3389, 5985, 5986];
-/// How many seconds one login and its questions may take, unless the operator says otherwise.
+/// How many seconds a host may take, unless the operator says otherwise.
 const HOST_SECONDS: u64 = 120;
 /// The longest that a host may be given: the breaker counts on it.
 const MOST_HOST_SECONDS: u64 = 3_000;
