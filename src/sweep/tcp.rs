@@ -5,7 +5,7 @@
 //! not due, the machine has run out of sockets) is put aside, and the others go on.
 
 use super::connect::{self, Begun, Outcome, Pending};
-use super::loss::Losses;
+use super::loss::{Losses, Silence};
 use super::pace::{Admission, Hosts, Pacer, RoundTrips, Width};
 use super::window::Window;
 use super::{
@@ -124,6 +124,8 @@ struct Work {
     shortages: u8,
     /// Whether its moment was given out by its host's rate.
     kept: bool,
+    /// Whether it is not to be sent again, but its silence to be judged again.
+    doubted: bool,
 }
 
 /// Nobody reads any more, or the sweep was asked to stop.
@@ -214,8 +216,11 @@ impl Sweep<'_> {
 
     /// The probe whose turn it is: one that was put aside and is due, or else a new one.
     fn next(&mut self, now: Duration) -> Option<Work> {
-        if self.aside_due().is_some_and(|at| at <= now) {
-            return self.aside.pop().map(|Reverse((_, work))| work);
+        while self.aside_due().is_some_and(|at| at <= now) {
+            match self.aside.pop() {
+                Some(Reverse((_, work))) if work.doubted => self.silent(work, now),
+                other => return other.map(|Reverse((_, work))| work),
+            }
         }
         while self.has_new() {
             let position = self.window.next();
@@ -227,6 +232,7 @@ impl Sweep<'_> {
                     tries: 0,
                     shortages: 0,
                     kept: false,
+                    doubted: false,
                 });
             }
             self.window.settle(position);
@@ -255,7 +261,10 @@ impl Sweep<'_> {
         match connect::begin(SocketAddr::new(address, port)) {
             Begun::Ended(outcome) => self.settle(work, outcome).await,
             Begun::Pending(pending) => {
-                let timeout = self.trips.timeout(address);
+                let timeout = match self.losses.is_further(work.tries) {
+                    true => self.profile.timeout,
+                    false => self.trips.timeout(address),
+                };
                 self.flights.spawn(fly(work, pending, timeout));
                 Ok(())
             }
@@ -303,14 +312,21 @@ impl Sweep<'_> {
 
     /// Nobody answered: the probe goes again, or that is the answer.
     fn silent(&mut self, work: Work, now: Duration) {
-        let Work { probe, tries, .. } = work;
-        match self.losses.again(probe.address, tries, work.position) {
-            Some(wait) => {
-                let kept = false;
-                self.put_aside(now + wait, Work { kept, ..work });
-            }
-            None => self.window.settle(work.position),
-        }
+        let silence = self
+            .losses
+            .silence(work.probe.address, work.tries, work.position);
+        let (wait, doubted) = match silence {
+            Silence::AskAgain(wait) => (wait, false),
+            Silence::Doubted(wait) if !work.doubted => (wait, true),
+            Silence::Doubted(_) | Silence::Believed => return self.window.settle(work.position),
+        };
+        let kept = false;
+        let work = Work {
+            kept,
+            doubted,
+            ..work
+        };
+        self.put_aside(now + wait, work);
     }
 
     /// Puts a probe back that was not really tried.
