@@ -38,7 +38,7 @@ pub(super) struct Global {
     /// The site that machines belong to: the same private address at two sites is two machines
     #[arg(long, global = true, value_name = "NAME")]
     pub(super) site: Option<String>,
-    /// Say more on standard error: -v what happens, -vv what is sent, without secrets
+    /// Say more on standard error: -v every event, -vv also every answer; never a secret
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(super) verbose: u8,
     /// Never ask anything, even on a terminal
@@ -137,37 +137,37 @@ pub(super) struct TargetArguments {
 #[command(next_help_heading = "Sweep")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag as typed")]
 pub(super) struct PaceArguments {
-    /// Ports to probe: 22,80,8000-8010
+    /// Ports to probe: 22,80,8000-8010 [default: 22,80,135,443,445,3389,5985,5986]
     #[arg(short, long, value_name = "PORTS")]
     pub(super) ports: Option<String>,
     /// Ports on which SSH is expected; they are probed too
     #[arg(long, value_name = "PORTS", default_value = "22")]
     pub(super) ssh_port: String,
-    /// Probes a second in the whole run
+    /// Probes a second in the whole run [default: 5000]
     #[arg(long, value_name = "N")]
     pub(super) rate: Option<u32>,
-    /// Probes a second to one address
+    /// Probes a second to one address [default: 20]
     #[arg(long, value_name = "N")]
     pub(super) max_host_rate: Option<u32>,
-    /// Slow, for networks with old equipment
+    /// For networks with old equipment: 500 probes a second, 5 to one address, one at a time
     #[arg(long, conflicts_with_all = ["fast", "normal"])]
     pub(super) gentle: bool,
     /// The default pace
     #[arg(long, conflicts_with = "fast")]
     pub(super) normal: bool,
-    /// Fast, for networks that can take it
+    /// For networks that can take it: 20,000 probes a second, 50 to one address
     #[arg(long)]
     pub(super) fast: bool,
-    /// How often a probe that nobody answered is sent again
+    /// How often a probe that nobody answered is sent again [default: 1]
     #[arg(long, value_name = "N")]
     pub(super) retries: Option<u32>,
-    /// The most that a whole host may take, in seconds
+    /// The most that a login and its questions may take [default: 120]
     #[arg(long, value_name = "SECONDS")]
     pub(super) timeout: Option<u64>,
     /// Also connect to industrial and printer ports that are named with --ports
     #[arg(long)]
     pub(super) include_fragile: bool,
-    /// The order of the probes; the same seed gives the same order
+    /// Shuffles the order of the probes; the same seed gives the same order [default: random]
     #[arg(long, value_name = "N")]
     pub(super) seed: Option<u64>,
 }
@@ -186,7 +186,7 @@ pub(super) struct LoginArguments {
     /// unless a credential says `password_on_first_use`
     #[arg(long)]
     pub(super) accept_new_host_keys: bool,
-    /// How many hosts are worked on at once
+    /// How many hosts are worked on at once [default: 64]
     #[arg(long, value_name = "N")]
     pub(super) hands: Option<usize>,
 }
@@ -198,7 +198,8 @@ pub(super) struct OutputArguments {
     /// The folder for the files [default: underdesk-RUN]
     #[arg(long, value_name = "DIR")]
     pub(super) out: Option<PathBuf>,
-    /// `-` writes to standard output instead of files
+    /// `-` writes to standard output instead of files: the findings as CSV, or everything as JSON
+    /// Lines
     #[arg(short, long, value_name = "-", value_parser = ["-"])]
     pub(super) output: Option<String>,
     /// The formats: csv, jsonl

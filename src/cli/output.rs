@@ -10,16 +10,22 @@ use crate::store::Store;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Writes the documents of a run, prints its summary, and says how the command ends.
 pub(super) fn write(
     store: &Store,
     run: &RunId,
     output: &OutputArguments,
-    catalog: &Catalog,
+    catalog: &Arc<Catalog>,
 ) -> Result<Vec<Exit>, Stop> {
-    let source =
+    let mut source =
         RunSource::open(store, run, output.no_merge).map_err(|error| Stop::failed(&error))?;
+    if output.all && !source.show_closed(catalog, runtime::now().date()) {
+        return Err(Stop::usage(format!(
+            "--all needs the catalogue that the run was judged by; judge it again: underdesk match {run} --all"
+        )));
+    }
     let threshold = output.fail_on.as_deref().map(threshold).transpose()?;
     let to_stdout = output.output.is_some();
     let options = Options {
@@ -222,7 +228,7 @@ fn age(catalog: &Catalog, most: u32) -> Option<Exit> {
 }
 
 /// Opens the catalogue, or the built-in one where there is none.
-pub(super) fn open_catalog(path: &Path) -> Result<Catalog, Stop> {
+pub(super) fn open_catalog(path: &Path) -> Result<Arc<Catalog>, Stop> {
     if !path.exists() {
         complain(&format!(
             "there is no catalogue at {}: only the built-in starter is used, so most findings are unknown; underdesk catalog import",
@@ -234,7 +240,7 @@ pub(super) fn open_catalog(path: &Path) -> Result<Catalog, Stop> {
     } else {
         Catalog::starter()
     };
-    catalog.map_err(|error| Stop {
+    catalog.map(Arc::new).map_err(|error| Stop {
         exit: Exit::CatalogUnfit,
         text: hints::chain(&error),
     })

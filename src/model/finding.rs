@@ -37,6 +37,27 @@ pub struct Finding {
     pub evidence: Evidence,
 }
 
+impl Finding {
+    /// Whether it says that its machine as a whole could not be judged, or not fully: then the
+    /// other findings are not all there are, and their absence says nothing.
+    pub fn leaves_machine_unjudged(&self) -> bool {
+        let id = self.bulletin.as_str();
+        self.state == FindingState::Unknown && id.starts_with(super::ids::UNJUDGED)
+    }
+
+    /// How bad it is: the publisher's word, else the rating that FIRST gives the CVSS base score
+    /// (CVSS v3.1 specification, section 5). `None` where neither is stated.
+    pub fn rating(&self) -> Option<Severity> {
+        self.severity.or(match self.cvss_tenths? {
+            0 => None,
+            1..=39 => Some(Severity::Low),
+            40..=69 => Some(Severity::Medium),
+            70..=89 => Some(Severity::High),
+            _ => Some(Severity::Critical),
+        })
+    }
+}
+
 /// A verdict. The words are those of the `state` column everywhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

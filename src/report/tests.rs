@@ -144,9 +144,17 @@ fn a_machine_that_was_not_judged_has_no_zero() {
     foreign.inventory = Some(Arc::new(inventory));
     assert_eq!(count(&sample::run(vec![foreign])), "unknown");
 
-    let blind = vec![finding("a", "unknown:os-release", FindingState::Unknown)];
-    let run = sample::run(vec![read("10.0.2.1", "a", blind)]);
-    assert_eq!(count(&run), "unknown");
+    let with = |findings| count(&sample::run(vec![read("10.0.2.1", "a", findings)]));
+    let blind = || finding("a", "unknown:os-release", FindingState::Unknown);
+    let ended = finding("debian", "end-of-life:debian:9", FindingState::EndOfLife);
+    assert_eq!(with(vec![blind()]), "unknown");
+    assert_eq!(with(vec![blind(), ended]), "unknown");
+    // What was found by half a catalogue is found.
+    let found = finding("b", "CVE-1", FindingState::Missing);
+    assert_eq!(with(vec![blind(), found]), "1");
+    // That the publisher has not decided about a flaw does not make the machine unread.
+    let undetermined = finding("b", "CVE-1", FindingState::Unknown);
+    assert_eq!(with(vec![undetermined]), "0");
 }
 
 #[test]

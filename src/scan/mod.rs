@@ -107,6 +107,7 @@ impl Context {
 
     /// Nobody listening is no reason to stop.
     fn tell(&self, event: Event) {
+        tracing::debug!(?event);
         self.events.send(event).ok();
     }
 

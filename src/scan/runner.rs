@@ -38,6 +38,8 @@ pub(super) struct Runner {
     tasks: JoinSet<Result<IpAddr, RunError>>,
     begun: HashMap<task::Id, IpAddr>,
     unheard: VecDeque<Probe>,
+    /// The ports that were or will be listened to.
+    listened: BTreeSet<(IpAddr, u16)>,
     greetings: JoinSet<(Probe, Option<String>)>,
     unsaved: Vec<SightingRow>,
 }
@@ -81,6 +83,7 @@ impl Runner {
             tasks: JoinSet::new(),
             begun: HashMap::new(),
             unheard: VecDeque::new(),
+            listened: BTreeSet::new(),
             greetings: JoinSet::new(),
             unsaved: Vec::new(),
         };
@@ -93,9 +96,6 @@ impl Runner {
         let met = outstanding(seen.iter().map(|row| row.address), &self.finished);
         let met: BTreeSet<IpAddr> = met.into_iter().collect();
         for row in seen {
-            if !met.contains(&row.address) {
-                continue;
-            }
             let answer = match row.answer {
                 store::Answer::Open => Answer::Open,
                 store::Answer::Closed => Answer::Closed,
@@ -105,13 +105,16 @@ impl Runner {
                 address: row.address,
                 port: row.port,
             };
-            self.note(
-                probe,
-                answer,
-                row.round_trip_us.map(|us| Duration::from_micros(us.into())),
-            );
+            if met.contains(&row.address) {
+                let round_trip = row.round_trip_us;
+                let round_trip = round_trip.map(|us| Duration::from_micros(us.into()));
+                self.note(probe, answer, round_trip);
+            }
             match row.banner {
-                Some(banner) => self.heard(probe, &banner),
+                Some(banner) => {
+                    self.listened.insert((row.address, row.port));
+                    self.heard(probe, &banner);
+                }
                 None if answer == Answer::Open => self.listen_to(probe),
                 None => {}
             }
@@ -193,13 +196,14 @@ impl Runner {
             seen_at: (self.cx.clock)(),
             banner: None,
         });
+        // Also of a host that is done: the login may have been quicker than the sweep.
+        if sighting.answer == Answer::Open {
+            self.listen_to(probe);
+        }
         if self.finished.contains(&sighting.address) {
             return;
         }
         self.note(probe, sighting.answer, Some(sighting.round_trip));
-        if sighting.answer == Answer::Open {
-            self.listen_to(probe);
-        }
         self.decide_one(sighting.address);
     }
 
@@ -255,8 +259,12 @@ impl Runner {
     }
 
     /// On a port that no protocol claims nothing is written: what it says first is read.
+    /// Once: a resumed run meets a port again that it knows.
     fn listen_to(&mut self, probe: Probe) {
-        if !self.cx.plan.ssh_ports.contains(&probe.port) && !identify::is_claimed(probe.port) {
+        if self.cx.plan.ssh_ports.contains(&probe.port) || identify::is_claimed(probe.port) {
+            return;
+        }
+        if self.listened.insert((probe.address, probe.port)) {
             self.unheard.push_back(probe);
         }
     }

@@ -1,9 +1,10 @@
 //! A stored run, as the exporters read it.
 
-use super::{RunError, RunPlan};
+use super::{RunError, RunPlan, judge};
+use crate::catalog::Catalog;
 use crate::identify;
 use crate::model::{
-    CoverageRow, FindingState, MachineRecord, RunSummary, SeenBy, Service, Severity,
+    CoverageRow, Date, FindingState, MachineRecord, RunSummary, SeenBy, Service, Severity,
 };
 use crate::report::ReportSource;
 use crate::store::{Answer, ReportOptions, RunReport, SightingRow, Store};
@@ -21,6 +22,8 @@ pub struct RunSource {
     report: RunReport,
     coverage: Vec<CoverageRow>,
     open: BTreeMap<IpAddr, Vec<SightingRow>>,
+    /// The catalogue that also says what is closed, and the day of its verdicts.
+    closed_by: Option<(Arc<Catalog>, Date)>,
 }
 
 impl RunSource {
@@ -38,6 +41,7 @@ impl RunSource {
             report,
             coverage: Vec::new(),
             open: BTreeMap::new(),
+            closed_by: None,
         };
         if let Some(plan) = plan.filter(|plan| !plan.scope.targets.is_empty()) {
             source.coverage = source.cover(&plan, record.mark, &sightings)?;
@@ -49,6 +53,15 @@ impl RunSource {
             source.open.entry(row.address).or_default().push(row);
         }
         Ok(source)
+    }
+
+    /// Shows closed findings too, as of a day; `false` where the run's verdicts are another
+    /// catalogue's.
+    #[must_use]
+    pub fn show_closed(&mut self, catalog: &Arc<Catalog>, today: Date) -> bool {
+        let same = catalog.digest() == self.report.run().catalog_digest;
+        self.closed_by = same.then(|| (Arc::clone(catalog), today));
+        same
     }
 
     fn cover(
@@ -89,7 +102,7 @@ impl RunSource {
         let walk = self.report.visit(&mut |machine| {
             let mut findings = machine.findings.iter();
             found |=
-                findings.any(|finding| is_at_least(finding.state, finding.severity, threshold));
+                findings.any(|finding| is_at_least(finding.state, finding.rating(), threshold));
             Ok(())
         });
         // A store that cannot be read is no reason to call a run clean.
@@ -137,6 +150,11 @@ impl ReportSource for RunSource {
         self.report.visit(&mut |machine| {
             let mut machine = machine.clone();
             self.add_open_ports(&mut machine);
+            if let (Some((catalog, today)), Some(inventory)) = (&self.closed_by, &machine.inventory)
+            {
+                let all = judge::with_closed(catalog, inventory, *today);
+                machine.findings = Arc::new(all.map_err(io::Error::other)?);
+            }
             visit(&machine)
         })
     }

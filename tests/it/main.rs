@@ -1,20 +1,32 @@
 //! Everything that is tested from outside. One binary, so it links once.
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod agent;
 #[cfg(test)]
 mod architecture;
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod breaker;
+#[cfg(all(test, unix))]
+mod cli;
+#[cfg(all(test, unix))]
+mod coverage;
+#[cfg(all(test, unix))]
+mod hostile;
 #[cfg(test)]
 mod hosts;
+#[cfg(all(test, unix))]
+mod local;
 #[cfg(test)]
 mod openssh;
-#[cfg(test)]
+#[cfg(all(test, unix))]
+mod resume;
+#[cfg(all(test, unix))]
 mod secrets;
 #[cfg(test)]
 mod session_ssh;
 #[cfg(test)]
 mod shells;
-#[cfg(test)]
+#[cfg(all(test, unix))]
+mod support;
+#[cfg(all(test, unix))]
 mod visits;

@@ -39,7 +39,7 @@ fn recorded(settings: &Settings, command: &MatchArguments) -> Result<Exit, Stop>
         hosts.push((place, inventory));
     }
     let store = Store::in_memory().map_err(|error| Stop::failed(&error))?;
-    let catalog = Arc::new(output::open_catalog(&settings.catalog)?);
+    let catalog = output::open_catalog(&settings.catalog)?;
     let now = runtime::now();
     let summary = RunSummary {
         id: run_id(now),

@@ -323,7 +323,7 @@ impl Job<'_> {
         store: Store,
         run: RunId,
         plan: RunPlan,
-        (targets, catalog, keyring): (Option<Arc<TargetSet>>, Catalog, Keyring),
+        (targets, catalog, keyring): (Option<Arc<TargetSet>>, Arc<Catalog>, Keyring),
     ) -> Result<Exit, Stop> {
         if let (RunKind::Scan, Some(targets)) = (plan.kind, &targets) {
             warn_of_names(targets);
@@ -331,7 +331,6 @@ impl Job<'_> {
         }
         let known = self.known_keys(&store, &plan).await?;
         let (events, receiver) = mpsc::unbounded_channel();
-        let catalog = Arc::new(catalog);
         let cx = Arc::new(Context::new(Parts {
             store: store.clone(),
             run: run.clone(),

@@ -1,0 +1,155 @@
+//! An operator's desk: a folder of its own, and the program in it.
+
+use super::Site;
+use rustix::process::{Pid, Signal, kill_process};
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+use tempfile::TempDir;
+use underdesk::model::RunId;
+use underdesk::store::{RunRecord, Store};
+
+/// No run of a test takes this long.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// A folder with all that an operator has, and the program to run there.
+pub(crate) struct Desk {
+    folder: TempDir,
+}
+
+/// How a command ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Desk {
+    /// An empty one.
+    pub(crate) fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("home")).unwrap();
+        Self { folder }
+    }
+
+    /// One with a network's `known_hosts` and `demo` key, and a credential `audit` for `user` by
+    /// that key wherever `scope` says.
+    pub(crate) fn at(site: &Site, user: &str, scope: &str) -> Self {
+        let desk = Self::new();
+        desk.write("known_hosts", &site.known_hosts());
+        desk.write("demo.key", &site.key("demo"));
+        desk.write(
+            "credentials.toml",
+            &credential("audit", user, "demo.key", scope),
+        );
+        desk
+    }
+
+    /// A file or folder on the desk.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Writes a file that only its owner may read.
+    pub(crate) fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.path(name);
+        let mut options = File::options();
+        options.write(true).create(true).truncate(true).mode(0o600);
+        let mut file = options.open(&path).unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+        path
+    }
+
+    /// Reads a file.
+    pub(crate) fn read(&self, name: &str) -> String {
+        let text = fs::read_to_string(self.path(name));
+        text.unwrap_or_else(|error| panic!("{name}: {error}"))
+    }
+
+    /// The program in a clean environment, with its words as one text.
+    pub(crate) fn command(&self, words: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_underdesk"));
+        command
+            .args(words.split_whitespace())
+            .current_dir(self.folder.path())
+            .env_clear()
+            .env("HOME", self.path("home"))
+            .env("PATH", "/usr/bin:/bin")
+            .env("USER", "tester")
+            .env("COLUMNS", "100")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    /// Runs the program to its end.
+    pub(crate) fn run(&self, words: &str) -> Ended {
+        self.end(self.command(words).spawn().unwrap())
+    }
+
+    /// Runs the program and expects that it ends with a code.
+    pub(crate) fn expect(&self, code: i32, words: &str) -> Ended {
+        let ended = self.run(words);
+        assert_eq!(ended.code, Some(code), "{words}\n{}", ended.err);
+        ended
+    }
+
+    /// Waits for the program's end.
+    pub(crate) fn end(&self, child: Child) -> Ended {
+        let id = child.id();
+        let (done, wait) = mpsc::channel();
+        let waiter = std::thread::spawn(move || done.send(child.wait_with_output()).ok());
+        let Ok(output) = wait.recv_timeout(PATIENCE) else {
+            signal(id, Signal::KILL);
+            panic!("the program did not end within {PATIENCE:?}");
+        };
+        waiter.join().unwrap();
+        let output = output.unwrap();
+        let text = |bytes: Vec<u8>| {
+            let text = String::from_utf8(bytes).expect("it writes UTF-8");
+            text.replace(self.folder.path().to_str().unwrap(), "[DESK]")
+        };
+        Ended {
+            code: output.status.code(),
+            out: text(output.stdout),
+            err: text(output.stderr),
+        }
+    }
+
+    /// The store that the program uses when no flag names another.
+    pub(crate) fn store(&self) -> Store {
+        Store::open(&self.path("home/.local/state/underdesk/underdesk.db")).unwrap()
+    }
+
+    /// The run that began last.
+    pub(crate) fn latest(&self) -> Option<RunRecord> {
+        let path = self.path("home/.local/state/underdesk/underdesk.db");
+        path.exists()
+            .then(|| self.store().latest_run().wait().unwrap())?
+    }
+
+    /// Its id.
+    pub(crate) fn run_id(&self) -> RunId {
+        self.latest().expect("a run").summary.id
+    }
+}
+
+/// One `[[credential]]` by key.
+pub(crate) fn credential(id: &str, user: &str, key: &str, scope: &str) -> String {
+    format!(
+        "[[credential]]\nid = \"{id}\"\ntype = \"ssh-key\"\nuser = \"{user}\"\n\
+         key = {{ file = \"{key}\" }}\nscope = [\"{scope}\"]\n"
+    )
+}
+
+/// Sends a signal to a process that a test began.
+pub(crate) fn signal(id: u32, signal: Signal) {
+    let id = Pid::from_raw(i32::try_from(id).unwrap()).unwrap();
+    kill_process(id, signal).unwrap();
+}

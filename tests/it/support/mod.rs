@@ -1,0 +1,10 @@
+//! What the tests of the whole program share: a simulated network, and an operator's desk from
+//! which it is scanned. Only loopback, no privileges, and nothing outside a temporary folder.
+
+mod desk;
+mod site;
+mod table;
+
+pub(crate) use desk::{Desk, Ended, credential, signal};
+pub(crate) use site::{Site, deaf};
+pub(crate) use table::{Table, tables};
