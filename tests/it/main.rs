@@ -1,10 +1,10 @@
 //! Everything that is tested from outside. One binary, so it links once.
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod agent;
 #[cfg(test)]
 mod architecture;
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod breaker;
 #[cfg(all(test, unix))]
 mod cli;
@@ -20,7 +20,7 @@ mod local;
 mod openssh;
 #[cfg(all(test, unix))]
 mod resume;
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod secrets;
 #[cfg(test)]
 mod session_ssh;
@@ -28,5 +28,5 @@ mod session_ssh;
 mod shells;
 #[cfg(all(test, unix))]
 mod support;
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod visits;

@@ -1,5 +1,6 @@
 //! Whole runs against a simulated network, in this process: what the tests of secrets share.
 
+use super::support::Site;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -7,12 +8,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 use tempfile::TempDir;
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Builder;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use underdesk::catalog::Catalog;
 use underdesk::credentials::{self, Credential, Holder};
-use underdesk::lab::{Lab, Network, Recordings, Running, Seen};
+use underdesk::lab::Seen;
 use underdesk::model::{AccessRecord, CredentialId, RunId, RunSummary, UtcTime};
 use underdesk::report::ReportSource as _;
 use underdesk::scan::{
@@ -23,66 +24,31 @@ use underdesk::session::{KnownKeys, SshConnector};
 use underdesk::store::{NewRun, RunState, Store};
 use underdesk::sweep::{Answer, Probe, Profile, SimulatedSweeper};
 
-/// A simulated network that is being served, with a store beside it and a clock of its own.
+/// A simulated network, with a store beside it and a clock of its own.
 pub(super) struct Office {
     pub(super) folder: TempDir,
-    pub(super) network: Network,
     pub(super) now: Arc<AtomicI64>,
-    lab: Running,
-    /// The lab's own threads: no crash of a scanner touches them.
-    lab_runtime: Runtime,
+    site: Site,
 }
 
 impl Office {
     /// Serves the hosts of a lab file.
     pub(super) fn open(hosts: &str) -> Self {
-        let text = format!("schema = 1\nname = \"office\"\n{hosts}");
-        let network = Network::parse(&text).unwrap();
-        let recordings = Recordings::read([
-            (
-                "debian-12/answers.json",
-                &br#"{"schema":1,"set":"unix","exits":{"uname":0}}"#[..],
-            ),
-            ("debian-12/uname.txt", b"Linux\nh\n6.1.0\nx86_64\n"),
-        ])
-        .unwrap();
-        let lab_runtime = Builder::new_multi_thread()
-            .worker_threads(2)
-            .enable_all()
-            .build()
-            .unwrap();
-        let lab = lab_runtime
-            .block_on(Lab::start(&network, &recordings, 0))
-            .unwrap();
         Self {
             folder: TempDir::new().unwrap(),
-            network,
             now: Arc::new(AtomicI64::new(1_800_000_000)),
-            lab,
-            lab_runtime,
+            site: Site::serve(&format!("schema = 1\nname = \"office\"\n{hosts}")),
         }
-    }
-
-    pub(super) fn port(&self) -> u16 {
-        self.lab.port(22).unwrap()
     }
 
     pub(super) fn store_path(&self) -> PathBuf {
         self.folder.path().join("store.db")
     }
 
-    pub(super) fn user_key(&self) -> String {
-        self.lab.user_key("demo")
-    }
-
-    pub(super) fn known_hosts(&self) -> String {
-        self.lab.known_hosts()
-    }
-
     /// What the servers have seen, once every connection has ended.
     pub(super) fn seen(&self) -> Seen {
         for _ in 0..1_000 {
-            let seen = self.lab.seen();
+            let seen = self.site.seen();
             if seen.connections.iter().all(|connection| connection.closed) {
                 return seen;
             }
@@ -91,8 +57,19 @@ impl Office {
         panic!("a connection stays open");
     }
 
-    pub(super) fn close(self) -> Seen {
-        self.lab_runtime.block_on(self.lab.stop())
+    fn ports(&self) -> Vec<u16> {
+        let ports = self.site.ports();
+        ports.split(',').map(|port| port.parse().unwrap()).collect()
+    }
+
+    fn probes(&self) -> impl Iterator<Item = Probe> {
+        let addresses = self.site.targets().into_iter();
+        let addresses = addresses.map(|address| address.parse().unwrap());
+        let ports = self.ports();
+        addresses.flat_map(move |address: IpAddr| {
+            let probe = move |port| Probe { address, port };
+            ports.clone().into_iter().map(probe)
+        })
     }
 }
 
@@ -171,16 +148,8 @@ impl Visitor {
             store.begin_run(self.new_run(office, &plan)).await.unwrap();
         }
         let mut known = KnownKeys::default();
-        known.add_known_hosts(&office.known_hosts());
-        let ports = office.lab.ports();
-        let open = office.network.addresses().into_iter().flat_map(|address| {
-            let at = |port: &u16| Probe {
-                address,
-                port: *port,
-            };
-            ports.iter().map(at).collect::<Vec<_>>()
-        });
-        let open = open.map(|probe| (probe, Answer::Open));
+        known.add_known_hosts(&office.site.known_hosts());
+        let open = office.probes().map(|probe| (probe, Answer::Open));
         let sweeper = Arc::new(SimulatedSweeper::new(open));
         let (events, _nobody) = mpsc::unbounded_channel();
         let cx = Arc::new(Context::new(Parts {
@@ -218,15 +187,14 @@ impl Visitor {
     }
 
     fn plan(&self, office: &Office) -> RunPlan {
-        let addresses = office.network.addresses().into_iter();
         RunPlan {
             kind: RunKind::Scan,
             scope: Scope {
-                targets: addresses.map(|address| address.to_string()).collect(),
+                targets: office.site.targets(),
                 ..Scope::default()
             },
-            ports: office.lab.ports(),
-            ssh_ports: office.lab.ports(),
+            ports: office.ports(),
+            ssh_ports: office.ports(),
             seed: self.seed,
             pace: Pace::from(Profile::FAST),
             host_seconds: self.host_seconds,
@@ -278,7 +246,7 @@ fn mortal_clock(office: &Office, is_dead: &Arc<AtomicBool>) -> Clock {
     })
 }
 
-/// The credentials of a file's text, with the proofs that its literals and keys are.
+/// The credentials of a file's text.
 pub(super) fn credentials(text: &str) -> Vec<Credential> {
     credentials::parse(text).unwrap().credentials
 }
