@@ -83,7 +83,7 @@ pub(super) struct ScanArguments {
     #[command(flatten)]
     pub(super) output: OutputArguments,
     /// Go on with an interrupted run: its targets and settings are taken from the store
-    #[arg(long, value_name = "RUN", conflicts_with_all = ["targets", "local"])]
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["targets", "local", "dry_run"])]
     pub(super) resume: Option<String>,
     /// Read this machine, without a network
     #[arg(long, conflicts_with = "targets")]
@@ -102,7 +102,7 @@ pub(super) struct SweepArguments {
     #[command(flatten)]
     pub(super) output: OutputArguments,
     /// Go on with an interrupted sweep
-    #[arg(long, value_name = "RUN", conflicts_with = "targets")]
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["targets", "dry_run"])]
     pub(super) resume: Option<String>,
 }
 
@@ -198,9 +198,9 @@ pub(super) struct OutputArguments {
     /// The folder for the files [default: underdesk-RUN]
     #[arg(long, value_name = "DIR")]
     pub(super) out: Option<PathBuf>,
-    /// `-` writes to standard output instead of files: the findings as CSV, or everything as JSON
-    /// Lines
-    #[arg(short, long, value_name = "-", value_parser = ["-"])]
+    /// Write to standard output instead of files: the findings as CSV, or everything with --format
+    /// jsonl
+    #[arg(short, long, value_name = "-", value_parser = ["-"], conflicts_with = "out")]
     pub(super) output: Option<String>,
     /// The formats: csv, jsonl
     #[arg(
@@ -219,7 +219,7 @@ pub(super) struct OutputArguments {
     /// Leave account names out
     #[arg(long)]
     pub(super) no_users: bool,
-    /// Also list findings that are closed
+    /// Also list findings that are closed: fixed, superseded, not applicable
     #[arg(long)]
     pub(super) all: bool,
     /// Exit with 4 when there are open findings of this severity or worse: low, medium, high,

@@ -158,6 +158,28 @@ fn a_machine_that_was_not_judged_has_no_zero() {
 }
 
 #[test]
+fn a_safety_stop_counts_also_where_another_credential_got_in() {
+    let mut machine = read("10.0.2.1", "a", Vec::new());
+    let counts = |machine: &_| {
+        exported(
+            &sample::run(vec![Clone::clone(machine)]),
+            &["csv"],
+            &plain(),
+        )
+        .1
+        .counts
+    };
+    assert_eq!(counts(&machine).safety_stops, 0);
+    let mut held = machine.access[0].clone();
+    held.1.code = ResultCode::BreakerOpen;
+    machine.access.insert(0, held);
+    assert_eq!(
+        (counts(&machine).safety_stops, counts(&machine).assessed),
+        (1, 1)
+    );
+}
+
+#[test]
 fn an_empty_fact_is_empty_and_an_unread_one_is_unknown() {
     let run = sample::run(vec![read("10.0.2.1", "a", Vec::new())]);
     let (memory, _) = exported(&run, &["csv"], &plain());

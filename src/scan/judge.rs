@@ -12,7 +12,7 @@ pub(super) fn judge(cx: &Context, inventory: &Inventory) -> Result<Matched, RunE
     of(&cx.catalog, inventory, cx.today)
 }
 
-/// The verdicts on an inventory, as of a day, but for those that are closed.
+/// The verdicts on an inventory, as of a day.
 ///
 /// # Errors
 /// A catalogue that cannot be read: better no verdict than a wrong one.
@@ -26,8 +26,7 @@ pub fn of(catalog: &Catalog, inventory: &Inventory, today: Date) -> Result<Match
     })
 }
 
-/// The verdicts on an inventory, as of a day, with those that are closed. They are many, and not
-/// stored: the same catalogue gives them again at any time.
+/// All findings on an inventory, those that are closed included.
 pub(super) fn with_closed(
     catalog: &Catalog,
     inventory: &Inventory,
@@ -40,7 +39,7 @@ pub(super) fn with_closed(
     ))
 }
 
-/// What the catalogue knows of a host's release.
+/// What the catalogue knows of a system.
 fn known<'a>(
     catalog: &'a Catalog,
     inventory: &Inventory,

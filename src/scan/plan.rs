@@ -51,7 +51,8 @@ pub struct RunPlan {
     pub seed: u64,
     /// How hard it leans on the network.
     pub pace: Pace,
-    /// The most seconds that one login and its questions may take.
+    /// The most seconds that a host may take, with all of its ports and credentials; waiting for
+    /// other hosts does not count.
     pub host_seconds: u64,
     /// How many hosts are worked on at once.
     pub hands: usize,

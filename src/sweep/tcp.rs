@@ -76,7 +76,6 @@ impl Sweeper for TcpSweeper {
         let from = from.min(plan.len());
         let sweep = Sweep {
             plan,
-            profile: self.profile,
             out,
             stop,
             begun: Instant::now(),
@@ -132,7 +131,6 @@ struct Stop;
 
 struct Sweep<'a> {
     plan: &'a SweepPlan,
-    profile: Profile,
     out: mpsc::Sender<SweepEvent>,
     stop: CancellationToken,
     /// Moments are counted from here.

@@ -17,16 +17,17 @@ use std::sync::Arc;
 
 /// Judges the inventories of a run again, or those of recorded hosts.
 pub(in crate::cli) fn run(settings: &Settings, command: &MatchArguments) -> Result<Exit, Stop> {
+    output::check(&command.output)?;
     if !command.recording.is_empty() {
         return recorded(settings, command);
     }
     let store = output::open_store(&settings.store)?;
     let run = output::find_run(&store, command.run.as_deref())?;
-    let catalog = output::open_catalog(&settings.catalog)?;
+    let catalog = Arc::new(output::open_catalog(&settings.catalog)?);
     let today = runtime::now().date();
     let judged = runtime::block_on(scan::rematch(&store, &run, &catalog, today))?;
     judged.map_err(|error| Stop::failed(&error))?;
-    let exits = output::write(&store, &run, &command.output, &catalog)?;
+    let exits = output::write(&store, &run, &command.output, Some(catalog))?;
     Ok(Exit::worst(exits))
 }
 
@@ -39,7 +40,7 @@ fn recorded(settings: &Settings, command: &MatchArguments) -> Result<Exit, Stop>
         hosts.push((place, inventory));
     }
     let store = Store::in_memory().map_err(|error| Stop::failed(&error))?;
-    let catalog = output::open_catalog(&settings.catalog)?;
+    let catalog = Arc::new(output::open_catalog(&settings.catalog)?);
     let now = runtime::now();
     let summary = RunSummary {
         id: run_id(now),
@@ -84,7 +85,7 @@ fn recorded(settings: &Settings, command: &MatchArguments) -> Result<Exit, Stop>
         scan::run_recorded(Arc::new(cx), hosts).await
     })?;
     done.map_err(|error| Stop::failed(&error))?;
-    let exits = output::write(&store, &run, &command.output, &catalog)?;
+    let exits = output::write(&store, &run, &command.output, Some(catalog))?;
     Ok(Exit::worst(exits))
 }
 

@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 
 /// What is probed where nobody names ports: remote login, web, Windows' file and remote services.
 const PORTS: &[u16] = &[22, 80, 135, 443, 445, 3389, 5985, 5986];
-/// How many seconds one login and its questions may take, unless the operator says otherwise.
+/// How many seconds a host may take, unless the operator says otherwise.
 const HOST_SECONDS: u64 = 120;
 /// The longest that a host may be given: the breaker counts on it.
 const MOST_HOST_SECONDS: u64 = 3_000;
@@ -64,6 +64,7 @@ pub(in crate::cli) fn run_as(
         authorised_by: command.targets.authorised_by.clone(),
         simulated,
     };
+    output::check(&command.output)?;
     if let Some(run) = &command.resume {
         return job.resume(&RunId::new(run));
     }
@@ -94,6 +95,7 @@ pub(in crate::cli) fn sweep(
         authorised_by: command.targets.authorised_by.clone(),
         simulated: false,
     };
+    output::check(&command.output)?;
     if let Some(run) = &command.resume {
         return job.resume(&RunId::new(run));
     }
@@ -228,7 +230,7 @@ fn absolute(path: &std::path::Path) -> PathBuf {
 impl Job<'_> {
     fn begin(&self, plan: RunPlan) -> Result<Exit, Stop> {
         let (targets, fingerprint) = targets(&plan)?;
-        let catalog = output::open_catalog(&self.settings.catalog)?;
+        let catalog = self.catalog(plan.kind)?;
         let store = output::open_store(&self.settings.store)?;
         let now = runtime::now();
         let summary = self.summary(&plan, now, &catalog);
@@ -259,13 +261,29 @@ impl Job<'_> {
             .wait()
             .map_err(|error| Stop::configuration(&error))?;
         let plan = self.check(&record)?;
+        // What the run is stays what it was, whatever the flags say now.
+        let settings = Settings {
+            site: record.summary.site.clone(),
+            ..self.settings.clone()
+        };
+        let job = Job {
+            settings: &settings,
+            simulated: record.summary.simulated,
+            authorised_by: None,
+            ..*self
+        };
+        job.go_on(store, &record, plan)
+    }
+
+    fn go_on(&self, store: Store, record: &RunRecord, plan: RunPlan) -> Result<Exit, Stop> {
+        let run = &record.summary.id;
         let (targets, fingerprint) = targets(&plan)?;
         if fingerprint != record.plan_fingerprint {
             return Err(Stop::usage(format!(
                 "run {run} cannot be resumed: this version reads its targets differently; begin a new run"
             )));
         }
-        let catalog = output::open_catalog(&self.settings.catalog)?;
+        let catalog = self.catalog(plan.kind)?;
         if catalog.digest() != record.summary.catalog_digest {
             complain(
                 "the catalogue has changed since the run began; underdesk match judges all of its hosts by the same one",
@@ -280,6 +298,15 @@ impl Job<'_> {
                 .map_err(|error| Stop::failed(&error))?;
             Box::pin(self.work(store, run.clone(), plan, (targets, catalog, keyring))).await
         })?
+    }
+
+    fn catalog(&self, kind: RunKind) -> Result<Catalog, Stop> {
+        let path = &self.settings.catalog;
+        match kind {
+            RunKind::Sweep => output::no_catalog(),
+            _ if self.simulated => output::open_demo_catalog(path),
+            _ => output::open_catalog(path),
+        }
     }
 
     /// What may have changed since the run began must not make it less careful.
@@ -323,7 +350,7 @@ impl Job<'_> {
         store: Store,
         run: RunId,
         plan: RunPlan,
-        (targets, catalog, keyring): (Option<Arc<TargetSet>>, Arc<Catalog>, Keyring),
+        (targets, catalog, keyring): (Option<Arc<TargetSet>>, Catalog, Keyring),
     ) -> Result<Exit, Stop> {
         if let (RunKind::Scan, Some(targets)) = (plan.kind, &targets) {
             warn_of_names(targets);
@@ -331,6 +358,7 @@ impl Job<'_> {
         }
         let known = self.known_keys(&store, &plan).await?;
         let (events, receiver) = mpsc::unbounded_channel();
+        let catalog = Arc::new(catalog);
         let cx = Arc::new(Context::new(Parts {
             store: store.clone(),
             run: run.clone(),
@@ -373,7 +401,7 @@ impl Job<'_> {
             }
         }
         let output = self.output.clone();
-        let export = move || output::write(&store, &run, &output, &catalog);
+        let export = move || output::write(&store, &run, &output, Some(catalog));
         let written = tokio::task::spawn_blocking(export).await;
         exits.extend(written.map_err(|error| Stop::failed(&error))??);
         Ok(Exit::worst(exits))

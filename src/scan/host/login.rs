@@ -55,8 +55,8 @@ impl Visit<'_> {
         let agent_keys = credentials::agent_keys(&plan);
         for credential in plan {
             match self.try_credential(credential, agent_keys).await? {
-                Next::Done => return Ok(()),
-                Next::TryAnother => {}
+                Next::TryAnother if !self.is_out_of_time() => {}
+                Next::Done | Next::TryAnother => return Ok(()),
             }
         }
         if !self.banners.contains_key(&self.port) {
@@ -122,7 +122,11 @@ impl Visit<'_> {
         // The turn comes before the connection: a server closes one that waits. A stranger hears no
         // password, and takes no turn.
         let turn = if self.may_hear(credential) {
-            Some(cx.breaker.turn(credential, &account).await)
+            // Waiting is other hosts' time, and not of this one's.
+            let asked = Instant::now();
+            let turn = cx.breaker.turn(credential, &account).await;
+            self.deadline += asked.elapsed();
+            Some(turn)
         } else {
             None
         };

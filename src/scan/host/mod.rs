@@ -28,7 +28,7 @@ pub(super) async fn scan(
     for port in ports {
         visit.port = *port;
         visit.log_in().await?;
-        if visit.inventory.is_some() || visit.changed() {
+        if visit.inventory.is_some() || visit.changed() || visit.is_out_of_time() {
             break;
         }
     }
@@ -71,6 +71,8 @@ struct Visit<'a> {
     cx: &'a Context,
     host: LiveHost,
     port: u16,
+    /// When we are done with the host, whatever is left: one for all of its ports and credentials.
+    deadline: Instant,
     host_key: Option<HostKey>,
     /// What each port said first.
     banners: BTreeMap<u16, String>,
@@ -89,6 +91,7 @@ impl<'a> Visit<'a> {
             cx,
             host,
             port: 0,
+            deadline: Instant::now() + cx.plan.host_timeout(),
             host_key: None,
             banners: BTreeMap::new(),
             inventory: None,
@@ -179,8 +182,12 @@ impl<'a> Visit<'a> {
         failure.is_some_and(|failure| failure.code == ResultCode::HostkeyChanged)
     }
 
+    fn is_out_of_time(&self) -> bool {
+        Instant::now() >= self.deadline
+    }
+
     fn limits(&self) -> Limits {
-        Limits::until(Instant::now() + self.cx.plan.host_timeout())
+        Limits::until(self.deadline)
     }
 
     fn enter(&self, stage: Stage) {
