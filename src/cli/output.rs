@@ -6,10 +6,24 @@ use crate::catalog::Catalog;
 use crate::model::{RunId, Severity};
 use crate::report::{self, Destination, Dialect, Options, ReportSource as _, Sink, Written};
 use crate::scan::RunSource;
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+
+/// Says what is wrong with what was asked for, before a long run has come to its end.
+pub(super) fn check(output: &OutputArguments) -> Result<(), Stop> {
+    output.fail_on.as_deref().map(threshold).transpose()?;
+    for format in &output.format {
+        report::exporter(format).map_err(|error| Stop::configuration(&error))?;
+    }
+    if output.output.is_some() && output.format.len() > 1 {
+        return Err(Stop::usage(
+            "standard output takes one format; name one with --format",
+        ));
+    }
+    Ok(())
+}
 
 /// Writes the documents of a run, prints its summary, and says how the command ends.
 pub(super) fn write(
@@ -38,14 +52,10 @@ pub(super) fn write(
         ..Options::default()
     };
     let formats: Vec<&str> = output.format.iter().map(String::as_str).collect();
-    let written = match to_stdout {
-        true if formats.len() > 1 => {
-            return Err(Stop::usage(
-                "standard output takes one format; name one with --format",
-            ));
-        }
-        true => export(&source, &formats, &options, &mut Stdout)?,
-        false => to_folder(&source, &formats, &options, &folder(output, run))?,
+    let written = if to_stdout {
+        export(&source, &formats, &options, &mut Stdout)?
+    } else {
+        to_folder(&source, &formats, &options, &folder(output, run))?
     };
     let text = report::summary(source.run(), source.coverage(), &written.counts);
     writeln!(io::stderr(), "{}", text.trim_end()).ok();
@@ -74,10 +84,7 @@ fn export(
     options: &Options,
     sink: &mut dyn Sink,
 ) -> Result<Written, Stop> {
-    report::export(source, formats, options, sink).map_err(|error| match error {
-        report::ReportError::NoSuchFormat { .. } => Stop::configuration(&error),
-        other => Stop::failed(&other),
-    })
+    report::export(source, formats, options, sink).map_err(|error| Stop::failed(&error))
 }
 
 /// Writes beside the folder's old files and moves each into place when all are whole, so that a
@@ -247,8 +254,13 @@ pub(super) fn open_store(path: &Path) -> Result<Store, Stop> {
 
 /// The run that is meant: the named one, else the latest.
 pub(super) fn find_run(store: &Store, named: Option<&str>) -> Result<RunId, Stop> {
-    if let Some(named) = named {
-        return Ok(RunId::new(named));
+    if let Some(named) = named.map(RunId::new) {
+        let run = store.load_run(&named).wait();
+        let run = run.map_err(|error| match error {
+            StoreError::NoSuchRun { .. } => Stop::configuration(&error),
+            other => Stop::failed(&other),
+        })?;
+        return Ok(run.summary.id);
     }
     let latest = store
         .latest_run()

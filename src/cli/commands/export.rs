@@ -6,6 +6,7 @@ use super::super::{Exit, Stop, output};
 
 /// Writes the files of a stored run.
 pub(in crate::cli) fn run(settings: &Settings, command: &ExportArguments) -> Result<Exit, Stop> {
+    output::check(&command.output)?;
     let store = output::open_store(&settings.store)?;
     let run = output::find_run(&store, command.run.as_deref())?;
     let catalog = output::open_catalog(&settings.catalog)?;
