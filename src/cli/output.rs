@@ -107,10 +107,7 @@ fn export(
     options: &Options,
     sink: &mut dyn Sink,
 ) -> Result<Written, Stop> {
-    report::export(source, formats, options, sink).map_err(|error| match error {
-        report::ReportError::NoSuchFormat { .. } => Stop::configuration(&error),
-        other => Stop::failed(&other),
-    })
+    report::export(source, formats, options, sink).map_err(|error| Stop::failed(&error))
 }
 
 /// Writes beside the folder's old files and moves each into place when all are whole, so that a
@@ -298,8 +295,13 @@ pub(super) fn open_store(path: &Path) -> Result<Store, Stop> {
 
 /// The run that is meant: the named one, else the latest.
 pub(super) fn find_run(store: &Store, named: Option<&str>) -> Result<RunId, Stop> {
-    if let Some(named) = named {
-        return Ok(RunId::new(named));
+    if let Some(named) = named.map(RunId::new) {
+        let run = store.load_run(&named).wait();
+        let run = run.map_err(|error| match error {
+            StoreError::NoSuchRun { .. } => Stop::configuration(&error),
+            other => Stop::failed(&other),
+        })?;
+        return Ok(run.summary.id);
     }
     let latest = store
         .latest_run()

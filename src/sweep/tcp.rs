@@ -76,6 +76,7 @@ impl Sweeper for TcpSweeper {
         let from = from.min(plan.len());
         let sweep = Sweep {
             plan,
+            profile: self.profile,
             out,
             stop,
             begun: Instant::now(),
@@ -133,6 +134,7 @@ struct Stop;
 
 struct Sweep<'a> {
     plan: &'a SweepPlan,
+    profile: Profile,
     out: mpsc::Sender<SweepEvent>,
     stop: CancellationToken,
     /// Moments are counted from here.

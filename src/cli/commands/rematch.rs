@@ -11,6 +11,7 @@ use crate::scan::{self, Context, Keyring, Pace, Parts, RunKind, RunPlan, Scope};
 use crate::session::{KnownKeys, SshConnector};
 use crate::store::{NewRun, Store};
 use crate::sweep::Profile;
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -34,9 +35,12 @@ pub(in crate::cli) fn run(settings: &Settings, command: &MatchArguments) -> Resu
 /// Recorded hosts are a run of their own, kept nowhere.
 fn recorded(settings: &Settings, command: &MatchArguments) -> Result<Exit, Stop> {
     let mut hosts = Vec::new();
+    let mut taken = BTreeSet::new();
     for (number, folder) in (1_u32..).zip(&command.recording) {
         let inventory = read(folder)?;
-        let place = address(&inventory).unwrap_or_else(|| Ipv4Addr::from_bits(number).into());
+        // A bridge's address may be that of many hosts.
+        let own = address(&inventory).filter(|own| taken.insert(*own));
+        let place = own.unwrap_or_else(|| Ipv4Addr::from_bits(number).into());
         hosts.push((place, inventory));
     }
     let store = Store::in_memory().map_err(|error| Stop::failed(&error))?;

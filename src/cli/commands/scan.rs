@@ -41,6 +41,15 @@ struct Job<'a> {
     simulated: bool,
 }
 
+/// What a run needs besides its plan, once all of it has been read.
+struct Means {
+    site: String,
+    targets: Option<Arc<TargetSet>>,
+    catalog: Catalog,
+    keyring: Keyring,
+    known: KnownKeys,
+}
+
 /// Sweeps, logs in, collects, matches, saves and exports.
 pub(in crate::cli) fn run(
     settings: &Settings,
@@ -57,6 +66,7 @@ pub(in crate::cli) fn run_as(
     command: &ScanArguments,
     simulated: bool,
 ) -> Result<Exit, Stop> {
+    output::check(&command.output)?;
     let job = Job {
         settings,
         environment,
@@ -88,6 +98,7 @@ pub(in crate::cli) fn sweep(
     environment: &Environment,
     command: &SweepArguments,
 ) -> Result<Exit, Stop> {
+    output::check(&command.output)?;
     let job = Job {
         settings,
         environment,
@@ -237,7 +248,13 @@ impl Job<'_> {
         let run = summary.id.clone();
         // Secrets first: a run that cannot log in anywhere should not begin.
         runtime::block_on(async {
-            let keyring = self.keyring(&plan).await?;
+            let means = Means {
+                keyring: self.keyring(&plan).await?,
+                known: known_keys(&store, &self.settings.site, &plan).await?,
+                site: self.settings.site.clone(),
+                targets,
+                catalog,
+            };
             let settings = serde_json::to_value(&plan).map_err(|error| Stop::failed(&error))?;
             let new = NewRun {
                 summary,
@@ -250,7 +267,7 @@ impl Job<'_> {
                 .await
                 .map_err(|error| Stop::failed(&error))?;
             complain(&format!("run {run}"));
-            Box::pin(self.work(store, run, plan, (targets, catalog, keyring))).await
+            Box::pin(self.work(store, run, plan, means)).await
         })?
     }
 
@@ -289,14 +306,22 @@ impl Job<'_> {
                 "the catalogue has changed since the run began; underdesk match judges all of its hosts by the same one",
             );
         }
+        // The pins and machines are those of the site where the run began.
+        let site = record.summary.site.clone();
         runtime::block_on(async {
-            let keyring = self.keyring(&plan).await?;
+            let means = Means {
+                keyring: self.keyring(&plan).await?,
+                known: known_keys(&store, &site, &plan).await?,
+                site,
+                targets,
+                catalog,
+            };
             let (state, now) = (RunState::Running, runtime::now());
             store
                 .finish_run(run, state, now)
                 .await
                 .map_err(|error| Stop::failed(&error))?;
-            Box::pin(self.work(store, run.clone(), plan, (targets, catalog, keyring))).await
+            Box::pin(self.work(store, run.clone(), plan, means)).await
         })?
     }
 
@@ -350,22 +375,22 @@ impl Job<'_> {
         store: Store,
         run: RunId,
         plan: RunPlan,
-        (targets, catalog, keyring): (Option<Arc<TargetSet>>, Catalog, Keyring),
+        means: Means,
     ) -> Result<Exit, Stop> {
+        let targets = means.targets;
         if let (RunKind::Scan, Some(targets)) = (plan.kind, &targets) {
             warn_of_names(targets);
-            say_worst_case(&keyring, targets);
+            say_worst_case(&means.keyring, targets);
         }
-        let known = self.known_keys(&store, &plan).await?;
         let (events, receiver) = mpsc::unbounded_channel();
-        let catalog = Arc::new(catalog);
+        let catalog = Arc::new(means.catalog);
         let cx = Arc::new(Context::new(Parts {
             store: store.clone(),
             run: run.clone(),
-            site: self.settings.site.clone(),
-            connector: Arc::new(SshConnector::new(Arc::new(known))),
+            site: means.site,
+            connector: Arc::new(SshConnector::new(Arc::new(means.known))),
             catalog: Arc::clone(&catalog),
-            keyring,
+            keyring: means.keyring,
             events,
             clock: runtime::clock(),
             holder: Holder::new(hex(&rand::random::<[u8; 16]>())),
@@ -407,41 +432,6 @@ impl Job<'_> {
         Ok(Exit::worst(exits))
     }
 
-    async fn known_keys(&self, store: &Store, plan: &RunPlan) -> Result<KnownKeys, Stop> {
-        let mut known = KnownKeys::default();
-        for path in &plan.known_hosts {
-            let text = fs::read(path).map_err(|error| {
-                Stop::usage(format!(
-                    "cannot read the known hosts {}: {error}",
-                    path.display()
-                ))
-            })?;
-            let report = known.add_known_hosts(&String::from_utf8_lossy(&text));
-            if report.authorities > 0 {
-                complain(&format!(
-                    "{}: {} @cert-authority lines are not yet used by this version",
-                    path.display(),
-                    report.authorities
-                ));
-            }
-            if report.unreadable > 0 {
-                complain(&format!(
-                    "{}: {} lines could not be read and are not used",
-                    path.display(),
-                    report.unreadable
-                ));
-            }
-        }
-        let pins = store
-            .pins(&self.settings.site)
-            .await
-            .map_err(|error| Stop::failed(&error))?;
-        for pin in pins {
-            known.pin(&pin.host, pin.port, pin.key);
-        }
-        Ok(known)
-    }
-
     fn summary(&self, plan: &RunPlan, now: UtcTime, catalog: &Catalog) -> RunSummary {
         let lifted = [
             ("allow_public", plan.scope.allow_public),
@@ -463,6 +453,42 @@ impl Job<'_> {
             simulated: self.simulated,
         }
     }
+}
+
+/// Who the operator, or an earlier run at this site, knows.
+async fn known_keys(store: &Store, site: &str, plan: &RunPlan) -> Result<KnownKeys, Stop> {
+    let mut known = KnownKeys::default();
+    for path in &plan.known_hosts {
+        let text = fs::read(path).map_err(|error| {
+            Stop::usage(format!(
+                "cannot read the known hosts {}: {error}",
+                path.display()
+            ))
+        })?;
+        let report = known.add_known_hosts(&String::from_utf8_lossy(&text));
+        if report.authorities > 0 {
+            complain(&format!(
+                "{}: {} @cert-authority lines are not yet used by this version",
+                path.display(),
+                report.authorities
+            ));
+        }
+        if report.unreadable > 0 {
+            complain(&format!(
+                "{}: {} lines could not be read and are not used",
+                path.display(),
+                report.unreadable
+            ));
+        }
+    }
+    let pins = store
+        .pins(site)
+        .await
+        .map_err(|error| Stop::failed(&error))?;
+    for pin in pins {
+        known.pin(&pin.host, pin.port, pin.key);
+    }
+    Ok(known)
 }
 
 /// `r-20261122T180000Z-4f2a`

@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
-use underdesk::lab::{Lab, Network, Recordings, Running, Seen};
+use underdesk::lab::{Lab, Network, Proof, Recordings, Running, Seen};
 
 /// A network, served by threads of its own.
 pub(crate) struct Site {
@@ -18,6 +18,11 @@ pub(crate) struct Site {
 impl Site {
     /// Serves the network of a lab file, with the recordings of `fixtures/hosts`.
     pub(crate) fn serve(toml: &str) -> Self {
+        Self::serve_at(toml, 0)
+    }
+
+    /// The same, its lowest port at this one.
+    pub(crate) fn serve_at(toml: &str, port: u16) -> Self {
         let network = Network::parse(toml).unwrap();
         let files = recorded();
         let files = files
@@ -29,7 +34,7 @@ impl Site {
             .enable_all()
             .build()
             .unwrap();
-        let running = runtime.block_on(Lab::start(&network, &recordings, 0));
+        let running = runtime.block_on(Lab::start(&network, &recordings, port));
         Self {
             running: running.unwrap(),
             _runtime: runtime,
@@ -72,7 +77,11 @@ impl Site {
     /// The accepted logins of an account so far, by address.
     pub(crate) fn logins(&self, user: &str) -> Vec<IpAddr> {
         let logins = self.seen().logins;
-        let mine = logins.iter().filter(|one| one.user == user && one.accepted);
+        // A key that would do is accepted before it has signed anything.
+        let is_proof = |proof: &Proof| !matches!(proof, Proof::Offer(_) | Proof::None);
+        let mine = logins
+            .iter()
+            .filter(|one| one.user == user && one.accepted && is_proof(&one.proof));
         mine.map(|one| one.at.ip()).collect()
     }
 }

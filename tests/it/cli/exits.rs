@@ -1,0 +1,134 @@
+//! The exit codes.
+
+use super::{NEW, OLD, desk, flags, network};
+use crate::support::{Site, Table, signal};
+use rustix::process::Signal;
+use std::thread;
+use std::time::{Duration, Instant};
+use underdesk::store::RunState;
+
+const SILENT: &str = "opening = \"half_banner\"";
+const CHANGED: &str = "published = \"changed\"";
+
+fn company() -> Site {
+    let hosts = [
+        ("127.85.2.1", NEW),
+        ("127.85.2.2", OLD),
+        ("127.85.2.3", SILENT),
+        ("127.85.2.4", CHANGED),
+    ];
+    Site::serve(&network("exits", &hosts))
+}
+
+#[test]
+fn the_exit_code_says_how_the_run_went() {
+    let site = company();
+    let desk = desk(&site);
+    let flags = format!("{} --out out", flags(&site));
+    desk.expect(0, &format!("scan 127.85.2.1-2 {flags}"));
+    desk.expect(2, &format!("scan 127.85.2 {flags}"));
+    desk.expect(
+        3,
+        &format!("scan 127.85.2.1 127.85.2.3 --timeout 1 {flags}"),
+    );
+    desk.expect(4, &format!("scan 127.85.2.2 --fail-on any {flags}"));
+    desk.expect(6, &format!("scan 127.85.2.1 127.85.2.4 {flags}"));
+    // Of several, the gravest.
+    let all = format!("scan 127.85.2.1-4 --timeout 1 --fail-on any {flags}");
+    desk.expect(6, &all);
+    // What cannot be written is a failure.
+    desk.write("file", "");
+    desk.expect(
+        1,
+        &format!("scan 127.85.2.1 {} --out file", super::flags(&site)),
+    );
+    // A catalogue that is none.
+    desk.write("broken.db", "no database");
+    desk.expect(5, &format!("scan 127.85.2.1 --catalog broken.db {flags}"));
+}
+
+#[test]
+fn devices_that_no_credential_covers_do_not_make_a_run_incomplete() {
+    let site = company();
+    let desk = crate::support::Desk::at(&site, "audit", "127.85.2.1");
+    desk.expect(
+        0,
+        &format!(
+            "scan 127.85.2.1 127.85.2.3 --timeout 1 {} --out out",
+            flags(&site)
+        ),
+    );
+    let access = Table::open(&desk.path("out/access.csv"));
+    let code = access.value(("ip", "127.85.2.3"), "result_code");
+    assert_eq!(code, "no_credential_in_scope");
+}
+
+#[test]
+fn an_interrupted_run_is_saved_and_goes_on() {
+    let hosts: Vec<String> = (1..=20)
+        .map(|number| format!("127.85.3.{number}"))
+        .collect();
+    let hosts: Vec<(&str, &str)> = hosts.iter().map(|host| (host.as_str(), NEW)).collect();
+    let site = Site::serve(&network("interrupted", &hosts));
+    let desk = desk(&site);
+    let words = format!(
+        "scan 127.85.3.1-20 --seed 3 --rate 10 {} --out out",
+        flags(&site)
+    );
+    let child = desk.command(&words).spawn().unwrap();
+    let begun = Instant::now();
+    while site.logins("audit").len() < 3 {
+        assert!(begun.elapsed() < Duration::from_secs(30), "it does nothing");
+        thread::sleep(Duration::from_millis(20));
+    }
+    signal(child.id(), Signal::INT);
+    let ended = desk.end(child);
+    assert_eq!(ended.code, Some(130), "{}", ended.err);
+    assert!(
+        begun.elapsed() < Duration::from_secs(15),
+        "{:?}",
+        begun.elapsed()
+    );
+    let run = desk.latest().unwrap();
+    assert_eq!(run.state, RunState::Interrupted);
+    let advice = format!("scan --resume {}", run.summary.id);
+    assert!(ended.err.contains(&advice), "{}", ended.err);
+    let sum = |column| Table::open(&desk.path("out/coverage.csv")).sum(column);
+    assert_eq!(sum("in_scope"), 20);
+    assert_eq!(sum("answered") + sum("silent") + sum("not_begun"), 20);
+    let (not_begun, assessed) = (sum("not_begun"), sum("assessed"));
+    assert!(not_begun > 0 && assessed >= 3, "{not_begun} {assessed}");
+    let done = site.logins("audit");
+    desk.expect(0, &format!("{advice} --out out --max-catalog-age 100000"));
+    assert_eq!((sum("not_begun"), sum("assessed")), (0, 20));
+    let machines = Table::open(&desk.path("out/machines.csv"));
+    assert_eq!(machines.rows_where("outcome", "scanned_full").len(), 20);
+    // Those that were done were not visited again; those under way may have been.
+    let twice = site.logins("audit").len() - 20;
+    assert!(
+        twice <= done.len() - 2,
+        "{twice} of {} were logged in to twice",
+        done.len()
+    );
+    let ended = desk.expect(0, "runs list");
+    assert!(ended.out.contains("finished"), "{}", ended.out);
+}
+
+#[test]
+fn sigterm_is_an_interruption_too() {
+    let hosts: Vec<String> = (1..=10)
+        .map(|number| format!("127.85.4.{number}"))
+        .collect();
+    let hosts: Vec<(&str, &str)> = hosts.iter().map(|host| (host.as_str(), NEW)).collect();
+    let site = Site::serve(&network("terminated", &hosts));
+    let desk = desk(&site);
+    let words = format!("scan 127.85.4.1-10 --rate 5 {} --out out", flags(&site));
+    let child = desk.command(&words).spawn().unwrap();
+    let begun = Instant::now();
+    while site.logins("audit").is_empty() {
+        assert!(begun.elapsed() < Duration::from_secs(30), "it does nothing");
+        thread::sleep(Duration::from_millis(20));
+    }
+    signal(child.id(), Signal::TERM);
+    assert_eq!(desk.end(child).code, Some(130));
+}

@@ -1,0 +1,50 @@
+//! The command line, from outside: what it says, how it ends, what it writes.
+
+mod catalogue;
+mod exits;
+mod output;
+mod texts;
+mod trust;
+
+use crate::support::{Desk, Site};
+
+/// Flags that every scan here has. The built-in catalogue grows old, the tests do not.
+fn flags(site: &Site) -> String {
+    let (port, ports) = (site.port(22), site.ports());
+    format!("--known-hosts known_hosts --ssh-port {port} --ports {ports} --max-catalog-age 100000")
+}
+
+/// A network of hosts, each on an address of its own and with its own identity.
+fn network(name: &str, hosts: &[(&str, &str)]) -> String {
+    let mut text = format!("schema = 1\nname = \"{name}\"\n{EVERY}");
+    for (address, more) in hosts {
+        let host = address.replace('.', "-");
+        let head = format!("\n[[host]]\nname = \"h-{host}\"\naddresses = [\"{address}\"]");
+        text.push_str(&format!("{head}\n{more}\n"));
+    }
+    text
+}
+
+const EVERY: &str = r#"
+[every]
+edit = [{ question = "uname", line = 2, with = "{name}" }]
+[every.set]
+names = "uname\t{name}\n"
+identity = "machine-id\t{machine-id}\nboot-id\t{boot-id}\n"
+interfaces = """
+link\tens3\tdevice\t{mac}
+link\tlo\tvirtual\t00:00:00:00:00:00
+# ip
+1: lo    inet 127.0.0.1/8 scope host lo
+2: ens3    inet {address}/24 scope global ens3
+"""
+"#;
+
+/// An up-to-date machine, and one that is not, for `audit`.
+const NEW: &str = "recording = \"debian-12\"\nlogins = [{ user = \"audit\", key = \"demo\" }]";
+const OLD: &str = "recording = \"debian-12-old\"\nlogins = [{ user = \"audit\", key = \"demo\" }]";
+
+/// A desk for `audit` in all of loopback.
+fn desk(site: &Site) -> Desk {
+    Desk::at(site, "audit", "127.0.0.0/8")
+}

@@ -1,0 +1,208 @@
+//! What goes where, and in which shape.
+
+use super::{NEW, OLD, desk, flags, network};
+use crate::support::{Site, Table, tables};
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+fn company(net: u8) -> Site {
+    let (new, old) = (format!("127.86.{net}.1"), format!("127.86.{net}.2"));
+    Site::serve(&network("output", &[(&new, NEW), (&old, OLD)]))
+}
+
+#[test]
+fn standard_output_has_json_and_nothing_else() {
+    let site = company(1);
+    let desk = desk(&site);
+    let words = format!("scan 127.86.1.1-2 -v --format jsonl -o - {}", flags(&site));
+    let ended = desk.expect(0, &words);
+    assert!(
+        !ended.err.contains('\u{1b}'),
+        "colours where there is no terminal: {}",
+        ended.err
+    );
+    let lines: Vec<Value> = ended
+        .out
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(lines[0]["type"], "run");
+    let types: BTreeSet<&str> = lines
+        .iter()
+        .map(|line| line["type"].as_str().unwrap())
+        .collect();
+    for kind in [
+        "run",
+        "coverage",
+        "machine",
+        "access",
+        "software",
+        "service",
+        "finding",
+        "finding_cve",
+    ] {
+        assert!(types.contains(kind), "{kind}: {types:?}");
+    }
+    assert!(ended.err.contains("Coverage"), "{}", ended.err);
+    let here = std::fs::read_dir(desk.path("")).unwrap();
+    let files = here.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    assert!(
+        files
+            .into_iter()
+            .all(|name| !name.starts_with("underdesk-")),
+        "it wrote files, too"
+    );
+}
+
+#[test]
+fn events_are_one_json_object_a_line() {
+    let site = company(2);
+    let desk = desk(&site);
+    let words = format!(
+        "scan 127.86.2.1-2 --events jsonl {} --out out",
+        flags(&site)
+    );
+    let ended = desk.expect(0, &words);
+    let events = ended.err.lines().filter(|line| line.starts_with('{'));
+    let events: Vec<Value> = events
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let count = |kind: &str| events.iter().filter(|event| event["event"] == kind).count();
+    let counts = [
+        count("run_started"),
+        count("host_found"),
+        count("host_finished"),
+        count("sweep_finished"),
+    ];
+    assert_eq!(counts, [1, 2, 2, 1]);
+    assert_eq!(events[0]["run"], desk.run_id().as_str());
+    let stages: BTreeSet<_> = events
+        .iter()
+        .filter_map(|event| event["stage"].as_str())
+        .collect();
+    assert_eq!(
+        stages,
+        BTreeSet::from(["collect", "login", "match", "meet"])
+    );
+}
+
+#[test]
+fn a_dialect_changes_the_marks_and_not_the_cells() {
+    let site = company(3);
+    let desk = desk(&site);
+    desk.expect(0, &format!("scan 127.86.3.1-2 {} --out out", flags(&site)));
+    for dialect in ["excel-eu", "plain"] {
+        desk.expect(
+            0,
+            &format!("export --csv {dialect} --out {dialect} --max-catalog-age 100000"),
+        );
+    }
+    let usual = tables(&desk.path("out"));
+    assert_eq!(usual.len(), 7);
+    for table in usual {
+        let text = |folder: &str| desk.read(&format!("{folder}/{}", table.name));
+        let (usual, eu, plain) = (text("out"), text("excel-eu"), text("plain"));
+        assert!(usual.contains("\r\n"));
+        let eu = eu.strip_prefix('\u{feff}').expect("a byte order mark");
+        assert!(eu.contains("\r\n"));
+        assert!(!plain.starts_with('\u{feff}') && !plain.contains('\r'));
+        // A number with a point is text to a spreadsheet that writes 1,5.
+        let mut eu = Table::parse(&table.name, eu, b';');
+        for cell in eu.rows.iter_mut().flatten() {
+            let point = cell.replace(',', ".");
+            if cell.parse::<f64>().is_err() && point.parse::<f64>().is_ok() {
+                *cell = point;
+            }
+        }
+        assert_eq!(eu, table);
+        assert_eq!(Table::parse(&table.name, &plain, b','), table);
+    }
+}
+
+#[test]
+fn the_same_run_exports_to_the_same_bytes() {
+    let site = company(4);
+    let desk = desk(&site);
+    desk.expect(0, &format!("scan 127.86.4.1-2 {} --out out", flags(&site)));
+    desk.expect(0, "export --out again --max-catalog-age 100000");
+    for table in tables(&desk.path("out")) {
+        let text = |folder: &str| desk.read(&format!("{folder}/{}", table.name));
+        assert_eq!(text("out"), text("again"), "{}", table.name);
+    }
+    assert_eq!(
+        desk.read("out/manifest.json"),
+        desk.read("again/manifest.json")
+    );
+}
+
+#[test]
+fn never_scan_is_overridden_by_no_flag() {
+    let site = company(5);
+    let desk = desk(&site);
+    desk.write("underdesk.toml", "never_scan = [\"127.86.5.2\"]\n");
+    let words = "scan 127.86.5.1-2 127.86.5.2 --yes --allow-public --include-fragile";
+    desk.expect(0, &format!("{words} {} --out out", flags(&site)));
+    let seen = site.seen().connections;
+    assert!(
+        seen.iter()
+            .all(|one| one.at.ip().to_string() == "127.86.5.1")
+    );
+    let coverage = Table::open(&desk.path("out/coverage.csv"));
+    assert_eq!((coverage.sum("in_scope"), coverage.sum("excluded")), (1, 1));
+    // Nor by going on with a run that was begun before it was listed.
+    let run = desk.run_id();
+    desk.write(
+        "underdesk.toml",
+        "never_scan = [\"127.86.5.1\", \"127.86.5.2\"]\n",
+    );
+    desk.expect(2, &format!("scan --resume {run}"));
+}
+
+#[test]
+fn runs_are_listed_and_shown() {
+    let site = company(6);
+    let desk = desk(&site);
+    let words = format!(
+        "scan 127.86.6.1 --seed 9 --authorised-by Ada {} --out out",
+        flags(&site)
+    );
+    desk.expect(0, &words);
+    desk.expect(
+        0,
+        &format!(
+            "sweep 127.86.6.2 --ports {0} --ssh-port {0} --out sweep --max-catalog-age 100000",
+            site.port(22)
+        ),
+    );
+    let list = desk.expect(0, "runs list").out;
+    let lines: Vec<&str> = list.lines().collect();
+    assert_eq!(lines.len(), 3, "{list}");
+    assert!(
+        lines[1].contains("sweep") && lines[1].contains("127.86.6.2"),
+        "{list}"
+    );
+    assert!(
+        lines[2].contains("scan") && lines[2].contains("tester"),
+        "{list}"
+    );
+    let first = lines[2].split_whitespace().next().unwrap();
+    let shown = desk.expect(0, &format!("runs show {first}")).out;
+    let shown: Value = serde_json::from_str(&shown).unwrap();
+    assert_eq!(
+        (&shown["seed"], &shown["state"]),
+        (&9.into(), &"finished".into())
+    );
+    assert_eq!(shown["summary"]["authorised_by"], "Ada");
+    let manifest: Value = serde_json::from_str(&desk.read("out/manifest.json")).unwrap();
+    assert_eq!(manifest["run"]["authorised_by"], "Ada");
+    assert_eq!(manifest["run"]["operator"], "tester");
+    // A sweep logs in nowhere.
+    assert_eq!(
+        site.seen()
+            .logins
+            .iter()
+            .filter(|one| one.at.ip().to_string() == "127.86.6.2")
+            .count(),
+        0
+    );
+}
