@@ -38,13 +38,20 @@ pub(super) async fn scan(
     }
     let mut commit = visit.finish();
     commit.outcome.elapsed_ms = millis(began);
-    if let Some(inventory) = &commit.outcome.inventory {
+    judge_it(cx, commit).await
+}
+
+/// Adds the verdicts to a host that was read.
+async fn judge_it(cx: &Context, mut commit: HostCommit) -> Result<HostCommit, RunError> {
+    if let Some(inventory) = commit.outcome.inventory.take() {
         let address = commit.outcome.host.address;
         cx.tell(Event::StageEntered {
             address,
             stage: Stage::Match,
         });
-        commit.matched = Some(judge::judge(cx, inventory)?);
+        let (inventory, matched) = judge::judge(cx, inventory).await?;
+        commit.outcome.inventory = Some(inventory);
+        commit.matched = Some(matched);
     }
     Ok(commit)
 }
@@ -60,10 +67,7 @@ pub(super) async fn scan_local(cx: &Context, host: LiveHost) -> Result<HostCommi
     visit.collect(local, row, &limits).await;
     let mut commit = visit.finish();
     commit.outcome.elapsed_ms = millis(began);
-    if let Some(inventory) = &commit.outcome.inventory {
-        commit.matched = Some(judge::judge(cx, inventory)?);
-    }
-    Ok(commit)
+    judge_it(cx, commit).await
 }
 
 fn millis(since: Instant) -> u64 {
@@ -75,6 +79,8 @@ struct Visit<'a> {
     cx: &'a Context,
     host: LiveHost,
     port: u16,
+    /// How long it may still be worked on. Waiting for others is not its fault and not counted.
+    left: Duration,
     host_key: Option<HostKey>,
     /// What each port said first.
     banners: BTreeMap<u16, String>,
@@ -97,6 +103,7 @@ impl<'a> Visit<'a> {
             cx,
             host,
             port: 0,
+            left: cx.plan.host_timeout(),
             host_key: None,
             banners: BTreeMap::new(),
             inventory: None,
@@ -121,7 +128,11 @@ impl<'a> Visit<'a> {
             return Ok(());
         }
         for credential in plan {
-            match self.try_credential(credential).await? {
+            let turn = self.turn(credential).await;
+            let began = Instant::now();
+            let next = self.try_credential(credential, turn).await?;
+            self.left = self.left.saturating_sub(began.elapsed());
+            match next {
                 Next::Done => break,
                 Next::TryAnother => {}
             }
@@ -139,22 +150,23 @@ impl<'a> Visit<'a> {
         }
     }
 
-    async fn try_credential(&mut self, credential: &Credential) -> Result<Next, RunError> {
+    /// The turn comes before the connection: a server closes one that waits.
+    async fn turn(&self, credential: &Credential) -> Option<Turn> {
+        let Some(StoredProof::Password(_)) = self.cx.keyring.proof(&credential.id) else {
+            return None;
+        };
+        let label = HostLabel::new(self.host.address, None);
+        let account = AccountKey::of(credential, &label);
+        Some(self.cx.breaker.turn(&account).await)
+    }
+
+    async fn try_credential(
+        &mut self,
+        credential: &Credential,
+        turn: Option<Turn>,
+    ) -> Result<Next, RunError> {
         let Some(proof) = self.cx.keyring.proof(&credential.id) else {
             return Ok(Next::TryAnother);
-        };
-        // The turn comes before the connection: a server closes one that waits.
-        let turn = match proof {
-            StoredProof::Password(_) => {
-                let label = HostLabel::new(self.host.address, None);
-                Some(
-                    self.cx
-                        .breaker
-                        .turn(&AccountKey::of(credential, &label))
-                        .await,
-                )
-            }
-            StoredProof::Keys(_) | StoredProof::Agent { .. } => None,
         };
         let began = Instant::now();
         let limits = self.limits();
@@ -188,8 +200,19 @@ impl<'a> Visit<'a> {
                 self.by_signature(met, &credential.user, Signer::Keys(keys), &limits)
                     .await
             }
-            (met, StoredProof::Agent { socket, .. }, _) => {
-                self.by_signature(met, &credential.user, Signer::Agent(socket), &limits)
+            (
+                met,
+                StoredProof::Agent {
+                    socket,
+                    fingerprint,
+                },
+                _,
+            ) => {
+                let signer = Signer::Agent {
+                    socket,
+                    fingerprint: fingerprint.as_deref(),
+                };
+                self.by_signature(met, &credential.user, signer, &limits)
                     .await
             }
             (_, StoredProof::Password(_), None) => {
@@ -458,7 +481,7 @@ impl<'a> Visit<'a> {
     }
 
     fn limits(&self) -> Limits {
-        Limits::until(Instant::now() + self.cx.plan.host_timeout())
+        Limits::until(Instant::now() + self.left)
     }
 
     fn enter(&self, stage: Stage) {

@@ -96,8 +96,13 @@ fn why_unreadable(error: &keys::Error, pem: &SecretString, had_passphrase: bool)
 pub enum Signer<'a> {
     /// These keys, of which the first five are offered.
     Keys(&'a [Arc<Key>]),
-    /// The agent at this socket (`SSH_AUTH_SOCK`), of whose keys the first five are offered.
-    Agent(&'a Path),
+    /// An agent, of whose keys the first five are offered.
+    Agent {
+        /// Its socket (`SSH_AUTH_SOCK`).
+        socket: &'a Path,
+        /// The one key to offer, where the operator names one: `SHA256:…` as `ssh-add -l` prints it.
+        fingerprint: Option<&'a str>,
+    },
 }
 
 /// How an account is proven.

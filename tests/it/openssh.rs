@@ -505,7 +505,22 @@ async fn an_agent_signs_for_us() {
             .env("SSH_AUTH_SOCK", &socket)
             .status();
         assert!(add.unwrap().success());
-        let login = server.signer_login("ud-bash", Signer::Agent(&socket)).await;
+        let listed = Command::new("ssh-add")
+            .arg("-l")
+            .env("SSH_AUTH_SOCK", &socket)
+            .output()
+            .unwrap();
+        let listed = String::from_utf8(listed.stdout).unwrap();
+        let own = listed.split(' ').nth(1).unwrap();
+        let signer = |fingerprint| Signer::Agent {
+            socket: &socket,
+            fingerprint,
+        };
+        let login = server.signer_login("ud-bash", signer(Some(own))).await;
+        let other = server
+            .signer_login("ud-bash", signer(Some("SHA256:other")))
+            .await;
+        assert!(matches!(other, Err(LoginError::NoKey)), "{other:?}");
         agent.kill().unwrap();
         agent.wait().unwrap();
         fs::remove_file(&socket).ok();

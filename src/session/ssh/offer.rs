@@ -18,7 +18,10 @@ impl SshDoor {
     pub(super) async fn offer(&mut self, user: &str, signer: Signer<'_>) -> Result<(), LoginError> {
         match signer {
             Signer::Keys(keys) => self.offer_keys(user, keys).await,
-            Signer::Agent(socket) => self.offer_agent(user, socket).await,
+            Signer::Agent {
+                socket,
+                fingerprint,
+            } => self.offer_agent(user, socket, fingerprint).await,
         }
     }
 
@@ -38,14 +41,20 @@ impl SshDoor {
         refused
     }
 
-    async fn offer_agent(&mut self, user: &str, socket: &Path) -> Result<(), LoginError> {
+    async fn offer_agent(
+        &mut self,
+        user: &str,
+        socket: &Path,
+        fingerprint: Option<&str>,
+    ) -> Result<(), LoginError> {
         let agent = UnixStream::connect(socket).await.map_err(agent_error)?;
         let mut agent = AgentClient::connect(agent);
         if let Some(binding) = self.link.handle.agent_session_binding() {
             // Lets the agent use keys that are bound to hosts; older agents do not know it.
             let _ = agent.bind_session(binding, false).await;
         }
-        let identities = agent.request_identities().await.map_err(agent_error)?;
+        let mut identities = agent.request_identities().await.map_err(agent_error)?;
+        identities.retain(|identity| is_wanted(identity, fingerprint));
         let mut refused = Err(LoginError::NoKey);
         for identity in identities.into_iter().take(MOST_KEYS) {
             let answer = self.offer_identity(user, identity, &mut agent).await;
@@ -99,6 +108,20 @@ impl SshDoor {
         let best = best.ok().flatten().flatten();
         Some(best.unwrap_or(HashAlg::Sha256))
     }
+}
+
+/// Whether an agent's key is the one that the operator named, where one was.
+fn is_wanted(identity: &AgentIdentity, fingerprint: Option<&str>) -> bool {
+    let Some(wanted) = fingerprint else {
+        return true;
+    };
+    let own = match identity {
+        AgentIdentity::PublicKey { key, .. } => key.fingerprint(HashAlg::Sha256),
+        AgentIdentity::Certificate { certificate, .. } => {
+            certificate.public_key().fingerprint(HashAlg::Sha256)
+        }
+    };
+    own.to_string() == wanted
 }
 
 fn agent_error(error: impl std::error::Error + Send + Sync + 'static) -> LoginError {
