@@ -60,7 +60,7 @@ pub enum StoreError {
         source: rusqlite::Error,
     },
     /// No run has this id.
-    #[error("there is no run {id} in the store; `underdesk runs` lists them")]
+    #[error("there is no run {id} in the store; `underdesk runs list` shows them")]
     NoSuchRun {
         /// The id as asked for.
         id: String,
