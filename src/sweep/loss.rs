@@ -78,9 +78,10 @@ impl Losses {
         let further = tries - self.retries - 1;
         if !self.is_lossy(address) {
             let may_be = self.retries > 0 && self.answers.contains_key(&subnet(address));
-            return match may_be && further == 0 {
-                true => Silence::Doubted(DOUBT),
-                false => Silence::Believed,
+            return if may_be && further == 0 {
+                Silence::Doubted(DOUBT)
+            } else {
+                Silence::Believed
             };
         }
         if further >= FURTHER_TRIES {

@@ -263,9 +263,10 @@ impl Sweep<'_> {
         match connect::begin(SocketAddr::new(address, port)) {
             Begun::Ended(outcome) => self.settle(work, outcome).await,
             Begun::Pending(pending) => {
-                let timeout = match self.losses.is_further(work.tries) {
-                    true => self.profile.timeout,
-                    false => self.trips.timeout(address),
+                let timeout = if self.losses.is_further(work.tries) {
+                    self.profile.timeout
+                } else {
+                    self.trips.timeout(address)
                 };
                 self.flights.spawn(fly(work, pending, timeout));
                 Ok(())
