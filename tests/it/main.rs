@@ -6,19 +6,24 @@ mod agent;
 mod architecture;
 #[cfg(test)]
 mod breaker;
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod cli;
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod coverage;
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod hostile;
 #[cfg(test)]
 mod hosts;
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod local;
 #[cfg(test)]
 mod openssh;
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod resume;
 #[cfg(test)]
 mod secrets;
@@ -26,7 +31,8 @@ mod secrets;
 mod session_ssh;
 #[cfg(test)]
 mod shells;
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod support;
 #[cfg(test)]
 mod visits;

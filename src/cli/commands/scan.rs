@@ -407,7 +407,8 @@ impl Job<'_> {
                 None => scan::run_local(cx).await,
             }
         };
-        let end = watched(job, progress::show(receiver, display), stop.clone()).await;
+        let show = progress::show(receiver, display);
+        let end = Box::pin(watched(job, show, stop.clone())).await;
         let mut exits = Vec::new();
         match end {
             Some(Ok(RunEnd::Complete)) => {}

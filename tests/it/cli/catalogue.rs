@@ -130,7 +130,7 @@ fn an_import_that_fails_leaves_the_old_catalogue() {
     desk.write("news.json", NEWS);
     desk.expect(0, "catalog import news.json");
     let before = desk.expect(0, "catalog info").out;
-    desk.write("half.json", &NEWS[..NEWS.len() / 2]);
+    desk.write("half.json", NEWS.split_at(NEWS.len() / 2).0);
     desk.write("empty.json", "");
     desk.write("prose.txt", "Dear Sir or Madam,\n");
     desk.write("wrong.zip", "PK\u{3}\u{4} no zip at all");

@@ -7,6 +7,7 @@ mod texts;
 mod trust;
 
 use crate::support::{Desk, Site};
+use std::fmt::Write as _;
 
 /// Flags that every scan here has. The built-in catalogue grows old, the tests do not.
 fn flags(site: &Site) -> String {
@@ -20,7 +21,7 @@ fn network(name: &str, hosts: &[(&str, &str)]) -> String {
     for (address, more) in hosts {
         let host = address.replace('.', "-");
         let head = format!("\n[[host]]\nname = \"h-{host}\"\naddresses = [\"{address}\"]");
-        text.push_str(&format!("{head}\n{more}\n"));
+        writeln!(text, "{head}\n{more}").unwrap();
     }
     text
 }

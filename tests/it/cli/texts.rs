@@ -2,6 +2,7 @@
 
 use super::{NEW, desk, flags, network};
 use crate::support::{Desk, Site};
+use std::fmt::Write as _;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 
@@ -130,7 +131,7 @@ fn what_is_wrong_is_said_with_its_place_before_anything_is_done() {
         assert_eq!(ended.code, Some(2), "{what}: {words}\n{}", ended.err);
         assert_eq!(ended.out, "", "{what}");
         assert!(!ended.err.contains("hunter2"), "{what}: {}", ended.err);
-        text.push_str(&format!("# {what}\n$ underdesk {words}\n{}\n", ended.err));
+        writeln!(text, "# {what}\n$ underdesk {words}\n{}", ended.err).unwrap();
         assert!(desk.latest().is_none(), "{what}: a run was begun");
     }
     insta::assert_snapshot!("refused", text);
