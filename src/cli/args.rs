@@ -151,22 +151,22 @@ pub(super) struct PaceArguments {
     /// Ports on which SSH is expected; they are probed too
     #[arg(long, value_name = "PORTS", default_value = "22")]
     pub(super) ssh_port: String,
-    /// Probes a second in the whole run
+    /// Probes a second in the whole run [default: 5000]
     #[arg(long, value_name = "N")]
     pub(super) rate: Option<u32>,
-    /// Probes a second to one address
+    /// Probes a second to one address [default: 20]
     #[arg(long, value_name = "N")]
     pub(super) max_host_rate: Option<u32>,
-    /// Slow, for networks with old equipment
+    /// For networks with old equipment: 500 probes a second, 5 to one address, one at a time
     #[arg(long, conflicts_with_all = ["fast", "normal"])]
     pub(super) gentle: bool,
     /// The default pace
     #[arg(long, conflicts_with = "fast")]
     pub(super) normal: bool,
-    /// Fast, for networks that can take it
+    /// For networks that can take it: 20,000 probes a second, 50 to one address
     #[arg(long)]
     pub(super) fast: bool,
-    /// How often a probe that nobody answered is sent again, at most 10
+    /// How often a probe that nobody answered is sent again, at most 10 [default: 1]
     #[arg(long, value_name = "N")]
     pub(super) retries: Option<u32>,
     /// The most that logging in to one host and reading it may take, in seconds [default: 120]

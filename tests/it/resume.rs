@@ -13,7 +13,7 @@ use underdesk::lab::Proof;
 use underdesk::store::RunState;
 
 /// How many runs are killed, and how many at once.
-const TRIALS: usize = 20;
+const TRIALS: u32 = 20;
 const AT_ONCE: usize = 10;
 
 // ---- The network ----
@@ -133,12 +133,12 @@ fn network(users: &[String]) -> String {
     text
 }
 
-fn user(trial: usize) -> String {
+fn user(trial: u32) -> String {
     format!("trial-{trial}")
 }
 
 /// The desk of a trial: some hosts are offered a key that they do not know first.
-fn desk(site: &Site, trial: usize) -> Desk {
+fn desk(site: &Site, trial: u32) -> Desk {
     let desk = Desk::new();
     desk.write("known_hosts", &site.known_hosts());
     desk.write("demo.key", &site.key("demo"));
@@ -178,9 +178,10 @@ fn blank(value: &mut Value) {
         Value::Object(map) => {
             for (name, value) in map {
                 let depends_on_time = name.ends_with("_utc") || name == "sha256" || name == "bytes";
-                match depends_on_time {
-                    true => *value = Value::Null,
-                    false => blank(value),
+                if depends_on_time {
+                    *value = Value::Null;
+                } else {
+                    blank(value);
                 }
             }
         }
@@ -286,10 +287,7 @@ fn killed_at_any_moment_and_resumed_a_run_ends_as_if_undisturbed() {
         }
     });
     let hits = hits.into_inner();
-    assert!(
-        hits >= TRIALS * 3 / 4,
-        "only {hits} runs were killed before they ended"
-    );
+    assert!(hits >= 15, "only {hits} runs were killed before they ended");
 }
 
 /// The undisturbed run is worth comparing with.
@@ -316,15 +314,15 @@ fn every_host_is_there(tables: &[Table]) {
 /// One trial; how often the run was killed in the middle of its work.
 fn killed(
     site: &Site,
-    number: usize,
+    number: u32,
     took: Duration,
     (ended, expected): (&Ended, &(Vec<Table>, Value)),
 ) -> usize {
-    let mut random = StdRng::seed_from_u64(number as u64);
+    let mut random = StdRng::seed_from_u64(number.into());
     // Spread over the whole run; some are killed again, and again.
     let mut at = |from: f64, to: f64| took.mul_f64(random.random_range(from..to));
-    let step = 1.0 / TRIALS as f64;
-    let first = at(step * number as f64, step * (number + 1) as f64);
+    let step = 1.0 / f64::from(TRIALS);
+    let first = at(step * f64::from(number), step * f64::from(number + 1));
     let delays = match number % 4 {
         3 => vec![at(0.0, 0.3), at(0.0, 0.3), at(0.1, 0.6)],
         1 => vec![first, at(0.0, 0.8)],
@@ -367,6 +365,29 @@ fn password_network(users: &[String]) -> String {
     text
 }
 
+/// Counts the passwords that the hosts refused or never judged; `false` where there were none, as for
+/// the right one.
+fn check_tries(site: &Site, user: &str, password: &str) -> bool {
+    let seen = site.seen();
+    let mut refused: BTreeMap<IpAddr, usize> = BTreeMap::new();
+    let logins = seen.logins.iter();
+    for one in logins.filter(|one| one.user == user && !one.accepted) {
+        if matches!(one.proof, Proof::Password(_)) {
+            *refused.entry(one.at.ip()).or_default() += 1;
+        }
+    }
+    assert!(refused.values().sum::<usize>() <= 2, "{user}: {refused:?}");
+    let most = refused.values().copied().max().unwrap_or(0);
+    assert!(most <= 1, "{user}: {refused:?}");
+    // A wrong password that was never tried would make this a test of nothing.
+    assert_eq!(
+        refused.is_empty(),
+        password == "right",
+        "{user}: {refused:?}"
+    );
+    !refused.is_empty()
+}
+
 /// Kills a scan by password four times, and counts the tries that the hosts refused or never judged.
 fn tries_after_kills(site: &Site, user: &str, password: &str, seed: u64) {
     let desk = Desk::new();
@@ -403,30 +424,9 @@ fn tries_after_kills(site: &Site, user: &str, password: &str, seed: u64) {
         last.code,
         last.err
     );
-    let seen = site.seen();
-    let mut refused: BTreeMap<IpAddr, usize> = BTreeMap::new();
-    for one in seen
-        .logins
-        .iter()
-        .filter(|one| one.user == user && !one.accepted)
-    {
-        if matches!(one.proof, Proof::Password(_)) {
-            *refused.entry(one.at.ip()).or_default() += 1;
-        }
-    }
-    assert!(refused.values().sum::<usize>() <= 2, "{user}: {refused:?}");
-    assert!(
-        refused.values().all(|count| *count <= 1),
-        "{user}: {refused:?}"
-    );
-    if password == "right" {
-        assert!(refused.is_empty(), "{user}: {refused:?}");
+    if !check_tries(site, user, password) {
         return;
     }
-    assert!(
-        !refused.is_empty(),
-        "{user} was never tried: the test tests nothing"
-    );
     let table = Table::open(&desk.path("out/access.csv"));
     let open = table.rows_where("result_code", "breaker_open").len();
     assert_eq!(

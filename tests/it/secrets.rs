@@ -227,11 +227,7 @@ fn a_run_leaves_no_secret_behind() {
     for (host, secret) in told {
         assert_eq!(seen.secrets(host), [secret], "{host}: {}", scanned.err);
     }
-    assert_eq!(
-        site.logins("audit"),
-        [Ipv4Addr::new(127, 83, 0, 5); 2],
-        "an offer and a signature"
-    );
+    assert_eq!(site.logins("audit"), [Ipv4Addr::new(127, 83, 0, 5)]);
     assert_eq!(seen.secrets("stranger"), [""; 0]);
     assert!(desk.path("out/access.csv").exists(), "{}", scanned.err);
     assert!(scanned.err.contains("underdesk"), "the log is empty");

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 use underdesk::store::RunState;
 
 const SILENT: &str = "opening = \"half_banner\"";
+/// Open, and says nothing: no computer, so far as anybody can see.
+const DEVICE: &str = "kind = \"silent\"";
 const CHANGED: &str = "published = \"changed\"";
 
 fn company() -> Site {
@@ -16,6 +18,7 @@ fn company() -> Site {
         ("127.85.2.2", OLD),
         ("127.85.2.3", SILENT),
         ("127.85.2.4", CHANGED),
+        ("127.85.2.5", DEVICE),
     ];
     Site::serve(&network("exits", &hosts))
 }
@@ -54,12 +57,12 @@ fn devices_that_no_credential_covers_do_not_make_a_run_incomplete() {
     desk.expect(
         0,
         &format!(
-            "scan 127.85.2.1 127.85.2.3 --timeout 1 {} --out out",
+            "scan 127.85.2.1 127.85.2.5 --timeout 1 {} --out out",
             flags(&site)
         ),
     );
     let access = Table::open(&desk.path("out/access.csv"));
-    let code = access.value(("ip", "127.85.2.3"), "result_code");
+    let code = access.value(("ip", "127.85.2.5"), "result_code");
     assert_eq!(code, "no_credential_in_scope");
 }
 

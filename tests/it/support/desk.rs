@@ -5,12 +5,13 @@ use rustix::process::{Pid, Signal, kill_process};
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 use tempfile::TempDir;
-use underdesk::model::RunId;
+use underdesk::catalog::import;
+use underdesk::model::{RunId, UtcTime};
 use underdesk::store::{RunRecord, Store};
 
 /// No run of a test takes this long.
@@ -30,8 +31,18 @@ pub(crate) struct Ended {
 }
 
 impl Desk {
-    /// An empty one.
+    /// An empty one, but for a catalogue that knows the recorded hosts' releases.
     pub(crate) fn new() -> Self {
+        let desk = Self::without_catalog();
+        let bulletins = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/catalog");
+        let into = desk.path("home/.local/share/underdesk/catalog.db");
+        let day = UtcTime::parse("2026-11-22T00:00:00Z").unwrap();
+        import(&[bulletins], &into, day).unwrap();
+        desk
+    }
+
+    /// An empty one.
+    pub(crate) fn without_catalog() -> Self {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("home")).unwrap();
         Self { folder }
