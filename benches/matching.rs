@@ -56,13 +56,14 @@ fn bulletin(number: usize, package: &str, fixed: Option<String>) -> Bulletin {
     }
 }
 
-/// Every fifth record has no fix; the fixes of the others are spread over the versions.
+/// As on a Debian 12 server of 440 packages: nearly 800 flaws open, of which most have no fix and
+/// most are the kernel's.
 fn slice() -> Slice {
-    let fixed = |n: usize| (n % 5 > 0).then(|| format!("1:{}.{}-1+deb12u{}", n % 11, n % 7, n % 3));
+    let fixed = |n: usize| (n % 16 > 0).then(|| format!("1:{}.{}-1+deb12u{}", n % 9, n % 7, n % 3));
     let rest = (0..SOURCES * PER_PACKAGE)
         .map(|n| bulletin(n, &format!("source-{}", n % SOURCES), fixed(n)));
     let kernel = (0..OF_THE_KERNEL).map(|n| {
-        let fixed = (n % 8 > 0).then(|| format!("6.1.{}-1", n % 130));
+        let fixed = (n % 8 > 0).then(|| format!("6.1.{}-1", n % 118));
         bulletin(1_000_000 + n, "linux", fixed)
     });
     Slice::new("Debian:12", rest.chain(kernel), [])
@@ -151,7 +152,7 @@ fn thousand_hosts(bencher: Bencher) {
     let (slice, today) = (slice(), Date::parse("2026-11-22").unwrap());
     let fleet: Vec<Inventory> = (0..HOSTS).map(host).collect();
     let findings = matching::findings(&fleet[0], Some(&slice), None, today);
-    assert!(findings.len() > 500, "{}", findings.len());
+    assert!((700..900).contains(&findings.len()), "{}", findings.len());
     bencher.counter(ItemsCount::new(HOSTS)).bench(|| {
         let judge = |host: &Inventory| matching::findings(host, Some(&slice), None, today).len();
         fleet.iter().map(judge).sum::<usize>()

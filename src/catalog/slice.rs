@@ -32,6 +32,17 @@ pub struct Entry {
     pub urgency: Option<String>,
 }
 
+impl Entry {
+    /// What it is about: its CVE, when it is about just one, else the bulletin itself. Entries of
+    /// several feeds about one matter have this in common.
+    pub fn matter(&self) -> &str {
+        match self.bulletin.cves.as_slice() {
+            [cve] => cve,
+            _ => self.bulletin.id.as_str(),
+        }
+    }
+}
+
 /// What a bulletin says of itself: [`Bulletin`] without what it affects.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BulletinHead {
@@ -99,7 +110,8 @@ impl Slice {
         self.is_sample
     }
 
-    /// What is known of a package (for Debian a source package), sorted by bulletin.
+    /// What is known of a package (for Debian a source package), sorted by matter and bulletin: what
+    /// is about one matter stands together.
     ///
     /// One matter has one entry: where OSV and the Debian tracker both speak of a CVE, their words are
     /// merged, and an advisory is left out when each of its CVEs has an entry of its own. Withdrawn
@@ -188,6 +200,7 @@ fn one_entry_a_matter(entries: Vec<Entry>) -> Vec<Entry> {
             && cves.iter().all(|cve| recorded.contains(cve))
     };
     merged.retain(|entry| !is_covered(entry));
+    merged.sort_by(|a, b| (a.matter(), &a.bulletin.id).cmp(&(b.matter(), &b.bulletin.id)));
     merged
 }
 

@@ -14,7 +14,6 @@ use super::doubt::{Doubt, Row};
 use super::packages::{Build, Flaw, Judged, Subject, flaws, row};
 use super::verdict::verdict;
 use crate::model::{BulletinId, Confidence, Finding, FindingState, Package, Platform};
-use crate::version::DpkgVersion;
 
 /// The source that advisories name. Debian signs its kernels in sources of their own
 /// (`linux-signed-amd64`, `linux-signed-6.1-arm64`), whose advisories are those of `linux` and
@@ -111,13 +110,7 @@ pub(super) fn judge(
             source(&current.source.name, &context.inventory.platform) == subject.source
         });
         let (judged, how) = match (own, current, running) {
-            (Some(package), _, _) => (
-                Some(Build {
-                    package,
-                    version: version(package),
-                }),
-                Running::This,
-            ),
+            (Some(package), _, _) => (Some(Build::new(package)), Running::This),
             (None, Some(_), _) => (None, Running::Elsewhere),
             (None, None, Some(_)) => (images.last().copied(), Running::Foreign),
             (None, None, None) => (images.last().copied(), Running::Untold),
@@ -137,8 +130,13 @@ pub(super) fn judge(
 
 /// The images of a source, lowest version first.
 fn images<'a>(subject: &Subject<'a>) -> Vec<Build<'a>> {
-    let is_image = |build: &&Build<'_>| release(build.package).is_some();
-    subject.builds.iter().filter(is_image).copied().collect()
+    let has_code = |build: &&Build<'_>| release(build.package).is_some();
+    subject.builds.iter().filter(has_code).copied().collect()
+}
+
+/// Whether a package is an image, or named after one flavour of them.
+fn is_image(build: &Build<'_>) -> bool {
+    build.package.name.starts_with("linux-image-")
 }
 
 /// The kernel packages of one source.
@@ -151,8 +149,11 @@ struct Kernel<'a> {
 
 impl Kernel<'_> {
     fn judge(&self, context: &Context<'_>, out: &mut Vec<Row>) {
-        let mut versions = self.subject.versions();
-        versions.extend(self.judged.map(|build| build.version));
+        // Images that do not run are no matter.
+        let others = self.subject.builds.iter().filter(|build| !is_image(build));
+        let versions = self.judged.iter().chain(others);
+        let mut versions: Vec<_> = versions.map(|build| build.version).collect();
+        versions.dedup_by_key(|version| version.text);
         for flaw in flaws(context, &self.subject.source, &versions) {
             let image = self
                 .judged
@@ -189,8 +190,7 @@ impl Kernel<'_> {
             return;
         }
         let newer = |build: &&Build<'_>| {
-            let versions =
-                DpkgVersion::parse(build.version).zip(DpkgVersion::parse(running.version));
+            let versions = build.version.place.zip(running.version.place);
             versions.is_some_and(|(new, old)| new > old)
                 && verdict(build.version, &flaw.entries).state == FindingState::Fixed
         };
@@ -213,7 +213,7 @@ impl Kernel<'_> {
             .iter()
             .filter(|build| build.package.name != judged.package.name);
         let names: Vec<_> = others
-            .map(|build| format!("{} {}", build.package.name, build.version))
+            .map(|build| format!("{} {}", build.package.name, build.version.text))
             .take(5)
             .collect();
         if !names.is_empty() {
@@ -225,8 +225,7 @@ impl Kernel<'_> {
     /// What is to be said where no image is open: the other packages of the source.
     fn rest(&self, context: &Context<'_>, flaw: &Flaw<'_>) -> Option<Row> {
         let is_open = |build: &&Build<'_>| {
-            let is_image = build.package.name.starts_with("linux-image-");
-            !is_image && verdict(build.version, &flaw.entries).is_open()
+            !is_image(build) && verdict(build.version, &flaw.entries).is_open()
         };
         let open: Vec<_> = self
             .subject
@@ -251,7 +250,7 @@ impl Kernel<'_> {
         let version = builds.first()?.version;
         let judged = Judged {
             source: &self.subject.source,
-            version,
+            version: version.text,
             builds,
             verdict: &verdict(version, &flaw.entries),
         };

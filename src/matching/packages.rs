@@ -2,14 +2,13 @@
 
 use super::doubt::{Doubt, Row};
 use super::origin::foreign;
-use super::verdict::{Verdict, may_be_open, verdict};
+use super::verdict::{Verdict, Version, may_be_open, verdict};
 use super::{Context, Which};
 use crate::catalog::{Entry, Slice};
 use crate::model::{
     BulletinId, Confidence, Date, Evidence, Finding, FindingState, Package, Severity,
 };
-use crate::version::DpkgVersion;
-use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 
 /// The binary packages of one source.
 pub(super) struct Subject<'a> {
@@ -23,19 +22,26 @@ pub(super) struct Subject<'a> {
 #[derive(Clone, Copy)]
 pub(super) struct Build<'a> {
     pub(super) package: &'a Package,
-    pub(super) version: &'a str,
+    pub(super) version: Version<'a>,
+    /// Who built it, when that is not the distribution.
+    origin: Option<&'static str>,
+}
+
+impl<'a> Build<'a> {
+    pub(super) fn new(package: &'a Package) -> Self {
+        Self {
+            package,
+            version: Version::new(super::kernel::version(package)),
+            origin: foreign(package),
+        }
+    }
 }
 
 impl<'a> Subject<'a> {
     pub(super) fn new(source: String, packages: Vec<&'a Package>) -> Self {
-        let builds = packages.into_iter().map(|package| Build {
-            package,
-            version: super::kernel::version(package),
-        });
-        let mut builds: Vec<_> = builds.collect();
+        let mut builds: Vec<_> = packages.into_iter().map(Build::new).collect();
         builds.sort_by(|a, b| {
-            let parse = |build: &Build<'a>| DpkgVersion::parse(build.version);
-            let order = parse(a).cmp(&parse(b));
+            let order = a.version.place.cmp(&b.version.place);
             order.then_with(|| a.package.name.cmp(&b.package.name))
         });
         Self { source, builds }
@@ -46,9 +52,9 @@ impl<'a> Subject<'a> {
     }
 
     /// The distinct versions, lowest first.
-    pub(super) fn versions(&self) -> Vec<&'a str> {
+    pub(super) fn versions(&self) -> Vec<Version<'a>> {
         let mut versions: Vec<_> = self.builds.iter().map(|build| build.version).collect();
-        versions.dedup();
+        versions.dedup_by_key(|version| version.text);
         versions
     }
 }
@@ -64,7 +70,7 @@ pub(super) fn judge(context: &Context<'_>, subject: &Subject<'_>, out: &mut Vec<
     for flaw in flaws(context, &subject.source, &versions) {
         let verdicts: Vec<_> = versions
             .iter()
-            .map(|version| (*version, verdict(version, &flaw.entries)))
+            .map(|version| (*version, verdict(*version, &flaw.entries)))
             .collect();
         // Lowest first: the first open one is the lowest vulnerable version.
         let open = verdicts.iter().find(|(_, verdict)| verdict.is_open());
@@ -74,13 +80,13 @@ pub(super) fn judge(context: &Context<'_>, subject: &Subject<'_>, out: &mut Vec<
         let concerned = |build: &&Build<'_>| {
             let own = verdicts
                 .iter()
-                .find(|(version, _)| *version == build.version);
+                .find(|(version, _)| version.text == build.version.text);
             own.is_some_and(|(_, own)| own.is_open() == verdict.is_open())
         };
         let builds: Vec<_> = subject.builds.iter().filter(concerned).copied().collect();
         let judged = Judged {
             source: &subject.source,
-            version,
+            version: version.text,
             builds: &builds,
             verdict,
         };
@@ -89,36 +95,37 @@ pub(super) fn judge(context: &Context<'_>, subject: &Subject<'_>, out: &mut Vec<
 }
 
 /// The flaws of a source that may concern one of the versions, or all of them if those are wanted.
-pub(super) fn flaws<'a>(context: &Context<'a>, source: &str, versions: &[&str]) -> Vec<Flaw<'a>> {
-    let entries = context.slice.affecting(source);
-    let live = || {
-        entries
-            .iter()
-            .filter(|entry| entry.bulletin.withdrawn.is_none())
+pub(super) fn flaws<'a>(
+    context: &Context<'a>,
+    source: &str,
+    versions: &[Version<'_>],
+) -> Vec<Flaw<'a>> {
+    // The versions first: they rule out nearly everything, and what is behind a bulletin is far away.
+    let is_wanted = |entry: &Entry| {
+        (context.which == Which::All || versions.iter().any(|version| may_be_open(*version, entry)))
+            && entry.bulletin.withdrawn.is_none()
     };
-    let wanted: BTreeSet<&str> = live()
-        .filter(|entry| {
-            context.which == Which::All
-                || versions.iter().any(|version| may_be_open(version, entry))
-        })
-        .map(key)
-        .collect();
-    let mut flaws: BTreeMap<&str, Vec<&Entry>> = BTreeMap::new();
-    for entry in live() {
-        if let Some(key) = wanted.get(key(entry)) {
-            flaws.entry(key).or_default().push(entry);
+    let entries = context.slice.affecting(source);
+    let mut flaws: Vec<Flaw<'a>> = Vec::new();
+    let mut behind = 0;
+    for (at, entry) in entries.iter().enumerate() {
+        if at < behind || !is_wanted(entry) {
+            continue;
         }
+        // What is about one matter stands together.
+        let same = |other: &&Entry| other.matter() == entry.matter();
+        let (before, after) = entries.split_at(at);
+        let before: Vec<&Entry> = before.iter().rev().take_while(same).collect();
+        let after = after.iter().take_while(same);
+        behind = at + after.clone().count();
+        let all = before.into_iter().rev().chain(after);
+        flaws.push(Flaw {
+            entries: all
+                .filter(|entry| entry.bulletin.withdrawn.is_none())
+                .collect(),
+        });
     }
-    let flaws = flaws.into_values();
-    flaws.map(|entries| Flaw { entries }).collect()
-}
-
-/// What makes records of several feeds one matter: the CVE, when it is about just one.
-fn key(entry: &Entry) -> &str {
-    match entry.bulletin.cves.as_slice() {
-        [cve] => cve,
-        _ => entry.bulletin.id.as_str(),
-    }
+    flaws
 }
 
 /// What was judged, and how.
@@ -132,7 +139,7 @@ pub(super) struct Judged<'a> {
 /// The row of a verdict. Open verdicts about packages from elsewhere are left undecided.
 pub(super) fn row(slice: &Slice, flaw: &Flaw<'_>, judged: &Judged<'_>) -> Row {
     let row = Row::from(finding(slice, flaw, judged));
-    let mut origins = judged.builds.iter().map(|build| foreign(build.package));
+    let mut origins = judged.builds.iter().map(|build| build.origin);
     let is_foreign = origins.clone().all(|origin| origin.is_some());
     match origins.next().flatten() {
         Some(origin) if is_foreign && !row.finding.state.is_closed() => {
@@ -157,9 +164,11 @@ fn finding(slice: &Slice, flaw: &Flaw<'_>, judged: &Judged<'_>) -> Finding {
         .collect();
     packages.sort_unstable();
     packages.dedup();
-    let records: BTreeSet<String> = heads()
+    let mut records: Vec<String> = heads()
         .map(|head| format!("{} {}", head.feed, head.id))
         .collect();
+    records.sort_unstable();
+    records.dedup();
     Finding {
         bulletin: bulletin(flaw),
         title: heads()
@@ -182,7 +191,10 @@ fn finding(slice: &Slice, flaw: &Flaw<'_>, judged: &Judged<'_>) -> Finding {
             observed: observed(judged),
             question: "dpkg-packages".to_owned(),
             rule: rule(judged),
-            record: records.into_iter().collect::<Vec<_>>().join("; "),
+            record: match records.as_mut_slice() {
+                [record] => std::mem::take(record),
+                records => records.join("; "),
+            },
         },
     }
 }
@@ -236,26 +248,19 @@ const NAMED: usize = 10;
 
 /// `libssl3:amd64 3.0.9-1, openssl:amd64 3.0.9-1 (source openssl)`
 pub(super) fn observed(judged: &Judged<'_>) -> String {
-    let name = |build: &Build<'_>| {
-        let Package {
-            name,
-            arch,
-            version,
-            held,
-            ..
-        } = build.package;
-        let held = if *held { " held" } else { "" };
-        format!("{name}:{arch} {version}{held}")
-    };
-    let names: Vec<_> = judged.builds.iter().take(NAMED).map(name).collect();
-    let more = match judged.builds.len().saturating_sub(NAMED) {
-        0 => String::new(),
-        more => format!(" (+{more})"),
-    };
-    format!(
-        "{}{more} (source {} {})",
-        names.join(", "),
-        judged.source,
-        judged.version
-    )
+    let mut text = String::with_capacity(120);
+    for (at, build) in judged.builds.iter().take(NAMED).enumerate() {
+        let package = build.package;
+        let comma = if at == 0 { "" } else { ", " };
+        let held = if package.held { " held" } else { "" };
+        let (name, arch, version) = (&package.name, &package.arch, &package.version);
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{comma}{name}:{arch} {version}{held}");
+    }
+    let more = judged.builds.len().saturating_sub(NAMED);
+    if more > 0 {
+        let _ = write!(text, " (+{more})");
+    }
+    let _ = write!(text, " (source {} {})", judged.source, judged.version);
+    text
 }

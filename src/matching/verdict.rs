@@ -4,6 +4,22 @@ use crate::catalog::Entry;
 use crate::model::{FindingState, FixStatus, VersionRange};
 use crate::version::DpkgVersion;
 
+/// An installed version, with its place in the order: `None` where it has none.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Version<'a> {
+    pub(super) text: &'a str,
+    pub(super) place: Option<DpkgVersion<'a>>,
+}
+
+impl<'a> Version<'a> {
+    pub(super) fn new(text: &'a str) -> Self {
+        Self {
+            text,
+            place: DpkgVersion::parse(text),
+        }
+    }
+}
+
 /// A verdict about one version and one flaw.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Verdict<'a> {
@@ -35,7 +51,7 @@ enum Standing<'a> {
 }
 
 /// Whether a record alone leaves a version open or undecided.
-pub(super) fn may_be_open(version: &str, entry: &Entry) -> bool {
+pub(super) fn may_be_open(version: Version<'_>, entry: &Entry) -> bool {
     let standing = standing(version, entry);
     matches!(standing, Standing::Open(_) | Standing::Unreadable)
 }
@@ -44,12 +60,19 @@ pub(super) fn may_be_open(version: &str, entry: &Entry) -> bool {
 ///
 /// One record that says "fixed" settles it: publishers add fixed versions late, and never take one
 /// back without withdrawing the record. Then a stated fix, then the reason for there being none.
-pub(super) fn verdict<'a>(version: &str, entries: &[&'a Entry]) -> Verdict<'a> {
+pub(super) fn verdict<'a>(version: Version<'_>, entries: &[&'a Entry]) -> Verdict<'a> {
     let of = |state, fixed, rule| Verdict { state, fixed, rule };
-    let standings: Vec<_> = entries
-        .iter()
-        .map(|entry| standing(version, entry))
-        .collect();
+    let (one, several);
+    let standings: &[Standing<'a>] = if let [entry] = entries {
+        one = [standing(version, entry)];
+        &one
+    } else {
+        several = entries
+            .iter()
+            .map(|entry| standing(version, entry))
+            .collect::<Vec<_>>();
+        &several
+    };
     let find = |pick: &dyn Fn(&Standing<'a>) -> Option<&'a str>| standings.iter().find_map(pick);
     if let Some(fixed) = find(&|standing| match standing {
         Standing::Fixed(fixed) => Some(fixed),
@@ -124,11 +147,11 @@ fn unfixed<'a>(entries: &[&'a Entry]) -> Verdict<'a> {
     }
 }
 
-fn standing<'a>(version: &str, entry: &'a Entry) -> Standing<'a> {
+fn standing<'a>(version: Version<'_>, entry: &'a Entry) -> Standing<'a> {
     if entry.status == FixStatus::NotAffected {
         return Standing::NotAffected;
     }
-    let Some(installed) = DpkgVersion::parse(version) else {
+    let Some(installed) = version.place else {
         return Standing::Unreadable;
     };
     if entry.ranges.is_empty() {

@@ -25,18 +25,27 @@ impl<'a> DpkgVersion<'a> {
     /// forbids and versions that begin with a letter.
     pub fn parse(text: &'a str) -> Option<Self> {
         let text = text.trim_ascii();
-        if text.contains(|c: char| c.is_ascii_whitespace() || c.is_ascii_control()) {
+        // One pass: a catalogue holds a million of these.
+        let (mut colon, mut hyphen) = (None, None);
+        for (at, byte) in text.bytes().enumerate() {
+            match byte {
+                b':' => colon = colon.or(Some(at)),
+                b'-' => hyphen = Some(at),
+                _ if byte.is_ascii_whitespace() || byte.is_ascii_control() => return None,
+                _ => {}
+            }
+        }
+        let (epoch, start) = match colon {
+            Some(colon) => (parse_epoch(text.get(..colon)?)?, colon + 1),
+            None => (0, 0),
+        };
+        let (upstream, revision) = match hyphen {
+            Some(hyphen) => (text.get(start..hyphen)?, text.get(hyphen + 1..)?),
+            None => (text.get(start..)?, ""),
+        };
+        if hyphen.is_some() && revision.is_empty() {
             return None;
         }
-        let (epoch, rest) = match text.split_once(':') {
-            Some((epoch, rest)) => (parse_epoch(epoch)?, rest),
-            None => (0, text),
-        };
-        let (upstream, revision) = match rest.rsplit_once('-') {
-            Some((_, "")) => return None,
-            Some(parts) => parts,
-            None => (rest, ""),
-        };
         (!upstream.is_empty()).then_some(Self {
             epoch,
             upstream,
@@ -95,6 +104,9 @@ fn compare_part(mut a: &[u8], mut b: &[u8]) -> Ordering {
 
 /// The end of a run weighs 0, so that `~` sorts before it and everything else after.
 fn compare_text(a: &[u8], b: &[u8]) -> Ordering {
+    if a == b {
+        return Ordering::Equal;
+    }
     let end = std::iter::once(0);
     let a = a.iter().copied().map(weight).chain(end.clone());
     a.cmp(b.iter().copied().map(weight).chain(end))
