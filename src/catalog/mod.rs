@@ -38,6 +38,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 #[derive(Debug)]
 pub struct Catalog {
     path: Option<PathBuf>,
+    is_sample: bool,
     digest: String,
     imported: Option<UtcTime>,
     file: Mutex<CatalogFile>,
@@ -68,9 +69,24 @@ impl Catalog {
         Self::load(CatalogFile::open(path)?, Some(path.to_owned()))
     }
 
-    /// The built-in catalogue: lifecycle dates, and a few bulletins for the demo. It is not made for
-    /// judging real machines.
+    /// The built-in catalogue: lifecycle dates, and a few bulletins. By its slices no machine is
+    /// clean ([`Slice::is_sample`]), and it counts as never imported.
+    ///
+    /// # Errors
+    ///
+    /// None that a build which passes its tests can have.
     pub fn starter() -> Result<Self, CatalogError> {
+        let mut catalog = Self::for_demo()?;
+        (catalog.is_sample, catalog.imported) = (true, None);
+        Ok(catalog)
+    }
+
+    /// The built-in catalogue for hosts that are simulated, of which it knows all there is to know.
+    ///
+    /// # Errors
+    ///
+    /// As [`Catalog::starter`].
+    pub fn for_demo() -> Result<Self, CatalogError> {
         Self::load(starter::catalog()?, None)
     }
 
@@ -93,6 +109,7 @@ impl Catalog {
         let lifecycles = file.lifecycles()?;
         Ok(Self {
             path,
+            is_sample: false,
             digest: header.digest,
             imported: header.imported,
             slices: Mutex::default(),
@@ -118,7 +135,11 @@ impl Catalog {
         let Some(slice) = lock(&self.file).slice(ecosystem, &self.kev)? else {
             return Ok(None);
         };
-        let slice = Arc::new(slice);
+        let slice = Arc::new(if self.is_sample {
+            slice.into_sample()
+        } else {
+            slice
+        });
         slices.insert(ecosystem.to_owned(), Arc::clone(&slice));
         Ok(Some(slice))
     }
@@ -129,7 +150,8 @@ impl Catalog {
         &self.digest
     }
 
-    /// When something was last imported.
+    /// When something was last imported; `None` for the built-in catalogue that stands in where
+    /// nothing ever was.
     pub fn imported(&self) -> Option<UtcTime> {
         self.imported
     }

@@ -16,6 +16,7 @@ pub struct Slice {
     ecosystem: String,
     by_package: HashMap<String, Vec<Entry>>,
     kev: Arc<Kev>,
+    is_sample: bool,
 }
 
 /// A bulletin, as it concerns one package of one release.
@@ -86,6 +87,18 @@ impl Slice {
         &self.ecosystem
     }
 
+    /// The same, as a sample: what it does not speak of may still be there.
+    #[must_use]
+    pub fn into_sample(self) -> Self {
+        let is_sample = true;
+        Self { is_sample, ..self }
+    }
+
+    /// Whether it holds only some of what is known of the release, so that no machine is clean by it.
+    pub fn is_sample(&self) -> bool {
+        self.is_sample
+    }
+
     /// What is known of a package (for Debian a source package), sorted by bulletin.
     ///
     /// One matter has one entry: where OSV and the Debian tracker both speak of a CVE, their words are
@@ -146,6 +159,7 @@ impl SliceBuilder {
                 .map(|(package, entries)| (package, one_entry_a_matter(entries)))
                 .collect(),
             kev,
+            is_sample: false,
         }
     }
 }

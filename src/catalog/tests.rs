@@ -238,7 +238,7 @@ fn the_first_import_makes_the_folder() {
     let place = Place::new();
     let file = place.file("one.json", osv("CVE-1", "2024-01-01", "3"));
     let into = place.0.path().join("share/underdesk/catalog.db");
-    import(&[file], &into, crate::model::UtcTime::from_unix(0)).unwrap();
+    import(&[file], &into, UtcTime::from_unix(0)).unwrap();
     assert!(into.exists());
 }
 
@@ -407,7 +407,12 @@ fn what_is_no_catalogue_is_not_opened() {
 
 #[test]
 fn the_starter_catalogue_has_dates_and_what_the_demo_needs() {
-    let catalog = Catalog::starter().unwrap();
+    let starter = Catalog::starter().unwrap();
+    assert_eq!(starter.imported(), None);
+    assert!(starter.slice("Debian:12").unwrap().unwrap().is_sample());
+    let catalog = Catalog::for_demo().unwrap();
+    assert!(catalog.imported().is_some());
+    assert!(!catalog.slice("Debian:12").unwrap().unwrap().is_sample());
     let info = catalog.info().unwrap();
     assert!(info.problems.is_empty() && info.path.is_none());
     for release in ["Debian:11", "Debian:12", "Debian:13"] {
@@ -505,4 +510,22 @@ fn a_catalogue_can_be_shared_between_threads() {
     fn shared<T: Send + Sync>() {}
     shared::<Catalog>();
     shared::<Slice>();
+}
+
+#[test]
+fn the_first_import_makes_the_folder_of_the_catalogue() {
+    let place = Place::new();
+    let record = place.file(
+        "one.json",
+        include_str!("../../fixtures/catalog/debian-osv.jsonl"),
+    );
+    let into = place.0.path().join("share/underdesk/catalog.db");
+    import(&[record], &into, day(1)).unwrap();
+    assert!(
+        Catalog::open(&into)
+            .unwrap()
+            .slice("Debian:12")
+            .unwrap()
+            .is_some()
+    );
 }

@@ -83,7 +83,7 @@ pub(super) struct ScanArguments {
     #[command(flatten)]
     pub(super) output: OutputArguments,
     /// Go on with an interrupted run: its targets and settings are taken from the store
-    #[arg(long, value_name = "RUN", conflicts_with_all = ["targets", "local"])]
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["targets", "local", "dry_run"])]
     pub(super) resume: Option<String>,
     /// Read this machine, without a network
     #[arg(long, conflicts_with = "targets")]
@@ -102,7 +102,7 @@ pub(super) struct SweepArguments {
     #[command(flatten)]
     pub(super) output: OutputArguments,
     /// Go on with an interrupted sweep
-    #[arg(long, value_name = "RUN", conflicts_with = "targets")]
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["targets", "dry_run"])]
     pub(super) resume: Option<String>,
 }
 
@@ -137,37 +137,37 @@ pub(super) struct TargetArguments {
 #[command(next_help_heading = "Sweep")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag as typed")]
 pub(super) struct PaceArguments {
-    /// Ports to probe: 22,80,8000-8010
+    /// Ports to probe: 22,80,8000-8010 [default: 22,80,135,443,445,3389,5985,5986]
     #[arg(short, long, value_name = "PORTS")]
     pub(super) ports: Option<String>,
     /// Ports on which SSH is expected; they are probed too
     #[arg(long, value_name = "PORTS", default_value = "22")]
     pub(super) ssh_port: String,
-    /// Probes a second in the whole run
+    /// Probes a second in the whole run [default: 5000]
     #[arg(long, value_name = "N")]
     pub(super) rate: Option<u32>,
-    /// Probes a second to one address
+    /// Probes a second to one address [default: 20]
     #[arg(long, value_name = "N")]
     pub(super) max_host_rate: Option<u32>,
-    /// Slow, for networks with old equipment
+    /// For networks with old equipment: 500 probes a second, 5 to one address, one at a time
     #[arg(long, conflicts_with_all = ["fast", "normal"])]
     pub(super) gentle: bool,
     /// The default pace
     #[arg(long, conflicts_with = "fast")]
     pub(super) normal: bool,
-    /// Fast, for networks that can take it
+    /// For networks that can take it: 20,000 probes a second, 50 to one address
     #[arg(long)]
     pub(super) fast: bool,
-    /// How often a probe that nobody answered is sent again
+    /// How often a probe that nobody answered is sent again [default: 1]
     #[arg(long, value_name = "N")]
     pub(super) retries: Option<u32>,
-    /// The most that a whole host may take, in seconds
+    /// The most seconds that a host may take, with all its ports and credentials [default: 120]
     #[arg(long, value_name = "SECONDS")]
     pub(super) timeout: Option<u64>,
     /// Also connect to industrial and printer ports that are named with --ports
     #[arg(long)]
     pub(super) include_fragile: bool,
-    /// The order of the probes; the same seed gives the same order
+    /// Shuffles the order of the probes; the same seed gives the same order [default: random]
     #[arg(long, value_name = "N")]
     pub(super) seed: Option<u64>,
 }
@@ -186,7 +186,7 @@ pub(super) struct LoginArguments {
     /// unless a credential says `password_on_first_use`
     #[arg(long)]
     pub(super) accept_new_host_keys: bool,
-    /// How many hosts are worked on at once
+    /// How many hosts are worked on at once [default: 64]
     #[arg(long, value_name = "N")]
     pub(super) hands: Option<usize>,
 }
@@ -198,8 +198,9 @@ pub(super) struct OutputArguments {
     /// The folder for the files [default: underdesk-RUN]
     #[arg(long, value_name = "DIR")]
     pub(super) out: Option<PathBuf>,
-    /// `-` writes to standard output instead of files
-    #[arg(short, long, value_name = "-", value_parser = ["-"])]
+    /// Write to standard output instead of files: the findings as CSV, or everything with --format
+    /// jsonl
+    #[arg(short, long, value_name = "-", value_parser = ["-"], conflicts_with = "out")]
     pub(super) output: Option<String>,
     /// The formats: csv, jsonl
     #[arg(
@@ -218,7 +219,7 @@ pub(super) struct OutputArguments {
     /// Leave account names out
     #[arg(long)]
     pub(super) no_users: bool,
-    /// Also list findings that are closed
+    /// Also list findings that are closed: fixed, superseded, not applicable
     #[arg(long)]
     pub(super) all: bool,
     /// Exit with 4 when there are open findings of this severity or worse: low, medium, high,

@@ -2,18 +2,18 @@
 
 use super::args::{CsvArgument, OutputArguments};
 use super::{Exit, Stop, complain, hints, runtime};
-use crate::catalog::Catalog;
-use crate::model::{RunId, Severity};
+use crate::catalog::{Catalog, CatalogError};
+use crate::model::{RunId, RunSummary, Severity};
 use crate::report::{self, Destination, Dialect, Options, ReportSource as _, Sink, Written};
-use crate::scan::RunSource;
+use crate::scan::{RunError, RunKind, RunSource};
 use crate::store::{Store, StoreError};
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-/// Says what is wrong with what was asked for, before a long run has come to its end.
+/// Looks at the flags before the work begins: hours later is late for a misspelt one.
 pub(super) fn check(output: &OutputArguments) -> Result<(), Stop> {
-    output.fail_on.as_deref().map(threshold).transpose()?;
     for format in &output.format {
         report::exporter(format).map_err(|error| Stop::configuration(&error))?;
     }
@@ -22,18 +22,19 @@ pub(super) fn check(output: &OutputArguments) -> Result<(), Stop> {
             "standard output takes one format; name one with --format",
         ));
     }
+    output.fail_on.as_deref().map(threshold).transpose()?;
     Ok(())
 }
 
-/// Writes the documents of a run, prints its summary, and says how the command ends.
+/// Writes the documents of a run, prints its summary, and says how the command ends. With `--all`
+/// closed findings are found again by `catalog`.
 pub(super) fn write(
     store: &Store,
     run: &RunId,
     output: &OutputArguments,
-    catalog: &Catalog,
+    catalog: Option<Arc<Catalog>>,
 ) -> Result<Vec<Exit>, Stop> {
-    let source =
-        RunSource::open(store, run, output.no_merge).map_err(|error| Stop::failed(&error))?;
+    let source = open_source(store, run, output, catalog)?;
     let threshold = output.fail_on.as_deref().map(threshold).transpose()?;
     let to_stdout = output.output.is_some();
     let options = Options {
@@ -63,12 +64,34 @@ pub(super) fn write(
         let folder = folder(output, run);
         writeln!(io::stderr(), "\nFiles: {}", folder.display()).ok();
     }
-    let mut exits = vec![judge(&written)];
+    let mut exits = vec![judge(&source, &written)];
     if threshold.is_some_and(|threshold| source.has_open_finding(threshold)) {
         exits.push(Exit::Findings);
     }
-    exits.extend(age(catalog, output.max_catalog_age));
+    exits.extend(age(source.run(), output.max_catalog_age));
     Ok(exits)
+}
+
+fn open_source(
+    store: &Store,
+    run: &RunId,
+    output: &OutputArguments,
+    catalog: Option<Arc<Catalog>>,
+) -> Result<RunSource, Stop> {
+    let source = RunSource::open(store, run, output.no_merge).map_err(|error| match error {
+        RunError::Store(StoreError::NoSuchRun { .. }) => Stop::configuration(&error),
+        error => Stop::failed(&error),
+    })?;
+    let Some(catalog) = catalog.filter(|_| output.all) else {
+        return Ok(source);
+    };
+    if catalog.digest() == source.run().catalog_digest {
+        return Ok(source.with_closed(catalog));
+    }
+    complain(&format!(
+        "--all: closed findings are left out, as the catalogue has changed since this run was judged; underdesk match {run} judges it anew"
+    ));
+    Ok(source)
 }
 
 fn folder(output: &OutputArguments, run: &RunId) -> PathBuf {
@@ -84,7 +107,10 @@ fn export(
     options: &Options,
     sink: &mut dyn Sink,
 ) -> Result<Written, Stop> {
-    report::export(source, formats, options, sink).map_err(|error| Stop::failed(&error))
+    report::export(source, formats, options, sink).map_err(|error| match error {
+        report::ReportError::NoSuchFormat { .. } => Stop::configuration(&error),
+        other => Stop::failed(&other),
+    })
 }
 
 /// Writes beside the folder's old files and moves each into place when all are whole, so that a
@@ -178,25 +204,12 @@ impl Sink for Stdout {
     }
 }
 
-/// Incomplete when a host that a credential covers was not assessed, a safety stop when a breaker
-/// opened or a host key changed.
-fn judge(written: &Written) -> Exit {
-    let counts = &written.counts;
-    let has = |code: &str| {
-        counts
-            .not_assessed
-            .get(code)
-            .is_some_and(|count| *count > 0)
-    };
-    if has("breaker_open") || has("hostkey_changed") {
-        return Exit::SafetyStop;
-    }
-    let excused = ["no_credential_in_scope", "network_only"];
-    let missed = counts
-        .not_assessed
-        .iter()
-        .any(|(code, count)| !excused.contains(code) && *count > 0);
-    if missed {
+/// A safety stop when a breaker held a secret back or a host key changed, incomplete when a host
+/// that a credential covers, or that looks like a computer, was not assessed.
+fn judge(source: &RunSource, written: &Written) -> Exit {
+    if written.counts.safety_stops > 0 {
+        Exit::SafetyStop
+    } else if written.counts.unjudged > 0 || source.has_unassessed() {
         Exit::Incomplete
     } else {
         Exit::Clean
@@ -215,36 +228,67 @@ fn threshold(word: &str) -> Result<Option<Severity>, Stop> {
     })
 }
 
-/// Whether the catalogue is too old to be trusted to know what is missing.
-fn age(catalog: &Catalog, most: u32) -> Option<Exit> {
-    let imported = catalog.imported()?;
+/// Whether the catalogue that judged a run is too old to know what is missing, or there was none.
+fn age(run: &RunSummary, most: u32) -> Option<Exit> {
+    if run.simulated || run.kind == RunKind::Sweep.as_str() {
+        return None;
+    }
+    let Some(imported) = run.catalog_imported else {
+        complain(&format!(
+            "no catalogue was ever imported, so nearly nothing can be said of what is missing: underdesk catalog import PATH, then underdesk match {}",
+            run.id
+        ));
+        return Some(Exit::CatalogUnfit);
+    };
     let days = imported.date().days_until(runtime::now().date());
     if days <= i64::from(most) {
         return None;
     }
     complain(&format!(
-        "the catalogue is {days} days old: newer bulletins are not in it; underdesk catalog import"
+        "the catalogue is {days} days old: newer bulletins are not in it; underdesk catalog import PATH, then underdesk match {}",
+        run.id
     ));
     Some(Exit::CatalogUnfit)
 }
 
 /// Opens the catalogue, or the built-in one where there is none.
 pub(super) fn open_catalog(path: &Path) -> Result<Catalog, Stop> {
-    if !path.exists() {
-        complain(&format!(
-            "there is no catalogue at {}: only the built-in starter is used, so most findings are unknown; underdesk catalog import",
-            path.display()
-        ));
+    if is_there(path)? {
+        return Catalog::layered(path).map_err(|error| unfit(&error));
     }
-    let catalog = if path.exists() {
-        Catalog::layered(path)
-    } else {
-        Catalog::starter()
-    };
-    catalog.map_err(|error| Stop {
+    complain(&format!(
+        "there is no catalogue at {}: the built-in one knows a few bulletins only, and no machine is clean by it; underdesk catalog import PATH",
+        path.display()
+    ));
+    Catalog::starter().map_err(|error| unfit(&error))
+}
+
+/// Opens the catalogue for hosts that are simulated: the built-in one knows all about them.
+pub(super) fn open_demo_catalog(path: &Path) -> Result<Catalog, Stop> {
+    if is_there(path)? {
+        return open_catalog(path);
+    }
+    Catalog::for_demo().map_err(|error| unfit(&error))
+}
+
+/// A catalogue for runs that judge nothing.
+pub(super) fn no_catalog() -> Result<Catalog, Stop> {
+    Catalog::starter().map_err(|error| unfit(&error))
+}
+
+/// A folder that may not be looked into is not the same as no catalogue.
+fn is_there(path: &Path) -> Result<bool, Stop> {
+    path.try_exists().map_err(|error| Stop {
         exit: Exit::CatalogUnfit,
-        text: hints::chain(&error),
+        text: format!("cannot look for the catalogue {}: {error}", path.display()),
     })
+}
+
+fn unfit(error: &CatalogError) -> Stop {
+    Stop {
+        exit: Exit::CatalogUnfit,
+        text: hints::chain(error),
+    }
 }
 
 /// Opens the store.

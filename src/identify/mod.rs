@@ -42,9 +42,36 @@ pub fn open_service(port: u16, banner: &str) -> Service {
     }
 }
 
+/// Ports on which Windows machines listen: RPC, SMB, remote desktop, WinRM.
+const WINDOWS: &[u16] = &[135, 445, 3389, 5985, 5986];
+
+/// Whether what is open on a host, as [`open_service`] tells it, is what a computer shows rather than
+/// a device. In doubt about an OpenSSH that does not say on what it runs: most are computers.
+pub fn looks_like_a_computer<'a>(services: impl IntoIterator<Item = &'a Service>) -> bool {
+    services
+        .into_iter()
+        .filter(|service| service.seen_by == SeenBy::Scan)
+        .any(|service| match ssh_banner(&service.banner) {
+            Some(ssh) => ssh.kind == DeviceKind::Computer || ssh.product == "OpenSSH",
+            None => WINDOWS.contains(&service.port),
+        })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn servers_and_windows_look_like_computers_and_devices_do_not() {
+        let looks = |port, banner| looks_like_a_computer(&[open_service(port, banner)]);
+        assert!(looks(22, "SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u7"));
+        assert!(looks(22, "SSH-2.0-OpenSSH_8.7"));
+        assert!(looks(445, ""));
+        assert!(!looks(22, "SSH-2.0-Cisco-1.25"));
+        assert!(!looks(22, "SSH-2.0-dropbear_2019.78"));
+        assert!(!looks(80, ""));
+        assert!(!looks_like_a_computer(&[]));
+    }
 
     #[test]
     fn an_ssh_banner_names_the_service_and_another_one_does_not() {

@@ -5,12 +5,13 @@
 //! all. Where the running kernel is unknown the newest installed one decides.
 //!
 //! Other packages of the kernel's source (headers, libc's view of them, perf) hold little or none of
-//! its code, and the records do not say which flaw is where: they are `unverified`, and only where
-//! no image is open. A running kernel that is no package at all (a container's, a custom build)
-//! cannot be judged by packages: images beside it are `unverified`, too.
+//! its code, and the records do not say which flaw is where: they are `unverified`, in one row, and
+//! only for flaws of which no image is open. A running kernel that is no package at all (a
+//! container's, a custom build) cannot be judged by packages: images beside it are `unverified`, too.
 
 use super::Context;
-use super::packages::{Build, Flaw, Judged, Subject, finding, flaws};
+use super::doubt::{Doubt, Row};
+use super::packages::{Build, Flaw, Judged, Subject, flaws, row};
 use super::verdict::verdict;
 use crate::model::{BulletinId, Confidence, Finding, FindingState, Package, Platform};
 use crate::version::DpkgVersion;
@@ -98,7 +99,7 @@ pub(super) fn judge(
     context: &Context<'_>,
     subjects: &[Subject<'_>],
     packages: &[Package],
-    out: &mut Vec<Finding>,
+    out: &mut Vec<Row>,
 ) {
     let running = context.inventory.platform.kernel.running.as_deref();
     let is_running = |package: &&Package| release(package) == running && running.is_some();
@@ -130,7 +131,7 @@ pub(super) fn judge(
         kernel.judge(context, out);
     }
     if current.is_none() && !is_container(context) {
-        out.extend(running.map(|running| unpackaged(context, running)));
+        out.extend(running.map(|running| Row::from(unpackaged(context, running))));
     }
 }
 
@@ -149,7 +150,7 @@ struct Kernel<'a> {
 }
 
 impl Kernel<'_> {
-    fn judge(&self, context: &Context<'_>, out: &mut Vec<Finding>) {
+    fn judge(&self, context: &Context<'_>, out: &mut Vec<Row>) {
         let mut versions = self.subject.versions();
         versions.extend(self.judged.map(|build| build.version));
         for flaw in flaws(context, &self.subject.source, &versions) {
@@ -165,23 +166,21 @@ impl Kernel<'_> {
         }
     }
 
-    /// The finding about an image that is open.
-    fn image(&self, context: &Context<'_>, flaw: &Flaw<'_>, build: Build<'_>) -> Option<Finding> {
-        let mut finding = self.about(context, flaw, &[build])?;
-        self.tell_others(&mut finding, build);
+    /// The row about an image that is open.
+    fn image(&self, context: &Context<'_>, flaw: &Flaw<'_>, build: Build<'_>) -> Option<Row> {
+        let mut row = self.about(context, flaw, &[build])?;
+        let finding = &mut row.finding;
+        self.tell_others(finding, build);
         match self.how {
-            Running::This => self.pending(flaw, build, &mut finding),
+            Running::This => self.pending(flaw, build, finding),
             Running::Untold => {
                 finding.confidence = finding.confidence.min(Confidence::Medium);
                 let rule = &mut finding.evidence.rule;
                 rule.push_str("; the host does not tell which kernel runs: newest installed");
             }
-            Running::Foreign | Running::Elsewhere => {
-                let why = "the running kernel is not from a package; newest installed image";
-                undecided(&mut finding, why);
-            }
+            Running::Foreign | Running::Elsewhere => return Some(row.doubted(Doubt::NotRunning)),
         }
-        Some(finding)
+        Some(row)
     }
 
     /// Whether a newer image has the fix and only waits for a boot.
@@ -224,7 +223,7 @@ impl Kernel<'_> {
     }
 
     /// What is to be said where no image is open: the other packages of the source.
-    fn rest(&self, context: &Context<'_>, flaw: &Flaw<'_>) -> Option<Finding> {
+    fn rest(&self, context: &Context<'_>, flaw: &Flaw<'_>) -> Option<Row> {
         let is_open = |build: &&Build<'_>| {
             let is_image = build.package.name.starts_with("linux-image-");
             !is_image && verdict(build.version, &flaw.entries).is_open()
@@ -240,21 +239,15 @@ impl Kernel<'_> {
             let closed = self
                 .judged
                 .or_else(|| self.subject.builds.first().copied())?;
-            let finding = self.about(context, flaw, &[closed])?;
-            return finding.state.is_closed().then_some(finding);
+            let row = self.about(context, flaw, &[closed])?;
+            return row.finding.state.is_closed().then_some(row);
         }
-        let mut finding = self.about(context, flaw, &open)?;
-        undecided(&mut finding, NO_IMAGE);
-        Some(finding)
+        let row = self.about(context, flaw, &open)?;
+        Some(row.doubted(Doubt::HeadersAndTools))
     }
 
-    /// The finding about some builds, by the first one's version.
-    fn about(
-        &self,
-        context: &Context<'_>,
-        flaw: &Flaw<'_>,
-        builds: &[Build<'_>],
-    ) -> Option<Finding> {
+    /// The row about some builds, by the first one's version.
+    fn about(&self, context: &Context<'_>, flaw: &Flaw<'_>, builds: &[Build<'_>]) -> Option<Row> {
         let version = builds.first()?.version;
         let judged = Judged {
             source: &self.subject.source,
@@ -262,17 +255,8 @@ impl Kernel<'_> {
             builds,
             verdict: &verdict(version, &flaw.entries),
         };
-        Some(finding(context.slice, flaw, &judged))
+        Some(row(context.slice, flaw, &judged))
     }
-}
-
-const NO_IMAGE: &str = "no kernel image that runs is concerned, and the record does not say whether \
-    these packages hold the flaw";
-
-fn undecided(finding: &mut Finding, why: &str) {
-    finding.state = FindingState::Unverified;
-    finding.confidence = Confidence::Low;
-    finding.evidence.rule = format!("{why}; {}", finding.evidence.rule);
 }
 
 /// A container has no kernel of its own: its host's is judged where that host is read.

@@ -4,9 +4,11 @@
 //! rules are those of Debian's own tracker and debsecan, whose answers ours are compared with:
 //! by source package and release, in dpkg's order, and the kernel by what runs.
 //!
-//! A host that could not be judged never looks clean: it gets one row that says which question is
+//! What packages alone cannot decide is one row per product and reason, however many flaws it is
+//! about. A host that could not be judged never looks clean: it gets one row that says which question is
 //! open. So does a release whose support has ended.
 
+mod doubt;
 mod kernel;
 mod origin;
 mod packages;
@@ -79,10 +81,13 @@ fn all_of(
                 which,
             };
             let (kernels, sources) = subjects(packages, &inventory.platform);
+            let mut rows = Vec::new();
             for subject in &sources {
-                packages::judge(&context, subject, &mut findings);
+                packages::judge(&context, subject, &mut rows);
             }
-            kernel::judge(&context, &kernels, packages, &mut findings);
+            kernel::judge(&context, &kernels, packages, &mut rows);
+            findings.extend(doubt::gathered(rows));
+            findings.extend(sample_only(&inventory.platform, slice));
         }
         Err(row) => findings.push(*row),
     }
@@ -133,10 +138,21 @@ fn unknown(platform: &Platform, question: &str, why: &str) -> Box<Finding> {
         rule: why.to_owned(),
         record: String::new(),
     };
-    let bulletin = BulletinId::new(format!("unknown:{question}"));
+    let bulletin = BulletinId::unjudged(question);
     let title = format!("Not judged: {why}");
     let state = FindingState::Unknown;
     Box::new(about_machine(platform, bulletin, title, state, evidence))
+}
+
+/// The row of a machine that was judged by a handful of bulletins.
+fn sample_only(platform: &Platform, slice: &Slice) -> Option<Finding> {
+    let ecosystem = slice.ecosystem();
+    let why = format!(
+        "the built-in catalogue holds only a few bulletins about {ecosystem}; import its feed"
+    );
+    slice
+        .is_sample()
+        .then(|| *unknown(platform, "catalogue", &why))
 }
 
 /// The row of a release that gets no security updates any more without paying.

@@ -1,5 +1,6 @@
 //! Packages, by their source.
 
+use super::doubt::{Doubt, Row};
 use super::origin::foreign;
 use super::verdict::{Verdict, may_be_open, verdict};
 use super::{Context, Which};
@@ -58,7 +59,7 @@ pub(super) struct Flaw<'a> {
 }
 
 /// Judges the packages of one source against everything the catalogue says of it.
-pub(super) fn judge(context: &Context<'_>, subject: &Subject<'_>, out: &mut Vec<Finding>) {
+pub(super) fn judge(context: &Context<'_>, subject: &Subject<'_>, out: &mut Vec<Row>) {
     let versions = subject.versions();
     for flaw in flaws(context, &subject.source, &versions) {
         let verdicts: Vec<_> = versions
@@ -83,7 +84,7 @@ pub(super) fn judge(context: &Context<'_>, subject: &Subject<'_>, out: &mut Vec<
             builds: &builds,
             verdict,
         };
-        out.push(finding(context.slice, &flaw, &judged));
+        out.push(row(context.slice, &flaw, &judged));
     }
 }
 
@@ -128,20 +129,21 @@ pub(super) struct Judged<'a> {
     pub(super) verdict: &'a Verdict<'a>,
 }
 
-/// The finding of a verdict. Open verdicts about packages from elsewhere are left undecided.
-pub(super) fn finding(slice: &Slice, flaw: &Flaw<'_>, judged: &Judged<'_>) -> Finding {
-    let mut state = judged.verdict.state;
-    let mut rule = rule(judged);
+/// The row of a verdict. Open verdicts about packages from elsewhere are left undecided.
+pub(super) fn row(slice: &Slice, flaw: &Flaw<'_>, judged: &Judged<'_>) -> Row {
+    let row = Row::from(finding(slice, flaw, judged));
     let mut origins = judged.builds.iter().map(|build| foreign(build.package));
-    let foreign = origins.clone().all(|origin| origin.is_some());
-    if let Some(origin) = origins
-        .next()
-        .flatten()
-        .filter(|_| foreign && !state.is_closed())
-    {
-        rule = format!("from {origin}, of which these advisories do not speak; {rule}");
-        state = FindingState::Unverified;
+    let is_foreign = origins.clone().all(|origin| origin.is_some());
+    match origins.next().flatten() {
+        Some(origin) if is_foreign && !row.finding.state.is_closed() => {
+            row.doubted(Doubt::ThirdParty(origin))
+        }
+        _ => row,
     }
+}
+
+fn finding(slice: &Slice, flaw: &Flaw<'_>, judged: &Judged<'_>) -> Finding {
+    let state = judged.verdict.state;
     let heads = || flaw.entries.iter().map(|entry| &entry.bulletin);
     let mut cves: Vec<String> = heads().flat_map(|head| head.cves.iter().cloned()).collect();
     cves.sort_unstable();
@@ -179,7 +181,7 @@ pub(super) fn finding(slice: &Slice, flaw: &Flaw<'_>, judged: &Judged<'_>) -> Fi
         evidence: Evidence {
             observed: observed(judged),
             question: "dpkg-packages".to_owned(),
-            rule,
+            rule: rule(judged),
             record: records.into_iter().collect::<Vec<_>>().join("; "),
         },
     }

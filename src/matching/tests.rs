@@ -263,7 +263,7 @@ fn every_range_counts_and_bounds_are_half_open() {
 }
 
 #[test]
-fn packages_from_elsewhere_are_left_undecided() {
+fn packages_from_elsewhere_are_left_undecided_in_one_row() {
     let mut host = openssl("3.0.9-1");
     let Observed::Known(packages) = &mut host.packages else {
         unreachable!()
@@ -271,18 +271,34 @@ fn packages_from_elsewhere_are_left_undecided() {
     for package in packages.iter_mut() {
         package.vendor = Some("Docker <support@docker.com>".to_owned());
     }
-    let found = judge(&host, vec![osv("CVE-1", "openssl", Some("9"))]);
-    assert_eq!(found[0].state, FindingState::Unverified);
+    let bulletins = || {
+        vec![
+            osv("CVE-1", "openssl", Some("9")),
+            osv("CVE-2", "openssl", Some("10")),
+            osv("CVE-3", "openssl", None),
+            osv("CVE-4", "openssl", Some("2")),
+        ]
+    };
+    let found = judge(&host, bulletins());
+    assert_eq!(
+        lines(&found),
+        ["openssl unverified:third-party unverified 3.0.9-1 -> 10 [libssl3 openssl]"]
+    );
     assert_eq!(found[0].confidence, Confidence::Low);
-    let own = judge(
-        &openssl("3.0.9-1~bpo12+1"),
-        vec![osv("CVE-1", "openssl", Some("9"))],
+    assert_eq!(found[0].cves, ["CVE-1", "CVE-2", "CVE-3"]);
+    assert_eq!(
+        found[0].title,
+        "3 flaws of openssl, not decided: the packages are not the distribution's own"
     );
+    assert_eq!(found[0].evidence.record, "osv CVE-1; osv CVE-2; osv CVE-3");
+    let own = judge(&openssl("3.0.9-1~bpo12+1"), bulletins());
     assert_eq!(own[0].state, FindingState::Unverified);
-    let some = judge(
-        &openssl("3.0.9-1"),
-        vec![osv("CVE-1", "openssl", Some("9"))],
+    assert!(
+        own[0].evidence.rule.contains("backports"),
+        "{}",
+        own[0].evidence.rule
     );
+    let some = judge(&openssl("3.0.9-1"), bulletins());
     assert_eq!(some[0].state, FindingState::Missing);
 }
 
@@ -342,35 +358,68 @@ fn a_removed_kernel_that_still_runs_decides_until_the_next_boot() {
 fn a_kernel_that_no_package_holds_leaves_the_images_undecided() {
     let packages = vec![image("6.1.0-29-amd64", "6.1.123-1")];
     let mut host = inventory(packages, Some("6.18.0-custom"));
-    let bulletins = || vec![osv("CVE-1", "linux", None)];
+    let bulletins = || {
+        vec![
+            osv("CVE-1", "linux", None),
+            osv("CVE-2", "linux", Some("6.1.200-1")),
+        ]
+    };
     let found = judge(&host, bulletins());
     assert_eq!(
         lines(&found),
         [
-            "linux CVE-1 unverified 6.1.123-1 -> - [linux-image-6.1.0-29-amd64]",
             "linux unknown:kernel unverified 6.18.0-custom -> - []",
+            "linux unverified:not-running unverified 6.1.123-1 -> 6.1.200-1 [linux-image-6.1.0-29-amd64]",
         ]
     );
+    assert_eq!(found[1].cves, ["CVE-1", "CVE-2"]);
     host.identity.vendor = Observed::Known("docker container".to_owned());
     assert_eq!(judge(&host, bulletins()).len(), 1);
 }
 
 #[test]
-fn other_packages_of_the_kernels_source_are_undecided_and_only_where_no_image_is_open() {
-    let libc_dev = package("linux-libc-dev", "6.1.115-1", ("linux", "6.1.115-1"));
-    let bulletins = || vec![osv("CVE-2", "linux", Some("6.1.119-1"))];
-    let fixed = vec![image("6.1.0-29-amd64", "6.1.123-1"), libc_dev.clone()];
+fn headers_and_tools_of_the_kernel_make_one_row_and_only_where_no_image_is_open() {
+    let userland = |version: &str| {
+        ["linux-libc-dev", "linux-perf"].map(|name| package(name, version, ("linux", version)))
+    };
+    let bulletins = || {
+        vec![
+            osv("CVE-1", "linux", Some("6.1.119-1")),
+            osv("CVE-2", "linux", Some("6.1.120-1")),
+            osv("CVE-3", "linux", None),
+        ]
+    };
+    let row = "linux unverified:headers-and-tools unverified 6.1.115-1 -> 6.1.120-1 [linux-libc-dev linux-perf]";
+    let mut fixed = vec![image("6.1.0-29-amd64", "6.1.123-1")];
+    fixed.extend(userland("6.1.115-1"));
     let found = judge(&inventory(fixed, Some("6.1.0-29-amd64")), bulletins());
     assert_eq!(
         lines(&found),
-        ["linux CVE-2 unverified 6.1.115-1 -> 6.1.119-1 [linux-libc-dev]"]
+        [
+            "linux CVE-3 no_fix_yet 6.1.123-1 -> - [linux-image-6.1.0-29-amd64]",
+            row
+        ]
     );
-    let vulnerable = vec![image("6.1.0-27-amd64", "6.1.115-1"), libc_dev];
-    let found = judge(&inventory(vulnerable, Some("6.1.0-27-amd64")), bulletins());
+    assert_eq!(found[1].cves, ["CVE-1", "CVE-2"]);
+    // Debian's usual state: the headers are newer than the kernel that runs.
+    let mut usual = vec![image("6.1.0-27-amd64", "6.1.115-1")];
+    usual.extend(userland("6.1.123-1"));
+    let found = judge(&inventory(usual, Some("6.1.0-27-amd64")), bulletins());
+    let states: Vec<_> = found.iter().map(|one| one.state).collect();
     assert_eq!(
-        lines(&found),
-        ["linux CVE-2 missing 6.1.115-1 -> 6.1.119-1 [linux-image-6.1.0-27-amd64]"]
+        states,
+        [
+            FindingState::Missing,
+            FindingState::Missing,
+            FindingState::NoFixYet
+        ]
     );
+    // A container has no image at all.
+    let mut container = inventory(userland("6.1.115-1").to_vec(), Some("6.12.0-host"));
+    container.identity.vendor = Observed::Known("docker container".to_owned());
+    let found = judge(&container, bulletins());
+    assert_eq!(lines(&found), [row]);
+    assert_eq!(found[0].cves, ["CVE-1", "CVE-2", "CVE-3"]);
 }
 
 #[test]
@@ -404,11 +453,14 @@ fn a_host_that_was_not_read_never_looks_clean() {
     let only = |host: &Inventory, slice: Option<&Slice>| {
         let found = findings(host, slice, None, today());
         assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].leaves_machine_unjudged());
         (found[0].bulletin.as_str().to_owned(), found[0].state)
     };
     let mut host = openssl("3");
     let row = |bulletin: &str| (bulletin.to_owned(), FindingState::Unknown);
     assert_eq!(only(&host, None), row("unknown:catalogue"));
+    let sample = Slice::new("Debian:12", [], []).into_sample();
+    assert_eq!(only(&host, Some(&sample)), row("unknown:catalogue"));
     host.platform.ecosystem = None;
     assert_eq!(only(&host, Some(&slice)), row("unknown:os-release"));
     host.packages = Observed::Unknown(Gap {

@@ -38,6 +38,13 @@ pub struct Finding {
 }
 
 impl Finding {
+    /// Whether it says that its machine as a whole could not be judged, or not fully: then the
+    /// other findings are not all there are, and their absence says nothing.
+    pub fn leaves_machine_unjudged(&self) -> bool {
+        let id = self.bulletin.as_str();
+        self.state == FindingState::Unknown && id.starts_with(super::ids::UNJUDGED)
+    }
+
     /// How bad it is: the publisher's word, else the rating that FIRST gives the CVSS base score
     /// (CVSS v3.1 specification, section 5). `None` where neither is stated.
     pub fn rating(&self) -> Option<Severity> {

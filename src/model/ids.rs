@@ -52,6 +52,16 @@ text_id!(
     BulletinId
 );
 
+impl BulletinId {
+    /// The id of the row that says why a whole machine could not be judged, by the question that
+    /// was left open.
+    pub fn unjudged(question: &str) -> Self {
+        Self(format!("{UNJUDGED}{question}"))
+    }
+}
+
+pub(super) const UNJUDGED: &str = "unknown:";
+
 impl MachineId {
     /// The id of a machine that is first known by a key of a kind (`machine-id`,
     /// `ssh-host-key`, `address`, …) at a site.

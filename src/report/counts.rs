@@ -15,6 +15,11 @@ pub struct Counts {
     /// Machines whose inventory was not read, by the result code that says why; `network_only`
     /// and the like where no way in was tried or ruled out.
     pub not_assessed: BTreeMap<&'static str, u64>,
+    /// Machines that were read, and whose updates nobody can state, or not fully.
+    pub unjudged: u64,
+    /// Machines on which a safety rule held a secret back: a host key had changed, or an account's
+    /// wrong tries were spent. Also those that another credential could read.
+    pub safety_stops: u64,
     /// Findings by state, closed ones included.
     pub states: BTreeMap<&'static str, u64>,
     /// Machines with at least one missing update.
@@ -52,6 +57,14 @@ impl Counts {
             Some(_) => self.assessed += 1,
             None => *self.not_assessed.entry(reason(machine)).or_default() += 1,
         }
+        let unjudged = machine
+            .findings
+            .iter()
+            .any(Finding::leaves_machine_unjudged);
+        self.unjudged += u64::from(unjudged && machine.inventory.is_some());
+        let stops = |code| matches!(code, ResultCode::BreakerOpen | ResultCode::HostkeyChanged);
+        let stopped = machine.access.iter().any(|(_, access)| stops(access.code));
+        self.safety_stops += u64::from(stopped);
         let mut upgrades = BTreeMap::<&str, Upgrade>::new();
         for finding in machine.findings.iter() {
             self.add_finding(finding, &mut upgrades);

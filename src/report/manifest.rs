@@ -151,6 +151,8 @@ struct CountsV1<'a> {
     outcomes: &'a BTreeMap<String, u64>,
     /// Machines that were not read, by the reason.
     not_assessed: &'a BTreeMap<&'static str, u64>,
+    /// Machines that were read and could not be judged, or not fully.
+    unjudged: u64,
     /// Findings by state, closed ones included.
     states: &'a BTreeMap<&'static str, u64>,
 }
@@ -161,6 +163,7 @@ impl<'a> CountsV1<'a> {
             machines: counts.machines,
             outcomes: &counts.outcomes,
             not_assessed: &counts.not_assessed,
+            unjudged: counts.unjudged,
             states: &counts.states,
         }
     }

@@ -94,6 +94,15 @@ fn write_findings(run: &RunSummary, counts: &Counts, text: &mut String) {
         text,
         format_args!("  undecided  {undecided} on {blind} machines"),
     );
+    if counts.unjudged > 0 {
+        let unjudged = number(counts.unjudged);
+        push(
+            text,
+            format_args!(
+                "  not judged {unjudged} machines read, whose updates nobody can state in full"
+            ),
+        );
+    }
     if counts.end_of_life > 0 {
         let old = number(counts.end_of_life);
         push(
@@ -139,8 +148,8 @@ fn steps(run: &RunSummary, coverage: &[CoverageRow], counts: &Counts) -> Vec<Str
 fn catalog_step(run: &RunSummary) -> Option<String> {
     let import = "underdesk catalog import PATH";
     let Some(imported) = run.catalog_imported else {
-        let none = run.catalog_digest.is_empty();
-        return none.then(|| format!("Get a catalogue, then judge this run again: {import}"));
+        let wanted = !run.simulated && run.kind != "sweep";
+        return wanted.then(|| format!("Get a catalogue, then judge this run again: {import}"));
     };
     let age = imported.date().days_until(run.started.date());
     (age > CATALOG_DAYS).then(|| format!("Renew the catalogue, it is {age} days old: {import}"))

@@ -144,9 +144,39 @@ fn a_machine_that_was_not_judged_has_no_zero() {
     foreign.inventory = Some(Arc::new(inventory));
     assert_eq!(count(&sample::run(vec![foreign])), "unknown");
 
-    let blind = vec![finding("a", "unknown:os-release", FindingState::Unknown)];
-    let run = sample::run(vec![read("10.0.2.1", "a", blind)]);
-    assert_eq!(count(&run), "unknown");
+    let with = |findings| count(&sample::run(vec![read("10.0.2.1", "a", findings)]));
+    let blind = || finding("a", "unknown:os-release", FindingState::Unknown);
+    let ended = finding("debian", "end-of-life:debian:9", FindingState::EndOfLife);
+    assert_eq!(with(vec![blind()]), "unknown");
+    assert_eq!(with(vec![blind(), ended]), "unknown");
+    // What was found by half a catalogue is found.
+    let found = finding("b", "CVE-1", FindingState::Missing);
+    assert_eq!(with(vec![blind(), found]), "1");
+    // That the publisher has not decided about a flaw does not make the machine unread.
+    let undetermined = finding("b", "CVE-1", FindingState::Unknown);
+    assert_eq!(with(vec![undetermined]), "0");
+}
+
+#[test]
+fn a_safety_stop_counts_also_where_another_credential_got_in() {
+    let mut machine = read("10.0.2.1", "a", Vec::new());
+    let counts = |machine: &_| {
+        exported(
+            &sample::run(vec![Clone::clone(machine)]),
+            &["csv"],
+            &plain(),
+        )
+        .1
+        .counts
+    };
+    assert_eq!(counts(&machine).safety_stops, 0);
+    let mut held = machine.access[0].clone();
+    held.1.code = ResultCode::BreakerOpen;
+    machine.access.insert(0, held);
+    assert_eq!(
+        (counts(&machine).safety_stops, counts(&machine).assessed),
+        (1, 1)
+    );
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::gate::{Gate, Turn};
 use super::{Clock, RunError};
 use crate::credentials::{
-    AccountKey, Ask, Decision, Holder, HostLabel, Limits, Stop, StopReason, Try, decide,
+    AccountKey, Ask, Credential, Decision, Holder, HostLabel, Limits, Stop, StopReason, Try, decide,
 };
 use crate::model::{ResultCode, RunId};
 use crate::session::Permit;
@@ -17,7 +17,7 @@ pub(super) struct Breaker {
     run: RunId,
     holder: Holder,
     clock: Clock,
-    gate: Gate<AccountKey>,
+    gate: Gate,
     limits: Limits,
 }
 
@@ -64,8 +64,20 @@ impl Breaker {
 
     /// Waits until it is this host's turn with an account. Nobody should wait here with a connection
     /// open: servers close those that do not log in.
-    pub(super) async fn turn(&self, account: &AccountKey) -> Turn {
-        self.gate.turn(account).await
+    pub(super) async fn turn(&self, credential: &Credential, account: &AccountKey) -> Turn {
+        self.gate.turn(credential, account).await
+    }
+
+    /// Why a secret would be refused whatever happens meanwhile; asked before anybody connects.
+    pub(super) async fn why_open(
+        &self,
+        account: &AccountKey,
+        host: &HostLabel,
+    ) -> Result<Option<String>, RunError> {
+        match self.ask(account, host, Purpose::Look).await? {
+            Reservation::Refused(why) => Ok(Some(why)),
+            Reservation::Granted(_) | Reservation::Wait => Ok(None),
+        }
     }
 
     /// Reserves a try, or says why not.
@@ -77,7 +89,7 @@ impl Breaker {
         deadline: Instant,
     ) -> Result<Leave, RunError> {
         loop {
-            match self.ask(&account, &host, proven).await? {
+            match self.ask(&account, &host, Purpose::Send { proven }).await? {
                 Reservation::Granted(id) => {
                     let reserved = Reserved {
                         store: self.store.clone(),
@@ -105,11 +117,12 @@ impl Breaker {
         &self,
         account: &AccountKey,
         host: &HostLabel,
-        proven: bool,
+        purpose: Purpose,
     ) -> Result<Reservation, RunError> {
         let now = (self.clock)();
         let (holder, limits) = (self.holder.clone(), self.limits);
         let (account, host) = (account.clone(), host.clone());
+        let proven = matches!(purpose, Purpose::Send { proven: true });
         let ask = Ask {
             account: &account,
             host: &host,
@@ -138,10 +151,10 @@ impl Breaker {
                 proven,
                 now,
             };
-            match decide(&tries, &stops, &ask, &limits) {
-                Decision::Go => Verdict::Grant,
-                Decision::Wait => Verdict::Wait,
-                Decision::Open(why) => Verdict::Refuse(why.to_string()),
+            match (decide(&tries, &stops, &ask, &limits), purpose) {
+                (Decision::Open(why), _) => Verdict::Refuse(why.to_string()),
+                (Decision::Go, Purpose::Send { .. }) => Verdict::Grant,
+                (Decision::Go, Purpose::Look) | (Decision::Wait, _) => Verdict::Wait,
             }
         };
         Ok(self.store.reserve_try(request, rule).await?)
@@ -149,31 +162,45 @@ impl Breaker {
 
     /// The secret was proven right, or provably never sent.
     pub(super) async fn give_back(&self, mut reserved: Reserved) -> Result<(), RunError> {
+        let returned = self.store.return_try(reserved.id);
         reserved.is_settled = true;
-        Ok(self.store.return_try(reserved.id).await?)
+        Ok(returned.await?)
     }
 
     /// The secret was refused, or nobody knows. A code that speaks of the account stops it.
     pub(super) async fn spend(&self, reserved: Reserved, code: ResultCode) -> Result<(), RunError> {
         let (mut reserved, now) = (reserved, (self.clock)());
+        let wrong = self.store.mark_wrong(reserved.id, now);
         reserved.is_settled = true;
-        self.store.mark_wrong(reserved.id, now).await?;
-        if let Some(why) = StopReason::from_code(code) {
-            let stop = Stop {
-                account: reserved.account.clone(),
-                host: reserved.host.clone(),
-                why,
-                at: now,
-            };
-            let row = StopRow {
+        let stop = StopReason::from_code(code).map(|why| Stop {
+            account: reserved.account.clone(),
+            host: reserved.host.clone(),
+            why,
+            at: now,
+        });
+        // Both are under way before either is waited for.
+        let stopped = stop.map(|stop| {
+            self.store.stop_account(StopRow {
                 account: stop.account.bucket().to_owned(),
                 record: stop.record(),
                 at: now,
-            };
-            self.store.stop_account(row).await?;
+            })
+        });
+        wrong.await?;
+        if let Some(stopped) = stopped {
+            stopped.await?;
         }
         Ok(())
     }
+}
+
+/// What the breaker is asked for.
+#[derive(Clone, Copy)]
+enum Purpose {
+    /// To send a secret of a credential that has, or has not, logged in anywhere in this run.
+    Send { proven: bool },
+    /// To know whether it is open.
+    Look,
 }
 
 /// How long to wait for another try to end.

@@ -1,9 +1,10 @@
 //! A stored run, as the exporters read it.
 
-use super::{RunError, RunPlan};
+use super::{RunError, RunKind, RunPlan, judge};
+use crate::catalog::Catalog;
 use crate::identify;
 use crate::model::{
-    CoverageRow, FindingState, MachineRecord, RunSummary, SeenBy, Service, Severity,
+    CoverageRow, FindingState, MachineRecord, ResultCode, RunSummary, SeenBy, Service, Severity,
 };
 use crate::report::ReportSource;
 use crate::store::{Answer, ReportOptions, RunReport, SightingRow, Store};
@@ -21,6 +22,10 @@ pub struct RunSource {
     report: RunReport,
     coverage: Vec<CoverageRow>,
     open: BTreeMap<IpAddr, Vec<SightingRow>>,
+    /// Names among the targets that have no address.
+    unresolved: usize,
+    /// By what closed findings are found again; they are not stored.
+    closed: Option<Arc<Catalog>>,
 }
 
 impl RunSource {
@@ -38,6 +43,8 @@ impl RunSource {
             report,
             coverage: Vec::new(),
             open: BTreeMap::new(),
+            unresolved: 0,
+            closed: None,
         };
         if let Some(plan) = plan.filter(|plan| !plan.scope.targets.is_empty()) {
             source.coverage = source.cover(&plan, record.mark, &sightings)?;
@@ -52,12 +59,13 @@ impl RunSource {
     }
 
     fn cover(
-        &self,
+        &mut self,
         plan: &RunPlan,
         mark: u64,
         sightings: &[SightingRow],
     ) -> Result<Vec<CoverageRow>, RunError> {
         let targets = Arc::new(plan.scope.targets()?);
+        self.unresolved = targets.unresolved().len();
         let sweep = plan.sweep(&targets)?;
         let run = self.report.run();
         let progress = Progress {
@@ -82,6 +90,29 @@ impl RunSource {
         Ok(coverage::rows(&targets.parts(), &progress, seen, assessed))
     }
 
+    /// Shows closed findings as well, by the catalogue that judged the run.
+    #[must_use]
+    pub fn with_closed(self, catalog: Arc<Catalog>) -> Self {
+        let closed = Some(catalog);
+        Self { closed, ..self }
+    }
+
+    /// Whether anything was left out that the operator counts on: a host that a credential covers or
+    /// that looks like a computer and was not read, or a target name without an address. A sweep
+    /// reads nothing, and leaves nothing out.
+    pub fn has_unassessed(&self) -> bool {
+        if self.run().kind == RunKind::Sweep.as_str() {
+            return false;
+        }
+        let mut found = self.unresolved > 0;
+        let walk = self.machines(&mut |machine| {
+            found |= is_unassessed(machine);
+            Ok(())
+        });
+        // A store that cannot be read is no reason to call a run complete.
+        found || walk.is_err()
+    }
+
     /// Whether any machine has an open finding of a severity or worse; `None` is any severity. A
     /// finding without a stated severity counts as worst.
     pub fn has_open_finding(&self, threshold: Option<Severity>) -> bool {
@@ -95,6 +126,14 @@ impl RunSource {
         // A store that cannot be read is no reason to call a run clean.
         found || walk.is_err()
     }
+}
+
+fn is_unassessed(machine: &MachineRecord) -> bool {
+    let covered = |code| code != ResultCode::NoCredentialInScope;
+    let is_covered = machine.access.iter().any(|(_, row)| covered(row.code));
+    let services = machine.services.iter().map(|(_, service)| service);
+    machine.inventory.is_none()
+        && (machine.failure.is_some() || is_covered || identify::looks_like_a_computer(services))
 }
 
 fn is_at_least(
@@ -137,12 +176,21 @@ impl ReportSource for RunSource {
         self.report.visit(&mut |machine| {
             let mut machine = machine.clone();
             self.add_open_ports(&mut machine);
+            self.add_closed(&mut machine).map_err(io::Error::other)?;
             visit(&machine)
         })
     }
 }
 
 impl RunSource {
+    fn add_closed(&self, machine: &mut MachineRecord) -> Result<(), RunError> {
+        if let (Some(catalog), Some(inventory)) = (&self.closed, &machine.inventory) {
+            let day = machine.last_seen.date();
+            machine.findings = Arc::new(judge::with_closed(catalog, inventory, day)?);
+        }
+        Ok(())
+    }
+
     /// A port that the sweep found open is a service, whether or not anybody knows which.
     fn add_open_ports(&self, machine: &mut MachineRecord) {
         for address in machine.addresses.clone() {
@@ -164,4 +212,96 @@ impl RunSource {
 
 fn open_port(row: &SightingRow) -> Service {
     identify::open_service(row.port, row.banner.as_deref().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{AccessRecord, HostOutcome, HostTrust, LiveHost, Protocol, RunId, UtcTime};
+    use crate::store::{HostCommit, NewRun};
+
+    fn summary(kind: RunKind) -> RunSummary {
+        RunSummary {
+            id: RunId::new("r-1"),
+            kind: kind.as_str().to_owned(),
+            started: UtcTime::from_unix(0),
+            finished: None,
+            operator: "op".to_owned(),
+            authorised_by: None,
+            targets: Vec::new(),
+            guards_lifted: Vec::new(),
+            site: "default".to_owned(),
+            catalog_digest: String::new(),
+            catalog_imported: None,
+            simulated: false,
+        }
+    }
+
+    fn host(code: ResultCode, services: Vec<Service>) -> HostCommit {
+        let address = IpAddr::from([192, 0, 2, 1]);
+        let access = AccessRecord {
+            protocol: Protocol::Ssh,
+            port: Some(22),
+            credential: None,
+            attempted: false,
+            code,
+            detail: String::new(),
+            trust: HostTrust::None,
+            elapsed_ms: 0,
+        };
+        let outcome = HostOutcome {
+            host: LiveHost {
+                address,
+                name: None,
+                tags: Arc::default(),
+                open_ports: Vec::new(),
+                round_trip: None,
+            },
+            host_key: None,
+            inventory: None,
+            credential: None,
+            failure: None,
+            access: vec![access],
+            services,
+            elapsed_ms: 0,
+        };
+        HostCommit {
+            outcome,
+            matched: None,
+            pins: Vec::new(),
+            finished: UtcTime::from_unix(0),
+        }
+    }
+
+    fn has_unassessed(kind: RunKind, commit: HostCommit) -> bool {
+        let store = Store::in_memory().unwrap();
+        let new = NewRun {
+            summary: summary(kind),
+            settings: serde_json::Value::Null,
+            plan_fingerprint: String::new(),
+            seed: 0,
+        };
+        store.begin_run(new).wait().unwrap();
+        let run = RunId::new("r-1");
+        store.commit_host(&run, commit).wait().unwrap();
+        let source = RunSource::open(&store, &run, false).unwrap();
+        source.has_unassessed()
+    }
+
+    #[test]
+    fn a_covered_host_or_a_computer_that_was_not_read_is_missed_and_a_device_is_not() {
+        let ssh = |banner| vec![identify::open_service(22, banner)];
+        let no = ResultCode::NoCredentialInScope;
+        let missed = |code, services| has_unassessed(RunKind::Scan, host(code, services));
+        assert!(missed(ResultCode::Filtered, Vec::new()));
+        assert!(missed(
+            ResultCode::HostkeyUnknown,
+            ssh("SSH-2.0-Cisco-1.25")
+        ));
+        assert!(missed(no, ssh("SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u7")));
+        assert!(!missed(no, ssh("SSH-2.0-Cisco-1.25")));
+        assert!(!missed(no, Vec::new()));
+        let swept = host(no, ssh("SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u7"));
+        assert!(!has_unassessed(RunKind::Sweep, swept));
+    }
 }

@@ -150,6 +150,9 @@ pub enum LoginError {
     /// There is no key to offer.
     #[error("there is no key to offer")]
     NoKey,
+    /// The agent does not hold the one key that it was asked for.
+    #[error("the ssh agent does not hold the key {0}; add it with ssh-add")]
+    NotInAgent(String),
     /// The agent does not answer or does not sign.
     #[error("the ssh agent failed")]
     Agent(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -194,6 +197,7 @@ impl LoginError {
             Self::KeysRefused(_)
             | Self::NoSuchMethod { .. }
             | Self::NoKey
+            | Self::NotInAgent(_)
             | Self::Agent(_)
             | Self::KnownOtherwise { .. } => false,
         }
@@ -202,6 +206,14 @@ impl LoginError {
     /// Whether the host said that the proof was right.
     pub fn proven(&self) -> bool {
         matches!(self, Self::MoreWanted { .. })
+    }
+
+    /// How many keys the host was offered, as far as is known.
+    pub fn keys_offered(&self) -> Option<usize> {
+        match self {
+            Self::NoKey | Self::NotInAgent(_) => Some(0),
+            error => Some(error.refusal()?.keys_offered),
+        }
     }
 
     fn refusal(&self) -> Option<&LoginRefusal> {
@@ -232,6 +244,7 @@ impl Failure for LoginError {
             | Self::NoSuchMethod { .. }
             | Self::StrangePrompt { .. }
             | Self::NoKey
+            | Self::NotInAgent(_)
             | Self::Agent(_) => ResultCode::AuthRejected,
         }
     }

@@ -3,7 +3,7 @@
 //! Pure. The format is that of sshd(8), section `SSH_KNOWN_HOSTS FILE FORMAT`.
 
 use super::base64;
-use crate::model::HostKey;
+use crate::model::{HostKey, LiveHost};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha1::Sha1;
 use sha2::{Digest as _, Sha256};
@@ -19,6 +19,17 @@ pub struct Place<'a> {
     pub address: IpAddr,
     /// The port.
     pub port: u16,
+}
+
+impl<'a> Place<'a> {
+    /// A port of a host.
+    pub(super) fn of(host: &'a LiveHost, port: u16) -> Self {
+        Self {
+            name: host.name.as_deref(),
+            address: host.address,
+            port,
+        }
+    }
 }
 
 impl Place<'_> {
@@ -169,6 +180,11 @@ impl KnownKeys {
         Judgement::Changed { known, revoked }
     }
 
+    /// Whether any key is on record for the host.
+    pub fn knows(&self, place: &Place<'_>) -> bool {
+        !self.on_record(place).is_empty()
+    }
+
     /// The algorithms of which we know a key of the host: those to ask it for.
     pub fn algorithms(&self, place: &Place<'_>) -> BTreeSet<String> {
         let keys = self.on_record(place).into_iter();
@@ -191,32 +207,6 @@ impl KnownKeys {
         keys.extend(hashed.map(|(_, key)| (Source::KnownHosts, key)));
         keys
     }
-}
-
-/// The lines of a `known_hosts` file that name one host outright, as (name or address, port, key):
-/// what `trust import` can turn into pins. Patterns, hashed names and marked lines are left out.
-pub fn plain_known_hosts(text: &str) -> Vec<(String, u16, HostKey)> {
-    let mut entries = Vec::new();
-    for line in text.lines().map(str::trim) {
-        let Some(Line::Hosts(hosts, key)) = Line::parse(line) else {
-            continue;
-        };
-        if hosts.iter().any(Pattern::is_special) {
-            continue;
-        }
-        let named = hosts.iter().filter_map(|host| name_and_port(&host.text));
-        entries.extend(named.map(|(name, port)| (name, port, key.clone())));
-    }
-    entries
-}
-
-/// Undoes [`lookup_name`].
-fn name_and_port(text: &str) -> Option<(String, u16)> {
-    let Some(bracketed) = text.strip_prefix('[') else {
-        return Some((text.to_owned(), 22));
-    };
-    let (name, port) = bracketed.split_once("]:")?;
-    Some((name.to_owned(), port.parse().ok()?))
 }
 
 /// The name of a key from its blob as on the wire (RFC 4253 section 6.6): the algorithm it says it
@@ -474,24 +464,6 @@ mod tests {
         let known_otherwise = true;
         let verdict = keys.judge(&at(Some("db1.example"), 22), &rsa);
         assert_eq!(verdict, Judgement::Unknown { known_otherwise });
-    }
-
-    #[test]
-    fn plain_lines_can_be_listed_for_pinning() {
-        let (text, key) = ed25519(1);
-        let lines = [
-            format!("db1.example,10.0.0.7 {text}"),
-            format!("[::1]:2222 {text}"),
-            format!("*.example {text}"),
-            format!("@revoked db2.example {text}"),
-            "garbage".to_owned(),
-        ];
-        let entries = plain_known_hosts(&lines.join("\n"));
-        let expected = [("db1.example", 22), ("10.0.0.7", 22), ("::1", 2222)];
-        assert_eq!(
-            entries,
-            expected.map(|(name, port)| (name.to_owned(), port, key.clone()))
-        );
     }
 
     #[test]

@@ -22,7 +22,7 @@ mod transcript;
 
 pub use error::{KeyError, LoginError, LoginRefusal, MeetError, SessionError};
 pub use host_trust::{FirstUse, LoggedIn, Met, StrangerPeer, VerifiedPeer};
-pub use known_hosts::{Judgement, KnownHostsReport, KnownKeys, Place, Source, plain_known_hosts};
+pub use known_hosts::{Judgement, KnownHostsReport, KnownKeys, Place, Source};
 pub use limits::Limits;
 pub use local::Local;
 pub use pins::{ParsedPin, ParsedPins, parse_pins};
@@ -39,6 +39,9 @@ use async_trait::async_trait;
 pub trait Connector: Send + Sync {
     /// Connects to a port and finds out whether we know who answers. Nothing secret is sent.
     async fn meet(&self, host: &LiveHost, port: u16, limits: &Limits) -> Result<Met, MeetError>;
+
+    /// Whether any key is on record for the host: without one it can only be a stranger.
+    fn knows(&self, host: &LiveHost, port: u16) -> bool;
 }
 
 /// An open session on one host.

@@ -72,17 +72,17 @@ impl Connector for ReplayConnector {
     async fn meet(&self, host: &LiveHost, port: u16, _: &Limits) -> Result<Met, MeetError> {
         let nobody = || MeetError::PortClosed(io::ErrorKind::ConnectionRefused.into());
         let replay = self.hosts.get(&host.address).cloned().ok_or_else(nobody)?;
-        let place = Place {
-            name: host.name.as_deref(),
-            address: host.address,
-            port,
-        };
+        let place = Place::of(host, port);
         let shown = Introduction {
             key: replay.key.clone(),
             banner: "SSH-2.0-Replay".to_owned(),
             door: Box::new(replay),
         };
         host_trust::admit(&self.known, &place, shown)
+    }
+
+    fn knows(&self, host: &LiveHost, port: u16) -> bool {
+        self.known.knows(&Place::of(host, port))
     }
 }
 

@@ -96,8 +96,34 @@ fn why_unreadable(error: &keys::Error, pem: &SecretString, had_passphrase: bool)
 pub enum Signer<'a> {
     /// These keys, of which the first five are offered.
     Keys(&'a [Arc<Key>]),
-    /// The agent at this socket (`SSH_AUTH_SOCK`), of whose keys the first five are offered.
-    Agent(&'a Path),
+    /// Keys that an agent holds.
+    Agent {
+        /// Its socket (`SSH_AUTH_SOCK`).
+        socket: &'a Path,
+        /// The one key to offer, as `SHA256:…`; else whichever there are.
+        only: Option<&'a str>,
+        /// The most keys to offer. Never more than five, whatever it says.
+        most: usize,
+    },
+}
+
+impl Signer<'_> {
+    /// The most keys that a host is offered in one login: sshd hangs up after six tries by default.
+    const MOST_KEYS: usize = 5;
+
+    /// How many keys a host may come to see.
+    pub fn most(&self) -> usize {
+        let most = match self {
+            Self::Keys(keys) => keys.len(),
+            Self::Agent {
+                only: Some(_),
+                most,
+                ..
+            } => (*most).min(1),
+            Self::Agent { most, .. } => *most,
+        };
+        most.min(Self::MOST_KEYS)
+    }
 }
 
 /// How an account is proven.

@@ -70,10 +70,11 @@ pub(super) fn all(db: &mut Db) -> Result<(Vec<TryRow>, Vec<StopRow>), StoreError
     db.read(|tx| Ok((tries_since(tx, ever)?, stops_since(tx, ever)?)))
 }
 
+/// Also older ones that nobody settled: this process's own may still be on their way.
 fn tries_since(conn: &Connection, horizon: UtcTime) -> Result<Vec<TryRow>, Fault> {
     let mut query = conn.prepare_cached(
         "SELECT number, account, record, run, at, state FROM breaker_try
-         WHERE at >= ?1 ORDER BY number",
+         WHERE at >= ?1 OR state = 'reserved' ORDER BY number",
     )?;
     let rows = query.query_and_then([Time(horizon)], read_try)?;
     rows.collect()

@@ -212,10 +212,11 @@ impl Store {
 
 /// The breaker. The rules are the caller's; here they see every process's tries at once.
 impl Store {
-    /// Lets `decide` look at all tries and stops since the request's horizon, oldest first and
-    /// whosever they are (one account has many spellings), and, if it grants one, writes the try
-    /// down before this returns, in one transaction that no other process can come between.
-    /// `decide` runs on the store's thread, so it may not wait for an answer of the store itself.
+    /// Lets `decide` look at all tries and stops since the request's horizon (and older tries that
+    /// nobody settled), oldest first and whosever they are (one account has many spellings), and,
+    /// if it grants one, writes the try down before this returns, in one transaction that no other
+    /// process can come between. `decide` runs on the store's thread, so it may not wait for an
+    /// answer of the store itself.
     pub fn reserve_try(
         &self,
         request: TryRequest,

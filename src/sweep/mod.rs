@@ -9,6 +9,7 @@
 mod connect;
 pub mod coverage;
 mod descriptors;
+mod loss;
 pub mod manners;
 mod pace;
 mod plan;

@@ -90,7 +90,7 @@ impl RoundTrips {
 }
 
 /// A number for the /24 or /64 of an address.
-fn subnet(address: IpAddr) -> u64 {
+pub(super) fn subnet(address: IpAddr) -> u64 {
     match address {
         IpAddr::V4(address) => u64::from(u32::from(address) >> 8),
         // Global and private prefixes are far above every IPv4 number; the few below may share one.

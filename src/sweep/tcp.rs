@@ -5,6 +5,7 @@
 //! not due, the machine has run out of sockets) is put aside, and the others go on.
 
 use super::connect::{self, Begun, Outcome, Pending};
+use super::loss::Losses;
 use super::pace::{Admission, Hosts, Pacer, RoundTrips, Width};
 use super::window::Window;
 use super::{
@@ -75,7 +76,6 @@ impl Sweeper for TcpSweeper {
         let from = from.min(plan.len());
         let sweep = Sweep {
             plan,
-            profile: self.profile,
             out,
             stop,
             begun: Instant::now(),
@@ -83,6 +83,7 @@ impl Sweeper for TcpSweeper {
             pacer: Pacer::new(self.profile.rate),
             width: Width::new(self.width()),
             trips: RoundTrips::new(self.profile.timeout),
+            losses: Losses::new(self.profile.retries),
             hosts: Hosts::new(self.profile.host_rate, self.profile.host_connections),
             aside: BinaryHeap::new(),
             flights: JoinSet::new(),
@@ -99,8 +100,6 @@ impl Sweeper for TcpSweeper {
 /// How long a mark is kept back, unless many probes passed.
 const MARK_EVERY: Duration = Duration::from_millis(200);
 const MARK_PROBES: u64 = 1_000;
-/// How long after its time-out an unanswered probe is tried again at the earliest.
-const RETRY_AFTER: Duration = Duration::from_millis(500);
 /// How many probes may be put aside until no new ones are begun.
 const ASIDE_LIMIT: usize = 65_536;
 /// How many probes are begun before ended ones are heard.
@@ -132,7 +131,6 @@ struct Stop;
 
 struct Sweep<'a> {
     plan: &'a SweepPlan,
-    profile: Profile,
     out: mpsc::Sender<SweepEvent>,
     stop: CancellationToken,
     /// Moments are counted from here.
@@ -141,6 +139,7 @@ struct Sweep<'a> {
     pacer: Pacer,
     width: Width,
     trips: RoundTrips,
+    losses: Losses,
     hosts: Hosts<Work>,
     aside: BinaryHeap<Reverse<(Duration, Work)>>,
     flights: JoinSet<(Work, Outcome)>,
@@ -291,11 +290,7 @@ impl Sweep<'_> {
                 self.put_back(work, now);
                 return Ok(());
             }
-            Outcome::Silent if work.tries <= self.profile.retries => {
-                let kept = false;
-                self.put_aside(now + RETRY_AFTER, Work { kept, ..work });
-            }
-            Outcome::Silent => self.window.settle(work.position),
+            Outcome::Silent => self.silent(work, now),
             Outcome::NoSource => {
                 self.sight(work, Answer::Unreachable, Duration::ZERO)
                     .await?;
@@ -304,6 +299,18 @@ impl Sweep<'_> {
         }
         self.shortage = None;
         Ok(())
+    }
+
+    /// Nobody answered: the probe goes again, or that is the answer.
+    fn silent(&mut self, work: Work, now: Duration) {
+        let Work { probe, tries, .. } = work;
+        match self.losses.again(probe.address, tries, work.position) {
+            Some(wait) => {
+                let kept = false;
+                self.put_aside(now + wait, Work { kept, ..work });
+            }
+            None => self.window.settle(work.position),
+        }
     }
 
     /// Puts a probe back that was not really tried.
@@ -345,6 +352,7 @@ impl Sweep<'_> {
         let Probe { address, port } = work.probe;
         if answer.is_life() {
             self.trips.sample(address, round_trip);
+            self.losses.answered(address, work.tries);
         }
         let sighting = Sighting {
             index: work.position,

@@ -133,6 +133,29 @@ async fn silence_is_tried_again_later_and_reported_by_the_mark_only() {
     );
 }
 
+/// A machine that answers at many addresses accepts slowly, and drops what does not fit in its queue.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_overwhelmed_peer_is_waited_for() {
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    // Every address of loopback, and no other.
+    socket.bind_device(Some(b"lo")).unwrap();
+    let everywhere: SocketAddr = "0.0.0.0:0".parse().unwrap();
+    socket.bind(&everywhere.into()).unwrap();
+    socket.listen(8).unwrap();
+    let port = socket.local_addr().unwrap().as_socket().unwrap().port();
+    let listener = TcpListener::from(socket);
+    std::thread::spawn(move || {
+        for _ in 0..200 {
+            std::thread::sleep(Duration::from_millis(30));
+            drop(listener.accept());
+        }
+    });
+    let addresses: Vec<IpAddr> = (1..=60).map(|last| ip(9, last)).collect();
+    let plan = plan(addresses, &[port]);
+    let (seen, _) = swept(TcpSweeper::new(Profile::NORMAL), &plan, 0).await;
+    assert_eq!(answers(&seen, Answer::Open).len(), 60);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_silent_host_does_not_hold_up_the_others() {
     let (_socket, _queued, port) = silent_listener(ip(4, 1));

@@ -138,6 +138,21 @@ fn secrets_are_opened_only_by_sessions() {
 }
 
 #[test]
+fn leave_to_send_a_password_is_given_only_by_the_breaker() {
+    for source in sources() {
+        let is_test = source.path.ends_with("lab/session_tests.rs");
+        let may = source.path.ends_with("scan/breaker.rs")
+            || source.path.ends_with("session/secret.rs")
+            || is_test;
+        assert!(
+            may || !source.code.contains("for_a_reserved_try"),
+            "{}",
+            source.path.display()
+        );
+    }
+}
+
+#[test]
 fn only_host_trust_makes_a_verified_peer() {
     for source in sources() {
         let makes =

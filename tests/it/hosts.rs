@@ -34,7 +34,7 @@ fn every_recorded_host_gives_its_inventory() {
 
 #[test]
 fn every_recorded_host_gives_its_findings() {
-    let catalog = Catalog::starter().unwrap();
+    let catalog = Catalog::for_demo().unwrap();
     let today = Date::parse("2026-11-22").unwrap();
     for folder in folders() {
         let inventory = inventory(&folder);

@@ -2,23 +2,25 @@
 
 #[cfg(test)]
 mod architecture;
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod cli;
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod coverage;
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod hostile;
 #[cfg(test)]
 mod hosts;
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod local;
 #[cfg(test)]
 mod openssh;
-#[cfg(all(test, unix))]
+#[cfg(test)]
+mod passwords;
+#[cfg(test)]
 mod resume;
 #[cfg(test)]
 mod session_ssh;
 #[cfg(test)]
 mod shells;
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod support;

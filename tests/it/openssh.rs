@@ -505,7 +505,16 @@ async fn an_agent_signs_for_us() {
             .env("SSH_AUTH_SOCK", &socket)
             .status();
         assert!(add.unwrap().success());
-        let login = server.signer_login("ud-bash", Signer::Agent(&socket)).await;
+        let login = server
+            .signer_login(
+                "ud-bash",
+                Signer::Agent {
+                    socket: &socket,
+                    only: None,
+                    most: 5,
+                },
+            )
+            .await;
         agent.kill().unwrap();
         agent.wait().unwrap();
         fs::remove_file(&socket).ok();

@@ -24,11 +24,11 @@ pub(in crate::cli) fn run(settings: &Settings, command: &MatchArguments) -> Resu
     }
     let store = output::open_store(&settings.store)?;
     let run = output::find_run(&store, command.run.as_deref())?;
-    let catalog = output::open_catalog(&settings.catalog)?;
+    let catalog = Arc::new(output::open_catalog(&settings.catalog)?);
     let today = runtime::now().date();
     let judged = runtime::block_on(scan::rematch(&store, &run, &catalog, today))?;
     judged.map_err(|error| Stop::failed(&error))?;
-    let exits = output::write(&store, &run, &command.output, &catalog)?;
+    let exits = output::write(&store, &run, &command.output, Some(catalog))?;
     Ok(Exit::worst(exits))
 }
 
@@ -89,7 +89,7 @@ fn recorded(settings: &Settings, command: &MatchArguments) -> Result<Exit, Stop>
         scan::run_recorded(Arc::new(cx), hosts).await
     })?;
     done.map_err(|error| Stop::failed(&error))?;
-    let exits = output::write(&store, &run, &command.output, &catalog)?;
+    let exits = output::write(&store, &run, &command.output, Some(catalog))?;
     Ok(Exit::worst(exits))
 }
 

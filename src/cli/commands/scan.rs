@@ -43,7 +43,6 @@ struct Job<'a> {
 
 /// What a run needs besides its plan, once all of it has been read.
 struct Means {
-    site: String,
     targets: Option<Arc<TargetSet>>,
     catalog: Catalog,
     keyring: Keyring,
@@ -66,7 +65,6 @@ pub(in crate::cli) fn run_as(
     command: &ScanArguments,
     simulated: bool,
 ) -> Result<Exit, Stop> {
-    output::check(&command.output)?;
     let job = Job {
         settings,
         environment,
@@ -74,6 +72,7 @@ pub(in crate::cli) fn run_as(
         authorised_by: command.targets.authorised_by.clone(),
         simulated,
     };
+    output::check(&command.output)?;
     if let Some(run) = &command.resume {
         return job.resume(&RunId::new(run));
     }
@@ -97,7 +96,6 @@ pub(in crate::cli) fn sweep(
     environment: &Environment,
     command: &SweepArguments,
 ) -> Result<Exit, Stop> {
-    output::check(&command.output)?;
     let job = Job {
         settings,
         environment,
@@ -105,6 +103,7 @@ pub(in crate::cli) fn sweep(
         authorised_by: command.targets.authorised_by.clone(),
         simulated: false,
     };
+    output::check(&command.output)?;
     if let Some(run) = &command.resume {
         return job.resume(&RunId::new(run));
     }
@@ -138,6 +137,11 @@ fn plan(
         complain(&format!(
             "not probed, because devices there may fail: {} (--include-fragile probes them)",
             list.join(", ")
+        ));
+    }
+    if ports.is_empty() {
+        return Err(Stop::usage(
+            "no port is left to probe; name another with -p",
         ));
     }
     let profile = profile(pace)?;
@@ -239,7 +243,7 @@ fn absolute(path: &std::path::Path) -> PathBuf {
 impl Job<'_> {
     fn begin(&self, plan: RunPlan) -> Result<Exit, Stop> {
         let (targets, fingerprint) = targets(&plan)?;
-        let catalog = output::open_catalog(&self.settings.catalog)?;
+        let catalog = self.catalog(plan.kind)?;
         let store = output::open_store(&self.settings.store)?;
         let now = runtime::now();
         let summary = self.summary(&plan, now, &catalog);
@@ -248,8 +252,7 @@ impl Job<'_> {
         runtime::block_on(async {
             let means = Means {
                 keyring: self.keyring(&plan).await?,
-                known: known_keys(&store, &self.settings.site, &plan).await?,
-                site: self.settings.site.clone(),
+                known: self.known_keys(&store, &plan).await?,
                 targets,
                 catalog,
             };
@@ -276,25 +279,38 @@ impl Job<'_> {
             .wait()
             .map_err(|error| Stop::configuration(&error))?;
         let plan = self.check(&record)?;
+        // What the run is stays what it was, whatever the flags say now.
+        let settings = Settings {
+            site: record.summary.site.clone(),
+            ..self.settings.clone()
+        };
+        let job = Job {
+            settings: &settings,
+            simulated: record.summary.simulated,
+            authorised_by: None,
+            ..*self
+        };
+        job.go_on(store, &record, plan)
+    }
+
+    fn go_on(&self, store: Store, record: &RunRecord, plan: RunPlan) -> Result<Exit, Stop> {
+        let run = &record.summary.id;
         let (targets, fingerprint) = targets(&plan)?;
         if fingerprint != record.plan_fingerprint {
             return Err(Stop::usage(format!(
                 "run {run} cannot be resumed: this version reads its targets differently; begin a new run"
             )));
         }
-        let catalog = output::open_catalog(&self.settings.catalog)?;
+        let catalog = self.catalog(plan.kind)?;
         if catalog.digest() != record.summary.catalog_digest {
             complain(
                 "the catalogue has changed since the run began; underdesk match judges all of its hosts by the same one",
             );
         }
-        // The pins and machines are those of the site where the run began.
-        let site = record.summary.site;
         runtime::block_on(async {
             let means = Means {
                 keyring: self.keyring(&plan).await?,
-                known: known_keys(&store, &site, &plan).await?,
-                site,
+                known: self.known_keys(&store, &plan).await?,
                 targets,
                 catalog,
             };
@@ -305,6 +321,15 @@ impl Job<'_> {
                 .map_err(|error| Stop::failed(&error))?;
             Box::pin(self.work(store, run.clone(), plan, means)).await
         })?
+    }
+
+    fn catalog(&self, kind: RunKind) -> Result<Catalog, Stop> {
+        let path = &self.settings.catalog;
+        match kind {
+            RunKind::Sweep => output::no_catalog(),
+            _ if self.simulated => output::open_demo_catalog(path),
+            _ => output::open_catalog(path),
+        }
     }
 
     /// What may have changed since the run began must not make it less careful.
@@ -360,7 +385,7 @@ impl Job<'_> {
         let cx = Arc::new(Context::new(Parts {
             store: store.clone(),
             run: run.clone(),
-            site: means.site,
+            site: self.settings.site.clone(),
             connector: Arc::new(SshConnector::new(Arc::new(means.known))),
             catalog: Arc::clone(&catalog),
             keyring: means.keyring,
@@ -399,10 +424,45 @@ impl Job<'_> {
             }
         }
         let output = self.output.clone();
-        let export = move || output::write(&store, &run, &output, &catalog);
+        let export = move || output::write(&store, &run, &output, Some(catalog));
         let written = tokio::task::spawn_blocking(export).await;
         exits.extend(written.map_err(|error| Stop::failed(&error))??);
         Ok(Exit::worst(exits))
+    }
+
+    async fn known_keys(&self, store: &Store, plan: &RunPlan) -> Result<KnownKeys, Stop> {
+        let mut known = KnownKeys::default();
+        for path in &plan.known_hosts {
+            let text = fs::read(path).map_err(|error| {
+                Stop::usage(format!(
+                    "cannot read the known hosts {}: {error}",
+                    path.display()
+                ))
+            })?;
+            let report = known.add_known_hosts(&String::from_utf8_lossy(&text));
+            if report.authorities > 0 {
+                complain(&format!(
+                    "{}: {} @cert-authority lines are not yet used by this version",
+                    path.display(),
+                    report.authorities
+                ));
+            }
+            if report.unreadable > 0 {
+                complain(&format!(
+                    "{}: {} lines could not be read and are not used",
+                    path.display(),
+                    report.unreadable
+                ));
+            }
+        }
+        let pins = store
+            .pins(&self.settings.site)
+            .await
+            .map_err(|error| Stop::failed(&error))?;
+        for pin in pins {
+            known.pin(&pin.host, pin.port, pin.key);
+        }
+        Ok(known)
     }
 
     fn summary(&self, plan: &RunPlan, now: UtcTime, catalog: &Catalog) -> RunSummary {
@@ -426,42 +486,6 @@ impl Job<'_> {
             simulated: self.simulated,
         }
     }
-}
-
-/// Who the operator, or an earlier run at this site, knows.
-async fn known_keys(store: &Store, site: &str, plan: &RunPlan) -> Result<KnownKeys, Stop> {
-    let mut known = KnownKeys::default();
-    for path in &plan.known_hosts {
-        let text = fs::read(path).map_err(|error| {
-            Stop::usage(format!(
-                "cannot read the known hosts {}: {error}",
-                path.display()
-            ))
-        })?;
-        let report = known.add_known_hosts(&String::from_utf8_lossy(&text));
-        if report.authorities > 0 {
-            complain(&format!(
-                "{}: {} @cert-authority lines are not yet used by this version",
-                path.display(),
-                report.authorities
-            ));
-        }
-        if report.unreadable > 0 {
-            complain(&format!(
-                "{}: {} lines could not be read and are not used",
-                path.display(),
-                report.unreadable
-            ));
-        }
-    }
-    let pins = store
-        .pins(site)
-        .await
-        .map_err(|error| Stop::failed(&error))?;
-    for pin in pins {
-        known.pin(&pin.host, pin.port, pin.key);
-    }
-    Ok(known)
 }
 
 /// `r-20261122T180000Z-4f2a`

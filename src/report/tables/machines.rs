@@ -158,54 +158,46 @@ fn tag<'a>(tags: &'a [String], name: &str) -> Cell<'a> {
     Cell::maybe(tags.iter().find_map(value))
 }
 
-/// From `missing_count` to `kev_count`.
+/// From `missing_count` to `kev_count`. Of a machine that was not judged, or not fully, what was
+/// found counts, and what was not found is `unknown`.
 fn verdicts(view: &View<'_>) -> [Cell<'static>; 5] {
+    let is_judged = is_judged(view);
+    let shown = |count: usize| match count {
+        0 if !is_judged => Cell::Unknown,
+        count => Cell::Count(count as u128),
+    };
     let count = |of: &dyn Fn(FindingState) -> bool| {
         let findings = view.machine.findings.iter();
-        Cell::Count(findings.filter(|finding| of(finding.state)).count() as u128)
+        shown(findings.filter(|finding| of(finding.state)).count())
     };
-    let unknown = count(&FindingState::counts_as_unknown);
-    if !is_judged(view) {
-        let nothing = unknown == Cell::Count(0);
-        let unknown = if nothing { Cell::Unknown } else { unknown };
-        return [
-            Cell::Unknown,
-            Cell::Unknown,
-            unknown,
-            Cell::Unknown,
-            Cell::Unknown,
-        ];
-    }
     let open = view.machine.findings.iter();
     let open = open.filter(|one| !one.state.is_closed() && !one.state.counts_as_unknown());
-    let mut severities = open.clone().map(Finding::rating);
-    let worst = match severities.clone().flatten().max() {
+    let worst = match open.clone().filter_map(Finding::rating).max() {
         Some(worst) => Severity::as_str(worst).into(),
-        None if severities.next().is_some() => Cell::Unknown,
+        None if !is_judged || open.clone().next().is_some() => Cell::Unknown,
         None => Cell::Empty,
     };
-    let exploited = open.filter(|finding| !finding.kev.is_empty()).count();
     [
         count(&FindingState::counts_as_missing),
         count(&FindingState::counts_as_no_fix),
-        unknown,
+        count(&FindingState::counts_as_unknown),
         worst,
-        Cell::Count(exploited as u128),
+        shown(open.filter(|finding| !finding.kev.is_empty()).count()),
     ]
 }
 
-/// Whether a count of findings means anything: the packages were read, a catalogue speaks of
-/// them, and not everything it could say is that it does not know.
+/// Whether a count of no findings means anything: the packages were read, a catalogue speaks of
+/// them, and no row says otherwise.
 fn is_judged(view: &View<'_>) -> bool {
     let Some(inventory) = view.inventory() else {
         return false;
     };
-    let findings = &view.machine.findings;
-    let blind = findings
-        .iter()
-        .all(|one| one.state == FindingState::Unknown);
     inventory.packages.known().is_some()
         && inventory.platform.ecosystem.is_some()
         && !view.run.catalog_digest.is_empty()
-        && (findings.is_empty() || !blind)
+        && !view
+            .machine
+            .findings
+            .iter()
+            .any(Finding::leaves_machine_unjudged)
 }

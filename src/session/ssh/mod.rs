@@ -43,11 +43,7 @@ impl Connector for SshConnector {
     /// after growing pauses: sshd drops connections at random when many come at once
     /// (`MaxStartups`), and nothing secret was sent.
     async fn meet(&self, host: &LiveHost, port: u16, limits: &Limits) -> Result<Met, MeetError> {
-        let place = Place {
-            name: host.name.as_deref(),
-            address: host.address,
-            port,
-        };
+        let place = Place::of(host, port);
         let mut pauses = PAUSES_MS.iter();
         loop {
             let error = match self.meet_once(&place, limits).await {
@@ -65,6 +61,10 @@ impl Connector for SshConnector {
             }
             sleep(pause).await;
         }
+    }
+
+    fn knows(&self, host: &LiveHost, port: u16) -> bool {
+        self.known.knows(&Place::of(host, port))
     }
 }
 

@@ -10,21 +10,23 @@ use std::path::Path;
 use std::sync::Arc;
 use tokio::net::UnixStream;
 
-/// The most keys that one host is offered: sshd hangs up after six tries by default.
-const MOST_KEYS: usize = 5;
-
 impl SshDoor {
     /// Offers keys until one is taken.
     pub(super) async fn offer(&mut self, user: &str, signer: Signer<'_>) -> Result<(), LoginError> {
         match signer {
-            Signer::Keys(keys) => self.offer_keys(user, keys).await,
-            Signer::Agent(socket) => self.offer_agent(user, socket).await,
+            Signer::Keys(keys) => {
+                let keys = keys.get(..signer.most()).unwrap_or(keys);
+                self.offer_keys(user, keys).await
+            }
+            Signer::Agent { socket, only, .. } => {
+                self.offer_agent(user, socket, (only, signer.most())).await
+            }
         }
     }
 
     async fn offer_keys(&mut self, user: &str, keys: &[Arc<Key>]) -> Result<(), LoginError> {
         let mut refused = Err(LoginError::NoKey);
-        for key in keys.iter().take(MOST_KEYS) {
+        for key in keys {
             let hash = self.hash_for(&key.private().algorithm()).await;
             let key = PrivateKeyWithHashAlg::new(Arc::clone(key.private()), hash);
             self.keys_offered += 1;
@@ -38,16 +40,25 @@ impl SshDoor {
         refused
     }
 
-    async fn offer_agent(&mut self, user: &str, socket: &Path) -> Result<(), LoginError> {
+    async fn offer_agent(
+        &mut self,
+        user: &str,
+        socket: &Path,
+        (only, most): (Option<&str>, usize),
+    ) -> Result<(), LoginError> {
         let agent = UnixStream::connect(socket).await.map_err(agent_error)?;
         let mut agent = AgentClient::connect(agent);
         if let Some(binding) = self.link.handle.agent_session_binding() {
             // Lets the agent use keys that are bound to hosts; older agents do not know it.
             let _ = agent.bind_session(binding, false).await;
         }
-        let identities = agent.request_identities().await.map_err(agent_error)?;
-        let mut refused = Err(LoginError::NoKey);
-        for identity in identities.into_iter().take(MOST_KEYS) {
+        let mut identities = agent.request_identities().await.map_err(agent_error)?;
+        identities.retain(|identity| only.is_none_or(|only| fingerprint(identity) == only));
+        let mut refused = Err(match only {
+            Some(only) => LoginError::NotInAgent(only.to_owned()),
+            None => LoginError::NoKey,
+        });
+        for identity in identities.into_iter().take(most) {
             let answer = self.offer_identity(user, identity, &mut agent).await;
             match self.verdict(answer?)? {
                 Verdict::Welcome => return Ok(()),
@@ -99,6 +110,12 @@ impl SshDoor {
         let best = best.ok().flatten().flatten();
         Some(best.unwrap_or(HashAlg::Sha256))
     }
+}
+
+/// Of the key itself, also where the agent has a certificate for it.
+fn fingerprint(identity: &AgentIdentity) -> String {
+    let key = identity.public_key();
+    key.fingerprint(HashAlg::Sha256).to_string()
 }
 
 fn agent_error(error: impl std::error::Error + Send + Sync + 'static) -> LoginError {

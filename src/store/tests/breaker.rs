@@ -88,12 +88,10 @@ fn the_rules_see_every_account_and_nothing_from_before_the_horizon() {
         ..request(2)
     };
     for wanted in [long_ago, other] {
-        let _ = granted(
-            store
-                .reserve_try(wanted, |_, _| Verdict::Grant)
-                .wait()
-                .unwrap(),
-        );
+        let at = wanted.now;
+        let answer = store.reserve_try(wanted, |_, _| Verdict::Grant);
+        let id = granted(answer.wait().unwrap());
+        store.mark_wrong(id, at).wait().unwrap();
     }
     let (sender, receiver) = std::sync::mpsc::channel();
     let answer = store.reserve_try(request(3), move |tries, _| {
@@ -103,6 +101,22 @@ fn the_rules_see_every_account_and_nothing_from_before_the_horizon() {
     });
     assert_eq!(answer.wait().unwrap(), Reservation::Wait);
     assert_eq!(receiver.recv().unwrap(), ["h2"]);
+}
+
+#[test]
+fn a_try_that_slept_with_the_laptop_is_still_shown() {
+    let (store, _) = store();
+    let long_ago = TryRequest {
+        now: time("2026-11-20T18:00:00Z"),
+        ..request(1)
+    };
+    let answer = store.reserve_try(long_ago, |_, _| Verdict::Grant);
+    let _asleep = granted(answer.wait().unwrap());
+    let answer = store.reserve_try(request(2), |tries, _| {
+        assert_eq!(tries.len(), 1);
+        Verdict::Refuse("seen".into())
+    });
+    assert_eq!(answer.wait().unwrap(), Reservation::Refused("seen".into()));
 }
 
 #[test]

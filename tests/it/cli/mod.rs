@@ -7,11 +7,12 @@ mod texts;
 mod trust;
 
 use crate::support::{Desk, Site};
+use std::fmt::Write as _;
 
-/// Flags that every scan here has. The built-in catalogue grows old, the tests do not.
+/// Flags that every scan here has.
 fn flags(site: &Site) -> String {
     let (port, ports) = (site.port(22), site.ports());
-    format!("--known-hosts known_hosts --ssh-port {port} --ports {ports} --max-catalog-age 100000")
+    format!("--known-hosts known_hosts --ssh-port {port} --ports {ports}")
 }
 
 /// A network of hosts, each on an address of its own and with its own identity.
@@ -20,7 +21,7 @@ fn network(name: &str, hosts: &[(&str, &str)]) -> String {
     for (address, more) in hosts {
         let host = address.replace('.', "-");
         let head = format!("\n[[host]]\nname = \"h-{host}\"\naddresses = [\"{address}\"]");
-        text.push_str(&format!("{head}\n{more}\n"));
+        writeln!(text, "{head}\n{more}").unwrap();
     }
     text
 }

@@ -103,7 +103,9 @@ impl Table {
             .map(|(at, _)| at)
             .collect();
         for row in &mut self.rows {
-            places.iter().for_each(|place| row[*place].clear());
+            for place in &places {
+                row[*place].clear();
+            }
         }
         self
     }

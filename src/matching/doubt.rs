@@ -1,0 +1,150 @@
+//! What packages alone cannot decide: one row per product and reason.
+//!
+//! Five hundred rows that all say "ask somebody else" hide the ones that say "update this". So the
+//! flaws that one open question leaves undecided share a row, which lists all of their CVEs.
+
+use crate::model::{BulletinId, Confidence, Evidence, Finding, FindingState};
+use crate::version::DpkgVersion;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Why a version that looks vulnerable decides nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Doubt {
+    /// The packages are from somebody else, named here, whose versions follow other rules.
+    ThirdParty(&'static str),
+    /// What runs is not the kernel of these packages.
+    NotRunning,
+    /// Only headers and tools of the kernel's source are that old.
+    HeadersAndTools,
+}
+
+impl Doubt {
+    /// Stable: it is part of the finding's id.
+    fn bulletin(self) -> &'static str {
+        match self {
+            Self::ThirdParty(_) => "unverified:third-party",
+            Self::NotRunning => "unverified:not-running",
+            Self::HeadersAndTools => "unverified:headers-and-tools",
+        }
+    }
+
+    /// As the end of a title.
+    fn in_short(self) -> &'static str {
+        match self {
+            Self::ThirdParty(_) => "the packages are not the distribution's own",
+            Self::NotRunning => "the kernel of these packages is not the one that runs",
+            Self::HeadersAndTools => "only headers and tools of the kernel are this old",
+        }
+    }
+
+    /// As a rule.
+    fn at_length(self) -> String {
+        match self {
+            Self::ThirdParty(origin) => format!(
+                "from {origin}, of which these advisories do not speak: compare with its own"
+            ),
+            Self::NotRunning => "the running kernel is not from a package, and the newest \
+                installed image is not it: ask whoever built it"
+                .to_owned(),
+            Self::HeadersAndTools => "no kernel image that runs is concerned, and the records do \
+                not say which flaws these packages hold: updating them settles it"
+                .to_owned(),
+        }
+    }
+}
+
+/// A finding, and why it may be none.
+pub(super) struct Row {
+    pub(super) finding: Finding,
+    doubt: Option<Doubt>,
+}
+
+impl From<Finding> for Row {
+    fn from(finding: Finding) -> Self {
+        let doubt = None;
+        Self { finding, doubt }
+    }
+}
+
+impl Row {
+    /// The same, left undecided.
+    pub(super) fn doubted(self, doubt: Doubt) -> Self {
+        let doubt = Some(doubt);
+        Self { doubt, ..self }
+    }
+}
+
+/// The findings: those without a doubt as they are, the others gathered.
+pub(super) fn gathered(rows: Vec<Row>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut doubted: BTreeMap<(String, &str), (Doubt, Vec<Finding>)> = BTreeMap::new();
+    for Row { finding, doubt } in rows {
+        let Some(doubt) = doubt else {
+            findings.push(finding);
+            continue;
+        };
+        let key = (finding.product.clone(), doubt.bulletin());
+        let (_, same) = doubted.entry(key).or_insert((doubt, Vec::new()));
+        same.push(finding);
+    }
+    findings.extend(
+        doubted
+            .into_iter()
+            .map(|((product, _), (doubt, same))| one_row(product, doubt, &same)),
+    );
+    findings
+}
+
+fn one_row(product: String, doubt: Doubt, same: &[Finding]) -> Finding {
+    let strings = |of: &dyn Fn(&Finding) -> &[String]| -> Vec<String> {
+        let all: BTreeSet<&String> = same.iter().flat_map(of).collect();
+        all.into_iter().cloned().collect()
+    };
+    let order = |a: &&str, b: &&str| (DpkgVersion::parse(a), *a).cmp(&(DpkgVersion::parse(b), *b));
+    let installed = same.iter().map(|one| one.installed.as_str());
+    let fixed = same.iter().filter_map(|one| one.fixed.as_deref());
+    let fixed = fixed.max_by(order);
+    let plural = if same.len() == 1 { "" } else { "s" };
+    Finding {
+        bulletin: BulletinId::new(doubt.bulletin()),
+        title: format!(
+            "{} flaw{plural} of {product}, not decided: {}",
+            same.len(),
+            doubt.in_short()
+        ),
+        packages: strings(&|one| &one.packages),
+        installed: installed.min_by(order).unwrap_or_default().to_owned(),
+        fixed: fixed.map(str::to_owned),
+        state: FindingState::Unverified,
+        confidence: Confidence::Low,
+        severity: same.iter().filter_map(|one| one.severity).max(),
+        cvss_tenths: same.iter().filter_map(|one| one.cvss_tenths).max(),
+        cves: strings(&|one| &one.cves),
+        kev: strings(&|one| &one.kev),
+        kev_due: same.iter().filter_map(|one| one.kev_due).min(),
+        evidence: evidence(doubt, same),
+        product,
+    }
+}
+
+/// How many observations and records the evidence names.
+const NAMED: usize = 20;
+
+fn evidence(doubt: Doubt, same: &[Finding]) -> Evidence {
+    let list = |of: &dyn Fn(&Evidence) -> &str| {
+        let all: BTreeSet<&str> = same.iter().map(|one| of(&one.evidence)).collect();
+        let mut named: Vec<&str> = all.iter().copied().take(NAMED).collect();
+        let more = format!("(+{})", all.len().saturating_sub(NAMED));
+        if all.len() > NAMED {
+            named.push(&more);
+        }
+        named.join("; ")
+    };
+    let question = same.first().map(|one| one.evidence.question.clone());
+    Evidence {
+        observed: list(&|evidence| &evidence.observed),
+        question: question.unwrap_or_default(),
+        rule: doubt.at_length(),
+        record: list(&|evidence| &evidence.record),
+    }
+}

@@ -1,0 +1,383 @@
+//! Getting in: one credential after the other, each as its own rules demand.
+//!
+//! A password takes, in this order: a breaker that is not open, a turn of its account, a verified
+//! host, and a reserved try.
+
+use super::super::breaker::Leave;
+use super::super::gate::Turn;
+use super::super::keyring::StoredProof;
+use super::super::{RunError, RunKind};
+use super::{Visit, millis};
+use crate::credentials::{self, AccountKey, Credential, HostLabel};
+use crate::model::{Failure as _, HostFailure, HostKey, HostTrust, ResultCode, Stage};
+use crate::session::{
+    FirstUse, Limits, LoggedIn, LoginError, MeetError, Met, Password, Proof, Signer, StrangerPeer,
+    VerifiedPeer,
+};
+use crate::store::{FirstPin, Pin};
+use std::time::Duration;
+use tokio::time::{Instant, timeout, timeout_at};
+
+/// How long a host may keep others of its account waiting while it says who it is.
+const TURN_PATIENCE: Duration = Duration::from_secs(1);
+
+/// Whether another credential may still get in.
+pub(super) enum Next {
+    Done,
+    TryAnother,
+}
+
+/// How a login ended.
+enum Entry {
+    In(LoggedIn, HostTrust),
+    Refused(LoginError),
+    Held(ResultCode, String),
+}
+
+/// A credential at work on a host.
+struct Attempt<'a> {
+    credential: &'a Credential,
+    began: Instant,
+    limits: Limits,
+}
+
+impl Visit<'_> {
+    /// Tries the host's credentials on the present port until one gets in.
+    pub(super) async fn log_in(&mut self) -> Result<(), RunError> {
+        let cx = self.cx;
+        let remembered = cx.remembered(self.host.address).await?;
+        let keyring = &cx.keyring;
+        let plan = credentials::plan(&self.host, keyring.credentials(), remembered.as_ref());
+        if plan.is_empty() && cx.plan.kind != RunKind::Sweep {
+            let row = self.row(None, ResultCode::NoCredentialInScope, HostTrust::None);
+            self.access.push(row);
+        }
+        let agent_keys = credentials::agent_keys(&plan);
+        for credential in plan {
+            match self.try_credential(credential, agent_keys).await? {
+                Next::TryAnother if !self.is_out_of_time() => {}
+                Next::Done | Next::TryAnother => return Ok(()),
+            }
+        }
+        if !self.banners.contains_key(&self.port) {
+            self.read_banner().await;
+        }
+        Ok(())
+    }
+
+    async fn try_credential(
+        &mut self,
+        credential: &Credential,
+        agent_keys: usize,
+    ) -> Result<Next, RunError> {
+        let cx = self.cx;
+        let signer = match cx.keyring.proof(&credential.id) {
+            None => return Ok(Next::TryAnother),
+            Some(StoredProof::Password(password)) => {
+                return self.try_password(credential, password).await;
+            }
+            Some(StoredProof::Keys(keys)) => {
+                Signer::Keys(keys.get(..self.keys_left).unwrap_or(keys))
+            }
+            Some(StoredProof::Agent {
+                socket,
+                fingerprint,
+            }) => Signer::Agent {
+                socket,
+                only: fingerprint.as_deref(),
+                most: agent_keys.min(self.keys_left),
+            },
+        };
+        self.try_keys(credential, signer).await
+    }
+
+    async fn try_keys(
+        &mut self,
+        credential: &Credential,
+        signer: Signer<'_>,
+    ) -> Result<Next, RunError> {
+        let attempt = self.attempt(credential);
+        if self.keys_left == 0 {
+            let why = "the host was offered five keys already; name fewer credentials for it";
+            let held = Entry::Held(ResultCode::BreakerOpen, why.to_owned());
+            return Ok(self.conclude(&attempt, held, HostTrust::None).await);
+        }
+        let met = match self.meet(&attempt.limits).await {
+            Ok(met) => met,
+            Err(error) => return Ok(self.not_met(&attempt, &error)),
+        };
+        let trust = self.acquaint(&met);
+        let entry = self.by_signature(met, &attempt, signer).await;
+        Ok(self.conclude(&attempt, entry, trust).await)
+    }
+
+    async fn try_password(
+        &mut self,
+        credential: &Credential,
+        password: &Password,
+    ) -> Result<Next, RunError> {
+        let cx = self.cx;
+        let label = HostLabel::new(self.host.address, None);
+        let account = AccountKey::of(credential, &label);
+        // The turn comes before the connection: a server closes one that waits. A stranger hears no
+        // password, and takes no turn.
+        let turn = if self.may_hear(credential) {
+            // Waiting is other hosts' time, and not of this one's.
+            let asked = Instant::now();
+            let turn = cx.breaker.turn(credential, &account).await;
+            self.deadline += asked.elapsed();
+            Some(turn)
+        } else {
+            None
+        };
+        let attempt = self.attempt(credential);
+        if let Some(why) = cx.breaker.why_open(&account, &label).await? {
+            let held = Entry::Held(ResultCode::BreakerOpen, why);
+            return Ok(self.conclude(&attempt, held, HostTrust::None).await);
+        }
+        let (met, turn) = match self.meet_in_turn(turn, &attempt.limits).await {
+            (Ok(met), turn) => (met, turn),
+            (Err(error), _) => return Ok(self.not_met(&attempt, &error)),
+        };
+        let trust = self.acquaint(&met);
+        let entry = match self.trusted(met, credential).await? {
+            Ok(peer) => self.by_password(peer, &attempt, (password, turn)).await?,
+            Err(held) => held,
+        };
+        Ok(self.conclude(&attempt, entry, trust).await)
+    }
+
+    fn attempt<'a>(&self, credential: &'a Credential) -> Attempt<'a> {
+        Attempt {
+            credential,
+            began: Instant::now(),
+            limits: self.limits(),
+        }
+    }
+
+    /// Whether the host may turn out to be one that a password can be given to.
+    fn may_hear(&self, credential: &Credential) -> bool {
+        let accept = self.cx.plan.accept_new_host_keys;
+        FirstUse::allowed(accept, credential.password_on_first_use()).is_some()
+            || self.cx.connector.knows(&self.host, self.port)
+    }
+
+    async fn meet(&self, limits: &Limits) -> Result<Met, MeetError> {
+        self.enter(Stage::Meet);
+        self.cx.connector.meet(&self.host, self.port, limits).await
+    }
+
+    /// Meets the host, and gives the turn back if that takes long: a slow host delays no other.
+    async fn meet_in_turn(
+        &self,
+        turn: Option<Turn>,
+        limits: &Limits,
+    ) -> (Result<Met, MeetError>, Option<Turn>) {
+        let meeting = self.meet(limits);
+        tokio::pin!(meeting);
+        if let Ok(met) = timeout(TURN_PATIENCE, &mut meeting).await {
+            return (met, turn);
+        }
+        drop(turn);
+        (meeting.await, None)
+    }
+
+    /// Takes note of what the host showed.
+    fn acquaint(&mut self, met: &Met) -> HostTrust {
+        self.host_key = Some(met.host_key().clone());
+        self.banners.insert(self.port, met.banner().to_owned());
+        self.enter(Stage::Login);
+        met.trust()
+    }
+
+    async fn conclude(&mut self, attempt: &Attempt<'_>, entry: Entry, trust: HostTrust) -> Next {
+        match entry {
+            Entry::In(logged_in, trust) => {
+                self.credential = Some(attempt.credential.id.clone());
+                self.failure = None;
+                let mut row = self.row(Some(attempt.credential), ResultCode::Ok, trust);
+                row.attempted = true;
+                self.collect(logged_in.session, row, &attempt.limits).await;
+                if let Some(row) = self.access.last_mut() {
+                    row.elapsed_ms = millis(attempt.began);
+                }
+                Next::Done
+            }
+            Entry::Refused(error) => {
+                let trust = if self.pins.is_empty() {
+                    trust
+                } else {
+                    HostTrust::FirstUse
+                };
+                self.refuse(attempt, HostFailure::at(Stage::Login, &error), trust);
+                Next::TryAnother
+            }
+            Entry::Held(code, detail) => self.hold(attempt, (code, detail), trust),
+        }
+    }
+
+    /// Writes down that a credential was held back.
+    fn hold(
+        &mut self,
+        attempt: &Attempt<'_>,
+        (code, detail): (ResultCode, String),
+        trust: HostTrust,
+    ) -> Next {
+        let mut row = self.row(Some(attempt.credential), code, trust);
+        row.detail.clone_from(&detail);
+        row.elapsed_ms = millis(attempt.began);
+        self.access.push(row);
+        if code != ResultCode::HostkeyChanged {
+            return Next::TryAnother;
+        }
+        // A credential that was held back is no failure of the host, a changed key is one.
+        self.failure = Some(HostFailure {
+            stage: Stage::Meet,
+            code,
+            detail,
+            retryable: false,
+        });
+        Next::Done
+    }
+
+    fn not_met(&mut self, attempt: &Attempt<'_>, error: &MeetError) -> Next {
+        let trust = match error.code() {
+            ResultCode::HostkeyChanged => HostTrust::Changed,
+            _ => HostTrust::None,
+        };
+        self.refuse(attempt, HostFailure::at(Stage::Meet, error), trust);
+        Next::Done
+    }
+
+    fn refuse(&mut self, attempt: &Attempt<'_>, failure: HostFailure, trust: HostTrust) {
+        let mut row = self.row(Some(attempt.credential), failure.code, trust);
+        row.attempted = failure.stage == Stage::Login;
+        row.detail.clone_from(&failure.detail);
+        row.elapsed_ms = millis(attempt.began);
+        self.access.push(row);
+        self.failure = Some(failure);
+    }
+
+    async fn by_signature(&mut self, met: Met, attempt: &Attempt<'_>, signer: Signer<'_>) -> Entry {
+        let (user, limits) = (&attempt.credential.user, &attempt.limits);
+        let (result, trust) = match met {
+            Met::Verified(peer) => {
+                let trust = peer.trust();
+                let proof = Proof::Signature(signer);
+                (peer.log_in(user, proof, limits).await, trust)
+            }
+            Met::Stranger(peer) => {
+                let trust = self.pin_stranger(&peer);
+                (peer.log_in_with_keys(user, signer, limits).await, trust)
+            }
+        };
+        match result {
+            Ok(logged_in) => Entry::In(logged_in, trust),
+            Err(error) => {
+                let offered = error.keys_offered().unwrap_or(signer.most());
+                self.keys_left = self.keys_left.saturating_sub(offered);
+                Entry::Refused(error)
+            }
+        }
+    }
+
+    /// With `--accept-new-host-keys` a stranger's key is pinned with the host's outcome.
+    fn pin_stranger(&mut self, peer: &StrangerPeer) -> HostTrust {
+        if !self.cx.plan.accept_new_host_keys || peer.is_known_otherwise() {
+            return HostTrust::Unknown;
+        }
+        self.pins.push(self.pin(peer.host_key()));
+        HostTrust::FirstUse
+    }
+
+    fn pin(&self, key: &HostKey) -> Pin {
+        Pin {
+            site: self.cx.site.clone(),
+            host: self.host.address.to_string(),
+            port: self.port,
+            key: key.clone(),
+            public_key: String::new(),
+            source: "first_use".to_owned(),
+            at: (self.cx.clock)(),
+        }
+    }
+
+    async fn by_password(
+        &mut self,
+        peer: VerifiedPeer,
+        attempt: &Attempt<'_>,
+        (password, turn): (&Password, Option<Turn>),
+    ) -> Result<Entry, RunError> {
+        let (credential, limits) = (attempt.credential, &attempt.limits);
+        let trust = peer.trust();
+        let label = HostLabel::new(self.host.address, Some(peer.host_key()));
+        let account = AccountKey::of(credential, &label);
+        let breaker = &self.cx.breaker;
+        let turn = match turn {
+            Some(turn) => Ok(turn),
+            // The host was slow, and lost its turn.
+            None => timeout_at(limits.deadline, breaker.turn(credential, &account)).await,
+        };
+        let Ok(turn) = turn else {
+            let why = "other hosts tried this account until the time was up".to_owned();
+            return Ok(Entry::Held(ResultCode::BreakerOpen, why));
+        };
+        let leave = breaker.reserve(account, label, turn.is_proven(), limits.deadline);
+        let (reserved, permit) = match leave.await? {
+            Leave::Granted(reserved, permit) => (reserved, permit),
+            Leave::Open(why) => return Ok(Entry::Held(ResultCode::BreakerOpen, why)),
+        };
+        let proof = Proof::Password(password, permit);
+        match peer.log_in(&credential.user, proof, limits).await {
+            Ok(logged_in) => {
+                breaker.give_back(reserved).await?;
+                // A host that let us in without looking at the password has proven nothing.
+                if logged_in.secret_sent {
+                    turn.prove();
+                }
+                Ok(Entry::In(logged_in, trust))
+            }
+            Err(error) if error.counts() => {
+                breaker.spend(reserved, error.code()).await?;
+                Ok(Entry::Refused(error))
+            }
+            Err(error) => {
+                breaker.give_back(reserved).await?;
+                Ok(Entry::Refused(error))
+            }
+        }
+    }
+
+    /// The peer that may hear a password, if the host is one. A stranger becomes one where the
+    /// operator and the credential both allow it; the pin is on the disk before anything is said.
+    async fn trusted(
+        &mut self,
+        met: Met,
+        credential: &Credential,
+    ) -> Result<Result<VerifiedPeer, Entry>, RunError> {
+        let peer = match met {
+            Met::Verified(peer) => return Ok(Ok(peer)),
+            Met::Stranger(peer) => peer,
+        };
+        let accept = self.cx.plan.accept_new_host_keys;
+        let shown = peer.host_key().clone();
+        let Some(leave) = FirstUse::allowed(accept, credential.password_on_first_use()) else {
+            let detail = format!("the host shows {shown}");
+            return Ok(Err(Entry::Held(ResultCode::HostkeyUnknown, detail)));
+        };
+        let peer = match peer.trust_on_first_use(leave) {
+            Ok(peer) => peer,
+            Err(error) => return Ok(Err(Entry::Held(error.code(), error.to_string()))),
+        };
+        let pin = self.pin(&shown);
+        match self.cx.store.pin_first_use(pin.clone()).await? {
+            FirstPin::Pinned => self.pins.push(pin),
+            FirstPin::Known(pins) if pins.iter().any(|known| known.key == shown) => {}
+            FirstPin::Known(_) => {
+                let detail = format!("the host shows {shown}, and was pinned with another key");
+                return Ok(Err(Entry::Held(ResultCode::HostkeyChanged, detail)));
+            }
+        }
+        Ok(Ok(peer))
+    }
+}
