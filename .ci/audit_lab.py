@@ -24,12 +24,14 @@ import time
 PREFIX = "ud-"
 FOLDER = "underdesk-audit-"
 IN_NAMESPACE = "UNDERDESK_AUDIT_NAMESPACE"
-# The memory of a process counts from its fork on, so it is measured below a small parent.
+# The memory of a process counts from its fork on, so it is measured below a small parent, and ends with it
+# (prctl(2), PR_SET_PDEATHSIG).
 MEASURE = """
-import os, sys
+import ctypes, os, sys
 out, command = sys.argv[1], sys.argv[2:]
 child = os.fork()
 if child == 0:
+    ctypes.CDLL(None).prctl(1, 9)
     os.execv(command[0], command)
 _, status, usage = os.wait4(child, 0)
 with open(out, "w") as file:
@@ -86,6 +88,7 @@ class Lab:
             (self.root / name).mkdir()
         (self.root / "secret").chmod(0o700)
         self.servers = []
+        self.started = []
         self.accounts = []
         self.is_alone = bool(os.environ.get(IN_NAMESPACE))
         self.catalog = None
@@ -95,6 +98,10 @@ class Lab:
         return self
 
     def __exit__(self, *_):
+        for process in self.started:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
         for server in self.servers:
             server.stop()
         for account in self.accounts:
@@ -194,9 +201,11 @@ class Lab:
 
     def start(self, store, *arguments, env=None):
         """Starts underdesk and leaves it running; its words go to pipes."""
-        return subprocess.Popen(self.command(store, *arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                text=True, errors="replace", env=self.environment(env),
-                                cwd=self.folder("operator"))
+        process = subprocess.Popen(self.command(store, *arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                   text=True, errors="replace", env=self.environment(env),
+                                   cwd=self.folder("operator"))
+        self.started.append(process)
+        return process
 
 
 class Server:

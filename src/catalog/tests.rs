@@ -511,21 +511,3 @@ fn a_catalogue_can_be_shared_between_threads() {
     shared::<Catalog>();
     shared::<Slice>();
 }
-
-#[test]
-fn the_first_import_makes_the_folder_of_the_catalogue() {
-    let place = Place::new();
-    let record = place.file(
-        "one.json",
-        include_str!("../../fixtures/catalog/debian-osv.jsonl"),
-    );
-    let into = place.0.path().join("share/underdesk/catalog.db");
-    import(&[record], &into, day(1)).unwrap();
-    assert!(
-        Catalog::open(&into)
-            .unwrap()
-            .slice("Debian:12")
-            .unwrap()
-            .is_some()
-    );
-}

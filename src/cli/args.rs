@@ -3,6 +3,13 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
+/// The exit codes, for `--help`. [`super::Exit`] is what they are.
+const EXITS: &str = "\
+Exit codes, the first that holds: 130 interrupted, what is done is saved; 1 the run failed; 2 wrong usage \
+or configuration; 6 safety stop: an account's wrong tries are spent, or a host key changed; 5 the catalogue \
+is missing, too old or damaged; 4 open findings at or above --fail-on; 3 done, but a host that a \
+credential covers, or that looks like a computer, was not assessed; 0 clean and complete.";
+
 /// An agentless network scanner: finds the unpatched server under somebody's desk.
 ///
 /// Scan only what you have permission to scan.
@@ -11,7 +18,8 @@ use std::path::PathBuf;
     name = "underdesk",
     version,
     propagate_version = true,
-    max_term_width = 100
+    max_term_width = 100,
+    after_help = EXITS
 )]
 pub(super) struct Arguments {
     #[command(subcommand)]
@@ -88,7 +96,7 @@ pub(super) struct ScanArguments {
     /// Read this machine, without a network
     #[arg(long, conflicts_with = "targets")]
     pub(super) local: bool,
-    /// Save what each host answered as a folder that a test can replay
+    /// Save what each host answered, one folder a host; underdesk match --recording reads them
     #[arg(long, value_name = "DIR")]
     pub(super) record: Option<PathBuf>,
 }
@@ -128,7 +136,7 @@ pub(super) struct TargetArguments {
     /// Who permitted this scan: goes into the manifest
     #[arg(long, value_name = "TEXT")]
     pub(super) authorised_by: Option<String>,
-    /// Only show what would be done
+    /// Only show what would be done: nothing is sent
     #[arg(long)]
     pub(super) dry_run: bool,
 }
@@ -137,7 +145,7 @@ pub(super) struct TargetArguments {
 #[command(next_help_heading = "Sweep")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag as typed")]
 pub(super) struct PaceArguments {
-    /// Ports to probe: 22,80,8000-8010 [default: 22,80,135,443,445,3389,5985,5986]
+    /// Ports to probe, as in 22,80,8000-8010 [default: 22,80,135,443,445,3389,5985,5986]
     #[arg(short, long, value_name = "PORTS")]
     pub(super) ports: Option<String>,
     /// Ports on which SSH is expected; they are probed too
@@ -158,7 +166,7 @@ pub(super) struct PaceArguments {
     /// For networks that can take it: 20,000 probes a second, 50 to one address
     #[arg(long)]
     pub(super) fast: bool,
-    /// How often a probe that nobody answered is sent again [default: 1]
+    /// How often a probe that nobody answered is sent again, at most 10 [default: 1]
     #[arg(long, value_name = "N")]
     pub(super) retries: Option<u32>,
     /// The most seconds that a host may take, with all its ports and credentials [default: 120]
@@ -167,7 +175,7 @@ pub(super) struct PaceArguments {
     /// Also connect to industrial and printer ports that are named with --ports
     #[arg(long)]
     pub(super) include_fragile: bool,
-    /// Shuffles the order of the probes; the same seed gives the same order [default: random]
+    /// The order of the probes; the same seed gives the same order
     #[arg(long, value_name = "N")]
     pub(super) seed: Option<u64>,
 }
@@ -198,8 +206,8 @@ pub(super) struct OutputArguments {
     /// The folder for the files [default: underdesk-RUN]
     #[arg(long, value_name = "DIR")]
     pub(super) out: Option<PathBuf>,
-    /// Write to standard output instead of files: the findings as CSV, or everything with --format
-    /// jsonl
+    /// Write to standard output instead of files: the findings (of a sweep the machines) as CSV, or
+    /// everything with --format jsonl
     #[arg(short, long, value_name = "-", value_parser = ["-"], conflicts_with = "out")]
     pub(super) output: Option<String>,
     /// The formats: csv, jsonl

@@ -14,11 +14,11 @@ pub enum Exit {
     Usage,
     /// 6: a safety stop: an account's wrong tries are spent, or a host key changed.
     SafetyStop,
-    /// 5: the catalogue is too old, or its digest is wrong.
+    /// 5: the catalogue is too old, its digest is wrong, or there is none to judge by.
     CatalogUnfit,
     /// 4: open findings at or above `--fail-on`.
     Findings,
-    /// 3: done, but a host that a credential covers was not assessed.
+    /// 3: done, but a host that a credential covers, or that looks like a computer, was not assessed.
     Incomplete,
     /// 0: clean and complete.
     Clean,

@@ -50,6 +50,7 @@ pub(super) fn write(
         },
         all_findings: output.all,
         no_users: output.no_users,
+        table: only_table(source.run(), output),
         ..Options::default()
     };
     let formats: Vec<&str> = output.format.iter().map(String::as_str).collect();
@@ -72,6 +73,13 @@ pub(super) fn write(
     Ok(exits)
 }
 
+/// As CSV standard output takes one table. Of a sweep the findings would be empty.
+fn only_table(run: &RunSummary, output: &OutputArguments) -> Option<String> {
+    let is_csv = output.format.iter().all(|format| format == "csv");
+    let is_sweep = run.kind == RunKind::Sweep.as_str();
+    (output.output.is_some() && is_csv && is_sweep).then(|| "machines".to_owned())
+}
+
 fn open_source(
     store: &Store,
     run: &RunId,
@@ -79,7 +87,7 @@ fn open_source(
     catalog: Option<Arc<Catalog>>,
 ) -> Result<RunSource, Stop> {
     let source = RunSource::open(store, run, output.no_merge).map_err(|error| match error {
-        RunError::Store(StoreError::NoSuchRun { .. }) => Stop::configuration(&error),
+        RunError::Store(error @ StoreError::NoSuchRun { .. }) => Stop::configuration(&error),
         error => Stop::failed(&error),
     })?;
     let Some(catalog) = catalog.filter(|_| output.all) else {
@@ -107,10 +115,7 @@ fn export(
     options: &Options,
     sink: &mut dyn Sink,
 ) -> Result<Written, Stop> {
-    report::export(source, formats, options, sink).map_err(|error| match error {
-        report::ReportError::NoSuchFormat { .. } => Stop::configuration(&error),
-        other => Stop::failed(&other),
-    })
+    report::export(source, formats, options, sink).map_err(|error| Stop::failed(&error))
 }
 
 /// Writes beside the folder's old files and moves each into place when all are whole, so that a

@@ -44,6 +44,18 @@ pub enum Opening {
     DropsEvery(u32),
 }
 
+/// What an SSH server does when it has heard a secret.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Hearing {
+    /// Says whether it is right.
+    #[default]
+    Answers,
+    /// Closes the connection without a word.
+    HangsUp,
+}
+
 /// What the lab's `known_hosts` text says of a host.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -26,7 +26,7 @@ mod session_tests;
 #[cfg(test)]
 mod tests;
 
-pub use behaviour::{Kind, Opening, Published, Shell};
+pub use behaviour::{Hearing, Kind, Opening, Published, Shell};
 pub use keys::{host_key, user_key};
 pub use logins::{KeyLogin, Login, LoginRule, Logins, Method, PasswordLogin, Prompt};
 pub use network::{Changes, Edit, Host, LineEdit, Network, NetworkError, TextEdit};

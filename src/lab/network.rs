@@ -12,7 +12,7 @@
 //! changes.set.names = "uname\tweb-1\n"
 //! ```
 
-use super::behaviour::{Kind, Opening, Published, Shell};
+use super::behaviour::{Hearing, Kind, Opening, Published, Shell};
 use super::logins::{Logins, Method, Prompt};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -61,6 +61,9 @@ pub struct Host {
     /// Who may log in.
     #[serde(default)]
     pub logins: Logins,
+    /// What its SSH server does when it has heard a secret.
+    #[serde(default)]
+    pub hearing: Hearing,
     /// The methods that its SSH server offers.
     #[serde(default = "sshd_methods")]
     pub methods: Vec<Method>,

@@ -1,6 +1,6 @@
 //! The SSH server of a simulated host: who may log in, and how it refuses.
 
-use super::behaviour::Shell;
+use super::behaviour::{Hearing, Shell};
 use super::dialogue::converse;
 use super::keys::{fingerprint, host_key, user_key};
 use super::logins::{Login, LoginRule, Logins, Method, Prompt};
@@ -25,6 +25,7 @@ pub(super) struct Served {
     pub(super) delay: Duration,
     pub(super) recording: Recording,
     access: Access,
+    hearing: Hearing,
     offered: MethodSet,
     prompts: Vec<Prompt>,
     second_round: Vec<Prompt>,
@@ -64,6 +65,7 @@ impl Served {
             delay: Duration::from_millis(host.delay_ms),
             recording,
             access: Access::new(&network.name, &host.logins),
+            hearing: host.hearing,
             offered,
             prompts: host.prompts.clone(),
             second_round: host.second_round.clone(),
@@ -160,6 +162,13 @@ impl Peer {
         self.refuse()
     }
 
+    fn after_secret(&self, answer: Auth) -> Result<Auth, Error> {
+        match self.served.hearing {
+            Hearing::Answers => Ok(answer),
+            Hearing::HangsUp => Err(Error::Disconnect),
+        }
+    }
+
     fn refuse(&self) -> Auth {
         Auth::Reject {
             proceed_with_methods: Some(self.served.offered.clone()),
@@ -198,7 +207,8 @@ impl Handler for Peer {
         let accepted =
             self.offers(MethodKind::Password) && self.served.access.takes_password(user, password);
         let proof = Proof::Password(password.to_owned());
-        Ok(self.answer(user, proof, accepted).await)
+        let answer = self.answer(user, proof, accepted).await;
+        self.after_secret(answer)
     }
 
     async fn auth_publickey_offered(
@@ -246,6 +256,7 @@ impl Handler for Peer {
         let round = &self.served.second_round;
         let enough = accepted && round.is_empty();
         let answer = self.answer(user, Proof::Responses(responses), enough).await;
+        let answer = self.after_secret(answer)?;
         let next = match &self.served.refusal {
             _ if enough => return Ok(answer),
             _ if accepted => ask("", round),

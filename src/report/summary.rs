@@ -26,22 +26,11 @@ pub fn summary(run: &RunSummary, coverage: &[CoverageRow], counts: &Counts) -> S
 }
 
 fn write_coverage(coverage: &[CoverageRow], counts: &Counts, text: &mut String) {
-    let sum = |of: fn(&CoverageRow) -> u128| {
-        let rows = coverage.iter();
-        number(rows.fold(0, |sum: u128, row| sum.saturating_add(of(row))))
-    };
     text.push_str("Coverage\n");
-    let (scope, excluded) = (sum(|row| row.in_scope), sum(|row| row.excluded));
-    push(
-        text,
-        format_args!("  addresses  {scope} in scope, {excluded} excluded"),
-    );
-    let (answered, silent) = (sum(|row| row.answered), sum(|row| row.silent));
-    let not_begun = sum(|row| row.not_begun);
-    push(
-        text,
-        format_args!("             {answered} answered, {silent} silent, {not_begun} not begun"),
-    );
+    // A machine that reads itself sweeps nothing.
+    if !coverage.is_empty() {
+        write_addresses(coverage, text);
+    }
     let machines = number(counts.machines);
     let read = number(counts.assessed);
     let outcomes = listed(&counts.outcomes);
@@ -59,6 +48,24 @@ fn write_coverage(coverage: &[CoverageRow], counts: &Counts, text: &mut String) 
     }
 }
 
+fn write_addresses(coverage: &[CoverageRow], text: &mut String) {
+    let sum = |of: fn(&CoverageRow) -> u128| {
+        let rows = coverage.iter();
+        number(rows.fold(0, |sum: u128, row| sum.saturating_add(of(row))))
+    };
+    let (scope, excluded) = (sum(|row| row.in_scope), sum(|row| row.excluded));
+    push(
+        text,
+        format_args!("  addresses  {scope} in scope, {excluded} excluded"),
+    );
+    let (answered, silent) = (sum(|row| row.answered), sum(|row| row.silent));
+    let not_begun = sum(|row| row.not_begun);
+    push(
+        text,
+        format_args!("             {answered} answered, {silent} silent, {not_begun} not begun"),
+    );
+}
+
 fn write_findings(run: &RunSummary, counts: &Counts, text: &mut String) {
     text.push_str("\nFindings\n");
     if counts.assessed == 0 {
@@ -72,9 +79,16 @@ fn write_findings(run: &RunSummary, counts: &Counts, text: &mut String) {
     let state = |of: fn(FindingState) -> bool| number(counts.in_state(of));
     let missing = state(FindingState::counts_as_missing);
     let (lacking, read) = (number(counts.lacking), number(counts.assessed));
+    let (least, but) = match counts.unjudged {
+        0 => ("", String::new()),
+        unjudged => (
+            "at least ",
+            format!("; {} of these not judged, or not in full", number(unjudged)),
+        ),
+    };
     push(
         text,
-        format_args!("  missing    {missing} on {lacking} of {read} machines read"),
+        format_args!("  missing    {least}{missing} on {lacking} of {read} machines read{but}"),
     );
     let exploited = number(counts.exploited);
     push(
@@ -88,33 +102,21 @@ fn write_findings(run: &RunSummary, counts: &Counts, text: &mut String) {
     );
     let (undecided, blind) = (
         state(FindingState::counts_as_unknown),
-        number(counts.undecided),
+        plural(counts.undecided, "machine"),
     );
-    push(
-        text,
-        format_args!("  undecided  {undecided} on {blind} machines"),
-    );
-    if counts.unjudged > 0 {
-        let unjudged = number(counts.unjudged);
-        push(
-            text,
-            format_args!(
-                "  not judged {unjudged} machines read, whose updates nobody can state in full"
-            ),
-        );
-    }
+    push(text, format_args!("  undecided  {undecided} on {blind}"));
     if counts.end_of_life > 0 {
-        let old = number(counts.end_of_life);
+        let old = plural(counts.end_of_life, "machine");
         push(
             text,
-            format_args!("  old        {old} machines run software out of support"),
+            format_args!("  old        {old} with software out of support"),
         );
     }
     if counts.reboots > 0 {
-        let reboots = number(counts.reboots);
+        let reboots = plural(counts.reboots, "machine");
         push(
             text,
-            format_args!("  reboot     {reboots} machines wait for a reboot"),
+            format_args!("  reboot     {reboots} waiting for a reboot"),
         );
     }
 }

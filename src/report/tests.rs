@@ -149,6 +149,13 @@ fn a_machine_that_was_not_judged_has_no_zero() {
     let ended = finding("debian", "end-of-life:debian:9", FindingState::EndOfLife);
     assert_eq!(with(vec![blind()]), "unknown");
     assert_eq!(with(vec![blind(), ended]), "unknown");
+    let half = sample::run(vec![read("10.0.2.1", "a", vec![blind()])]);
+    let (_, written) = exported(&half, &["csv"], &plain());
+    let words = summary(&half.summary, &half.coverage, &written.counts);
+    assert!(
+        words.contains("missing    at least 0 on 0 of 1 machines read; 1 of these not judged"),
+        "{words}"
+    );
     // What was found by half a catalogue is found.
     let found = finding("b", "CVE-1", FindingState::Missing);
     assert_eq!(with(vec![blind(), found]), "1");

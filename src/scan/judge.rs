@@ -7,9 +7,26 @@ use crate::model::{Date, Finding, Inventory, Lifecycle};
 use crate::store::Matched;
 use std::sync::Arc;
 
-/// The verdicts on what a host of this run has.
-pub(super) fn judge(cx: &Context, inventory: &Inventory) -> Result<Matched, RunError> {
-    of(&cx.catalog, inventory, cx.today)
+/// The verdicts on what a host of this run has; the inventory is handed back. Loading a slice and
+/// matching take long enough to keep them away from the threads that talk.
+pub(super) async fn judge(
+    cx: &Context,
+    inventory: Inventory,
+) -> Result<(Inventory, Matched), RunError> {
+    let (catalog, today) = (Arc::clone(&cx.catalog), cx.today);
+    let work = move || {
+        let matched = of(&catalog, &inventory, today);
+        matched.map(|matched| (inventory, matched))
+    };
+    match tokio::task::spawn_blocking(work).await {
+        Ok(judged) => judged,
+        Err(error) => match error.try_into_panic() {
+            // A bug met here is that of this host's task, like any other.
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The program is shutting down.
+            Err(_) => std::future::pending().await,
+        },
+    }
 }
 
 /// The verdicts on an inventory, as of a day.

@@ -185,7 +185,7 @@ pub async fn run_recorded(
     hosts: Vec<(IpAddr, crate::model::Inventory)>,
 ) -> Result<RunEnd, RunError> {
     for (address, inventory) in hosts {
-        let matched = judge::judge(&cx, &inventory)?;
+        let (inventory, matched) = judge::judge(&cx, inventory).await?;
         let outcome = HostOutcome {
             host: bare(address),
             host_key: None,
@@ -263,3 +263,6 @@ fn bare(address: IpAddr) -> LiveHost {
         round_trip: None,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -32,7 +32,7 @@ pub(super) struct Runner {
     mark: u64,
     finished: BTreeSet<IpAddr>,
     live: BTreeMap<IpAddr, Live>,
-    /// Live hosts that wait until every SSH port of theirs is settled.
+    /// Live hosts with a way in, that wait until every SSH port of theirs is settled.
     undecided: BTreeSet<IpAddr>,
     waiting: VecDeque<IpAddr>,
     tasks: JoinSet<Result<IpAddr, RunError>>,
@@ -145,11 +145,15 @@ impl Runner {
                 () = self.stop.cancelled() => return self.wind_up().await,
             }
         }
-        if let Some(EndReason::Starved(why)) = end.map(|end| end.reason) {
-            return Err(RunError::Starved(why));
+        match end.map(|end| end.reason) {
+            Some(EndReason::Starved(why)) => Err(RunError::Starved(why)),
+            // The sweep may be the first to hear of it.
+            Some(EndReason::Stopped) => self.wind_up().await,
+            Some(EndReason::Complete) | None => {
+                self.save_the_rest().await?;
+                Ok(RunEnd::Complete)
+            }
         }
-        self.save_the_rest().await?;
-        Ok(RunEnd::Complete)
     }
 
     fn is_idle(&self) -> bool {
@@ -211,13 +215,16 @@ impl Runner {
         if answer.is_life() && !self.live.contains_key(&probe.address) {
             let address = probe.address;
             self.cx.tell(Event::HostFound { address });
-            self.undecided.insert(address);
         }
         if !answer.is_life() && !self.live.contains_key(&probe.address) {
             return;
         }
         let live = self.live.entry(probe.address).or_default();
         live.answers.insert(probe.port, answer);
+        let is_way_in = answer == Answer::Open && self.cx.plan.ssh_ports.contains(&probe.port);
+        if is_way_in && !live.is_begun {
+            self.undecided.insert(probe.address);
+        }
         live.round_trip = match (live.round_trip, round_trip) {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),
@@ -242,15 +249,12 @@ impl Runner {
             return;
         };
         let ports = &self.cx.plan.ssh_ports;
-        let has_open = ports
-            .iter()
-            .any(|port| live.answers.get(port) == Some(&Answer::Open));
         let mark = self.mark;
         let settled = |port: &u16| {
             let passed = || position(&self.plan, address, *port).is_none_or(|at| at < mark);
             live.answers.contains_key(port) || passed()
         };
-        if live.is_begun || !has_open || !ports.iter().all(settled) {
+        if live.is_begun || !ports.iter().all(settled) {
             return;
         }
         live.is_begun = true;
@@ -308,9 +312,8 @@ impl Runner {
         }
         live.found_ssh.insert(probe.port);
         if !live.is_begun {
-            live.is_begun = true;
-            self.undecided.remove(&probe.address);
-            self.waiting.push_back(probe.address);
+            self.undecided.insert(probe.address);
+            self.decide_one(probe.address);
         }
     }
 
@@ -384,6 +387,10 @@ impl Runner {
             retryable: false,
         };
         let mut commit = self.untouched(address);
+        for row in &mut commit.outcome.access {
+            row.code = failure.code;
+            row.detail.clone_from(&failure.detail);
+        }
         commit.outcome.failure = Some(failure);
         save(&self.cx, commit).await
     }
@@ -429,13 +436,19 @@ impl Runner {
     /// The outcome of a live host that was not worked on, with the reason.
     fn untouched(&self, address: IpAddr) -> HostCommit {
         let host = self.host(address);
-        let port = self.cx.plan.ssh_ports.first().copied();
-        let answer = port.and_then(|port| self.live.get(&address)?.answers.get(&port).copied());
+        let live = self.live.get(&address);
+        let answer = |port: &u16| live.and_then(|live| live.answers.get(port).copied());
+        let mut ports = self.cx.plan.ssh_ports.iter().copied();
+        // One port that refuses says that the host is there and which service is not.
+        let closed = ports
+            .clone()
+            .find(|port| answer(port) == Some(Answer::Closed));
+        let port = closed.or_else(|| ports.next());
         let covered = !credentials::plan(&host, self.cx.keyring.credentials(), None).is_empty();
-        let code = match (covered, answer) {
+        let code = match (covered, closed) {
             (false, _) => ResultCode::NoCredentialInScope,
-            (true, Some(Answer::Closed)) => ResultCode::PortClosed,
-            (true, _) => ResultCode::Filtered,
+            (true, Some(_)) => ResultCode::PortClosed,
+            (true, None) => ResultCode::Filtered,
         };
         let row = AccessRecord {
             protocol: Protocol::Ssh,

@@ -1,5 +1,6 @@
 //! What can go wrong with a host, step by step.
 
+use super::Password;
 use crate::model::{Failure, HostKey, ResultCode};
 use std::io;
 
@@ -206,6 +207,29 @@ impl LoginError {
     /// Whether the host said that the proof was right.
     pub fn proven(&self) -> bool {
         matches!(self, Self::MoreWanted { .. })
+    }
+
+    /// Takes a password out of the host's words.
+    pub(super) fn hide(&mut self, password: &Password) {
+        match self {
+            Self::KeysRefused(refusal)
+            | Self::PasswordRefused(refusal)
+            | Self::PasswordExpired(refusal)
+            | Self::MoreWanted { refusal, .. }
+            | Self::NoSuchMethod { refusal, .. } => {
+                password.hide_in(&mut refusal.said);
+            }
+            Self::StrangePrompt { prompt, .. } => password.hide_in(prompt),
+            Self::Lost { why, said, .. } => {
+                password.hide_in(why);
+                password.hide_in(said);
+            }
+            Self::NoKey
+            | Self::NotInAgent(_)
+            | Self::Agent(_)
+            | Self::TimedOut { .. }
+            | Self::KnownOtherwise { .. } => {}
+        }
     }
 
     /// How many keys the host was offered, as far as is known.

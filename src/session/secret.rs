@@ -26,6 +26,16 @@ impl Password {
         Self(text.into())
     }
 
+    /// Takes the password out of what a host said: some repeat what they heard.
+    pub(super) fn hide_in(&self, said: &mut String) {
+        // Of a shorter one every other word would show that it is there.
+        const SHORTEST: usize = 4;
+        let secret = self.0.expose_secret();
+        if secret.len() >= SHORTEST && said.contains(secret) {
+            *said = said.replace(secret, "[hidden]");
+        }
+    }
+
     /// A copy for the wire. russh wipes it when the login is over.
     pub(super) fn for_the_wire(&self) -> String {
         self.0.expose_secret().to_owned()

@@ -5,7 +5,7 @@
 //! not due, the machine has run out of sockets) is put aside, and the others go on.
 
 use super::connect::{self, Begun, Outcome, Pending};
-use super::loss::Losses;
+use super::loss::{Losses, Silence};
 use super::pace::{Admission, Hosts, Pacer, RoundTrips, Width};
 use super::window::Window;
 use super::{
@@ -76,6 +76,7 @@ impl Sweeper for TcpSweeper {
         let from = from.min(plan.len());
         let sweep = Sweep {
             plan,
+            profile: self.profile,
             out,
             stop,
             begun: Instant::now(),
@@ -124,6 +125,8 @@ struct Work {
     shortages: u8,
     /// Whether its moment was given out by its host's rate.
     kept: bool,
+    /// Whether it is not to be sent again, but its silence to be judged again.
+    doubted: bool,
 }
 
 /// Nobody reads any more, or the sweep was asked to stop.
@@ -131,6 +134,7 @@ struct Stop;
 
 struct Sweep<'a> {
     plan: &'a SweepPlan,
+    profile: Profile,
     out: mpsc::Sender<SweepEvent>,
     stop: CancellationToken,
     /// Moments are counted from here.
@@ -214,8 +218,11 @@ impl Sweep<'_> {
 
     /// The probe whose turn it is: one that was put aside and is due, or else a new one.
     fn next(&mut self, now: Duration) -> Option<Work> {
-        if self.aside_due().is_some_and(|at| at <= now) {
-            return self.aside.pop().map(|Reverse((_, work))| work);
+        while self.aside_due().is_some_and(|at| at <= now) {
+            match self.aside.pop() {
+                Some(Reverse((_, work))) if work.doubted => self.silent(work, now),
+                other => return other.map(|Reverse((_, work))| work),
+            }
         }
         while self.has_new() {
             let position = self.window.next();
@@ -227,6 +234,7 @@ impl Sweep<'_> {
                     tries: 0,
                     shortages: 0,
                     kept: false,
+                    doubted: false,
                 });
             }
             self.window.settle(position);
@@ -255,7 +263,11 @@ impl Sweep<'_> {
         match connect::begin(SocketAddr::new(address, port)) {
             Begun::Ended(outcome) => self.settle(work, outcome).await,
             Begun::Pending(pending) => {
-                let timeout = self.trips.timeout(address);
+                let timeout = if self.losses.is_further(work.tries) {
+                    self.profile.timeout
+                } else {
+                    self.trips.timeout(address)
+                };
                 self.flights.spawn(fly(work, pending, timeout));
                 Ok(())
             }
@@ -303,14 +315,21 @@ impl Sweep<'_> {
 
     /// Nobody answered: the probe goes again, or that is the answer.
     fn silent(&mut self, work: Work, now: Duration) {
-        let Work { probe, tries, .. } = work;
-        match self.losses.again(probe.address, tries, work.position) {
-            Some(wait) => {
-                let kept = false;
-                self.put_aside(now + wait, Work { kept, ..work });
-            }
-            None => self.window.settle(work.position),
-        }
+        let silence = self
+            .losses
+            .silence(work.probe.address, work.tries, work.position);
+        let (wait, doubted) = match silence {
+            Silence::AskAgain(wait) => (wait, false),
+            Silence::Doubted(wait) if !work.doubted => (wait, true),
+            Silence::Doubted(_) | Silence::Believed => return self.window.settle(work.position),
+        };
+        let kept = false;
+        let work = Work {
+            kept,
+            doubted,
+            ..work
+        };
+        self.put_aside(now + wait, work);
     }
 
     /// Puts a probe back that was not really tried.

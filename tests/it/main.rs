@@ -1,26 +1,41 @@
 //! Everything that is tested from outside. One binary, so it links once.
 
 #[cfg(test)]
+mod agent;
+#[cfg(test)]
 mod architecture;
 #[cfg(test)]
+mod breaker;
+#[cfg(test)]
+#[cfg(unix)]
 mod cli;
 #[cfg(test)]
+#[cfg(unix)]
 mod coverage;
 #[cfg(test)]
+#[cfg(unix)]
 mod hostile;
 #[cfg(test)]
 mod hosts;
 #[cfg(test)]
+#[cfg(unix)]
 mod local;
 #[cfg(test)]
 mod openssh;
 #[cfg(test)]
+#[cfg(unix)]
 mod passwords;
 #[cfg(test)]
+#[cfg(unix)]
 mod resume;
+#[cfg(test)]
+mod secrets;
 #[cfg(test)]
 mod session_ssh;
 #[cfg(test)]
 mod shells;
 #[cfg(test)]
+#[cfg(unix)]
 mod support;
+#[cfg(test)]
+mod visits;

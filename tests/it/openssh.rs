@@ -523,6 +523,49 @@ async fn an_agent_signs_for_us() {
 }
 
 #[tokio::test]
+async fn the_named_key_of_an_agent_gets_in_where_it_would_have_come_too_late() {
+    let Some(sshd) = peer() else { return };
+    let server = Sshd::start(&sshd, "");
+    let socket = server.path("agent");
+    let mut agent = Command::new("ssh-agent")
+        .args(["-D", "-a"])
+        .arg(&socket)
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    while !socket.exists() {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    for number in 0..7 {
+        let key = server.path(&format!("key-{number}"));
+        keygen(&key, &["-t", "ed25519"]);
+        let add = Command::new("ssh-add")
+            .arg("-q")
+            .arg(&key)
+            .env("SSH_AUTH_SOCK", &socket)
+            .status();
+        assert!(add.unwrap().success());
+    }
+    // The last of seven.
+    let last = server.path("key-6");
+    fs::copy(last.with_extension("pub"), server.path("id.pub")).unwrap();
+    let fingerprint = read_key(&last, None).public().fingerprint;
+    let offer = |only| Signer::Agent {
+        socket: &socket,
+        only,
+        most: 5,
+    };
+    let any = server.signer_login("ud-bash", offer(None)).await;
+    let named = server
+        .signer_login("ud-bash", offer(Some(&fingerprint)))
+        .await;
+    agent.kill().unwrap();
+    agent.wait().unwrap();
+    assert_eq!(any.unwrap_err().keys_offered(), Some(5));
+    assert_eq!(named.unwrap().method, "publickey");
+}
+
+#[tokio::test]
 async fn a_host_that_wants_more_than_a_key_says_so() {
     let Some(sshd) = peer() else { return };
     let server = Sshd::start(&sshd, "AuthenticationMethods publickey,password\n");

@@ -24,9 +24,9 @@ impl Draft {
             path: path.clone(),
             source,
         };
-        if let Some(folder) = into.parent() {
-            fs::create_dir_all(folder).map_err(failed)?;
-        }
+        // The first import is the first to want the folder.
+        let folder = into.parent().filter(|one| !one.as_os_str().is_empty());
+        folder.map_or(Ok(()), fs::create_dir_all).map_err(failed)?;
         let mut file = lock(&path, into)?;
         file.set_len(0).map_err(failed)?;
         match File::open(into) {

@@ -43,6 +43,7 @@ struct Job<'a> {
 
 /// What a run needs besides its plan, once all of it has been read.
 struct Means {
+    site: String,
     targets: Option<Arc<TargetSet>>,
     catalog: Catalog,
     keyring: Keyring,
@@ -252,7 +253,8 @@ impl Job<'_> {
         runtime::block_on(async {
             let means = Means {
                 keyring: self.keyring(&plan).await?,
-                known: self.known_keys(&store, &plan).await?,
+                known: known_keys(&store, &self.settings.site, &plan).await?,
+                site: self.settings.site.clone(),
                 targets,
                 catalog,
             };
@@ -307,10 +309,13 @@ impl Job<'_> {
                 "the catalogue has changed since the run began; underdesk match judges all of its hosts by the same one",
             );
         }
+        // The pins and machines are those of the site where the run began.
+        let site = record.summary.site.clone();
         runtime::block_on(async {
             let means = Means {
                 keyring: self.keyring(&plan).await?,
-                known: self.known_keys(&store, &plan).await?,
+                known: known_keys(&store, &site, &plan).await?,
+                site,
                 targets,
                 catalog,
             };
@@ -385,7 +390,7 @@ impl Job<'_> {
         let cx = Arc::new(Context::new(Parts {
             store: store.clone(),
             run: run.clone(),
-            site: self.settings.site.clone(),
+            site: means.site,
             connector: Arc::new(SshConnector::new(Arc::new(means.known))),
             catalog: Arc::clone(&catalog),
             keyring: means.keyring,
@@ -405,7 +410,8 @@ impl Job<'_> {
                 None => scan::run_local(cx).await,
             }
         };
-        let end = watched(job, progress::show(receiver, display), stop.clone()).await;
+        let show = progress::show(receiver, display);
+        let end = Box::pin(watched(job, show, stop.clone())).await;
         let mut exits = Vec::new();
         match end {
             Some(Ok(RunEnd::Complete)) => {}
@@ -430,41 +436,6 @@ impl Job<'_> {
         Ok(Exit::worst(exits))
     }
 
-    async fn known_keys(&self, store: &Store, plan: &RunPlan) -> Result<KnownKeys, Stop> {
-        let mut known = KnownKeys::default();
-        for path in &plan.known_hosts {
-            let text = fs::read(path).map_err(|error| {
-                Stop::usage(format!(
-                    "cannot read the known hosts {}: {error}",
-                    path.display()
-                ))
-            })?;
-            let report = known.add_known_hosts(&String::from_utf8_lossy(&text));
-            if report.authorities > 0 {
-                complain(&format!(
-                    "{}: {} @cert-authority lines are not yet used by this version",
-                    path.display(),
-                    report.authorities
-                ));
-            }
-            if report.unreadable > 0 {
-                complain(&format!(
-                    "{}: {} lines could not be read and are not used",
-                    path.display(),
-                    report.unreadable
-                ));
-            }
-        }
-        let pins = store
-            .pins(&self.settings.site)
-            .await
-            .map_err(|error| Stop::failed(&error))?;
-        for pin in pins {
-            known.pin(&pin.host, pin.port, pin.key);
-        }
-        Ok(known)
-    }
-
     fn summary(&self, plan: &RunPlan, now: UtcTime, catalog: &Catalog) -> RunSummary {
         let lifted = [
             ("allow_public", plan.scope.allow_public),
@@ -486,6 +457,42 @@ impl Job<'_> {
             simulated: self.simulated,
         }
     }
+}
+
+/// Who the operator, or an earlier run at this site, knows.
+async fn known_keys(store: &Store, site: &str, plan: &RunPlan) -> Result<KnownKeys, Stop> {
+    let mut known = KnownKeys::default();
+    for path in &plan.known_hosts {
+        let text = fs::read(path).map_err(|error| {
+            Stop::usage(format!(
+                "cannot read the known hosts {}: {error}",
+                path.display()
+            ))
+        })?;
+        let report = known.add_known_hosts(&String::from_utf8_lossy(&text));
+        if report.authorities > 0 {
+            complain(&format!(
+                "{}: {} @cert-authority lines are not yet used by this version",
+                path.display(),
+                report.authorities
+            ));
+        }
+        if report.unreadable > 0 {
+            complain(&format!(
+                "{}: {} lines could not be read and are not used",
+                path.display(),
+                report.unreadable
+            ));
+        }
+    }
+    let pins = store
+        .pins(site)
+        .await
+        .map_err(|error| Stop::failed(&error))?;
+    for pin in pins {
+        known.pin(&pin.host, pin.port, pin.key);
+    }
+    Ok(known)
 }
 
 /// `r-20261122T180000Z-4f2a`

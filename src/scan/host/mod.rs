@@ -34,13 +34,20 @@ pub(super) async fn scan(
     }
     let mut commit = visit.finish();
     commit.outcome.elapsed_ms = millis(began);
-    if let Some(inventory) = &commit.outcome.inventory {
+    judge_it(cx, commit).await
+}
+
+/// Adds the verdicts to a host that was read.
+async fn judge_it(cx: &Context, mut commit: HostCommit) -> Result<HostCommit, RunError> {
+    if let Some(inventory) = commit.outcome.inventory.take() {
         let address = commit.outcome.host.address;
         cx.tell(Event::StageEntered {
             address,
             stage: Stage::Match,
         });
-        commit.matched = Some(judge::judge(cx, inventory)?);
+        let (inventory, matched) = judge::judge(cx, inventory).await?;
+        commit.outcome.inventory = Some(inventory);
+        commit.matched = Some(matched);
     }
     Ok(commit)
 }
@@ -56,10 +63,7 @@ pub(super) async fn scan_local(cx: &Context, host: LiveHost) -> Result<HostCommi
     visit.collect(local, row, &limits).await;
     let mut commit = visit.finish();
     commit.outcome.elapsed_ms = millis(began);
-    if let Some(inventory) = &commit.outcome.inventory {
-        commit.matched = Some(judge::judge(cx, inventory)?);
-    }
-    Ok(commit)
+    judge_it(cx, commit).await
 }
 
 fn millis(since: Instant) -> u64 {

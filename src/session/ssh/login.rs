@@ -57,13 +57,18 @@ impl Door for SshDoor {
         let until = limits.within(limits.login);
         // The permit ends here: the password is sent once, or not at all.
         let (password, _permit) = secret;
-        match timeout_at(until, self.tell(user, password)).await {
-            Ok(told) => {
-                let method = told?;
+        let told = timeout_at(until, self.tell(user, password)).await;
+        match told.unwrap_or_else(|_| Err(self.why_silent())) {
+            Ok(method) => {
                 let door = *self;
-                Ok(door.logged_in(method))
+                let mut logged_in = door.logged_in(method);
+                password.hide_in(&mut logged_in.said);
+                Ok(logged_in)
             }
-            Err(_) => Err(self.why_silent()),
+            Err(mut error) => {
+                error.hide(password);
+                Err(error)
+            }
         }
     }
 }

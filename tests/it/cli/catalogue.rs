@@ -126,7 +126,7 @@ fn recorded_hosts_that_share_an_address_are_machines_of_their_own() {
 
 #[test]
 fn an_import_that_fails_leaves_the_old_catalogue() {
-    let desk = Desk::bare();
+    let desk = Desk::without_catalog();
     desk.write("news.json", NEWS);
     desk.expect(0, "catalog import news.json");
     let before = desk.expect(0, "catalog info").out;

@@ -33,7 +33,7 @@ pub(crate) struct Ended {
 impl Desk {
     /// One with a catalogue that never grows old, and nothing else.
     pub(crate) fn new() -> Self {
-        let desk = Self::bare();
+        let desk = Self::without_catalog();
         let folder = desk.path("home/.local/share/underdesk");
         fs::create_dir_all(&folder).unwrap();
         fs::copy(catalogue(), folder.join("catalog.db")).unwrap();
@@ -41,7 +41,7 @@ impl Desk {
     }
 
     /// An empty one.
-    pub(crate) fn bare() -> Self {
+    pub(crate) fn without_catalog() -> Self {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("home")).unwrap();
         Self { folder }

@@ -53,6 +53,12 @@ impl Site {
         ports.join(",")
     }
 
+    /// All its addresses, as targets.
+    pub(crate) fn targets(&self) -> Vec<String> {
+        let addresses = self.running.addresses();
+        addresses.iter().map(ToString::to_string).collect()
+    }
+
     /// What its administrators would have in `known_hosts`.
     pub(crate) fn known_hosts(&self) -> String {
         self.running.known_hosts()

@@ -1,0 +1,178 @@
+//! The loop of a run, with sweeps made by hand.
+
+use super::*;
+use crate::catalog::Catalog;
+use crate::model::RunSummary;
+use crate::session::{KnownKeys, SshConnector};
+use crate::store::NewRun;
+use crate::sweep::{Answer, EndReason, Profile, Sighting, SweepEnd, SweepEvent, SweepPlan};
+use crate::targets::TargetSet;
+use std::io::Write as _;
+use std::net::TcpListener;
+use std::time::Duration;
+
+fn plan(ports: &[u16], ssh_ports: &[u16]) -> RunPlan {
+    let mut ports = ports.to_vec();
+    ports.sort_unstable();
+    RunPlan {
+        kind: RunKind::Scan,
+        scope: Scope {
+            targets: vec!["127.0.0.1".to_owned()],
+            ..Scope::default()
+        },
+        ports,
+        ssh_ports: ssh_ports.to_vec(),
+        seed: 1,
+        pace: Pace::from(Profile::NORMAL),
+        host_seconds: 5,
+        hands: 4,
+        accept_new_host_keys: false,
+        credentials: None,
+        known_hosts: Vec::new(),
+        record: None,
+    }
+}
+
+async fn context(plan: &RunPlan) -> (Arc<Context>, Arc<TargetSet>) {
+    let store = Store::in_memory().unwrap();
+    let run = RunId::new("r-1");
+    let summary = RunSummary {
+        id: run.clone(),
+        kind: plan.kind.as_str().to_owned(),
+        started: UtcTime::from_unix(0),
+        finished: None,
+        operator: String::new(),
+        authorised_by: None,
+        targets: plan.scope.targets.clone(),
+        guards_lifted: Vec::new(),
+        site: "default".to_owned(),
+        catalog_digest: String::new(),
+        catalog_imported: None,
+        simulated: true,
+    };
+    let new = NewRun {
+        summary,
+        settings: serde_json::to_value(plan).unwrap(),
+        plan_fingerprint: String::new(),
+        seed: plan.seed,
+    };
+    store.begin_run(new).await.unwrap();
+    let cx = Context::new(Parts {
+        store,
+        run,
+        site: "default".to_owned(),
+        plan: plan.clone(),
+        catalog: Arc::new(Catalog::for_demo().unwrap()),
+        keyring: Keyring::default(),
+        connector: Arc::new(SshConnector::new(Arc::new(KnownKeys::default()))),
+        events: mpsc::unbounded_channel().0,
+        clock: Arc::new(|| UtcTime::from_unix(0)),
+        holder: Holder::new("test"),
+    });
+    let targets = Arc::new(plan.scope.targets().unwrap());
+    (Arc::new(cx), targets)
+}
+
+/// Stops itself, as the sweep may hear of a stop before the run does.
+struct Stopped;
+
+#[async_trait::async_trait]
+impl Sweeper for Stopped {
+    async fn sweep(
+        &self,
+        _: &SweepPlan,
+        from: u64,
+        _: mpsc::Sender<SweepEvent>,
+        stop: CancellationToken,
+    ) -> SweepEnd {
+        stop.cancel();
+        SweepEnd {
+            mark: from,
+            reason: EndReason::Stopped,
+            tries: 0,
+            requeued: 0,
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_stopped_sweep_is_never_a_complete_run() {
+    for _ in 0..50 {
+        let (cx, targets) = context(&plan(&[22], &[22])).await;
+        let stop = CancellationToken::new();
+        let end = run(cx, targets, Arc::new(Stopped), stop).await.unwrap();
+        assert_eq!(end, RunEnd::Interrupted);
+    }
+}
+
+/// Finds these ports open, one after the other, with time between them.
+struct Slow(Vec<u16>);
+
+#[async_trait::async_trait]
+impl Sweeper for Slow {
+    async fn sweep(
+        &self,
+        plan: &SweepPlan,
+        _: u64,
+        out: mpsc::Sender<SweepEvent>,
+        _: CancellationToken,
+    ) -> SweepEnd {
+        for port in &self.0 {
+            let sighting = Sighting {
+                index: 0,
+                address: Ipv4Addr::LOCALHOST.into(),
+                port: *port,
+                answer: Answer::Open,
+                round_trip: Duration::from_millis(1),
+                tries: 1,
+            };
+            out.send(SweepEvent::Sighting(sighting)).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        SweepEnd {
+            mark: plan.len(),
+            reason: EndReason::Complete,
+            tries: 0,
+            requeued: 0,
+        }
+    }
+}
+
+/// Greets whoever connects.
+fn greeter(greeting: &'static str) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            stream.unwrap().write_all(greeting.as_bytes()).ok();
+        }
+    });
+    port
+}
+
+#[tokio::test]
+async fn what_a_port_says_is_heard_also_when_its_host_is_done() {
+    let (ssh, other) = (greeter("SSH-2.0-x\r\n"), greeter("220 mail\r\n"));
+    let (cx, targets) = context(&plan(&[ssh, other], &[ssh])).await;
+    let sweeper = Arc::new(Slow(vec![ssh, other]));
+    let stop = CancellationToken::new();
+    run(Arc::clone(&cx), targets, sweeper, stop).await.unwrap();
+    let rows = cx.store.sightings(&cx.run).await.unwrap();
+    let mail = rows.iter().find(|row| row.port == other).unwrap();
+    assert_eq!(mail.banner.as_deref(), Some("220 mail"));
+}
+
+#[tokio::test]
+async fn a_host_that_speaks_ssh_elsewhere_still_waits_for_the_ports_named_for_it() {
+    let (ssh, other) = (greeter("SSH-2.0-named\r\n"), greeter("SSH-2.0-found\r\n"));
+    let (cx, targets) = context(&plan(&[ssh, other], &[ssh])).await;
+    let sweeper = Arc::new(Slow(vec![other, ssh]));
+    let stop = CancellationToken::new();
+    run(Arc::clone(&cx), targets, sweeper, stop).await.unwrap();
+    let source = cx
+        .store
+        .report(&cx.run, crate::store::ReportOptions::default());
+    let machine = source.await.unwrap().machine(0).unwrap().unwrap();
+    let ports: Vec<u16> = machine.services.iter().map(|(_, one)| one.port).collect();
+    assert!(ports.contains(&ssh) && ports.contains(&other), "{ports:?}");
+}
