@@ -169,7 +169,7 @@ pub(super) struct PaceArguments {
     /// How often a probe that nobody answered is sent again, at most 10 [default: 1]
     #[arg(long, value_name = "N")]
     pub(super) retries: Option<u32>,
-    /// The most that logging in to one host and reading it may take, in seconds [default: 120]
+    /// The most seconds that a host may take, with all its ports and credentials [default: 120]
     #[arg(long, value_name = "SECONDS")]
     pub(super) timeout: Option<u64>,
     /// Also connect to industrial and printer ports that are named with --ports
