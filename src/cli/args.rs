@@ -46,7 +46,7 @@ pub(super) struct Global {
     /// The site that machines belong to: the same private address at two sites is two machines
     #[arg(long, global = true, value_name = "NAME")]
     pub(super) site: Option<String>,
-    /// Say more on standard error: -v every event, -vv also every answer; never a secret
+    /// Say more on standard error: -v every event, -vv also how each question was answered
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(super) verbose: u8,
     /// Never ask anything, even on a terminal
