@@ -46,7 +46,7 @@ pub(super) struct Global {
     /// The site that machines belong to: the same private address at two sites is two machines
     #[arg(long, global = true, value_name = "NAME")]
     pub(super) site: Option<String>,
-    /// Say more on standard error: -v every event, -vv also every answer; never a secret
+    /// Say more on standard error: -v every event, -vv also how each question was answered
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(super) verbose: u8,
     /// Never ask anything, even on a terminal
@@ -169,7 +169,7 @@ pub(super) struct PaceArguments {
     /// How often a probe that nobody answered is sent again, at most 10 [default: 1]
     #[arg(long, value_name = "N")]
     pub(super) retries: Option<u32>,
-    /// The most that logging in to one host and reading it may take, in seconds [default: 120]
+    /// The most seconds that a host may take, with all its ports and credentials [default: 120]
     #[arg(long, value_name = "SECONDS")]
     pub(super) timeout: Option<u64>,
     /// Also connect to industrial and printer ports that are named with --ports

@@ -6,7 +6,7 @@ use super::args::Global;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::{env, fs, io};
+use std::{env, fmt, fs, io};
 
 /// Where things are and what always holds, after all layers.
 #[derive(Clone, Debug)]
@@ -60,9 +60,15 @@ struct File {
     never_scan: Vec<String>,
 }
 
-/// The variables that we look at, read once.
-#[derive(Clone, Debug, Default)]
+/// The process's variables, read once. Some hold secrets: `Debug` shows none.
+#[derive(Clone, Default)]
 pub(super) struct Environment(BTreeMap<String, String>);
+
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Environment({} variables)", self.0.len())
+    }
+}
 
 impl Environment {
     /// The process's own.
@@ -121,7 +127,7 @@ impl Settings {
                 .text(None, "UNDERDESK_OPERATOR", |file| file.operator.clone())
                 .or_else(|| environment.get("USER").map(str::to_owned))
                 .or_else(|| environment.get("LOGNAME").map(str::to_owned))
-                .unwrap_or_else(|| "unknown".to_owned()),
+                .unwrap_or_else(user_number),
             never_scan: layers.files.iter().flat_map(never_scan).collect(),
             no_input: global.no_input,
         })
@@ -225,6 +231,14 @@ impl<'a> Layers<'a> {
             .map(|folder| folder.join("credentials.toml"))
             .collect()
     }
+}
+
+/// Whoever runs this, where the environment has no name for them.
+fn user_number() -> String {
+    #[cfg(unix)]
+    return format!("uid {}", rustix::process::getuid().as_raw());
+    #[cfg(not(unix))]
+    "unknown".to_owned()
 }
 
 /// OpenSSH's own places (ssh(1), FILES).

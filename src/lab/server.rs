@@ -12,6 +12,7 @@ use russh::keys::ssh_key::PrivateKey;
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -37,7 +38,7 @@ impl Lab {
     /// Serves a network until [`Running::stop`].
     ///
     /// The lowest simulated port is served on `port_base`, the next one on `port_base + 1`, and so
-    /// on, at every address: no privilege is needed. With 0 the system chooses the base.
+    /// on, at every address: no privilege is needed. With 0 the base is chosen.
     ///
     /// # Errors
     ///
@@ -147,14 +148,18 @@ impl Drop for Running {
 
 type Listeners = BTreeMap<(IpAddr, u16), TcpListener>;
 
-/// Opens every port. Where the system chooses the base, a choice that is free at one address and
-/// taken at another is given back and made again.
+/// Where a base is chosen from: below the ports that Linux gives to outgoing connections, and away
+/// from those of industrial devices, which a polite scan leaves alone.
+const CHOSEN: Range<u16> = 21_000..31_000;
+
+/// Opens every port. Where the base is chosen here, a choice that is taken at any address is given
+/// back and made again.
 async fn listen(network: &Network, base: u16) -> Result<(BTreeMap<u16, u16>, Listeners), LabError> {
     let mut tries = if base == 0 { 20 } else { 1 };
     loop {
         tries -= 1;
         let base = match base {
-            0 => free_port().await?,
+            0 => rand::random_range(CHOSEN),
             base => base,
         };
         match listen_from(network, base).await {
@@ -163,13 +168,6 @@ async fn listen(network: &Network, base: u16) -> Result<(BTreeMap<u16, u16>, Lis
             result => return result,
         }
     }
-}
-
-async fn free_port() -> Result<u16, LabError> {
-    let address = SocketAddr::from(([127, 0, 0, 1], 0));
-    let failed = |source| LabError::Listen { address, source };
-    let listener = TcpListener::bind(address).await.map_err(failed)?;
-    Ok(listener.local_addr().map_err(failed)?.port())
 }
 
 async fn listen_from(

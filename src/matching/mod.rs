@@ -172,7 +172,7 @@ fn end_of_life(platform: &Platform, dates: &Lifecycle, today: Date) -> Option<Fi
         record: format!("lifecycle {release}"),
     };
     let bulletin = BulletinId::new(format!("end-of-life:{}:{}", dates.product, dates.version));
-    let title = format!("{release} gets no security updates since {end}");
+    let title = format!("{release} has had no security updates since {end}");
     let state = FindingState::EndOfLife;
     Some(about_machine(platform, bulletin, title, state, evidence))
 }

@@ -78,7 +78,7 @@ fn each_hostile_host_ends_in_one_row_and_delays_nobody() {
         6,
         &format!(
             "scan 127.78.0.0/25 !{DROPS_HALF} --timeout 10 --ssh-port {port} --ports {port} \
-             --known-hosts known_hosts --out out --max-catalog-age 100000 --record recorded"
+             --known-hosts known_hosts --out out --record recorded"
         ),
     );
     // Ten seconds for those that hang, and some for a busy machine.
@@ -181,7 +181,7 @@ fn a_host_that_stalls_costs_no_more_than_the_timeout() {
     let (port, began) = (site.port(22), Instant::now());
     let flags = format!(
         "--timeout 2 --ssh-port {port} --ports {port} --known-hosts known_hosts --out out \
-         --max-catalog-age 100000"
+"
     );
     desk.expect(
         3,
@@ -219,7 +219,7 @@ fn the_timeout_is_that_of_the_whole_host_and_not_of_each_of_its_ports() {
         3,
         &format!(
             "scan 127.83.0.1 --timeout 2 --ssh-port {ports} --ports {ports} \
-             --known-hosts known_hosts --out out --max-catalog-age 100000"
+             --known-hosts known_hosts --out out"
         ),
     );
     assert!(

@@ -24,6 +24,9 @@ mod local;
 mod openssh;
 #[cfg(test)]
 #[cfg(unix)]
+mod passwords;
+#[cfg(test)]
+#[cfg(unix)]
 mod resume;
 #[cfg(test)]
 mod secrets;

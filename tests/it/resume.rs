@@ -9,7 +9,6 @@ use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::thread;
 use std::time::{Duration, Instant};
-use underdesk::lab::Proof;
 use underdesk::store::RunState;
 
 /// How many runs are killed, and how many at once.
@@ -18,7 +17,8 @@ const AT_ONCE: usize = 10;
 
 // ---- The network ----
 
-const EVERY: &str = r#"
+/// How every network here begins.
+pub(crate) const EVERY: &str = r#"
 schema = 1
 name = "resume"
 
@@ -158,7 +158,8 @@ fn begin(site: &Site) -> String {
     )
 }
 
-const OUTPUT: &str = "--out out --max-catalog-age 100000";
+/// Where the files go.
+pub(crate) const OUTPUT: &str = "--out out";
 
 // ---- What a run leaves ----
 
@@ -272,7 +273,7 @@ fn killed_at_any_moment_and_resumed_a_run_ends_as_if_undisturbed() {
     let expected = result(&undisturbed);
     every_host_is_there(&expected.0);
     let queue = std::sync::Mutex::new(0..TRIALS);
-    let hits = std::sync::atomic::AtomicUsize::new(0);
+    let hits = std::sync::atomic::AtomicU32::new(0);
     thread::scope(|scope| {
         for _ in 0..AT_ONCE {
             scope.spawn(|| {
@@ -287,7 +288,10 @@ fn killed_at_any_moment_and_resumed_a_run_ends_as_if_undisturbed() {
         }
     });
     let hits = hits.into_inner();
-    assert!(hits >= 15, "only {hits} runs were killed before they ended");
+    assert!(
+        hits >= TRIALS * 3 / 4,
+        "only {hits} runs were killed before they ended"
+    );
 }
 
 /// The undisturbed run is worth comparing with.
@@ -317,7 +321,7 @@ fn killed(
     number: u32,
     took: Duration,
     (ended, expected): (&Ended, &(Vec<Table>, Value)),
-) -> usize {
+) -> u32 {
     let mut random = StdRng::seed_from_u64(number.into());
     // Spread over the whole run; some are killed again, and again.
     let mut at = |from: f64, to: f64| took.mul_f64(random.random_range(from..to));
@@ -344,107 +348,5 @@ fn killed(
         }
     }
     let hit = |kill: &&Kill| kill.state == Some(RunState::Running);
-    usize::from(kills.iter().any(|kill| hit(&kill)))
-}
-
-// ---- Passwords ----
-
-fn password_network(users: &[String]) -> String {
-    let mut text = EVERY.replace("\"resume\"", "\"passwords\"");
-    let right: Vec<String> = users
-        .iter()
-        .map(|user| format!("{{ user = \"{user}\", password = \"right\" }}"))
-        .collect();
-    for number in 1..=6 {
-        let head =
-            format!("\n[[host]]\nname = \"p-{number}\"\naddresses = [\"127.82.0.{number}\"]");
-        let logins = right.join(", ");
-        let more = "recording = \"debian-12\"\nmethods = [\"password\"]\ndelay_ms = 25";
-        writeln!(text, "{head}\n{more}\nlogins = [{logins}]").unwrap();
-    }
-    text
-}
-
-/// Counts the passwords that the hosts refused or never judged; `false` where there were none, as for
-/// the right one.
-fn check_tries(site: &Site, user: &str, password: &str) -> bool {
-    let seen = site.seen();
-    let mut refused: BTreeMap<IpAddr, usize> = BTreeMap::new();
-    let logins = seen.logins.iter();
-    for one in logins.filter(|one| one.user == user && !one.accepted) {
-        if matches!(one.proof, Proof::Password(_)) {
-            *refused.entry(one.at.ip()).or_default() += 1;
-        }
-    }
-    assert!(refused.values().sum::<usize>() <= 2, "{user}: {refused:?}");
-    let most = refused.values().copied().max().unwrap_or(0);
-    assert!(most <= 1, "{user}: {refused:?}");
-    // A wrong password that was never tried would make this a test of nothing.
-    assert_eq!(
-        refused.is_empty(),
-        password == "right",
-        "{user}: {refused:?}"
-    );
-    !refused.is_empty()
-}
-
-/// Kills a scan by password four times, and counts the tries that the hosts refused or never judged.
-fn tries_after_kills(site: &Site, user: &str, password: &str, seed: u64) {
-    let desk = Desk::new();
-    desk.write("known_hosts", &site.known_hosts());
-    desk.write("secret", password);
-    let text = format!(
-        "[[credential]]\nid = \"svc\"\ntype = \"ssh-password\"\nuser = \"{user}\"\n\
-         password = {{ file = \"secret\" }}\nscope = [\"127.82.0.0/24\"]\n"
-    );
-    desk.write("credentials.toml", &text);
-    let port = site.port(22);
-    let fresh = format!(
-        "scan 127.82.0.1-6 --known-hosts known_hosts {OUTPUT} --ssh-port {port} --ports {port}"
-    );
-    let mut random = StdRng::seed_from_u64(seed);
-    let mut words = fresh.clone();
-    for _ in 0..4 {
-        let mut child = desk.command(&words).spawn().unwrap();
-        thread::sleep(Duration::from_millis(random.random_range(20..400)));
-        child.kill().unwrap();
-        child.wait().unwrap();
-        words = match desk.latest() {
-            // Also a new run knows of the tries of those before it.
-            Some(run) if run.state != RunState::Finished && random.random_bool(0.7) => {
-                format!("scan --resume {} {OUTPUT}", run.summary.id)
-            }
-            _ => fresh.clone(),
-        };
-    }
-    let last = desk.run(&words);
-    assert!(
-        matches!(last.code, Some(0 | 2 | 3 | 6)),
-        "{:?}\n{}",
-        last.code,
-        last.err
-    );
-    if !check_tries(site, user, password) {
-        return;
-    }
-    let table = Table::open(&desk.path("out/access.csv"));
-    let open = table.rows_where("result_code", "breaker_open").len();
-    assert_eq!(
-        open + table.rows_where("result_code", "auth_rejected").len(),
-        6
-    );
-}
-
-#[test]
-fn a_kill_during_a_password_login_never_leads_to_more_wrong_tries_than_the_limit() {
-    let trials: u64 = 8;
-    let users: Vec<String> = (0..trials).map(|number| format!("svc-{number}")).collect();
-    let site = Site::serve(&password_network(&users));
-    thread::scope(|scope| {
-        for (number, user) in (0..trials).zip(&users) {
-            let password = if number % 4 == 0 { "right" } else { "wrong" };
-            let site = &site;
-            scope.spawn(move || tries_after_kills(site, user, password, number));
-        }
-    });
+    u32::from(kills.iter().any(|kill| hit(&kill)))
 }

@@ -66,7 +66,6 @@ pub(in crate::cli) fn run_as(
     command: &ScanArguments,
     simulated: bool,
 ) -> Result<Exit, Stop> {
-    output::check(&command.output)?;
     let job = Job {
         settings,
         environment,
@@ -98,7 +97,6 @@ pub(in crate::cli) fn sweep(
     environment: &Environment,
     command: &SweepArguments,
 ) -> Result<Exit, Stop> {
-    output::check(&command.output)?;
     let job = Job {
         settings,
         environment,
@@ -140,6 +138,11 @@ fn plan(
         complain(&format!(
             "not probed, because devices there may fail: {} (--include-fragile probes them)",
             list.join(", ")
+        ));
+    }
+    if ports.is_empty() {
+        return Err(Stop::usage(
+            "no port is left to probe; name another with -p",
         ));
     }
     let profile = profile(pace)?;

@@ -148,6 +148,13 @@ impl<'a> Visit<'a> {
     }
 
     fn read(&self, answers: &Answers) -> Result<Inventory, HostFailure> {
+        for id in answers.ids() {
+            let address = self.host.address;
+            if let Some(reply) = answers.reply(id) {
+                let bytes = reply.stdout.len();
+                tracing::trace!(%address, question = id, exit = reply.exit, bytes);
+            }
+        }
         if let Some(folder) = &self.cx.plan.record {
             let folder = folder.join(self.host.address.to_string().replace(':', "_"));
             if let Err(error) = collect::save(&folder, &collect::UNIX, answers) {

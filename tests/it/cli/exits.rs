@@ -3,13 +3,15 @@
 use super::{NEW, OLD, desk, flags, network};
 use crate::support::{Site, Table, signal};
 use rustix::process::Signal;
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
+use underdesk::catalog;
+use underdesk::model::UtcTime;
 use underdesk::store::RunState;
 
 const SILENT: &str = "opening = \"half_banner\"";
-/// Open, and says nothing: no computer, so far as anybody can see.
-const DEVICE: &str = "kind = \"silent\"";
+const SWITCH: &str = "banner = \"SSH-2.0-Cisco-1.25\"";
 const CHANGED: &str = "published = \"changed\"";
 
 fn company() -> Site {
@@ -18,7 +20,7 @@ fn company() -> Site {
         ("127.85.2.2", OLD),
         ("127.85.2.3", SILENT),
         ("127.85.2.4", CHANGED),
-        ("127.85.2.5", DEVICE),
+        ("127.85.2.5", SWITCH),
     ];
     Site::serve(&network("exits", &hosts))
 }
@@ -45,7 +47,8 @@ fn the_exit_code_says_how_the_run_went() {
         1,
         &format!("scan 127.85.2.1 {} --out file", super::flags(&site)),
     );
-    // A catalogue that is none.
+    // A catalogue that is none, and none at all.
+    desk.expect(5, &format!("scan 127.85.2.1 --catalog nowhere.db {flags}"));
     desk.write("broken.db", "no database");
     desk.expect(5, &format!("scan 127.85.2.1 --catalog broken.db {flags}"));
 }
@@ -54,16 +57,13 @@ fn the_exit_code_says_how_the_run_went() {
 fn devices_that_no_credential_covers_do_not_make_a_run_incomplete() {
     let site = company();
     let desk = crate::support::Desk::at(&site, "audit", "127.85.2.1");
-    desk.expect(
-        0,
-        &format!(
-            "scan 127.85.2.1 127.85.2.5 --timeout 1 {} --out out",
-            flags(&site)
-        ),
-    );
+    let flags = format!("{} --out out", flags(&site));
+    desk.expect(0, &format!("scan 127.85.2.1 127.85.2.5 {flags}"));
     let access = Table::open(&desk.path("out/access.csv"));
     let code = access.value(("ip", "127.85.2.5"), "result_code");
     assert_eq!(code, "no_credential_in_scope");
+    // A computer that nobody can log in to is another matter.
+    desk.expect(3, &format!("scan 127.85.2.1 127.85.2.2 {flags}"));
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn an_interrupted_run_is_saved_and_goes_on() {
     let (not_begun, assessed) = (sum("not_begun"), sum("assessed"));
     assert!(not_begun > 0 && assessed >= 3, "{not_begun} {assessed}");
     let done = site.logins("audit");
-    desk.expect(0, &format!("{advice} --out out --max-catalog-age 100000"));
+    desk.expect(0, &format!("{advice} --out out"));
     assert_eq!((sum("not_begun"), sum("assessed")), (0, 20));
     let machines = Table::open(&desk.path("out/machines.csv"));
     assert_eq!(machines.rows_where("outcome", "scanned_full").len(), 20);
@@ -134,4 +134,26 @@ fn sigterm_is_an_interruption_too() {
     }
     signal(child.id(), Signal::TERM);
     assert_eq!(desk.end(child).code, Some(130));
+}
+
+#[test]
+fn a_catalogue_that_is_too_old_is_said_with_5_however_well_the_run_went() {
+    let site = company();
+    let desk = desk(&site);
+    let feeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/catalog");
+    let long_ago = UtcTime::parse("2000-01-01T00:00:00Z").unwrap();
+    catalog::import(&[feeds], &desk.path("old.db"), long_ago).unwrap();
+    let words = format!(
+        "--catalog old.db scan 127.85.2.1 {} --out out",
+        flags(&site)
+    );
+    let ended = desk.expect(5, &words);
+    assert!(ended.err.contains("days old"), "{}", ended.err);
+    desk.expect(0, &format!("{words} --max-catalog-age 100000"));
+    // A sweep needs none.
+    let port = site.port(22);
+    desk.expect(
+        0,
+        &format!("--catalog old.db sweep 127.85.2.1 --ports {port} --out swept"),
+    );
 }

@@ -9,10 +9,10 @@ mod trust;
 use crate::support::{Desk, Site};
 use std::fmt::Write as _;
 
-/// Flags that every scan here has. The built-in catalogue grows old, the tests do not.
+/// Flags that every scan here has.
 fn flags(site: &Site) -> String {
     let (port, ports) = (site.port(22), site.ports());
-    format!("--known-hosts known_hosts --ssh-port {port} --ports {ports} --max-catalog-age 100000")
+    format!("--known-hosts known_hosts --ssh-port {port} --ports {ports}")
 }
 
 /// A network of hosts, each on an address of its own and with its own identity.

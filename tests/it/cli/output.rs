@@ -92,10 +92,7 @@ fn a_dialect_changes_the_marks_and_not_the_cells() {
     let desk = desk(&site);
     desk.expect(0, &format!("scan 127.86.3.1-2 {} --out out", flags(&site)));
     for dialect in ["excel-eu", "plain"] {
-        desk.expect(
-            0,
-            &format!("export --csv {dialect} --out {dialect} --max-catalog-age 100000"),
-        );
+        desk.expect(0, &format!("export --csv {dialect} --out {dialect}"));
     }
     let usual = tables(&desk.path("out"));
     assert_eq!(usual.len(), 7);
@@ -124,7 +121,7 @@ fn the_same_run_exports_to_the_same_bytes() {
     let site = company(4);
     let desk = desk(&site);
     desk.expect(0, &format!("scan 127.86.4.1-2 {} --out out", flags(&site)));
-    desk.expect(0, "export --out again --max-catalog-age 100000");
+    desk.expect(0, "export --out again");
     for table in tables(&desk.path("out")) {
         let text = |folder: &str| desk.read(&format!("{folder}/{}", table.name));
         assert_eq!(text("out"), text("again"), "{}", table.name);
@@ -170,7 +167,7 @@ fn runs_are_listed_and_shown() {
     desk.expect(
         0,
         &format!(
-            "sweep 127.86.6.2 --ports {0} --ssh-port {0} --out sweep --max-catalog-age 100000",
+            "sweep 127.86.6.2 --ports {0} --ssh-port {0} --out sweep",
             site.port(22)
         ),
     );

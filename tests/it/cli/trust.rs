@@ -70,7 +70,7 @@ fn imported_keys_are_trusted() {
     );
     let (port, empty) = (site.port(22), desk.write("empty", ""));
     let words = format!(
-        "scan 127.88.2.1 --ssh-port {port} --ports {port} --known-hosts {} --max-catalog-age 100000 --out out",
+        "scan 127.88.2.1 --ssh-port {port} --ports {port} --known-hosts {} --out out",
         empty.display()
     );
     desk.expect(0, &words);
@@ -139,10 +139,7 @@ fn a_resumed_run_trusts_whom_its_own_site_trusts() {
     child.kill().unwrap();
     child.wait().unwrap();
     let run = desk.run_id();
-    desk.expect(
-        0,
-        &format!("scan --resume {run} --out out --max-catalog-age 100000"),
-    );
+    desk.expect(0, &format!("scan --resume {run} --out out"));
     let access = Table::open(&desk.path("out/access.csv"));
     assert_eq!(access.values("host_trust"), ["pinned"; 10]);
     let machines = Table::open(&desk.path("out/machines.csv"));

@@ -7,10 +7,10 @@ use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
+use std::sync::{OnceLock, mpsc};
 use std::time::Duration;
 use tempfile::TempDir;
-use underdesk::catalog::import;
+use underdesk::catalog;
 use underdesk::model::{RunId, UtcTime};
 use underdesk::store::{RunRecord, Store};
 
@@ -31,13 +31,12 @@ pub(crate) struct Ended {
 }
 
 impl Desk {
-    /// An empty one, but for a catalogue that knows the recorded hosts' releases.
+    /// One with a catalogue that never grows old, and nothing else.
     pub(crate) fn new() -> Self {
         let desk = Self::without_catalog();
-        let bulletins = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/catalog");
-        let into = desk.path("home/.local/share/underdesk/catalog.db");
-        let day = UtcTime::parse("2026-11-22T00:00:00Z").unwrap();
-        import(&[bulletins], &into, day).unwrap();
+        let folder = desk.path("home/.local/share/underdesk");
+        fs::create_dir_all(&folder).unwrap();
+        fs::copy(catalogue(), folder.join("catalog.db")).unwrap();
         desk
     }
 
@@ -149,6 +148,19 @@ impl Desk {
     pub(crate) fn run_id(&self) -> RunId {
         self.latest().expect("a run").summary.id
     }
+}
+
+/// What is known of the recorded hosts' packages, imported at a time that is never long ago.
+fn catalogue() -> PathBuf {
+    static MADE: OnceLock<TempDir> = OnceLock::new();
+    let make = || {
+        let folder = tempfile::tempdir().unwrap();
+        let feeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/catalog");
+        let far = UtcTime::parse("2099-01-01T00:00:00Z").unwrap();
+        catalog::import(&[feeds], &folder.path().join("catalog.db"), far).unwrap();
+        folder
+    };
+    MADE.get_or_init(make).path().join("catalog.db")
 }
 
 /// One `[[credential]]` by key.
