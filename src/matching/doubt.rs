@@ -47,7 +47,7 @@ impl Doubt {
                 installed image is not it: ask whoever built it"
                 .to_owned(),
             Self::HeadersAndTools => "no kernel image that runs is concerned, and the records do \
-                not say which flaws these packages hold: updating them settles it"
+                not say which of the flaws these packages hold: read them one by one"
                 .to_owned(),
         }
     }

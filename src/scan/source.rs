@@ -38,7 +38,9 @@ impl RunSource {
         let record = store.load_run(run).wait()?;
         let report = store.report(run, ReportOptions { no_merge }).wait()?;
         let sightings = store.sightings(run).wait()?;
-        let plan: Option<RunPlan> = serde_json::from_value(record.settings).ok();
+        // Better no files than files without coverage. A recorded host has no settings.
+        let plan: Option<RunPlan> = serde_json::from_value(record.settings)
+            .map_err(|error| RunError::Read(io::Error::new(io::ErrorKind::InvalidData, error)))?;
         let mut source = Self {
             report,
             coverage: Vec::new(),
