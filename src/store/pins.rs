@@ -9,11 +9,14 @@ pub(super) fn add(db: &mut Db, pins: &[Pin]) -> Result<usize, StoreError> {
     db.write(|tx| insert(tx, pins))
 }
 
-/// Adds pins within a transaction; says how many were not there.
+/// Adds pins within a transaction; says how many were not there, or were there without anybody's
+/// having checked them.
 pub(super) fn insert(conn: &Connection, pins: &[Pin]) -> Result<usize, Fault> {
     let mut insert = conn.prepare_cached(
         "INSERT INTO pin (site, host, port, algorithm, fingerprint, public_key, source, at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+         ON CONFLICT DO UPDATE SET source = excluded.source, at = excluded.at
+         WHERE source = 'first_use' AND excluded.source = 'import'",
     )?;
     let mut added = 0;
     for pin in pins {

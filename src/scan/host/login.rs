@@ -356,7 +356,7 @@ impl Visit<'_> {
         credential: &Credential,
     ) -> Result<Result<VerifiedPeer, Entry>, RunError> {
         let peer = match met {
-            Met::Verified(peer) => return Ok(Ok(peer)),
+            Met::Verified(peer) => return self.vouched(peer, credential).await,
             Met::Stranger(peer) => peer,
         };
         let accept = self.cx.plan.accept_new_host_keys;
@@ -379,5 +379,33 @@ impl Visit<'_> {
             }
         }
         Ok(Ok(peer))
+    }
+
+    /// A key that was only ever pinned at first sight is known again, but nobody has vouched for it:
+    /// a password follows after `trust import`, or where the credential says so itself.
+    async fn vouched(
+        &self,
+        peer: VerifiedPeer,
+        credential: &Credential,
+    ) -> Result<Result<VerifiedPeer, Entry>, RunError> {
+        if peer.trust() != HostTrust::Pinned || credential.password_on_first_use() {
+            return Ok(Ok(peer));
+        }
+        let name = self.host.name.as_ref().map(ToString::to_string);
+        let hosts = [Some(self.host.address.to_string()), name];
+        let hosts = hosts.into_iter().flatten().collect();
+        let pins = self
+            .cx
+            .store
+            .pins_of(&self.cx.site, hosts, self.port)
+            .await?;
+        let shown = peer.host_key();
+        let vouches = |pin: &Pin| pin.key == *shown && pin.source != "first_use";
+        if pins.iter().any(vouches) {
+            return Ok(Ok(peer));
+        }
+        let detail =
+            format!("the host shows {shown}, which was pinned at first sight and never checked");
+        Ok(Err(Entry::Held(ResultCode::HostkeyUnknown, detail)))
     }
 }

@@ -228,3 +228,24 @@ fn a_banner_joins_the_answer_and_outlives_a_second_answer() {
     };
     assert_eq!(store.sightings(&run).wait().unwrap(), [both]);
 }
+
+#[test]
+fn a_key_pinned_at_first_sight_is_vouched_for_by_an_import_and_not_the_other_way() {
+    let (store, _) = store();
+    let seen = |source: &str| Pin {
+        site: "default".into(),
+        host: "10.0.0.1".into(),
+        port: 22,
+        key: HostKey {
+            algorithm: "ssh-ed25519".into(),
+            fingerprint: "SHA256:a".into(),
+        },
+        public_key: String::new(),
+        source: source.into(),
+        at: time("2026-11-22T18:00:00Z"),
+    };
+    for source in ["first_use", "import", "first_use"] {
+        store.add_pins(vec![seen(source)]).wait().unwrap();
+    }
+    assert_eq!(store.pins("default").wait().unwrap(), [seen("import")]);
+}

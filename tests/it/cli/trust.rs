@@ -111,9 +111,11 @@ fn a_password_goes_to_a_stranger_only_where_flag_and_credential_both_say_so() {
     desk.expect(0, &bold);
     assert_eq!(trust(&desk), "ok first_use");
     assert_eq!(site.seen().secrets("h-127-88-3-1"), ["open sesame"]);
+    // The pin of that run is nobody's word for it: without the credential's leave it is not enough.
     by_password(&desk, "");
-    desk.expect(0, &words);
-    assert_eq!(trust(&desk), "ok pinned");
+    desk.expect(3, &words);
+    assert_eq!(trust(&desk), "hostkey_unknown pinned");
+    assert_eq!(site.seen().secrets("h-127-88-3-1"), ["open sesame"]);
 }
 
 #[test]
