@@ -126,12 +126,14 @@ fn inventory(packages: Vec<Package>) -> Inventory {
             codename: Some("bookworm".to_owned()),
             ecosystem: Some("Debian:12".to_owned()),
             arch: Some("x86_64".to_owned()),
+            windows: None,
             kernel: Kernel {
                 running: Some("6.1.0-115-amd64".to_owned()),
                 ..Kernel::default()
             },
         },
         identity: HostIdentity {
+            machine_guid: Observed::default(),
             machine_id: open(),
             boot_id: open(),
             product_uuid: open(),
@@ -142,6 +144,7 @@ fn inventory(packages: Vec<Package>) -> Inventory {
             fqdn: open(),
         },
         packages: Observed::Known(packages),
+        windows: None,
         services: Observed::Known(Vec::new()),
         reboot: Observed::Known(Reboot::default()),
         gaps: Vec::new(),

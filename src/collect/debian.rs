@@ -55,6 +55,7 @@ impl Collector for Debian {
             platform: platform.clone(),
             identity: identity::identity(answers),
             packages: Observed::from(packages),
+            windows: None,
             services: Observed::from(services),
             reboot: Observed::from(reboot),
             gaps,

@@ -48,6 +48,7 @@ impl Collector for Generic {
             platform: platform.clone(),
             identity: identity::identity(answers),
             packages: Observed::Unknown(packages),
+            windows: None,
             services: Observed::from(services),
             reboot: Observed::from(reboot(answers)),
             gaps,

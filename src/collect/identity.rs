@@ -5,7 +5,7 @@
 
 use super::platform::clip;
 use super::unix::{IDENTITY, INTERFACES, NAMES, UNAME, VIRTUAL};
-use crate::model::{Gap, GapCause, HostIdentity, NetworkInterface};
+use crate::model::{Gap, GapCause, HostIdentity, NetworkInterface, Observed};
 use crate::session::Answers;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -14,6 +14,7 @@ use std::net::IpAddr;
 pub(super) fn identity(answers: &Answers) -> HostIdentity {
     let names = names(answers);
     HostIdentity {
+        machine_guid: Observed::default(),
         machine_id: fact(answers, "machine-id")
             .and_then(checked(machine_id))
             .into(),

@@ -37,6 +37,7 @@ pub(super) fn platform(answers: &Answers) -> Option<Platform> {
         version,
         codename,
         arch: Some(uname.machine.clone()),
+        windows: None,
         kernel: Kernel {
             name: Some(uname.system),
             running: Some(uname.release),

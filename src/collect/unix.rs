@@ -5,7 +5,7 @@
 //! lacks costs nothing: its question is answered by "missing" (exit status 120), and a file that
 //! the account may not read by "denied" (121).
 
-use crate::session::{Question, QuestionSet};
+use crate::session::{Ask, Question, QuestionSet};
 
 /// The one set for every Unix.
 pub const UNIX: QuestionSet = QuestionSet {
@@ -14,62 +14,62 @@ pub const UNIX: QuestionSet = QuestionSet {
     questions: &[
         Question {
             id: UNAME,
-            script: "uname -s && uname -n && uname -r && uname -v && uname -m",
+            ask: Ask::Sh("uname -s && uname -n && uname -r && uname -v && uname -m"),
             why: "which kernel runs, on which hardware",
         },
         Question {
             id: OS_RELEASE,
-            script: OS_RELEASE_SCRIPT,
+            ask: Ask::Sh(OS_RELEASE_SCRIPT),
             why: "which distribution and release, and so which catalogue judges the host",
         },
         Question {
             id: RELEASE_FILES,
-            script: RELEASE_FILES_SCRIPT,
+            ask: Ask::Sh(RELEASE_FILES_SCRIPT),
             why: "the release of systems without os-release",
         },
         Question {
             id: DPKG_PACKAGES,
-            script: DPKG_PACKAGES_SCRIPT,
+            ask: Ask::Sh(DPKG_PACKAGES_SCRIPT),
             why: "what is installed on Debian, Ubuntu and their kin",
         },
         Question {
             id: DPKG_TIMES,
-            script: DPKG_TIMES_SCRIPT,
+            ask: Ask::Sh(DPKG_TIMES_SCRIPT),
             why: "when packages were installed, where dpkg is too old to say",
         },
         Question {
             id: KERNELS,
-            script: KERNELS_SCRIPT,
+            ask: Ask::Sh(KERNELS_SCRIPT),
             why: "which kernels a reboot could start",
         },
         Question {
             id: REBOOT,
-            script: REBOOT_SCRIPT,
+            ask: Ask::Sh(REBOOT_SCRIPT),
             why: "whether the host waits for a reboot, and for which packages",
         },
         Question {
             id: LISTENERS,
-            script: LISTENERS_SCRIPT,
+            ask: Ask::Sh(LISTENERS_SCRIPT),
             why: "what listens, and which program it is",
         },
         Question {
             id: IDENTITY,
-            script: IDENTITY_SCRIPT,
+            ask: Ask::Sh(IDENTITY_SCRIPT),
             why: "which machine this is: one machine with many addresses is one machine",
         },
         Question {
             id: INTERFACES,
-            script: INTERFACES_SCRIPT,
+            ask: Ask::Sh(INTERFACES_SCRIPT),
             why: "the machine's hardware addresses and IP addresses",
         },
         Question {
             id: NAMES,
-            script: NAMES_SCRIPT,
+            ask: Ask::Sh(NAMES_SCRIPT),
             why: "the host's own names, without asking DNS",
         },
         Question {
             id: VIRTUAL,
-            script: VIRTUAL_SCRIPT,
+            ask: Ask::Sh(VIRTUAL_SCRIPT),
             why: "whether it is a virtual machine or a container, which shares its host's kernel",
         },
     ],

@@ -5,7 +5,7 @@ use super::*;
 use crate::collect::{self, UNIX};
 use crate::model::{Failure as _, GapCause, LiveHost, ResultCode};
 use crate::session::{
-    self, Answers, Connector as _, Key, KnownKeys, Limits, Met, Password, Permit, Question,
+    self, Answers, Ask, Connector as _, Key, KnownKeys, Limits, Met, Password, Permit, Question,
     QuestionSet, Signer, SshConnector,
 };
 use secrecy::SecretString;
@@ -32,7 +32,7 @@ const SET: QuestionSet = QuestionSet {
 const fn question(id: &'static str) -> Question {
     Question {
         id,
-        script: ":",
+        ask: Ask::Sh(":"),
         why: "",
     }
 }

@@ -47,12 +47,14 @@ fn inventory(packages: Vec<Package>, running: Option<&str>) -> Inventory {
             codename: Some("bookworm".to_owned()),
             ecosystem: Some("Debian:12".to_owned()),
             arch: Some("x86_64".to_owned()),
+            windows: None,
             kernel: Kernel {
                 running: running.map(str::to_owned),
                 ..Kernel::default()
             },
         },
         identity: HostIdentity {
+            machine_guid: Observed::default(),
             machine_id: open(),
             boot_id: open(),
             product_uuid: open(),
@@ -63,6 +65,7 @@ fn inventory(packages: Vec<Package>, running: Option<&str>) -> Inventory {
             fqdn: open(),
         },
         packages: Observed::Known(packages),
+        windows: None,
         services: Observed::Known(Vec::new()),
         reboot: Observed::Known(Reboot::default()),
         gaps: Vec::new(),

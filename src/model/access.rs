@@ -57,6 +57,11 @@ pub enum HostTrust {
     Pinned,
     /// Its key is in a `known_hosts` file.
     KnownHosts,
+    /// Its certificate comes from an authority that the operator or this machine trusts, for the
+    /// name by which the operator gave it.
+    TlsCa,
+    /// It proved itself to us by Kerberos.
+    Kerberos,
     /// Its key was never seen before, and was pinned in this run.
     FirstUse,
     /// Its key was never seen before.
@@ -73,6 +78,8 @@ impl HostTrust {
         match self {
             Self::Pinned => "pinned",
             Self::KnownHosts => "known_hosts",
+            Self::TlsCa => "tls_ca",
+            Self::Kerberos => "kerberos",
             Self::FirstUse => "first_use",
             Self::Unknown => "unknown",
             Self::Changed => "changed",

@@ -28,6 +28,9 @@ pub struct LiveHost {
 pub struct HostIdentity {
     /// machine-id(5): 32 hex digits, lower case.
     pub machine_id: Observed<String>,
+    /// Windows' `MachineGuid`, lower case; a clone shares it with its original.
+    #[serde(default, skip_serializing_if = "Observed::is_unheard_of")]
+    pub machine_guid: Observed<String>,
     /// The running kernel's `boot_id`: new at every boot, shared by containers with their host.
     pub boot_id: Observed<String>,
     /// The SMBIOS uuid.

@@ -1,6 +1,6 @@
 //! What is installed on a host.
 
-use super::{Gap, HostIdentity, Observed, Platform, UtcTime, hex};
+use super::{Gap, HostIdentity, Observed, Platform, UtcTime, WindowsFacts, hex};
 use serde::{Deserialize, Serialize};
 
 /// Everything that was collected from one host. It holds no time and no address, so that identical
@@ -16,6 +16,9 @@ pub struct Inventory {
     /// Installed packages, and the remains of removed ones, sorted by name, architecture and
     /// version.
     pub packages: Observed<Vec<Package>>,
+    /// What only Windows has; `None` on any other system.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub windows: Option<Box<WindowsFacts>>,
     /// What listens, as the host itself says.
     pub services: Observed<Vec<Service>>,
     /// Whether the host waits for a reboot.
@@ -187,6 +190,6 @@ pub enum SeenBy {
 pub struct Reboot {
     /// Whether the host says that it waits for one.
     pub required: bool,
-    /// The packages that asked for it, sorted.
+    /// What asked for it, sorted: packages, or on Windows the names of the signs.
     pub packages: Vec<String>,
 }

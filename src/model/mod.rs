@@ -16,6 +16,7 @@ mod outcome;
 mod platform;
 mod severity;
 mod time;
+mod windows;
 
 pub use access::{AccessRecord, HostTrust, Protocol, ResultCode};
 pub use bulletin::{Affected, Bulletin, FixStatus, KnownExploited, VersionRange};
@@ -30,6 +31,10 @@ pub use lifecycle::Lifecycle;
 pub use machine::{FindingHistory, MachineRecord, RunSummary};
 pub use observed::{Gap, GapCause, Observed};
 pub use outcome::{Failure, HostFailure, HostOutcome, Stage};
-pub use platform::{Family, Kernel, Platform};
+pub use platform::{Family, Kernel, Platform, WindowsBuild, WindowsRelease, WindowsRole};
 pub use severity::Severity;
 pub use time::{Date, UtcTime};
+pub use windows::{
+    Component, ComponentKind, FileVersion, Hotfix, HotfixSource, HotfixState, KbId, Membership,
+    Program, ProgramScope, SystemService, UpdatePolicy, WebSite, WindowsFacts,
+};

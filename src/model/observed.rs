@@ -32,12 +32,24 @@ impl<T> Observed<T> {
         }
     }
 
+    /// Whether this is no fact of this kind of host at all, so that it was never asked for.
+    pub fn is_unheard_of(&self) -> bool {
+        self.gap().is_some_and(|gap| gap.question.is_empty())
+    }
+
     /// The gap, when the fact is not known.
     pub fn gap(&self) -> Option<&Gap> {
         match self {
             Self::Known(_) => None,
             Self::Unknown(gap) => Some(gap),
         }
+    }
+}
+
+impl<T> Default for Observed<T> {
+    /// A fact that nobody asks such a host for.
+    fn default() -> Self {
+        Self::gap_of("", GapCause::NotAsked)
     }
 }
 

@@ -203,6 +203,7 @@ pub(super) fn inventory(name: &str) -> Inventory {
         collector: "debian".to_owned(),
         platform: platform(),
         identity: HostIdentity {
+            machine_guid: Observed::default(),
             machine_id: known("0123456789abcdef0123456789abcdef"),
             boot_id: known("b"),
             product_uuid: denied("dmi"),
@@ -222,6 +223,7 @@ pub(super) fn inventory(name: &str) -> Inventory {
             package("gone", PackageState::ConfigFiles),
         ]),
         services: Observed::Known(vec![service(SeenBy::Host)]),
+        windows: None,
         reboot: Observed::Known(Reboot::default()),
         gaps: Vec::new(),
     }
@@ -236,6 +238,7 @@ fn platform() -> Platform {
         codename: Some("bookworm".to_owned()),
         ecosystem: Some("Debian:12".to_owned()),
         arch: Some("x86_64".to_owned()),
+        windows: None,
         kernel: Kernel::default(),
     }
 }

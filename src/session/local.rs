@@ -121,7 +121,7 @@ async fn some<'a>(
 mod tests {
     use super::*;
     use crate::model::GapCause;
-    use crate::session::Question;
+    use crate::session::{Ask, Question};
     use std::time::Duration;
     use tokio::time::Instant;
 
@@ -139,12 +139,12 @@ mod tests {
         const QUESTIONS: &[Question] = &[
             Question {
                 id: "sum",
-                script: "echo $((20 + 22))",
+                ask: Ask::Sh("echo $((20 + 22))"),
                 why: "",
             },
             Question {
                 id: "secrets",
-                script: "env | grep -c CARGO; true",
+                ask: Ask::Sh("env | grep -c CARGO; true"),
                 why: "",
             },
         ];
@@ -158,12 +158,12 @@ mod tests {
         const QUESTIONS: &[Question] = &[
             Question {
                 id: "quick",
-                script: "echo yes",
+                ask: Ask::Sh("echo yes"),
                 why: "",
             },
             Question {
                 id: "hangs",
-                script: "sleep 600",
+                ask: Ask::Sh("sleep 600"),
                 why: "",
             },
         ];
@@ -180,7 +180,7 @@ mod tests {
     async fn endless_output_ends_at_the_cap() {
         const QUESTIONS: &[Question] = &[Question {
             id: "flood",
-            script: "yes",
+            ask: Ask::Sh("yes"),
             why: "",
         }];
         let limits = Limits {

@@ -19,6 +19,7 @@ mod replay;
 mod secret;
 mod ssh;
 mod transcript;
+mod wmi_text;
 
 pub use error::{KeyError, LoginError, LoginRefusal, MeetError, SessionError};
 pub use host_trust::{FirstUse, LoggedIn, Met, StrangerPeer, VerifiedPeer};
@@ -26,10 +27,11 @@ pub use known_hosts::{Judgement, KnownHostsReport, KnownKeys, Place, Source};
 pub use limits::Limits;
 pub use local::Local;
 pub use pins::{ParsedPin, ParsedPins, parse_pins};
-pub use question::{Answers, Nonce, Parsed, Question, QuestionSet, Reply};
+pub use question::{Answers, Ask, Loss, Nonce, Parsed, Question, QuestionSet, Reply, View};
 pub use replay::{Replay, ReplayConnector, ReplayHost};
 pub use secret::{Key, Password, Permit, Proof, Signer};
 pub use ssh::SshConnector;
+pub use wmi_text::WmiRow;
 
 use crate::model::LiveHost;
 use async_trait::async_trait;

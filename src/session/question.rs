@@ -4,7 +4,7 @@
 //! that came back.
 
 use super::Limits;
-use crate::model::{Gap, GapCause, hex};
+use crate::model::{Gap, GapCause, ResultCode, hex};
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 
@@ -25,15 +25,58 @@ pub struct QuestionSet {
 pub struct Question {
     /// Its name; also the fixture's file name. Letters, digits, `-`, `_` and `.`.
     pub id: &'static str,
-    /// The POSIX shell commands that ask it. They run in a subshell without standard input and
-    /// standard error, and may `exit 120` for "no such tool or file here" and `exit 121` for "not
-    /// for this account".
-    pub script: &'static str,
+    /// How it is asked.
+    pub ask: Ask,
     /// Why we want to know, for `explain questions`.
     pub why: &'static str,
 }
 
-/// What a question's script answered.
+/// How a question is asked, whatever the protocol: a session turns it into its own words, and the
+/// answer reads the same over each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ask {
+    /// POSIX shell commands. They run in a subshell without standard input and standard error, and
+    /// may `exit 120` for "no such tool or file here" and `exit 121` for "not for this account".
+    Sh(&'static str),
+    /// A WQL query to WMI. The answer is the canonical text of [`super::WmiRow`].
+    Wmi {
+        /// The namespace: `root/cimv2`.
+        namespace: &'static str,
+        /// `SELECT A,B FROM C`, always with the names of its properties.
+        query: &'static str,
+    },
+    /// The values of a registry key. The answer is what `reg query` prints; the keys in it are
+    /// spelt out (`HKEY_LOCAL_MACHINE`), and lines end in LF or CRLF.
+    Registry {
+        /// The key, with the short name of its root: `HKLM\SOFTWARE\...`.
+        key: &'static str,
+        /// Whether the keys below it are read too (`/s`); else only their names.
+        tree: bool,
+        /// The one value to read (`/v`); else all.
+        value: Option<&'static str>,
+        /// Which half of a 64-bit registry.
+        view: View,
+    },
+    /// One line for cmd.exe, of at most 2,000 characters; the answer is its standard output. The
+    /// line has to mean the same in a group in parentheses.
+    Cmd(&'static str),
+    /// As [`Ask::Wmi`] or [`Ask::Registry`] or [`Ask::Cmd`], but only where another question of the
+    /// set was left without an answer.
+    InsteadOf(&'static str, &'static Ask),
+}
+
+/// Which half of a 64-bit Windows registry is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum View {
+    /// Whichever the shell sees: for keys of which there is one.
+    Any,
+    /// `/reg:64`.
+    Bits64,
+    /// `/reg:32`.
+    Bits32,
+}
+
+/// What a question was answered with.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reply {
     /// The exit status, as POSIX shells give it.
@@ -73,9 +116,8 @@ impl QuestionSet {
     pub fn script(&self, nonce: &Nonce) -> String {
         let mut script = format!("__n={nonce}\n{PREAMBLE}{}\n", self.prelude);
         for (index, question) in self.questions.iter().enumerate() {
-            let Question {
-                id, script: body, ..
-            } = question;
+            let Question { id, ask, .. } = question;
+            let Ask::Sh(body) = ask else { continue };
             // Writing to a String cannot fail.
             let _ = writeln!(script, "__q{index}() {{\n{body}\n}}\n__ask {id} __q{index}");
         }
@@ -108,7 +150,7 @@ impl QuestionSet {
                         continue;
                     };
                     let stdout = bytes.get(start..marker.start).unwrap_or_default().to_vec();
-                    if !parsed.answers.0.contains_key(asked) {
+                    if !parsed.answers.by_id.contains_key(asked) {
                         parsed.answers.take(asked, Reply { exit, stdout }, limits);
                     }
                 }
@@ -148,7 +190,20 @@ pub struct Parsed {
 
 /// The answers of one host, by question.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Answers(BTreeMap<&'static str, Answer>);
+pub struct Answers {
+    by_id: BTreeMap<&'static str, Answer>,
+    losses: Vec<Loss>,
+}
+
+/// A right or a service that a session went without, so that some questions were asked another way
+/// or not at all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Loss {
+    /// What was missing: `wmi_denied`, `shell_denied`, `quota`, …
+    pub code: ResultCode,
+    /// The particulars. Attacker-controlled in part.
+    pub detail: String,
+}
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Answer {
@@ -183,13 +238,13 @@ impl Answers {
             _ => Err(GapCause::Denied),
         };
         let reply = Some(reply);
-        self.0.insert(id, Answer { reply, read });
+        self.by_id.insert(id, Answer { reply, read });
     }
 
     /// Records that a question has no answer, and why.
     pub fn mark(&mut self, id: &'static str, cause: GapCause) {
         let read = Err(cause);
-        self.0.insert(id, Answer { reply: None, read });
+        self.by_id.insert(id, Answer { reply: None, read });
     }
 
     /// The text a question was answered with, or the gap it left. Bytes that are not UTF-8 read
@@ -199,7 +254,7 @@ impl Answers {
             question: id.to_owned(),
             cause,
         };
-        let answer = self.0.get(id).ok_or_else(|| gap(GapCause::NotAsked))?;
+        let answer = self.by_id.get(id).ok_or_else(|| gap(GapCause::NotAsked))?;
         match (&answer.read, &answer.reply) {
             (Ok(Read::Mended(text)), _) => Ok(text),
             (Ok(Read::AsIs), Some(reply)) => {
@@ -212,26 +267,37 @@ impl Answers {
 
     /// What exactly came back, for `--record`; `None` where nothing did, or more than we keep.
     pub fn reply(&self, id: &str) -> Option<&Reply> {
-        self.0.get(id)?.reply.as_ref()
+        self.by_id.get(id)?.reply.as_ref()
     }
 
     /// The questions that have an answer or a cause for having none, sorted.
     pub fn ids(&self) -> impl Iterator<Item = &'static str> {
-        self.0.keys().copied()
+        self.by_id.keys().copied()
     }
 
     /// Marks every question of a set about which nothing is recorded.
     pub fn mark_rest(&mut self, set: &QuestionSet, cause: GapCause) {
         for question in set.questions {
-            if !self.0.contains_key(question.id) {
+            if !self.by_id.contains_key(question.id) {
                 self.mark(question.id, cause);
             }
         }
     }
 
+    /// Records that a right or a service was missing.
+    pub fn lose(&mut self, code: ResultCode, detail: impl Into<String>) {
+        let detail = detail.into();
+        self.losses.push(Loss { code, detail });
+    }
+
+    /// What the session went without, in the order in which it showed.
+    pub fn losses(&self) -> &[Loss] {
+        &self.losses
+    }
+
     /// Whether nothing at all is recorded.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.by_id.is_empty()
     }
 }
 
@@ -303,32 +369,32 @@ mod tests {
         questions: &[
             Question {
                 id: "greeting",
-                script: "__greet world",
+                ask: Ask::Sh("__greet world"),
                 why: "",
             },
             Question {
                 id: "nothing",
-                script: ":",
+                ask: Ask::Sh(":"),
                 why: "",
             },
             Question {
                 id: "no-tool",
-                script: "__surely_no_such_tool",
+                ask: Ask::Sh("__surely_no_such_tool"),
                 why: "",
             },
             Question {
                 id: "says-missing",
-                script: "echo half; exit 120",
+                ask: Ask::Sh("echo half; exit 120"),
                 why: "",
             },
             Question {
                 id: "says-denied",
-                script: "exit 121",
+                ask: Ask::Sh("exit 121"),
                 why: "",
             },
             Question {
                 id: "eats-input",
-                script: "cat; cat >&2",
+                ask: Ask::Sh("cat; cat >&2"),
                 why: "",
             },
         ],

@@ -144,7 +144,7 @@ pub(super) fn plain(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::session::Question;
+    use crate::session::{Ask, Question};
 
     const SET: QuestionSet = QuestionSet {
         name: "test",
@@ -152,12 +152,12 @@ mod tests {
         questions: &[
             Question {
                 id: "a",
-                script: "",
+                ask: Ask::Sh(""),
                 why: "",
             },
             Question {
                 id: "b",
-                script: "",
+                ask: Ask::Sh(""),
                 why: "",
             },
         ],

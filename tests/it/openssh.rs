@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use underdesk::model::{Failure as _, GapCause, HostTrust, LiveHost, ResultCode};
 use underdesk::session::{
-    Connector as _, Key, KnownKeys, Limits, LoggedIn, LoginError, MeetError, Met, Password, Permit,
-    Proof, Question, QuestionSet, SessionError, Signer, SshConnector,
+    Ask, Connector as _, Key, KnownKeys, Limits, LoggedIn, LoginError, MeetError, Met, Password,
+    Permit, Proof, Question, QuestionSet, SessionError, Signer, SshConnector,
 };
 
 const PASSWORD: &str = "correct horse battery staple";
@@ -26,27 +26,27 @@ const SET: QuestionSet = QuestionSet {
     questions: &[
         Question {
             id: "greeting",
-            script: "greet world",
+            ask: Ask::Sh("greet world"),
             why: "",
         },
         Question {
             id: "me",
-            script: "id -un",
+            ask: Ask::Sh("id -un"),
             why: "",
         },
         Question {
             id: "tty",
-            script: "tty",
+            ask: Ask::Sh("tty"),
             why: "",
         },
         Question {
             id: "no-tool",
-            script: "surely_no_such_tool",
+            ask: Ask::Sh("surely_no_such_tool"),
             why: "",
         },
         Question {
             id: "lines",
-            script: "cat /etc/passwd",
+            ask: Ask::Sh("cat /etc/passwd"),
             why: "",
         },
     ],
@@ -761,7 +761,7 @@ const BULK: QuestionSet = QuestionSet {
     prelude: "",
     questions: &[Question {
         id: "bulk",
-        script: "head -c 4000000 /dev/zero",
+        ask: Ask::Sh("head -c 4000000 /dev/zero"),
         why: "",
     }],
 };
@@ -774,12 +774,12 @@ const FLOOD: QuestionSet = QuestionSet {
     questions: &[
         Question {
             id: "before",
-            script: "echo fine",
+            ask: Ask::Sh("echo fine"),
             why: "",
         },
         Question {
             id: "flood",
-            script: "yes",
+            ask: Ask::Sh("yes"),
             why: "",
         },
     ],

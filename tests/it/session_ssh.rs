@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 use underdesk::model::{Failure as _, HostKey, HostTrust, LiveHost, ResultCode};
 use underdesk::session::{
-    Connector as _, FirstUse, Key, KnownKeys, Limits, LoggedIn, LoginError, MeetError, Met,
+    Ask, Connector as _, FirstUse, Key, KnownKeys, Limits, LoggedIn, LoginError, MeetError, Met,
     Password, Permit, Proof, Question, QuestionSet, SessionError, Signer, SshConnector,
 };
 
@@ -21,7 +21,7 @@ const SET: QuestionSet = QuestionSet {
     prelude: "",
     questions: &[Question {
         id: "q",
-        script: "true",
+        ask: Ask::Sh("true"),
         why: "",
     }],
 };

@@ -3,6 +3,7 @@
 use super::super::args::ExplainCommand;
 use super::super::{Exit, Stop};
 use crate::collect;
+use crate::session::Ask;
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 
@@ -22,7 +23,7 @@ pub(in crate::cli) fn run(command: &ExplainCommand) -> Result<Exit, Stop> {
             "\n{}: {}\n\n{}\n",
             question.id,
             question.why,
-            indent(question.script)
+            indent(words(question.ask))
         );
     }
     out.write_all(text.as_bytes())
@@ -37,4 +38,12 @@ fn indent(text: &str) -> String {
         .map(|line| format!("    {line}"))
         .collect();
     lines.join("\n")
+}
+
+fn words(ask: Ask) -> &'static str {
+    match ask {
+        Ask::Sh(text) | Ask::Cmd(text) | Ask::Wmi { query: text, .. } => text,
+        Ask::Registry { key, .. } => key,
+        Ask::InsteadOf(_, ask) => words(*ask),
+    }
 }

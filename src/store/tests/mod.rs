@@ -142,9 +142,11 @@ pub(super) fn inventory(machine: u8, boot: u8, mac: Option<u8>) -> Inventory {
             codename: None,
             ecosystem: Some("Debian:12".into()),
             arch: None,
+            windows: None,
             kernel: Kernel::default(),
         },
         identity: HostIdentity {
+            machine_guid: Observed::default(),
             machine_id: Observed::Known(format!("{machine:02x}").repeat(15) + "77"),
             boot_id: Observed::Known(format!("{boot:02x}").repeat(15) + "88"),
             product_uuid: unknown(),
@@ -156,6 +158,7 @@ pub(super) fn inventory(machine: u8, boot: u8, mac: Option<u8>) -> Inventory {
         },
         packages: Observed::Known(vec![package("bash")]),
         services: Observed::Known(Vec::new()),
+        windows: None,
         reboot: Observed::Known(Reboot::default()),
         gaps: Vec::new(),
     }

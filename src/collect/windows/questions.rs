@@ -1,0 +1,357 @@
+//! What every Windows is asked, over WinRM and over SSH.
+//!
+//! Read-only. Nothing is written, installed or started but `cmd`, `reg`, `netstat`, `whoami`,
+//! `appcmd` and `wevtutil`, none of which outlives its answer. Never `Win32_Product`, which checks
+//! (and may repair) every installed product; never a file query without a path, which walks the disks;
+//! no search by the update agent.
+//!
+//! Keys that are not there are an answer too: "missing" is how most hosts say that they have no SQL
+//! Server.
+
+use crate::session::{Ask, Question, QuestionSet, View};
+
+/// The one set for every Windows.
+pub const WINDOWS: QuestionSet = QuestionSet {
+    name: "windows",
+    prelude: "",
+    questions: &[
+        wmi(
+            OS,
+            "SELECT Caption,Version,BuildNumber,OSArchitecture,ProductType,CSDVersion,OperatingSystemSKU,OSLanguage,LastBootUpTime,CSName,WindowsDirectory FROM Win32_OperatingSystem",
+            "which Windows, its role and its last start",
+        ),
+        wmi(
+            COMPUTER,
+            "SELECT Name,DNSHostName,Domain,PartOfDomain,DomainRole,Manufacturer,Model FROM Win32_ComputerSystem",
+            "the machine's name, its domain and its maker",
+        ),
+        wmi(
+            HARDWARE,
+            "SELECT UUID,IdentifyingNumber FROM Win32_ComputerSystemProduct",
+            "which machine this is: the SMBIOS uuid and serial number",
+        ),
+        wmi(
+            QFE,
+            "SELECT HotFixID,Description,InstalledOn,InstalledBy FROM Win32_QuickFixEngineering",
+            "which updates are in, since when and by whom",
+        ),
+        wmi(
+            SERVICES,
+            "SELECT Name,DisplayName,State,StartMode,PathName,ProcessId,StartName FROM Win32_Service",
+            "which services there are, and as whom they run",
+        ),
+        wmi(
+            PROCESSES,
+            "SELECT ProcessId,Name,ExecutablePath FROM Win32_Process",
+            "which program holds a listening port",
+        ),
+        wmi(
+            ADAPTERS,
+            "SELECT Description,MACAddress,IPAddress FROM Win32_NetworkAdapterConfiguration WHERE IPEnabled=TRUE",
+            "the machine's hardware addresses and IP addresses",
+        ),
+        wmi(
+            FILES,
+            FILES_QUERY,
+            "whether the system's files are as new as its updates say",
+        ),
+        wmi(
+            OFFICE_FILES,
+            OFFICE_FILES_QUERY,
+            "the patch level of an Office that Windows Installer put there",
+        ),
+        values(
+            CURRENT_VERSION,
+            r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion",
+            View::Bits64,
+            "build, UBR, edition and installation type: the exact patch level",
+        ),
+        values(
+            ENVIRONMENT,
+            r"HKLM\SYSTEM\CurrentControlSet\Control\Session Manager\Environment",
+            View::Any,
+            "the processor architecture",
+        ),
+        tree(
+            UNINSTALL_64,
+            r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Uninstall",
+            View::Bits64,
+            "installed programs",
+        ),
+        tree(
+            UNINSTALL_32,
+            r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Uninstall",
+            View::Bits32,
+            "installed 32-bit programs",
+        ),
+        cmd(
+            UNINSTALL_USERS,
+            r#"for /f "tokens=*" %h in ('reg query HKU ^| findstr /r "S-1-5-21-[0-9-]*$"') do @reg query "%h\Software\Microsoft\Windows\CurrentVersion\Uninstall" /s 2>nul"#,
+            "programs that users who are logged on installed for themselves",
+        ),
+        cmd(
+            CBS_PACKAGES,
+            r#"reg query "HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Component Based Servicing\Packages" /s | findstr /c:"Packages\Package_for_" /c:"    CurrentState " /c:"    InstallTimeHigh " /c:"    InstallUser ""#,
+            "the package store's own word on every update: state and time",
+        ),
+        values(
+            CBS,
+            r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Component Based Servicing",
+            View::Bits64,
+            "whether servicing waits for a reboot",
+        ),
+        tree(
+            AUTO_UPDATE,
+            r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\WindowsUpdate\Auto Update",
+            View::Bits64,
+            "whether the update client waits for a reboot, and its last success",
+        ),
+        tree(
+            UPDATE_POLICY,
+            r"HKLM\SOFTWARE\Policies\Microsoft\Windows\WindowsUpdate",
+            View::Bits64,
+            "where updates come from by policy, and whether over http",
+        ),
+        cmd(
+            UPDATE_HISTORY,
+            r#"wevtutil qe System /q:"*[System[Provider[@Name='Microsoft-Windows-WindowsUpdateClient'] and (EventID=19 or EventID=20 or EventID=24)]]" /f:xml /rd:true /c:400"#,
+            "what the update client installed, removed or failed to install",
+        ),
+        value(
+            FILE_RENAMES,
+            r"HKLM\SYSTEM\CurrentControlSet\Control\Session Manager",
+            "PendingFileRenameOperations",
+            "whether files wait for a reboot to be replaced",
+        ),
+        tree(
+            OLD_UPDATES,
+            r"HKLM\SOFTWARE\Microsoft\Updates",
+            View::Any,
+            "updates of .NET Framework and of old systems, and whether one waits for a reboot",
+        ),
+        tree(
+            OLD_HOTFIXES,
+            r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion\HotFix",
+            View::Bits64,
+            "updates of systems before Windows Vista",
+        ),
+        cmd(
+            MSI_PATCHES,
+            r#"reg query "HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Installer\UserData\S-1-5-18\Products" /s | findstr /c:"\Patches\\" /c:"    DisplayName " /c:"    Installed " /c:"    State ""#,
+            "updates that Windows Installer put in: Office and others",
+        ),
+        tree(
+            COMPUTER_NAME,
+            r"HKLM\SYSTEM\CurrentControlSet\Control\ComputerName",
+            View::Any,
+            "the machine's name, and whether a new one waits for a reboot",
+        ),
+        values(
+            TCPIP,
+            r"HKLM\SYSTEM\CurrentControlSet\Services\Tcpip\Parameters",
+            View::Any,
+            "the machine's full name",
+        ),
+        Question {
+            id: MACHINE_GUID,
+            ask: Ask::Registry {
+                key: r"HKLM\SOFTWARE\Microsoft\Cryptography",
+                tree: false,
+                value: Some("MachineGuid"),
+                view: View::Bits64,
+            },
+            why: "which machine this is",
+        },
+        values(
+            PROFILES,
+            r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion\ProfileList",
+            View::Bits64,
+            "the SID of the machine, by the accounts that it has seen",
+        ),
+        cmd(
+            WHO_AM_I,
+            "whoami /user /fo csv /nh",
+            "who we are on this host, and with a local account the SID of the machine",
+        ),
+        tree(
+            DOTNET,
+            r"HKLM\SOFTWARE\Microsoft\NET Framework Setup\NDP",
+            View::Bits64,
+            "installed .NET Framework",
+        ),
+        tree(
+            DOTNET_RUNTIMES,
+            r"HKLM\SOFTWARE\dotnet\Setup\InstalledVersions",
+            View::Bits32,
+            "installed .NET runtimes",
+        ),
+        values(
+            OFFICE_C2R,
+            r"HKLM\SOFTWARE\Microsoft\Office\ClickToRun\Configuration",
+            View::Bits64,
+            "channel and build of a Click-to-Run Office",
+        ),
+        cmd(
+            SQL,
+            r#"reg query "HKLM\SOFTWARE\Microsoft\Microsoft SQL Server" /s | findstr /e /c:"\Setup" /c:"\Instance Names\SQL" & reg query "HKLM\SOFTWARE\Microsoft\Microsoft SQL Server\Instance Names\SQL" & reg query "HKLM\SOFTWARE\Microsoft\Microsoft SQL Server" /s /v PatchLevel & reg query "HKLM\SOFTWARE\Microsoft\Microsoft SQL Server" /s /v Edition"#,
+            "instances of SQL Server and their patch levels",
+        ),
+        values(
+            EXCHANGE_15,
+            r"HKLM\SOFTWARE\Microsoft\ExchangeServer\v15\Setup",
+            View::Bits64,
+            "Exchange Server 2013 to SE",
+        ),
+        values(
+            EXCHANGE_14,
+            r"HKLM\SOFTWARE\Microsoft\ExchangeServer\v14\Setup",
+            View::Bits64,
+            "Exchange Server 2010",
+        ),
+        tree(
+            EDGE,
+            r"HKLM\SOFTWARE\Microsoft\EdgeUpdate\Clients",
+            View::Bits32,
+            "Microsoft Edge and the WebView2 runtime",
+        ),
+        tree(
+            DEFENDER,
+            r"HKLM\SOFTWARE\Microsoft\Windows Defender\Signature Updates",
+            View::Bits64,
+            "Defender's engine and signatures",
+        ),
+        values(
+            DEFENDER_PLATFORM,
+            r"HKLM\SOFTWARE\Microsoft\Windows Defender",
+            View::Bits64,
+            "Defender's platform, and whether it is off",
+        ),
+        values(
+            INTERNET_EXPLORER,
+            r"HKLM\SOFTWARE\Microsoft\Internet Explorer",
+            View::Bits64,
+            "the version of Internet Explorer",
+        ),
+        values(
+            IIS,
+            r"HKLM\SOFTWARE\Microsoft\InetStp",
+            View::Bits64,
+            "whether IIS is installed, and its version",
+        ),
+        cmd(
+            IIS_SITES,
+            r"%windir%\System32\inetsrv\appcmd.exe list site",
+            "the sites that IIS serves",
+        ),
+        cmd(
+            LISTENERS,
+            "netstat -ano",
+            "what listens, and which process it is",
+        ),
+        Question {
+            id: LISTENERS_CIM,
+            ask: Ask::InsteadOf(
+                LISTENERS,
+                &Ask::Wmi {
+                    namespace: "root/StandardCimv2",
+                    query: "SELECT LocalAddress,LocalPort,OwningProcess FROM MSFT_NetTCPConnection WHERE State=2",
+                },
+            ),
+            why: "what listens, where no shell is to be had",
+        },
+    ],
+};
+
+pub(super) const OS: &str = "os";
+pub(super) const COMPUTER: &str = "computer";
+pub(super) const HARDWARE: &str = "hardware";
+pub(super) const QFE: &str = "qfe";
+pub(super) const SERVICES: &str = "services";
+pub(super) const PROCESSES: &str = "processes";
+pub(super) const ADAPTERS: &str = "adapters";
+pub(super) const FILES: &str = "files";
+pub(super) const OFFICE_FILES: &str = "office-files";
+pub(super) const CURRENT_VERSION: &str = "current-version";
+pub(super) const ENVIRONMENT: &str = "environment";
+pub(super) const UNINSTALL_64: &str = "uninstall-64";
+pub(super) const UNINSTALL_32: &str = "uninstall-32";
+pub(super) const UNINSTALL_USERS: &str = "uninstall-users";
+pub(super) const CBS_PACKAGES: &str = "cbs-packages";
+pub(super) const CBS: &str = "cbs";
+pub(super) const AUTO_UPDATE: &str = "auto-update";
+pub(super) const UPDATE_POLICY: &str = "update-policy";
+pub(super) const UPDATE_HISTORY: &str = "update-history";
+pub(super) const FILE_RENAMES: &str = "file-renames";
+pub(super) const OLD_UPDATES: &str = "old-updates";
+pub(super) const OLD_HOTFIXES: &str = "old-hotfixes";
+pub(super) const MSI_PATCHES: &str = "msi-patches";
+pub(super) const COMPUTER_NAME: &str = "computer-name";
+pub(super) const TCPIP: &str = "tcpip";
+pub(super) const MACHINE_GUID: &str = "machine-guid";
+pub(super) const PROFILES: &str = "profiles";
+pub(super) const WHO_AM_I: &str = "whoami";
+pub(super) const DOTNET: &str = "dotnet";
+pub(super) const DOTNET_RUNTIMES: &str = "dotnet-runtimes";
+pub(super) const OFFICE_C2R: &str = "office-c2r";
+pub(super) const SQL: &str = "sql";
+pub(super) const EXCHANGE_15: &str = "exchange-15";
+pub(super) const EXCHANGE_14: &str = "exchange-14";
+pub(super) const EDGE: &str = "edge";
+pub(super) const DEFENDER: &str = "defender";
+pub(super) const DEFENDER_PLATFORM: &str = "defender-platform";
+pub(super) const INTERNET_EXPLORER: &str = "internet-explorer";
+pub(super) const IIS: &str = "iis";
+pub(super) const IIS_SITES: &str = "iis-sites";
+pub(super) const LISTENERS: &str = "listeners";
+pub(super) const LISTENERS_CIM: &str = "listeners-cim";
+
+/// Always by full path: the provider then opens these files and no folder.
+const FILES_QUERY: &str = r"SELECT Name,Version FROM CIM_DataFile WHERE Name='C:\\Windows\\System32\\ntoskrnl.exe' OR Name='C:\\Windows\\System32\\win32k.sys' OR Name='C:\\Windows\\System32\\win32kfull.sys' OR Name='C:\\Windows\\System32\\mshtml.dll' OR Name='C:\\Windows\\System32\\mstscax.dll' OR Name='C:\\Windows\\System32\\localspl.dll' OR Name='C:\\Windows\\System32\\schannel.dll' OR Name='C:\\Windows\\System32\\drivers\\srv.sys' OR Name='C:\\Windows\\System32\\drivers\\srv2.sys' OR Name='C:\\Windows\\System32\\drivers\\http.sys' OR Name='C:\\Windows\\System32\\drivers\\tcpip.sys' OR Name='C:\\Windows\\Microsoft.NET\\Framework64\\v4.0.30319\\clr.dll' OR Name='C:\\Windows\\Microsoft.NET\\Framework\\v4.0.30319\\clr.dll' OR Name='C:\\Windows\\Microsoft.NET\\Framework64\\v4.0.30319\\mscorlib.dll' OR Name='C:\\Windows\\Microsoft.NET\\Framework64\\v2.0.50727\\mscorwks.dll' OR Name='C:\\Windows\\Microsoft.NET\\Framework64\\v2.0.50727\\System.dll' OR Name='C:\\Program Files\\Microsoft\\Exchange Server\\V15\\bin\\ExSetup.exe' OR Name='C:\\Program Files\\Microsoft\\Exchange Server\\V14\\bin\\ExSetup.exe'";
+
+const OFFICE_FILES_QUERY: &str = r"SELECT Name,Version FROM CIM_DataFile WHERE Name='C:\\Program Files\\Microsoft Office\\Office14\\WINWORD.EXE' OR Name='C:\\Program Files\\Microsoft Office\\Office14\\EXCEL.EXE' OR Name='C:\\Program Files\\Microsoft Office\\Office14\\OUTLOOK.EXE' OR Name='C:\\Program Files (x86)\\Microsoft Office\\Office14\\WINWORD.EXE' OR Name='C:\\Program Files (x86)\\Microsoft Office\\Office14\\EXCEL.EXE' OR Name='C:\\Program Files (x86)\\Microsoft Office\\Office14\\OUTLOOK.EXE' OR Name='C:\\Program Files\\Microsoft Office\\Office15\\WINWORD.EXE' OR Name='C:\\Program Files\\Microsoft Office\\Office15\\EXCEL.EXE' OR Name='C:\\Program Files\\Microsoft Office\\Office15\\OUTLOOK.EXE' OR Name='C:\\Program Files (x86)\\Microsoft Office\\Office15\\WINWORD.EXE' OR Name='C:\\Program Files (x86)\\Microsoft Office\\Office15\\EXCEL.EXE' OR Name='C:\\Program Files (x86)\\Microsoft Office\\Office15\\OUTLOOK.EXE' OR Name='C:\\Program Files\\Microsoft Office\\Office16\\WINWORD.EXE' OR Name='C:\\Program Files\\Microsoft Office\\Office16\\EXCEL.EXE' OR Name='C:\\Program Files\\Microsoft Office\\Office16\\OUTLOOK.EXE' OR Name='C:\\Program Files (x86)\\Microsoft Office\\Office16\\WINWORD.EXE' OR Name='C:\\Program Files (x86)\\Microsoft Office\\Office16\\EXCEL.EXE' OR Name='C:\\Program Files (x86)\\Microsoft Office\\Office16\\OUTLOOK.EXE'";
+
+const fn wmi(id: &'static str, query: &'static str, why: &'static str) -> Question {
+    let namespace = "root/cimv2";
+    let ask = Ask::Wmi { namespace, query };
+    Question { id, ask, why }
+}
+
+const fn cmd(id: &'static str, line: &'static str, why: &'static str) -> Question {
+    let ask = Ask::Cmd(line);
+    Question { id, ask, why }
+}
+
+const fn values(id: &'static str, key: &'static str, view: View, why: &'static str) -> Question {
+    let ask = Ask::Registry {
+        key,
+        tree: false,
+        value: None,
+        view,
+    };
+    Question { id, ask, why }
+}
+
+const fn tree(id: &'static str, key: &'static str, view: View, why: &'static str) -> Question {
+    let ask = Ask::Registry {
+        key,
+        tree: true,
+        value: None,
+        view,
+    };
+    Question { id, ask, why }
+}
+
+const fn value(
+    id: &'static str,
+    key: &'static str,
+    name: &'static str,
+    why: &'static str,
+) -> Question {
+    let ask = Ask::Registry {
+        key,
+        tree: false,
+        value: Some(name),
+        view: View::Any,
+    };
+    Question { id, ask, why }
+}
