@@ -344,6 +344,38 @@ pub enum SessionError {
     /// This machine could not start a shell.
     #[error("no shell can be started on this machine")]
     Local(#[source] io::Error),
+    /// WinRM refuses the account, whatever it asks.
+    #[error("the login worked, but WinRM refuses the account{}", after(.0))]
+    WinrmAccessDenied(String),
+    /// WinRM refuses an account of the host's own: most likely UAC took its rights away.
+    #[error("the login worked, but WinRM refuses this local account{}", after(.0))]
+    UacTokenFiltered(String),
+    /// WMI refuses the account, and there is no other way.
+    #[error("the login worked, but WMI refuses the account{}", after(.0))]
+    WmiDenied(String),
+    /// The host has too many shells or operations of this account.
+    #[error("the host refuses more shells or requests for now{}", after(.0))]
+    Quota(String),
+    /// The host does not take messages that are not encrypted.
+    #[error("the host refuses unencrypted messages")]
+    UnencryptedRefused,
+    /// The host answered unsealed over a connection that is sealed: somebody may be in between.
+    #[error("the host answered in plain over a connection that is sealed")]
+    NotSealed,
+    /// The host does not know the login any more.
+    #[error("the host wants another login in the midst of the session")]
+    LoginForgotten,
+    /// The host refused with a fault of WS-Management.
+    #[error("the host refused with fault {number}{}", after(.text))]
+    Fault {
+        /// Its number; 0 where it has none.
+        number: u64,
+        /// The host's words. Capped; hostile.
+        text: String,
+    },
+    /// What the host answered is no answer.
+    #[error("the host's answer cannot be read: {0}")]
+    Garbled(String),
 }
 
 impl Failure for SessionError {
@@ -353,12 +385,26 @@ impl Failure for SessionError {
             Self::ShellRestricted(_) => ResultCode::ShellRestricted,
             Self::PasswordExpired(_) => ResultCode::PasswordExpired,
             Self::TimedOut => ResultCode::Timeout,
-            Self::Closed(_) | Self::Local(_) => ResultCode::ProtocolError,
+            Self::WinrmAccessDenied(_) => ResultCode::WinrmAccessDenied,
+            Self::UacTokenFiltered(_) => ResultCode::UacTokenFiltered,
+            Self::WmiDenied(_) => ResultCode::WmiDenied,
+            Self::Quota(_) => ResultCode::Quota,
+            Self::UnencryptedRefused => ResultCode::WinrmUnencryptedRefused,
+            Self::LoginForgotten => ResultCode::AuthRejected,
+            Self::Closed(_)
+            | Self::Local(_)
+            | Self::NotSealed
+            | Self::Fault { .. }
+            | Self::Garbled(_) => ResultCode::ProtocolError,
         }
     }
 
+    /// Never where another session would need another login that may be counted.
     fn retryable(&self) -> bool {
-        matches!(self, Self::Closed(_) | Self::TimedOut | Self::Local(_))
+        matches!(
+            self,
+            Self::Closed(_) | Self::TimedOut | Self::Local(_) | Self::Quota(_)
+        )
     }
 }
 

@@ -8,6 +8,7 @@
 //! hostile until a collector has read it, and capped here ([`Limits`]).
 
 mod base64;
+mod codepage;
 mod error;
 mod host_trust;
 mod known_hosts;
@@ -19,6 +20,7 @@ mod replay;
 mod secret;
 mod ssh;
 mod transcript;
+mod winrm;
 mod wmi_text;
 
 pub use error::{KeyError, LoginError, LoginRefusal, MeetError, SessionError};

@@ -1,0 +1,1 @@
+//! The whole, against a host that is a script.
