@@ -1,1 +1,5 @@
-//! The whole, against a host that is a script.
+//! The whole, against a host that a test plays.
+
+mod faults;
+mod host;
+mod questions;
