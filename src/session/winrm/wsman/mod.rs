@@ -18,17 +18,15 @@ impl Session for Unspoken {
     async fn ask(&mut self, _: &QuestionSet, limits: &Limits) -> Result<Answers, SessionError> {
         let probe = super::IDENTIFY;
         let answer = self.courier.carry(probe, limits.deadline).await;
-        let why = match answer {
-            Ok(answer) => format!(
-                "{} {} {} {}",
-                self.courier.to(),
-                answer.status,
-                answer.body.len(),
-                self.courier.is_local_account()
-            ),
-            Err(error) => error.to_string(),
-        };
-        Err(SessionError::Closed(why))
+        match answer {
+            Ok(answer) if answer.status == 200 && !answer.body.is_empty() => Ok(Answers::default()),
+            Ok(answer) => {
+                let (to, local) = (self.courier.to(), self.courier.is_local_account());
+                let status = answer.status;
+                Err(SessionError::Closed(format!("{to} {status} {local}")))
+            }
+            Err(error) => Err(SessionError::Closed(error.to_string())),
+        }
     }
 
     async fn close(self: Box<Self>) {}
