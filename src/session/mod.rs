@@ -8,6 +8,7 @@
 //! hostile until a collector has read it, and capped here ([`Limits`]).
 
 mod base64;
+mod codepage;
 mod error;
 mod host_trust;
 mod known_hosts;
@@ -32,6 +33,7 @@ pub use question::{Answers, Ask, Loss, Nonce, Parsed, Question, QuestionSet, Rep
 pub use replay::{Replay, ReplayConnector, ReplayHost};
 pub use secret::{Key, Password, Permit, Proof, Signer};
 pub use ssh::SshConnector;
+pub use windows_shell::{Put, WindowsShell};
 pub use wmi_text::WmiRow;
 
 use crate::model::LiveHost;
