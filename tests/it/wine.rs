@@ -82,7 +82,9 @@ impl Wine {
     /// `None` where none is named.
     fn start() -> Option<Self> {
         let Some(loader) = std::env::var_os("UNDERDESK_WINE") else {
-            eprintln!("NOT RUN: UNDERDESK_WINE names no wine, so nothing was tried against its cmd");
+            eprintln!(
+                "NOT RUN: UNDERDESK_WINE names no wine, so nothing was tried against its cmd"
+            );
             return None;
         };
         let wine = Self {
@@ -146,12 +148,28 @@ fn cmd_and_reg_of_wine_answer_in_frames() {
     let Some(wine) = Wine::start() else { return };
     let (parsed, answers) = wine.ask(&SET);
     for question in SET.questions {
-        assert!(parsed.answers.reply(question.id).is_some(), "{}", question.id);
-        eprintln!("--- {} {:?}", question.id, parsed.answers.reply(question.id).map(|r| (r.exit, String::from_utf8_lossy(&r.stdout).into_owned())));
+        assert!(
+            parsed.answers.reply(question.id).is_some(),
+            "{}",
+            question.id
+        );
+        eprintln!(
+            "--- {} {:?}",
+            question.id,
+            parsed
+                .answers
+                .reply(question.id)
+                .map(|r| (r.exit, String::from_utf8_lossy(&r.stdout).into_owned()))
+        );
     }
     let cause = |id| answers.text(id).unwrap_err().cause;
     assert_eq!(cause("missing"), GapCause::Missing);
     assert_eq!(cause("nothing"), GapCause::Missing);
     assert_eq!(answers.text("alone"), answers.text("after"));
-    assert!(answers.text("alone").unwrap().contains("    Edition    REG_SZ    plain"));
+    assert!(
+        answers
+            .text("alone")
+            .unwrap()
+            .contains("    Edition    REG_SZ    plain")
+    );
 }

@@ -7,7 +7,7 @@
 use super::exchange::SshSession;
 use crate::model::{GapCause, ResultCode};
 use crate::session::transcript::{End, Transcript};
-use crate::session::windows_shell::{is_barred, page, registry};
+use crate::session::windows_shell::{is_barred, registry};
 use crate::session::{Answers, Ask, Limits, Put, QuestionSet, SessionError, WindowsShell};
 
 /// Whether a set is for a Windows: it has questions, and none of them is for a POSIX shell.
@@ -86,7 +86,7 @@ impl Round<'_> {
             self.go_without(&transcript, end, answers)?;
             return Ok(end);
         }
-        let page = page(|pages| transcript.frames(pages, limits).answers);
+        let page = WindowsShell::page(|pages| transcript.frames(pages, limits).answers);
         let mut heard = self.shell.settle(&self.puts, &parsed.answers, page, limits);
         mark(&self.puts, &mut heard, end.cause());
         limits.total_bytes = limits.total_bytes.saturating_sub(transcript.heard());

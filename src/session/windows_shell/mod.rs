@@ -112,15 +112,16 @@ impl WindowsShell {
         }
         answers
     }
-}
 
-/// The code page of the host's programs, as it tells in cmd's frames.
-pub(super) fn page(parse: impl Fn(&QuestionSet) -> Answers) -> Option<u16> {
-    let told = parse(&cmd::PAGES);
-    let named = |id| codepage::oem_page_in(told.text(id).ok()?);
-    // Without a console its page is 0.
-    let console = named(cmd::CONSOLE).filter(|page| *page != 0);
-    console.or_else(|| named(cmd::OEM))
+    /// The code page of the host's programs by Microsoft's number, as the script for cmd asks for it
+    /// besides. `frames` reads the frames of a set from what came.
+    pub fn page(frames: impl Fn(&QuestionSet) -> Answers) -> Option<u16> {
+        let told = frames(&cmd::PAGES);
+        let named = |id| codepage::oem_page_in(told.text(id).ok()?);
+        // Without a console its page is 0.
+        let console = named(cmd::CONSOLE).filter(|page| *page != 0);
+        console.or_else(|| named(cmd::OEM))
+    }
 }
 
 /// The registry's questions among some.
@@ -138,3 +139,6 @@ pub(super) fn is_barred(puts: &[Put], answers: &Answers) -> bool {
     };
     registry(puts).count() > 1 && registry(puts).all(missing)
 }
+
+#[cfg(test)]
+mod tests;
