@@ -22,6 +22,7 @@ mod ssh;
 mod tcp;
 mod transcript;
 mod winrm;
+mod windows_shell;
 mod wmi_text;
 
 pub use error::{
@@ -41,6 +42,7 @@ pub use secret::{
 };
 pub use ssh::SshConnector;
 pub use winrm::{Authorities, Challenge, Names, NoNames, WinrmConnector};
+pub use windows_shell::{Put, WindowsShell};
 pub use wmi_text::WmiRow;
 
 use crate::model::LiveHost;
