@@ -195,6 +195,7 @@ pub(super) fn finding(bulletin: &str, state: FindingState) -> Finding {
         cvss_tenths: None,
         cves: Vec::new(),
         kev: Vec::new(),
+        kev_checked: true,
         kev_due: None,
         evidence: Evidence {
             observed: String::new(),
