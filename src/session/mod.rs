@@ -19,6 +19,7 @@ mod replay;
 mod secret;
 mod ssh;
 mod transcript;
+mod windows_shell;
 mod wmi_text;
 
 pub use error::{KeyError, LoginError, LoginRefusal, MeetError, SessionError};
