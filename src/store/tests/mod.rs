@@ -6,6 +6,7 @@ mod file;
 mod identity;
 mod report;
 mod runs;
+mod stored;
 
 use super::*;
 use crate::model::{
