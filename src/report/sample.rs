@@ -317,6 +317,11 @@ pub(super) fn windows(address: &str, name: &str) -> MachineRecord {
     read.windows = Some(Box::new(windows_facts()));
     machine.inventory = Some(Arc::new(read));
     machine.services.clear();
+    let access = &mut machine.access[0].1;
+    (access.protocol, access.port) = (Protocol::Winrm, Some(5986));
+    access.trust = HostTrust::TlsCa;
+    access.credential = Some(CredentialId::new("windows-audit"));
+    machine.credential = access.credential.clone();
     machine
 }
 
