@@ -323,8 +323,23 @@ pub(super) enum RunsCommand {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ExplainCommand {
-    /// Every command that is ever sent to a host, and why
-    Questions,
+    /// Everything that is ever sent to a host, and why
+    Questions {
+        /// Only what hosts of this system are sent
+        #[arg(long, value_enum, value_name = "SYSTEM", default_value_t)]
+        os: OsArgument,
+    },
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum OsArgument {
+    /// Linux, BSD and other Unix systems: over SSH
+    Unix,
+    /// Windows: over WinRM and over SSH
+    Windows,
+    /// All of them
+    #[default]
+    All,
 }
 
 #[derive(Debug, Args)]

@@ -21,6 +21,7 @@ mod ssh;
 mod transcript;
 mod windows_shell;
 mod wmi_text;
+mod wording;
 
 pub use error::{KeyError, LoginError, LoginRefusal, MeetError, SessionError};
 pub use host_trust::{FirstUse, LoggedIn, Met, StrangerPeer, VerifiedPeer};
@@ -33,6 +34,7 @@ pub use replay::{Replay, ReplayConnector, ReplayHost};
 pub use secret::{Key, Password, Permit, Proof, Signer};
 pub use ssh::SshConnector;
 pub use wmi_text::WmiRow;
+pub use wording::{ProtocolRequest, SSH_WINDOWS_REQUESTS, WINRM_REQUESTS, Wording, wordings};
 
 use crate::model::LiveHost;
 use async_trait::async_trait;

@@ -253,7 +253,7 @@ fn the_order_in_which_windows_machines_finish_changes_no_id() {
 fn the_certificate_of_a_web_service_is_no_host_key() {
     let (store, run) = store();
     let shown = |last| HostOutcome {
-        host_key: Some(crate::model::HostKey {
+        host_key: Some(HostKey {
             algorithm: "x509".into(),
             fingerprint: "SHA256:c".into(),
         }),
