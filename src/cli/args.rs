@@ -46,7 +46,8 @@ pub(super) struct Global {
     /// The site that machines belong to: the same private address at two sites is two machines
     #[arg(long, global = true, value_name = "NAME")]
     pub(super) site: Option<String>,
-    /// Say more on standard error: -v every event, -vv also how each question was answered
+    /// Say more on standard error: -v every event, -vv also how each question was answered. With
+    /// --dry-run: all that would be done, in full
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(super) verbose: u8,
     /// Never ask anything, even on a terminal
