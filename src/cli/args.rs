@@ -46,7 +46,8 @@ pub(super) struct Global {
     /// The site that machines belong to: the same private address at two sites is two machines
     #[arg(long, global = true, value_name = "NAME")]
     pub(super) site: Option<String>,
-    /// Say more on standard error: -v every event, -vv also how each question was answered
+    /// Say more on standard error: -v every event, -vv also how each question was answered. With
+    /// --dry-run: all that would be done, in full
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(super) verbose: u8,
     /// Never ask anything, even on a terminal
@@ -323,8 +324,23 @@ pub(super) enum RunsCommand {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ExplainCommand {
-    /// Every command that is ever sent to a host, and why
-    Questions,
+    /// Everything that is ever sent to a host, and why
+    Questions {
+        /// Only what hosts of this system are sent
+        #[arg(long, value_enum, value_name = "SYSTEM", default_value_t)]
+        os: OsArgument,
+    },
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum OsArgument {
+    /// Linux, BSD and other Unix systems: over SSH
+    Unix,
+    /// Windows: over WinRM and over SSH
+    Windows,
+    /// All of them
+    #[default]
+    All,
 }
 
 #[derive(Debug, Args)]

@@ -21,6 +21,8 @@ pub(super) struct Settings {
     /// Targets that no flag overrides, each with the file it is from.
     pub(super) never_scan: Vec<(String, String)>,
     pub(super) no_input: bool,
+    /// Whether `-v` was given.
+    pub(super) verbose: bool,
 }
 
 /// Why the configuration cannot be used.
@@ -130,6 +132,7 @@ impl Settings {
                 .unwrap_or_else(user_number),
             never_scan: layers.files.iter().flat_map(never_scan).collect(),
             no_input: global.no_input,
+            verbose: global.verbose > 0,
         })
     }
 }

@@ -30,7 +30,10 @@ pub(super) fn block_on<T>(work: impl Future<Output = T>) -> Result<T, Stop> {
         .enable_all()
         .build()
         .map_err(|error| Stop::failed(&error))?;
-    Ok(runtime.block_on(work))
+    let done = runtime.block_on(work);
+    // What is still at work was told to stop, or would not: the process ends all the same.
+    runtime.shutdown_background();
+    Ok(done)
 }
 
 /// Runs `work`, which ends soon after `stop` is cancelled: by Ctrl-C or by SIGTERM. A second one
@@ -52,6 +55,23 @@ pub(super) async fn until_interrupted<T>(
     tokio::select! {
         done = &mut work => Some(done),
         () = interrupted() => None,
+    }
+}
+
+/// Runs `work`, which cannot be stopped halfway, until Ctrl-C or SIGTERM comes a second time; `asked`
+/// where the first one came before.
+pub(super) async fn until_insisted<T>(work: impl Future<Output = T>, asked: bool) -> Option<T> {
+    tokio::pin!(work);
+    let insisted = async {
+        if !asked {
+            interrupted().await;
+            super::complain("writing the files (again to stop at once)");
+        }
+        interrupted().await;
+    };
+    tokio::select! {
+        done = &mut work => Some(done),
+        () = insisted => None,
     }
 }
 

@@ -24,6 +24,7 @@ mod transcript;
 mod winrm;
 mod windows_shell;
 mod wmi_text;
+mod wording;
 
 pub use error::{
     KerberosFailure, KerberosRefusal, KeyError, LoginError, LoginRefusal, MeetError, SessionError,
@@ -44,6 +45,7 @@ pub use ssh::SshConnector;
 pub use winrm::{Authorities, Challenge, Names, NoNames, WinrmConnector};
 pub use windows_shell::{Put, WindowsShell};
 pub use wmi_text::WmiRow;
+pub use wording::{ProtocolRequest, SSH_WINDOWS_REQUESTS, WINRM_REQUESTS, Wording, wordings};
 
 use crate::model::LiveHost;
 use async_trait::async_trait;

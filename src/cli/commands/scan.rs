@@ -86,7 +86,7 @@ pub(in crate::cli) fn run_as(
     login(&mut plan, settings, &command.login);
     plan.record = command.record.as_deref().map(absolute);
     if command.targets.dry_run {
-        return preview(&plan);
+        return preview(&plan, settings.verbose);
     }
     job.begin(plan)
 }
@@ -110,7 +110,7 @@ pub(in crate::cli) fn sweep(
     }
     let plan = plan(RunKind::Sweep, settings, &command.targets, &command.sweep)?;
     if command.targets.dry_run {
-        return preview(&plan);
+        return preview(&plan, settings.verbose);
     }
     job.begin(plan)
 }
@@ -224,7 +224,7 @@ fn login(plan: &mut RunPlan, settings: &Settings, login: &LoginArguments) {
 }
 
 /// What would be done.
-fn preview(plan: &RunPlan) -> Result<Exit, Stop> {
+fn preview(plan: &RunPlan, in_full: bool) -> Result<Exit, Stop> {
     let credentials = match &plan.credentials {
         Some(path) => {
             credentials::file::load(path)
@@ -233,7 +233,7 @@ fn preview(plan: &RunPlan) -> Result<Exit, Stop> {
         }
         None => Vec::new(),
     };
-    dry_run::print(plan, &credentials)
+    dry_run::print(plan, &credentials, in_full)
 }
 
 /// A resumed run may be started from another folder.
@@ -415,7 +415,13 @@ impl Job<'_> {
         let mut exits = Vec::new();
         match end {
             Some(Ok(RunEnd::Complete)) => {}
-            Some(Ok(RunEnd::Interrupted)) | None => {
+            None => {
+                complain(&format!(
+                    "stopped; go on with: underdesk scan --resume {run}"
+                ));
+                return Ok(Exit::Interrupted);
+            }
+            Some(Ok(RunEnd::Interrupted)) => {
                 exits.push(Exit::Interrupted);
                 complain(&format!(
                     "interrupted; go on with: underdesk scan --resume {run}"
@@ -429,9 +435,17 @@ impl Job<'_> {
                 ));
             }
         }
-        let output = self.output.clone();
-        let export = move || output::write(&store, &run, &output, Some(catalog));
-        let written = tokio::task::spawn_blocking(export).await;
+        let (output, of) = (self.output.clone(), run.clone());
+        let export = move || output::write(&store, &of, &output, Some(catalog));
+        let export = tokio::task::spawn_blocking(export);
+        // Who has asked once already need not ask twice more.
+        let asked = exits.contains(&Exit::Interrupted);
+        let Some(written) = runtime::until_insisted(export, asked).await else {
+            complain(&format!(
+                "stopped; the files are not complete, underdesk export {run} writes them"
+            ));
+            return Ok(Exit::Interrupted);
+        };
         exits.extend(written.map_err(|error| Stop::failed(&error))??);
         Ok(Exit::worst(exits))
     }
