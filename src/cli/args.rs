@@ -152,6 +152,14 @@ pub(super) struct PaceArguments {
     /// Ports on which SSH is expected; they are probed too
     #[arg(long, value_name = "PORTS", default_value = "22")]
     pub(super) ssh_port: String,
+    /// Ports on which WinRM over HTTPS is expected; they are probed too [default: 5986, if --ports
+    /// has it]
+    #[arg(long, value_name = "PORTS")]
+    pub(super) winrm_tls_port: Option<String>,
+    /// Ports on which WinRM over plain HTTP is expected; they are probed too [default: 5985, if
+    /// --ports has it]
+    #[arg(long, value_name = "PORTS")]
+    pub(super) winrm_port: Option<String>,
     /// Probes a second in the whole run [default: 5000]
     #[arg(long, value_name = "N")]
     pub(super) rate: Option<u32>,
@@ -191,6 +199,9 @@ pub(super) struct LoginArguments {
     /// Files of known host keys [default: the user's and the system's]
     #[arg(long, value_name = "FILE")]
     pub(super) known_hosts: Vec<PathBuf>,
+    /// Files of certificate authorities (PEM) that vouch for WinRM hosts, beside this machine's own
+    #[arg(long, value_name = "FILE")]
+    pub(super) tls_ca: Vec<PathBuf>,
     /// Pin the keys of hosts that are met for the first time. They are logged in to by key only,
     /// unless a credential says `password_on_first_use`
     #[arg(long)]
@@ -302,7 +313,8 @@ pub(super) enum CatalogCommand {
 pub(super) enum TrustCommand {
     /// Show the pinned host keys
     List,
-    /// Pin the host keys of a file in the format of `known_hosts`, after you have checked them
+    /// Pin the host keys of a file in the format of `known_hosts`, after you have checked them; a
+    /// certificate is `[host]:5986 x509 SHA256:…`
     Import {
         /// The file
         #[arg(value_name = "FILE")]

@@ -3,9 +3,14 @@
 use super::Stop;
 use crate::model::UtcTime;
 use crate::scan::Clock;
+use crate::session::Names;
+use async_trait::async_trait;
 use std::future::Future;
+use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::net::lookup_host;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 /// The present.
@@ -22,6 +27,20 @@ pub(super) fn now() -> UtcTime {
 /// The clock for a run.
 pub(super) fn clock() -> Clock {
     Arc::new(now)
+}
+
+/// The names of hosts, as this machine looks them up.
+#[derive(Debug)]
+pub(super) struct SystemNames;
+
+#[async_trait]
+impl Names for SystemNames {
+    async fn addresses(&self, name: &str) -> Vec<IpAddr> {
+        const PATIENCE: Duration = Duration::from_secs(3);
+        let found = timeout(PATIENCE, lookup_host((name, 0))).await;
+        let found = found.ok().and_then(Result::ok);
+        found.map_or_else(Vec::new, |found| found.map(|socket| socket.ip()).collect())
+    }
 }
 
 /// Runs a command's async part.

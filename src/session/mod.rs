@@ -21,8 +21,8 @@ mod secret;
 mod ssh;
 mod tcp;
 mod transcript;
-mod winrm;
 mod windows_shell;
+mod winrm;
 mod wmi_text;
 mod wording;
 
@@ -42,8 +42,8 @@ pub use secret::{
     WindowsSecret,
 };
 pub use ssh::SshConnector;
-pub use winrm::{Authorities, Challenge, Names, NoNames, WinrmConnector};
 pub use windows_shell::{Put, WindowsShell};
+pub use winrm::{Authorities, Challenge, Names, NoNames, WinrmConnector};
 pub use wmi_text::WmiRow;
 pub use wording::{ProtocolRequest, SSH_WINDOWS_REQUESTS, WINRM_REQUESTS, Wording, wordings};
 

@@ -5,7 +5,7 @@ use super::super::{Exit, Stop};
 use super::explain;
 use crate::collect;
 use crate::credentials::{self, Credential, Limits};
-use crate::model::{CredentialId, LiveHost};
+use crate::model::{CredentialId, LiveHost, Protocol};
 use crate::report::{columns, for_terminal};
 use crate::scan::{RunKind, RunPlan};
 use crate::session::QuestionSet;
@@ -113,6 +113,9 @@ fn preview(
     for line in credentials::worst_case(credentials, hosts, &Limits::default()) {
         let _ = writeln!(text, "\nwrong passwords: {line}");
     }
+    for line in credentials::exposures(credentials) {
+        let _ = writeln!(text, "\n{line}");
+    }
     Ok(())
 }
 
@@ -143,7 +146,7 @@ fn by_credential(targets: &TargetSet, credentials: &[Credential], text: &mut Str
     }
     for address in (0..looked_at).filter_map(|at| targets.nth(at)) {
         let host = live(targets, address);
-        let offered = credentials::plan(&host, credentials, None);
+        let offered = offered(&host, credentials);
         without += u64::from(offered.is_empty());
         for credential in offered {
             *counts.entry(&credential.id).or_default() += 1;
@@ -182,13 +185,20 @@ fn hosts(targets: &TargetSet, credentials: &[Credential], text: &mut String) {
 }
 
 fn host(targets: &TargetSet, address: IpAddr, credentials: &[Credential], text: &mut String) {
-    let plan = credentials::plan(&live(targets, address), credentials, None).into_iter();
+    let plan = offered(&live(targets, address), credentials).into_iter();
     let ids: Vec<&str> = plan.map(|credential| credential.id.as_str()).collect();
     let offered = match ids.as_slice() {
         [] => "no credential in scope".to_owned(),
         ids => ids.join(", "),
     };
     let _ = writeln!(text, "  {address}  {offered}");
+}
+
+/// What a host would be offered, over any protocol.
+fn offered<'a>(host: &LiveHost, credentials: &'a [Credential]) -> Vec<&'a Credential> {
+    let protocols = [Protocol::Ssh, Protocol::Winrm].into_iter();
+    let plans = protocols.map(|protocol| credentials::plan(host, protocol, credentials, None));
+    plans.flatten().collect()
 }
 
 fn live(targets: &TargetSet, address: IpAddr) -> LiveHost {

@@ -175,7 +175,10 @@ impl<'a> Sources<'a> {
         let key = self.registry.as_ref();
         let numbers = key.and_then(|key| {
             let major = key.dword("CurrentMajorVersionNumber")?;
-            Some(format!("{major}.{}", key.dword("CurrentMinorVersionNumber")?))
+            Some(format!(
+                "{major}.{}",
+                key.dword("CurrentMinorVersionNumber")?
+            ))
         });
         // CurrentVersion is stuck at 6.3 since Windows 10, which has the numbers above.
         let stored = key.and_then(|key| key.text("CurrentVersion"));
@@ -257,7 +260,7 @@ mod tests {
     #[test]
     fn before_windows_10_a_missing_revision_is_no_gap_and_a_present_one_is_read() {
         let given = answers(&[(CURRENT_VERSION, &current(WIN7))]);
-        let platform = super::platform(&given).unwrap();
+        let platform = platform(&given).unwrap();
         assert_eq!(platform.kernel.running.as_deref(), Some("6.1.7601"));
         assert_eq!(open(&given, &platform), None);
         let release = platform.windows.unwrap();
@@ -272,12 +275,15 @@ mod tests {
     fn wmi_alone_names_the_system_in_any_language_and_leaves_the_revision_open() {
         let wmi = "Caption=\u{30de}\u{30a4}\u{30af}\u{30ed} Windows Server 2019 Standard \nVersion=10.0.17763\nBuildNumber=17763\nOSArchitecture=64-Bit\nProductType=2\nOSLanguage=1031\n";
         let given = answers(&[(OS, wmi)]);
-        let platform = super::platform(&given).unwrap();
+        let platform = platform(&given).unwrap();
         assert!(platform.name.ends_with("Server 2019 Standard"));
         assert_eq!(platform.arch.as_deref(), Some("x86_64"));
         assert_eq!(platform.kernel.running.as_deref(), Some("10.0.17763"));
         let asked = open(&given, &platform).unwrap();
-        assert_eq!((asked.question.as_str(), asked.cause), (CURRENT_VERSION, GapCause::NotAsked));
+        assert_eq!(
+            (asked.question.as_str(), asked.cause),
+            (CURRENT_VERSION, GapCause::NotAsked)
+        );
         let release = platform.windows.unwrap();
         assert_eq!(release.role, Some(WindowsRole::DomainController));
         assert_eq!(release.language, Some(1031));
@@ -286,15 +292,27 @@ mod tests {
     #[test]
     fn the_role_is_also_in_the_registry() {
         let options = "\nHKEY_LOCAL_MACHINE\\SYSTEM\\CurrentControlSet\\Control\\ProductOptions\n    ProductType    REG_SZ    LanmanNT\n";
-        let platform = of(&[(CURRENT_VERSION, &current(SERVER_2025)), (PRODUCT_TYPE, options)]);
-        assert_eq!(platform.windows.unwrap().role, Some(WindowsRole::DomainController));
+        let platform = of(&[
+            (CURRENT_VERSION, &current(SERVER_2025)),
+            (PRODUCT_TYPE, options),
+        ]);
+        assert_eq!(
+            platform.windows.unwrap().role,
+            Some(WindowsRole::DomainController)
+        );
     }
 
     #[test]
     fn architectures_have_one_word_each() {
         let arch = |text: &str| {
-            let environment = format!("\nHKEY_LOCAL_MACHINE\\E\n    PROCESSOR_ARCHITECTURE    REG_SZ    {text}\n");
-            of(&[(CURRENT_VERSION, &current(WIN11)), (ENVIRONMENT, &environment)]).arch
+            let environment = format!(
+                "\nHKEY_LOCAL_MACHINE\\E\n    PROCESSOR_ARCHITECTURE    REG_SZ    {text}\n"
+            );
+            of(&[
+                (CURRENT_VERSION, &current(WIN11)),
+                (ENVIRONMENT, &environment),
+            ])
+            .arch
         };
         assert_eq!(arch("AMD64").as_deref(), Some("x86_64"));
         assert_eq!(arch("x86").as_deref(), Some("x86"));
