@@ -82,17 +82,21 @@ impl Door for WinrmDoor {
 
     async fn open_with_windows(
         mut self: Box<Self>,
-        (logon, _permit): (WindowsLogon<'_>, Permit),
+        (mut logon, _permit): (WindowsLogon<'_>, Permit),
         means: Means,
         limits: &Limits,
     ) -> Result<LoggedIn, LoginError> {
+        // People write `.\user` for an account of the host itself.
+        logon.domain = logon.domain.filter(|domain| !matches!(*domain, "" | "."));
         if self.link.is_closed() {
             // It may have hung up while we waited for our turn. Nothing was said yet.
             self.link = self.ground.open_again(limits).await?;
         }
         let password = match logon.secret {
             WindowsSecret::Password(password) => password,
-            WindowsSecret::Certificate(own) => return self.by_certificate(own, means, limits).await,
+            WindowsSecret::Certificate(own) => {
+                return self.by_certificate(own, means, limits).await;
+            }
         };
         let known = (&logon, password);
         if let Some(way) = &logon.kerberos {
@@ -135,9 +139,10 @@ impl WinrmDoor {
                 let is_open = !failure.secret_sent || failure.proven;
                 let is_technical = failure.why.is_technical() && is_open;
                 let error = LoginError::Kerberos(failure);
-                return match is_technical {
-                    true => Ok(Tried::Not(error, self)),
-                    false => Err(error),
+                return if is_technical {
+                    Ok(Tried::Not(error, self))
+                } else {
+                    Err(error)
                 };
             }
         };
@@ -213,7 +218,12 @@ async fn open_by_basic(
     let header = basic::header(logon, password)?;
     basic::prove(&mut link, &header, "basic", limits).await?;
     let local = logon.domain.is_none();
-    Ok(logged_in(ground, link, (Seal::Header(header), local), "basic"))
+    Ok(logged_in(
+        ground,
+        link,
+        (Seal::Header(header), local),
+        "basic",
+    ))
 }
 
 /// A session over a connection that is logged in: sealed, unless it is inside TLS.
