@@ -196,16 +196,17 @@ impl WinrmDoor {
         means: Means,
         limits: &Limits,
     ) -> Result<LoggedIn, LoginError> {
-        let ground = &self.ground;
+        let Self { ground, link, .. } = *self;
         if ground.leaf.is_none() || means == Means::KerberosOnly {
             return Err(LoginError::TlsUntrusted);
         }
+        drop(link);
         let leaf = ground.leaf.as_ref();
         let mut link = ground.road.open_again(leaf, Some(own), limits).await?;
         let header = basic::mutual();
         basic::prove(&mut link, &header, "certificate", limits).await?;
         let seal = Seal::Header(header);
-        Ok(logged_in(ground, link, (seal, true), "certificate"))
+        Ok(logged_in(&ground, link, (seal, true), "certificate"))
     }
 }
 
