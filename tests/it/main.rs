@@ -41,3 +41,5 @@ mod support;
 mod visits;
 #[cfg(test)]
 mod wine;
+#[cfg(test)]
+mod winrm_lab;
