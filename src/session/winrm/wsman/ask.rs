@@ -10,7 +10,7 @@ use super::fault::Meaning;
 use super::registry::{self, Budget, Part, ReadError};
 use super::shell::Shell;
 use super::wmi;
-use crate::model::{GapCause, ResultCode};
+use crate::model::{Failure as _, GapCause, ResultCode};
 use crate::session::{Answers, Ask, Limits, QuestionSet, Reply, SessionError, WmiRow};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -56,6 +56,7 @@ impl<'a> Round<'a> {
         limits: &'a Limits,
     ) -> Self {
         let left = limits.deadline.saturating_duration_since(Instant::now());
+        dialogue.give_up_at(limits.deadline);
         Self {
             dialogue,
             shell,
@@ -117,6 +118,11 @@ impl<'a> Round<'a> {
             }
         }
         if known.iter().any(|id| self.answers.text(id).is_ok()) || set.questions.is_empty() {
+            if let Some(lost) = self.dialogue.lost().cloned() {
+                let lost = TalkError::Lost(lost);
+                let code = why(&lost, self.dialogue.is_local_account()).code();
+                self.lose(code, &lost);
+            }
             return Ok(self.answers);
         }
         Err(self.why_nothing())

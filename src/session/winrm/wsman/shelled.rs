@@ -93,6 +93,7 @@ impl Round<'_> {
             let share = self.until.saturating_duration_since(now) / 2;
             let bounds = Bounds {
                 until: self.until.min(now + share.max(LEAST)),
+                farewell: self.until,
                 bytes: self.bytes,
                 last: &batch.last,
             };
