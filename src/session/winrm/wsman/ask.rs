@@ -36,6 +36,8 @@ pub(super) struct Round<'a> {
     /// What WMI refused or gave.
     wmi: Wmi,
     calls: u32,
+    /// Questions that WMI refused, for another way to ask them.
+    pub(super) refused: Vec<Named>,
     /// What went wrong first, of each kind, for when there is no answer at all.
     first: Option<TalkError>,
     denied: Option<TalkError>,
@@ -67,6 +69,7 @@ impl<'a> Round<'a> {
             oem_page: None,
             wmi: Wmi::default(),
             calls: registry::CALLS,
+            refused: Vec::new(),
             first: None,
             denied: None,
         }
@@ -158,6 +161,7 @@ impl<'a> Round<'a> {
             }
             if self.wmi.is_closed || self.wmi.closed.contains(&namespace) {
                 self.answers.mark(id, GapCause::Denied);
+                self.refused.push((id, ask));
                 continue;
             }
             if Instant::now() >= until {
@@ -174,7 +178,13 @@ impl<'a> Round<'a> {
                     self.wmi.answered.push(namespace);
                     self.record(id, 0, WmiRow::write(&rows));
                 }
-                Err(error) => self.settle_wmi(id, namespace, error),
+                Err(error) => {
+                    let refuses = [Some(Meaning::ProviderDenied), Some(Meaning::AccessDenied)];
+                    if refuses.contains(&error.meaning()) {
+                        self.refused.push((id, ask));
+                    }
+                    self.settle_wmi(id, namespace, error);
+                }
             }
         }
         later
