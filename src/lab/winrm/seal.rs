@@ -147,11 +147,10 @@ impl Direction {
         self.sign(message) == signature
     }
 
-    /// Starts again at message 0, as after the exchange of SPNEGO's `mechListMIC`
+    /// Starts the key stream again, as after SPNEGO's `mechListMIC`, and goes on with the numbers
     /// (MS-SPNG 3.3.5.1).
     pub(super) fn restart(&mut self) {
         self.stream = Rc4::new(&self.seal_key);
-        self.number = 0;
     }
 
     fn signature(&mut self, sum: &[u8; 16]) -> [u8; SIGNATURE] {
