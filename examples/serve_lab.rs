@@ -29,7 +29,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .into_iter()
         .map(|port| (port.to_string(), running.port(port)))
         .collect();
-    println!("{}", json!({ "ports": ports, "authority": running.authority() }));
+    println!(
+        "{}",
+        json!({ "ports": ports, "authority": running.authority() })
+    );
     tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new())).await??;
     println!("{}", told(&running.stop().await));
     Ok(())

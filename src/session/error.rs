@@ -196,7 +196,9 @@ pub enum LoginError {
         secret_sent: bool,
     },
     /// The host belongs to another domain than the credential, so nothing was sent.
-    #[error("the host belongs to the domain `{theirs}`, not to the credential's, so nothing was sent")]
+    #[error(
+        "the host belongs to the domain `{theirs}`, not to the credential's, so nothing was sent"
+    )]
     ForeignDomain {
         /// The domain that the host names. Hostile.
         theirs: String,

@@ -136,8 +136,10 @@ impl Envelope {
             ("MessageID", Some(&self.message)),
             ("SessionId", self.session.as_ref()),
         ] {
-            if !id.is_some_and(|id| is_uuid(id)) {
-                wrongs.push(format!("{name} is no uuid"));
+            match id {
+                None => wrongs.push(format!("no {name} in the header")),
+                Some(id) if !is_uuid(id) => wrongs.push(format!("{name} is no uuid")),
+                Some(_) => {}
             }
         }
         if duration(

@@ -19,6 +19,8 @@ pub(super) struct Gate {
     /// Who is logged on.
     pub(super) user: Option<String>,
     refused: bool,
+    /// The Basic token that was good before: it comes with every request.
+    basic: Option<Vec<u8>>,
 }
 
 /// What an `Authorization` header comes to.
@@ -41,9 +43,6 @@ impl Gate {
         certificate: Option<[u8; 16]>,
         header: &str,
     ) -> Verdict {
-        if self.user.is_some() {
-            note.violation("a second logon on one connection");
-        }
         let (scheme, token) = header.split_once(' ').unwrap_or((header, ""));
         let offers = host.config.offers();
         let Ok(token) = STANDARD.decode(token.trim()) else {
@@ -55,7 +54,7 @@ impl Gate {
                 self.negotiate(host, note, certificate, &token)
             }
             "basic" if offers.contains(&Offer::Basic) => {
-                if certificate.is_none() {
+                if certificate.is_none() && self.basic.is_none() {
                     note.violation("a password in the clear");
                 }
                 self.basic(host, note, &token)
@@ -74,6 +73,9 @@ impl Gate {
     }
 
     fn basic(&mut self, host: &Host, note: &Note, token: &[u8]) -> Option<Verdict> {
+        if self.basic.as_deref() == Some(token) {
+            return Some(Verdict::In(None));
+        }
         let text = String::from_utf8_lossy(token);
         let (user, password) = text.split_once(':')?;
         let (domain, name) = user.split_once('\\').unwrap_or(("", user));
@@ -82,6 +84,7 @@ impl Gate {
         let good = good && !host.config.has(&Fault::AuthReject);
         note.login(user, Proof::Password(password.to_owned()), good);
         self.user = good.then(|| user.to_owned());
+        self.basic = good.then(|| token.to_vec());
         good.then_some(Verdict::In(None))
     }
 
@@ -93,6 +96,9 @@ impl Gate {
         certificate: Option<[u8; 16]>,
         token: &[u8],
     ) -> Option<Verdict> {
+        if self.user.is_some() {
+            note.violation("a second logon on one connection");
+        }
         if token.starts_with(b"NTLMSSP\0") {
             self.mechanisms = None;
             return self.ntlm(host, note, certificate, (token, None));

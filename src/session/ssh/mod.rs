@@ -90,12 +90,16 @@ impl SshConnector {
         let meeting = Box::pin(timeout_at(until, meeting)).await;
         let (link, key) = meeting.map_err(|_| MeetError::Timeout("the key exchange"))??;
         let door = Box::new(login::SshDoor::new(link));
-        host_trust::admit(&self.known, place, Introduction {
-            key,
-            banner,
-            channel: Channel::Ssh,
-            door,
-        })
+        host_trust::admit(
+            &self.known,
+            place,
+            Introduction {
+                key,
+                banner,
+                channel: Channel::Ssh,
+                door,
+            },
+        )
     }
 }
 

@@ -87,6 +87,11 @@ mod tests {
     fn the_binding_points_at_its_data() {
         let binding = to_certificate(b"none");
         assert_eq!(binding.get(24..32).unwrap(), [53, 0, 0, 0, 32, 0, 0, 0]);
-        assert!(binding.get(32..).unwrap().starts_with(b"tls-server-end-point:"));
+        assert!(
+            binding
+                .get(32..)
+                .unwrap()
+                .starts_with(b"tls-server-end-point:")
+        );
     }
 }

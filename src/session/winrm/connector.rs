@@ -124,12 +124,7 @@ impl Connector for WinrmConnector {
 impl WinrmConnector {
     /// Whether a certificate is for this host: for the name by which the operator gave it, for its
     /// address, or for a name that leads to its address.
-    async fn is_for(
-        &self,
-        place: &Place<'_>,
-        leaf: &CertificateDer<'_>,
-        limits: &Limits,
-    ) -> bool {
+    async fn is_for(&self, place: &Place<'_>, leaf: &CertificateDer<'_>, limits: &Limits) -> bool {
         let server = tls::server_name(place.name, place.address);
         if tls::is_for(leaf, &server) {
             return true;
@@ -145,7 +140,10 @@ impl WinrmConnector {
 
     async fn leads_here(&self, address: IpAddr, leaf: &CertificateDer<'_>) -> bool {
         for name in tls::names_in(leaf) {
-            let is_a_name = matches!(ServerName::try_from(name.as_str()), Ok(ServerName::DnsName(_)));
+            let is_a_name = matches!(
+                ServerName::try_from(name.as_str()),
+                Ok(ServerName::DnsName(_))
+            );
             if is_a_name && self.names.addresses(&name).await.contains(&address) {
                 return true;
             }

@@ -48,7 +48,9 @@ fn seal(context: &mut impl Sspi, plain: &[u8]) -> Result<Sealed, String> {
         SecurityBufferRef::data_buf(&mut data),
     ];
     let flags = EncryptionFlags::empty();
-    context.encrypt_message(flags, &mut message).map_err(words)?;
+    context
+        .encrypt_message(flags, &mut message)
+        .map_err(words)?;
     let [written, _] = &message;
     let written = written.buf_len();
     token.truncate(written);

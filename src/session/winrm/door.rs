@@ -92,7 +92,9 @@ impl Door for WinrmDoor {
         }
         let password = match logon.secret {
             WindowsSecret::Password(password) => password,
-            WindowsSecret::Certificate(own) => return self.by_certificate(own, means, limits).await,
+            WindowsSecret::Certificate(own) => {
+                return self.by_certificate(own, means, limits).await;
+            }
         };
         let known = (&logon, password);
         if let Some(way) = &logon.kerberos {
@@ -213,7 +215,12 @@ async fn open_by_basic(
     let header = basic::header(logon, password)?;
     basic::prove(&mut link, &header, "basic", limits).await?;
     let local = logon.domain.is_none();
-    Ok(logged_in(ground, link, (Seal::Header(header), local), "basic"))
+    Ok(logged_in(
+        ground,
+        link,
+        (Seal::Header(header), local),
+        "basic",
+    ))
 }
 
 /// A session over a connection that is logged in: sealed, unless it is inside TLS.

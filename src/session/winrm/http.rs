@@ -115,7 +115,9 @@ impl Link {
         until: Instant,
     ) -> Result<Answer, HttpError> {
         if self.broken {
-            return Err(HttpError::Closed("the connection had broken before".to_owned()));
+            return Err(HttpError::Closed(
+                "the connection had broken before".to_owned(),
+            ));
         }
         let exchange = self.exchange(post);
         let result = match timeout_at(until, exchange).await {

@@ -6,9 +6,7 @@ use super::context::Context;
 use super::http::{Answer, Link, Post, authorization};
 use super::kdc::{AT_ONCE, Kdcs};
 use super::krb_error::KrbError;
-use crate::session::{
-    KerberosFailure, KerberosRefusal, KerberosWay, Limits, LoginError, Password,
-};
+use crate::session::{KerberosFailure, KerberosRefusal, KerberosWay, Limits, LoginError, Password};
 use sspi::generator::GeneratorState;
 use sspi::{
     AuthIdentityBuffers, BufferType, ClientRequestFlags, CredentialsBuffers, DataRepresentation,

@@ -13,8 +13,7 @@ const HEAD: &str = concat!(
     "\tContent-Type: application/HTTP-SPNEGO-session-encrypted\r\n",
     "\tOriginalContent: type=application/soap+xml;charset=UTF-8;Length="
 );
-const MIDDLE: &str =
-    "\r\n--Encrypted Boundary\r\n\tContent-Type: application/octet-stream\r\n";
+const MIDDLE: &str = "\r\n--Encrypted Boundary\r\n\tContent-Type: application/octet-stream\r\n";
 const END: &str = "--Encrypted Boundary--\r\n";
 
 /// What a sealed message carries.

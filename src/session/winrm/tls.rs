@@ -1,9 +1,9 @@
 //! TLS: which authorities are trusted, and the handshake (1.2 and 1.3, over ring).
 
 use super::verifier::Witness;
+use crate::model::HostKey;
 use crate::session::base64;
 use crate::session::{ClientCertificate, KeyError, MeetError, TrustError};
-use crate::model::HostKey;
 use sha2::{Digest as _, Sha256};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -95,14 +95,18 @@ pub(super) async fn shake_hands(
     let stream = match connector.connect(server, tcp).await {
         Ok(stream) => stream,
         Err(error) => {
-            let inner = error.get_ref().and_then(|error| error.downcast_ref::<Error>());
+            let inner = error
+                .get_ref()
+                .and_then(|error| error.downcast_ref::<Error>());
             return Err(inner.map_or_else(|| MeetError::Tls(error.to_string()), why));
         }
     };
     let leaf = stream.get_ref().1.peer_certificates();
     let leaf = leaf.and_then(|chain| chain.first()).cloned();
     let Some(leaf) = leaf else {
-        return Err(MeetError::Tls("the server showed no certificate".to_owned()));
+        return Err(MeetError::Tls(
+            "the server showed no certificate".to_owned(),
+        ));
     };
     let chained = witness.is_chained();
     Ok(Shaken {

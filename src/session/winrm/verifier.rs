@@ -1,6 +1,7 @@
 //! Watching a TLS handshake: the server must prove that it holds its certificate's key, always;
 //! whether anybody vouches for the certificate is noted, and decided upon later.
 
+use std::sync::Arc;
 use std::sync::Mutex;
 use tokio_rustls::rustls::client::danger::{
     HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier,
@@ -12,7 +13,6 @@ use tokio_rustls::rustls::crypto::{
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio_rustls::rustls::server::ParsedCertificate;
 use tokio_rustls::rustls::{DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
-use std::sync::Arc;
 
 /// Notes whether an authority vouches for the certificate of one connection.
 #[derive(Debug)]
