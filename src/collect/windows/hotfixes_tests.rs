@@ -140,9 +140,9 @@ fn sources_are_joined_by_number() {
 #[test]
 fn the_clients_last_word_counts_only_where_no_source_says_what_is() {
     let state = |texts: &[(&'static str, &str)]| read(texts).first().map(|row| row.state);
-    let both = event(24, 5_034_122, 9) + &event(19, 5_034_122, 8);
+    let both = event(23, 5_034_122, 9) + &event(19, 5_034_122, 8);
     assert_eq!(state(&[(UPDATE_HISTORY, &both)]), Some(HotfixState::Removed));
-    let again = event(19, 5_034_122, 8) + &event(24, 5_034_122, 7);
+    let again = event(19, 5_034_122, 8) + &event(23, 5_034_122, 7);
     assert_eq!(state(&[(UPDATE_HISTORY, &again)]), Some(HotfixState::Installed));
     assert_eq!(state(&[(UPDATE_HISTORY, &event(20, 5_034_122, 8))]), None);
     let qfe = row("KB5034122", "");
