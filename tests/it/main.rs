@@ -41,3 +41,4 @@ mod support;
 mod visits;
 #[cfg(test)]
 mod winrm_lab;
+mod windows;
