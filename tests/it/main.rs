@@ -43,3 +43,4 @@ mod visits;
 mod wine;
 #[cfg(test)]
 mod winrm_lab;
+mod windows;

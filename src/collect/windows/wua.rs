@@ -1,7 +1,8 @@
 //! What the Windows Update client wrote into the event log, as `wevtutil … /f:xml` prints it.
 //!
 //! One `<Event>` after the other, without a root. Of provider `Microsoft-Windows-WindowsUpdateClient`:
-//! 19 an installation succeeded, 20 one failed, 24 an update was taken out.
+//! 19 an installation succeeded, 20 one failed, 23 an update was taken out, 24 that failed: the
+//! provider's own manifest (`wevtutil gp Microsoft-Windows-WindowsUpdateClient /ge /gm`).
 
 use super::text::LONG;
 use crate::model::UtcTime;
@@ -26,7 +27,7 @@ impl Event {
     pub(super) fn is_in(&self) -> Option<bool> {
         match self.id {
             19 => Some(true),
-            24 => Some(false),
+            23 => Some(false),
             _ => None,
         }
     }
@@ -141,7 +142,7 @@ mod tests {
         <TimeCreated SystemTime='2024-06-13T07:12:33.1234567Z'/></System><EventData>\
         <Data Name='updateTitle'>Update f\u{fc}r A &amp; B (KB5039227)</Data>\
         <Data Name='updateGuid'>{0}</Data></EventData></Event>\r\n\
-        <Event><System><EventID Qualifiers='0'>24</EventID><TimeCreated SystemTime='2024-06-14T00:00:00Z'></TimeCreated>\
+        <Event><System><EventID Qualifiers='0'>23</EventID><TimeCreated SystemTime='2024-06-14T00:00:00Z'></TimeCreated>\
         </System><EventData><Data Name='updateTitle'>KB1</Data></EventData></Event>";
 
     #[test]
@@ -152,6 +153,12 @@ mod tests {
         assert_eq!(events[0].time.to_string(), "2024-06-13T07:12:33Z");
         assert_eq!(events[0].is_in(), Some(true));
         assert_eq!(events[1].is_in(), Some(false));
+    }
+
+    #[test]
+    fn a_removal_that_failed_took_nothing_out() {
+        let failed = events(&TWO.replace(">23<", ">24<"));
+        assert_eq!(failed[1].is_in(), None);
     }
 
     #[test]
