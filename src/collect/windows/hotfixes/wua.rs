@@ -3,7 +3,7 @@
 //! One `<Event>` after the other, without a root. Of provider `Microsoft-Windows-WindowsUpdateClient`:
 //! 19 an installation succeeded, 20 one failed, 24 an update was taken out.
 
-use super::text::LONG;
+use super::super::text::LONG;
 use crate::model::UtcTime;
 use quick_xml::events::{BytesStart, Event as Xml};
 use quick_xml::{Reader, XmlVersion};
