@@ -4,7 +4,7 @@
 //! 19 an installation succeeded, 20 one failed, 23 an update was taken out, 24 that failed: the
 //! provider's own manifest (`wevtutil gp Microsoft-Windows-WindowsUpdateClient /ge /gm`).
 
-use super::text::LONG;
+use super::super::text::LONG;
 use crate::model::UtcTime;
 use quick_xml::events::{BytesStart, Event as Xml};
 use quick_xml::{Reader, XmlVersion};
