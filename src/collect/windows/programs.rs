@@ -89,19 +89,16 @@ mod tests {
     const UNINSTALL: &str = r"SOFTWARE\Microsoft\Windows\CurrentVersion\Uninstall";
 
     fn keys(root: &str, programs: &[(&str, &[(&str, &str)])]) -> String {
-        let mut text = String::new();
-        for (key, values) in programs {
-            text += &format!("\r\n{root}\\{UNINSTALL}\\{key}\r\n");
-            for (name, data) in *values {
-                let kind = if data.starts_with("0x") {
-                    "REG_DWORD"
-                } else {
-                    "REG_SZ"
-                };
-                text += &format!("    {name}    {kind}    {data}\r\n");
-            }
-        }
-        text
+        let value = |(name, data): &(&str, &str)| {
+            let is_number = data.starts_with("0x");
+            let kind = if is_number { "REG_DWORD" } else { "REG_SZ" };
+            format!("    {name}    {kind}    {data}\r\n")
+        };
+        let lines = |(key, values): &(&str, &[(&str, &str)])| {
+            let values: String = values.iter().map(value).collect();
+            format!("\r\n{root}\\{UNINSTALL}\\{key}\r\n{values}")
+        };
+        programs.iter().map(lines).collect()
     }
 
     fn machine(programs: &[(&str, &[(&str, &str)])]) -> String {

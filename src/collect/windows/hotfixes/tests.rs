@@ -8,13 +8,18 @@ const PACKAGES: &str = r"HKEY_LOCAL_MACHINE\SOFTWARE\Microsoft\Windows\CurrentVe
 
 /// What the store says of packages: name and state.
 fn store(packages: &[(&str, u32)]) -> String {
-    let mut text = String::new();
-    for (name, state) in packages {
-        text += &format!("{PACKAGES}\\{name}\r\n    CurrentState    REG_DWORD    {state:#x}\r\n");
-        text += "    InstallTimeHigh    REG_DWORD    0x1da6a5f\r\n    InstallUser    REG_SZ    S-1-5-18\r\n";
-        text += &format!("{PACKAGES}\\{name}\\Owners\r\n");
-    }
-    text
+    let lines = |(name, state): &(&str, u32)| {
+        let key = format!("{PACKAGES}\\{name}");
+        [
+            key.clone(),
+            format!("    CurrentState    REG_DWORD    {state:#x}"),
+            "    InstallTimeHigh    REG_DWORD    0x1da6a5f".to_owned(),
+            "    InstallUser    REG_SZ    S-1-5-18".to_owned(),
+            format!("{key}\\Owners\r\n"),
+        ]
+        .join("\r\n")
+    };
+    packages.iter().map(lines).collect()
 }
 
 fn read(texts: &[(&'static str, &str)]) -> Vec<Hotfix> {
