@@ -1,10 +1,10 @@
 //! Office, in its two kinds, whose builds have nothing to do with each other.
 
-use super::components::{Found, keys, plain};
-use super::files;
-use super::questions::{OFFICE_C2R, OFFICE_FILES};
-use super::reg::Key;
-use super::text::{LONG, NAME, arch, clip, optional};
+use super::super::files;
+use super::super::questions::{OFFICE_C2R, OFFICE_FILES};
+use super::super::reg::Key;
+use super::super::text::{LONG, NAME, arch, clip, optional};
+use super::{Found, keys, plain};
 use crate::model::{Component, Program};
 use crate::session::Answers;
 

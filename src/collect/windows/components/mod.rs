@@ -1,14 +1,15 @@
 //! Products whose patch level their Uninstall entries do not tell.
 
+mod dotnet;
+mod office;
+
 use super::files;
-use super::office;
 use super::questions::{
-    DEFENDER, DEFENDER_PLATFORM, DOTNET, DOTNET_RUNTIMES, EDGE, EXCHANGE_14, EXCHANGE_15, FILES,
-    IIS, INTERNET_EXPLORER, SQL,
+    DEFENDER, DEFENDER_PLATFORM, EDGE, EXCHANGE_14, EXCHANGE_15, FILES, IIS, INTERNET_EXPLORER, SQL,
 };
 use super::reg::{self, Key};
-use super::text::{LONG, MOST_ROWS, NAME, arch, clip, digits, optional};
-use crate::model::{Component, ComponentKind, Gap, Observed, Program};
+use super::text::{LONG, MOST_ROWS, NAME, clip, digits, optional};
+use crate::model::{Component, ComponentKind, Gap, Observed, Program, SystemService};
 use crate::session::Answers;
 use std::collections::BTreeMap;
 
@@ -19,12 +20,13 @@ pub(super) type Found = Result<Vec<Component>, Gap>;
 pub(super) fn components(
     answers: &Answers,
     programs: &[Program],
+    services: &[SystemService],
 ) -> BTreeMap<ComponentKind, Observed<Vec<Component>>> {
     let kinds = [
-        (ComponentKind::DotNetFramework, dotnet_framework(answers)),
+        (ComponentKind::DotNetFramework, dotnet::framework(answers)),
         (
             ComponentKind::DotNetRuntime,
-            dotnet_runtimes(answers, programs),
+            dotnet::runtimes(answers, programs),
         ),
         (
             ComponentKind::OfficeMsi,
@@ -34,7 +36,7 @@ pub(super) fn components(
             ComponentKind::OfficeClickToRun,
             office::click_to_run(answers),
         ),
-        (ComponentKind::SqlServer, sql(answers)),
+        (ComponentKind::SqlServer, sql(answers, services)),
         (ComponentKind::Exchange, exchange(answers)),
         (ComponentKind::Edge, edge(answers)),
         (ComponentKind::Defender, defender(answers)),
@@ -70,137 +72,13 @@ pub(super) fn plain(name: impl Into<String>, version: Option<String>, key: &Key<
     }
 }
 
-/// "How to: Determine which .NET Framework versions are installed" (Microsoft Learn): one 4.x, and
-/// beside it 3.5, 3.0 and 2.0.
-fn dotnet_framework(answers: &Answers) -> Found {
-    let keys = keys(answers, DOTNET)?;
-    let framework = |key: &Key<'_>| {
-        let place = key.below("NDP")?;
-        let is_old = matches!(place, "v3.5" | "v3.0" | "v2.0.50727" | "v1.1.4322");
-        if !(is_old || place.eq_ignore_ascii_case(r"v4\Full")) {
-            return None;
-        }
-        let is_there = key.number("Install") == Some(1);
-        let version = key.clipped("Version", NAME);
-        let release = key.dword("Release");
-        let name = match (release, is_old) {
-            (Some(release), false) => release_of_dotnet(release).to_owned(),
-            (None, false) => "4.0".to_owned(),
-            _ => place
-                .trim_start_matches('v')
-                .splitn(3, '.')
-                .take(2)
-                .collect::<Vec<_>>()
-                .join("."),
-        };
-        let name = match key.number("SP") {
-            Some(pack @ 1..=9) if is_old => format!(".NET Framework {name} SP{pack}"),
-            _ => format!(".NET Framework {name}"),
-        };
-        let edition = release.map(|release| format!("Release {release}"));
-        is_there.then(|| Component {
-            edition,
-            ..plain(name, version, key)
-        })
-    };
-    Ok(keys.iter().filter_map(framework).collect())
-}
-
-/// .NET's own record of shared frameworks (dotnet/designs, "install locations"): a value a version;
-/// and the runtimes among the programs that this record does not have.
-fn dotnet_runtimes(answers: &Answers, programs: &[Program]) -> Found {
-    let keys = keys(answers, DOTNET_RUNTIMES)?;
-    let mut runtimes = Vec::new();
-    for key in &keys {
-        let Some(place) = key.below("InstalledVersions") else {
-            continue;
-        };
-        let mut parts = place.split('\\');
-        let (word, folder) = (parts.next().unwrap_or_default(), parts.next());
-        let Some(name) = parts.next().filter(|_| folder == Some("sharedfx")) else {
-            continue;
-        };
-        let versions = key.names().filter(|name| is_version(name));
-        runtimes.extend(versions.map(|version| Component {
-            arch: arch(word).map(str::to_owned),
-            ..plain(runtime_name(name), Some(clip(version, NAME)), key)
-        }));
-    }
-    for program in programs {
-        let named = runtime_of(program);
-        let same = |known: &Component, found: &Component| {
-            (&known.name, &known.version, &known.arch) == (&found.name, &found.version, &found.arch)
-        };
-        let is_new = |found: &Component| !runtimes.iter().any(|known| same(known, found));
-        runtimes.extend(named.filter(is_new));
-    }
-    Ok(runtimes)
-}
-
-/// The version of a `Release` value, by the smallest that each has.
-fn release_of_dotnet(release: u32) -> &'static str {
-    const RELEASES: &[(u32, &str)] = &[
-        (533_320, "4.8.1"),
-        (528_040, "4.8"),
-        (461_808, "4.7.2"),
-        (461_308, "4.7.1"),
-        (460_798, "4.7"),
-        (394_802, "4.6.2"),
-        (394_254, "4.6.1"),
-        (393_295, "4.6"),
-        (379_893, "4.5.2"),
-        (378_675, "4.5.1"),
-        (378_389, "4.5"),
-    ];
-    let mut releases = RELEASES.iter();
-    let known = releases.find(|(least, _)| *least <= release);
-    known.map_or("4", |(_, version)| version)
-}
-
+/// Whether a text begins like a version.
 fn is_version(text: &str) -> bool {
     text.contains('.') && text.starts_with(|first: char| first.is_ascii_digit())
 }
 
-fn runtime_name(framework: &str) -> String {
-    match framework {
-        "Microsoft.NETCore.App" => ".NET Runtime".to_owned(),
-        "Microsoft.AspNetCore.App" => "ASP.NET Core Runtime".to_owned(),
-        "Microsoft.WindowsDesktop.App" => ".NET Desktop Runtime".to_owned(),
-        other => clip(other, NAME),
-    }
-}
-
-/// `Microsoft .NET Runtime - 8.0.6 (x64)`, `Microsoft ASP.NET Core 8.0.6 - Shared Framework (x64)`:
-/// the version in the name is the runtime's, the entry's own is the installer's.
-fn runtime_of(program: &Program) -> Option<Component> {
-    const NAMES: &[(&str, &str)] = &[
-        ("Microsoft .NET Runtime - ", ".NET Runtime"),
-        ("Microsoft .NET Core Runtime - ", ".NET Runtime"),
-        (
-            "Microsoft Windows Desktop Runtime - ",
-            ".NET Desktop Runtime",
-        ),
-        ("Microsoft ASP.NET Core ", "ASP.NET Core Runtime"),
-    ];
-    let named =
-        |(start, name): &(&str, &'static str)| Some((program.name.strip_prefix(start)?, *name));
-    let (rest, name) = NAMES.iter().find_map(named)?;
-    let (version, rest) = rest.split_once(' ')?;
-    let is_runtime = name != "ASP.NET Core Runtime" || rest.contains("Shared Framework");
-    let word = rest
-        .rsplit_once('(')
-        .map(|(_, word)| word.trim_end_matches(')'));
-    (is_runtime && is_version(version)).then(|| Component {
-        name: name.to_owned(),
-        version: version.to_owned(),
-        arch: word.and_then(arch).map(str::to_owned),
-        source: clip(&format!("Uninstall\\{}", program.key), LONG),
-        ..Component::default()
-    })
-}
-
 /// Instances by name, each with the patch level of its engine.
-fn sql(answers: &Answers) -> Found {
+fn sql(answers: &Answers, services: &[SystemService]) -> Found {
     let keys = keys(answers, SQL)?;
     let names = keys.iter().filter(|key| key.is_at(r"\Instance Names\SQL"));
     let mut instances = Vec::new();
@@ -223,7 +101,34 @@ fn sql(answers: &Answers) -> Found {
             });
         }
     }
+    // An instance of the other view has no key here, but a service.
+    for service in services {
+        let name = instance_of(&service.name);
+        let known = |one: &Component, name| {
+            one.instance
+                .as_deref()
+                .is_some_and(|known| known.eq_ignore_ascii_case(name))
+        };
+        let name = name.filter(|name| !instances.iter().any(|one| known(one, name)));
+        instances.extend(name.map(|name| Component {
+            name: format!("SQL Server ({name})"),
+            instance: Some(name.to_owned()),
+            path: Some(service.path.clone()),
+            source: format!("service {}", service.name),
+            ..Component::default()
+        }));
+    }
     Ok(instances)
+}
+
+/// The instance that a service runs: `MSSQLSERVER`, `MSSQL$KASSE`.
+fn instance_of(service: &str) -> Option<&str> {
+    match service.split_once('$') {
+        Some((kind, name)) => kind.eq_ignore_ascii_case("MSSQL").then_some(name),
+        None => service
+            .eq_ignore_ascii_case("MSSQLSERVER")
+            .then_some(service),
+    }
 }
 
 /// The version of `ExSetup.exe`, which security updates move; the registry has only the cumulative
@@ -385,5 +290,4 @@ fn internet_explorer(answers: &Answers) -> Found {
 }
 
 #[cfg(test)]
-#[path = "components_tests.rs"]
 mod tests;

@@ -5,14 +5,17 @@
 //! and old keys know the rest. The store's word about a state goes before all others; what is installed
 //! now goes before what was once installed.
 
+mod package;
+mod wua;
+
 use super::questions::{CBS_PACKAGES, MSI_PATCHES, OLD_HOTFIXES, OLD_UPDATES, QFE, UPDATE_HISTORY};
 use super::reg::{self, Key};
 use super::text::{
     LONG, MOST_ROWS, NAME, certain_day, clip, compact_day, day, digits, file_time, some, three,
 };
-use super::wua;
 use crate::model::{Date, Gap, Hotfix, HotfixSource, HotfixState, KbId, UtcTime};
 use crate::session::{Answers, WmiRow};
+use package::{Package, Servicing};
 use std::collections::BTreeMap;
 
 /// Every update that a source names, sorted by id; a gap only where no source at all answered.
@@ -67,40 +70,6 @@ struct Seen {
     last: Option<(UtcTime, bool)>,
 }
 
-/// A `CurrentState`, as the store's enumeration has it; in the order in which one decides.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Servicing {
-    Pending,
-    Installed,
-    Superseded,
-    Staged,
-    Absent,
-}
-
-impl Servicing {
-    fn read(state: u64) -> Option<Self> {
-        Some(match state {
-            0 => Self::Absent,
-            5 | 96 | 101 => Self::Pending,
-            48 | 64 => Self::Staged,
-            80 => Self::Superseded,
-            112 | 128 => Self::Installed,
-            // Resolving and resolved: the store has heard of it, no more.
-            _ => return None,
-        })
-    }
-
-    fn state(self) -> HotfixState {
-        match self {
-            Self::Pending => HotfixState::PendingReboot,
-            Self::Installed => HotfixState::Installed,
-            Self::Superseded => HotfixState::Superseded,
-            Self::Staged => HotfixState::Staged,
-            Self::Absent => HotfixState::Removed,
-        }
-    }
-}
-
 impl Updates {
     fn seen(&mut self, id: String, source: HotfixSource) -> Option<&mut Seen> {
         if self.0.len() >= MOST_ROWS && !self.0.contains_key(&id) {
@@ -150,7 +119,7 @@ impl Updates {
                 None => self.seen(package.id(), HotfixSource::Cbs),
             };
             if let Some(seen) = seen {
-                package.tell(seen, state, &key);
+                seen.hear(&package, state, &key);
             }
         }
     }
@@ -227,6 +196,28 @@ impl Updates {
 }
 
 impl Seen {
+    /// Takes in what the store says of one of its packages.
+    fn hear(&mut self, package: &Package<'_>, state: Servicing, key: &Key<'_>) {
+        let states = if package.is_part {
+            &mut self.parts
+        } else {
+            &mut self.whole
+        };
+        if states.len() < MOST_ROWS {
+            states.push(state);
+        }
+        if package.kb.is_none() {
+            self.kind = Some(package.kind().to_owned());
+            self.build = Some(package.version.to_owned());
+        }
+        let time = key.number("InstallTimeHigh").and_then(time_of);
+        if state != Servicing::Absent && time > self.time {
+            self.time = time;
+        }
+        let by = key.clipped("InstallUser", NAME);
+        self.by = self.by.take().or(by);
+    }
+
     /// One row; `None` where nothing says that it ever was in.
     fn decide(mut self, id: String) -> Option<Hotfix> {
         let state = self.state()?;
@@ -264,76 +255,6 @@ impl Seen {
             (_, _, Some((_, false))) => Some(HotfixState::Removed),
             _ => None,
         }
-    }
-}
-
-/// The name of a package in the store: `name~key~architecture~language~version`.
-struct Package<'a> {
-    name: &'a str,
-    kb: Option<KbId>,
-    is_part: bool,
-    version: &'a str,
-}
-
-impl<'a> Package<'a> {
-    /// `Package_for_KB5034122~…`, `Package_3_for_KB5034122~…`, `Package_for_RollupFix~…`; `None` for
-    /// keys below one.
-    fn read(key: &'a str) -> Option<Self> {
-        if key.contains('\\') {
-            return None;
-        }
-        let (name, rest) = key.split_once('~')?;
-        let version = rest.rsplit('~').next()?;
-        let (_, name) = name.split_once("for_")?;
-        // `KB2849697_SP1` is a part of KB2849697 as much as `Package_1_for_KB2849697` is.
-        let (first, suffix) = name.split_once('_').unwrap_or((name, ""));
-        let kb = kb(first);
-        let is_part = !key.starts_with("Package_for_") || !suffix.is_empty();
-        let plausible = !name.is_empty() && name.len() <= NAME && version.len() <= 60;
-        plausible.then_some(Self {
-            name,
-            kb,
-            is_part,
-            version,
-        })
-    }
-
-    /// The name without a number at its end: `ServicingStack_2400` is a `ServicingStack`.
-    fn kind(&self) -> &'a str {
-        match self.name.rsplit_once('_') {
-            Some((kind, number)) if digits::<u64>(number).is_some() => kind,
-            _ => self.name,
-        }
-    }
-
-    fn id(&self) -> String {
-        // The number of a servicing stack repeats its version; that of a .NET rollup does not.
-        let name = match self.kind() {
-            "ServicingStack" => "ServicingStack",
-            _ => self.name,
-        };
-        clip(&format!("{name} {}", self.version), NAME)
-    }
-
-    fn tell(&self, seen: &mut Seen, state: Servicing, key: &Key<'_>) {
-        let states = if self.is_part {
-            &mut seen.parts
-        } else {
-            &mut seen.whole
-        };
-        if states.len() < MOST_ROWS {
-            states.push(state);
-        }
-        if self.kb.is_none() {
-            seen.kind = Some(self.kind().to_owned());
-            seen.build = Some(self.version.to_owned());
-        }
-        let time = key.number("InstallTimeHigh").and_then(time_of);
-        if state != Servicing::Absent && time > seen.time {
-            seen.time = time;
-        }
-        let by = key.clipped("InstallUser", NAME);
-        seen.by = seen.by.take().or(by);
     }
 }
 
@@ -398,5 +319,4 @@ impl Order {
 }
 
 #[cfg(test)]
-#[path = "hotfixes_tests.rs"]
 mod tests;

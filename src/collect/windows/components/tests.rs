@@ -1,7 +1,10 @@
+//! What the keys and files of each kind say.
+
 use super::super::super::tests::answers;
 use super::*;
-use crate::collect::windows::questions::{OFFICE_C2R, OFFICE_FILES};
+use crate::collect::windows::questions::{DOTNET, DOTNET_RUNTIMES, OFFICE_C2R, OFFICE_FILES};
 use crate::model::{GapCause, ProgramScope};
+use dotnet::release_of_dotnet;
 use proptest::prelude::*;
 
 const HKLM: &str = r"HKEY_LOCAL_MACHINE\SOFTWARE\Microsoft";
@@ -26,7 +29,10 @@ fn all(
 ) -> Vec<Component> {
     let mut given = answers(texts);
     given.mark_rest(&super::super::WINDOWS, GapCause::Missing);
-    components(&given, programs)[&kind].known().unwrap().clone()
+    components(&given, programs, &[])[&kind]
+        .known()
+        .unwrap()
+        .clone()
 }
 
 fn lines(kind: ComponentKind, texts: &[(&'static str, &str)], programs: &[Program]) -> Vec<String> {
@@ -160,6 +166,26 @@ fn each_instance_of_sql_server_has_its_own_patch_level() {
 }
 
 #[test]
+fn an_instance_that_only_has_a_service_is_not_overlooked() {
+    let service = |name: &str| SystemService {
+        name: name.to_owned(),
+        display_name: String::new(),
+        state: "Running".to_owned(),
+        start: "Auto".to_owned(),
+        path: String::new(),
+        account: String::new(),
+        process: None,
+    };
+    let services = ["MSSQL$Kasse", "MSSQLFDLauncher$KASSE", "MSSQLSERVER"].map(service);
+    let text = format!(
+        "\n{HKLM}\\Microsoft SQL Server\\Instance Names\\SQL\n    KASSE    REG_SZ    MSSQL13.KASSE\n"
+    );
+    let found = sql(&answers(&[(SQL, &text)]), &services).unwrap();
+    let names: Vec<&str> = found.iter().map(|one| one.name.as_str()).collect();
+    assert_eq!(names, ["SQL Server (KASSE)", "SQL Server (MSSQLSERVER)"]);
+}
+
+#[test]
 fn exchange_is_as_new_as_its_setup_program() {
     let text = format!(
         "\n{HKLM}\\ExchangeServer\\v15\\Setup\n    MsiProductMajor    REG_DWORD    0xf\n    MsiProductMinor    REG_DWORD    0x2\n    MsiBuildMajor    REG_DWORD    0x5e2\n    MsiBuildMinor    REG_DWORD    0x4\n"
@@ -232,6 +258,6 @@ proptest! {
         for question in super::super::WINDOWS.questions {
             super::super::super::tests::answer(&mut given, question.id, &keys);
         }
-        components(&given, &[program(&format!("Microsoft .NET Runtime - {text}"), &name)]);
+        components(&given, &[program(&format!("Microsoft .NET Runtime - {text}"), &name)], &[]);
     }
 }
