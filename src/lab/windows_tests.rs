@@ -6,6 +6,7 @@ use crate::collect::WINDOWS;
 use crate::model::{GapCause, ResultCode};
 use crate::session::{Answers, Ask, WindowsShell};
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 const OS: &str = "Caption=Microsoft Windows Server 2022 Standard\nBuildNumber=20348\n\n";
 const UNINSTALL: &str = "\r\nHKEY_LOCAL_MACHINE\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Uninstall\\M\u{fc}ller\r\n    DisplayName    REG_SZ    M\u{fc}ller    REG_SZ    \u{c9}dition\r\n\r\n";
@@ -33,7 +34,9 @@ fn recordings() -> Recordings {
 async fn visit(hosts: &[(&str, &str, &str)]) -> (BTreeMap<String, Visit>, Seen) {
     let mut text = "schema = 1\nname = \"panes\"\n".to_owned();
     for (index, (name, shells, more)) in hosts.iter().enumerate() {
-        text += &format!(
+        // Writing to a String cannot fail.
+        let _ = write!(
+            text,
             "[[host]]\nname = \"{name}\"\naddresses = [\"127.78.0.{}\"]\nrecording = \"server\"\n\
              banner = \"SSH-2.0-OpenSSH_for_Windows_9.5\"\nshell = {{ windows = {{ {shells} }} }}\n\
              logins = [{{ user = \"audit\", key = \"demo\" }}]\n{more}\n",
@@ -70,7 +73,7 @@ async fn a_windows_answers_the_same_whatever_its_shell_and_its_code_page() {
         ("cmd", "", ""),
         ("powershell", "default_shell = \"powershell\"", ""),
         ("western", "page = 850", ""),
-        ("no-console", "page = 850, console = false", ""),
+        ("no-console", "page = 850, lacks = [\"console\"]", ""),
     ])
     .await;
     let reference = texts(&visits["cmd"]);
@@ -102,7 +105,7 @@ async fn a_windows_answers_the_same_whatever_its_shell_and_its_code_page() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_powershell_the_rest_is_read_and_the_loss_is_told() {
-    let (visits, _) = visit(&[("bare", "powershell = false", "")]).await;
+    let (visits, _) = visit(&[("bare", "lacks = [\"powershell\"]", "")]).await;
     let answers = visits["bare"].as_ref().unwrap();
     assert_eq!(answers.text("uninstall-64"), Ok(UNINSTALL));
     assert_eq!(cause(answers, "os"), GapCause::Missing);
@@ -116,8 +119,8 @@ async fn without_powershell_the_rest_is_read_and_the_loss_is_told() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn where_reg_is_barred_powershell_reads_the_registry() {
     let (visits, _) = visit(&[
-        ("barred", "reg = false", ""),
-        ("locked", "reg = false, powershell = false", ""),
+        ("barred", "lacks = [\"reg\"]", ""),
+        ("locked", "lacks = [\"reg\", \"powershell\"]", ""),
     ])
     .await;
     let answers = visits["barred"].as_ref().unwrap();
