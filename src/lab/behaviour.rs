@@ -121,6 +121,8 @@ pub enum Lack {
     Powershell,
     /// Leave for reg.exe to read the registry.
     Reg,
+    /// A WMI that answers: PowerShell starts and waits for it.
+    Wmi,
 }
 
 impl WindowsShells {

@@ -49,6 +49,10 @@ pub(super) async fn run(
     let Some(script) = script else {
         return end(channel, 255).await;
     };
+    if is_powershell && shells.lack(Lack::Wmi) {
+        while channel.wait().await.is_some() {}
+        return Ok(());
+    }
     let pieces = if is_cmd {
         script.answers_of_cmd(&served.recording, shells)
     } else {

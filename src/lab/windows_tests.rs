@@ -30,15 +30,20 @@ fn recordings() -> Recordings {
     Recordings::read(files).unwrap()
 }
 
-/// Asks hosts that differ in their shells, or else in what `more` says.
+/// Asks hosts that differ in their shells, a word of [`Shell`] or what is special about those of
+/// Windows, or else in what `more` says.
 async fn visit(hosts: &[(&str, &str, &str)]) -> (BTreeMap<String, Visit>, Seen) {
     let mut text = "schema = 1\nname = \"panes\"\n".to_owned();
     for (index, (name, shells, more)) in hosts.iter().enumerate() {
+        let shell = match shells.strip_prefix("shell = ") {
+            Some(shell) => (*shell).to_owned(),
+            None => format!("{{ windows = {{ {shells} }} }}"),
+        };
         // Writing to a String cannot fail.
         let _ = write!(
             text,
             "[[host]]\nname = \"{name}\"\naddresses = [\"127.78.0.{}\"]\nrecording = \"server\"\n\
-             banner = \"SSH-2.0-OpenSSH_for_Windows_9.5\"\nshell = {{ windows = {{ {shells} }} }}\n\
+             banner = \"SSH-2.0-OpenSSH_for_Windows_9.5\"\nshell = {shell}\n\
              logins = [{{ user = \"audit\", key = \"demo\" }}]\n{more}\n",
             index + 1
         );
@@ -144,6 +149,32 @@ async fn a_question_stands_in_for_one_that_was_left_open() {
     assert!(text.starts_with("LocalAddress=::\n"));
     // In the one PowerShell that is started anyway.
     assert_eq!(seen.commands.len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_cmd_has_answered_stays_where_wmi_never_answers() {
+    let (visits, _) = visit(&[("stuck", "lacks = [\"wmi\"]", "")]).await;
+    let answers = visits["stuck"].as_ref().unwrap();
+    assert_eq!(answers.text("uninstall-64"), Ok(UNINSTALL));
+    assert_eq!(cause(answers, "os"), GapCause::TimedOut);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_a_shell_there_is_nothing_but_its_reason() {
+    let (visits, _) = visit(&[
+        ("forced", "shell = { forced = \"backup ok\\n\" }", ""),
+        ("floods", "shell = { floods = 100 }", ""),
+        ("unix", "shell = \"sh\"", ""),
+        ("no-login", "shell = { no_login = \"Not today.\" }", ""),
+        ("closes", "shell = \"closes\"", ""),
+    ])
+    .await;
+    let code = |name: &str| *visits[name].as_ref().unwrap_err();
+    assert_eq!(code("forced"), ResultCode::ShellRestricted);
+    assert_eq!(code("floods"), ResultCode::ShellRestricted);
+    assert_eq!(code("unix"), ResultCode::ShellRestricted);
+    assert_eq!(code("no-login"), ResultCode::ShellDenied);
+    assert_eq!(code("closes"), ResultCode::ProtocolError);
 }
 
 #[test]
