@@ -136,6 +136,25 @@ async fn where_reg_is_barred_powershell_reads_the_registry() {
     assert_eq!(answers.text("listeners"), Ok(LISTENERS));
     assert_eq!(cause(answers, "uninstall-64"), GapCause::Denied);
     assert_eq!(cause(answers, "iis"), GapCause::Denied);
+    assert_eq!(codes(answers), [ResultCode::ShellRestricted; 2]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_account_that_wmi_denies_reads_the_rest() {
+    let is_wmi = |ask| matches!(ask, Ask::Wmi { .. });
+    let wmi = WINDOWS.questions.iter().filter(|asked| is_wmi(asked.ask));
+    let more: String = wmi
+        .map(|question| format!("changes.exit.{} = 121\n", question.id))
+        .collect();
+    let (visits, _) = visit(&[("poor", "", &more)]).await;
+    let answers = visits["poor"].as_ref().unwrap();
+    assert_eq!(answers.text("uninstall-64"), Ok(UNINSTALL));
+    assert_eq!(cause(answers, "os"), GapCause::Denied);
+    assert_eq!(codes(answers), [ResultCode::WmiDenied]);
+}
+
+fn codes(answers: &Answers) -> Vec<ResultCode> {
+    answers.losses().iter().map(|loss| loss.code).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
