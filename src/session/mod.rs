@@ -22,14 +22,12 @@ mod ssh;
 mod tcp;
 mod transcript;
 mod windows_shell;
+mod windows_error;
 mod winrm;
 mod wmi_text;
 mod wording;
 
-pub use error::{
-    KerberosFailure, KerberosRefusal, KeyError, LoginError, LoginRefusal, MeetError, SessionError,
-    TrustError,
-};
+pub use error::{KeyError, LoginError, LoginRefusal, MeetError, SessionError};
 pub use host_trust::{Channel, FirstUse, LoggedIn, Met, NtlmOverHttp, StrangerPeer, VerifiedPeer};
 pub use known_hosts::{Judgement, KnownHostsReport, KnownKeys, Place, Source};
 pub use limits::Limits;
@@ -43,6 +41,7 @@ pub use secret::{
 };
 pub use ssh::SshConnector;
 pub use windows_shell::{Put, WindowsShell};
+pub use windows_error::{KerberosFailure, KerberosRefusal, TrustError};
 pub use winrm::{Authorities, Challenge, Names, NoNames, WinrmConnector};
 pub use wmi_text::WmiRow;
 pub use wording::{ProtocolRequest, SSH_WINDOWS_REQUESTS, WINRM_REQUESTS, Wording, wordings};
