@@ -21,8 +21,8 @@ mod secret;
 mod ssh;
 mod tcp;
 mod transcript;
-mod windows_shell;
 mod windows_error;
+mod windows_shell;
 mod winrm;
 mod wmi_text;
 mod wording;
@@ -40,8 +40,8 @@ pub use secret::{
     WindowsSecret,
 };
 pub use ssh::SshConnector;
-pub use windows_shell::{Put, WindowsShell};
 pub use windows_error::{KerberosFailure, KerberosRefusal, TrustError};
+pub use windows_shell::{Put, WindowsShell};
 pub use winrm::{Authorities, Challenge, Names, NoNames, WinrmConnector};
 pub use wmi_text::WmiRow;
 pub use wording::{ProtocolRequest, SSH_WINDOWS_REQUESTS, WINRM_REQUESTS, Wording, wordings};
