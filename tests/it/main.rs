@@ -40,5 +40,6 @@ mod support;
 #[cfg(test)]
 mod visits;
 #[cfg(test)]
-mod winrm_lab;
 mod windows;
+#[cfg(test)]
+mod winrm_lab;

@@ -241,7 +241,7 @@ mod tests {
         let text = "schema = 1\nname = \"n\"\n[[host]]\nname = \"h\"\naddresses = [\"127.9.0.1\"]\nrecording = \"w\"";
         let network = Network::parse(text).unwrap();
         let recordings = Recordings::read(FILES).unwrap();
-        Library::new(&recordings.of(&network, &network.hosts[0]).unwrap())
+        Library::new(&recordings.of(&network, &network.hosts[0]).unwrap(), 437)
     }
 
     fn run(line: &str) -> Ran {

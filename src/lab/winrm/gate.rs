@@ -59,6 +59,8 @@ impl Gate {
                 }
                 self.basic(host, note, &token)
             }
+            // What a client begins with before it has heard the offers gives nothing away.
+            _ if is_message(&token, 1) || token.first() == Some(&0x60) => None,
             scheme => {
                 note.violation(&format!("the scheme {scheme}, which was not offered"));
                 None
@@ -140,20 +142,20 @@ impl Gate {
         }
         let challenge = self.challenge.take()?;
         let answer = Authenticate::read(token)?;
-        if answer.has_lm() {
-            note.violation("an LM answer");
-        }
         let name = match answer.domain().as_str() {
             "" => answer.user(),
             domain => format!("{domain}\\{}", answer.user()),
         };
         let binding = binding(host.config.channel_binding, certificate);
-        let judged = host
-            .password(&answer.user(), &answer.domain())
+        let password = host.password(&answer.user(), &answer.domain());
+        let judged = password
             .filter(|_| !answer.is_anonymous() && !host.config.has(&Fault::AuthReject))
             .and_then(|password| challenge.judge(&answer, password, binding).ok());
         note.login(&name, Proof::Ntlm, judged.is_some());
         let mut session = judged?;
+        if password.is_some_and(|password| !challenge.is_modern(&answer, password)) {
+            note.violation("an LM answer of version 1");
+        }
         let last = self.conclude(note, &mut session, code)?;
         self.user = Some(name);
         self.session = Some(session);

@@ -125,7 +125,8 @@ impl Peer {
             (answer.user(), answer.domain()),
             ("Änne".to_owned(), "LARK".to_owned())
         );
-        assert!(!answer.has_lm() && !answer.is_anonymous());
+        assert!(!answer.is_anonymous());
+        assert!(challenge.is_modern(&answer, self.password));
         let mut session = challenge.judge(&answer, "Pässword 🔑", binding)?;
         let mut own = Direction::new(&SESSION_KEY, FLAGS, Way::ToServer);
         let mut text = b"hello".to_vec();
@@ -189,6 +190,29 @@ fn a_binding_to_another_certificate_is_refused_and_a_missing_one_only_when_stric
     }
     assert_eq!(with(None).meets(Binding::Relaxed(own)), Ok(()));
     assert_eq!(with(None).meets(Binding::Strict(own)), wrong);
+}
+
+/// MS-NLMP 4.2.4.2.1 has this `LMv2` answer; 4.2.2.2.2 has the `LMv1` one.
+#[test]
+fn an_lm_answer_of_version_1_is_told_from_one_of_version_2() {
+    let challenge = Challenge::answer(&negotiate(), NONCE, &names()).unwrap();
+    let modern = from_hex("86c35097ac9cec102554764a57cccc19 aaaaaaaaaaaaaaaa");
+    let old = from_hex("98def7b87f88aa5dafe2df779688a172def11c7d5ccdef13");
+    for (lm, expected) in [(modern, true), (old, false), (vec![0; 24], true)] {
+        let (domain, user) = (utf16("Domain"), utf16("User"));
+        let mut message = MAGIC.to_vec();
+        message.extend(3_u32.to_le_bytes());
+        let parts = [&lm[..], &[], &domain, &user, &[], &[]];
+        let mut at = 88;
+        for part in parts {
+            message.extend(field(part.len(), at));
+            at += part.len();
+        }
+        message.extend([0; 28]);
+        message.extend(parts.concat());
+        let answer = Authenticate::read(&message).unwrap();
+        assert_eq!(challenge.is_modern(&answer, "Password"), expected);
+    }
 }
 
 #[test]

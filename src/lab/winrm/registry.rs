@@ -4,6 +4,7 @@
 
 use super::library::Library;
 use super::xml::{Element, escape};
+use crate::collect::WINDOWS;
 use crate::session::{Ask, View};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -242,10 +243,9 @@ fn element(name: &str, text: &str) -> String {
 /// Whether a key is one of which the program asks, or above one.
 fn is_asked(path: &str) -> bool {
     let path = path.to_lowercase().replace("\\wow6432node", "");
-    crate::collect::WINDOWS.questions.iter().any(|question| {
+    WINDOWS.questions.iter().any(|question| {
         let key = match question.ask {
             Ask::Registry { key, .. } => key,
-            Ask::InsteadOf(_, Ask::Registry { key, .. }) => key,
             // Programs of users lie below keys that the host names, but need not be there.
             _ => return path.starts_with("hkey_users"),
         };
