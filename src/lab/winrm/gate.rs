@@ -156,28 +156,27 @@ impl Gate {
         if password.is_some_and(|password| !challenge.is_modern(&answer, password)) {
             note.violation("an LM answer of version 1");
         }
-        let last = self.conclude(note, &mut session, code)?;
+        let verdict = self.conclude(note, &mut session, code)?;
         self.user = Some(name);
         self.session = Some(session);
-        Some(Verdict::In(last.as_deref().map(negotiate)))
+        Some(verdict)
     }
 
     /// What SPNEGO says last: RFC 4178 section 5, MS-SPNG 3.3.5.1.
-    fn conclude(
-        &self,
-        note: &Note,
-        session: &mut Session,
-        code: Option<&[u8]>,
-    ) -> Option<Option<Vec<u8>>> {
+    fn conclude(&self, note: &Note, session: &mut Session, code: Option<&[u8]>) -> Option<Verdict> {
         let Some((mechanisms, changed)) = &self.mechanisms else {
-            return Some(None);
+            return Some(Verdict::In(None));
+        };
+        let done = |code| {
+            let token = spnego::write(State::Completed, false, None, code);
+            Some(Verdict::In(Some(negotiate(&token))))
         };
         let Some(code) = code else {
             if *changed {
                 note.violation("no mechListMIC although the mechanism was changed");
                 return None;
             }
-            return Some(Some(spnego::write(State::Completed, false, None, None)));
+            return done(None);
         };
         if !session.incoming.verify(mechanisms, code) {
             note.violation("a wrong mechListMIC");
@@ -186,12 +185,7 @@ impl Gate {
         let own = session.outgoing.sign(mechanisms);
         session.incoming.restart();
         session.outgoing.restart();
-        Some(Some(spnego::write(
-            State::Completed,
-            false,
-            None,
-            Some(&own),
-        )))
+        done(Some(&own))
     }
 }
 

@@ -146,7 +146,11 @@ mod tests {
         for question in WINDOWS.questions {
             if let Ask::Wmi { namespace, query } = question.ask {
                 assert!(library.query(namespace, query).is_some());
-                assert!(library.query(namespace, &query[1..]).is_none());
+                assert!(
+                    library
+                        .query(namespace, query.trim_start_matches('S'))
+                        .is_none()
+                );
             }
         }
     }

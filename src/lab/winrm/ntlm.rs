@@ -323,9 +323,15 @@ fn payload(message: &[u8], at: usize) -> Option<&[u8]> {
 }
 
 pub(super) fn field(length: usize, offset: usize) -> [u8; 8] {
-    let [a, b] = u16::try_from(length).unwrap_or(0).to_le_bytes();
-    let [c, d, e, f] = u32::try_from(offset).unwrap_or(0).to_le_bytes();
-    [a, b, a, b, c, d, e, f]
+    let length = u16::try_from(length).unwrap_or(0).to_le_bytes();
+    let offset = u32::try_from(offset).unwrap_or(0).to_le_bytes();
+    let parts = length.into_iter().chain(length).chain(offset);
+    let mut field = [0; 8];
+    field
+        .iter_mut()
+        .zip(parts)
+        .for_each(|(to, from)| *to = from);
+    field
 }
 
 fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {

@@ -13,7 +13,8 @@ const NONCE: [u8; 8] = [0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef];
 fn from_hex(text: &str) -> Vec<u8> {
     let digits: Vec<u32> = text.chars().filter_map(|char| char.to_digit(16)).collect();
     let pairs = digits.chunks(2);
-    pairs.map(|pair| (pair[0] * 16 + pair[1]) as u8).collect()
+    let byte = |pair: &[u32]| u8::try_from(pair[0] * 16 + pair[1]).unwrap();
+    pairs.map(byte).collect()
 }
 
 /// MS-NLMP 4.2.4.1 and 4.2.4.2: the key, the proof, the base key and the wrapped session key.
@@ -84,7 +85,7 @@ impl Peer {
         blob.extend([0; 4]);
         let mut add = |id: u16, value: &[u8]| {
             blob.extend(id.to_le_bytes());
-            blob.extend((value.len() as u16).to_le_bytes());
+            blob.extend(u16::try_from(value.len()).unwrap().to_le_bytes());
             blob.extend(value);
         };
         if let Some(flags) = self.av_flags {
