@@ -10,7 +10,7 @@ use super::fault::Meaning;
 use super::registry::{self, Budget, Part, ReadError};
 use super::shell::Shell;
 use super::wmi;
-use crate::model::{GapCause, ResultCode};
+use crate::model::{Failure as _, GapCause, ResultCode};
 use crate::session::{Answers, Ask, Limits, QuestionSet, Reply, SessionError, WmiRow};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -36,9 +36,13 @@ pub(super) struct Round<'a> {
     /// What WMI refused or gave.
     wmi: Wmi,
     calls: u32,
+    /// Questions that WMI refused, for another way to ask them.
+    pub(super) refused: Vec<Named>,
     /// What went wrong first, of each kind, for when there is no answer at all.
     first: Option<TalkError>,
     denied: Option<TalkError>,
+    /// A refusal by WMI, which only an account hears that WinRM itself let in.
+    wmi_denied: Option<TalkError>,
 }
 
 /// How far WMI lets us.
@@ -56,6 +60,7 @@ impl<'a> Round<'a> {
         limits: &'a Limits,
     ) -> Self {
         let left = limits.deadline.saturating_duration_since(Instant::now());
+        dialogue.give_up_at(limits.deadline);
         Self {
             dialogue,
             shell,
@@ -66,8 +71,10 @@ impl<'a> Round<'a> {
             oem_page: None,
             wmi: Wmi::default(),
             calls: registry::CALLS,
+            refused: Vec::new(),
             first: None,
             denied: None,
+            wmi_denied: None,
         }
     }
 
@@ -117,6 +124,11 @@ impl<'a> Round<'a> {
             }
         }
         if known.iter().any(|id| self.answers.text(id).is_ok()) || set.questions.is_empty() {
+            if let Some(lost) = self.dialogue.lost().cloned() {
+                let lost = TalkError::Lost(lost);
+                let code = why(&lost, self.dialogue.is_local_account()).code();
+                self.lose(code, &lost);
+            }
             return Ok(self.answers);
         }
         Err(self.why_nothing())
@@ -125,10 +137,8 @@ impl<'a> Round<'a> {
     fn why_nothing(&self) -> SessionError {
         let is_local = self.dialogue.is_local_account();
         let lost = self.dialogue.lost().cloned().map(TalkError::Lost);
-        let error = lost
-            .as_ref()
-            .or(self.denied.as_ref())
-            .or(self.first.as_ref());
+        let denied = self.wmi_denied.as_ref().or(self.denied.as_ref());
+        let error = lost.as_ref().or(denied).or(self.first.as_ref());
         error.map_or(SessionError::TimedOut, |error| why(error, is_local))
     }
 
@@ -152,6 +162,7 @@ impl<'a> Round<'a> {
             }
             if self.wmi.is_closed || self.wmi.closed.contains(&namespace) {
                 self.answers.mark(id, GapCause::Denied);
+                self.refused.push((id, ask));
                 continue;
             }
             if Instant::now() >= until {
@@ -168,7 +179,13 @@ impl<'a> Round<'a> {
                     self.wmi.answered.push(namespace);
                     self.record(id, 0, WmiRow::write(&rows));
                 }
-                Err(error) => self.settle_wmi(id, namespace, error),
+                Err(error) => {
+                    let refuses = [Some(Meaning::ProviderDenied), Some(Meaning::AccessDenied)];
+                    if refuses.contains(&error.meaning()) {
+                        self.refused.push((id, ask));
+                    }
+                    self.settle_wmi(id, namespace, error);
+                }
             }
         }
         later
@@ -300,11 +317,12 @@ impl<'a> Round<'a> {
 
     /// Keeps an error, for when there is no answer at all.
     pub(super) fn note(&mut self, error: TalkError) {
-        if error.meaning() == Some(Meaning::AccessDenied) {
-            self.denied.get_or_insert(error);
-            return;
-        }
-        self.first.get_or_insert(error);
+        let kind = match error.meaning() {
+            Some(Meaning::AccessDenied) => &mut self.denied,
+            Some(Meaning::ProviderDenied) => &mut self.wmi_denied,
+            _ => &mut self.first,
+        };
+        kind.get_or_insert(error);
     }
 }
 

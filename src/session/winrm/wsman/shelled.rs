@@ -2,7 +2,7 @@
 
 use super::ask::{Named, Round};
 use super::dialogue::TalkError;
-use super::fault::{Fault, Meaning};
+use super::fault::Meaning;
 use super::frames::{Batch, Frame, Frames, Marker};
 use super::powershell;
 use super::shell::{Bounds, End, Shell};
@@ -93,6 +93,7 @@ impl Round<'_> {
             let share = self.until.saturating_duration_since(now) / 2;
             let bounds = Bounds {
                 until: self.until.min(now + share.max(LEAST)),
+                farewell: self.until,
                 bytes: self.bytes,
                 last: &batch.last,
             };
@@ -106,7 +107,7 @@ impl Round<'_> {
                 continue;
             }
             is_first = false;
-            self.settle(left, batch, frames, output.end)?;
+            self.settle(left, &batch, frames, output.end)?;
         }
         Ok(())
     }
@@ -123,7 +124,7 @@ impl Round<'_> {
     fn settle(
         &mut self,
         left: &mut Left,
-        batch: Batch,
+        batch: &Batch,
         frames: Frames,
         end: End,
     ) -> Result<(), TalkError> {
@@ -134,7 +135,7 @@ impl Round<'_> {
         let mut done: Vec<&str> = Vec::new();
         for frame in frames.whole {
             done.push(frame.id);
-            self.settle_frame(left, frame);
+            self.settle_frame(left, &frame);
         }
         let cause = match &end {
             End::TimedOut => GapCause::TimedOut,
@@ -149,11 +150,10 @@ impl Round<'_> {
                 return Err(error);
             }
             (End::TooMuch | End::TimedOut, Some(open)) => vec![open],
-            (End::TooMuch | End::TimedOut | End::Done, _) => batch
-                .ids
-                .into_iter()
-                .filter(|id| !done.contains(id))
-                .collect(),
+            (End::TooMuch | End::TimedOut | End::Done, _) => {
+                let ids = batch.ids.iter().copied();
+                ids.filter(|id| !done.contains(id)).collect()
+            }
         };
         self.settle_all(&stuck, cause);
         left.pending
@@ -161,24 +161,25 @@ impl Round<'_> {
         Ok(())
     }
 
-    fn settle_frame(&mut self, left: &mut Left, frame: Frame) {
+    fn settle_frame(&mut self, left: &mut Left, frame: &Frame) {
         let Some(named) = left.pending.iter().find(|(id, _)| *id == frame.id).copied() else {
             return;
         };
         let text = codepage::decode(&frame.stdout, self.oem_page);
+        let ok = frame.status == 0;
         // The bytes were counted when they came.
         self.bytes = self.bytes.saturating_add(text.len());
         if !matches!(named.1, Ask::Registry { .. }) {
             // The status is that of the last of its commands.
-            let exit = if frame.ok || !text.trim().is_empty() {
+            let exit = if ok || !text.trim().is_empty() {
                 0
             } else {
                 120
             };
             return self.record(frame.id, exit, text);
         }
-        left.reg_works |= frame.ok;
-        match frame.ok {
+        left.reg_works |= ok;
+        match ok {
             true => self.record_own(frame.id, 0, text),
             // It read some keys, and then met one that is not for this account.
             false if text.contains("HKEY_") => self.record_own(frame.id, 121, text),
@@ -213,9 +214,10 @@ impl Round<'_> {
         for (id, _) in tools {
             self.answers.mark(id, cause);
         }
-        let refused = match is_late || !self.may_ask_wmi() {
-            true => registry,
-            false => self.ask_registry(registry).await,
+        let refused = if is_late || !self.may_ask_wmi() {
+            registry
+        } else {
+            self.ask_registry(registry).await
         };
         for (id, _) in refused {
             self.answers.mark(id, cause);
@@ -229,11 +231,7 @@ impl Round<'_> {
         if failed.is_empty() {
             return;
         }
-        let text = "reg.exe fails whatever it is asked".to_owned();
-        let why = TalkError::Fault(Fault {
-            text,
-            ..Fault::default()
-        });
+        let why = TalkError::Garbled("reg.exe fails whatever it is asked".to_owned());
         self.lose(ResultCode::ShellRestricted, &why);
         if self.may_ask_wmi() {
             failed = self.ask_registry(failed).await;
@@ -241,8 +239,12 @@ impl Round<'_> {
         if failed.is_empty() {
             return;
         }
+        let refused: Vec<&str> = failed.iter().map(|(id, _)| *id).collect();
+        failed.extend(std::mem::take(&mut self.refused));
         for (id, _) in powershell::ask(self, failed).await {
-            self.record_own(id, 121, String::new());
+            if refused.contains(&id) {
+                self.record_own(id, 121, String::new());
+            }
         }
     }
 
