@@ -43,4 +43,6 @@ mod windows;
 #[cfg(test)]
 mod wine;
 #[cfg(test)]
+mod windows;
+#[cfg(test)]
 mod winrm_lab;
