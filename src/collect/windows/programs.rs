@@ -22,11 +22,7 @@ pub(super) fn programs(answers: &Answers, platform: &Platform) -> Result<Vec<Pro
         _ => (Some("x64"), second),
     };
     let mut programs = Vec::new();
-    for (text, arch) in [
-        (native, first_arch),
-        (second, Some("x86")),
-        (users, None),
-    ] {
+    for (text, arch) in [(native, first_arch), (second, Some("x86")), (users, None)] {
         let keys = reg::keys(text);
         programs.extend(keys.iter().filter_map(|key| program(key, arch)));
     }
