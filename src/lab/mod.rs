@@ -1,4 +1,4 @@
-//! A simulated network: SSH servers on loopback that answer from recordings.
+//! A simulated network: SSH and WinRM servers on loopback that answer from recordings.
 //!
 //! A TOML file says which hosts there are and how each one behaves ([`Network`]); recorded answers
 //! say what runs on them ([`Recordings`]); [`Lab`] serves them on `127.0.0.0/8` over real sockets and
@@ -19,17 +19,24 @@ mod script;
 mod seen;
 mod server;
 mod ssh;
+mod windows;
+mod winrm;
 mod wire;
 
 #[cfg(test)]
 mod session_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod windows_tests;
 
-pub use behaviour::{Hearing, Kind, Opening, Published, Shell};
+pub use behaviour::{DefaultShell, Hearing, Kind, Lack, Opening, Published, Shell, WindowsShells};
 pub use keys::{host_key, user_key};
 pub use logins::{KeyLogin, Login, LoginRule, Logins, Method, PasswordLogin, Prompt};
 pub use network::{Changes, Edit, Host, LineEdit, Network, NetworkError, TextEdit};
 pub use recording::{Recording, RecordingError, Recordings};
-pub use seen::{LoginTry, Proof, Seen, SeenCommand, SeenConnection};
+pub use seen::{
+    Cover, LoginTry, Proof, Seen, SeenCommand, SeenConnection, SeenRequest, SeenShell, Violation,
+};
 pub use server::{Lab, LabError, Running};
+pub use winrm::{Certificate, ChannelBinding, Fault, Offer, WinRm};

@@ -40,4 +40,7 @@ mod support;
 #[cfg(test)]
 mod visits;
 #[cfg(test)]
+mod wine;
+#[cfg(test)]
+mod winrm_lab;
 mod windows;
