@@ -39,10 +39,9 @@ mod shells;
 mod support;
 #[cfg(test)]
 mod visits;
+#[cfg(test)]
 mod windows;
 #[cfg(test)]
 mod wine;
-#[cfg(test)]
-mod windows;
 #[cfg(test)]
 mod winrm_lab;
