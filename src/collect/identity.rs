@@ -69,7 +69,7 @@ fn machine_id(value: &str) -> Option<String> {
 
 /// A UUID that means something: firmware without one says all zeros, all ones, or the 03000200…
 /// that whole product lines share.
-fn uuid(value: &str) -> Option<String> {
+pub(super) fn uuid(value: &str) -> Option<String> {
     let id = value.to_ascii_lowercase();
     let digits: String = id.split('-').collect();
     let meaningless = digits.bytes().all(|byte| byte == b'0')
@@ -83,7 +83,7 @@ fn is_hex(text: &str) -> bool {
 }
 
 /// A serial number, unless it is one of the phrases that makers leave in.
-fn serial(value: &str) -> Option<String> {
+pub(super) fn serial(value: &str) -> Option<String> {
     const PLACEHOLDERS: &[&str] = &[
         "0",
         "00000000",
@@ -288,13 +288,13 @@ fn ifconfig_line(line: &str, current: &mut String, macs: &mut BTreeMap<String, S
     (!found.is_empty()).then_some((found, own))
 }
 
-fn address(text: &str) -> Option<IpAddr> {
+pub(super) fn address(text: &str) -> Option<IpAddr> {
     let text = text.strip_prefix("addr:").unwrap_or(text);
     text.split(['/', '%']).next()?.parse().ok()
 }
 
 /// Whether an address says where the machine is: loopback and link-local ones do not.
-fn is_own(address: &IpAddr) -> bool {
+pub(super) fn is_own(address: &IpAddr) -> bool {
     let link_local = match address {
         IpAddr::V4(v4) => v4.is_link_local(),
         IpAddr::V6(v6) => v6.is_unicast_link_local(),
@@ -302,7 +302,7 @@ fn is_own(address: &IpAddr) -> bool {
     !link_local && !address.is_loopback() && !address.is_unspecified()
 }
 
-fn mac_address(text: &str) -> Option<String> {
+pub(super) fn mac_address(text: &str) -> Option<String> {
     let mac = text.trim().to_ascii_lowercase();
     let mut octets = mac.split(':');
     let valid = octets.all(|octet| octet.len() == 2 && is_hex(octet)) && mac.len() == 17;

@@ -26,8 +26,9 @@ pub use windows::WINDOWS;
 use crate::model::{Inventory, Platform};
 use crate::session::{Answers, QuestionSet};
 
-/// Every collector, in the order in which they are offered a host's answers: the last takes any.
-pub const COLLECTORS: &[&dyn Collector] = &[&debian::Debian, &generic::Generic];
+/// Every collector, in the order in which they are offered the answers to their set: the last of a
+/// set takes any.
+pub const COLLECTORS: &[&dyn Collector] = &[&debian::Debian, &generic::Generic, &windows::Windows];
 
 /// Knows how one family tells what is installed.
 pub trait Collector: Send + Sync {

@@ -94,4 +94,46 @@ pub enum Shell {
     Hangs,
     /// The connection closes as soon as a channel is asked for.
     Closes,
+    /// A Windows, whose cmd and PowerShell answer the questions from the recording.
+    Windows(WindowsShells),
+}
+
+/// The shells of a simulated Windows.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct WindowsShells {
+    /// What runs the command lines of those who log in.
+    pub default_shell: DefaultShell,
+    /// The code page in which cmd's programs write although they were told to use UTF-8.
+    pub page: Option<u16>,
+    /// Whether `chcp` knows the code page: there is a console.
+    pub console: bool,
+    /// Whether PowerShell may be started.
+    pub powershell: bool,
+    /// Whether reg.exe may read the registry.
+    pub reg: bool,
+}
+
+impl Default for WindowsShells {
+    fn default() -> Self {
+        Self {
+            default_shell: DefaultShell::Cmd,
+            page: None,
+            console: true,
+            powershell: true,
+            reg: true,
+        }
+    }
+}
+
+/// What Win32-OpenSSH hands a command line to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum DefaultShell {
+    /// cmd.exe.
+    #[default]
+    Cmd,
+    /// PowerShell.
+    Powershell,
 }

@@ -17,7 +17,7 @@ mod verdict;
 use crate::catalog::Slice;
 use crate::model::{
     BulletinId, Confidence, Date, Evidence, Finding, FindingState, Inventory, Lifecycle, Package,
-    PackageState, Platform,
+    PackageState, Platform, WindowsFacts,
 };
 use packages::Subject;
 use std::collections::BTreeMap;
@@ -108,6 +108,9 @@ fn readable<'a>(
     slice: Option<&'a Slice>,
 ) -> Result<(&'a [Package], &'a Slice), Box<Finding>> {
     let platform = &inventory.platform;
+    if let Some(facts) = &inventory.windows {
+        return Err(windows(platform, facts));
+    }
     let packages = match &inventory.packages {
         crate::model::Observed::Known(packages) if !packages.is_empty() => packages,
         crate::model::Observed::Known(_) => {
@@ -128,6 +131,15 @@ fn readable<'a>(
         return Err(unknown(platform, "catalogue", &why));
     };
     Ok((packages, slice))
+}
+
+/// The row of a Windows, whose updates no catalogue lists yet.
+fn windows(platform: &Platform, facts: &WindowsFacts) -> Box<Finding> {
+    let why = match facts.hotfixes.gap() {
+        Some(gap) => format!("no answer to {}: {}", gap.question, gap.cause.as_str()),
+        None => "no catalogue of Windows updates yet".to_owned(),
+    };
+    unknown(platform, "windows-updates", &why)
 }
 
 /// The one row of a machine that could not be judged.
@@ -197,6 +209,7 @@ fn about_machine(
         cvss_tenths: None,
         cves: Vec::new(),
         kev: Vec::new(),
+        kev_checked: false,
         kev_due: None,
         evidence,
     }

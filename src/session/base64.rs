@@ -1,4 +1,4 @@
-//! Base 64 (RFC 4648 section 4), as far as OpenSSH's text formats need it.
+//! Base 64 (RFC 4648 section 4), as far as OpenSSH's text formats and HTTP need it.
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
@@ -37,6 +37,15 @@ pub(super) fn encode(bytes: &[u8]) -> String {
     text
 }
 
+/// Writes base 64 with its padding, as HTTP wants it.
+pub(super) fn encode_padded(bytes: &[u8]) -> String {
+    let mut text = encode(bytes);
+    while text.len() % 4 != 0 {
+        text.push('=');
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -57,6 +66,7 @@ mod tests {
         for (plain, text) in pairs {
             assert_eq!(decode(text).unwrap(), plain.as_bytes());
             assert_eq!(encode(plain.as_bytes()), text.trim_end_matches('='));
+            assert_eq!(encode_padded(plain.as_bytes()), text);
         }
     }
 

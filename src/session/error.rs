@@ -14,6 +14,12 @@ pub enum KeyError {
     /// It is encrypted, and there is no passphrase.
     #[error("the key is encrypted; give the credential a passphrase")]
     PassphraseNeeded,
+    /// There is no certificate beside it.
+    #[error("there is no certificate in PEM form; expected `-----BEGIN CERTIFICATE-----`")]
+    NoCertificate,
+    /// The key is not the certificate's.
+    #[error("the private key does not belong to the certificate")]
+    Mismatch,
     /// The passphrase does not open it.
     #[error("the passphrase does not open the key")]
     WrongPassphrase,
@@ -47,6 +53,9 @@ pub enum MeetError {
     /// The host closed the connection before it said who it is, each time we came.
     #[error("the host closed the connection before {0}")]
     Closed(&'static str),
+    /// The TLS handshake failed.
+    #[error("the TLS handshake failed: {0}")]
+    Tls(String),
     /// Something else than SSH answers.
     #[error("no SSH server answers, but: `{0}`")]
     NotSsh(String),
@@ -80,7 +89,9 @@ impl Failure for MeetError {
             Self::Filtered(_) => ResultCode::Filtered,
             Self::Local(_) | Self::Timeout(_) => ResultCode::Timeout,
             Self::Busy(_) => ResultCode::Quota,
-            Self::Closed(_) | Self::NotSsh(_) | Self::Protocol(_) => ResultCode::ProtocolError,
+            Self::Closed(_) | Self::NotSsh(_) | Self::Protocol(_) | Self::Tls(_) => {
+                ResultCode::ProtocolError
+            }
             Self::KexMismatch { .. } => ResultCode::KexMismatch,
             Self::HostKeyChanged { .. } => ResultCode::HostkeyChanged,
         }
@@ -95,6 +106,7 @@ impl Failure for MeetError {
             | Self::Timeout(_)
             | Self::Busy(_)
             | Self::Closed(_)
+            | Self::Tls(_)
             | Self::Protocol(_) => true,
         }
     }
@@ -173,6 +185,53 @@ pub enum LoginError {
         /// Whether the password may have reached the host.
         secret_sent: bool,
     },
+    /// Windows refused the logon and gives no reason. Another try may lock the account.
+    #[error(
+        "the host refused the logon by {method} and gives no reason: user or password wrong, account locked, disabled or expired, {method} forbidden by policy, or a channel binding missing"
+    )]
+    Refused {
+        /// `ntlm`, `basic` or `certificate`.
+        method: &'static str,
+        /// Whether it was a password.
+        secret_sent: bool,
+    },
+    /// The host belongs to another domain than the credential, so nothing was sent.
+    #[error(
+        "the host belongs to the domain `{theirs}`, not to the credential's, so nothing was sent"
+    )]
+    ForeignDomain {
+        /// The domain that the host names. Hostile.
+        theirs: String,
+    },
+    /// The host takes Basic only, which the credential or the channel does not allow.
+    #[error("the host takes nothing but Basic, which sends the password as it is")]
+    BasicOnly,
+    /// The certificate is nobody's we trust.
+    #[error("the host's certificate is not from a trusted authority and not pinned")]
+    TlsUntrusted,
+    /// Plain HTTP proves nothing, so nothing was sent.
+    #[error("over plain HTTP nothing proves who the host is, so nothing was sent")]
+    PlainHttp,
+    /// Kerberos failed.
+    #[error("kerberos: {}", .0.why)]
+    Kerberos(KerberosFailure),
+    /// The web server answered the logon with something else than yes or no.
+    #[error("the host answered the logon with HTTP {status}{}", hint(*.status))]
+    Http {
+        /// The HTTP status.
+        status: u16,
+        /// Whether the password may have reached the host.
+        secret_sent: bool,
+    },
+    /// The host refuses, and does not say what it would take.
+    #[error("the host asks for a logon but offers no way that we know; it offers `{0}`")]
+    NoOffer(String),
+    /// The host offers a protection so weak that nothing was sent.
+    #[error("the host's challenge is refused because {0}, so nothing was sent")]
+    Weak(&'static str),
+    /// The host did not prove itself to us in return.
+    #[error("the host let us in by kerberos without proving who it is")]
+    NotMutual,
     /// A key of this host is known that it did not show, so it may not become trusted unseen.
     #[error("the host shows {shown}, and keys of other kinds are on record for it")]
     KnownOtherwise {
@@ -194,19 +253,33 @@ impl LoginError {
             Self::MoreWanted { secret_sent, .. }
             | Self::StrangePrompt { secret_sent, .. }
             | Self::Lost { secret_sent, .. }
+            | Self::Refused { secret_sent, .. }
+            | Self::Http { secret_sent, .. }
             | Self::TimedOut { secret_sent } => *secret_sent,
+            Self::Kerberos(failure) => failure.secret_sent,
+            Self::NotMutual => true,
             Self::KeysRefused(_)
             | Self::NoSuchMethod { .. }
             | Self::NoKey
             | Self::NotInAgent(_)
             | Self::Agent(_)
+            | Self::ForeignDomain { .. }
+            | Self::BasicOnly
+            | Self::TlsUntrusted
+            | Self::PlainHttp
+            | Self::NoOffer(_)
+            | Self::Weak(_)
             | Self::KnownOtherwise { .. } => false,
         }
     }
 
-    /// Whether the host said that the proof was right.
+    /// Whether the host, or its key distribution centre, said that the proof was right.
     pub fn proven(&self) -> bool {
-        matches!(self, Self::MoreWanted { .. })
+        match self {
+            Self::MoreWanted { .. } | Self::NotMutual => true,
+            Self::Kerberos(failure) => failure.proven,
+            _ => false,
+        }
     }
 
     /// Takes a password out of the host's words.
@@ -224,11 +297,8 @@ impl LoginError {
                 password.hide_in(why);
                 password.hide_in(said);
             }
-            Self::NoKey
-            | Self::NotInAgent(_)
-            | Self::Agent(_)
-            | Self::TimedOut { .. }
-            | Self::KnownOtherwise { .. } => {}
+            // The rest holds no words of a host that may have heard the password.
+            _ => {}
         }
     }
 
@@ -262,7 +332,16 @@ impl Failure for LoginError {
                 .unwrap_or(ResultCode::ProtocolError),
             Self::TimedOut { .. } => ResultCode::Timeout,
             Self::KnownOtherwise { .. } => ResultCode::HostkeyUnknown,
-            Self::KeysRefused(_)
+            Self::ForeignDomain { .. } | Self::PlainHttp => ResultCode::NotAttemptedTrust,
+            Self::BasicOnly => ResultCode::WinrmBasicOnly,
+            Self::TlsUntrusted => ResultCode::TlsUntrusted,
+            Self::Kerberos(failure) => failure.why.code(),
+            Self::Http { status: 503, .. } => ResultCode::Quota,
+            Self::Http { .. } | Self::NoOffer(_) | Self::Weak(_) | Self::NotMutual => {
+                ResultCode::ProtocolError
+            }
+            Self::Refused { .. }
+            | Self::KeysRefused(_)
             | Self::PasswordRefused(_)
             | Self::MoreWanted { .. }
             | Self::NoSuchMethod { .. }
@@ -276,10 +355,122 @@ impl Failure for LoginError {
     /// Never where another try may cost the account one.
     fn retryable(&self) -> bool {
         match self {
-            Self::Lost { secret_sent, .. } | Self::TimedOut { secret_sent } => !secret_sent,
+            Self::Lost { secret_sent, .. }
+            | Self::TimedOut { secret_sent }
+            | Self::Http {
+                status: 503,
+                secret_sent,
+            } => !secret_sent,
             _ => false,
         }
     }
+}
+
+/// What the web server's status most likely means, for people.
+fn hint(status: u16) -> &'static str {
+    match status {
+        400 => ": a Kerberos ticket larger than HTTP.sys's 16 KB of headers, or no WinRM listener",
+        403 => ": the listener does not take this address or certificate",
+        404 => ": there is a web server, but no WinRM behind it",
+        413 | 431 => ": the logon's token is too large for its web server",
+        503 => ": the service is stopped or busy",
+        _ => "",
+    }
+}
+
+/// How Kerberos failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KerberosFailure {
+    /// What the key distribution centre (or the host) said.
+    pub why: KerberosRefusal,
+    /// Whether something made from the password was sent to the key distribution centre.
+    pub secret_sent: bool,
+    /// Whether the key distribution centre proved the password right.
+    pub proven: bool,
+}
+
+/// What Kerberos says (RFC 4120 section 7.5.9; MS-KILE section 2.2.1 for the reasons that Windows
+/// adds).
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum KerberosRefusal {
+    /// The clocks differ too much.
+    #[error("the clocks differ too much")]
+    Skew,
+    /// The directory knows no such service.
+    #[error("the directory knows no service principal of this host")]
+    NoSpn,
+    /// The account or the host belongs elsewhere.
+    #[error("the account or the host belongs to another realm")]
+    WrongRealm,
+    /// The directory knows no such account.
+    #[error("the directory knows no such account")]
+    NoSuchUser,
+    /// The password is wrong.
+    #[error("the password is wrong")]
+    PreauthFailed,
+    /// The account is locked.
+    #[error("the account is locked")]
+    Locked,
+    /// The account is locked, disabled or expired; it is not said which.
+    #[error("the account is locked, disabled or expired")]
+    Revoked,
+    /// The account is disabled.
+    #[error("the account is disabled")]
+    Disabled,
+    /// The password has expired.
+    #[error("the password has expired")]
+    PasswordExpired,
+    /// The account has expired.
+    #[error("the account has expired")]
+    AccountExpired,
+    /// The account may not log on at this hour.
+    #[error("the account may not log on at this hour")]
+    LogonTime,
+    /// No key distribution centre answers.
+    #[error("no key distribution centre answers")]
+    NoKdc,
+    /// The host refused the ticket.
+    #[error("the host refused the ticket, although the password is right")]
+    HostRefused,
+    /// Anything else.
+    #[error("{0}")]
+    Other(String),
+}
+
+impl KerberosRefusal {
+    /// Whether another mechanism may be tried: nobody has refused anything.
+    pub(super) fn is_technical(&self) -> bool {
+        matches!(self, Self::NoKdc | Self::NoSpn)
+    }
+
+    fn code(&self) -> ResultCode {
+        match self {
+            Self::Skew => ResultCode::KerberosSkew,
+            Self::NoSpn => ResultCode::KerberosNoSpn,
+            Self::WrongRealm => ResultCode::KerberosWrongRealm,
+            Self::NoSuchUser | Self::PreauthFailed | Self::HostRefused => ResultCode::AuthRejected,
+            Self::Locked | Self::Revoked => ResultCode::AccountLocked,
+            Self::Disabled => ResultCode::AccountDisabled,
+            Self::PasswordExpired => ResultCode::PasswordExpired,
+            Self::AccountExpired => ResultCode::AccountExpired,
+            Self::LogonTime => ResultCode::LogonTimeDenied,
+            Self::NoKdc => ResultCode::Timeout,
+            Self::Other(_) => ResultCode::ProtocolError,
+        }
+    }
+}
+
+/// Why authorities could not be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TrustError {
+    /// There is no certificate in it.
+    #[error("there is no certificate in PEM form in it; expected `-----BEGIN CERTIFICATE-----`")]
+    NoCertificate,
+    /// A certificate is damaged, or of a kind that cannot be an authority.
+    #[error("certificate {0} of the file cannot be used as an authority: {1}")]
+    Unusable(usize, String),
 }
 
 /// What a host's own words say about the account (PAM: `pam_faillock`, `pam_unix`, `pam_time`; sshd).
@@ -344,6 +535,38 @@ pub enum SessionError {
     /// This machine could not start a shell.
     #[error("no shell can be started on this machine")]
     Local(#[source] io::Error),
+    /// WinRM refuses the account, whatever it asks.
+    #[error("the login worked, but WinRM refuses the account{}", after(.0))]
+    WinrmAccessDenied(String),
+    /// WinRM refuses an account of the host's own: most likely UAC took its rights away.
+    #[error("the login worked, but WinRM refuses this local account{}", after(.0))]
+    UacTokenFiltered(String),
+    /// WMI refuses the account, and there is no other way.
+    #[error("the login worked, but WMI refuses the account{}", after(.0))]
+    WmiDenied(String),
+    /// The host has too many shells or operations of this account.
+    #[error("the host refuses more shells or requests for now{}", after(.0))]
+    Quota(String),
+    /// The host does not take messages that are not encrypted.
+    #[error("the host refuses unencrypted messages")]
+    UnencryptedRefused,
+    /// The host answered unsealed over a connection that is sealed: somebody may be in between.
+    #[error("the host answered in plain over a connection that is sealed")]
+    NotSealed,
+    /// The host does not know the login any more.
+    #[error("the host wants another login in the midst of the session")]
+    LoginForgotten,
+    /// The host refused with a fault of WS-Management.
+    #[error("the host refused with fault {number}{}", after(.text))]
+    Fault {
+        /// Its number; 0 where it has none.
+        number: u64,
+        /// The host's words. Capped; hostile.
+        text: String,
+    },
+    /// What the host answered is no answer.
+    #[error("the host's answer cannot be read: {0}")]
+    Garbled(String),
 }
 
 impl Failure for SessionError {
@@ -353,12 +576,26 @@ impl Failure for SessionError {
             Self::ShellRestricted(_) => ResultCode::ShellRestricted,
             Self::PasswordExpired(_) => ResultCode::PasswordExpired,
             Self::TimedOut => ResultCode::Timeout,
-            Self::Closed(_) | Self::Local(_) => ResultCode::ProtocolError,
+            Self::WinrmAccessDenied(_) => ResultCode::WinrmAccessDenied,
+            Self::UacTokenFiltered(_) => ResultCode::UacTokenFiltered,
+            Self::WmiDenied(_) => ResultCode::WmiDenied,
+            Self::Quota(_) => ResultCode::Quota,
+            Self::UnencryptedRefused => ResultCode::WinrmUnencryptedRefused,
+            Self::LoginForgotten => ResultCode::AuthRejected,
+            Self::Closed(_)
+            | Self::Local(_)
+            | Self::NotSealed
+            | Self::Fault { .. }
+            | Self::Garbled(_) => ResultCode::ProtocolError,
         }
     }
 
+    /// Never where another session would need another login that may be counted.
     fn retryable(&self) -> bool {
-        matches!(self, Self::Closed(_) | Self::TimedOut | Self::Local(_))
+        matches!(
+            self,
+            Self::Closed(_) | Self::TimedOut | Self::Local(_) | Self::Quota(_)
+        )
     }
 }
 

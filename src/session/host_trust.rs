@@ -5,7 +5,11 @@
 //! compiler holds everybody to it.
 
 use super::known_hosts::{Judgement, KnownKeys, Place, Source};
-use super::{Limits, LoginError, MeetError, Password, Permit, Proof, Session, Signer};
+use super::winrm::Challenge;
+use super::{
+    Limits, LoginError, LoginRefusal, MeetError, Password, Permit, Proof, Session, Signer,
+    WindowsLogon,
+};
 use crate::model::{HostKey, HostTrust};
 use async_trait::async_trait;
 use std::fmt;
@@ -33,6 +37,12 @@ impl Met {
     /// What it calls itself: its identification line. Hostile; at most 255 bytes.
     pub fn banner(&self) -> &str {
         &self.peer().banner
+    }
+
+    /// What it says of itself before any logon, as far as that could be learnt without spending a
+    /// connection or a logon on it. Hostile.
+    pub fn challenge(&self) -> Option<&Challenge> {
+        self.peer().challenge.as_ref()
     }
 
     fn peer(&self) -> &Peer {
@@ -86,6 +96,10 @@ impl VerifiedPeer {
             Proof::Signature(signer) => door.open_with_signer(user, signer, limits).await,
             Proof::Password(password, permit) => {
                 door.open_with_password(user, (password, permit), limits)
+                    .await
+            }
+            Proof::Windows(logon, permit) => {
+                door.open_with_windows((logon, permit), Means::Any, limits)
                     .await
             }
         }
@@ -156,8 +170,41 @@ impl StrangerPeer {
             let shown = self.peer.key;
             return Err(LoginError::KnownOtherwise { shown });
         }
+        // There is no key to know it by the next time.
+        if self.peer.channel == Channel::Http {
+            return Err(LoginError::PlainHttp);
+        }
         let trust = HostTrust::FirstUse;
         Ok(VerifiedPeer(Peer { trust, ..self.peer }))
+    }
+
+    /// Logs in by Kerberos and by nothing else, whatever the logon allows: the secret goes to the
+    /// key distribution centre and never to this host, which must prove itself to us.
+    pub async fn log_in_with_kerberos(
+        self,
+        logon: WindowsLogon<'_>,
+        permit: Permit,
+        limits: &Limits,
+    ) -> Result<LoggedIn, LoginError> {
+        let door = self.peer.door;
+        door.open_with_windows((logon, permit), Means::KerberosOnly, limits)
+            .await
+    }
+
+    /// Lets NTLM be used over plain HTTP, as the credential explicitly allows. Nobody vouches for
+    /// the host: its trust stays [`HostTrust::None`].
+    ///
+    /// Refused where the host speaks TLS with a certificate that nobody vouches for, or SSH.
+    pub fn allow_ntlm_over_http(self, _leave: NtlmOverHttp) -> Result<VerifiedPeer, LoginError> {
+        if self.peer.channel != Channel::Http {
+            return Err(LoginError::TlsUntrusted);
+        }
+        Ok(VerifiedPeer(self.peer))
+    }
+
+    /// What the connection runs over.
+    pub fn channel(&self) -> Channel {
+        self.peer.channel
     }
 
     /// Whether keys of other algorithms are on record for this host. Such a key must not be pinned
@@ -171,7 +218,7 @@ impl StrangerPeer {
         &self.peer.key
     }
 
-    /// Always [`HostTrust::Unknown`].
+    /// [`HostTrust::Unknown`]; over plain HTTP, where no key is shown, [`HostTrust::None`].
     pub fn trust(&self) -> HostTrust {
         self.peer.trust
     }
@@ -179,6 +226,30 @@ impl StrangerPeer {
     /// What it calls itself: its identification line. Hostile; at most 255 bytes.
     pub fn banner(&self) -> &str {
         &self.peer.banner
+    }
+}
+
+/// What a connection to a stranger runs over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Channel {
+    /// SSH, with a key that is not on record.
+    Ssh,
+    /// Plain HTTP, which proves nothing.
+    Http,
+    /// TLS, with a certificate that nobody vouches for.
+    Tls,
+}
+
+/// Leave to use NTLM over plain HTTP: whoever listens can try to guess the password from it, and
+/// whoever is in the middle can pass it on.
+#[derive(Clone, Copy, Debug)]
+pub struct NtlmOverHttp(());
+
+impl NtlmOverHttp {
+    /// Given only where the credential itself says so.
+    pub fn allowed(credential_says_so: bool) -> Option<Self> {
+        credential_says_so.then_some(Self(()))
     }
 }
 
@@ -199,12 +270,17 @@ pub struct LoggedIn {
     /// The open session.
     pub session: Box<dyn Session>,
     /// The method that opened it, as in RFC 4252: `publickey`, `password`, `keyboard-interactive`;
-    /// `none` where the host asked for no proof.
+    /// `none` where the host asked for no proof. On Windows `kerberos`, `ntlm`, `basic` or
+    /// `certificate`.
     pub method: &'static str,
     /// Whether the password was sent, and so proven right.
     pub secret_sent: bool,
     /// What the host said on the way: its banner and PAM's messages. Capped; hostile.
     pub said: String,
+    /// A better reason to trust the host than the one it was met with: the login proved it.
+    pub trust: Option<HostTrust>,
+    /// What a Windows host said of itself on the way. Hostile.
+    pub challenge: Option<Challenge>,
 }
 
 impl fmt::Debug for LoggedIn {
@@ -218,6 +294,8 @@ struct Peer {
     key: HostKey,
     trust: HostTrust,
     banner: String,
+    channel: Channel,
+    challenge: Option<Challenge>,
 }
 
 impl fmt::Debug for Peer {
@@ -243,13 +321,54 @@ pub(super) trait Door: Send {
         secret: (&Password, Permit),
         limits: &Limits,
     ) -> Result<LoggedIn, LoginError>;
+
+    async fn open_with_windows(
+        self: Box<Self>,
+        _logon: (WindowsLogon<'_>, Permit),
+        _means: Means,
+        _limits: &Limits,
+    ) -> Result<LoggedIn, LoginError> {
+        Err(LoginError::NoSuchMethod {
+            wanted: "Windows logon",
+            refusal: LoginRefusal::default(),
+        })
+    }
+}
+
+/// How far a Windows host is trusted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Means {
+    /// With whatever the logon allows and the channel protects.
+    Any,
+    /// With nothing but a ticket, and only if it proves itself in return.
+    KerberosOnly,
 }
 
 /// What a host has shown of itself.
 pub(super) struct Introduction {
     pub(super) key: HostKey,
     pub(super) banner: String,
+    pub(super) channel: Channel,
     pub(super) door: Box<dyn Door>,
+}
+
+impl Introduction {
+    fn peer(self, trust: HostTrust) -> Peer {
+        let Self {
+            key,
+            banner,
+            channel,
+            door,
+        } = self;
+        Peer {
+            door,
+            key,
+            trust,
+            banner,
+            channel,
+            challenge: None,
+        }
+    }
 }
 
 /// Decides who a host is, from the key it proved to hold and the keys we remember.
@@ -258,30 +377,46 @@ pub(super) fn admit(
     place: &Place<'_>,
     shown: Introduction,
 ) -> Result<Met, MeetError> {
-    let Introduction { key, banner, door } = shown;
-    let trust = match known.judge(place, &key) {
+    admit_as(known.judge(place, &shown.key), shown)
+}
+
+/// Decides who a host is from its certificate, `certified` where an authority vouches for it under
+/// a name of this place.
+pub(super) fn admit_by_certificate(
+    known: &KnownKeys,
+    place: &Place<'_>,
+    shown: Introduction,
+    certified: bool,
+) -> Result<Met, MeetError> {
+    match known.judge(place, &shown.key) {
+        Judgement::Unknown { .. } | Judgement::Changed { revoked: false, .. } if certified => {
+            Ok(Met::Verified(VerifiedPeer(shown.peer(HostTrust::TlsCa))))
+        }
+        judgement => admit_as(judgement, shown),
+    }
+}
+
+/// Lets in a host that shows no key at all, as a stranger.
+pub(super) fn admit_unproven(shown: Introduction) -> Met {
+    Met::Stranger(StrangerPeer {
+        peer: shown.peer(HostTrust::None),
+        known_otherwise: false,
+    })
+}
+
+fn admit_as(judgement: Judgement, shown: Introduction) -> Result<Met, MeetError> {
+    let trust = match judgement {
         Judgement::Known(Source::Pin) => HostTrust::Pinned,
         Judgement::Known(Source::KnownHosts) => HostTrust::KnownHosts,
         Judgement::Unknown { known_otherwise } => {
-            let trust = HostTrust::Unknown;
             return Ok(Met::Stranger(StrangerPeer {
-                peer: Peer {
-                    door,
-                    key,
-                    trust,
-                    banner,
-                },
+                peer: shown.peer(HostTrust::Unknown),
                 known_otherwise,
             }));
         }
-        Judgement::Changed { known, revoked } => return Err(changed(key, &known, revoked)),
+        Judgement::Changed { known, revoked } => return Err(changed(shown.key, &known, revoked)),
     };
-    Ok(Met::Verified(VerifiedPeer(Peer {
-        door,
-        key,
-        trust,
-        banner,
-    })))
+    Ok(Met::Verified(VerifiedPeer(shown.peer(trust))))
 }
 
 /// The error for a key that contradicts what we know.

@@ -8,6 +8,7 @@
 //! hostile until a collector has read it, and capped here ([`Limits`]).
 
 mod base64;
+mod codepage;
 mod error;
 mod host_trust;
 mod known_hosts;
@@ -18,20 +19,33 @@ mod question;
 mod replay;
 mod secret;
 mod ssh;
+mod tcp;
 mod transcript;
+mod windows_shell;
+mod winrm;
 mod wmi_text;
+mod wording;
 
-pub use error::{KeyError, LoginError, LoginRefusal, MeetError, SessionError};
-pub use host_trust::{FirstUse, LoggedIn, Met, StrangerPeer, VerifiedPeer};
+pub use error::{
+    KerberosFailure, KerberosRefusal, KeyError, LoginError, LoginRefusal, MeetError, SessionError,
+    TrustError,
+};
+pub use host_trust::{Channel, FirstUse, LoggedIn, Met, NtlmOverHttp, StrangerPeer, VerifiedPeer};
 pub use known_hosts::{Judgement, KnownHostsReport, KnownKeys, Place, Source};
 pub use limits::Limits;
 pub use local::Local;
 pub use pins::{ParsedPin, ParsedPins, parse_pins};
 pub use question::{Answers, Ask, Loss, Nonce, Parsed, Question, QuestionSet, Reply, View};
 pub use replay::{Replay, ReplayConnector, ReplayHost};
-pub use secret::{Key, Password, Permit, Proof, Signer};
+pub use secret::{
+    ClientCertificate, KerberosWay, Key, Password, Permit, Proof, Signer, WindowsLogon,
+    WindowsSecret,
+};
 pub use ssh::SshConnector;
+pub use windows_shell::{Put, WindowsShell};
+pub use winrm::{Authorities, Challenge, Names, NoNames, WinrmConnector};
 pub use wmi_text::WmiRow;
+pub use wording::{ProtocolRequest, SSH_WINDOWS_REQUESTS, WINRM_REQUESTS, Wording, wordings};
 
 use crate::model::LiveHost;
 use async_trait::async_trait;

@@ -76,6 +76,7 @@ impl Connector for ReplayConnector {
         let shown = Introduction {
             key: replay.key.clone(),
             banner: "SSH-2.0-Replay".to_owned(),
+            channel: host_trust::Channel::Ssh,
             door: Box::new(replay),
         };
         host_trust::admit(&self.known, &place, shown)
@@ -120,6 +121,8 @@ impl ReplayHost {
             method,
             secret_sent: method == "password",
             said: String::new(),
+            trust: None,
+            challenge: None,
         }
     }
 }

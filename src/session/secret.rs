@@ -9,6 +9,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
+use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 /// A password: a secret that whoever hears it can use elsewhere.
 ///
@@ -34,6 +36,11 @@ impl Password {
         if secret.len() >= SHORTEST && said.contains(secret) {
             *said = said.replace(secret, "[hidden]");
         }
+    }
+
+    /// A look at it, for what is computed from it at once.
+    pub(super) fn expose(&self) -> &str {
+        self.0.expose_secret()
     }
 
     /// A copy for the wire. russh wipes it when the login is over.
@@ -143,6 +150,89 @@ pub enum Proof<'a> {
     Signature(Signer<'a>),
     /// By telling the host a secret, once.
     Password(&'a Password, Permit),
+    /// By one of the ways of Windows, once.
+    Windows(WindowsLogon<'a>, Permit),
+}
+
+/// An account of Windows, and by which ways it may be proven.
+#[derive(Clone, Copy, Debug)]
+pub struct WindowsLogon<'a> {
+    /// The user, without a realm or domain.
+    pub user: &'a str,
+    /// The domain, by either of its names. `None` for an account of the host itself, or whatever
+    /// the host takes.
+    pub domain: Option<&'a str>,
+    /// What proves it.
+    pub secret: WindowsSecret<'a>,
+    /// Where Kerberos may be had; `None` where it may not be tried.
+    pub kerberos: Option<KerberosWay<'a>>,
+    /// Whether NTLM may be used.
+    pub ntlm: bool,
+    /// Whether Basic may be used, inside verified TLS.
+    pub basic: bool,
+}
+
+/// What proves an account of Windows.
+#[derive(Clone, Copy, Debug)]
+pub enum WindowsSecret<'a> {
+    /// A password.
+    Password(&'a Password),
+    /// A certificate that the host maps to an account.
+    Certificate(&'a ClientCertificate),
+}
+
+/// Where tickets are had, and for whom.
+#[derive(Clone, Copy, Debug)]
+pub struct KerberosWay<'a> {
+    /// The realm of the account.
+    pub realm: &'a str,
+    /// Key distribution centres of the realm, `host:port`, in the order to try them.
+    pub kdcs: &'a [String],
+    /// The host's full name as the operator, the credential or forward-confirmed DNS gives it:
+    /// never one that the host claims.
+    pub service_host: &'a str,
+}
+
+/// A certificate with its private key, which never leaves us: a host sees us sign, and learns
+/// nothing from it.
+pub struct ClientCertificate {
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+}
+
+impl ClientCertificate {
+    /// Reads a chain of certificates, the leaf first, and the leaf's private key (PKCS#8, PKCS#1
+    /// or SEC 1, not encrypted), each in PEM.
+    pub fn parse(cert_pem: &[u8], key_pem: &SecretString) -> Result<Self, KeyError> {
+        let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(cert_pem).collect();
+        let chain = chain.map_err(|_| KeyError::Corrupt)?;
+        if chain.is_empty() {
+            return Err(KeyError::NoCertificate);
+        }
+        let text = key_pem.expose_secret();
+        if text.contains("ENCRYPTED") {
+            return Err(KeyError::PassphraseNeeded);
+        }
+        let key = PrivateKeyDer::from_pem_slice(text.as_bytes()).map_err(|_| KeyError::NotAKey)?;
+        let certificate = Self { chain, key };
+        // A key that is not the certificate's would only be found out by the first host.
+        super::winrm::is_usable(&certificate)?;
+        Ok(certificate)
+    }
+
+    pub(super) fn chain(&self) -> Vec<CertificateDer<'static>> {
+        self.chain.clone()
+    }
+
+    pub(super) fn private(&self) -> PrivateKeyDer<'static> {
+        self.key.clone_key()
+    }
+}
+
+impl fmt::Debug for ClientCertificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ClientCertificate(a chain of {})", self.chain.len())
+    }
 }
 
 /// Leave to send a password once.

@@ -39,3 +39,5 @@ mod shells;
 mod support;
 #[cfg(test)]
 mod visits;
+#[cfg(test)]
+mod wine;

@@ -17,12 +17,12 @@ pub const WINDOWS: QuestionSet = QuestionSet {
     questions: &[
         wmi(
             OS,
-            "SELECT Caption,Version,BuildNumber,OSArchitecture,ProductType,CSDVersion,OperatingSystemSKU,OSLanguage,LastBootUpTime,CSName,WindowsDirectory FROM Win32_OperatingSystem",
+            "SELECT Caption,Version,BuildNumber,OSArchitecture,ProductType,CSDVersion,OperatingSystemSKU,OSLanguage,LastBootUpTime,CSName FROM Win32_OperatingSystem",
             "which Windows, its role and its last start",
         ),
         wmi(
             COMPUTER,
-            "SELECT Name,DNSHostName,Domain,PartOfDomain,DomainRole,Manufacturer,Model FROM Win32_ComputerSystem",
+            "SELECT Name,DNSHostName,Domain,PartOfDomain,Manufacturer,Model FROM Win32_ComputerSystem",
             "the machine's name, its domain and its maker",
         ),
         wmi(
@@ -66,6 +66,12 @@ pub const WINDOWS: QuestionSet = QuestionSet {
             View::Bits64,
             "build, UBR, edition and installation type: the exact patch level",
         ),
+        value(
+            PRODUCT_TYPE,
+            r"HKLM\SYSTEM\CurrentControlSet\Control\ProductOptions",
+            "ProductType",
+            "whether it is a workstation, a server or a domain controller, where WMI does not say",
+        ),
         values(
             ENVIRONMENT,
             r"HKLM\SYSTEM\CurrentControlSet\Control\Session Manager\Environment",
@@ -86,7 +92,7 @@ pub const WINDOWS: QuestionSet = QuestionSet {
         ),
         cmd(
             UNINSTALL_USERS,
-            r#"for /f "tokens=*" %h in ('reg query HKU ^| findstr /r "S-1-5-21-[0-9-]*$"') do @reg query "%h\Software\Microsoft\Windows\CurrentVersion\Uninstall" /s 2>nul"#,
+            r#"(for /f "tokens=*" %h in ('reg query HKU ^| findstr /r "S-1-5-21-[0-9-]*$ S-1-12-1-[0-9-]*$"') do @reg query "%h\Software\Microsoft\Windows\CurrentVersion\Uninstall" /s 2>nul) & ver >nul"#,
             "programs that users who are logged on installed for themselves",
         ),
         cmd(
@@ -137,7 +143,7 @@ pub const WINDOWS: QuestionSet = QuestionSet {
         ),
         cmd(
             MSI_PATCHES,
-            r#"reg query "HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Installer\UserData\S-1-5-18\Products" /s | findstr /c:"\Patches\\" /c:"    DisplayName " /c:"    Installed " /c:"    State ""#,
+            r#"reg query "HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Installer\UserData\S-1-5-18\Products" /s | findstr /c:"\Patches" /c:"\InstallProperties" /c:"    DisplayName " /c:"    Installed " /c:"    State ""#,
             "updates that Windows Installer put in: Office and others",
         ),
         tree(
@@ -193,7 +199,7 @@ pub const WINDOWS: QuestionSet = QuestionSet {
         ),
         cmd(
             SQL,
-            r#"reg query "HKLM\SOFTWARE\Microsoft\Microsoft SQL Server" /s | findstr /e /c:"\Setup" /c:"\Instance Names\SQL" & reg query "HKLM\SOFTWARE\Microsoft\Microsoft SQL Server\Instance Names\SQL" & reg query "HKLM\SOFTWARE\Microsoft\Microsoft SQL Server" /s /v PatchLevel & reg query "HKLM\SOFTWARE\Microsoft\Microsoft SQL Server" /s /v Edition"#,
+            r#"reg query "HKLM\SOFTWARE\Microsoft\Microsoft SQL Server\Instance Names\SQL" && ((for /f "tokens=*" %i in ('reg query "HKLM\SOFTWARE\Microsoft\Microsoft SQL Server" ^| findstr /c:"\MSSQL"') do @reg query "%i\Setup" 2>nul) & ver >nul)"#,
             "instances of SQL Server and their patch levels",
         ),
         values(
@@ -272,6 +278,7 @@ pub(super) const ADAPTERS: &str = "adapters";
 pub(super) const FILES: &str = "files";
 pub(super) const OFFICE_FILES: &str = "office-files";
 pub(super) const CURRENT_VERSION: &str = "current-version";
+pub(super) const PRODUCT_TYPE: &str = "product-type";
 pub(super) const ENVIRONMENT: &str = "environment";
 pub(super) const UNINSTALL_64: &str = "uninstall-64";
 pub(super) const UNINSTALL_32: &str = "uninstall-32";

@@ -82,6 +82,8 @@ impl SshDoor {
             method,
             secret_sent,
             said,
+            trust: None,
+            challenge: None,
         }
     }
 

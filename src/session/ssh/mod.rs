@@ -1,7 +1,7 @@
 //! SSH (RFC 4251 to 4254), over russh.
 //!
 //! This file opens the connection and makes the acquaintance; `login` proves who we are, and
-//! `exchange` asks.
+//! `exchange` asks; `windows` asks a Windows.
 
 mod exchange;
 mod greeting;
@@ -9,19 +9,19 @@ mod handshake;
 mod login;
 mod offer;
 mod prompt;
+mod windows;
 mod wire;
 
-use super::host_trust::{self, Introduction};
+use super::host_trust::{self, Channel, Introduction};
 use super::known_hosts::host_key_of_blob;
+use super::tcp::connect;
 use super::{Connector, KnownKeys, Limits, MeetError, Met, Place};
 use crate::model::{HostKey, LiveHost};
 use async_trait::async_trait;
 use russh::keys::PublicKey;
-use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout_at};
 
 /// Meets hosts over SSH.
@@ -91,34 +91,16 @@ impl SshConnector {
         let meeting = Box::pin(timeout_at(until, meeting)).await;
         let (link, key) = meeting.map_err(|_| MeetError::Timeout("the key exchange"))??;
         let door = Box::new(login::SshDoor::new(link));
-        host_trust::admit(&self.known, place, Introduction { key, banner, door })
-    }
-}
-
-async fn connect(to: SocketAddr, limits: &Limits) -> Result<TcpStream, MeetError> {
-    let until = limits.within(limits.connect);
-    let tcp = match timeout_at(until, TcpStream::connect(to)).await {
-        Ok(Ok(tcp)) => tcp,
-        Ok(Err(error)) => return Err(why_unconnected(error)),
-        Err(_) => return Err(MeetError::Filtered(ErrorKind::TimedOut.into())),
-    };
-    // Small packets go back and forth; without this each waits for an acknowledgement.
-    tcp.set_nodelay(true).map_err(why_unconnected)?;
-    Ok(tcp)
-}
-
-fn why_unconnected(error: io::Error) -> MeetError {
-    match error.kind() {
-        ErrorKind::ConnectionRefused => MeetError::PortClosed(error),
-        ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted => {
-            MeetError::Closed("its greeting")
-        }
-        ErrorKind::AddrNotAvailable | ErrorKind::AddrInUse | ErrorKind::OutOfMemory => {
-            MeetError::Local(error)
-        }
-        // EMFILE and ENFILE have no kind of their own.
-        _ if matches!(error.raw_os_error(), Some(23 | 24 | 105)) => MeetError::Local(error),
-        _ => MeetError::Filtered(error),
+        host_trust::admit(
+            &self.known,
+            place,
+            Introduction {
+                key,
+                banner,
+                channel: Channel::Ssh,
+                door,
+            },
+        )
     }
 }
 

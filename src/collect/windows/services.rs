@@ -1,0 +1,262 @@
+//! The services of the service control manager, and what listens.
+//!
+//! `netstat -ano` is translated, but not its shape: a TCP socket listens where the far end is port 0,
+//! a UDP socket has `*:*` there, and the last column is the process.
+
+use super::questions::{LISTENERS, LISTENERS_CIM, PROCESSES, SERVICES};
+use super::text::{LONG, MOST_ROWS, NAME, clip, digits, lines, malformed};
+use crate::model::{Gap, SeenBy, Service, SystemService};
+use crate::session::{Answers, WmiRow};
+use std::collections::BTreeMap;
+
+/// The services, sorted by name.
+pub(super) fn services(answers: &Answers) -> Result<Vec<SystemService>, Gap> {
+    let rows = WmiRow::parse(answers.text(SERVICES)?);
+    let mut services: Vec<SystemService> = rows.iter().filter_map(service).collect();
+    if services.is_empty() {
+        // There is no Windows without a service.
+        return Err(malformed(SERVICES));
+    }
+    services.sort_unstable();
+    services.dedup();
+    services.truncate(MOST_ROWS);
+    Ok(services)
+}
+
+fn service(row: &WmiRow) -> Option<SystemService> {
+    let text = |property| clip(row.get(property).unwrap_or_default(), LONG);
+    let name = clip(row.get("Name")?, NAME);
+    let process = row.get("ProcessId").and_then(digits);
+    (!name.is_empty()).then(|| SystemService {
+        name,
+        display_name: text("DisplayName"),
+        state: text("State"),
+        start: text("StartMode"),
+        path: text("PathName"),
+        account: text("StartName"),
+        process: process.filter(|id| *id != 0),
+    })
+}
+
+/// The listening sockets, sorted, each once, with the program behind each and the services in it.
+pub(super) fn listeners(
+    answers: &Answers,
+    services: &[SystemService],
+) -> Result<Vec<Service>, Gap> {
+    let sockets = match (answers.text(LISTENERS), answers.text(LISTENERS_CIM)) {
+        (Ok(text), _) => netstat(text)?,
+        (Err(_), Ok(text)) => cim(text),
+        (Err(gap), Err(_)) => return Err(gap),
+    };
+    let programs = Programs::new(answers, services);
+    let mut listeners: Vec<Service> = sockets
+        .into_iter()
+        .map(|socket| programs.listener(socket))
+        .collect();
+    listeners.sort_unstable();
+    listeners.dedup();
+    Ok(listeners)
+}
+
+/// The gap of a host whose UDP sockets are not known, as only `MSFT_NetTCPConnection` answered.
+pub(super) fn open(answers: &Answers) -> Option<Gap> {
+    let gap = answers.text(LISTENERS).err()?;
+    answers.text(LISTENERS_CIM).is_ok().then_some(gap)
+}
+
+struct Socket {
+    proto: &'static str,
+    bind: String,
+    port: u16,
+    process: Option<u32>,
+}
+
+fn netstat(text: &str) -> Result<Vec<Socket>, Gap> {
+    let sockets: Vec<Socket> = lines(text).filter_map(row).take(MOST_ROWS).collect();
+    if sockets.is_empty() {
+        // RPC's mapper listens on every Windows.
+        return Err(malformed(LISTENERS));
+    }
+    Ok(sockets)
+}
+
+/// `TCP    0.0.0.0:135    0.0.0.0:0    LISTENING    1004`, `UDP    [::]:123    *:*    1188`
+fn row(line: &str) -> Option<Socket> {
+    let fields: Vec<&str> = line.split_whitespace().take(12).collect();
+    let (proto, local, far) = (fields.first()?, fields.get(1)?, fields.get(2)?);
+    let process = fields.last().and_then(|last| digits(last));
+    let proto = match (*proto, *far) {
+        ("TCP", "0.0.0.0:0" | "[::]:0") => "tcp",
+        ("UDP", "*:*") => "udp",
+        _ => return None,
+    };
+    let (bind, port) = local.rsplit_once(':')?;
+    Some(Socket {
+        proto,
+        bind: address(bind),
+        port: digits(port)?,
+        process: process.filter(|_| fields.len() > 3),
+    })
+}
+
+fn cim(text: &str) -> Vec<Socket> {
+    let rows = WmiRow::parse(text);
+    let socket = |row: &WmiRow| {
+        Some(Socket {
+            proto: "tcp",
+            bind: address(row.get("LocalAddress")?),
+            port: digits(row.get("LocalPort")?)?,
+            process: row.get("OwningProcess").and_then(digits),
+        })
+    };
+    rows.iter().filter_map(socket).take(MOST_ROWS).collect()
+}
+
+/// An address without brackets and zone.
+fn address(text: &str) -> String {
+    let text = text.trim().trim_matches(['[', ']']);
+    clip(text.split('%').next().unwrap_or(text), 64)
+}
+
+/// Which program and which services a process is.
+struct Programs<'a> {
+    paths: BTreeMap<u32, String>,
+    services: BTreeMap<u32, Vec<&'a SystemService>>,
+}
+
+impl<'a> Programs<'a> {
+    fn new(answers: &Answers, services: &'a [SystemService]) -> Self {
+        let rows = WmiRow::parse(answers.text(PROCESSES).unwrap_or_default());
+        let path = |row: &WmiRow| {
+            let id = row.get("ProcessId").and_then(digits)?;
+            let path = row.get("ExecutablePath").filter(|path| !path.is_empty());
+            Some((id, clip(path.or(row.get("Name"))?, LONG)))
+        };
+        let mut by_process: BTreeMap<u32, Vec<&SystemService>> = BTreeMap::new();
+        for service in services {
+            if let Some(process) = service.process {
+                by_process.entry(process).or_default().push(service);
+            }
+        }
+        Self {
+            paths: rows.iter().filter_map(path).collect(),
+            services: by_process,
+        }
+    }
+
+    fn listener(&self, socket: Socket) -> Service {
+        let process = socket.process.unwrap_or_default();
+        let services = self.services.get(&process).map_or(&[][..], Vec::as_slice);
+        let names: Vec<&str> = services.iter().map(|one| one.name.as_str()).collect();
+        let path = self.paths.get(&process).map_or("", String::as_str);
+        let program = match (path, names.is_empty()) {
+            (path, true) => path.to_owned(),
+            ("", false) => names.join(", "),
+            (path, false) => format!("{path} ({})", names.join(", ")),
+        };
+        let account = services.first().map(|one| one.account.as_str());
+        let is_shared = |one: &&SystemService| Some(one.account.as_str()) == account;
+        let user = account.filter(|_| services.iter().all(is_shared));
+        Service {
+            proto: socket.proto.to_owned(),
+            port: socket.port,
+            bind: socket.bind,
+            state: "listening".to_owned(),
+            service: String::new(),
+            product: String::new(),
+            version: String::new(),
+            program: clip(&program, LONG),
+            user: clip(user.unwrap_or_default(), NAME),
+            banner: String::new(),
+            seen_by: SeenBy::Host,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::tests::answers;
+    use super::*;
+    use crate::model::GapCause;
+    use proptest::prelude::*;
+
+    const SERVICES_TEXT: &str = "Name=TermService\nDisplayName=Remotedesktopdienste\nState=Running\nStartMode=Manual\nPathName=C:\\\\Windows\\\\System32\\\\svchost.exe -k NetworkService\nProcessId=1004\nStartName=NT AUTHORITY\\\\NetworkService\n\n\
+        Name=Dnscache\nState=Running\nProcessId=1004\nStartName=NT AUTHORITY\\\\NetworkService\n\n\
+        Name=Spooler\nState=Stopped\nStartMode=Disabled\nProcessId=0\n";
+
+    const PROCESSES_TEXT: &str = "ProcessId=4\nName=System\n\nProcessId=1004\nName=svchost.exe\nExecutablePath=C:\\\\Windows\\\\System32\\\\svchost.exe\n";
+
+    /// As a German system prints it.
+    const NETSTAT: &str = "\r\nAktive Verbindungen\r\n\r\n  Proto  Lokale Adresse         Remoteadresse          Status           PID\r\n  \
+        TCP    0.0.0.0:445            0.0.0.0:0              ABH\u{d6}REN         4\r\n  \
+        TCP    10.0.0.5:3389          10.0.0.9:51000         HERGESTELLT     1004\r\n  \
+        TCP    [::]:3389              [::]:0                 ABH\u{d6}REN         1004\r\n  \
+        UDP    [fe80::1%5]:1900       *:*                                    77\r\n";
+
+    fn line(service: &Service) -> String {
+        let Service {
+            port,
+            proto,
+            bind,
+            program,
+            user,
+            ..
+        } = service;
+        format!("{port}/{proto} {bind} {program} {user}")
+    }
+
+    #[test]
+    fn netstat_is_read_in_any_language_and_joined_with_what_runs() {
+        let given = answers(&[
+            (LISTENERS, NETSTAT),
+            (SERVICES, SERVICES_TEXT),
+            (PROCESSES, PROCESSES_TEXT),
+        ]);
+        let services = services(&given).unwrap();
+        assert_eq!(services[1].process, None);
+        assert_eq!(services[2].name, "TermService");
+        let listeners = listeners(&given, &services).unwrap();
+        let lines: Vec<String> = listeners.iter().map(line).collect();
+        assert_eq!(
+            lines,
+            [
+                "445/tcp 0.0.0.0 System ",
+                r"3389/tcp :: C:\Windows\System32\svchost.exe (Dnscache, TermService) NT AUTHORITY\NetworkService",
+                "1900/udp fe80::1  ",
+            ]
+        );
+    }
+
+    #[test]
+    fn without_a_shell_the_tcp_table_of_wmi_is_read() {
+        let text = "LocalAddress=::\nLocalPort=3389\nOwningProcess=1004\n\nLocalAddress=0.0.0.0\n";
+        let listeners = listeners(&answers(&[(LISTENERS_CIM, text)]), &[]).unwrap();
+        assert_eq!(
+            listeners.iter().map(line).collect::<Vec<_>>(),
+            ["3389/tcp ::  "]
+        );
+    }
+
+    #[test]
+    fn an_answer_without_a_row_is_malformed_as_every_windows_has_some() {
+        let cause = |gap: Gap| (gap.question, gap.cause);
+        let given = answers(&[(LISTENERS, "Aktive Verbindungen\r\n"), (SERVICES, "")]);
+        let expected = |id: &str| (id.to_owned(), GapCause::Malformed);
+        assert_eq!(
+            cause(listeners(&given, &[]).unwrap_err()),
+            expected(LISTENERS)
+        );
+        assert_eq!(cause(services(&given).unwrap_err()), expected(SERVICES));
+        let none = answers(&[]);
+        assert_eq!(listeners(&none, &[]).unwrap_err().cause, GapCause::NotAsked);
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_without_a_panic(text in any::<String>(), row in "(TCP|UDP) .{0,20} (0.0.0.0:0|\\*:\\*).{0,9}") {
+            let given = answers(&[(LISTENERS, &row), (LISTENERS_CIM, &text), (SERVICES, &text), (PROCESSES, &text)]);
+            let _ = services(&given);
+            let _ = listeners(&given, &[]);
+        }
+    }
+}

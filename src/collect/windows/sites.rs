@@ -1,0 +1,66 @@
+//! The web sites of IIS, as `appcmd list site` prints them.
+
+use super::questions::IIS_SITES;
+use super::text::{LONG, MOST_ROWS, NAME, clip, lines, optional};
+use crate::model::{Gap, WebSite};
+use crate::session::Answers;
+
+/// The sites, sorted; none where there is no `appcmd`.
+pub(super) fn sites(answers: &Answers) -> Result<Vec<WebSite>, Gap> {
+    let text = optional(answers.text(IIS_SITES))?.unwrap_or_default();
+    let mut sites: Vec<WebSite> = lines(text).filter_map(site).take(MOST_ROWS).collect();
+    sites.sort_unstable();
+    Ok(sites)
+}
+
+/// `SITE "Default Web Site" (id:1,bindings:http/*:80:,https/*:443:,state:Started)`
+fn site(line: &str) -> Option<WebSite> {
+    let (name, rest) = line.strip_prefix("SITE \"")?.rsplit_once("\" (id:")?;
+    let (id, rest) = rest.split_once(",bindings:")?;
+    let (bindings, state) = rest.rsplit_once(",state:")?;
+    Some(WebSite {
+        name: clip(name, NAME),
+        id: clip(id, 20),
+        bindings: clip(bindings, LONG),
+        state: clip(state.trim_end().trim_end_matches(')'), 40),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::tests::answers;
+    use super::*;
+    use crate::model::GapCause;
+    use proptest::prelude::*;
+
+    #[test]
+    fn sites_are_read_whatever_their_names() {
+        let text = "SITE \"Default Web Site\" (id:1,bindings:http/*:80:,https/*:443:www.example.com,state:Started)\r\n\
+            SITE \"B\u{fc}cher \"alt\" (id:9\" (id:2,bindings:,state:Unknown)\r\nERROR ( message:x )\r\n";
+        let sites = sites(&answers(&[(IIS_SITES, text)])).unwrap();
+        assert_eq!(sites.len(), 2);
+        assert_eq!(sites[0].name, "B\u{fc}cher \"alt\" (id:9");
+        assert_eq!(
+            (sites[0].id.as_str(), sites[0].bindings.as_str()),
+            ("2", "")
+        );
+        assert_eq!(sites[1].bindings, "http/*:80:,https/*:443:www.example.com");
+        assert_eq!(sites[1].state, "Started");
+    }
+
+    #[test]
+    fn without_iis_there_are_no_sites_and_without_rights_nobody_knows() {
+        let mut given = answers(&[]);
+        given.mark(IIS_SITES, GapCause::Missing);
+        assert_eq!(sites(&given), Ok(Vec::new()));
+        given.mark(IIS_SITES, GapCause::Denied);
+        assert!(sites(&given).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_without_a_panic(text in any::<String>()) {
+            let _ = sites(&answers(&[(IIS_SITES, &format!("SITE \"{text}"))]));
+        }
+    }
+}

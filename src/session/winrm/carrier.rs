@@ -1,0 +1,97 @@
+//! Carrying envelopes over the connection on which we are logged in: sealed where the channel is
+//! plain, as they are where it is TLS.
+
+use super::SOAP;
+use super::context::Context;
+use super::courier::{CarryError, Courier, Delivery};
+use super::http::{Answer, HttpError, Link, Post};
+use super::seal::{self, Sealed};
+use async_trait::async_trait;
+use hyper::header::HeaderValue;
+use tokio::time::Instant;
+
+/// How each message is protected and attributed.
+pub(super) enum Seal {
+    /// Sealed by the logon's own keys; what comes back must be, too.
+    Sealed(Context),
+    /// Inside TLS, on a connection that is logged in.
+    Tls,
+    /// Inside TLS, with a header on every request.
+    Header(HeaderValue),
+}
+
+/// A connection that is logged in.
+pub(super) struct Carrier {
+    pub(super) link: Link,
+    pub(super) seal: Seal,
+    pub(super) to: String,
+    pub(super) local: bool,
+}
+
+#[async_trait]
+impl Courier for Carrier {
+    async fn carry(&mut self, envelope: &str, until: Instant) -> Result<Delivery, CarryError> {
+        let post = self.seal.close(envelope.as_bytes())?;
+        let answer = self.link.post(post, until).await.map_err(why)?;
+        if answer.status == 401 {
+            return Err(CarryError::Unauthorised);
+        }
+        let status = answer.status;
+        let body = self.seal.open(answer)?;
+        Ok(Delivery { status, body })
+    }
+
+    fn to(&self) -> &str {
+        &self.to
+    }
+
+    fn is_local_account(&self) -> bool {
+        self.local
+    }
+}
+
+impl Seal {
+    fn close(&mut self, envelope: &[u8]) -> Result<Post<'static>, CarryError> {
+        let plain = |authorization| Post {
+            authorization,
+            content_type: Some(SOAP),
+            body: envelope.to_vec(),
+        };
+        match self {
+            Self::Tls => Ok(plain(None)),
+            Self::Header(header) => Ok(plain(Some(header.clone()))),
+            Self::Sealed(context) => {
+                let sealed = context.seal(envelope).map_err(CarryError::Malformed)?;
+                Ok(Post {
+                    authorization: None,
+                    content_type: Some(seal::SEALED),
+                    body: sealed.write(),
+                })
+            }
+        }
+    }
+
+    fn open(&mut self, answer: Answer) -> Result<Vec<u8>, CarryError> {
+        let Self::Sealed(context) = self else {
+            return Ok(answer.body);
+        };
+        if seal::is_sealed(&answer.content_type) {
+            let sealed = Sealed::parse(&answer.body);
+            let sealed = sealed.map_err(|why| CarryError::Malformed(why.to_owned()))?;
+            return context.open(sealed).map_err(CarryError::Malformed);
+        }
+        match answer.status {
+            200 | 500 if !answer.body.is_empty() => Err(CarryError::NotSealed),
+            // The web server's own pages are not WinRM's word, and not sealed.
+            _ => Ok(Vec::new()),
+        }
+    }
+}
+
+fn why(error: HttpError) -> CarryError {
+    match error {
+        HttpError::TimedOut => CarryError::TimedOut,
+        HttpError::Closed(why) => CarryError::Closed(why),
+        HttpError::TooLong => CarryError::TooLong,
+    }
+}

@@ -1,0 +1,204 @@
+//! HTTP/1.1 (RFC 9112) over one connection: no pool, no redirects, no proxy, one request after the
+//! other, nothing ever sent twice.
+
+use super::offers::Offers;
+use super::{MOST_BODY, PATH};
+use crate::session::LoginError;
+use crate::session::base64;
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::{Bytes, Incoming};
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper::header::{
+    AUTHORIZATION, CONNECTION, CONTENT_TYPE, HOST, HeaderName, HeaderValue, USER_AGENT,
+    WWW_AUTHENTICATE,
+};
+use hyper::{Method, Request, Response};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout_at};
+
+/// An open connection.
+pub(super) struct Link {
+    sender: SendRequest<Full<Bytes>>,
+    /// Reads and writes for us; stops when the connection is dropped.
+    _driver: JoinSet<()>,
+    authority: String,
+    broken: bool,
+}
+
+/// One request.
+#[derive(Default)]
+pub(super) struct Post<'a> {
+    pub(super) authorization: Option<HeaderValue>,
+    pub(super) content_type: Option<&'a str>,
+    pub(super) body: Vec<u8>,
+}
+
+/// One answer.
+#[derive(Debug, Default)]
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) offers: Offers,
+    pub(super) content_type: String,
+    pub(super) body: Vec<u8>,
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum HttpError {
+    #[error("the host did not answer in time")]
+    TimedOut,
+    #[error("{0}")]
+    Closed(String),
+    #[error("the answer is too long")]
+    TooLong,
+}
+
+impl HttpError {
+    /// The same, during a logon.
+    pub(super) fn during_logon(self, secret_sent: bool) -> LoginError {
+        match self {
+            Self::TimedOut => LoginError::TimedOut { secret_sent },
+            Self::Closed(why) => LoginError::Lost {
+                why,
+                said: String::new(),
+                secret_sent,
+            },
+            Self::TooLong => LoginError::Lost {
+                why: "the answer is longer than 2 MiB".to_owned(),
+                said: String::new(),
+                secret_sent,
+            },
+        }
+    }
+}
+
+/// Headers of an answer that we are ready to read, in all.
+const MOST_HEAD: usize = 128 << 10;
+const MOST_HEADERS: usize = 64;
+const OURS: &str = concat!("underdesk/", env!("CARGO_PKG_VERSION"));
+
+impl Link {
+    /// Takes over a connection.
+    pub(super) async fn open<S>(stream: S, authority: String) -> Result<Self, hyper::Error>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let (sender, connection) = http1::Builder::new()
+            .max_buf_size(MOST_HEAD)
+            .max_headers(MOST_HEADERS)
+            .handshake(TokioIo::new(stream))
+            .await?;
+        let mut driver = JoinSet::new();
+        driver.spawn(async move {
+            // Whoever waits for an answer hears of the error.
+            let _ = connection.await;
+        });
+        Ok(Self {
+            sender,
+            _driver: driver,
+            authority,
+            broken: false,
+        })
+    }
+
+    /// Whether the host has hung up.
+    pub(super) fn is_closed(&self) -> bool {
+        self.broken || self.sender.is_closed()
+    }
+
+    /// Sends a request, once, and waits for the whole answer.
+    pub(super) async fn post(
+        &mut self,
+        post: Post<'_>,
+        until: Instant,
+    ) -> Result<Answer, HttpError> {
+        if self.broken {
+            return Err(HttpError::Closed(
+                "the connection had broken before".to_owned(),
+            ));
+        }
+        let exchange = self.exchange(post);
+        let result = match timeout_at(until, exchange).await {
+            Ok(result) => result,
+            Err(_) => Err(HttpError::TimedOut),
+        };
+        // What comes now could be the answer to this request still.
+        self.broken |= result.is_err();
+        result
+    }
+
+    async fn exchange(&mut self, post: Post<'_>) -> Result<Answer, HttpError> {
+        let request = self.request(post)?;
+        let closed = |error: hyper::Error| HttpError::Closed(words(&error));
+        self.sender.ready().await.map_err(closed)?;
+        let response = self.sender.send_request(request).await.map_err(closed)?;
+        read(response).await
+    }
+
+    fn request(&self, post: Post<'_>) -> Result<Request<Full<Bytes>>, HttpError> {
+        let mut request = Request::builder()
+            .method(Method::POST)
+            .uri(PATH)
+            .header(HOST, &self.authority)
+            .header(CONNECTION, "Keep-Alive")
+            .header(USER_AGENT, OURS);
+        if let Some(kind) = post.content_type {
+            request = request.header(CONTENT_TYPE, kind);
+        }
+        if let Some(authorization) = post.authorization {
+            request = request.header(AUTHORIZATION, authorization);
+        }
+        let request = request.body(Full::new(Bytes::from(post.body)));
+        request.map_err(|error| HttpError::Closed(error.to_string()))
+    }
+}
+
+/// `Authorization: scheme token`, which no log shows.
+pub(super) fn authorization(scheme: &str, token: &[u8]) -> Result<HeaderValue, LoginError> {
+    let value = format!("{scheme} {}", base64::encode_padded(token));
+    let value = HeaderValue::try_from(value).map_err(|_| LoginError::Lost {
+        why: "the token does not fit a header".to_owned(),
+        said: String::new(),
+        secret_sent: false,
+    });
+    let mut value = value?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+async fn read(response: Response<Incoming>) -> Result<Answer, HttpError> {
+    let (head, body) = response.into_parts();
+    let values = head.headers.get_all(WWW_AUTHENTICATE).iter();
+    let offers = Offers::parse(values.filter_map(|value| value.to_str().ok()));
+    let content_type = head.headers.get(HeaderName::from(CONTENT_TYPE));
+    let content_type = content_type.and_then(|value| value.to_str().ok());
+    let content_type = content_type.unwrap_or_default().chars().take(200).collect();
+    let body = match Limited::new(body, MOST_BODY).collect().await {
+        Ok(body) => body.to_bytes().to_vec(),
+        Err(error) => return Err(why_unread(&*error)),
+    };
+    Ok(Answer {
+        status: head.status.as_u16(),
+        offers,
+        content_type,
+        body,
+    })
+}
+
+fn why_unread(error: &(dyn std::error::Error + 'static)) -> HttpError {
+    if error.is::<http_body_util::LengthLimitError>() {
+        return HttpError::TooLong;
+    }
+    let inner = error.downcast_ref::<hyper::Error>();
+    HttpError::Closed(inner.map_or_else(|| error.to_string(), words))
+}
+
+fn words(error: &hyper::Error) -> String {
+    use std::error::Error as _;
+    match error.source() {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    }
+}

@@ -1,0 +1,293 @@
+//! Many questions in few commands, each answer in a frame of its own.
+//!
+//! A question becomes `echo N B id&(question&&echo N E id 0)||echo N E id 1`, where `N` is random:
+//! cmd.exe expands `%errorlevel%` of a line before it runs it, so that the status has to be told by
+//! which of the two echoes ran. Questions are joined by `&` as far as a command line is long.
+
+use crate::model::hex;
+use crate::session::question::find;
+use crate::session::{Ask, View};
+use std::fmt::Write as _;
+
+/// The longest command, in characters. cmd.exe takes 8,191, and WinRM adds words of its own.
+pub(super) const LINE: usize = 7_500;
+
+/// The marker of one command's frames: 12 hex digits that nobody could have known before.
+#[derive(Clone, Debug)]
+pub(super) struct Marker(String);
+
+/// Questions that are asked in one command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Batch {
+    /// The command.
+    pub(super) line: String,
+    /// Its questions, in order.
+    pub(super) ids: Vec<&'static str>,
+    /// The last word of its output but for the status.
+    pub(super) last: Vec<u8>,
+}
+
+/// An answer in its frame.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Frame {
+    pub(super) id: &'static str,
+    /// Whether the question's command succeeded.
+    pub(super) ok: bool,
+    pub(super) stdout: Vec<u8>,
+}
+
+/// What a command wrote, taken apart.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Frames {
+    pub(super) whole: Vec<Frame>,
+    /// The question whose answer begins and does not end.
+    pub(super) open: Option<&'static str>,
+}
+
+impl Marker {
+    pub(super) fn random() -> Self {
+        Self(hex(&rand::random::<[u8; 6]>()))
+    }
+
+    /// Takes one as given.
+    #[cfg(test)]
+    pub(super) fn fixed() -> Self {
+        Self("0123456789ab".to_owned())
+    }
+
+    /// Puts questions into commands, in their order. One with a pipe or a loop has its own, so that
+    /// a command line which cmd.exe does not understand costs one question and not all.
+    pub(super) fn batches(&self, questions: &[(&'static str, Ask)]) -> Vec<Batch> {
+        let mut batches: Vec<Batch> = Vec::new();
+        let mut alone = Vec::new();
+        for (id, ask) in questions {
+            let Some((piece, is_plain)) = self.piece(id, ask) else {
+                continue;
+            };
+            if !is_plain {
+                alone.push(self.batch(id, piece));
+                continue;
+            }
+            match batches.last_mut() {
+                Some(batch) if batch.line.len() + 1 + piece.len() <= LINE => {
+                    batch.line.push('&');
+                    batch.line.push_str(&piece);
+                    batch.ids.push(id);
+                    batch.last = self.end(id);
+                }
+                _ => batches.push(self.batch(id, piece)),
+            }
+        }
+        batches.extend(alone);
+        batches
+    }
+
+    /// Takes what a command wrote apart. Total; where a frame comes twice the first one counts.
+    ///
+    /// A marker may stand anywhere in a line: not every tool ends its output with a line break.
+    pub(super) fn read(&self, ids: &[&'static str], bytes: &[u8]) -> Frames {
+        let lead = format!("{} ", self.0);
+        let mut frames = Frames::default();
+        let mut open: Option<(&'static str, usize)> = None;
+        let mut at = 0;
+        while let Some(found) = find(bytes.get(at..).unwrap_or_default(), lead.as_bytes()) {
+            let start = at + found;
+            let words = start + lead.len();
+            let tail = bytes.get(words..).unwrap_or_default();
+            let Some(length) = tail.iter().position(|byte| *byte == b'\n') else {
+                break;
+            };
+            at = words + length + 1;
+            let line = tail.get(..length).unwrap_or_default().trim_ascii();
+            match (word(line, ids), open) {
+                (Some((Edge::Begin, id)), _) => open = Some((id, at)),
+                (Some((Edge::End { ok }, id)), Some((begun, from))) if id == begun => {
+                    let stdout = bytes.get(from..start).unwrap_or_default().to_vec();
+                    frames.whole.push(Frame { id, ok, stdout });
+                    open = None;
+                }
+                _ => {}
+            }
+        }
+        frames.open = open.map(|(id, _)| id);
+        frames
+    }
+
+    fn batch(&self, id: &'static str, line: String) -> Batch {
+        let last = self.end(id);
+        Batch {
+            line,
+            ids: vec![id],
+            last,
+        }
+    }
+
+    fn end(&self, id: &str) -> Vec<u8> {
+        format!("{} E {id} ", self.0).into_bytes()
+    }
+
+    /// A question in its frame, and whether it may share a command with others.
+    fn piece(&self, id: &str, ask: &Ask) -> Option<(String, bool)> {
+        let n = &self.0;
+        let (line, is_plain) = match ask {
+            Ask::Registry { .. } => (reg_query(ask)?, true),
+            // A loop would take the echo after it for part of itself.
+            Ask::Cmd(line) => (
+                format!("({line})"),
+                !line.contains('|') && !line.starts_with("for "),
+            ),
+            Ask::Sh(_) | Ask::Wmi { .. } | Ask::InsteadOf(..) => return None,
+        };
+        let framed = format!("echo {n} B {id}&({line}&&echo {n} E {id} 0)||echo {n} E {id} 1");
+        Some((framed, is_plain))
+    }
+}
+
+/// The command of a registry question.
+pub(super) fn reg_query(ask: &Ask) -> Option<String> {
+    let Ask::Registry {
+        key,
+        tree,
+        value,
+        view,
+    } = ask
+    else {
+        return None;
+    };
+    let mut line = format!("reg query \"{key}\"");
+    if let Some(value) = value {
+        // Writing to a String cannot fail.
+        let _ = write!(line, " /v \"{value}\"");
+    }
+    if *tree {
+        line.push_str(" /s");
+    }
+    line.push_str(match view {
+        View::Any => "",
+        View::Bits64 => " /reg:64",
+        View::Bits32 => " /reg:32",
+    });
+    Some(line)
+}
+
+/// An edge of a frame.
+#[derive(Clone, Copy)]
+enum Edge {
+    Begin,
+    End { ok: bool },
+}
+
+fn word(line: &[u8], ids: &[&'static str]) -> Option<(Edge, &'static str)> {
+    let mut words = line.split(|byte| *byte == b' ');
+    let edge = match (words.next()?, words.clone().nth(1)) {
+        (b"B", None) => Edge::Begin,
+        (b"E", Some(status)) => Edge::End { ok: status == b"0" },
+        _ => return None,
+    };
+    let id = words.next()?;
+    let known = ids.iter().find(|known| known.as_bytes() == id)?;
+    Some((edge, known))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const KEY: Ask = Ask::Registry {
+        key: r"HKLM\SOFTWARE\X Y",
+        tree: true,
+        value: Some("V"),
+        view: View::Bits32,
+    };
+
+    #[test]
+    fn a_registry_question_is_one_command_in_a_frame() {
+        let batches = Marker::fixed().batches(&[("a", KEY), ("b", Ask::Cmd("netstat -ano"))]);
+        assert_eq!(batches.len(), 1);
+        assert_eq!(
+            batches[0].line,
+            r#"echo 0123456789ab B a&(reg query "HKLM\SOFTWARE\X Y" /v "V" /s /reg:32&&echo 0123456789ab E a 0)||echo 0123456789ab E a 1&echo 0123456789ab B b&((netstat -ano)&&echo 0123456789ab E b 0)||echo 0123456789ab E b 1"#
+        );
+        assert_eq!(batches[0].last, b"0123456789ab E b ");
+    }
+
+    #[test]
+    fn a_pipe_or_a_loop_has_a_command_of_its_own() {
+        let questions = [
+            ("loop", Ask::Cmd("for %h in (1) do @echo %h")),
+            ("a", KEY),
+            ("pipe", Ask::Cmd("a | b")),
+            ("b", KEY),
+        ];
+        let ids: Vec<_> = Marker::fixed()
+            .batches(&questions)
+            .into_iter()
+            .map(|batch| batch.ids)
+            .collect();
+        assert_eq!(ids, [vec!["a", "b"], vec!["loop"], vec!["pipe"]]);
+    }
+
+    #[test]
+    fn no_command_is_longer_than_a_command_line() {
+        let questions = vec![("a-question-with-a-name", KEY); 200];
+        let batches = Marker::random().batches(&questions);
+        assert!(batches.iter().all(|batch| batch.line.len() <= LINE));
+        assert_eq!(
+            batches.iter().map(|batch| batch.ids.len()).sum::<usize>(),
+            200
+        );
+    }
+
+    #[test]
+    fn the_shared_questions_of_windows_fit_in_one_command() {
+        // A test may look at its neighbours' constants by way of what they promise: 2,000 each.
+        let questions = vec![("a", Ask::Cmd("netstat -ano")); 40];
+        assert_eq!(Marker::random().batches(&questions).len(), 1);
+    }
+
+    fn read(text: &str) -> Frames {
+        Marker::fixed().read(&["a", "b"], text.as_bytes())
+    }
+
+    #[test]
+    fn an_answer_may_end_without_a_line_break() {
+        let frames = read(
+            "0123456789ab B a\r\none\r\ntwo0123456789ab E a 0\r\n0123456789ab B b \r\n0123456789ab E b 1\r\n",
+        );
+        let [a, b] = frames.whole.as_slice() else {
+            panic!("{frames:?}")
+        };
+        assert_eq!((a.stdout.as_slice(), a.ok), (&b"one\r\ntwo"[..], true));
+        assert_eq!((b.stdout.as_slice(), b.ok), (&b""[..], false));
+        assert_eq!(frames.open, None);
+    }
+
+    #[test]
+    fn an_answer_without_an_end_is_open_and_not_whole() {
+        let frames = read(
+            "0123456789ab B a\r\n0123456789ab E a 0\r\n0123456789ab B b\r\nhalf\r\n0123456789ab E b",
+        );
+        assert_eq!(frames.whole.len(), 1);
+        assert_eq!(frames.open, Some("b"));
+    }
+
+    proptest! {
+        #[test]
+        fn any_pieces_of_frames_are_read_without_a_panic(pieces in prop::collection::vec(0..9_usize, 0..40)) {
+            let words = ["0123456789ab", " ", "B", "E", "a", "b", "0", "\r\n", "x"];
+            let text: String = pieces.iter().map(|piece| words[*piece]).collect();
+            read(&text);
+        }
+
+        #[test]
+        fn any_answer_comes_back_as_it_was(stdout in prop::collection::vec(any::<u8>(), 0..200), ok in any::<bool>()) {
+            let marker = Marker::fixed();
+            let mut bytes = b"0123456789ab B a\r\n".to_vec();
+            bytes.extend(&stdout);
+            bytes.extend(format!("0123456789ab E a {}\r\n", if ok { 0 } else { 1 }).into_bytes());
+            let frames = marker.read(&["a"], &bytes);
+            prop_assert_eq!(frames.whole, [Frame { id: "a", ok, stdout }]);
+        }
+    }
+}

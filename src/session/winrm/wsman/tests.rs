@@ -1,0 +1,5 @@
+//! The whole, against a host that a test plays.
+
+mod faults;
+mod host;
+mod questions;
