@@ -10,6 +10,9 @@ pub enum Kind {
     /// An SSH server.
     #[default]
     Ssh,
+    /// A Windows with WinRM: HTTP, and HTTPS on port 5986.
+    #[serde(rename = "winrm")]
+    WinRm,
     /// A device that greets with this text and then swallows what comes.
     Greets(String),
     /// A port that is open and never says a word.
@@ -20,6 +23,16 @@ pub enum Kind {
     Hangs,
     /// No port is open: the address answers with a reset.
     Closed,
+}
+
+impl Kind {
+    /// The ports on which such a thing usually listens.
+    pub(super) fn ports(&self) -> &'static [u16] {
+        match self {
+            Self::WinRm => &[5985, 5986],
+            _ => &[22],
+        }
+    }
 }
 
 /// What an SSH server does between the connection and the login.

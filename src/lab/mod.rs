@@ -1,4 +1,4 @@
-//! A simulated network: SSH servers on loopback that answer from recordings.
+//! A simulated network: SSH and WinRM servers on loopback that answer from recordings.
 //!
 //! A TOML file says which hosts there are and how each one behaves ([`Network`]); recorded answers
 //! say what runs on them ([`Recordings`]); [`Lab`] serves them on `127.0.0.0/8` over real sockets and
@@ -20,6 +20,7 @@ mod seen;
 mod server;
 mod ssh;
 mod windows;
+mod winrm;
 mod wire;
 
 #[cfg(test)]
@@ -34,5 +35,8 @@ pub use keys::{host_key, user_key};
 pub use logins::{KeyLogin, Login, LoginRule, Logins, Method, PasswordLogin, Prompt};
 pub use network::{Changes, Edit, Host, LineEdit, Network, NetworkError, TextEdit};
 pub use recording::{Recording, RecordingError, Recordings};
-pub use seen::{LoginTry, Proof, Seen, SeenCommand, SeenConnection};
+pub use seen::{
+    Cover, LoginTry, Proof, Seen, SeenCommand, SeenConnection, SeenRequest, SeenShell, Violation,
+};
 pub use server::{Lab, LabError, Running};
+pub use winrm::{Certificate, ChannelBinding, Fault, Offer, WinRm};

@@ -14,6 +14,7 @@
 
 use super::behaviour::{Hearing, Kind, Opening, Published, Shell};
 use super::logins::{Logins, Method, Prompt};
+use super::winrm::WinRm;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -43,8 +44,9 @@ pub struct Host {
     pub name: String,
     /// Where it answers.
     pub addresses: Vec<IpAddr>,
-    /// On which ports, as the simulated network numbers them.
-    #[serde(default = "ssh_port")]
+    /// On which ports, as the simulated network numbers them; where none is named, on those of its
+    /// kind.
+    #[serde(default)]
     pub ports: Vec<u16>,
     /// What kind of thing it is.
     #[serde(default)]
@@ -80,6 +82,9 @@ pub struct Host {
     /// The text that its SSH server shows before a login (RFC 4252 section 5.4).
     #[serde(default)]
     pub notice: Option<String>,
+    /// What its WinRM service is like.
+    #[serde(default)]
+    pub winrm: WinRm,
     /// What becomes of a command.
     #[serde(default)]
     pub shell: Shell,
@@ -143,10 +148,6 @@ pub struct LineEdit {
     pub with: String,
 }
 
-fn ssh_port() -> Vec<u16> {
-    vec![22]
-}
-
 fn openssh() -> String {
     "SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3".to_owned()
 }
@@ -169,7 +170,12 @@ impl Network {
     ///
     /// Says what was wrong and at which host.
     pub fn parse(text: &str) -> Result<Self, NetworkError> {
-        let network: Self = toml::from_str(text)?;
+        let mut network: Self = toml::from_str(text)?;
+        for host in &mut network.hosts {
+            if host.ports.is_empty() {
+                host.ports = host.kind.ports().to_vec();
+            }
+        }
         network.check()?;
         Ok(network)
     }

@@ -12,6 +12,61 @@ pub struct Seen {
     pub logins: Vec<LoginTry>,
     /// The commands.
     pub commands: Vec<SeenCommand>,
+    /// The requests to WinRM services.
+    pub requests: Vec<SeenRequest>,
+    /// The shells of WinRM services.
+    pub shells: Vec<SeenShell>,
+    /// What was against a protocol.
+    pub violations: Vec<Violation>,
+}
+
+/// A WS-Management request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeenRequest {
+    /// The host's name in the lab file.
+    pub host: Arc<str>,
+    /// Where it came in.
+    pub at: SocketAddr,
+    /// Over which connection: an index in [`Seen::connections`].
+    pub connection: usize,
+    /// The last part of its action; `?` where it was not read.
+    pub action: String,
+    /// What kept others from reading it.
+    pub cover: Cover,
+}
+
+/// What keeps others from reading a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Cover {
+    /// It was encrypted with the keys of the logon.
+    Sealed,
+    /// It came over TLS.
+    Tls,
+    /// Nothing.
+    Plain,
+}
+
+/// A remote shell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeenShell {
+    /// The host's name in the lab file.
+    pub host: Arc<str>,
+    /// Its id.
+    pub id: String,
+    /// Whether it was deleted.
+    pub deleted: bool,
+}
+
+/// Something that a client may not do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// The host's name in the lab file.
+    pub host: Arc<str>,
+    /// Where it was done.
+    pub at: SocketAddr,
+    /// What it was, for people.
+    pub what: String,
 }
 
 /// A connection.
@@ -60,6 +115,8 @@ pub enum Proof {
     Dialogue,
     /// Keyboard-interactive answered its prompts.
     Responses(Vec<String>),
+    /// NTLM's third message: a proof of the password, and not the password.
+    Ntlm,
 }
 
 /// A command that a session ran.
@@ -87,7 +144,9 @@ impl Seen {
         let secrets = tries.flat_map(|login| match &login.proof {
             Proof::Password(secret) => std::slice::from_ref(secret),
             Proof::Responses(secrets) => secrets,
-            Proof::None | Proof::Offer(_) | Proof::Signature(_) | Proof::Dialogue => &[],
+            Proof::None | Proof::Offer(_) | Proof::Signature(_) | Proof::Dialogue | Proof::Ntlm => {
+                &[]
+            }
         });
         secrets.map(String::as_str).collect()
     }
@@ -100,6 +159,18 @@ impl Seen {
             login.user == user && !login.accepted && !free
         };
         self.logins.iter().filter(wrong).count()
+    }
+
+    /// How many remote shells of a host were not deleted.
+    pub fn shells_left(&self, host: &str) -> usize {
+        let left = |shell: &&SeenShell| &*shell.host == host && !shell.deleted;
+        self.shells.iter().filter(left).count()
+    }
+
+    /// What was against the protocol on a host.
+    pub fn violations_of(&self, host: &str) -> Vec<&str> {
+        let here = self.violations.iter().filter(|wrong| &*wrong.host == host);
+        here.map(|wrong| wrong.what.as_str()).collect()
     }
 }
 
@@ -175,6 +246,45 @@ impl Note {
             at: self.at,
             command: String::from_utf8_lossy(command).into_owned(),
         });
+    }
+
+    pub(super) fn request(&self, action: &str, cover: Cover) {
+        self.witness.book().requests.push(SeenRequest {
+            host: self.host.clone(),
+            at: self.at,
+            connection: self.index,
+            action: action.to_owned(),
+            cover,
+        });
+    }
+
+    pub(super) fn shell_opened(&self, id: &str) {
+        self.witness.book().shells.push(SeenShell {
+            host: self.host.clone(),
+            id: id.to_owned(),
+            deleted: false,
+        });
+    }
+
+    pub(super) fn shell_deleted(&self, id: &str) {
+        let mut book = self.witness.book();
+        let shell = book.shells.iter_mut().find(|shell| shell.id == id);
+        if let Some(shell) = shell {
+            shell.deleted = true;
+        }
+    }
+
+    pub(super) fn violation(&self, what: &str) {
+        self.witness.book().violations.push(Violation {
+            host: self.host.clone(),
+            at: self.at,
+            what: what.to_owned(),
+        });
+    }
+
+    /// Which of the witness's connections this is.
+    pub(super) fn index(&self) -> usize {
+        self.index
     }
 
     fn connection(&self, change: impl FnOnce(&mut SeenConnection)) {

@@ -7,6 +7,7 @@ use super::network::{Host, Network};
 use super::recording::{RecordingError, Recordings};
 use super::seen::{Note, Seen, Witness};
 use super::ssh::Served;
+use super::winrm::{self, Authority};
 use super::wire::Wire;
 use russh::keys::ssh_key::PrivateKey;
 use std::collections::BTreeMap;
@@ -28,6 +29,7 @@ pub struct Lab;
 #[derive(Debug)]
 pub struct Running {
     network: Network,
+    authority: Authority,
     ports: BTreeMap<u16, u16>,
     witness: Arc<Witness>,
     stop: CancellationToken,
@@ -48,25 +50,34 @@ impl Lab {
         recordings: &Recordings,
         port_base: u16,
     ) -> Result<Running, LabError> {
+        let authority = Authority::new(&network.name)?;
         let mut doors = Vec::new();
         for host in &network.hosts {
-            let served = Served::new(network, host, recordings.of(network, host)?);
-            doors.push((host, Arc::new(served)));
+            let recording = recordings.of(network, host)?;
+            let behind = match host.kind {
+                Kind::WinRm => {
+                    let windows = winrm::Host::new(host, &recording, &authority)?;
+                    Behind::Windows(Arc::new(windows))
+                }
+                _ => Behind::Ssh(Arc::new(Served::new(network, host, recording))),
+            };
+            doors.push((host, behind));
         }
         let (ports, mut listeners) = listen(network, port_base).await?;
         let mut running = Running {
             network: network.clone(),
+            authority,
             ports,
             witness: Arc::default(),
             stop: CancellationToken::new(),
             tasks: JoinSet::new(),
         };
-        for (host, served) in doors {
+        for (host, behind) in doors {
             for (address, port) in host.sockets() {
                 let Some(listener) = listeners.remove(&(address, port)) else {
                     continue;
                 };
-                let door = Door::new(host, served.clone(), &running);
+                let door = Door::new((host, port), behind.clone(), &running);
                 running.tasks.spawn(door.open(listener));
             }
         }
@@ -125,6 +136,11 @@ impl Running {
     /// gives it.
     pub fn user_key(&self, name: &str) -> String {
         private_text(&user_key(&self.network.name, name))
+    }
+
+    /// The certificate of the authority that vouches for the HTTPS listeners, as PEM.
+    pub fn authority(&self) -> String {
+        self.authority.pem()
     }
 
     /// What the servers have seen so far.
@@ -189,26 +205,39 @@ async fn listen_from(
     Ok((ports, listeners))
 }
 
+/// The service behind a door that has one.
+#[derive(Clone)]
+enum Behind {
+    Ssh(Arc<Served>),
+    Windows(Arc<winrm::Host>),
+}
+
+/// The port of WinRM over HTTPS; on others it is HTTP.
+const WINRM_TLS: u16 = 5986;
+
 /// One open port of one host.
 struct Door {
     name: Arc<str>,
     kind: Kind,
+    /// Its number in the simulated network.
+    port: u16,
     banner: Arc<str>,
     opening: Opening,
-    served: Arc<Served>,
+    behind: Behind,
     knocks: AtomicU32,
     witness: Arc<Witness>,
     stop: CancellationToken,
 }
 
 impl Door {
-    fn new(host: &Host, served: Arc<Served>, running: &Running) -> Arc<Self> {
+    fn new((host, port): (&Host, u16), behind: Behind, running: &Running) -> Arc<Self> {
         Arc::new(Self {
             name: host.name.as_str().into(),
             kind: host.kind.clone(),
+            port,
             banner: host.banner.as_str().into(),
             opening: host.opening,
-            served,
+            behind,
             knocks: AtomicU32::new(0),
             witness: running.witness.clone(),
             stop: running.stop.clone(),
@@ -245,7 +274,11 @@ impl Door {
 
     async fn converse(&self, mut wire: Wire, note: Note) -> Result<(), russh::Error> {
         match &self.kind {
-            Kind::Ssh => return self.ssh(wire, note).await,
+            Kind::Ssh => match &self.behind {
+                Behind::Ssh(served) => return self.ssh(served, wire, note).await,
+                Behind::Windows(_) => {}
+            },
+            Kind::WinRm => self.winrm(wire, &note).await?,
             Kind::Greets(text) => device::greet(&mut wire, text.as_bytes()).await?,
             Kind::Silent => device::swallow(&mut wire).await?,
             Kind::Http => device::http(&mut wire).await?,
@@ -254,7 +287,23 @@ impl Door {
         Ok(())
     }
 
-    async fn ssh(&self, mut wire: Wire, note: Note) -> Result<(), russh::Error> {
+    /// Whatever a service of Windows is waiting for, it ends when the lab does.
+    async fn winrm(&self, wire: Wire, note: &Note) -> io::Result<()> {
+        let Behind::Windows(windows) = &self.behind else {
+            return Ok(());
+        };
+        tokio::select! {
+            () = self.stop.cancelled() => Ok(()),
+            ended = windows.serve(wire, note, self.port == WINRM_TLS) => ended,
+        }
+    }
+
+    async fn ssh(
+        &self,
+        served: &Arc<Served>,
+        mut wire: Wire,
+        note: Note,
+    ) -> Result<(), russh::Error> {
         match self.opening {
             Opening::HalfBanner => {
                 let half = self.banner.get(..self.banner.len() / 2).unwrap_or("SSH-");
@@ -267,10 +316,10 @@ impl Door {
             }
             Opening::Trickles(pause) => {
                 let wire = wire.trickle(Duration::from_millis(pause));
-                return self.served.clone().serve(wire, note).await;
+                return served.clone().serve(wire, note).await;
             }
             Opening::Normal | Opening::DropsFirst(_) | Opening::DropsEvery(_) => {
-                return self.served.clone().serve(wire, note).await;
+                return served.clone().serve(wire, note).await;
             }
         }
         Ok(())
@@ -293,6 +342,9 @@ pub enum LabError {
     /// A recording does not fit.
     #[error("a simulated host has no answers")]
     Recording(#[from] RecordingError),
+    /// The certificates of the lab cannot be made.
+    #[error("the certificates of the simulated network cannot be made")]
+    Certificate(#[from] rcgen::Error),
     /// Linux has all of `127.0.0.0/8`, other systems only `127.0.0.1`.
     #[error(
         "this system does not have the loopback address {address}; the simulated network needs Linux, or: ifconfig lo0 alias {address}"

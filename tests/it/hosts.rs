@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 use underdesk::catalog::Catalog;
 use underdesk::collect;
 use underdesk::matching;
-use underdesk::model::{Date, Finding, Inventory, Observed, Package};
+use underdesk::model::{
+    Component, Date, Finding, Hotfix, HotfixSource, Inventory, Observed, Package, Program, Service,
+    SystemService, WindowsFacts,
+};
 
 fn folders() -> Vec<PathBuf> {
     let hosts = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/hosts");
@@ -56,17 +59,122 @@ fn every_recorded_host_gives_its_findings() {
     }
 }
 
-/// The inventory as JSON, but for the packages: a line each.
+/// The inventory as JSON, but for its long lists: a line for each of their entries.
 fn inventory_text(mut inventory: Inventory) -> String {
-    let packages = match &mut inventory.packages {
-        Observed::Known(packages) => std::mem::take(packages),
-        Observed::Unknown(_) => Vec::new(),
-    };
+    let packages = taken(&mut inventory.packages);
+    let mut lines: Vec<String> = packages.iter().map(package_line).collect();
+    // Of any other host, what listens is what tests have shown so far: as JSON.
+    if let Some(facts) = &mut inventory.windows {
+        lines.extend(windows_lines(facts));
+        let listening = taken(&mut inventory.services);
+        lines.extend(listening.iter().map(listening_line));
+    }
     let mut text = serde_json::to_string_pretty(&inventory).unwrap();
-    for package in &packages {
-        write!(text, "\n{}", package_line(package)).unwrap();
+    for line in &lines {
+        write!(text, "\n{line}").unwrap();
     }
     shorten(&text)
+}
+
+fn taken<T>(list: &mut Observed<Vec<T>>) -> Vec<T> {
+    match list {
+        Observed::Known(list) => std::mem::take(list),
+        Observed::Unknown(_) => Vec::new(),
+    }
+}
+
+fn windows_lines(facts: &mut WindowsFacts) -> Vec<String> {
+    let hotfixes = taken(&mut facts.hotfixes);
+    let mut lines: Vec<String> = hotfixes.iter().map(hotfix_line).collect();
+    for (kind, found) in &mut facts.components {
+        let found = taken(found);
+        lines.extend(found.iter().map(|one| component_line(kind.as_str(), one)));
+    }
+    let programs = taken(&mut facts.programs);
+    lines.extend(programs.iter().map(program_line));
+    for file in taken(&mut facts.files) {
+        let version = file.version.map(|part| part.to_string()).join(".");
+        lines.push(format!("file {} {version}", file.path));
+    }
+    let services = taken(&mut facts.services);
+    lines.extend(services.iter().map(service_line));
+    lines
+}
+
+fn hotfix_line(hotfix: &Hotfix) -> String {
+    let seen_in: Vec<_> = hotfix.seen_in.iter().copied().map(HotfixSource::as_str).collect();
+    let day = hotfix.installed_on.map(|day| day.to_string());
+    let time = hotfix.installed_at.map(|time| time.to_string());
+    format!(
+        "hotfix {:?} {:?} {} {} {} by {:?} [{}] {:?} build {} {:?}",
+        hotfix.id,
+        hotfix.kb.map(|kb| kb.0),
+        hotfix.state.as_str(),
+        day.as_deref().unwrap_or("-"),
+        time.as_deref().unwrap_or("-"),
+        hotfix.installed_by.as_deref().unwrap_or("-"),
+        seen_in.join(" "),
+        hotfix.kind.as_deref().unwrap_or("-"),
+        hotfix.build.as_deref().unwrap_or("-").escape_debug(),
+        hotfix.title.as_deref().unwrap_or("-"),
+    )
+}
+
+fn component_line(kind: &str, component: &Component) -> String {
+    let details = [
+        &component.instance,
+        &component.edition,
+        &component.channel,
+        &component.arch,
+        &component.path,
+    ];
+    let details: Vec<_> = details.iter().map(|text| text.as_deref().unwrap_or("-")).collect();
+    format!(
+        "component {kind} {:?} {:?} {details:?} {:?}",
+        component.name, component.version, component.source
+    )
+}
+
+fn program_line(program: &Program) -> String {
+    let day = program.installed_on.map(|day| day.to_string());
+    format!(
+        "program {:?} {:?} {:?} {} {:?} {} {:?} {:?}",
+        program.name,
+        program.version.as_deref().unwrap_or("-"),
+        program.publisher.as_deref().unwrap_or("-"),
+        program.arch.as_deref().unwrap_or("-"),
+        program.scope,
+        day.as_deref().unwrap_or("-"),
+        program.location.as_deref().unwrap_or("-"),
+        program.key,
+    )
+}
+
+fn service_line(service: &SystemService) -> String {
+    format!(
+        "service {:?} {:?} {:?} {:?} {:?} {:?} {:?}",
+        service.name,
+        service.display_name,
+        service.state,
+        service.start,
+        service.account,
+        service.process,
+        service.path,
+    )
+}
+
+fn listening_line(service: &Service) -> String {
+    format!(
+        "listens {} {} {:?} {} {:?} {:?} {:?} {:?}",
+        service.proto,
+        service.port,
+        service.bind,
+        service.state,
+        service.service,
+        service.program,
+        service.user,
+        service.product,
+    )
 }
 
 fn package_line(package: &Package) -> String {

@@ -41,3 +41,6 @@ mod support;
 mod visits;
 #[cfg(test)]
 mod wine;
+#[cfg(test)]
+mod winrm_lab;
+mod windows;

@@ -118,10 +118,10 @@ fn vendor(answers: &Answers) -> Result<String, Gap> {
     let row = first(answers, COMPUTER)?;
     let words = ["Manufacturer", "Model"].map(|property| some(row.get(property), 100));
     let words: Vec<String> = words.into_iter().flatten().collect();
-    match words.is_empty() {
-        true => Err(gap(COMPUTER, GapCause::Missing)),
-        false => Ok(words.join(" ")),
+    if words.is_empty() {
+        return Err(gap(COMPUTER, GapCause::Missing));
     }
+    Ok(words.join(" "))
 }
 
 /// The name that it has in the network, then what NetBIOS makes of it.

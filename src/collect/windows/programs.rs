@@ -16,9 +16,10 @@ pub(super) fn programs(answers: &Answers, platform: &Platform) -> Result<Vec<Pro
     let second = optional(answers.text(UNINSTALL_32))?.unwrap_or_default();
     let users = answers.text(UNINSTALL_USERS).unwrap_or_default();
     // On a 32-bit system both views are the same keys, so that the second adds nothing.
-    let (first_arch, second) = match is_32_bit {
-        true => ("x86", ""),
-        false => ("x64", second),
+    let (first_arch, second) = if is_32_bit {
+        ("x86", "")
+    } else {
+        ("x64", second)
     };
     let mut programs = Vec::new();
     for (text, arch) in [
@@ -88,19 +89,16 @@ mod tests {
     const UNINSTALL: &str = r"SOFTWARE\Microsoft\Windows\CurrentVersion\Uninstall";
 
     fn keys(root: &str, programs: &[(&str, &[(&str, &str)])]) -> String {
-        let mut text = String::new();
-        for (key, values) in programs {
-            text += &format!("\r\n{root}\\{UNINSTALL}\\{key}\r\n");
-            for (name, data) in *values {
-                let kind = if data.starts_with("0x") {
-                    "REG_DWORD"
-                } else {
-                    "REG_SZ"
-                };
-                text += &format!("    {name}    {kind}    {data}\r\n");
-            }
-        }
-        text
+        let value = |(name, data): &(&str, &str)| {
+            let is_number = data.starts_with("0x");
+            let kind = if is_number { "REG_DWORD" } else { "REG_SZ" };
+            format!("    {name}    {kind}    {data}\r\n")
+        };
+        let lines = |(key, values): &(&str, &[(&str, &str)])| {
+            let values: String = values.iter().map(value).collect();
+            format!("\r\n{root}\\{UNINSTALL}\\{key}\r\n{values}")
+        };
+        programs.iter().map(lines).collect()
     }
 
     fn machine(programs: &[(&str, &[(&str, &str)])]) -> String {

@@ -120,7 +120,7 @@ pub const WINDOWS: QuestionSet = QuestionSet {
         ),
         cmd(
             UPDATE_HISTORY,
-            r#"wevtutil qe System /q:"*[System[Provider[@Name='Microsoft-Windows-WindowsUpdateClient'] and (EventID=19 or EventID=20 or EventID=24)]]" /f:xml /rd:true /c:400"#,
+            r#"wevtutil qe System /q:"*[System[Provider[@Name='Microsoft-Windows-WindowsUpdateClient'] and (EventID=19 or EventID=20 or EventID=23)]]" /f:xml /rd:true /c:400"#,
             "what the update client installed, removed or failed to install",
         ),
         value(

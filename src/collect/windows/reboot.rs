@@ -88,7 +88,7 @@ fn renames(text: &str) -> Option<String> {
         .iter()
         .any(|key| {
             key.text(WEAK)
-                .is_some_and(|list| list.trim_matches(['\\', '0']) != "")
+                .is_some_and(|list| !list.trim_matches(['\\', '0']).is_empty())
         })
         .then(|| WEAK.to_owned())
 }

@@ -248,6 +248,14 @@ mod tests {
         assert_eq!(keys[0].number("N"), None);
     }
 
+    #[test]
+    fn what_reg_says_about_a_key_that_is_not_there_is_no_value() {
+        let text = "HKEY_USERS\\S\r\n    A    REG_SZ    1\r\n\r\nreg: Unable to find the specified registry key\r\n\r\nHKEY_USERS\\T\r\n";
+        let keys = keys(text);
+        assert_eq!(keys.len(), 2);
+        assert_eq!(keys[0].text("A"), Some("1"));
+    }
+
     proptest! {
         #[test]
         fn any_text_is_read_without_a_panic(text in any::<String>()) {

@@ -155,7 +155,10 @@ impl<'a> Programs<'a> {
             (path, false) => format!("{path} ({})", names.join(", ")),
         };
         let account = services.first().map(|one| one.account.as_str());
-        let is_shared = |one: &&SystemService| Some(one.account.as_str()) == account;
+        // One account in many spellings: `LocalSystem`, `localSystem`.
+        let is_shared = |one: &&SystemService| {
+            account.is_some_and(|account| account.eq_ignore_ascii_case(&one.account))
+        };
         let user = account.filter(|_| services.iter().all(is_shared));
         Service {
             proto: socket.proto.to_owned(),
@@ -225,6 +228,15 @@ mod tests {
                 "1900/udp fe80::1  ",
             ]
         );
+    }
+
+    #[test]
+    fn an_account_is_the_same_however_its_services_spell_it() {
+        let spelt = SERVICES_TEXT.replacen("NT AUTHORITY", "NT Authority", 1);
+        let given = answers(&[(LISTENERS, NETSTAT), (SERVICES, &spelt)]);
+        let listeners = listeners(&given, &services(&given).unwrap()).unwrap();
+        assert_eq!(listeners[1].port, 3389);
+        assert!(!listeners[1].user.is_empty());
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::fault::Meaning;
 use super::registry::{self, Budget, Part, ReadError};
 use super::shell::Shell;
 use super::wmi;
-use crate::model::{GapCause, ResultCode};
+use crate::model::{Failure as _, GapCause, ResultCode};
 use crate::session::{Answers, Ask, Limits, QuestionSet, Reply, SessionError, WmiRow};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -36,6 +36,8 @@ pub(super) struct Round<'a> {
     /// What WMI refused or gave.
     wmi: Wmi,
     calls: u32,
+    /// Questions that WMI refused, for another way to ask them.
+    pub(super) refused: Vec<Named>,
     /// What went wrong first, of each kind, for when there is no answer at all.
     first: Option<TalkError>,
     denied: Option<TalkError>,
@@ -56,6 +58,7 @@ impl<'a> Round<'a> {
         limits: &'a Limits,
     ) -> Self {
         let left = limits.deadline.saturating_duration_since(Instant::now());
+        dialogue.give_up_at(limits.deadline);
         Self {
             dialogue,
             shell,
@@ -66,6 +69,7 @@ impl<'a> Round<'a> {
             oem_page: None,
             wmi: Wmi::default(),
             calls: registry::CALLS,
+            refused: Vec::new(),
             first: None,
             denied: None,
         }
@@ -117,6 +121,11 @@ impl<'a> Round<'a> {
             }
         }
         if known.iter().any(|id| self.answers.text(id).is_ok()) || set.questions.is_empty() {
+            if let Some(lost) = self.dialogue.lost().cloned() {
+                let lost = TalkError::Lost(lost);
+                let code = why(&lost, self.dialogue.is_local_account()).code();
+                self.lose(code, &lost);
+            }
             return Ok(self.answers);
         }
         Err(self.why_nothing())
@@ -152,6 +161,7 @@ impl<'a> Round<'a> {
             }
             if self.wmi.is_closed || self.wmi.closed.contains(&namespace) {
                 self.answers.mark(id, GapCause::Denied);
+                self.refused.push((id, ask));
                 continue;
             }
             if Instant::now() >= until {
@@ -168,7 +178,13 @@ impl<'a> Round<'a> {
                     self.wmi.answered.push(namespace);
                     self.record(id, 0, WmiRow::write(&rows));
                 }
-                Err(error) => self.settle_wmi(id, namespace, error),
+                Err(error) => {
+                    let refuses = [Some(Meaning::ProviderDenied), Some(Meaning::AccessDenied)];
+                    if refuses.contains(&error.meaning()) {
+                        self.refused.push((id, ask));
+                    }
+                    self.settle_wmi(id, namespace, error);
+                }
             }
         }
         later

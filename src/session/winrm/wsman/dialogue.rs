@@ -79,6 +79,8 @@ pub(super) struct Dialogue {
     courier: Box<dyn Courier>,
     session: String,
     lost: Option<Lost>,
+    /// When an answer that is under way is given up, and the connection with it.
+    hard: Option<Instant>,
     /// How long to wait when the host has too much to do; `None` once we have.
     patience: Option<Duration>,
 }
@@ -90,6 +92,7 @@ impl Dialogue {
             courier,
             session: fresh_id(),
             lost: None,
+            hard: None,
             patience: Some(wait),
         }
     }
@@ -105,12 +108,19 @@ impl Dialogue {
         self.courier.is_local_account()
     }
 
+    /// Sets when an answer that is under way is given up, and the connection with it: later than
+    /// the moment after which nothing more is asked.
+    pub(super) fn give_up_at(&mut self, moment: Instant) {
+        self.hard = Some(moment);
+    }
+
     /// Why the connection is over, where it is.
     pub(super) fn lost(&self) -> Option<&Lost> {
         self.lost.as_ref()
     }
 
-    /// Sends a request and returns the `s:Body` of its answer.
+    /// Sends a request and returns the `s:Body` of its answer. The host is asked to answer before
+    /// `until`, if only to say that it takes longer.
     ///
     /// Where the host says that this account has too many shells or operations, waits and asks
     /// once more, once in a session.
@@ -153,7 +163,8 @@ impl Dialogue {
             session: &self.session,
         };
         let envelope = request.envelope(&about, timeout);
-        let until = until.min(Instant::now() + timeout + SLACK);
+        let slack = Instant::now() + timeout + SLACK;
+        let until = slack.min(self.hard.map_or(until, |hard| hard.max(until)));
         let answer = self.carry(&envelope, until).await?;
         if let Some(other) = answer.relates_to
             && !other.eq_ignore_ascii_case(&message)

@@ -7,7 +7,7 @@
 use crate::model::hex;
 use crate::session::question::find;
 use crate::session::{Ask, View};
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 /// The longest command, in characters. cmd.exe takes 8,191, and WinRM adds words of its own.
 pub(super) const LINE: usize = 7_500;
@@ -31,8 +31,8 @@ pub(super) struct Batch {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Frame {
     pub(super) id: &'static str,
-    /// Whether the question's command succeeded.
-    pub(super) ok: bool,
+    /// What its command ended with: 0 where it succeeded, -1 where it did not say.
+    pub(super) status: i32,
     pub(super) stdout: Vec<u8>,
 }
 
@@ -42,6 +42,12 @@ pub(super) struct Frames {
     pub(super) whole: Vec<Frame>,
     /// The question whose answer begins and does not end.
     pub(super) open: Option<&'static str>,
+}
+
+impl fmt::Display for Marker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
 }
 
 impl Marker {
@@ -101,9 +107,9 @@ impl Marker {
             let line = tail.get(..length).unwrap_or_default().trim_ascii();
             match (word(line, ids), open) {
                 (Some((Edge::Begin, id)), _) => open = Some((id, at)),
-                (Some((Edge::End { ok }, id)), Some((begun, from))) if id == begun => {
+                (Some((Edge::End { status }, id)), Some((begun, from))) if id == begun => {
                     let stdout = bytes.get(from..start).unwrap_or_default().to_vec();
-                    frames.whole.push(Frame { id, ok, stdout });
+                    frames.whole.push(Frame { id, status, stdout });
                     open = None;
                 }
                 _ => {}
@@ -122,7 +128,8 @@ impl Marker {
         }
     }
 
-    fn end(&self, id: &str) -> Vec<u8> {
+    /// The last word of a question's answer, but for its status.
+    pub(super) fn end(&self, id: &str) -> Vec<u8> {
         format!("{} E {id} ", self.0).into_bytes()
     }
 
@@ -174,19 +181,26 @@ pub(super) fn reg_query(ask: &Ask) -> Option<String> {
 #[derive(Clone, Copy)]
 enum Edge {
     Begin,
-    End { ok: bool },
+    End { status: i32 },
 }
 
 fn word(line: &[u8], ids: &[&'static str]) -> Option<(Edge, &'static str)> {
     let mut words = line.split(|byte| *byte == b' ');
     let edge = match (words.next()?, words.clone().nth(1)) {
         (b"B", None) => Edge::Begin,
-        (b"E", Some(status)) => Edge::End { ok: status == b"0" },
+        (b"E", Some(status)) => Edge::End {
+            status: number(status),
+        },
         _ => return None,
     };
     let id = words.next()?;
     let known = ids.iter().find(|known| known.as_bytes() == id)?;
     Some((edge, known))
+}
+
+fn number(digits: &[u8]) -> i32 {
+    let digits = std::str::from_utf8(digits).ok();
+    digits.and_then(|digits| digits.parse().ok()).unwrap_or(-1)
 }
 
 #[cfg(test)]
@@ -258,8 +272,8 @@ mod tests {
         let [a, b] = frames.whole.as_slice() else {
             panic!("{frames:?}")
         };
-        assert_eq!((a.stdout.as_slice(), a.ok), (&b"one\r\ntwo"[..], true));
-        assert_eq!((b.stdout.as_slice(), b.ok), (&b""[..], false));
+        assert_eq!((a.stdout.as_slice(), a.status), (&b"one\r\ntwo"[..], 0));
+        assert_eq!((b.stdout.as_slice(), b.status), (&b""[..], 1));
         assert_eq!(frames.open, None);
     }
 
@@ -281,13 +295,13 @@ mod tests {
         }
 
         #[test]
-        fn any_answer_comes_back_as_it_was(stdout in prop::collection::vec(any::<u8>(), 0..200), ok in any::<bool>()) {
+        fn any_answer_comes_back_as_it_was(stdout in prop::collection::vec(any::<u8>(), 0..200), status in 0..9_i32) {
             let marker = Marker::fixed();
             let mut bytes = b"0123456789ab B a\r\n".to_vec();
             bytes.extend(&stdout);
-            bytes.extend(format!("0123456789ab E a {}\r\n", if ok { 0 } else { 1 }).into_bytes());
+            bytes.extend(format!("0123456789ab E a {}\r\n", status).into_bytes());
             let frames = marker.read(&["a"], &bytes);
-            prop_assert_eq!(frames.whole, [Frame { id: "a", ok, stdout }]);
+            prop_assert_eq!(frames.whole, [Frame { id: "a", status, stdout }]);
         }
     }
 }

@@ -48,6 +48,8 @@ pub(super) enum End {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bounds<'a> {
     pub(super) until: Instant,
+    /// When the session's time is up: then the end of the shell is the end of the command.
+    pub(super) farewell: Instant,
     pub(super) bytes: usize,
     /// Its last word; the rest of that line may follow.
     pub(super) last: &'a [u8],
@@ -95,7 +97,7 @@ impl Shell {
         let gone = matches!(&end, End::Failed(error) if error.meaning() == Some(Meaning::Gone));
         if !gone {
             // Whether it can still be ended or has ended already, there is nothing more to do.
-            let _ = self.signal(dialogue, &command, bounds.until).await;
+            let _ = self.signal(dialogue, &command, bounds.farewell).await;
         }
         Output { stdout, end }
     }
@@ -174,7 +176,6 @@ impl Shell {
             text_of(command),
             names::TERMINATE
         ));
-        let until = until.max(Instant::now() + GRACE);
         dialogue.exchange(&request, until).await
     }
 

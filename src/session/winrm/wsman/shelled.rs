@@ -93,6 +93,7 @@ impl Round<'_> {
             let share = self.until.saturating_duration_since(now) / 2;
             let bounds = Bounds {
                 until: self.until.min(now + share.max(LEAST)),
+                farewell: self.until,
                 bytes: self.bytes,
                 last: &batch.last,
             };
@@ -166,19 +167,20 @@ impl Round<'_> {
             return;
         };
         let text = codepage::decode(&frame.stdout, self.oem_page);
+        let ok = frame.status == 0;
         // The bytes were counted when they came.
         self.bytes = self.bytes.saturating_add(text.len());
         if !matches!(named.1, Ask::Registry { .. }) {
             // The status is that of the last of its commands.
-            let exit = if frame.ok || !text.trim().is_empty() {
+            let exit = if ok || !text.trim().is_empty() {
                 0
             } else {
                 120
             };
             return self.record(frame.id, exit, text);
         }
-        left.reg_works |= frame.ok;
-        match frame.ok {
+        left.reg_works |= ok;
+        match ok {
             true => self.record_own(frame.id, 0, text),
             // It read some keys, and then met one that is not for this account.
             false if text.contains("HKEY_") => self.record_own(frame.id, 121, text),
@@ -241,8 +243,12 @@ impl Round<'_> {
         if failed.is_empty() {
             return;
         }
+        let refused: Vec<&str> = failed.iter().map(|(id, _)| *id).collect();
+        failed.extend(std::mem::take(&mut self.refused));
         for (id, _) in powershell::ask(self, failed).await {
-            self.record_own(id, 121, String::new());
+            if refused.contains(&id) {
+                self.record_own(id, 121, String::new());
+            }
         }
     }
 

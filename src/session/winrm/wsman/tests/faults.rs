@@ -211,6 +211,35 @@ async fn where_reg_always_fails_the_registry_is_read_by_way_of_wmi() {
 }
 
 #[tokio::test]
+async fn where_reg_and_wmi_are_refused_powershell_is_asked_for_both() {
+    use super::super::soap::Ns;
+    let text = |asked: &Asked| asked.text(Ns::Shell, "Command");
+    let no_wmi = move |asked: &Asked| {
+        if asked.verb == "Command" && text(asked).starts_with("powershell ") {
+            return Some(fault(2_150_858_843, "InvalidSelectors", false));
+        }
+        is_of_wmi(asked).then(|| fault(5, "AccessDenied", true))
+    };
+    let mut host = Host::new(no_wmi);
+    for id in ["oem-code-page", "version", "programs"] {
+        host.programs.insert(id, (false, Vec::new()));
+    }
+    let (answers, log) = host.ask().await;
+    let answers = answers.unwrap();
+    assert_eq!(
+        losses(&answers),
+        [ResultCode::WmiDenied, ResultCode::ShellRestricted]
+    );
+    assert_eq!(cause(&answers, "version"), GapCause::Denied);
+    assert_eq!(cause(&answers, "os"), GapCause::Denied);
+    assert_eq!(answers.text("listeners"), Ok("TCP 0.0.0.0:80"));
+    let asked = log.asked();
+    let last = asked.iter().rfind(|asked| asked.verb == "Command").unwrap();
+    assert!(text(last).starts_with("powershell -NoProfile -NonInteractive -EncodedCommand "));
+    log.assert_tidy();
+}
+
+#[tokio::test]
 async fn what_was_answered_before_the_connection_broke_is_kept() {
     let mut count = 0;
     let broken = move |_: &Asked| {
