@@ -112,30 +112,36 @@ pub enum Shell {
 }
 
 /// The shells of a simulated Windows.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct WindowsShells {
     /// What runs the command lines of those who log in.
     pub default_shell: DefaultShell,
     /// The code page in which cmd's programs write although they were told to use UTF-8.
     pub page: Option<u16>,
-    /// Whether `chcp` knows the code page: there is a console.
-    pub console: bool,
-    /// Whether PowerShell may be started.
-    pub powershell: bool,
-    /// Whether reg.exe may read the registry.
-    pub reg: bool,
+    /// What is not to be had.
+    pub lacks: Vec<Lack>,
 }
 
-impl Default for WindowsShells {
-    fn default() -> Self {
-        Self {
-            default_shell: DefaultShell::Cmd,
-            page: None,
-            console: true,
-            powershell: true,
-            reg: true,
-        }
+/// What a simulated Windows may lack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Lack {
+    /// A console: `chcp` does not know the code page.
+    Console,
+    /// PowerShell: it may not be started.
+    Powershell,
+    /// Leave for reg.exe to read the registry.
+    Reg,
+    /// A WMI that answers: PowerShell starts and waits for it.
+    Wmi,
+}
+
+impl WindowsShells {
+    /// Whether something is not to be had.
+    pub fn lack(&self, what: Lack) -> bool {
+        self.lacks.contains(&what)
     }
 }
 

@@ -30,7 +30,7 @@ mod tests;
 #[cfg(test)]
 mod windows_tests;
 
-pub use behaviour::{DefaultShell, Hearing, Kind, Opening, Published, Shell, WindowsShells};
+pub use behaviour::{DefaultShell, Hearing, Kind, Lack, Opening, Published, Shell, WindowsShells};
 pub use keys::{host_key, user_key};
 pub use logins::{KeyLogin, Login, LoginRule, Logins, Method, PasswordLogin, Prompt};
 pub use network::{Changes, Edit, Host, LineEdit, Network, NetworkError, TextEdit};

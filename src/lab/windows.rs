@@ -3,7 +3,7 @@
 //! It runs nothing. It knows the two command lines to the letter, and checks that a script has the
 //! shape that a real shell would need before it frames the recorded answers as that shell would.
 
-use super::behaviour::{DefaultShell, WindowsShells};
+use super::behaviour::{DefaultShell, Lack, WindowsShells};
 use super::dialogue::{end, standard_input};
 use super::recording::Recording;
 use super::ssh::Served;
@@ -34,7 +34,8 @@ pub(super) async fn run(
 ) -> Result<(), Error> {
     let is = |shell: WindowsShell| command == shell.exec().as_bytes();
     let is_cmd = command == b"cmd /d /q" && is(WindowsShell::Cmd);
-    if !is_cmd && !(is(WindowsShell::PowerShell) && shells.powershell) {
+    let is_powershell = is(WindowsShell::PowerShell) && !shells.lack(Lack::Powershell);
+    if !is_cmd && !is_powershell {
         return not_recognised(channel, shells, command).await;
     }
     let text = standard_input(channel).await;
@@ -48,10 +49,14 @@ pub(super) async fn run(
     let Some(script) = script else {
         return end(channel, 255).await;
     };
+    if is_powershell && shells.lack(Lack::Wmi) {
+        while channel.wait().await.is_some() {}
+        return Ok(());
+    }
     let pieces = if is_cmd {
-        script.from_cmd(&served.recording, shells)
+        script.answers_of_cmd(&served.recording, shells)
     } else {
-        script.from_powershell(&served.recording)
+        script.answers_of_powershell(&served.recording)
     };
     for piece in pieces {
         tokio::time::sleep(served.delay).await;
@@ -155,7 +160,7 @@ impl<'a> Script<'a> {
         Some(Self { marker, asked })
     }
 
-    fn from_cmd(&self, recording: &Recording, shells: &WindowsShells) -> Vec<Vec<u8>> {
+    fn answers_of_cmd(&self, recording: &Recording, shells: &WindowsShells) -> Vec<Vec<u8>> {
         let banner = "Microsoft Windows [Version 10.0.20348.2340]\r\n(c) Microsoft Corporation. All rights reserved.\r\n";
         let mut pieces = vec![banner.as_bytes().to_vec()];
         for asked in &self.asked {
@@ -170,7 +175,7 @@ impl<'a> Script<'a> {
         pieces
     }
 
-    fn from_powershell(&self, recording: &Recording) -> Vec<Vec<u8>> {
+    fn answers_of_powershell(&self, recording: &Recording) -> Vec<Vec<u8>> {
         let mut pieces = Vec::new();
         for Asked { id, .. } in &self.asked {
             let (exit, output) = recording.answer(id);
@@ -201,7 +206,7 @@ fn in_cmd(
     shells: &WindowsShells,
     (exit, output): (i32, &[u8]),
 ) -> (i32, Vec<u8>) {
-    if asked.of_registry && (exit != 0 || !shells.reg) {
+    if asked.of_registry && (exit != 0 || shells.lack(Lack::Reg)) {
         return (1, Vec::new());
     }
     let exit = match exit {
@@ -223,7 +228,7 @@ fn in_page(text: &[u8], page: Option<u16>) -> Vec<u8> {
 
 fn console(shells: &WindowsShells) -> String {
     match shells.page {
-        _ if !shells.console => "Active code page: 0\r\n".to_owned(),
+        _ if shells.lack(Lack::Console) => "Active code page: 0\r\n".to_owned(),
         Some(page) => format!("Aktive Codepage: {page}.\r\n"),
         None => "Active code page: 437\r\n".to_owned(),
     }

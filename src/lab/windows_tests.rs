@@ -6,6 +6,7 @@ use crate::collect::WINDOWS;
 use crate::model::{GapCause, ResultCode};
 use crate::session::{Answers, Ask, WindowsShell};
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 const OS: &str = "Caption=Microsoft Windows Server 2022 Standard\nBuildNumber=20348\n\n";
 const UNINSTALL: &str = "\r\nHKEY_LOCAL_MACHINE\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Uninstall\\M\u{fc}ller\r\n    DisplayName    REG_SZ    M\u{fc}ller    REG_SZ    \u{c9}dition\r\n\r\n";
@@ -29,13 +30,20 @@ fn recordings() -> Recordings {
     Recordings::read(files).unwrap()
 }
 
-/// Asks hosts that differ in their shells, or else in what `more` says.
+/// Asks hosts that differ in their shells, a word of [`Shell`] or what is special about those of
+/// Windows, or else in what `more` says.
 async fn visit(hosts: &[(&str, &str, &str)]) -> (BTreeMap<String, Visit>, Seen) {
     let mut text = "schema = 1\nname = \"panes\"\n".to_owned();
     for (index, (name, shells, more)) in hosts.iter().enumerate() {
-        text += &format!(
+        let shell = match shells.strip_prefix("shell = ") {
+            Some(shell) => (*shell).to_owned(),
+            None => format!("{{ windows = {{ {shells} }} }}"),
+        };
+        // Writing to a String cannot fail.
+        let _ = write!(
+            text,
             "[[host]]\nname = \"{name}\"\naddresses = [\"127.78.0.{}\"]\nrecording = \"server\"\n\
-             banner = \"SSH-2.0-OpenSSH_for_Windows_9.5\"\nshell = {{ windows = {{ {shells} }} }}\n\
+             banner = \"SSH-2.0-OpenSSH_for_Windows_9.5\"\nshell = {shell}\n\
              logins = [{{ user = \"audit\", key = \"demo\" }}]\n{more}\n",
             index + 1
         );
@@ -70,7 +78,7 @@ async fn a_windows_answers_the_same_whatever_its_shell_and_its_code_page() {
         ("cmd", "", ""),
         ("powershell", "default_shell = \"powershell\"", ""),
         ("western", "page = 850", ""),
-        ("no-console", "page = 850, console = false", ""),
+        ("no-console", "page = 850, lacks = [\"console\"]", ""),
     ])
     .await;
     let reference = texts(&visits["cmd"]);
@@ -102,7 +110,7 @@ async fn a_windows_answers_the_same_whatever_its_shell_and_its_code_page() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_powershell_the_rest_is_read_and_the_loss_is_told() {
-    let (visits, _) = visit(&[("bare", "powershell = false", "")]).await;
+    let (visits, _) = visit(&[("bare", "lacks = [\"powershell\"]", "")]).await;
     let answers = visits["bare"].as_ref().unwrap();
     assert_eq!(answers.text("uninstall-64"), Ok(UNINSTALL));
     assert_eq!(cause(answers, "os"), GapCause::Missing);
@@ -116,8 +124,8 @@ async fn without_powershell_the_rest_is_read_and_the_loss_is_told() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn where_reg_is_barred_powershell_reads_the_registry() {
     let (visits, _) = visit(&[
-        ("barred", "reg = false", ""),
-        ("locked", "reg = false, powershell = false", ""),
+        ("barred", "lacks = [\"reg\"]", ""),
+        ("locked", "lacks = [\"reg\", \"powershell\"]", ""),
     ])
     .await;
     let answers = visits["barred"].as_ref().unwrap();
@@ -128,6 +136,25 @@ async fn where_reg_is_barred_powershell_reads_the_registry() {
     assert_eq!(answers.text("listeners"), Ok(LISTENERS));
     assert_eq!(cause(answers, "uninstall-64"), GapCause::Denied);
     assert_eq!(cause(answers, "iis"), GapCause::Denied);
+    assert_eq!(codes(answers), [ResultCode::ShellRestricted; 2]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_account_that_wmi_denies_reads_the_rest() {
+    let is_wmi = |ask| matches!(ask, Ask::Wmi { .. });
+    let wmi = WINDOWS.questions.iter().filter(|asked| is_wmi(asked.ask));
+    let more: String = wmi
+        .map(|question| format!("changes.exit.{} = 121\n", question.id))
+        .collect();
+    let (visits, _) = visit(&[("poor", "", &more)]).await;
+    let answers = visits["poor"].as_ref().unwrap();
+    assert_eq!(answers.text("uninstall-64"), Ok(UNINSTALL));
+    assert_eq!(cause(answers, "os"), GapCause::Denied);
+    assert_eq!(codes(answers), [ResultCode::WmiDenied]);
+}
+
+fn codes(answers: &Answers) -> Vec<ResultCode> {
+    answers.losses().iter().map(|loss| loss.code).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -141,6 +168,32 @@ async fn a_question_stands_in_for_one_that_was_left_open() {
     assert!(text.starts_with("LocalAddress=::\n"));
     // In the one PowerShell that is started anyway.
     assert_eq!(seen.commands.len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_cmd_has_answered_stays_where_wmi_never_answers() {
+    let (visits, _) = visit(&[("stuck", "lacks = [\"wmi\"]", "")]).await;
+    let answers = visits["stuck"].as_ref().unwrap();
+    assert_eq!(answers.text("uninstall-64"), Ok(UNINSTALL));
+    assert_eq!(cause(answers, "os"), GapCause::TimedOut);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_a_shell_there_is_nothing_but_its_reason() {
+    let (visits, _) = visit(&[
+        ("forced", "shell = { forced = \"backup ok\\n\" }", ""),
+        ("floods", "shell = { floods = 100 }", ""),
+        ("unix", "shell = \"sh\"", ""),
+        ("no-login", "shell = { no_login = \"Not today.\" }", ""),
+        ("closes", "shell = \"closes\"", ""),
+    ])
+    .await;
+    let code = |name: &str| *visits[name].as_ref().unwrap_err();
+    assert_eq!(code("forced"), ResultCode::ShellRestricted);
+    assert_eq!(code("floods"), ResultCode::ShellRestricted);
+    assert_eq!(code("unix"), ResultCode::ShellRestricted);
+    assert_eq!(code("no-login"), ResultCode::ShellDenied);
+    assert_eq!(code("closes"), ResultCode::ProtocolError);
 }
 
 #[test]

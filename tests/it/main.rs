@@ -39,8 +39,8 @@ mod shells;
 mod support;
 #[cfg(test)]
 mod visits;
+mod windows;
 #[cfg(test)]
 mod wine;
 #[cfg(test)]
 mod winrm_lab;
-mod windows;

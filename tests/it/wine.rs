@@ -8,6 +8,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
+use underdesk::collect::{self, WINDOWS};
 use underdesk::model::GapCause;
 use underdesk::session::{
     Answers, Ask, Limits, Nonce, Parsed, Put, Question, QuestionSet, View, WindowsShell,
@@ -70,6 +71,34 @@ const REGISTRY: &str = r#"Windows Registry Editor Version 5.00
 "Lines"=hex(1):6f,00,6e,00,65,00,0d,00,0a,00,74,00,77,00,6f,00,00,00
 
 [HKEY_LOCAL_MACHINE\SOFTWARE\Underdesk\Empty]
+
+[HKEY_LOCAL_MACHINE\SOFTWARE\Microsoft\Windows\CurrentVersion\Uninstall\UD Müller & Söhne]
+@="not the name"
+"DisplayName"="Müller    REG_SZ    Édition 50% ^ \"x\""
+"DisplayVersion"="1.2.3"
+"Publisher"=hex(1):6f,00,6e,00,65,00,0d,00,0a,00,74,00,77,00,6f,00,00,00
+"InstallDate"="20240613"
+"InstallLocation"="C:\\Program Files\\A  B\\"
+"EstimatedSize"=dword:00000924
+"Languages"=hex(7):6f,00,6e,00,65,00,00,00,74,00,77,00,6f,00,00,00,00,00
+
+[HKEY_LOCAL_MACHINE\SOFTWARE\Microsoft\Windows\CurrentVersion\Uninstall\UD blank]
+"DisplayName"=""
+"DisplayVersion"="0"
+
+[HKEY_LOCAL_MACHINE\SOFTWARE\Microsoft\Windows\CurrentVersion\Uninstall\UD nameless]
+
+[HKEY_LOCAL_MACHINE\SOFTWARE\Microsoft\Windows\CurrentVersion\Uninstall\UD part]
+"DisplayName"="A part"
+"SystemComponent"=dword:00000001
+
+[HKEY_LOCAL_MACHINE\SOFTWARE\Microsoft\Windows\CurrentVersion\Uninstall\UD plain]
+"DisplayName"="Plain"
+"Publisher"=""
+
+[HKEY_LOCAL_MACHINE\SOFTWARE\WOW6432Node\Microsoft\Windows\CurrentVersion\Uninstall\UD small]
+"DisplayName"="Small"
+"DisplayVersion"="HKEY_LOCAL_MACHINE\\SOFTWARE"
 "#;
 
 /// A wine of its own.
@@ -131,7 +160,10 @@ impl Wine {
         let parsed = set.parse_frames(&nonce, &bytes, &limits);
         let said = String::from_utf8_lossy(&bytes);
         assert!(parsed.done, "{said}");
-        let answers = WindowsShell::Cmd.settle(&puts, &parsed.answers, None, &limits);
+        let page = WindowsShell::page(|set| set.parse_frames(&nonce, &bytes, &limits).answers);
+        // Wine has no console here, and writes in the page of its registry.
+        assert_eq!(page, Some(437));
+        let answers = WindowsShell::Cmd.settle(&puts, &parsed.answers, page, &limits);
         (parsed, answers)
     }
 }
@@ -148,28 +180,59 @@ fn cmd_and_reg_of_wine_answer_in_frames() {
     let Some(wine) = Wine::start() else { return };
     let (parsed, answers) = wine.ask(&SET);
     for question in SET.questions {
-        assert!(
-            parsed.answers.reply(question.id).is_some(),
-            "{}",
-            question.id
-        );
-        eprintln!(
-            "--- {} {:?}",
-            question.id,
-            parsed
-                .answers
-                .reply(question.id)
-                .map(|r| (r.exit, String::from_utf8_lossy(&r.stdout).into_owned()))
-        );
+        let id = question.id;
+        assert!(parsed.answers.reply(id).is_some(), "{id}");
     }
     let cause = |id| answers.text(id).unwrap_err().cause;
     assert_eq!(cause("missing"), GapCause::Missing);
     assert_eq!(cause("nothing"), GapCause::Missing);
     assert_eq!(answers.text("alone"), answers.text("after"));
-    assert!(
-        answers
-            .text("alone")
-            .unwrap()
-            .contains("    Edition    REG_SZ    plain")
+    let alone = answers.text("alone").unwrap();
+    assert!(alone.contains("\r\n    Edition    REG_SZ    plain\r\n"));
+    let default = answers.text("default").unwrap();
+    assert!(default.contains("REG_SZ    the default\r\n"));
+    let tree = answers.text("tree").unwrap();
+    for line in [
+        "HKEY_LOCAL_MACHINE\\SOFTWARE\\Underdesk\\Empty",
+        "    Number    REG_DWORD    0x924",
+        "    Bytes    REG_BINARY    DEADBEEF",
+        "    Path    REG_EXPAND_SZ    %windir%",
+        "    List    REG_MULTI_SZ    one\\0two",
+        "    Spaces    REG_SZ      around  ",
+        "    Quote    REG_SZ    say \"hi\" \\ 50% ^ & | <>",
+        "    Publisher    REG_SZ    inside    REG_SZ    a    REG_SZ    b",
+    ] {
+        assert!(tree.contains(&format!("\r\n{line}\r\n")), "{line}");
+    }
+    // In code page 437, which has these letters.
+    assert!(tree.contains("    Umlaut    REG_SZ    Müller & Söhne"));
+    programs_are_read_as_they_were_written(&wine);
+}
+
+/// The questions to every Windows, and their reader.
+fn programs_are_read_as_they_were_written(wine: &Wine) {
+    let (_, mut answers) = wine.ask(&WINDOWS);
+    answers.mark_rest(&WINDOWS, GapCause::Missing);
+    let inventory = collect::read(&WINDOWS, &answers).unwrap();
+    let windows = inventory.windows.unwrap();
+    let programs = windows.programs.known().unwrap();
+    let programs: Vec<_> = programs
+        .iter()
+        .filter(|program| program.key.starts_with("UD "))
+        .map(|program| {
+            let text = |text: &Option<String>| text.clone().unwrap_or_default();
+            let (version, publisher) = (text(&program.version), text(&program.publisher));
+            let (location, arch) = (text(&program.location), text(&program.arch));
+            let name = &program.name;
+            format!("{name}|{version}|{publisher}|{location}|{arch}")
+        })
+        .collect();
+    assert_eq!(
+        programs,
+        [
+            "Müller    REG_SZ    Édition 50% ^ \"x\"|1.2.3|one two|C:\\Program Files\\A  B\\|x64",
+            "Plain||||x64",
+            "Small|HKEY_LOCAL_MACHINE\\SOFTWARE|||x86",
+        ]
     );
 }

@@ -24,26 +24,31 @@ pub(super) async fn ask(
     limits: &Limits,
 ) -> Result<Answers, SessionError> {
     use WindowsShell::{Cmd, PowerShell};
-    let mut limits = *limits;
-    let mut answers = Answers::default();
+    let mut talk = Talk {
+        set,
+        limits: *limits,
+        answers: Answers::default(),
+        page: None,
+    };
     for (turn, shell) in [Cmd, PowerShell, Cmd, PowerShell].into_iter().enumerate() {
-        let mut puts = shell.questions(set, &answers);
+        let mut puts = shell.questions(set, &talk.answers);
         if turn == 1 {
-            puts.extend(last_resort(set, &answers));
+            puts.extend(last_resort(set, &talk.answers));
         }
         if puts.is_empty() {
             continue;
         }
-        let round = Round { shell, puts, set };
-        let end = round.hold(session, &mut limits, &mut answers).await?;
+        let end = talk.hold(session, shell, &puts).await?;
         if matches!(end, End::Over | End::Deadline | End::Lost) {
             for shell in [Cmd, PowerShell] {
-                mark(&shell.questions(set, &answers), &mut answers, end.cause());
+                let open = shell.questions(set, &talk.answers);
+                mark(&open, &mut talk.answers, end.cause());
             }
             break;
         }
     }
-    Ok(answers)
+    talk.tell_losses();
+    Ok(talk.answers)
 }
 
 /// The registry's questions for PowerShell, where reg.exe is barred.
@@ -63,55 +68,80 @@ fn mark(puts: &[Put], answers: &mut Answers, cause: GapCause) {
     }
 }
 
-/// One shell and what it is asked.
-struct Round<'a> {
-    shell: WindowsShell,
-    puts: Vec<Put>,
+/// What was said so far.
+struct Talk<'a> {
     set: &'a QuestionSet,
+    /// What is left of the limits: all that is heard counts towards that of all answers.
+    limits: Limits,
+    answers: Answers,
+    /// The code page of the host's programs, once cmd has told it.
+    page: Option<u16>,
 }
 
-impl Round<'_> {
-    /// Adds what this shell answers. What it says counts towards the limit of all answers.
+impl Talk<'_> {
+    /// Adds what a shell answers to some questions.
     async fn hold(
-        &self,
+        &mut self,
         session: &mut SshSession,
-        limits: &mut Limits,
-        answers: &mut Answers,
+        shell: WindowsShell,
+        puts: &[Put],
     ) -> Result<End, SessionError> {
-        let exec = self.shell.exec();
-        let script = |nonce: &_| self.shell.script(&self.puts, nonce);
-        let (transcript, end) = session.run(&exec, script, limits).await;
-        let parsed = transcript.frames(self.set, limits);
+        let script = |nonce: &_| shell.script(puts, nonce);
+        let (transcript, end) = session.run(&shell.exec(), script, &self.limits).await;
+        let frames = |set: &QuestionSet| transcript.frames(set, &self.limits);
+        let parsed = frames(self.set);
         if parsed.answers.is_empty() && !parsed.done {
-            self.go_without(&transcript, end, answers)?;
+            self.go_without(shell, puts, (&transcript, end))?;
             return Ok(end);
         }
-        let page = WindowsShell::page(|pages| transcript.frames(pages, limits).answers);
-        let mut heard = self.shell.settle(&self.puts, &parsed.answers, page, limits);
-        mark(&self.puts, &mut heard, end.cause());
-        limits.total_bytes = limits.total_bytes.saturating_sub(transcript.heard());
-        answers.absorb(heard);
+        let page = WindowsShell::page(|set| frames(set).answers);
+        self.page = page.or(self.page);
+        let mut heard = shell.settle(puts, &parsed.answers, self.page, &self.limits);
+        mark(puts, &mut heard, end.cause());
+        let left = &mut self.limits.total_bytes;
+        *left = left.saturating_sub(transcript.heard());
+        self.answers.absorb(heard);
         Ok(end)
+    }
+
+    /// A right that is missing shows in every question that needs it.
+    fn tell_losses(&mut self) {
+        let none = Answers::default();
+        let asked = WindowsShell::PowerShell.questions(self.set, &none);
+        let answers = &self.answers;
+        let denied = |put: &Put| {
+            let gap = answers.text(put.id).err();
+            gap.is_some_and(|gap| gap.cause == GapCause::Denied)
+        };
+        if !asked.is_empty() && asked.iter().all(denied) {
+            let detail = "WMI denies every question";
+            self.answers.lose(ResultCode::WmiDenied, detail);
+        }
+        let asked = WindowsShell::Cmd.questions(self.set, &none);
+        if is_barred(&asked, &self.answers) {
+            let detail = "the registry may not be read";
+            self.answers.lose(ResultCode::ShellRestricted, detail);
+        }
     }
 
     /// Without cmd nothing is to be had; without PowerShell there is no WMI.
     fn go_without(
-        &self,
-        transcript: &Transcript,
-        end: End,
-        answers: &mut Answers,
+        &mut self,
+        shell: WindowsShell,
+        puts: &[Put],
+        (transcript, end): (&Transcript, End),
     ) -> Result<(), SessionError> {
-        if answers.is_empty() {
+        if self.answers.is_empty() {
             return Err(transcript.why_nothing(end));
         }
         let cause = match end {
             End::Exited(_) | End::Refused => GapCause::Missing,
             _ => end.cause(),
         };
-        mark(&self.puts, answers, cause);
-        if cause == GapCause::Missing && self.shell == WindowsShell::PowerShell {
+        mark(puts, &mut self.answers, cause);
+        if cause == GapCause::Missing && shell == WindowsShell::PowerShell {
             let detail = format!("PowerShell does not start: {}", transcript.said());
-            answers.lose(ResultCode::ShellRestricted, detail);
+            self.answers.lose(ResultCode::ShellRestricted, detail);
         }
         Ok(())
     }

@@ -92,7 +92,8 @@ fn quoted(text: &str) -> String {
 /// Where it may not (constrained language mode), PowerShell prints, and ends the line once more.
 ///
 /// What goes wrong is told apart by names and numbers, never by messages, which are translated.
-/// Times are written in a form without culture, or as WMI had them.
+/// Times are written in a form without culture, or as WMI had them. Properties are read past what
+/// PowerShell adds to them: it makes a local time of the day on which an update was installed.
 const PREAMBLE: &str = r#"$ErrorActionPreference='Stop'
 $__o=$null
 try{$__o=[Console]::OpenStandardOutput()}catch{}
@@ -116,10 +117,11 @@ if($__g){$rows=@(Get-WmiObject -Namespace $ns -Query $q)}
 else{$rows=@(Get-CimInstance -Namespace $ns -Query $q)}
 foreach($r in $rows){
 foreach($p in $names){
-$v=$r.$p
+if($__g){$x=$r.psbase.Properties[$p];$d="$($x.Type)" -eq 'DateTime'}
+else{$x=$r.CimInstanceProperties[$p];$d=$false}
+$v=$x.Value
 if($null -eq $v){continue}
-$d=$__g -and ("$($r.Properties[$p].Type)" -eq 'DateTime')
-foreach($x in @($v)){if($null -ne $x){$p+'='+(__val $x $d)}}
+foreach($y in @($v)){if($null -ne $y){$p+'='+(__val $y $d)}}
 }
 ''
 }
