@@ -145,14 +145,9 @@ fn every_recorded_windows_is_what_it_was_made_to_be() {
             let meant: Vec<_> = meant.lines().collect();
             let only = |these: &[&str], those: &[&str], mark| {
                 let these = these.iter().filter(|line| !those.contains(line));
-                these
-                    .map(|line| format!("  {mark}{line}\n"))
-                    .collect::<String>()
+                these.map(|line| format!("  {mark}{line}\n")).collect::<String>()
             };
-            wrong += &format!(
-                "{name}\n{}",
-                only(&meant, &told, '-') + &only(&told, &meant, '+')
-            );
+            wrong += &format!("{name}\n{}", only(&meant, &told, '-') + &only(&told, &meant, '+'));
         }
     }
     assert!(wrong.is_empty(), "meant -, read +:\n{wrong}");

@@ -1,6 +1,5 @@
 //! Products whose patch level their Uninstall entries do not tell.
 
-use super::files;
 use super::office;
 use super::questions::{
     DEFENDER, DEFENDER_PLATFORM, DOTNET, DOTNET_RUNTIMES, EDGE, EXCHANGE_14, EXCHANGE_15, FILES,
@@ -8,6 +7,7 @@ use super::questions::{
 };
 use super::reg::{self, Key};
 use super::text::{LONG, MOST_ROWS, NAME, arch, clip, digits, optional};
+use super::files;
 use crate::model::{Component, ComponentKind, Gap, Observed, Program};
 use crate::session::Answers;
 use std::collections::BTreeMap;
@@ -22,18 +22,9 @@ pub(super) fn components(
 ) -> BTreeMap<ComponentKind, Observed<Vec<Component>>> {
     let kinds = [
         (ComponentKind::DotNetFramework, dotnet_framework(answers)),
-        (
-            ComponentKind::DotNetRuntime,
-            dotnet_runtimes(answers, programs),
-        ),
-        (
-            ComponentKind::OfficeMsi,
-            office::installed(answers, programs),
-        ),
-        (
-            ComponentKind::OfficeClickToRun,
-            office::click_to_run(answers),
-        ),
+        (ComponentKind::DotNetRuntime, dotnet_runtimes(answers, programs)),
+        (ComponentKind::OfficeMsi, office::installed(answers, programs)),
+        (ComponentKind::OfficeClickToRun, office::click_to_run(answers)),
         (ComponentKind::SqlServer, sql(answers)),
         (ComponentKind::Exchange, exchange(answers)),
         (ComponentKind::Edge, edge(answers)),
@@ -50,9 +41,7 @@ pub(super) fn components(
         })
     };
     let kinds = kinds.into_iter();
-    kinds
-        .map(|(kind, found)| (kind, sorted(found).into()))
-        .collect()
+    kinds.map(|(kind, found)| (kind, sorted(found).into())).collect()
 }
 
 /// The keys of an answer; none where nothing is there.
@@ -86,12 +75,7 @@ fn dotnet_framework(answers: &Answers) -> Found {
         let name = match (release, is_old) {
             (Some(release), false) => release_of_dotnet(release).to_owned(),
             (None, false) => "4.0".to_owned(),
-            _ => place
-                .trim_start_matches('v')
-                .splitn(3, '.')
-                .take(2)
-                .collect::<Vec<_>>()
-                .join("."),
+            _ => place.trim_start_matches('v').splitn(3, '.').take(2).collect::<Vec<_>>().join("."),
         };
         let name = match key.number("SP") {
             Some(pack @ 1..=9) if is_old => format!(".NET Framework {name} SP{pack}"),
@@ -176,20 +160,14 @@ fn runtime_of(program: &Program) -> Option<Component> {
     const NAMES: &[(&str, &str)] = &[
         ("Microsoft .NET Runtime - ", ".NET Runtime"),
         ("Microsoft .NET Core Runtime - ", ".NET Runtime"),
-        (
-            "Microsoft Windows Desktop Runtime - ",
-            ".NET Desktop Runtime",
-        ),
+        ("Microsoft Windows Desktop Runtime - ", ".NET Desktop Runtime"),
         ("Microsoft ASP.NET Core ", "ASP.NET Core Runtime"),
     ];
-    let named =
-        |(start, name): &(&str, &'static str)| Some((program.name.strip_prefix(start)?, *name));
+    let named = |(start, name): &(&str, &'static str)| Some((program.name.strip_prefix(start)?, *name));
     let (rest, name) = NAMES.iter().find_map(named)?;
     let (version, rest) = rest.split_once(' ')?;
     let is_runtime = name != "ASP.NET Core Runtime" || rest.contains("Shared Framework");
-    let word = rest
-        .rsplit_once('(')
-        .map(|(_, word)| word.trim_end_matches(')'));
+    let word = rest.rsplit_once('(').map(|(_, word)| word.trim_end_matches(')'));
     (is_runtime && is_version(version)).then(|| Component {
         name: name.to_owned(),
         version: version.to_owned(),
@@ -242,12 +220,7 @@ fn exchange(answers: &Answers) -> Found {
         let end = format!(r"\{folder}\bin\exsetup.exe");
         let file = versions.iter().find(|file| file.path.ends_with(&end));
         let of_file = file.map(|file| file.version.map(|part| part.to_string()).join("."));
-        let numbers = [
-            "MsiProductMajor",
-            "MsiProductMinor",
-            "MsiBuildMajor",
-            "MsiBuildMinor",
-        ];
+        let numbers = ["MsiProductMajor", "MsiProductMinor", "MsiBuildMajor", "MsiBuildMinor"];
         let numbers = numbers.map(|name| setup.dword(name).unwrap_or_default());
         let name = match (folder, numbers) {
             ("v15", [15, 0, ..]) => "Exchange Server 2013",
@@ -270,35 +243,17 @@ fn exchange(answers: &Answers) -> Found {
 /// The clients of Edge's updater, by their well-known ids.
 fn edge(answers: &Answers) -> Found {
     const CLIENTS: &[(&str, &str, &str)] = &[
-        (
-            "{56EB18F8-B008-4CBD-B6D2-8C97FE7E9062}",
-            "Microsoft Edge",
-            "stable",
-        ),
-        (
-            "{2CD8A007-E189-409D-A2C8-9AF4EF3C72AA}",
-            "Microsoft Edge Beta",
-            "beta",
-        ),
-        (
-            "{0D50BFEC-CD6A-4F9A-964C-C7416E3ACB10}",
-            "Microsoft Edge Dev",
-            "dev",
-        ),
-        (
-            "{F3017226-FE2A-4295-8BDF-00C3A9A7E4C5}",
-            "Microsoft Edge WebView2 Runtime",
-            "stable",
-        ),
+        ("{56EB18F8-B008-4CBD-B6D2-8C97FE7E9062}", "Microsoft Edge", "stable"),
+        ("{2CD8A007-E189-409D-A2C8-9AF4EF3C72AA}", "Microsoft Edge Beta", "beta"),
+        ("{0D50BFEC-CD6A-4F9A-964C-C7416E3ACB10}", "Microsoft Edge Dev", "dev"),
+        ("{F3017226-FE2A-4295-8BDF-00C3A9A7E4C5}", "Microsoft Edge WebView2 Runtime", "stable"),
     ];
     let keys = keys(answers, EDGE)?;
     let client = |key: &Key<'_>| {
         let known = |client: &&(&str, &str, &str)| client.0.eq_ignore_ascii_case(key.name());
         let (_, name, channel) = CLIENTS.iter().find(known)?;
         // 0.0.0.0 is what is left of one that was taken out.
-        let version = key
-            .clipped("pv", NAME)
-            .filter(|version| version != "0.0.0.0")?;
+        let version = key.clipped("pv", NAME).filter(|version| version != "0.0.0.0")?;
         Some(Component {
             channel: Some((*channel).to_owned()),
             ..plain(*name, Some(version), key)
@@ -311,37 +266,23 @@ fn edge(answers: &Answers) -> Found {
 fn defender(answers: &Answers) -> Found {
     const VALUES: &[(&str, &str)] = &[
         ("EngineVersion", "Microsoft Defender engine"),
-        (
-            "AVSignatureVersion",
-            "Microsoft Defender antivirus signatures",
-        ),
+        ("AVSignatureVersion", "Microsoft Defender antivirus signatures"),
     ];
     let signatures = keys(answers, DEFENDER)?;
     let mut parts = Vec::new();
     for key in &signatures {
-        let value =
-            |(value, name): &(&str, &str)| Some(plain(*name, Some(key.clipped(value, NAME)?), key));
+        let value = |(value, name): &(&str, &str)| Some(plain(*name, Some(key.clipped(value, NAME)?), key));
         parts.extend(VALUES.iter().filter_map(value));
     }
     let platform = keys(answers, DEFENDER_PLATFORM)?;
-    let platform = platform
-        .iter()
-        .find_map(|key| Some((key, key.text("InstallLocation")?)));
+    let platform = platform.iter().find_map(|key| Some((key, key.text("InstallLocation")?)));
     if let Some((key, folder)) = platform.filter(|_| !parts.is_empty()) {
         // `…\Platform\4.18.24050.7-0\`; before 2017 it ran from Program Files.
-        let last = folder
-            .trim_end_matches('\\')
-            .rsplit('\\')
-            .next()
-            .unwrap_or_default();
+        let last = folder.trim_end_matches('\\').rsplit('\\').next().unwrap_or_default();
         let version = last.split('-').next().filter(|version| is_version(version));
         parts.push(Component {
             path: Some(clip(folder, LONG)),
-            ..plain(
-                "Microsoft Defender platform",
-                version.map(|text| clip(text, NAME)),
-                key,
-            )
+            ..plain("Microsoft Defender platform", version.map(|text| clip(text, NAME)), key)
         });
     }
     Ok(parts)
@@ -352,16 +293,10 @@ fn iis(answers: &Answers) -> Found {
     let server = |key: &Key<'_>| {
         let (major, minor) = (key.dword("MajorVersion")?, key.dword("MinorVersion")?);
         // What is left of an IIS that was taken out has no root any more.
-        let root = key
-            .clipped("PathWWWRoot", LONG)
-            .or_else(|| key.clipped("InstallPath", LONG))?;
+        let root = key.clipped("PathWWWRoot", LONG).or_else(|| key.clipped("InstallPath", LONG))?;
         Some(Component {
             path: Some(root),
-            ..plain(
-                "Internet Information Services",
-                Some(format!("{major}.{minor}")),
-                key,
-            )
+            ..plain("Internet Information Services", Some(format!("{major}.{minor}")), key)
         })
     };
     Ok(keys.iter().filter_map(server).collect())
@@ -371,15 +306,9 @@ fn iis(answers: &Answers) -> Found {
 fn internet_explorer(answers: &Answers) -> Found {
     let keys = keys(answers, INTERNET_EXPLORER)?;
     let browser = |key: &Key<'_>| {
-        let version = key
-            .clipped("svcVersion", NAME)
-            .or_else(|| key.clipped("Version", NAME))?;
+        let version = key.clipped("svcVersion", NAME).or_else(|| key.clipped("Version", NAME))?;
         let major: u32 = digits(version.split('.').next()?)?;
-        Some(plain(
-            format!("Internet Explorer {major}"),
-            Some(version),
-            key,
-        ))
+        Some(plain(format!("Internet Explorer {major}"), Some(version), key))
     };
     Ok(keys.iter().find_map(browser).into_iter().collect())
 }

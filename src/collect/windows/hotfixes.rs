@@ -20,9 +20,7 @@ pub(super) fn hotfixes(answers: &Answers) -> Result<Vec<Hotfix>, Gap> {
     let mut updates = Updates::default();
     let cbs = answers.text(CBS_PACKAGES).map(|text| updates.cbs(text));
     let qfe = answers.text(QFE).map(|text| updates.qfe(text));
-    let history = answers
-        .text(UPDATE_HISTORY)
-        .map(|text| updates.history(text));
+    let history = answers.text(UPDATE_HISTORY).map(|text| updates.history(text));
     updates.msi(answers.text(MSI_PATCHES).unwrap_or_default());
     for id in [OLD_UPDATES, OLD_HOTFIXES] {
         updates.old(answers.text(id).unwrap_or_default());
@@ -172,9 +170,7 @@ impl Updates {
 
     fn msi(&mut self, text: &str) {
         for key in reg::keys(text) {
-            let title = key
-                .text("DisplayName")
-                .filter(|_| key.parent() == "Patches");
+            let title = key.text("DisplayName").filter(|_| key.parent() == "Patches");
             let Some((title, kb)) = title.and_then(|title| Some((title, KbId::find(title)?)))
             else {
                 continue;
@@ -198,9 +194,7 @@ impl Updates {
     /// Keys named after updates, wherever they are in the tree.
     fn old(&mut self, text: &str) {
         for key in reg::keys(text) {
-            let gone = key
-                .text("ThisVersionInstalled")
-                .is_some_and(|word| word == "N")
+            let gone = key.text("ThisVersionInstalled").is_some_and(|word| word == "N")
                 || key.number("Installed") == Some(0);
             let Some(kb) = kb(key.name()).filter(|_| !gone) else {
                 continue;
@@ -316,11 +310,7 @@ impl<'a> Package<'a> {
     }
 
     fn tell(&self, seen: &mut Seen, state: Servicing, key: &Key<'_>) {
-        let states = if self.is_part {
-            &mut seen.parts
-        } else {
-            &mut seen.whole
-        };
+        let states = if self.is_part { &mut seen.parts } else { &mut seen.whole };
         if states.len() < MOST_ROWS {
             states.push(state);
         }
@@ -346,11 +336,7 @@ fn time_of(high: u64) -> Option<UtcTime> {
 /// `KB5034122`, `KB982861-v2`; old systems also write the bare number.
 fn kb(text: &str) -> Option<KbId> {
     let text = text.trim();
-    let bare = || {
-        digits(text)
-            .filter(|_| (6..=7).contains(&text.len()))
-            .map(KbId)
-    };
+    let bare = || digits(text).filter(|_| (6..=7).contains(&text.len())).map(KbId);
     KbId::find(text).or_else(bare)
 }
 

@@ -92,11 +92,7 @@ mod tests {
         for (key, values) in programs {
             text += &format!("\r\n{root}\\{UNINSTALL}\\{key}\r\n");
             for (name, data) in *values {
-                let kind = if data.starts_with("0x") {
-                    "REG_DWORD"
-                } else {
-                    "REG_SZ"
-                };
+                let kind = if data.starts_with("0x") { "REG_DWORD" } else { "REG_SZ" };
                 text += &format!("    {name}    {kind}    {data}\r\n");
             }
         }
@@ -111,52 +107,16 @@ mod tests {
     fn what_has_no_name_or_is_a_part_is_no_program() {
         let text = machine(&[
             ("AddressBook", &[]),
-            (
-                "Tool",
-                &[
-                    ("DisplayName", "W\u{e9}rkzeug    REG_SZ    1"),
-                    ("DisplayVersion", "1.2"),
-                    ("InstallDate", "20240607"),
-                ],
-            ),
-            (
-                "Part",
-                &[("DisplayName", "Part"), ("SystemComponent", "0x1")],
-            ),
-            (
-                "Patch",
-                &[("DisplayName", "Patch"), ("ParentKeyName", "Office")],
-            ),
-            (
-                "Fix",
-                &[("DisplayName", "Fix"), ("ReleaseType", "Security Update")],
-            ),
-            (
-                "Shown",
-                &[
-                    ("DisplayName", "Shown"),
-                    ("SystemComponent", "0x0"),
-                    ("InstallDate", "6/7/2024"),
-                ],
-            ),
+            ("Tool", &[("DisplayName", "W\u{e9}rkzeug    REG_SZ    1"), ("DisplayVersion", "1.2"), ("InstallDate", "20240607")]),
+            ("Part", &[("DisplayName", "Part"), ("SystemComponent", "0x1")]),
+            ("Patch", &[("DisplayName", "Patch"), ("ParentKeyName", "Office")]),
+            ("Fix", &[("DisplayName", "Fix"), ("ReleaseType", "Security Update")]),
+            ("Shown", &[("DisplayName", "Shown"), ("SystemComponent", "0x0"), ("InstallDate", "6/7/2024")]),
             (r"Tool\Below", &[("DisplayName", "Below")]),
         ]);
-        let given = answers(&[
-            (UNINSTALL_64, &text),
-            (
-                UNINSTALL_32,
-                &machine(&[("Tool", &[("DisplayName", "Tool")])]),
-            ),
-        ]);
+        let given = answers(&[(UNINSTALL_64, &text), (UNINSTALL_32, &machine(&[("Tool", &[("DisplayName", "Tool")])]))]);
         let programs = programs(&given, &platform("x86_64")).unwrap();
-        let line = |one: &Program| {
-            format!(
-                "{}|{:?}|{:?}",
-                one.name,
-                one.arch,
-                one.installed_on.map(|day| day.to_string())
-            )
-        };
+        let line = |one: &Program| format!("{}|{:?}|{:?}", one.name, one.arch, one.installed_on.map(|day| day.to_string()));
         let lines: Vec<String> = programs.iter().map(line).collect();
         assert_eq!(
             lines,
@@ -180,30 +140,17 @@ mod tests {
     #[test]
     fn a_users_programs_are_the_users() {
         let sid = "S-1-5-21-1-2-3-1001";
-        let user = keys(
-            &format!("HKEY_USERS\\{sid}"),
-            &[("{1}", &[("DisplayName", "Chat")])],
-        );
-        let given = answers(&[
-            (UNINSTALL_64, "\r\n"),
-            (UNINSTALL_32, ""),
-            (UNINSTALL_USERS, &user),
-        ]);
+        let user = keys(&format!("HKEY_USERS\\{sid}"), &[("{1}", &[("DisplayName", "Chat")])]);
+        let given = answers(&[(UNINSTALL_64, "\r\n"), (UNINSTALL_32, ""), (UNINSTALL_USERS, &user)]);
         let programs = programs(&given, &platform("x86_64")).unwrap();
         assert_eq!(programs[0].scope, ProgramScope::User(sid.to_owned()));
-        assert_eq!(
-            (programs[0].key.as_str(), &programs[0].arch),
-            ("{1}", &None)
-        );
+        assert_eq!((programs[0].key.as_str(), &programs[0].arch), ("{1}", &None));
     }
 
     #[test]
     fn half_of_the_views_is_a_gap_but_for_one_that_is_not_there() {
         let mut given = answers(&[(UNINSTALL_64, "")]);
-        assert_eq!(
-            programs(&given, &platform("x86_64")).unwrap_err().question,
-            UNINSTALL_32
-        );
+        assert_eq!(programs(&given, &platform("x86_64")).unwrap_err().question, UNINSTALL_32);
         given.mark(UNINSTALL_32, GapCause::Missing);
         assert_eq!(programs(&given, &platform("x86_64")), Ok(Vec::new()));
         assert_eq!(open(&given).unwrap().cause, GapCause::NotAsked);

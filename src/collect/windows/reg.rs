@@ -160,9 +160,7 @@ impl<'a> Value<'a> {
                 .unwrap_or(rest.len());
             let (kind, data) = rest.split_at_checked(end)?;
             // A recording may have lost the spaces before an empty value.
-            let data = data
-                .strip_prefix(GAP)
-                .or(data.trim().is_empty().then_some(""));
+            let data = data.strip_prefix(GAP).or(data.trim().is_empty().then_some(""));
             if let Some(data) = data.filter(|_| kind.len() > gap.len() - GAP.len()) {
                 let name = line.get(..at)?;
                 let data = data.get(..).map(Cow::Borrowed)?;

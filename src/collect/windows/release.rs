@@ -175,10 +175,7 @@ impl<'a> Sources<'a> {
         let key = self.registry.as_ref();
         let numbers = key.and_then(|key| {
             let major = key.dword("CurrentMajorVersionNumber")?;
-            Some(format!(
-                "{major}.{}",
-                key.dword("CurrentMinorVersionNumber")?
-            ))
+            Some(format!("{major}.{}", key.dword("CurrentMinorVersionNumber")?))
         });
         // CurrentVersion is stuck at 6.3 since Windows 10, which has the numbers above.
         let stored = key.and_then(|key| key.text("CurrentVersion"));
@@ -280,10 +277,7 @@ mod tests {
         assert_eq!(platform.arch.as_deref(), Some("x86_64"));
         assert_eq!(platform.kernel.running.as_deref(), Some("10.0.17763"));
         let asked = open(&given, &platform).unwrap();
-        assert_eq!(
-            (asked.question.as_str(), asked.cause),
-            (CURRENT_VERSION, GapCause::NotAsked)
-        );
+        assert_eq!((asked.question.as_str(), asked.cause), (CURRENT_VERSION, GapCause::NotAsked));
         let release = platform.windows.unwrap();
         assert_eq!(release.role, Some(WindowsRole::DomainController));
         assert_eq!(release.language, Some(1031));
@@ -292,27 +286,15 @@ mod tests {
     #[test]
     fn the_role_is_also_in_the_registry() {
         let options = "\nHKEY_LOCAL_MACHINE\\SYSTEM\\CurrentControlSet\\Control\\ProductOptions\n    ProductType    REG_SZ    LanmanNT\n";
-        let platform = of(&[
-            (CURRENT_VERSION, &current(SERVER_2025)),
-            (PRODUCT_TYPE, options),
-        ]);
-        assert_eq!(
-            platform.windows.unwrap().role,
-            Some(WindowsRole::DomainController)
-        );
+        let platform = of(&[(CURRENT_VERSION, &current(SERVER_2025)), (PRODUCT_TYPE, options)]);
+        assert_eq!(platform.windows.unwrap().role, Some(WindowsRole::DomainController));
     }
 
     #[test]
     fn architectures_have_one_word_each() {
         let arch = |text: &str| {
-            let environment = format!(
-                "\nHKEY_LOCAL_MACHINE\\E\n    PROCESSOR_ARCHITECTURE    REG_SZ    {text}\n"
-            );
-            of(&[
-                (CURRENT_VERSION, &current(WIN11)),
-                (ENVIRONMENT, &environment),
-            ])
-            .arch
+            let environment = format!("\nHKEY_LOCAL_MACHINE\\E\n    PROCESSOR_ARCHITECTURE    REG_SZ    {text}\n");
+            of(&[(CURRENT_VERSION, &current(WIN11)), (ENVIRONMENT, &environment)]).arch
         };
         assert_eq!(arch("AMD64").as_deref(), Some("x86_64"));
         assert_eq!(arch("x86").as_deref(), Some("x86"));

@@ -194,24 +194,13 @@ mod tests {
         UDP    [fe80::1%5]:1900       *:*                                    77\r\n";
 
     fn line(service: &Service) -> String {
-        let Service {
-            port,
-            proto,
-            bind,
-            program,
-            user,
-            ..
-        } = service;
+        let Service { port, proto, bind, program, user, .. } = service;
         format!("{port}/{proto} {bind} {program} {user}")
     }
 
     #[test]
     fn netstat_is_read_in_any_language_and_joined_with_what_runs() {
-        let given = answers(&[
-            (LISTENERS, NETSTAT),
-            (SERVICES, SERVICES_TEXT),
-            (PROCESSES, PROCESSES_TEXT),
-        ]);
+        let given = answers(&[(LISTENERS, NETSTAT), (SERVICES, SERVICES_TEXT), (PROCESSES, PROCESSES_TEXT)]);
         let services = services(&given).unwrap();
         assert_eq!(services[1].process, None);
         assert_eq!(services[2].name, "TermService");
@@ -231,10 +220,7 @@ mod tests {
     fn without_a_shell_the_tcp_table_of_wmi_is_read() {
         let text = "LocalAddress=::\nLocalPort=3389\nOwningProcess=1004\n\nLocalAddress=0.0.0.0\n";
         let listeners = listeners(&answers(&[(LISTENERS_CIM, text)]), &[]).unwrap();
-        assert_eq!(
-            listeners.iter().map(line).collect::<Vec<_>>(),
-            ["3389/tcp ::  "]
-        );
+        assert_eq!(listeners.iter().map(line).collect::<Vec<_>>(), ["3389/tcp ::  "]);
     }
 
     #[test]
@@ -242,10 +228,7 @@ mod tests {
         let cause = |gap: Gap| (gap.question, gap.cause);
         let given = answers(&[(LISTENERS, "Aktive Verbindungen\r\n"), (SERVICES, "")]);
         let expected = |id: &str| (id.to_owned(), GapCause::Malformed);
-        assert_eq!(
-            cause(listeners(&given, &[]).unwrap_err()),
-            expected(LISTENERS)
-        );
+        assert_eq!(cause(listeners(&given, &[]).unwrap_err()), expected(LISTENERS));
         assert_eq!(cause(services(&given).unwrap_err()), expected(SERVICES));
         let none = answers(&[]);
         assert_eq!(listeners(&none, &[]).unwrap_err().cause, GapCause::NotAsked);
