@@ -259,7 +259,7 @@ async fn the_hosts_of_the_demo_end_as_their_comments_say() {
 }
 
 /// The recordings of the repository: path and content.
-fn recorded_files() -> Vec<(String, Vec<u8>)> {
+pub(super) fn recorded_files() -> Vec<(String, Vec<u8>)> {
     let hosts = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/hosts");
     let entries = |folder: &Path| {
         fs::read_dir(folder)
