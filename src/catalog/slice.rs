@@ -120,6 +120,11 @@ impl Slice {
         self.by_package.get(package).map_or(&[], Vec::as_slice)
     }
 
+    /// Whether any flaw is listed as exploited: without that list, nobody looked.
+    pub fn lists_exploited(&self) -> bool {
+        !self.kev.is_empty()
+    }
+
     /// What CISA says of a CVE that is known to be exploited.
     pub fn kev(&self, cve: &str) -> Option<&KnownExploited> {
         self.kev.get(cve)

@@ -46,7 +46,8 @@ pub(super) struct Global {
     /// The site that machines belong to: the same private address at two sites is two machines
     #[arg(long, global = true, value_name = "NAME")]
     pub(super) site: Option<String>,
-    /// Say more on standard error: -v every event, -vv also how each question was answered
+    /// Say more on standard error: -v every event, -vv also how each question was answered. With
+    /// --dry-run: all that would be done, in full
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(super) verbose: u8,
     /// Never ask anything, even on a terminal
@@ -151,6 +152,14 @@ pub(super) struct PaceArguments {
     /// Ports on which SSH is expected; they are probed too
     #[arg(long, value_name = "PORTS", default_value = "22")]
     pub(super) ssh_port: String,
+    /// Ports on which WinRM over HTTPS is expected; they are probed too [default: 5986, if --ports
+    /// has it]
+    #[arg(long, value_name = "PORTS")]
+    pub(super) winrm_tls_port: Option<String>,
+    /// Ports on which WinRM over plain HTTP is expected; they are probed too [default: 5985, if
+    /// --ports has it]
+    #[arg(long, value_name = "PORTS")]
+    pub(super) winrm_port: Option<String>,
     /// Probes a second in the whole run [default: 5000]
     #[arg(long, value_name = "N")]
     pub(super) rate: Option<u32>,
@@ -190,6 +199,9 @@ pub(super) struct LoginArguments {
     /// Files of known host keys [default: the user's and the system's]
     #[arg(long, value_name = "FILE")]
     pub(super) known_hosts: Vec<PathBuf>,
+    /// Files of certificate authorities (PEM) that vouch for WinRM hosts, beside this machine's own
+    #[arg(long, value_name = "FILE")]
+    pub(super) tls_ca: Vec<PathBuf>,
     /// Pin the keys of hosts that are met for the first time. They are logged in to by key only,
     /// unless a credential says `password_on_first_use`
     #[arg(long)]
@@ -301,7 +313,8 @@ pub(super) enum CatalogCommand {
 pub(super) enum TrustCommand {
     /// Show the pinned host keys
     List,
-    /// Pin the host keys of a file in the format of `known_hosts`, after you have checked them
+    /// Pin the host keys of a file in the format of `known_hosts`, after you have checked them; a
+    /// certificate is `[host]:5986 x509 SHA256:…`
     Import {
         /// The file
         #[arg(value_name = "FILE")]
@@ -323,8 +336,23 @@ pub(super) enum RunsCommand {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ExplainCommand {
-    /// Every command that is ever sent to a host, and why
-    Questions,
+    /// Everything that is ever sent to a host, and why
+    Questions {
+        /// Only what hosts of this system are sent
+        #[arg(long, value_enum, value_name = "SYSTEM", default_value_t)]
+        os: OsArgument,
+    },
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum OsArgument {
+    /// Linux, BSD and other Unix systems: over SSH
+    Unix,
+    /// Windows: over WinRM and over SSH
+    Windows,
+    /// All of them
+    #[default]
+    All,
 }
 
 #[derive(Debug, Args)]

@@ -16,11 +16,15 @@ pub(super) struct Settings {
     /// Where credentials are looked for when no flag names a file; the first that exists.
     pub(super) credentials: Vec<PathBuf>,
     pub(super) known_hosts: Vec<PathBuf>,
+    /// Files of certificate authorities, beside the system's.
+    pub(super) tls_ca: Vec<PathBuf>,
     pub(super) site: String,
     pub(super) operator: String,
     /// Targets that no flag overrides, each with the file it is from.
     pub(super) never_scan: Vec<(String, String)>,
     pub(super) no_input: bool,
+    /// Whether `-v` was given.
+    pub(super) verbose: bool,
 }
 
 /// Why the configuration cannot be used.
@@ -55,6 +59,7 @@ struct File {
     catalog: Option<PathBuf>,
     credentials: Option<PathBuf>,
     known_hosts: Option<Vec<PathBuf>>,
+    tls_ca: Option<Vec<PathBuf>>,
     site: Option<String>,
     operator: Option<String>,
     never_scan: Vec<String>,
@@ -118,6 +123,7 @@ impl Settings {
             known_hosts: layers
                 .first(|file| file.known_hosts.clone())
                 .unwrap_or_else(|| default_known_hosts(environment)),
+            tls_ca: layers.first(|file| file.tls_ca.clone()).unwrap_or_default(),
             site: layers
                 .text(global.site.clone(), "UNDERDESK_SITE", |file| {
                     file.site.clone()
@@ -130,6 +136,7 @@ impl Settings {
                 .unwrap_or_else(user_number),
             never_scan: layers.files.iter().flat_map(never_scan).collect(),
             no_input: global.no_input,
+            verbose: global.verbose > 0,
         })
     }
 }

@@ -3,9 +3,14 @@
 use super::Stop;
 use crate::model::UtcTime;
 use crate::scan::Clock;
+use crate::session::Names;
+use async_trait::async_trait;
 use std::future::Future;
+use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::net::lookup_host;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 /// The present.
@@ -24,13 +29,30 @@ pub(super) fn clock() -> Clock {
     Arc::new(now)
 }
 
+/// The names of hosts, as this machine looks them up.
+#[derive(Debug)]
+pub(super) struct SystemNames;
+
+#[async_trait]
+impl Names for SystemNames {
+    async fn addresses(&self, name: &str) -> Vec<IpAddr> {
+        const PATIENCE: Duration = Duration::from_secs(3);
+        let found = timeout(PATIENCE, lookup_host((name, 0))).await;
+        let found = found.ok().and_then(Result::ok);
+        found.map_or_else(Vec::new, |found| found.map(|socket| socket.ip()).collect())
+    }
+}
+
 /// Runs a command's async part.
 pub(super) fn block_on<T>(work: impl Future<Output = T>) -> Result<T, Stop> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| Stop::failed(&error))?;
-    Ok(runtime.block_on(work))
+    let done = runtime.block_on(work);
+    // What is still at work was told to stop, or would not: the process ends all the same.
+    runtime.shutdown_background();
+    Ok(done)
 }
 
 /// Runs `work`, which ends soon after `stop` is cancelled: by Ctrl-C or by SIGTERM. A second one
@@ -52,6 +74,23 @@ pub(super) async fn until_interrupted<T>(
     tokio::select! {
         done = &mut work => Some(done),
         () = interrupted() => None,
+    }
+}
+
+/// Runs `work`, which cannot be stopped halfway, until Ctrl-C or SIGTERM comes a second time; `asked`
+/// where the first one came before.
+pub(super) async fn until_insisted<T>(work: impl Future<Output = T>, asked: bool) -> Option<T> {
+    tokio::pin!(work);
+    let insisted = async {
+        if !asked {
+            interrupted().await;
+            super::complain("writing the files (again to stop at once)");
+        }
+        interrupted().await;
+    };
+    tokio::select! {
+        done = &mut work => Some(done),
+        () = insisted => None,
     }
 }
 

@@ -6,7 +6,7 @@ use crate::credentials::resolve::{self, Secrets, Sources};
 use crate::credentials::{self, Credential, CredentialsFile};
 use crate::model::CredentialId;
 use crate::scan::{Keyring, StoredProof};
-use crate::session::{Key, Password};
+use crate::session::{ClientCertificate, Key, Password};
 use std::collections::BTreeMap;
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
@@ -55,6 +55,11 @@ async fn proof(
             let key = Key::parse(&key, passphrase.as_ref());
             let key = key.map_err(|error| fault(path, &credential.id, &error))?;
             Ok(StoredProof::Keys(vec![Arc::new(key)]))
+        }
+        Secrets::Certificate { certificate, key } => {
+            let certificate = ClientCertificate::parse(&certificate, &key);
+            let certificate = certificate.map_err(|error| fault(path, &credential.id, &error))?;
+            Ok(StoredProof::Certificate(certificate))
         }
         Secrets::Password { password } => Ok(StoredProof::Password(Password::new(password))),
         Secrets::Agent {

@@ -50,6 +50,11 @@ pub(super) fn read_secret(path: &Path, most: u64) -> Result<Vec<u8>, FileError> 
     Ok(bytes)
 }
 
+/// The content of a file that may be read by all, and written by nobody else.
+pub(super) fn read_public(path: &Path, most: u64) -> Result<Vec<u8>, FileError> {
+    read_owned(path, most).map(|(bytes, _)| bytes)
+}
+
 /// Overwrites what may be a secret.
 pub(super) fn wipe(bytes: Vec<u8>) {
     drop(secrecy::SecretSlice::from(bytes));

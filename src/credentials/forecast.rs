@@ -1,6 +1,6 @@
 //! What a run can do to accounts at worst, said before it begins.
 
-use super::{AccountKey, Credential, HostLabel, Kind, Limits, Ownership};
+use super::{AccountKey, Credential, HostLabel, Limits, Mechanism, Method, Ownership, WinrmProof};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -10,7 +10,12 @@ pub fn worst_case(credentials: &[Credential], hosts: u64, limits: &Limits) -> Ve
     let anywhere = HostLabel::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), None);
     let mut lines = BTreeMap::new();
     for credential in credentials {
-        if credential.kind() != Kind::SshPassword {
+        let is_password = match &credential.method {
+            Method::SshPassword { .. } => true,
+            Method::Winrm(winrm) => matches!(winrm.proof, WinrmProof::Password(_)),
+            _ => false,
+        };
+        if !is_password {
             continue;
         }
         let account = AccountKey::of(credential, &anywhere);
@@ -31,6 +36,23 @@ pub fn worst_case(credentials: &[Credential], hosts: u64, limits: &Limits) -> Ve
         lines.insert(account, line);
     }
     lines.into_values().collect()
+}
+
+/// What an eavesdropper can win, a line for each credential that allows it. Printed before the run.
+pub fn exposures(credentials: &[Credential]) -> Vec<String> {
+    let exposed = credentials.iter().filter_map(|credential| {
+        let Method::Winrm(winrm) = &credential.method else {
+            return None;
+        };
+        let speaks_ntlm = winrm.mechanism != Mechanism::Kerberos;
+        (winrm.ntlm_http && speaks_ntlm).then(|| {
+            format!(
+                "{}: NTLM over plain HTTP to any host in its scope that answers on a WinRM port; whoever is on the way can relay the logon, or guess the password of {} at leisure",
+                credential.id, credential.user
+            )
+        })
+    });
+    exposed.collect()
 }
 
 fn failures(count: usize) -> String {

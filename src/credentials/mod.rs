@@ -25,8 +25,11 @@ mod tries;
 
 pub use account::{AccountKey, HostLabel};
 pub use breaker::{Ask, Decision, Limits, Why, decide};
-pub use forecast::worst_case;
-pub use model::{Credential, CredentialsFile, Kind, Method, NotYet, Ownership, SecretRef, Sudo};
+pub use forecast::{exposures, worst_case};
+pub use model::{
+    Credential, CredentialsFile, Kind, Mechanism, Method, NotYet, Ownership, SecretRef, Sudo,
+    Winrm, WinrmProof,
+};
 pub use parse::parse;
 pub use rules::{MAX_KEYS, agent_keys, plan};
 pub use scope::{Scope, ScopeItem, ScopeProblem};

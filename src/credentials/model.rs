@@ -1,7 +1,8 @@
 //! What a credentials file says.
 
 use super::Scope;
-use crate::model::CredentialId;
+use super::account::split;
+use crate::model::{CredentialId, Protocol};
 use secrecy::SecretString;
 use std::collections::BTreeSet;
 use std::fmt;
@@ -78,18 +79,24 @@ impl Credential {
 
     /// Whether this version can log in with it.
     pub fn is_used(&self) -> bool {
-        matches!(
-            self.kind(),
-            Kind::SshKey | Kind::SshAgent | Kind::SshPassword
-        )
+        self.kind() != Kind::SshCert
+    }
+
+    /// The login name and the realm or domain that it belongs to, however the file spells them; no
+    /// realm for an account of the host's own, or where none is named.
+    pub fn account(&self) -> (&str, Option<&str>) {
+        let (in_user, name) = split(&self.user);
+        match &self.ownership {
+            Ownership::Local => (name, None),
+            Ownership::Directory { realm } => (name, realm.as_deref().or(in_user)),
+        }
     }
 
     /// Whether its password may follow the first sight of a host's key.
     pub fn password_on_first_use(&self) -> bool {
         match &self.method {
-            Method::SshPassword { on_first_use, .. } | Method::Winrm { on_first_use, .. } => {
-                *on_first_use
-            }
+            Method::SshPassword { on_first_use, .. } => *on_first_use,
+            Method::Winrm(winrm) => winrm.on_first_use,
             Method::SshKey { .. } | Method::SshAgent { .. } | Method::SshCert { .. } => false,
         }
     }
@@ -101,9 +108,12 @@ impl Credential {
             | Method::SshCert {
                 key, passphrase, ..
             } => (Some(key), passphrase.as_ref()),
-            Method::SshPassword { password, .. } | Method::Winrm { password, .. } => {
-                (Some(password), None)
-            }
+            Method::SshPassword { password, .. } => (Some(password), None),
+            Method::Winrm(winrm) => match &winrm.proof {
+                WinrmProof::Password(secret) | WinrmProof::Certificate { key: secret, .. } => {
+                    (Some(secret), None)
+                }
+            },
             Method::SshAgent { .. } => (None, None),
         };
         first.into_iter().chain(second)
@@ -140,7 +150,7 @@ pub struct NotYet {
     pub credential: CredentialId,
     /// Its line in the file.
     pub line: usize,
-    /// The word in the file: `winrm`, `ssh-cert`, `sudo`, `keyring`, `age`.
+    /// The word in the file: `ssh-cert`, `sudo`, `keyring`, `age`.
     pub what: &'static str,
 }
 
@@ -203,17 +213,8 @@ pub enum Method {
         /// The file of the certificate, which is public.
         certificate: PathBuf,
     },
-    /// By a password over WinRM.
-    Winrm {
-        /// The password.
-        password: SecretRef,
-        /// Whether it may follow the first sight of a host's certificate.
-        on_first_use: bool,
-        /// Whether NTLM may go over plain HTTP.
-        ntlm_http: bool,
-        /// Whether Basic may be used inside verified TLS.
-        basic: bool,
-    },
+    /// Over WinRM.
+    Winrm(Winrm),
 }
 
 impl Method {
@@ -224,9 +225,53 @@ impl Method {
             Self::SshAgent { .. } => Kind::SshAgent,
             Self::SshPassword { .. } => Kind::SshPassword,
             Self::SshCert { .. } => Kind::SshCert,
-            Self::Winrm { .. } => Kind::Winrm,
+            Self::Winrm(_) => Kind::Winrm,
         }
     }
+}
+
+/// How an account is proven over WinRM.
+#[derive(Debug)]
+pub struct Winrm {
+    /// With what.
+    pub proof: WinrmProof,
+    /// Which mechanisms may be used.
+    pub mechanism: Mechanism,
+    /// Whether the password may follow the first sight of a host's certificate.
+    pub on_first_use: bool,
+    /// Whether NTLM may go over plain HTTP.
+    pub ntlm_http: bool,
+    /// Whether Basic may be used inside verified TLS.
+    pub basic: bool,
+    /// The Kerberos realm, where it is not the account's.
+    pub kerberos_realm: Option<String>,
+    /// The realm's KDCs, `host` or `host:port`; else the realm's own name is asked.
+    pub kdcs: Vec<String>,
+}
+
+/// What proves an account over WinRM.
+#[derive(Debug)]
+pub enum WinrmProof {
+    /// A password.
+    Password(SecretRef),
+    /// A certificate that the host maps to the account.
+    Certificate {
+        /// The file of the certificate, which is public.
+        certificate: PathBuf,
+        /// Its private key.
+        key: SecretRef,
+    },
+}
+
+/// Which mechanisms a password may be proven by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mechanism {
+    /// Kerberos where it can be had, else NTLM.
+    Negotiate,
+    /// Kerberos only.
+    Kerberos,
+    /// NTLM only.
+    Ntlm,
 }
 
 /// The type of a credential.
@@ -249,6 +294,14 @@ impl Kind {
         Self::SshCert,
         Self::Winrm,
     ];
+
+    /// The protocol that it logs in by.
+    pub fn protocol(self) -> Protocol {
+        match self {
+            Self::Winrm => Protocol::Winrm,
+            Self::SshKey | Self::SshAgent | Self::SshPassword | Self::SshCert => Protocol::Ssh,
+        }
+    }
 
     /// The word in the file.
     pub fn as_str(self) -> &'static str {

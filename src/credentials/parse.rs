@@ -6,7 +6,8 @@
 use super::account::split;
 use super::table::{ParseError, Table, syntax};
 use super::{
-    Credential, CredentialsFile, Kind, Method, Ownership, Scope, ScopeItem, SecretRef, Sudo,
+    Credential, CredentialsFile, Kind, Mechanism, Method, Ownership, Scope, ScopeItem, SecretRef,
+    Sudo, Winrm, WinrmProof,
 };
 use crate::model::CredentialId;
 use secrecy::SecretString;
@@ -151,7 +152,17 @@ fn keys_of(kind: Kind) -> &'static [&'static str] {
         Kind::SshAgent => &["socket", "fingerprint"],
         Kind::SshPassword => &["password", "password_on_first_use"],
         Kind::SshCert => &["key", "passphrase", "certificate"],
-        Kind::Winrm => &["password", "password_on_first_use", "ntlm_http", "basic"],
+        Kind::Winrm => &[
+            "password",
+            "certificate",
+            "key",
+            "auth",
+            "password_on_first_use",
+            "ntlm_http",
+            "basic",
+            "kerberos_realm",
+            "kdc",
+        ],
     }
 }
 
@@ -214,12 +225,42 @@ fn read_method(entry: &Table<'_>, kind: Kind) -> Result<Method, ParseError> {
             passphrase: secret(entry, "passphrase")?,
             certificate: entry.need("certificate", "\"path\"")?.0.into(),
         },
-        Kind::Winrm => Method::Winrm {
-            password: need_secret(entry, "password")?,
-            on_first_use: entry.flag("password_on_first_use")?,
-            ntlm_http: entry.flag("ntlm_http")?,
-            basic: entry.flag("basic")?,
+        Kind::Winrm => Method::Winrm(read_winrm(entry)?),
+    })
+}
+
+fn read_winrm(entry: &Table<'_>) -> Result<Winrm, ParseError> {
+    let proof = match entry.words("certificate")? {
+        Some((_, span)) if entry.get("password").is_some() => {
+            let problem = "certificate: there is a password too; expected one of the two";
+            return Err(entry.at(&span, problem));
+        }
+        Some((path, _)) => WinrmProof::Certificate {
+            certificate: path.into(),
+            key: need_secret(entry, "key")?,
         },
+        None => WinrmProof::Password(need_secret(entry, "password")?),
+    };
+    let mechanism = match entry.words("auth")? {
+        None | Some(("negotiate", _)) => Mechanism::Negotiate,
+        Some(("kerberos", _)) => Mechanism::Kerberos,
+        Some(("ntlm", _)) => Mechanism::Ntlm,
+        Some((_, span)) => {
+            let problem =
+                "auth: expected \"negotiate\" (Kerberos, else NTLM), \"kerberos\" or \"ntlm\"";
+            return Err(entry.at(&span, problem));
+        }
+    };
+    let realm = entry.words("kerberos_realm")?;
+    let kdcs = entry.list("kdc")?.unwrap_or_default();
+    Ok(Winrm {
+        proof,
+        mechanism,
+        on_first_use: entry.flag("password_on_first_use")?,
+        ntlm_http: entry.flag("ntlm_http")?,
+        basic: entry.flag("basic")?,
+        kerberos_realm: realm.map(|(realm, _)| realm.to_owned()),
+        kdcs: kdcs.iter().map(|(kdc, _)| (*kdc).to_owned()).collect(),
     })
 }
 
@@ -323,10 +364,8 @@ mod tests {
         let expected = [
             ("linux-cert", "ssh-cert"),
             ("linux-cert", "sudo"),
-            ("windows", "winrm"),
-            ("windows", "keyring"),
-            ("windows-local", "winrm"),
-            ("windows-local", "age"),
+            ("linux-cert", "keyring"),
+            ("vaulted", "age"),
         ];
         assert_eq!(not_yet, expected.map(|(id, what)| (id.to_owned(), what)));
         let local = file
@@ -350,6 +389,30 @@ mod tests {
         let text = credential(&[("key", "{ file = 'k' }")]);
         assert!(problem(&text).contains("unknown key"));
         assert!(problem("[[credentials]]\nid = 'a'").contains("did you mean `credential`?"));
+    }
+
+    #[test]
+    fn windows_is_proven_by_a_password_or_a_certificate_and_nothing_is_allowed_unsaid() {
+        let winrm = |change: &[(&str, &str)]| {
+            let text = credential(&[&[("type", "'winrm'")], change].concat());
+            let mut file = parse(&text).map_err(|error| error.to_string())?;
+            match file.credentials.remove(0).method {
+                Method::Winrm(winrm) => Ok(winrm),
+                other => Err(format!("{other:?}")),
+            }
+        };
+        let plain = winrm(&[]).unwrap();
+        assert_eq!(plain.mechanism, Mechanism::Negotiate);
+        assert!(!plain.ntlm_http && !plain.basic && !plain.on_first_use);
+        assert!(plain.kdcs.is_empty() && plain.kerberos_realm.is_none());
+        let certificate = [("certificate", "'c.pem'"), ("key", "{ file = 'k' }")];
+        let error = winrm(&certificate).unwrap_err();
+        assert!(error.contains("expected one of the two"), "{error}");
+        let only = [certificate[0], certificate[1], ("password", "")];
+        let proof = winrm(&only).unwrap().proof;
+        assert!(matches!(proof, WinrmProof::Certificate { .. }));
+        let error = winrm(&[("auth", "'credssp'")]).unwrap_err();
+        assert!(error.contains("auth: expected \"negotiate\""), "{error}");
     }
 
     #[test]

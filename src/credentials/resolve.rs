@@ -3,8 +3,8 @@
 //! What is fetched goes into a [`SecretString`] and is not looked at again here. No error quotes it,
 //! no child process gets it.
 
-use super::file::{FileError, read_secret, wipe};
-use super::{Credential, CredentialsFile, Method, SecretRef};
+use super::file::{FileError, read_public, read_secret, wipe};
+use super::{Credential, CredentialsFile, Method, SecretRef, Winrm, WinrmProof};
 use secrecy::SecretString;
 use std::collections::BTreeSet;
 use std::fmt;
@@ -36,7 +36,21 @@ pub async fn secrets(
             let key = key_text(key, sources).await?;
             Ok(Secrets::Key { key, passphrase })
         }
-        Method::SshPassword { password, .. } | Method::Winrm { password, .. } => {
+        Method::Winrm(Winrm {
+            proof: WinrmProof::Certificate { certificate, key },
+            ..
+        }) => {
+            let certificate = read_public(&sources.place(certificate), LONGEST);
+            Ok(Secrets::Certificate {
+                certificate: certificate.map_err(ResolveError::File)?,
+                key: key_text(key, sources).await?,
+            })
+        }
+        Method::SshPassword { password, .. }
+        | Method::Winrm(Winrm {
+            proof: WinrmProof::Password(password),
+            ..
+        }) => {
             let ask = format!("Password of {} ({}): ", credential.user, credential.id);
             let password = secret(password, &ask, sources).await?;
             Ok(Secrets::Password { password })
@@ -60,6 +74,13 @@ pub enum Secrets {
         key: SecretString,
         /// What opens it.
         passphrase: Option<SecretString>,
+    },
+    /// A certificate and its private key.
+    Certificate {
+        /// The certificate's text.
+        certificate: Vec<u8>,
+        /// The key's text.
+        key: SecretString,
     },
     /// Keys that stay in an agent.
     Agent {

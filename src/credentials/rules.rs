@@ -1,36 +1,41 @@
 //! Which few credentials a host is offered, and in what order.
 
 use super::{AccountKey, Credential, HostLabel, Kind};
-use crate::model::{CredentialId, LiveHost};
+use crate::model::{CredentialId, LiveHost, Protocol};
 
 /// How many keys a host is offered at most: a server closes the connection after a few
 /// (OpenSSH's `MaxAuthTries` is 6), and counts each as a failure.
 pub const MAX_KEYS: usize = 5;
 
-/// The credentials for a host: those whose scope covers it and that this version can use; first
-/// the one that worked there before, then keys and agents, then passwords, each in the file's order.
+/// The credentials for a host over a protocol: those whose scope covers it and that this version
+/// can use; first the one that worked there before, then keys and agents, then passwords, each in the
+/// file's order.
 ///
 /// At most [`MAX_KEYS`] key and agent credentials, and one password for each account. An empty plan
 /// means `no_credential_in_scope`: nothing else is ever tried, least of all the operator's own login.
 pub fn plan<'a>(
     host: &LiveHost,
+    protocol: Protocol,
     credentials: &'a [Credential],
     remembered: Option<&CredentialId>,
 ) -> Vec<&'a Credential> {
+    let speaks =
+        |credential: &&Credential| credential.is_used() && credential.kind().protocol() == protocol;
     let mut fitting: Vec<&Credential> = credentials
         .iter()
-        .filter(|credential| credential.is_used() && credential.scope.covers(host))
+        .filter(speaks)
+        .filter(|credential| credential.scope.covers(host))
         .collect();
     // A stable sort: the file's order holds among equals.
     fitting.sort_by_key(|credential| {
         let worked = remembered == Some(&credential.id);
-        (!worked, credential.kind() == Kind::SshPassword)
+        (!worked, !is_key(credential))
     });
     let label = HostLabel::new(host.address, None);
     let mut keys = 0;
     let mut accounts = Vec::new();
     fitting.retain(|credential| {
-        if credential.kind() != Kind::SshPassword {
+        if is_key(credential) {
             keys += 1;
             return keys <= MAX_KEYS;
         }
@@ -41,6 +46,14 @@ pub fn plan<'a>(
         new
     });
     fitting
+}
+
+/// Whether it is offered as a key: nothing is lost with it, but a host counts it.
+fn is_key(credential: &Credential) -> bool {
+    matches!(
+        credential.kind(),
+        Kind::SshKey | Kind::SshAgent | Kind::SshCert
+    )
 }
 
 /// How many of its keys each agent in a plan may offer, so that the host sees at most [`MAX_KEYS`]
@@ -90,12 +103,12 @@ mod tests {
         ]);
         let here = host("10.0.0.1", None, &[]);
         assert_eq!(
-            ids(&plan(&here, &credentials, None)),
+            ids(&plan(&here, Protocol::Ssh, &credentials, None)),
             ["agent", "k", "p", "q"]
         );
         let worked = CredentialId::new("q");
         assert_eq!(
-            ids(&plan(&here, &credentials, Some(&worked))),
+            ids(&plan(&here, Protocol::Ssh, &credentials, Some(&worked))),
             ["q", "agent", "k", "p"]
         );
     }
@@ -105,7 +118,7 @@ mod tests {
         let credentials = file(&[("k", "ssh-key", "a", "10.0.0.0/8")]);
         let worked = CredentialId::new("k");
         let elsewhere = host("192.0.2.1", None, &[]);
-        assert!(plan(&elsewhere, &credentials, Some(&worked)).is_empty());
+        assert!(plan(&elsewhere, Protocol::Ssh, &credentials, Some(&worked)).is_empty());
     }
 
     #[test]
@@ -116,10 +129,13 @@ mod tests {
             ("root", "ssh-password", "root", "10.0.0.0/8"),
         ]);
         let here = host("10.0.0.1", None, &[]);
-        assert_eq!(ids(&plan(&here, &credentials, None)), ["old", "root"]);
+        assert_eq!(
+            ids(&plan(&here, Protocol::Ssh, &credentials, None)),
+            ["old", "root"]
+        );
         let worked = CredentialId::new("new");
         assert_eq!(
-            ids(&plan(&here, &credentials, Some(&worked))),
+            ids(&plan(&here, Protocol::Ssh, &credentials, Some(&worked))),
             ["new", "root"]
         );
     }
@@ -133,7 +149,12 @@ mod tests {
             .collect();
         rows.push(("p", "ssh-password", "a", "10.0.0.0/8"));
         let credentials = file(&rows);
-        let plan = plan(&host("10.0.0.1", None, &[]), &credentials, None);
+        let plan = plan(
+            &host("10.0.0.1", None, &[]),
+            Protocol::Ssh,
+            &credentials,
+            None,
+        );
         assert_eq!(ids(&plan), ["k0", "k1", "k2", "k3", "k4", "p"]);
     }
 
@@ -143,13 +164,26 @@ mod tests {
             ("agent", "ssh-agent", "a", "10.0.0.0/8"),
             ("k", "ssh-key", "a", "10.0.0.0/8"),
         ]);
-        let plan = plan(&host("10.0.0.1", None, &[]), &credentials, None);
+        let plan = plan(
+            &host("10.0.0.1", None, &[]),
+            Protocol::Ssh,
+            &credentials,
+            None,
+        );
         assert_eq!(agent_keys(&plan), 4);
     }
 
     #[test]
-    fn what_this_version_cannot_use_is_not_planned() {
-        let credentials = file(&[("w", "winrm", "a", "10.0.0.0/8")]);
-        assert!(plan(&host("10.0.0.1", None, &[]), &credentials, None).is_empty());
+    fn a_protocol_is_offered_its_own_credentials() {
+        let credentials = file(&[
+            ("w", "winrm", "a", "10.0.0.0/8"),
+            ("p", "ssh-password", "a", "10.0.0.0/8"),
+        ]);
+        let here = host("10.0.0.1", None, &[]);
+        assert_eq!(
+            ids(&plan(&here, Protocol::Winrm, &credentials, None)),
+            ["w"]
+        );
+        assert_eq!(ids(&plan(&here, Protocol::Ssh, &credentials, None)), ["p"]);
     }
 }

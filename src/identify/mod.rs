@@ -8,7 +8,7 @@ pub mod grab;
 mod ssh;
 
 pub use grab::{grab_banner, grab_greeting};
-pub use ssh::{DeviceKind, SshBanner, ssh_banner};
+pub use ssh::{DeviceKind, SshBanner, is_windows_banner, ssh_banner};
 
 use crate::model::{SeenBy, Service};
 

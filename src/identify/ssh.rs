@@ -78,6 +78,12 @@ pub fn ssh_banner(line: &str) -> Option<SshBanner> {
     })
 }
 
+/// Whether an identification line is that of a Windows: Win32-OpenSSH, or another server that says
+/// so. Such a host has no POSIX shell to ask.
+pub fn is_windows_banner(banner: &str) -> bool {
+    ssh_banner(banner).is_some_and(|ssh| ssh.os == Some("windows"))
+}
+
 /// `9.2p1` of `_9.2p1 Debian-2+deb12u3`.
 fn version(text: &str) -> &str {
     let text = text.trim_start_matches(['_', '-', '/']);
@@ -201,6 +207,15 @@ mod tests {
         ];
         for (banner, expected) in cases {
             assert_eq!(line(banner).as_deref(), Some(expected), "{banner}");
+        }
+    }
+
+    #[test]
+    fn a_windows_is_known_by_its_server() {
+        assert!(is_windows_banner("SSH-2.0-OpenSSH_for_Windows_9.5\r\n"));
+        assert!(is_windows_banner("SSH-2.0-OpenSSH_for_Windows_8.1"));
+        for banner in ["SSH-2.0-OpenSSH_9.5", "OpenSSH_for_Windows_8.1", ""] {
+            assert!(!is_windows_banner(banner), "{banner}");
         }
     }
 

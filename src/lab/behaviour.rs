@@ -107,4 +107,52 @@ pub enum Shell {
     Hangs,
     /// The connection closes as soon as a channel is asked for.
     Closes,
+    /// A Windows, whose cmd and PowerShell answer the questions from the recording.
+    Windows(WindowsShells),
+}
+
+/// The shells of a simulated Windows.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct WindowsShells {
+    /// What runs the command lines of those who log in.
+    pub default_shell: DefaultShell,
+    /// The code page in which cmd's programs write although they were told to use UTF-8.
+    pub page: Option<u16>,
+    /// What is not to be had.
+    pub lacks: Vec<Lack>,
+}
+
+/// What a simulated Windows may lack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Lack {
+    /// A console: `chcp` does not know the code page.
+    Console,
+    /// PowerShell: it may not be started.
+    Powershell,
+    /// Leave for reg.exe to read the registry.
+    Reg,
+    /// A WMI that answers: PowerShell starts and waits for it.
+    Wmi,
+}
+
+impl WindowsShells {
+    /// Whether something is not to be had.
+    pub fn lack(&self, what: Lack) -> bool {
+        self.lacks.contains(&what)
+    }
+}
+
+/// What Win32-OpenSSH hands a command line to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum DefaultShell {
+    /// cmd.exe.
+    #[default]
+    Cmd,
+    /// PowerShell.
+    Powershell,
 }

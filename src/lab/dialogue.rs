@@ -4,6 +4,7 @@ use super::behaviour::Shell;
 use super::script::Script;
 use super::seen::Note;
 use super::ssh::Served;
+use super::windows;
 use russh::server::Msg;
 use russh::{Channel, ChannelMsg, Error};
 use std::sync::Arc;
@@ -45,6 +46,7 @@ async fn run(channel: &mut Channel<Msg>, served: &Served, command: &[u8]) -> Res
             channel.data_bytes(text.clone()).await?;
             shell(channel, served, command).await
         }
+        Shell::Windows(shells) => windows::run(channel, served, shells, command).await,
         Shell::Sh | Shell::AbsoluteOnly | Shell::CutShort | Shell::Closes => {
             shell(channel, served, command).await
         }
@@ -71,7 +73,7 @@ async fn shell(channel: &mut Channel<Msg>, served: &Served, command: &[u8]) -> R
     end(channel, 0).await
 }
 
-async fn standard_input(channel: &mut Channel<Msg>) -> Vec<u8> {
+pub(super) async fn standard_input(channel: &mut Channel<Msg>) -> Vec<u8> {
     let mut text = Vec::new();
     while let Some(message) = channel.wait().await {
         match message {
@@ -108,7 +110,7 @@ async fn not_found(channel: &Channel<Msg>, command: &[u8]) -> Result<(), Error> 
     end(channel, 127).await
 }
 
-async fn end(channel: &Channel<Msg>, exit: u32) -> Result<(), Error> {
+pub(super) async fn end(channel: &Channel<Msg>, exit: u32) -> Result<(), Error> {
     channel.eof().await?;
     channel.exit_status(exit).await?;
     channel.close().await

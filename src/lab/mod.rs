@@ -19,15 +19,20 @@ mod script;
 mod seen;
 mod server;
 mod ssh;
+mod windows;
 mod winrm;
 mod wire;
 
 #[cfg(test)]
+mod recorded_windows_tests;
+#[cfg(test)]
 mod session_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod windows_tests;
 
-pub use behaviour::{Hearing, Kind, Opening, Published, Shell};
+pub use behaviour::{DefaultShell, Hearing, Kind, Lack, Opening, Published, Shell, WindowsShells};
 pub use keys::{host_key, user_key};
 pub use logins::{KeyLogin, Login, LoginRule, Logins, Method, PasswordLogin, Prompt};
 pub use network::{Changes, Edit, Host, LineEdit, Network, NetworkError, TextEdit};

@@ -47,18 +47,18 @@ const FILES: [(&str, &[u8]); 3] = [
 ];
 
 /// How a visit ended: the answers, or the code of what went wrong.
-type Visit = Result<Answers, ResultCode>;
+pub(super) type Visit = Result<Answers, ResultCode>;
 
-struct Visitor {
+pub(super) struct Visitor {
     connector: SshConnector,
     keys: Vec<Arc<Key>>,
     password: Password,
     port: u16,
-    set: &'static QuestionSet,
+    pub(super) set: &'static QuestionSet,
 }
 
 impl Visitor {
-    fn new(running: &Running, password: &str) -> Self {
+    pub(super) fn new(running: &Running, password: &str) -> Self {
         let mut known = KnownKeys::default();
         known.add_known_hosts(&running.known_hosts());
         let key = Key::parse(&SecretString::from(running.user_key("demo")), None).unwrap();
@@ -73,7 +73,7 @@ impl Visitor {
 
     /// Meets a host, logs in as the rules allow, and asks. `user` chooses the proof: `audit` has a
     /// key, others have the password.
-    async fn visit(&self, host: &Host, user: &str) -> Visit {
+    pub(super) async fn visit(&self, host: &Host, user: &str) -> Visit {
         let limits = Limits {
             connect: Duration::from_secs(2),
             banner: Duration::from_secs(2),
@@ -228,7 +228,10 @@ async fn the_hosts_of_the_demo_end_as_their_comments_say() {
         ("spectrometer", ResultCode::ProtocolError),
         ("who-is-this", ResultCode::AuthRejected),
     ];
-    let network = Network::parse(include_str!("../../fixtures/labs/demo.toml")).unwrap();
+    let mut network = Network::parse(include_str!("../../fixtures/labs/demo.toml")).unwrap();
+    let is_windows =
+        |host: &Host| host.kind == Kind::WinRm || matches!(host.shell, Shell::Windows(_));
+    network.hosts.retain(|host| !is_windows(host));
     let files = recorded_files();
     let files = files.iter().map(|(path, bytes)| (&**path, &**bytes));
     let recordings = Recordings::read(files).unwrap();

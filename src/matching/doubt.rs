@@ -121,6 +121,7 @@ fn one_row(product: String, doubt: Doubt, same: &[Finding]) -> Finding {
         cvss_tenths: same.iter().filter_map(|one| one.cvss_tenths).max(),
         cves: strings(&|one| &one.cves),
         kev: strings(&|one| &one.kev),
+        kev_checked: same.iter().all(|one| one.kev_checked),
         kev_due: same.iter().filter_map(|one| one.kev_due).min(),
         evidence: evidence(doubt, same),
         product,

@@ -209,6 +209,7 @@ fn about_machine(
         cvss_tenths: None,
         cves: Vec::new(),
         kev: Vec::new(),
+        kev_checked: false,
         kev_due: None,
         evidence,
     }

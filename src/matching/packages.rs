@@ -185,6 +185,7 @@ fn finding(slice: &Slice, flaw: &Flaw<'_>, judged: &Judged<'_>) -> Finding {
         severity: severity(flaw),
         cvss_tenths: heads().filter_map(|head| head.cvss_tenths).max(),
         kev: known.iter().map(|known| known.cve.clone()).collect(),
+        kev_checked: slice.lists_exploited(),
         kev_due: due,
         cves,
         evidence: Evidence {

@@ -192,7 +192,7 @@ const ROWS: &[(ResultCode, Row)] = &[
         (
             "not_attempted_trust",
             "The credential was held back because the host could not be verified.",
-            "Verify the host and pin it: underdesk trust import.",
+            "Verify the host and pin it: underdesk trust import. NTLM over plain HTTP is off: use HTTPS or Kerberos, or set ntlm_http = true in this credential.",
         ),
     ),
     (
@@ -215,8 +215,8 @@ const ROWS: &[(ResultCode, Row)] = &[
         ResultCode::TlsUntrusted,
         (
             "tls_untrusted",
-            "The host's certificate is not from a trusted authority and not pinned.",
-            "Trust its authority or pin the certificate.",
+            "The host's certificate is neither from a trusted authority nor pinned, so nothing secret was sent.",
+            "Trust its authority, or check the fingerprint in detail with the host's owner and pin it: underdesk trust import.",
         ),
     ),
     (
@@ -224,7 +224,7 @@ const ROWS: &[(ResultCode, Row)] = &[
         (
             "port_closed",
             "The host is up and refuses connections on this port.",
-            "Start the service on the host, or name its port with --ssh-port.",
+            "Start the service on the host (sshd; winrm quickconfig), or name its port, for SSH with --ssh-port.",
         ),
     ),
     (
@@ -247,8 +247,8 @@ const ROWS: &[(ResultCode, Row)] = &[
         ResultCode::KexMismatch,
         (
             "kex_mismatch",
-            "The host offers no key exchange, cipher or host key that is safe to use.",
-            "Update the host's SSH server.",
+            "The host offers no key exchange, cipher, host key or TLS version that is safe to use.",
+            "Update the host's SSH server, or let its WinRM listener speak TLS 1.2.",
         ),
     ),
     (
@@ -256,14 +256,14 @@ const ROWS: &[(ResultCode, Row)] = &[
         (
             "auth_rejected",
             "The host refused the credential and gives no reason.",
-            "Check user, secret and the host's log; try the login by hand on one host.",
+            "Check user, secret and the host's log (on Windows event 4625); try the login by hand on one host.",
         ),
     ),
     (
         ResultCode::AccountLocked,
         (
             "account_locked",
-            "The host says that the account is locked.",
+            "The host or its directory says that the account is locked.",
             "Have the account unlocked before the next run.",
         ),
     ),
@@ -303,24 +303,24 @@ const ROWS: &[(ResultCode, Row)] = &[
         ResultCode::UacTokenFiltered,
         (
             "uac_token_filtered",
-            "Likely a local administrator whose token is filtered by UAC.",
-            "Use a domain account, or set LocalAccountTokenFilterPolicy.",
+            "Likely a local administrator whose rights UAC takes away when it comes over the network.",
+            "Set LocalAccountTokenFilterPolicy=1 on the host, or use a domain account.",
         ),
     ),
     (
         ResultCode::WinrmAccessDenied,
         (
             "winrm_access_denied",
-            "The account may not use WinRM.",
-            "Add it to Remote Management Users.",
+            "The login worked, but the account may not use WinRM.",
+            "Add it to Remote Management Users on the host.",
         ),
     ),
     (
         ResultCode::WmiDenied,
         (
             "wmi_denied",
-            "The account may not read WMI.",
-            "Grant it Remote Enable on the namespace.",
+            "The login worked, but the account may not read WMI.",
+            "Grant it Enable Account and Remote Enable on root/cimv2, and on root/default also Execute Methods (wmimgmt.msc).",
         ),
     ),
     (
@@ -328,7 +328,7 @@ const ROWS: &[(ResultCode, Row)] = &[
         (
             "shell_denied",
             "The login worked, but the account gets no shell.",
-            "Give the account a login shell such as /bin/sh.",
+            "Give the account a login shell such as /bin/sh; for WinRM allow remote shell access and add it to Remote Management Users.",
         ),
     ),
     (
@@ -336,7 +336,7 @@ const ROWS: &[(ResultCode, Row)] = &[
         (
             "shell_restricted",
             "The login worked, but the shell does not run the questions.",
-            "Let the account run sh, without a forced command.",
+            "Let the account run sh, on Windows cmd or PowerShell, without a forced command.",
         ),
     ),
     (
@@ -344,31 +344,31 @@ const ROWS: &[(ResultCode, Row)] = &[
         (
             "winrm_basic_only",
             "The host offers Basic authentication only.",
-            "Enable Negotiate or Kerberos on the host.",
+            "Enable Negotiate or Kerberos on the host, or use HTTPS and set basic = true in this credential.",
         ),
     ),
     (
         ResultCode::WinrmUnencryptedRefused,
         (
             "winrm_unencrypted_refused",
-            "The host refuses unencrypted messages.",
-            "Use HTTPS or message sealing.",
+            "The host refuses messages that are not encrypted.",
+            "Use HTTPS, or a login that seals messages: Kerberos or NTLM. Leave AllowUnencrypted off.",
         ),
     ),
     (
         ResultCode::Quota,
         (
             "quota",
-            "The host refuses more shells or requests for now.",
-            "Run again later, or raise the host's quota.",
+            "The host refuses more shells, sessions or requests for now.",
+            "Run again later; see who holds them (winrm enumerate shell), or raise MaxShellsPerUser, over SSH MaxSessions.",
         ),
     ),
     (
         ResultCode::KerberosSkew,
         (
             "kerberos_skew",
-            "The clocks differ too much for Kerberos.",
-            "Set both clocks by NTP.",
+            "The clocks of this machine and of the domain differ by more than Kerberos allows, mostly 5 minutes.",
+            "Set the clocks of this machine, the host and the domain controller by NTP.",
         ),
     ),
     (
@@ -376,15 +376,15 @@ const ROWS: &[(ResultCode, Row)] = &[
         (
             "kerberos_no_spn",
             "The directory knows no service principal for this host.",
-            "Scan by the host's full name, or register the SPN.",
+            "Scan by the host's full name instead of its address, or register HTTP/NAME for it (setspn -S).",
         ),
     ),
     (
         ResultCode::KerberosWrongRealm,
         (
             "kerberos_wrong_realm",
-            "The host belongs to another realm than the credential.",
-            "Use a credential of the host's realm.",
+            "The host or the account belongs to another realm than the credential says.",
+            "Correct the realm in the credential, or use one of the host's realm.",
         ),
     ),
     (
@@ -408,7 +408,7 @@ const ROWS: &[(ResultCode, Row)] = &[
         (
             "protocol_error",
             "The host did not speak the protocol as it should.",
-            "Look at detail; try ssh -v by hand.",
+            "Look at detail; try by hand: ssh -v, or Test-WSMan.",
         ),
     ),
 ];
@@ -423,6 +423,7 @@ mod tests {
             assert_eq!(serde_json::to_value(code).unwrap(), row.0);
             assert_eq!(ResultCode::parse(row.0), Some(*code));
             assert!(row.1.ends_with('.'), "{}", row.0);
+            assert!(row.2.is_empty() || row.2.ends_with('.'), "{}", row.0);
         }
         assert_eq!(ROWS.len(), 31);
     }

@@ -31,6 +31,10 @@ pub struct Finding {
     pub cves: Vec<String>,
     /// Those of the CVEs that are known to be exploited.
     pub kev: Vec<String>,
+    /// Whether a list of exploited flaws was at hand: without one, none in `kev` says nothing.
+    /// Verdicts of earlier versions did not say.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub kev_checked: bool,
     /// The earliest day by which CISA wants one of them fixed.
     pub kev_due: Option<Date>,
     /// Why we say so.
@@ -43,6 +47,14 @@ impl Finding {
     pub fn leaves_machine_unjudged(&self) -> bool {
         let id = self.bulletin.as_str();
         self.state == FindingState::Unknown && id.starts_with(super::ids::UNJUDGED)
+    }
+
+    /// Whether one of its flaws is known to be exploited; `None` where that was not looked up.
+    pub fn is_exploited(&self) -> Option<bool> {
+        match self.kev.as_slice() {
+            [] => self.kev_checked.then_some(false),
+            _ => Some(true),
+        }
     }
 
     /// How bad it is: the publisher's word, else the rating that FIRST gives the CVSS base score

@@ -176,7 +176,8 @@ pub struct Program {
     pub version: Option<String>,
     /// `Publisher`.
     pub publisher: Option<String>,
-    /// `x64` or `x86`, by the view that it is in; unknown for a user's.
+    /// `x64` or `x86`, by the view that it is in; unknown for a user's, and on ARM64 for what is not
+    /// x86.
     pub arch: Option<String>,
     /// For whom it is installed.
     pub scope: ProgramScope,
@@ -329,6 +330,21 @@ pub struct UpdatePolicy {
     pub last_search: Option<UtcTime>,
 }
 
+impl UpdatePolicy {
+    /// The WSUS server that the host obeys; `None` where it goes to Microsoft. The switch does
+    /// nothing without an address.
+    pub fn obeyed_wsus(&self) -> Option<&str> {
+        let address = self.wsus.as_deref().map(str::trim);
+        address.filter(|address| self.uses_wsus && !address.is_empty())
+    }
+
+    /// Whether it obeys a WSUS server without TLS, in whose place anybody on the way can answer.
+    pub fn is_unsafe(&self) -> bool {
+        let scheme = self.obeyed_wsus().and_then(|address| address.get(..7));
+        scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case("http://"))
+    }
+}
+
 /// The domain or workgroup of a host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Membership {
@@ -341,6 +357,20 @@ pub struct Membership {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_update_server_without_tls_is_unsafe_where_it_is_obeyed() {
+        let policy = |address: &str, uses_wsus| UpdatePolicy {
+            wsus: Some(address.to_owned()),
+            uses_wsus,
+            ..UpdatePolicy::default()
+        };
+        assert!(policy(" HTTP://wsus:8530", true).is_unsafe());
+        assert!(!policy("http://wsus:8530", false).is_unsafe());
+        assert!(!policy("https://wsus:8531", true).is_unsafe());
+        assert_eq!(policy("", true).obeyed_wsus(), None);
+        assert!(!UpdatePolicy::default().is_unsafe());
+    }
 
     #[test]
     fn a_kb_number_is_found_where_one_is_named() {

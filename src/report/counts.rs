@@ -1,6 +1,6 @@
 //! What a run comes to, counted while its machines go by.
 
-use crate::model::{Finding, FindingState, MachineRecord, ResultCode};
+use crate::model::{Finding, FindingState, MachineRecord, ResultCode, UpdatePolicy, WindowsFacts};
 use std::collections::BTreeMap;
 
 /// The sums over the machines of a run.
@@ -32,6 +32,12 @@ pub struct Counts {
     pub end_of_life: u64,
     /// Machines that wait for a reboot.
     pub reboots: u64,
+    /// The updates that Windows machines list, by state.
+    pub hotfixes: BTreeMap<&'static str, u64>,
+    /// Machines that obey an update server without TLS.
+    pub unsafe_sources: u64,
+    /// Findings with CVEs that were judged without a list of exploited flaws.
+    pub unchecked: u64,
     /// What could be upgraded, by product.
     pub upgrades: BTreeMap<String, Upgrade>,
 }
@@ -84,6 +90,18 @@ impl Counts {
         let end_of_life = machine.end_of_life.is_some_and(past) || has(FindingState::EndOfLife);
         self.end_of_life += u64::from(end_of_life);
         self.reboots += u64::from(waits_for_reboot(machine) == Some(true));
+        let inventory = machine.inventory.as_ref();
+        if let Some(windows) = inventory.and_then(|inventory| inventory.windows.as_deref()) {
+            self.add_windows(windows);
+        }
+    }
+
+    fn add_windows(&mut self, windows: &WindowsFacts) {
+        for hotfix in windows.hotfixes.known().into_iter().flatten() {
+            *self.hotfixes.entry(hotfix.state.as_str()).or_default() += 1;
+        }
+        let policy = windows.update_policy.known();
+        self.unsafe_sources += u64::from(policy.is_some_and(UpdatePolicy::is_unsafe));
     }
 
     /// How many findings are in one of these states.
@@ -97,6 +115,7 @@ impl Counts {
         let state = finding.state;
         *self.states.entry(state.as_str()).or_default() += 1;
         let exploited = !finding.kev.is_empty();
+        self.unchecked += u64::from(finding.is_exploited().is_none() && !finding.cves.is_empty());
         let open = !state.is_closed() && !state.counts_as_unknown();
         self.exploited += u64::from(exploited && open);
         if state.counts_as_missing() {

@@ -155,6 +155,8 @@ struct CountsV1<'a> {
     unjudged: u64,
     /// Findings by state, closed ones included.
     states: &'a BTreeMap<&'static str, u64>,
+    /// Updates that Windows machines list, by state.
+    hotfixes: &'a BTreeMap<&'static str, u64>,
 }
 
 impl<'a> CountsV1<'a> {
@@ -165,6 +167,7 @@ impl<'a> CountsV1<'a> {
             not_assessed: &counts.not_assessed,
             unjudged: counts.unjudged,
             states: &counts.states,
+            hotfixes: &counts.hotfixes,
         }
     }
 }

@@ -90,11 +90,7 @@ fn write_findings(run: &RunSummary, counts: &Counts, text: &mut String) {
         text,
         format_args!("  missing    {least}{missing} on {lacking} of {read} machines read{but}"),
     );
-    let exploited = number(counts.exploited);
-    push(
-        text,
-        format_args!("  exploited  {exploited} open with a flaw that is known to be exploited"),
-    );
+    push(text, format_args!("  exploited  {}", exploited(counts)));
     let no_fix = state(FindingState::counts_as_no_fix);
     push(
         text,
@@ -112,12 +108,31 @@ fn write_findings(run: &RunSummary, counts: &Counts, text: &mut String) {
             format_args!("  old        {old} with software out of support"),
         );
     }
+    if counts.unsafe_sources > 0 {
+        let machines = plural(counts.unsafe_sources, "machine");
+        push(
+            text,
+            format_args!("  unsafe     {machines} taking updates over http (update_source)"),
+        );
+    }
     if counts.reboots > 0 {
         let reboots = plural(counts.reboots, "machine");
         push(
             text,
             format_args!("  reboot     {reboots} waiting for a reboot"),
         );
+    }
+}
+
+/// How many open findings are known to be exploited. No list of such flaws, no number.
+fn exploited(counts: &Counts) -> String {
+    let known = number(counts.exploited);
+    match counts.unchecked {
+        0 => format!("{known} open with a flaw that is known to be exploited"),
+        _ if counts.exploited == 0 => {
+            "cannot be stated: the catalogue has no list of exploited flaws (CISA KEV)".to_owned()
+        }
+        _ => format!("at least {known} open with a flaw that is known to be exploited"),
     }
 }
 

@@ -42,7 +42,8 @@ fn sample_run() -> Run {
         retryable: false,
     });
     failed.access[0].1.code = ResultCode::HostkeyChanged;
-    sample::run(vec![first, failed])
+    let windows = sample::windows("10.0.2.9", "srv1");
+    sample::run(vec![first, windows, failed])
 }
 
 fn plain() -> Options {
@@ -200,9 +201,69 @@ fn an_empty_fact_is_empty_and_an_unread_one_is_unknown() {
 }
 
 #[test]
+fn a_windows_is_what_its_records_say() {
+    let run = sample::run(vec![sample::windows("10.0.2.1", "srv1")]);
+    let (memory, written) = exported(&run, &["csv"], &plain());
+    let machine = |column| cell(&memory, "machines.csv", 0, column);
+    for (column, expected) in [
+        ("join_state", "domain"),
+        ("domain", "corp.example"),
+        ("os_family", "windows"),
+        ("build", "20348"),
+        ("ubr", "2402"),
+        ("edition", "ServerStandard"),
+        (
+            "update_source",
+            "http://wsus.corp.example:8530 (unsafe: http)",
+        ),
+        // What waits for a reboot is not in yet.
+        ("last_update_date", "2024-04-10"),
+        ("missing_count", "unknown"),
+    ] {
+        assert_eq!(machine(column), expected, "{column}");
+    }
+    let states: Vec<_> = written.counts.hotfixes.keys().copied().collect();
+    assert_eq!(
+        states,
+        ["installed", "pending_reboot", "staged", "superseded"]
+    );
+    assert_eq!(written.counts.unsafe_sources, 1);
+}
+
+#[test]
+fn a_component_stands_for_the_entry_that_says_it_worse() {
+    let run = sample::run(vec![sample::windows("10.0.2.1", "srv1")]);
+    let (memory, _) = exported(&run, &["csv"], &plain());
+    let rows = rows(&memory.text("software.csv"), b',');
+    let names: Vec<&str> = rows.iter().skip(1).map(|row| row[4].as_str()).collect();
+    let expected = [
+        ".NET Framework 4.8",
+        "7-Zip 23.01 (x64)",
+        "Chat",
+        "Microsoft 365 Apps for enterprise",
+        "SQL Server (MSSQLSERVER)",
+        "SQL Server 2019 Client Tools",
+    ];
+    assert_eq!(names, expected);
+}
+
+#[test]
+fn nothing_is_said_of_exploitation_without_a_list_of_it() {
+    let mut unchecked = finding("b", "CVE-1", FindingState::Missing);
+    unchecked.kev_checked = false;
+    let run = sample::run(vec![read("10.0.2.1", "a", vec![unchecked])]);
+    let (memory, written) = exported(&run, &["csv"], &plain());
+    assert_eq!(cell(&memory, "findings.csv", 0, "kev"), "unknown");
+    assert_eq!(cell(&memory, "findings_cve.csv", 0, "kev"), "unknown");
+    assert_eq!(cell(&memory, "machines.csv", 0, "kev_count"), "unknown");
+    let words = summary(&run.summary, &run.coverage, &written.counts);
+    assert!(words.contains("exploited  cannot be stated"), "{words}");
+}
+
+#[test]
 fn closed_findings_and_user_names_are_shown_or_not() {
     let (memory, _) = exported(&sample_run(), &["csv"], &plain());
-    assert_eq!(rows(&memory.text("findings.csv"), b',').len(), 3);
+    assert_eq!(rows(&memory.text("findings.csv"), b',').len(), 4);
     assert_eq!(cell(&memory, "services.csv", 0, "user"), "root");
     let options = Options {
         all_findings: true,
@@ -210,9 +271,12 @@ fn closed_findings_and_user_names_are_shown_or_not() {
         ..plain()
     };
     let (memory, _) = exported(&sample_run(), &["csv", "jsonl"], &options);
-    assert_eq!(rows(&memory.text("findings.csv"), b',').len(), 4);
+    assert_eq!(rows(&memory.text("findings.csv"), b',').len(), 5);
     for name in memory.names() {
         assert!(!memory.text(&name).contains("root,"), "{name}");
+        for account in ["patcher", "S-1-5-21", "NT Service"] {
+            assert!(!memory.text(&name).contains(account), "{name}: {account}");
+        }
         assert!(!memory.text(&name).contains("\"root\""), "{name}");
     }
 }
@@ -268,7 +332,7 @@ fn standard_output_gets_one_table_and_no_manifest() {
     };
     let (memory, _) = exported(&sample_run(), &["csv"], &options);
     assert_eq!(memory.names(), ["findings.csv"]);
-    assert_eq!(rows(&memory.text("findings.csv"), b',').len(), 3);
+    assert_eq!(rows(&memory.text("findings.csv"), b',').len(), 4);
 }
 
 #[test]
@@ -340,7 +404,11 @@ fn json_lines_have_the_columns_of_the_tables() {
         "finding_cve",
     ];
     let expected = ["run", "coverage"].into_iter().chain(machine);
-    let expected: Vec<&str> = expected.chain(["machine", "access", "service"]).collect();
+    let windows = [
+        "machine", "access", "software", "hotfix", "service", "finding",
+    ];
+    let failed = ["machine", "access", "service"];
+    let expected: Vec<&str> = expected.chain(windows).chain(failed).collect();
     assert_eq!(kinds, expected);
 }
 

@@ -2,7 +2,7 @@
 
 use crate::credentials::Credential;
 use crate::model::CredentialId;
-use crate::session::{Key, Password};
+use crate::session::{ClientCertificate, Key, Password};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -28,6 +28,8 @@ pub enum StoredProof {
     },
     /// A password.
     Password(Password),
+    /// A certificate and its private key.
+    Certificate(ClientCertificate),
 }
 
 impl Keyring {

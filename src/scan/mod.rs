@@ -25,7 +25,7 @@ pub use source::RunSource;
 use crate::catalog::{Catalog, CatalogError};
 use crate::credentials::Holder;
 use crate::model::{CredentialId, Date, HostOutcome, LiveHost, RunId, UtcTime};
-use crate::session::Connector;
+use crate::session::{Connector, SshConnector};
 use crate::store::{HostCommit, RunState, Store, StoreError};
 use crate::sweep::{PlanError, Sweeper};
 use crate::targets::TargetSet;
@@ -47,7 +47,7 @@ pub struct Context {
     plan: RunPlan,
     catalog: Arc<Catalog>,
     keyring: Keyring,
-    connector: Arc<dyn Connector>,
+    connectors: Connectors,
     events: mpsc::UnboundedSender<Event>,
     clock: Clock,
     today: Date,
@@ -57,6 +57,25 @@ pub struct Context {
 impl fmt::Debug for Context {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Context({})", self.run)
+    }
+}
+
+/// How hosts are met, by protocol.
+#[derive(Clone)]
+#[expect(missing_debug_implementations, reason = "holds traits")]
+pub struct Connectors {
+    /// Over SSH.
+    pub ssh: Arc<dyn Connector>,
+    /// Over WinRM.
+    pub winrm: Arc<dyn Connector>,
+}
+
+impl Connectors {
+    /// For runs that meet nobody.
+    pub fn nobody() -> Self {
+        let ssh: Arc<dyn Connector> = Arc::new(SshConnector::default());
+        let winrm = Arc::clone(&ssh);
+        Self { ssh, winrm }
     }
 }
 
@@ -76,7 +95,7 @@ pub struct Parts {
     /// Who we are.
     pub keyring: Keyring,
     /// How we meet hosts.
-    pub connector: Arc<dyn Connector>,
+    pub connectors: Connectors,
     /// Who is told.
     pub events: mpsc::UnboundedSender<Event>,
     /// The time.
@@ -98,7 +117,7 @@ impl Context {
             plan: parts.plan,
             catalog: parts.catalog,
             keyring: parts.keyring,
-            connector: parts.connector,
+            connectors: parts.connectors,
             events: parts.events,
             clock: parts.clock,
             breaker,

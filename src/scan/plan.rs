@@ -1,5 +1,6 @@
 //! Everything that makes a run what it is: kept with it, so that `--resume` comes to the same.
 
+use crate::model::Protocol;
 use crate::sweep::{AddressSpace, PlanError, Profile, SweepPlan, manners};
 use crate::targets::{Lists, Permissions, Request, TargetError, TargetList, TargetSet};
 use serde::{Deserialize, Serialize};
@@ -47,6 +48,12 @@ pub struct RunPlan {
     pub ports: Vec<u16>,
     /// The ports on which SSH is expected, in the order of preference.
     pub ssh_ports: Vec<u16>,
+    /// The ports on which WinRM over HTTPS is expected, preferred to those without.
+    #[serde(default)]
+    pub winrm_tls_ports: Vec<u16>,
+    /// The ports on which WinRM over plain HTTP is expected.
+    #[serde(default)]
+    pub winrm_ports: Vec<u16>,
     /// The seed of the order.
     pub seed: u64,
     /// How hard it leans on the network.
@@ -62,6 +69,9 @@ pub struct RunPlan {
     pub credentials: Option<PathBuf>,
     /// Files of known host keys.
     pub known_hosts: Vec<PathBuf>,
+    /// Files of certificate authorities that vouch for WinRM hosts, beside this machine's.
+    #[serde(default)]
+    pub tls_ca: Vec<PathBuf>,
     /// Where answers are recorded.
     pub record: Option<PathBuf>,
 }
@@ -166,6 +176,19 @@ impl Lists for Scope {
 }
 
 impl RunPlan {
+    /// The ports that one can log in on, in the order of preference.
+    pub(super) fn ways_in(&self) -> impl Iterator<Item = (Protocol, u16)> {
+        let ssh = self.ssh_ports.iter().map(|port| (Protocol::Ssh, *port));
+        let winrm = self.winrm_tls_ports.iter().chain(&self.winrm_ports);
+        ssh.chain(winrm.map(|port| (Protocol::Winrm, *port)))
+    }
+
+    /// The protocol by which one can log in on a port, where one is expected there.
+    pub(super) fn protocol_of(&self, port: u16) -> Option<Protocol> {
+        let mut ways = self.ways_in();
+        ways.find(|way| way.1 == port).map(|way| way.0)
+    }
+
     /// The order in which the targets are probed.
     pub fn sweep(&self, targets: &Arc<TargetSet>) -> Result<SweepPlan, PlanError> {
         let space = Arc::new(Addresses(Arc::clone(targets)));

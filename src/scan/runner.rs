@@ -221,7 +221,7 @@ impl Runner {
         }
         let live = self.live.entry(probe.address).or_default();
         live.answers.insert(probe.port, answer);
-        let is_way_in = answer == Answer::Open && self.cx.plan.ssh_ports.contains(&probe.port);
+        let is_way_in = answer == Answer::Open && self.cx.plan.protocol_of(probe.port).is_some();
         if is_way_in && !live.is_begun {
             self.undecided.insert(probe.address);
         }
@@ -248,13 +248,12 @@ impl Runner {
         let Some(live) = self.live.get_mut(&address) else {
             return;
         };
-        let ports = &self.cx.plan.ssh_ports;
         let mark = self.mark;
-        let settled = |port: &u16| {
-            let passed = || position(&self.plan, address, *port).is_none_or(|at| at < mark);
-            live.answers.contains_key(port) || passed()
+        let settled = |(_, port)| {
+            let passed = || position(&self.plan, address, port).is_none_or(|at| at < mark);
+            live.answers.contains_key(&port) || passed()
         };
-        if live.is_begun || !ports.iter().all(settled) {
+        if live.is_begun || !self.cx.plan.ways_in().all(settled) {
             return;
         }
         live.is_begun = true;
@@ -265,7 +264,7 @@ impl Runner {
     /// On a port that no protocol claims nothing is written: what it says first is read.
     /// Once: a resumed run meets a port again that it knows.
     fn listen_to(&mut self, probe: Probe) {
-        if self.cx.plan.ssh_ports.contains(&probe.port) || identify::is_claimed(probe.port) {
+        if self.cx.plan.protocol_of(probe.port).is_some() || identify::is_claimed(probe.port) {
             return;
         }
         if self.listened.insert((probe.address, probe.port)) {
@@ -322,7 +321,7 @@ impl Runner {
             let Some(address) = self.waiting.pop_front() else {
                 break;
             };
-            let (host, ports) = (self.host(address), self.ssh_ports(address));
+            let (host, ports) = (self.host(address), self.ways_in(address));
             let cx = Arc::clone(&self.cx);
             let task = self.tasks.spawn(async move {
                 let commit = host::scan(&cx, host, &ports).await?;
@@ -347,13 +346,15 @@ impl Runner {
         }
     }
 
-    fn ssh_ports(&self, address: IpAddr) -> Vec<u16> {
+    /// The open ports that one can log in on; SSH also where nobody expected it.
+    fn ways_in(&self, address: IpAddr) -> Vec<(Protocol, u16)> {
         let Some(live) = self.live.get(&address) else {
             return Vec::new();
         };
-        let is_open = |port: &&u16| live.answers.get(port) == Some(&Answer::Open);
-        let named = self.cx.plan.ssh_ports.iter().filter(is_open);
-        named.chain(&live.found_ssh).copied().collect()
+        let is_open = |way: &(Protocol, u16)| live.answers.get(&way.1) == Some(&Answer::Open);
+        let named = self.cx.plan.ways_in().filter(is_open);
+        let found = live.found_ssh.iter().map(|port| (Protocol::Ssh, *port));
+        named.chain(found).collect()
     }
 
     async fn host_ended(
@@ -436,33 +437,9 @@ impl Runner {
     /// The outcome of a live host that was not worked on, with the reason.
     fn untouched(&self, address: IpAddr) -> HostCommit {
         let host = self.host(address);
-        let live = self.live.get(&address);
-        let answer = |port: &u16| live.and_then(|live| live.answers.get(port).copied());
-        let mut ports = self.cx.plan.ssh_ports.iter().copied();
-        // One port that refuses says that the host is there and which service is not.
-        let closed = ports
-            .clone()
-            .find(|port| answer(port) == Some(Answer::Closed));
-        let port = closed.or_else(|| ports.next());
-        let covered = !credentials::plan(&host, self.cx.keyring.credentials(), None).is_empty();
-        let code = match (covered, closed) {
-            (false, _) => ResultCode::NoCredentialInScope,
-            (true, Some(_)) => ResultCode::PortClosed,
-            (true, None) => ResultCode::Filtered,
-        };
-        let row = AccessRecord {
-            protocol: Protocol::Ssh,
-            port: port.filter(|_| code != ResultCode::NoCredentialInScope),
-            credential: None,
-            attempted: false,
-            code,
-            detail: String::new(),
-            trust: HostTrust::None,
-            elapsed_ms: 0,
-        };
         let access = match self.cx.plan.kind {
             RunKind::Sweep => Vec::new(),
-            _ => vec![row],
+            _ => self.no_way_in(&host),
         };
         HostCommit {
             outcome: HostOutcome {
@@ -479,6 +456,43 @@ impl Runner {
             pins: Vec::new(),
             finished: (self.cx.clock)(),
         }
+    }
+
+    /// Why nobody could log in: a row for each protocol of which a credential covers the host.
+    fn no_way_in(&self, host: &LiveHost) -> Vec<AccessRecord> {
+        let live = self.live.get(&host.address);
+        let answer = |port: u16| live.and_then(|live| live.answers.get(&port).copied());
+        let row = |protocol, port, code| AccessRecord {
+            protocol,
+            port,
+            credential: None,
+            attempted: false,
+            code,
+            detail: String::new(),
+            trust: HostTrust::None,
+            elapsed_ms: 0,
+        };
+        let mut rows = Vec::new();
+        for protocol in [Protocol::Ssh, Protocol::Winrm] {
+            let all = self.cx.keyring.credentials();
+            if credentials::plan(host, protocol, all, None).is_empty() {
+                continue;
+            }
+            let ways = self.cx.plan.ways_in().filter(|way| way.0 == protocol);
+            let ports: Vec<u16> = ways.map(|way| way.1).collect();
+            let is_closed = |port: &u16| answer(*port) == Some(Answer::Closed);
+            // One port that refuses says that the host is there and which service is not.
+            let closed = ports.iter().copied().find(is_closed);
+            let code = match closed {
+                Some(_) => ResultCode::PortClosed,
+                None => ResultCode::Filtered,
+            };
+            rows.push(row(protocol, closed.or(ports.first().copied()), code));
+        }
+        if rows.is_empty() {
+            rows.push(row(Protocol::Ssh, None, ResultCode::NoCredentialInScope));
+        }
+        rows
     }
 
     /// The operator stopped the run: hosts under way may finish, for a moment.

@@ -3,7 +3,7 @@
 use super::*;
 use crate::catalog::Catalog;
 use crate::model::RunSummary;
-use crate::session::{KnownKeys, SshConnector};
+
 use crate::store::NewRun;
 use crate::sweep::{Answer, EndReason, Profile, Sighting, SweepEnd, SweepEvent, SweepPlan};
 use crate::targets::TargetSet;
@@ -22,6 +22,8 @@ fn plan(ports: &[u16], ssh_ports: &[u16]) -> RunPlan {
         },
         ports,
         ssh_ports: ssh_ports.to_vec(),
+        winrm_tls_ports: Vec::new(),
+        winrm_ports: Vec::new(),
         seed: 1,
         pace: Pace::from(Profile::NORMAL),
         host_seconds: 5,
@@ -29,6 +31,7 @@ fn plan(ports: &[u16], ssh_ports: &[u16]) -> RunPlan {
         accept_new_host_keys: false,
         credentials: None,
         known_hosts: Vec::new(),
+        tls_ca: Vec::new(),
         record: None,
     }
 }
@@ -64,7 +67,7 @@ async fn context(plan: &RunPlan) -> (Arc<Context>, Arc<TargetSet>) {
         plan: plan.clone(),
         catalog: Arc::new(Catalog::for_demo().unwrap()),
         keyring: Keyring::default(),
-        connector: Arc::new(SshConnector::new(Arc::new(KnownKeys::default()))),
+        connectors: Connectors::nobody(),
         events: mpsc::unbounded_channel().0,
         clock: Arc::new(|| UtcTime::from_unix(0)),
         holder: Holder::new("test"),

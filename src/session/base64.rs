@@ -51,7 +51,7 @@ pub(super) fn encode(bytes: &[u8]) -> String {
 /// Writes base 64 with its padding, as HTTP wants it.
 pub(super) fn encode_padded(bytes: &[u8]) -> String {
     let mut text = encode(bytes);
-    while text.len() % 4 != 0 {
+    while !text.len().is_multiple_of(4) {
         text.push('=');
     }
     text

@@ -249,7 +249,7 @@ impl LoginError {
     /// Whether a password may have reached the host.
     pub fn secret_sent(&self) -> bool {
         match self {
-            Self::PasswordRefused(_) | Self::PasswordExpired(_) => true,
+            Self::PasswordRefused(_) | Self::PasswordExpired(_) | Self::NotMutual => true,
             Self::MoreWanted { secret_sent, .. }
             | Self::StrangePrompt { secret_sent, .. }
             | Self::Lost { secret_sent, .. }
@@ -257,7 +257,6 @@ impl LoginError {
             | Self::Http { secret_sent, .. }
             | Self::TimedOut { secret_sent } => *secret_sent,
             Self::Kerberos(failure) => failure.secret_sent,
-            Self::NotMutual => true,
             Self::KeysRefused(_)
             | Self::NoSuchMethod { .. }
             | Self::NoKey

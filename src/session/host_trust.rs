@@ -243,6 +243,12 @@ pub enum Channel {
 
 /// Leave to use NTLM over plain HTTP: whoever listens can try to guess the password from it, and
 /// whoever is in the middle can pass it on.
+///
+/// It cannot be made by hand:
+///
+/// ```compile_fail,E0423
+/// let leave = underdesk::session::NtlmOverHttp(());
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct NtlmOverHttp(());
 

@@ -21,8 +21,10 @@ mod secret;
 mod ssh;
 mod tcp;
 mod transcript;
+mod windows_shell;
 mod winrm;
 mod wmi_text;
+mod wording;
 
 pub use error::{
     KerberosFailure, KerberosRefusal, KeyError, LoginError, LoginRefusal, MeetError, SessionError,
@@ -40,8 +42,10 @@ pub use secret::{
     WindowsSecret,
 };
 pub use ssh::SshConnector;
+pub use windows_shell::{Put, WindowsShell};
 pub use winrm::{Authorities, Challenge, Names, NoNames, WinrmConnector};
 pub use wmi_text::WmiRow;
+pub use wording::{ProtocolRequest, SSH_WINDOWS_REQUESTS, WINRM_REQUESTS, Wording, wordings};
 
 use crate::model::LiveHost;
 use async_trait::async_trait;

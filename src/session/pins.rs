@@ -1,4 +1,5 @@
-//! Host keys that a person vouches for, in the format of `known_hosts` and `ssh-keyscan`.
+//! Host keys that a person vouches for, in the format of `known_hosts` and `ssh-keyscan`, and
+//! certificates by their SHA-256: `[host]:5986 x509 SHA256:…`.
 
 use super::base64;
 use super::known_hosts::host_key_of_blob;
@@ -13,7 +14,7 @@ pub struct ParsedPin {
     pub port: u16,
     /// The key.
     pub key: HostKey,
-    /// The whole public key: `ssh-ed25519 AAAA…`.
+    /// The whole public key: `ssh-ed25519 AAAA…`; empty for a certificate.
     pub public_key: String,
 }
 
@@ -26,7 +27,9 @@ pub struct ParsedPins {
     pub problems: Vec<(usize, &'static str)>,
 }
 
-/// Reads `host,[host]:port algorithm key` lines. Unlike a `known_hosts` file in use, a line that
+/// Reads `host,[host]:port algorithm key` lines; the key of the algorithm `x509` is the SHA-256 of a
+/// certificate in DER, as `SHA256:` and base64 or in hex as `openssl x509 -fingerprint -sha256`
+/// prints it. Unlike a `known_hosts` file in use, a line that
 /// names no exact host is a problem: a pin is for one host.
 pub fn parse_pins(text: &str) -> ParsedPins {
     let mut parsed = ParsedPins::default();
@@ -54,26 +57,81 @@ fn pins_of(line: &str) -> Result<Vec<ParsedPin>, &'static str> {
         Some(b'|') => return Err("hashed names cannot be pinned; run ssh-keyscan without -H"),
         _ => {}
     }
+    if algorithm == X509 {
+        let Some(fingerprint) = certificate_fingerprint(blob) else {
+            return Err("expected the certificate's SHA-256, as SHA256:… or in hex");
+        };
+        let key = HostKey {
+            algorithm: X509.to_owned(),
+            fingerprint,
+        };
+        return hosts
+            .split(',')
+            .map(|host| pin(host, HTTPS_PORT, &key, ""))
+            .collect();
+    }
     let key = base64::decode(blob).and_then(|blob| host_key_of_blob(&blob));
     let Some(key) = key.filter(|key| key.algorithm == algorithm) else {
         return Err("the key does not read, or is not of the algorithm before it");
     };
-    let pin = |(host, port)| ParsedPin {
+    let public_key = format!("{algorithm} {blob}");
+    let hosts = hosts.split(',');
+    hosts
+        .map(|host| pin(host, SSH_PORT, &key, &public_key))
+        .collect()
+}
+
+const SSH_PORT: u16 = 22;
+/// WinRM over HTTPS.
+const HTTPS_PORT: u16 = 5986;
+/// The algorithm by which a certificate is pinned.
+const X509: &str = "x509";
+
+fn pin(
+    host: &str,
+    usual_port: u16,
+    key: &HostKey,
+    public_key: &str,
+) -> Result<ParsedPin, &'static str> {
+    let (host, port) = place(host, usual_port)?;
+    Ok(ParsedPin {
         host,
         port,
         key: key.clone(),
-        public_key: format!("{algorithm} {blob}"),
-    };
-    hosts.split(',').map(|host| place(host).map(pin)).collect()
+        public_key: public_key.to_owned(),
+    })
 }
 
-fn place(text: &str) -> Result<(String, u16), &'static str> {
+/// `SHA256:` and 43 characters of base64, whichever way it is written.
+fn certificate_fingerprint(text: &str) -> Option<String> {
+    let digest = match text.strip_prefix("SHA256:") {
+        Some(base64) => base64::decode(base64)?,
+        None => from_hex(&text.replace(':', ""))?,
+    };
+    (digest.len() == 32).then(|| format!("SHA256:{}", base64::encode(&digest)))
+}
+
+fn from_hex(text: &str) -> Option<Vec<u8>> {
+    let digits = text.chars().map(|digit| {
+        digit
+            .to_digit(16)
+            .and_then(|digit| u8::try_from(digit).ok())
+    });
+    let digits: Vec<u8> = digits.collect::<Option<_>>()?;
+    let pairs = digits.chunks_exact(2).map(|pair| match pair {
+        [high, low] => high << 4 | low,
+        _ => 0,
+    });
+    digits.len().is_multiple_of(2).then(|| pairs.collect())
+}
+
+fn place(text: &str, usual_port: u16) -> Result<(String, u16), &'static str> {
     let bracketed = text
         .strip_prefix('[')
         .and_then(|rest| rest.rsplit_once("]:"));
     let (host, port) = match bracketed {
         Some((host, port)) => (host, port.parse().ok().filter(|port| *port > 0)),
-        None => (text, Some(22)),
+        None => (text, Some(usual_port)),
     };
     let Some(port) = port else {
         return Err("the port is no port");
@@ -103,6 +161,26 @@ mod tests {
         assert_eq!(parsed.pins[0].public_key, KEY);
         assert!(parsed.pins[0].key.fingerprint.starts_with("SHA256:"));
         assert_eq!(parsed.problems, []);
+    }
+
+    #[test]
+    fn a_certificate_is_pinned_by_its_digest_in_base64_or_hex() {
+        let hex = "00".repeat(31) + "FF";
+        let colons = format!("{}FF", "00:".repeat(31));
+        let base64 = format!("SHA256:{}P8", "A".repeat(41));
+        let lines = [
+            format!("srv x509 {hex}"),
+            format!("srv x509 {colons}"),
+            format!("[srv]:443 x509 {base64}"),
+            "srv x509 00FF".to_owned(),
+        ];
+        let parsed = parse_pins(&lines.join("\n"));
+        let ports: Vec<u16> = parsed.pins.iter().map(|pin| pin.port).collect();
+        assert_eq!(ports, [5986, 5986, 443]);
+        for pin in &parsed.pins {
+            assert_eq!(pin.key.to_string(), format!("x509 {base64}"));
+        }
+        assert_eq!(parsed.problems.len(), 1);
     }
 
     #[test]

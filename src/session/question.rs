@@ -127,6 +127,9 @@ impl QuestionSet {
 
     /// Reads what came back on standard output, whole or cut short.
     ///
+    /// A frame whose line ends in CRLF was written by a shell of Windows: its line break is both
+    /// characters.
+    ///
     /// Total: any bytes give some answers. Questions without a complete frame are left out, so that
     /// they read as not asked; the caller, who knows why the bytes ended, may [`Answers::mark`]
     /// them. Where a frame comes twice the first one counts.
@@ -275,6 +278,17 @@ impl Answers {
         self.by_id.keys().copied()
     }
 
+    /// Whether a question has an answer or a cause for having none.
+    pub fn has(&self, id: &str) -> bool {
+        self.by_id.contains_key(id)
+    }
+
+    /// Takes over what another exchange brought; it counts where both speak of a question.
+    pub fn absorb(&mut self, later: Self) {
+        self.by_id.extend(later.by_id);
+        self.losses.extend(later.losses);
+    }
+
     /// Marks every question of a set about which nothing is recorded.
     pub fn mark_rest(&mut self, set: &QuestionSet, cause: GapCause) {
         for question in set.questions {
@@ -324,8 +338,17 @@ impl<'a> Marker<'a> {
         let text = start + lead.len();
         let tail = bytes.get(text..)?;
         let length = tail.iter().position(|byte| *byte == b'\n')?;
-        let kind = Kind::read(tail.get(..length)?);
         let end = text + length + 1;
+        let line = tail.get(..length)?;
+        let Some(line) = line.strip_suffix(b"\r") else {
+            let kind = Kind::read(line);
+            return Some(Self { start, end, kind });
+        };
+        let broken = bytes
+            .get(from..start)
+            .is_some_and(|text| text.ends_with(b"\r"));
+        let start = start - usize::from(broken);
+        let kind = Kind::read(line);
         Some(Self { start, end, kind })
     }
 }
@@ -338,11 +361,17 @@ impl<'a> Kind<'a> {
             (Some(b"B"), Some(id), None, _) => Self::Begin(id),
             (Some(b"E"), Some(id), Some(exit), None) => {
                 let exit = std::str::from_utf8(exit).ok();
-                Self::End(id, exit.and_then(|exit| exit.parse().ok()).unwrap_or(-1))
+                Self::End(id, exit.and_then(status).unwrap_or(-1))
             }
             _ => Self::Noise,
         }
     }
+}
+
+/// An exit status: 32 bits, which Windows writes with or without a sign.
+fn status(text: &str) -> Option<i32> {
+    let signed = text.parse().ok();
+    signed.or_else(|| text.parse().ok().map(u32::cast_signed))
 }
 
 /// Where `needle` first is.
@@ -479,6 +508,35 @@ mod tests {
     }
 
     #[test]
+    fn frames_of_windows_end_their_lines_in_crlf() {
+        let frames = [
+            ("greeting", "a\r\n\r\n", "0"),
+            ("nothing", "", "-1073741510"),
+        ];
+        let text = String::from_utf8(framed(&frames, true)).unwrap();
+        let bytes = text.replace("\r\n", "\n").replace('\n', "\r\n");
+        let noise = "Microsoft Windows [Version 10.0.20348.2340]\r\n(c) Microsoft\r\n\r\nC:\\>";
+        let parsed = read(format!("{noise}{bytes}").as_bytes());
+        assert_eq!(parsed.answers.text("greeting"), Ok("a\r\n\r\n"));
+        let nothing = parsed.answers.reply("nothing").unwrap();
+        assert_eq!((nothing.exit, &*nothing.stdout), (-1_073_741_510, &b""[..]));
+        assert!(parsed.done);
+    }
+
+    #[test]
+    fn a_status_of_32_bits_is_read_with_and_without_its_sign() {
+        for exit in ["-1073741510", "3221225786"] {
+            let parsed = read(&framed(&[("greeting", "", exit)], true));
+            assert_eq!(
+                parsed.answers.reply("greeting").unwrap().exit,
+                -1_073_741_510
+            );
+        }
+        let parsed = read(&framed(&[("greeting", "", "99999999999")], true));
+        assert_eq!(parsed.answers.reply("greeting").unwrap().exit, -1);
+    }
+
+    #[test]
     fn a_frame_that_was_cut_short_is_no_answer() {
         let whole = framed(&[("greeting", "abc", "0")], false);
         for length in 0..whole.len() {
@@ -549,6 +607,17 @@ mod tests {
             let mut bytes = format!("noise\n{n} B greeting\n").into_bytes();
             bytes.extend(&stdout);
             bytes.extend(format!("\n{n} E greeting 0\n\n{n} DONE\n").into_bytes());
+            let parsed = read(&bytes);
+            prop_assert_eq!(&parsed.answers.reply("greeting").unwrap().stdout, &stdout);
+            prop_assert!(parsed.done);
+        }
+
+        #[test]
+        fn any_answer_comes_back_through_crlf(stdout in prop::collection::vec(any::<u8>(), 0..200)) {
+            let n = nonce();
+            let mut bytes = format!("noise\r\n{n} B greeting\r\n").into_bytes();
+            bytes.extend(&stdout);
+            bytes.extend(format!("\r\n{n} E greeting 0\r\n\r\n{n} DONE\r\n").into_bytes());
             let parsed = read(&bytes);
             prop_assert_eq!(&parsed.answers.reply("greeting").unwrap().stdout, &stdout);
             prop_assert!(parsed.done);

@@ -1,7 +1,7 @@
 //! What came back from one shell, and what it amounts to. Pure.
 
 use super::question::find;
-use super::{Answers, Limits, Nonce, QuestionSet, SessionError};
+use super::{Answers, Limits, Nonce, Parsed, QuestionSet, SessionError};
 use crate::model::GapCause;
 
 /// How an exchange ended.
@@ -21,6 +21,16 @@ pub(super) enum End {
     Deadline,
 }
 
+impl End {
+    /// Why a question has no answer when the exchange ended before its frame.
+    pub(super) fn cause(self) -> GapCause {
+        match self {
+            Self::Deadline => GapCause::TimedOut,
+            _ => GapCause::Malformed,
+        }
+    }
+}
+
 /// The bytes of one exchange, capped.
 #[derive(Debug)]
 pub(super) struct Transcript {
@@ -37,7 +47,7 @@ pub(super) struct Transcript {
 impl Transcript {
     pub(super) fn new(nonce: Nonce, limits: &Limits) -> Self {
         Self {
-            done: format!("\n{nonce} DONE\n").into_bytes(),
+            done: format!("\n{nonce} DONE").into_bytes(),
             nonce,
             limit: limits.total_bytes,
             stdout: Vec::new(),
@@ -53,10 +63,11 @@ impl Transcript {
         let fits = bytes.get(..room);
         self.stdout.extend_from_slice(fits.unwrap_or(bytes));
         let unsearched = self.stdout.get(self.searched..).unwrap_or_default();
-        if find(unsearched, &self.done).is_some() {
+        if says_done(unsearched, &self.done) {
             return Some(End::Done);
         }
-        self.searched = (self.stdout.len() + 1).saturating_sub(self.done.len());
+        // The marker, and the two characters that may end its line.
+        self.searched = self.stdout.len().saturating_sub(self.done.len() + 1);
         (bytes.len() > room).then_some(End::Over)
     }
 
@@ -69,7 +80,7 @@ impl Transcript {
         (self.heard() > self.limit).then_some(End::Over)
     }
 
-    fn heard(&self) -> usize {
+    pub(super) fn heard(&self) -> usize {
         self.stdout.len() + self.stderr_total
     }
 
@@ -91,15 +102,17 @@ impl Transcript {
         if answers.is_empty() && !parsed.done {
             return Err(self.why_nothing(end));
         }
-        let cause = match end {
-            End::Deadline => GapCause::TimedOut,
-            _ => GapCause::Malformed,
-        };
-        answers.mark_rest(set, cause);
+        answers.mark_rest(set, end.cause());
         Ok(answers)
     }
 
-    fn why_nothing(&self, end: End) -> SessionError {
+    /// The frames as they came, for those who make something else of them than [`Self::conclude`].
+    pub(super) fn frames(&self, set: &QuestionSet, limits: &Limits) -> Parsed {
+        set.parse_frames(&self.nonce, &self.stdout, limits)
+    }
+
+    /// Why there are no answers at all.
+    pub(super) fn why_nothing(&self, end: End) -> SessionError {
         let said = self.said();
         match end {
             End::Deadline => SessionError::TimedOut,
@@ -117,12 +130,24 @@ impl Transcript {
     }
 
     /// What was said in place of answers, for people.
-    fn said(&self) -> String {
+    pub(super) fn said(&self) -> String {
         let mut bytes: Vec<u8> = self.stdout.iter().take(400).copied().collect();
         bytes.push(b' ');
         bytes.extend(self.stderr.iter().take(400));
         plain(&bytes)
     }
+}
+
+/// Whether a text holds the last marker as a whole line, which may end in CRLF.
+fn says_done(text: &[u8], done: &[u8]) -> bool {
+    let mut rest = text;
+    while let Some(at) = find(rest, done) {
+        rest = rest.get(at + done.len()..).unwrap_or_default();
+        if rest.starts_with(b"\n") || rest.starts_with(b"\r\n") {
+            return true;
+        }
+    }
+    false
 }
 
 fn says_change_password(said: &str) -> bool {
@@ -190,8 +215,11 @@ mod tests {
 
     #[test]
     fn the_end_is_seen_in_whatever_pieces_it_comes() {
-        let text = format!("{}\n{} DONE\n", frame("a", "x"), nonce());
-        for size in 1..text.len() {
+        let unix = format!("{}\n{} DONE\n", frame("a", "x"), nonce());
+        let windows = unix.replace('\n', "\r\n");
+        let texts = [&unix, &windows];
+        let sizes = texts.map(|text| (1..text.len()).map(move |size| (text, size)));
+        for (text, size) in sizes.into_iter().flatten() {
             let mut transcript = transcript(1 << 20);
             let ends: Vec<_> = text
                 .as_bytes()

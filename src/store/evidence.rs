@@ -10,11 +10,15 @@ pub(super) struct Evidence {
     pub(super) address: IpAddr,
     /// The fingerprint of its SSH host key.
     pub(super) host_key: Option<String>,
+    /// machine-id(5), or on Windows the `MachineGuid`. An image that was copied carries it along.
     pub(super) machine_id: Option<String>,
     pub(super) boot_id: Option<String>,
     /// Sorted.
     pub(super) macs: BTreeSet<String>,
     pub(super) product_uuid: Option<String>,
+    /// Whether `product_uuid` decides: with a `MachineGuid` it makes a Windows unmistakable, where
+    /// no `boot_id` tells clones apart.
+    pub(super) uuid_decides: bool,
 }
 
 impl Evidence {
@@ -27,19 +31,36 @@ impl Evidence {
         let interfaces = identity.and_then(|identity| identity.interfaces.known());
         let interfaces = interfaces.map_or(&[][..], Vec::as_slice);
         let key = outcome.host_key.as_ref();
+        // A TLS certificate is renewed every few months, and one may serve a whole farm.
+        let key = key.filter(|key| is_ssh(&key.algorithm));
+        let product_uuid = known(|identity| identity.product_uuid.known());
+        let product_uuid = product_uuid.filter(|uuid| !is_placeholder(uuid));
+        let machine_id = known(|identity| identity.machine_id.known());
+        let guid = known(|identity| identity.machine_guid.known());
+        let is_windows = machine_id.is_none() && guid.is_some();
         Self {
             address: outcome.host.address,
             host_key: key
                 .map(|key| key.fingerprint.clone())
                 .filter(|key| !key.is_empty()),
-            machine_id: known(|identity| identity.machine_id.known()),
+            machine_id: machine_id.or(guid),
             boot_id: known(|identity| identity.boot_id.known()),
             macs: interfaces
                 .iter()
                 .filter_map(own_mac)
                 .take(MOST_MACS)
                 .collect(),
-            product_uuid: known(|identity| identity.product_uuid.known()),
+            uuid_decides: is_windows && product_uuid.is_some(),
+            product_uuid,
+        }
+    }
+
+    /// What the id of a machine with a name of its own is made of.
+    pub(super) fn own_name(&self) -> Option<String> {
+        let machine_id = self.machine_id.as_deref()?;
+        match &self.product_uuid {
+            Some(uuid) if self.uuid_decides => Some(format!("{machine_id}+{uuid}")),
+            _ => Some(machine_id.to_owned()),
         }
     }
 
@@ -65,6 +86,27 @@ fn unique_id(text: &str) -> Option<String> {
     let varied = digits.iter().any(|digit| Some(digit) != digits.first());
     (hex && varied && (16..=64).contains(&digits.len())).then_some(id)
 }
+
+/// Whether a host key is SSH's (RFC 4253, section 6.6, and what OpenSSH added): `ssh-ed25519`,
+/// `rsa-sha2-512`, `ecdsa-sha2-nistp256`, `sk-ssh-ed25519@openssh.com`.
+fn is_ssh(algorithm: &str) -> bool {
+    const STARTS: &[&str] = &["ssh-", "rsa-sha2-", "ecdsa-sha2-", "sk-"];
+    STARTS.iter().any(|start| algorithm.starts_with(start))
+}
+
+/// Whether an SMBIOS uuid is one that makers leave in boards by the thousand.
+fn is_placeholder(uuid: &str) -> bool {
+    PLACEHOLDERS.contains(&uuid)
+}
+
+const PLACEHOLDERS: &[&str] = &[
+    "00020003-0004-0005-0006-000700080009",
+    "03000200-0400-0500-0006-000700080009",
+    "11111111-2222-3333-4444-555555555555",
+    "12345678-1234-5678-90ab-cddeefaabbcc",
+    "4c4c4544-0000-2010-8020-80a04f202020",
+    "fefefefe-fefe-fefe-fefe-fefefefefefe",
+];
 
 /// The MAC address of an interface, where no other machine has the same.
 ///
@@ -118,6 +160,13 @@ mod tests {
             unique_id(&format!(" {} ", MID.to_uppercase())).unwrap(),
             MID
         );
+    }
+
+    #[test]
+    fn certificates_and_placeholders_tell_no_machine_apart() {
+        assert!(is_ssh("ssh-ed25519") && is_ssh("ecdsa-sha2-nistp256"));
+        assert!(!is_ssh("tls") && !is_ssh("x509-sha256") && !is_ssh(""));
+        assert!(PLACEHOLDERS.iter().all(|uuid| unique_id(uuid).is_some()));
     }
 
     #[test]

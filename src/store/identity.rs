@@ -7,6 +7,9 @@
 //!   share a MAC address. An address that continues with the same machine-id and the same SSH host
 //!   key is the same machine in later runs, though a reboot changed its `boot_id`.
 //! - The same machine-id without such agreement is a clone: a machine of its own.
+//! - A Windows has a `MachineGuid` instead, and no `boot_id`. With the SMBIOS uuid it agrees by both,
+//!   unless the MAC addresses differ; another uuid is another machine, whatever else it shares. A
+//!   `MachineGuid` without uuid is as weak as a machine-id.
 //! - Nothing else merges: neither a shared host key, nor an address.
 //! - A machine keeps its id. When two turn out to be one, an alias leads to the one that ranks
 //!   first, and rank does not depend on which of this run's hosts ends first: so a run that was
@@ -30,6 +33,8 @@ pub(super) struct Machine {
     /// Its machine-ids: one, unless hosts were restored or their id was made anew.
     pub(super) names: BTreeSet<String>,
     pub(super) macs: BTreeSet<String>,
+    /// Its SMBIOS uuids.
+    pub(super) uuids: BTreeSet<String>,
 }
 
 /// What a machine's id was made of. In the order in which they rank.
@@ -64,7 +69,10 @@ impl Founding {
 pub(super) struct Known {
     /// Whether any machine of the site has this machine-id.
     pub(super) named: bool,
-    /// The machines that have this machine-id, and the same `boot_id` or a MAC in common.
+    /// Whether any machine of the site has this machine-id and this SMBIOS uuid.
+    pub(super) twin: bool,
+    /// The machines that have this machine-id, and the same `boot_id`, a MAC or, of Windows, the
+    /// SMBIOS uuid in common.
     pub(super) agreeing: Vec<Machine>,
     /// The machine that last showed this host key at this address.
     pub(super) here: Option<Machine>,
@@ -86,14 +94,18 @@ pub(super) fn resolve(evidence: &Evidence, known: &Known, run: i64) -> Decision 
     let Some(machine_id) = &evidence.machine_id else {
         return without_login(evidence, known);
     };
-    let here = known.here.as_ref();
+    let here = known
+        .here
+        .as_ref()
+        .filter(|machine| !is_other(machine, evidence));
     let same_here = here.filter(|machine| machine.names.contains(machine_id));
     // What was known of this address before anybody logged in there.
     let nameless = |machine: &&Machine| machine.names.is_empty();
     let former = here.filter(nameless).into_iter();
     let former = former.chain(known.bare.as_ref().filter(nameless));
 
-    let mut same: Vec<&Machine> = known.agreeing.iter().collect();
+    let agreeing = known.agreeing.iter();
+    let mut same: Vec<&Machine> = agreeing.filter(|one| !is_other(one, evidence)).collect();
     match same_here {
         Some(machine) if same.is_empty() || continues(machine, &same, evidence, run) => {
             same.push(machine);
@@ -109,7 +121,11 @@ pub(super) fn resolve(evidence: &Evidence, known: &Known, run: i64) -> Decision 
             absorbed: absorbed.iter().map(|machine| machine.number).collect(),
         };
     }
-    if known.named {
+    let taken = match evidence.uuid_decides {
+        true => known.twin,
+        false => known.named,
+    };
+    if taken {
         return Decision::New {
             founding: Founding::Clone,
             value: format!("{machine_id}@{}", evidence.address),
@@ -117,8 +133,27 @@ pub(super) fn resolve(evidence: &Evidence, known: &Known, run: i64) -> Decision 
     }
     Decision::New {
         founding: Founding::MachineId,
-        value: machine_id.clone(),
+        value: evidence.own_name().unwrap_or_default(),
     }
+}
+
+/// Whether a machine with the same `MachineGuid` is a clone all the same: its uuid is another, or
+/// the uuid is one of those that many boards have, as MAC addresses show that differ.
+fn is_other(machine: &Machine, evidence: &Evidence) -> bool {
+    if !evidence.uuid_decides {
+        return false;
+    }
+    let uuid = evidence.product_uuid.as_ref();
+    match uuid.map(|uuid| machine.uuids.contains(uuid)) {
+        Some(false) => !machine.uuids.is_empty(),
+        _ => unlike(machine, evidence),
+    }
+}
+
+/// Whether both have MAC addresses, and none in common.
+fn unlike(machine: &Machine, evidence: &Evidence) -> bool {
+    let both = !machine.macs.is_empty() && !evidence.macs.is_empty();
+    both && machine.macs.is_disjoint(&evidence.macs)
 }
 
 /// Nobody logged in: the host key at this address, or the address alone, is all there is.
@@ -154,9 +189,7 @@ fn continues(here: &Machine, agreeing: &[&Machine], evidence: &Evidence, run: i6
     let new = agreeing
         .iter()
         .all(|machine| machine.named_run == Some(run));
-    let unlike =
-        !here.macs.is_empty() && !evidence.macs.is_empty() && here.macs.is_disjoint(&evidence.macs);
-    new && !unlike
+    new && !unlike(here, evidence)
 }
 
 /// Who keeps its id when machines turn out to be one: whoever said its machine-id in an earlier
@@ -181,6 +214,7 @@ mod tests {
             boot_id: None,
             macs: BTreeSet::new(),
             product_uuid: None,
+            uuid_decides: false,
         }
     }
 
@@ -193,6 +227,7 @@ mod tests {
             named_run,
             names: named_run.map(|_| MID.to_owned()).into_iter().collect(),
             macs: BTreeSet::new(),
+            uuids: BTreeSet::new(),
         }
     }
 
@@ -272,6 +307,7 @@ mod tests {
             agreeing: vec![machine(2, Founding::Clone, Some(1))],
             here: Some(machine(1, Founding::MachineId, Some(1))),
             bare: None,
+            twin: false,
         };
         assert_eq!(resolve(&evidence(Some(MID)), &facts, 2), known(2, &[]));
     }
@@ -283,6 +319,7 @@ mod tests {
             agreeing: vec![machine(2, Founding::Clone, Some(2))],
             here: Some(machine(1, Founding::MachineId, Some(1))),
             bare: None,
+            twin: false,
         };
         assert_eq!(resolve(&evidence(Some(MID)), &facts, 2), known(1, &[2]));
     }

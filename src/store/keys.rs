@@ -73,11 +73,17 @@ fn gather(conn: &Connection, run: &RunKey, evidence: &Evidence) -> Result<Known,
     )?;
     let boot = evidence.boot_id.iter().map(|value| (BOOT_ID, value));
     let macs = evidence.macs.iter().map(|value| (MAC, value));
+    let uuid = evidence
+        .product_uuid
+        .iter()
+        .filter(|_| evidence.uuid_decides);
+    let uuid = uuid.map(|value| (PRODUCT_UUID, value));
     let mut agreeing = BTreeSet::new();
-    for (kind, value) in boot.chain(macs) {
+    for (kind, value) in boot.chain(macs).chain(uuid) {
         let values = params![run.site, kind, value, machine_id];
         for machine in agree.query_map(values, |row| row.get(0))? {
             agreeing.insert(now(conn, machine?)?);
+            known.twin |= kind == PRODUCT_UUID;
         }
     }
     for machine in agreeing {
@@ -129,6 +135,7 @@ fn load(conn: &Connection, number: i64) -> Result<Machine, Fault> {
         named_run,
         names: values(&mut keys, number, MACHINE_ID)?,
         macs: values(&mut keys, number, MAC)?,
+        uuids: values(&mut keys, number, PRODUCT_UUID)?,
     })
 }
 

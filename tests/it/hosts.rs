@@ -102,7 +102,12 @@ fn windows_lines(facts: &mut WindowsFacts) -> Vec<String> {
 }
 
 fn hotfix_line(hotfix: &Hotfix) -> String {
-    let seen_in: Vec<_> = hotfix.seen_in.iter().copied().map(HotfixSource::as_str).collect();
+    let seen_in: Vec<_> = hotfix
+        .seen_in
+        .iter()
+        .copied()
+        .map(HotfixSource::as_str)
+        .collect();
     let day = hotfix.installed_on.map(|day| day.to_string());
     let time = hotfix.installed_at.map(|time| time.to_string());
     format!(
@@ -128,7 +133,10 @@ fn component_line(kind: &str, component: &Component) -> String {
         &component.arch,
         &component.path,
     ];
-    let details: Vec<_> = details.iter().map(|text| text.as_deref().unwrap_or("-")).collect();
+    let details: Vec<_> = details
+        .iter()
+        .map(|text| text.as_deref().unwrap_or("-"))
+        .collect();
     format!(
         "component {kind} {:?} {:?} {details:?} {:?}",
         component.name, component.version, component.source

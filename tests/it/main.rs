@@ -42,4 +42,6 @@ mod visits;
 #[cfg(test)]
 mod windows;
 #[cfg(test)]
+mod wine;
+#[cfg(test)]
 mod winrm_lab;

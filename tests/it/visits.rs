@@ -17,8 +17,8 @@ use underdesk::lab::Seen;
 use underdesk::model::{AccessRecord, CredentialId, RunId, RunSummary, UtcTime};
 use underdesk::report::ReportSource as _;
 use underdesk::scan::{
-    self, Clock, Context, Keyring, Pace, Parts, RunEnd, RunKind, RunPlan, RunSource, Scope,
-    StoredProof,
+    self, Clock, Connectors, Context, Keyring, Pace, Parts, RunEnd, RunKind, RunPlan, RunSource,
+    Scope, StoredProof,
 };
 use underdesk::session::{KnownKeys, SshConnector};
 use underdesk::store::{NewRun, RunState, Store};
@@ -159,7 +159,10 @@ impl Visitor {
             plan,
             catalog: Arc::new(Catalog::starter().unwrap()),
             keyring,
-            connector: Arc::new(SshConnector::new(Arc::new(known))),
+            connectors: Connectors {
+                ssh: Arc::new(SshConnector::new(Arc::new(known))),
+                ..Connectors::nobody()
+            },
             events,
             clock: mortal_clock(office, is_dead),
             holder: Holder::new(format!("{}", rand::random::<u64>())),
@@ -195,6 +198,9 @@ impl Visitor {
             },
             ports: office.ports(),
             ssh_ports: office.ports(),
+
+            winrm_tls_ports: Vec::new(),
+            winrm_ports: Vec::new(),
             seed: self.seed,
             pace: Pace::from(Profile::FAST),
             host_seconds: self.host_seconds,
@@ -202,6 +208,7 @@ impl Visitor {
             accept_new_host_keys: self.accept_new_host_keys,
             credentials: None,
             known_hosts: Vec::new(),
+            tls_ca: Vec::new(),
             record: None,
         }
     }

@@ -4,8 +4,10 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::time::{Duration, Instant};
 use underdesk::collect;
 use underdesk::model::{Component, ComponentKind, Inventory, Observed, WindowsFacts, WindowsRole};
+use underdesk::session::{Limits, Reply};
 
 /// A host, as its maker meant it: `fixtures/windows-expected.toml`.
 #[derive(Debug, Deserialize, PartialEq, Eq)]
@@ -145,9 +147,14 @@ fn every_recorded_windows_is_what_it_was_made_to_be() {
             let meant: Vec<_> = meant.lines().collect();
             let only = |these: &[&str], those: &[&str], mark| {
                 let these = these.iter().filter(|line| !those.contains(line));
-                these.map(|line| format!("  {mark}{line}\n")).collect::<String>()
+                these
+                    .map(|line| format!("  {mark}{line}\n"))
+                    .collect::<String>()
             };
-            wrong += &format!("{name}\n{}", only(&meant, &told, '-') + &only(&told, &meant, '+'));
+            wrong += &format!(
+                "{name}\n{}",
+                only(&meant, &told, '-') + &only(&told, &meant, '+')
+            );
         }
     }
     assert!(wrong.is_empty(), "meant -, read +:\n{wrong}");
@@ -159,4 +166,27 @@ fn every_recorded_windows_is_expected_but_the_hostile_one() {
     let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let recorded = names.filter(|name| name.starts_with("windows-") && name != "windows-hostile");
     assert_eq!(sorted(recorded), sorted(expected().into_keys()));
+}
+
+#[test]
+fn a_hundred_thousand_keys_are_read_without_delay() {
+    let key = r"HKEY_LOCAL_MACHINE\SOFTWARE\Microsoft\Windows\CurrentVersion\Uninstall";
+    let mut text = String::new();
+    for number in 0..100_000 {
+        let name = format!("=cmd|' /C calc'!A{number}");
+        text += &format!("\r\n{key}\\{number}\r\n    DisplayName    REG_SZ    {name}\r\n");
+    }
+    let hostile = fixtures().join("hosts/windows-hostile");
+    let (set, mut answers) = collect::load(&hostile).unwrap();
+    let reply = Reply {
+        exit: 0,
+        stdout: text.into_bytes(),
+    };
+    answers.record("uninstall-64", &reply, &Limits::default());
+    let started = Instant::now();
+    let inventory = collect::read(set, &answers).unwrap();
+    let programs = known(&inventory.windows.as_ref().unwrap().programs).len();
+    assert!((10_000..=100_000).contains(&programs), "{programs}");
+    // Seconds in a build for tests; anything quadratic would take hours.
+    assert!(started.elapsed() < Duration::from_secs(60));
 }

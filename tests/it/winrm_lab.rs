@@ -42,7 +42,8 @@ fn lab() -> Option<PathBuf> {
 }
 
 fn kdcs() -> Option<Vec<String>> {
-    let address = std::env::var("UNDERDESK_WINRM_KDC").ok();
+    let address = std::env::var_os("UNDERDESK_WINRM_KDC");
+    let address = address.and_then(|address| address.into_string().ok());
     if address.is_none() {
         eprintln!("NOT RUN: UNDERDESK_WINRM_KDC names no key distribution centre");
     }

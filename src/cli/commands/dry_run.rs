@@ -1,12 +1,17 @@
-//! `--dry-run`: what would be done, without a packet.
+//! `--dry-run`: what would be done, without a packet. With `-v` all of it: every subnet, every host
+//! and everything that would be sent.
 
 use super::super::{Exit, Stop};
+use super::explain;
 use crate::collect;
 use crate::credentials::{self, Credential, Limits};
-use crate::model::LiveHost;
-use crate::report::columns;
+use crate::model::{CredentialId, LiveHost, Protocol};
+use crate::report::{columns, for_terminal};
 use crate::scan::{RunKind, RunPlan};
+use crate::session::QuestionSet;
 use crate::sweep::preview::Preview;
+use crate::targets::TargetSet;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::net::IpAddr;
@@ -14,23 +19,24 @@ use std::sync::Arc;
 
 /// How many subnets are listed.
 const LISTED: usize = 20;
+/// For how many addresses it is worked out which credentials they would be offered.
+const LOOKED_AT: u128 = 1 << 18;
 
-/// Prints the counts per subnet, the first hosts with the credentials they would be offered, and
-/// how many questions would be asked.
-pub(super) fn print(plan: &RunPlan, credentials: &[Credential]) -> Result<Exit, Stop> {
+/// Prints the counts per subnet and credential, the first hosts with the credentials they would be
+/// offered, and how many questions would be asked.
+pub(super) fn print(
+    plan: &RunPlan,
+    credentials: &[Credential],
+    in_full: bool,
+) -> Result<Exit, Stop> {
     let mut text = String::new();
     if plan.kind == RunKind::Local {
         let _ = writeln!(text, "this machine would be read, without a network");
     } else {
-        preview(plan, credentials, &mut text)?;
+        preview(plan, credentials, in_full, &mut text)?;
     }
     if plan.kind != RunKind::Sweep {
-        let set = &collect::UNIX;
-        let _ = writeln!(
-            text,
-            "\neach host that lets us in is asked {} questions by one `sh -s`: underdesk explain questions",
-            set.questions.len()
-        );
+        questions(plan, in_full, &mut text);
     }
     io::stdout()
         .write_all(text.as_bytes())
@@ -38,7 +44,34 @@ pub(super) fn print(plan: &RunPlan, credentials: &[Credential]) -> Result<Exit, 
     Ok(Exit::Clean)
 }
 
-fn preview(plan: &RunPlan, credentials: &[Credential], text: &mut String) -> Result<(), Stop> {
+fn questions(plan: &RunPlan, in_full: bool, text: &mut String) {
+    let count = |set: &QuestionSet| set.questions.len();
+    let (unix, windows) = (count(&collect::UNIX), count(&collect::WINDOWS));
+    let _ = match plan.kind {
+        RunKind::Local => writeln!(text, "\nit is asked {unix} questions by one `sh -s`"),
+        _ => writeln!(
+            text,
+            "\na Unix host that lets us in is asked {unix} questions by one `sh -s`, a Windows {windows} over WinRM or SSH"
+        ),
+    };
+    if !in_full {
+        text.push_str("which ones: underdesk explain questions, or -v\n");
+        return;
+    }
+    text.push('\n');
+    explain::unix(text);
+    if plan.kind != RunKind::Local {
+        text.push('\n');
+        explain::windows(text);
+    }
+}
+
+fn preview(
+    plan: &RunPlan,
+    credentials: &[Credential],
+    in_full: bool,
+    text: &mut String,
+) -> Result<(), Stop> {
     let targets = plan
         .scope
         .targets()
@@ -65,56 +98,116 @@ fn preview(plan: &RunPlan, credentials: &[Credential], text: &mut String) -> Res
             name.name, name.origin, name.why
         );
     }
-    let rows = preview.parts.iter().take(LISTED).map(|part| {
-        vec![
-            part.label.clone(),
-            part.in_scope.to_string(),
-            part.excluded.to_string(),
-        ]
-    });
-    let rows: Vec<Vec<String>> = rows.collect();
-    let _ = writeln!(
-        text,
-        "\n{}",
-        columns(&["subnet", "in scope", "excluded"], &rows).trim_end()
-    );
-    let more = preview.parts.len().saturating_sub(LISTED) + preview.further_parts;
-    if more > 0 {
-        let _ = writeln!(text, "… and {more} more subnets");
-    }
-    let _ = writeln!(text, "\nfirst in the shuffled order:");
-    for address in &preview.hosts {
-        let said = targets.describe(*address);
-        let offered = offered(*address, (said.name, said.tags), credentials);
-        let _ = writeln!(text, "  {address}  {offered}");
+    subnets(&targets, in_full, text);
+    by_credential(&targets, credentials, text);
+    if in_full {
+        text.push_str("\nevery host, in the order of addresses:\n");
+        hosts(&targets, credentials, text);
+    } else {
+        text.push_str("\nfirst in the shuffled order:\n");
+        for address in &preview.hosts {
+            host(&targets, *address, credentials, text);
+        }
     }
     let hosts = u64::try_from(targets.len()).unwrap_or(u64::MAX);
     for line in credentials::worst_case(credentials, hosts, &Limits::default()) {
         let _ = writeln!(text, "\nwrong passwords: {line}");
     }
+    for line in credentials::exposures(credentials) {
+        let _ = writeln!(text, "\n{line}");
+    }
     Ok(())
 }
 
-fn offered(
-    address: IpAddr,
-    (name, tags): (Option<Arc<str>>, Arc<[String]>),
-    credentials: &[Credential],
-) -> String {
-    let host = LiveHost {
+fn subnets(targets: &TargetSet, in_full: bool, text: &mut String) {
+    let most = if in_full { usize::MAX } else { LISTED };
+    let mut parts = targets.subnets().into_iter();
+    let rows = parts.by_ref().take(most).map(|part| {
+        let (within, without) = (part.in_scope.to_string(), part.excluded.to_string());
+        vec![part.label, within, without]
+    });
+    let rows: Vec<Vec<String>> = rows.collect();
+    let table = columns(&["subnet", "in scope", "excluded"], &rows);
+    let _ = writeln!(text, "\n{}", table.trim_end());
+    let more = parts.count();
+    if more > 0 {
+        let _ = writeln!(text, "… and {more} more subnets");
+    }
+}
+
+/// To how many hosts each credential would be offered, should they answer.
+fn by_credential(targets: &TargetSet, credentials: &[Credential], text: &mut String) {
+    let looked_at = targets.len().min(LOOKED_AT);
+    let mut counts: BTreeMap<&CredentialId, u64> = BTreeMap::new();
+    let mut without = 0_u64;
+    if credentials.is_empty() {
+        let _ = writeln!(text, "\nno credential: nobody is logged in to");
+        return;
+    }
+    for address in (0..looked_at).filter_map(|at| targets.nth(at)) {
+        let host = live(targets, address);
+        let offered = offered(&host, credentials);
+        without += u64::from(offered.is_empty());
+        for credential in offered {
+            *counts.entry(&credential.id).or_default() += 1;
+        }
+    }
+    let rows = credentials.iter().map(|credential| {
+        let count = counts.get(&credential.id).copied().unwrap_or_default();
+        let kind = credential.kind().as_str().to_owned();
+        vec![
+            for_terminal(credential.id.as_str()).into_owned(),
+            kind,
+            count.to_string(),
+        ]
+    });
+    let mut rows: Vec<Vec<String>> = rows.collect();
+    rows.push(vec![
+        "(none in scope)".to_owned(),
+        String::new(),
+        without.to_string(),
+    ]);
+    let table = columns(&["credential", "type", "hosts at most"], &rows);
+    let _ = writeln!(text, "\n{}", table.trim_end());
+    if looked_at < targets.len() {
+        let _ = writeln!(text, "counted over the first {looked_at} addresses");
+    }
+}
+
+fn hosts(targets: &TargetSet, credentials: &[Credential], text: &mut String) {
+    let shown = targets.len().min(LOOKED_AT);
+    for address in (0..shown).filter_map(|at| targets.nth(at)) {
+        host(targets, address, credentials, text);
+    }
+    if shown < targets.len() {
+        let _ = writeln!(text, "… and {} more", targets.len() - shown);
+    }
+}
+
+fn host(targets: &TargetSet, address: IpAddr, credentials: &[Credential], text: &mut String) {
+    let plan = offered(&live(targets, address), credentials).into_iter();
+    let ids: Vec<&str> = plan.map(|credential| credential.id.as_str()).collect();
+    let offered = match ids.as_slice() {
+        [] => "no credential in scope".to_owned(),
+        ids => ids.join(", "),
+    };
+    let _ = writeln!(text, "  {address}  {offered}");
+}
+
+/// What a host would be offered, over any protocol.
+fn offered<'a>(host: &LiveHost, credentials: &'a [Credential]) -> Vec<&'a Credential> {
+    let protocols = [Protocol::Ssh, Protocol::Winrm].into_iter();
+    let plans = protocols.map(|protocol| credentials::plan(host, protocol, credentials, None));
+    plans.flatten().collect()
+}
+
+fn live(targets: &TargetSet, address: IpAddr) -> LiveHost {
+    let said = targets.describe(address);
+    LiveHost {
         address,
-        name,
-        tags,
+        name: said.name,
+        tags: said.tags,
         open_ports: Vec::new(),
         round_trip: None,
-    };
-    let plan = credentials::plan(&host, credentials, None);
-    let ids: Vec<&str> = plan
-        .iter()
-        .map(|credential| credential.id.as_str())
-        .collect();
-    if ids.is_empty() {
-        "no credential in scope".to_owned()
-    } else {
-        ids.join(", ")
     }
 }

@@ -1,49 +1,120 @@
 //! `explain`: what stands behind an answer.
 
-use super::super::args::ExplainCommand;
+use super::super::args::{ExplainCommand, OsArgument};
 use super::super::{Exit, Stop};
 use crate::collect;
-use crate::session::Ask;
+use crate::session::{
+    Ask, ProtocolRequest, Question, QuestionSet, SSH_WINDOWS_REQUESTS, WINRM_REQUESTS, wordings,
+};
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 
-/// Prints every command that is ever sent to a host.
+/// How wide running text is.
+const WIDTH: usize = 96;
+
+/// Prints everything that is ever sent to a host, and why.
 pub(in crate::cli) fn run(command: &ExplainCommand) -> Result<Exit, Stop> {
-    let ExplainCommand::Questions = command;
-    let mut out = io::stdout().lock();
-    let set = &collect::UNIX;
-    let mut text = format!(
-        "Every Unix host is asked the set `{}` in one exchange: these commands, and nothing else, are\nfed to `sh -s`. They change nothing. Shared functions:\n\n{}\n",
-        set.name,
-        indent(set.prelude)
-    );
-    for question in set.questions {
-        let _ = write!(
-            text,
-            "\n{}: {}\n\n{}\n",
-            question.id,
-            question.why,
-            indent(words(question.ask))
-        );
+    let ExplainCommand::Questions { os } = command;
+    let mut text = String::new();
+    if *os != OsArgument::Windows {
+        unix(&mut text);
     }
-    out.write_all(text.as_bytes())
+    if *os == OsArgument::All {
+        text.push('\n');
+    }
+    if *os != OsArgument::Unix {
+        windows(&mut text);
+    }
+    io::stdout()
+        .lock()
+        .write_all(text.as_bytes())
         .map_err(|error| Stop::failed(&error))?;
     Ok(Exit::Clean)
 }
 
-fn indent(text: &str) -> String {
-    let lines: Vec<String> = text
-        .trim()
-        .lines()
-        .map(|line| format!("    {line}"))
-        .collect();
+/// What every Unix is asked.
+pub(super) fn unix(text: &mut String) {
+    let set = &collect::UNIX;
+    let _ = writeln!(
+        text,
+        "Every Unix host is asked the set `{}` in one exchange: these commands, and nothing else, are\nfed to `sh -s`. They change nothing. Shared functions:\n\n{}",
+        set.name,
+        indent(set.prelude, 4)
+    );
+    for Question { id, ask, why } in set.questions {
+        let Ask::Sh(words) = ask else { continue };
+        let _ = write!(text, "\n{id}: {why}\n\n{}\n", indent(words, 4));
+    }
+}
+
+/// What every Windows is asked, over whichever protocol.
+pub(super) fn windows(text: &mut String) {
+    let set = &collect::WINDOWS;
+    let lead = format!(
+        "Every Windows host is asked the set `{}`, over WinRM or over SSH. What is sent is a constant of this program, in the words below. It changes nothing: nothing is installed, written or started but programs that end with their answer. Never Win32_Product, never a search by the update agent, never a file query without a full path.",
+        set.name
+    );
+    let _ = writeln!(text, "{}", wrap(&lead, 0));
+    requests(
+        text,
+        "The requests to a WinRM service are these, and no others:",
+        WINRM_REQUESTS,
+    );
+    requests(
+        text,
+        "The requests to an SSH service of Windows:",
+        SSH_WINDOWS_REQUESTS,
+    );
+    questions(text, set);
+}
+
+fn requests(text: &mut String, title: &str, requests: &[ProtocolRequest]) {
+    let _ = writeln!(text, "\n{title}");
+    for request in requests {
+        let _ = write!(
+            text,
+            "\n{}\n{}\n",
+            wrap(request.name, 4),
+            wrap(request.why, 8)
+        );
+    }
+}
+
+fn questions(text: &mut String, set: &QuestionSet) {
+    text.push_str("\nThe questions:\n");
+    for Question { id, ask, why } in set.questions {
+        let _ = writeln!(text, "\n{id}: {why}\n");
+        let wordings = wordings(*ask);
+        for (at, wording) in wordings.iter().enumerate() {
+            let _ = writeln!(text, "  {}", wording.way);
+            // Words that serve two ways are shown once, under the second.
+            let next = wordings.get(at + 1).map(|next| &next.text);
+            if !wording.text.is_empty() && next != Some(&wording.text) {
+                let _ = writeln!(text, "{}", indent(&wording.text, 4));
+            }
+        }
+    }
+}
+
+fn indent(text: &str, by: usize) -> String {
+    let lines = text.trim().lines();
+    let lines: Vec<String> = lines.map(|line| format!("{:by$}{line}", "")).collect();
     lines.join("\n")
 }
 
-fn words(ask: Ask) -> &'static str {
-    match ask {
-        Ask::Sh(text) | Ask::Cmd(text) | Ask::Wmi { query: text, .. } => text,
-        Ask::Registry { key, .. } => key,
-        Ask::InsteadOf(_, ask) => words(*ask),
+/// Running text in lines, each indented.
+fn wrap(text: &str, by: usize) -> String {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let Some(line) = lines.last_mut() else { break };
+        let length = line.chars().count() + word.chars().count();
+        if line.is_empty() {
+            line.push_str(word);
+        } else if by + length < WIDTH {
+            let _ = write!(line, " {word}");
+        } else {
+            lines.push(word.to_owned());
+        }
     }
+    indent(&lines.join("\n"), by)
 }

@@ -7,8 +7,8 @@ use super::scan::run_id;
 use crate::collect;
 use crate::credentials::Holder;
 use crate::model::{Inventory, RunSummary};
-use crate::scan::{self, Context, Keyring, Pace, Parts, RunKind, RunPlan, Scope};
-use crate::session::{KnownKeys, SshConnector};
+use crate::scan::{self, Connectors, Context, Keyring, Pace, Parts, RunKind, RunPlan, Scope};
+
 use crate::store::{NewRun, Store};
 use crate::sweep::Profile;
 use std::collections::BTreeSet;
@@ -79,7 +79,7 @@ fn recorded(settings: &Settings, command: &MatchArguments) -> Result<Exit, Stop>
         plan: plan(),
         catalog: Arc::clone(&catalog),
         keyring: Keyring::default(),
-        connector: Arc::new(SshConnector::new(Arc::new(KnownKeys::default()))),
+        connectors: Connectors::nobody(),
         events,
         clock: runtime::clock(),
         holder: Holder::new("recorded"),
@@ -122,6 +122,8 @@ fn plan() -> RunPlan {
         scope: Scope::default(),
         ports: Vec::new(),
         ssh_ports: Vec::new(),
+        winrm_tls_ports: Vec::new(),
+        winrm_ports: Vec::new(),
         seed: 0,
         pace: Pace::from(Profile::NORMAL),
         host_seconds: 1,
@@ -129,6 +131,7 @@ fn plan() -> RunPlan {
         accept_new_host_keys: false,
         credentials: None::<PathBuf>,
         known_hosts: Vec::new(),
+        tls_ca: Vec::new(),
         record: None,
     }
 }

@@ -6,17 +6,17 @@ use super::super::args::{
 };
 use super::super::config::{Environment, Settings};
 use super::super::progress::{self, Display};
-use super::super::{Exit, Stop, complain, hints, output, runtime, secrets};
+use super::super::{Exit, Stop, complain, hints, output, peers, runtime, secrets};
 use super::{dry_run, scope};
 use crate::catalog::Catalog;
 use crate::credentials::{self, Holder};
 use crate::model::{RunId, RunSummary, UtcTime, hex};
-use crate::scan::{self, Context, Keyring, Parts, RunEnd, RunKind, RunPlan, Scope, polite_ports};
-use crate::session::{KnownKeys, SshConnector};
+use crate::scan::{
+    self, Connectors, Context, Keyring, Parts, RunEnd, RunKind, RunPlan, Scope, polite_ports,
+};
 use crate::store::{NewRun, RunRecord, RunState, Store};
 use crate::sweep::{Profile, TcpSweeper};
 use crate::targets::TargetSet;
-use std::fs;
 use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -25,6 +25,9 @@ use tokio_util::sync::CancellationToken;
 
 /// What is probed where nobody names ports: remote login, web, Windows' file and remote services.
 const PORTS: &[u16] = &[22, 80, 135, 443, 445, 3389, 5985, 5986];
+/// Where WinRM listens over HTTPS and over plain HTTP, unless the operator says otherwise.
+const WINRM_TLS: u16 = 5986;
+const WINRM: u16 = 5985;
 /// How many seconds a host may take, unless the operator says otherwise.
 const HOST_SECONDS: u64 = 120;
 /// The longest that a host may be given: the breaker counts on it.
@@ -47,7 +50,7 @@ struct Means {
     targets: Option<Arc<TargetSet>>,
     catalog: Catalog,
     keyring: Keyring,
-    known: KnownKeys,
+    connectors: Connectors,
 }
 
 /// Sweeps, logs in, collects, matches, saves and exports.
@@ -86,7 +89,7 @@ pub(in crate::cli) fn run_as(
     login(&mut plan, settings, &command.login);
     plan.record = command.record.as_deref().map(absolute);
     if command.targets.dry_run {
-        return preview(&plan);
+        return preview(&plan, settings.verbose);
     }
     job.begin(plan)
 }
@@ -110,7 +113,7 @@ pub(in crate::cli) fn sweep(
     }
     let plan = plan(RunKind::Sweep, settings, &command.targets, &command.sweep)?;
     if command.targets.dry_run {
-        return preview(&plan);
+        return preview(&plan, settings.verbose);
     }
     job.begin(plan)
 }
@@ -125,26 +128,7 @@ fn plan(
         RunKind::Local => Scope::default(),
         _ => scope::read(targets, settings)?,
     };
-    let ssh_ports = scope::ports("--ssh-port", &pace.ssh_port)?;
-    let named = pace
-        .ports
-        .as_deref()
-        .map(|text| scope::ports("--ports", text))
-        .transpose()?;
-    let named = named.unwrap_or_else(|| PORTS.to_vec());
-    let (ports, left_alone) = polite_ports(&named, &ssh_ports, pace.include_fragile);
-    if !left_alone.is_empty() {
-        let list: Vec<String> = left_alone.iter().map(ToString::to_string).collect();
-        complain(&format!(
-            "not probed, because devices there may fail: {} (--include-fragile probes them)",
-            list.join(", ")
-        ));
-    }
-    if ports.is_empty() {
-        return Err(Stop::usage(
-            "no port is left to probe; name another with -p",
-        ));
-    }
+    let ports = Ports::read(pace)?;
     let profile = profile(pace)?;
     let host_seconds = pace.timeout.unwrap_or(HOST_SECONDS);
     if !(1..=MOST_HOST_SECONDS).contains(&host_seconds) {
@@ -155,11 +139,10 @@ fn plan(
     Ok(RunPlan {
         kind,
         scope,
-        ssh_ports: ssh_ports
-            .into_iter()
-            .filter(|port| ports.contains(port))
-            .collect(),
-        ports,
+        ports: ports.all,
+        ssh_ports: ports.ssh,
+        winrm_tls_ports: ports.winrm_tls,
+        winrm_ports: ports.winrm,
         seed: pace.seed.unwrap_or_else(rand::random),
         pace: profile.into(),
         host_seconds,
@@ -167,8 +150,64 @@ fn plan(
         accept_new_host_keys: false,
         credentials: None,
         known_hosts: Vec::new(),
+        tls_ca: Vec::new(),
         record: None,
     })
+}
+
+/// The ports of a run.
+struct Ports {
+    all: Vec<u16>,
+    ssh: Vec<u16>,
+    winrm_tls: Vec<u16>,
+    winrm: Vec<u16>,
+}
+
+impl Ports {
+    fn read(pace: &PaceArguments) -> Result<Self, Stop> {
+        let named = match &pace.ports {
+            Some(text) => scope::ports("--ports", text)?,
+            None => PORTS.to_vec(),
+        };
+        let expected = |flag: &str, ports: Option<&String>, usual: u16| match ports {
+            Some(text) => scope::ports(flag, text),
+            None if named.contains(&usual) => Ok(vec![usual]),
+            None => Ok(Vec::new()),
+        };
+        let ssh = scope::ports("--ssh-port", &pace.ssh_port)?;
+        let tls_flag = pace.winrm_tls_port.as_ref();
+        let winrm_tls = expected("--winrm-tls-port", tls_flag, WINRM_TLS)?;
+        let winrm = expected("--winrm-port", pace.winrm_port.as_ref(), WINRM)?;
+        if let Some(port) = winrm_tls.iter().find(|port| winrm.contains(port)) {
+            return Err(Stop::usage(format!(
+                "port {port} is named as WinRM over HTTPS and over plain HTTP; it can be one of them"
+            )));
+        }
+        let named = [&named[..], &winrm_tls, &winrm].concat();
+        let (all, left_alone) = polite_ports(&named, &ssh, pace.include_fragile);
+        if !left_alone.is_empty() {
+            let list: Vec<String> = left_alone.iter().map(ToString::to_string).collect();
+            complain(&format!(
+                "not probed, because devices there may fail: {} (--include-fragile probes them)",
+                list.join(", ")
+            ));
+        }
+        if all.is_empty() {
+            return Err(Stop::usage(
+                "no port is left to probe; name another with -p",
+            ));
+        }
+        let probed = |mut ports: Vec<u16>| {
+            ports.retain(|port| all.contains(port));
+            ports
+        };
+        Ok(Self {
+            ssh: probed(ssh),
+            winrm_tls: probed(winrm_tls),
+            winrm: probed(winrm),
+            all,
+        })
+    }
 }
 
 fn profile(pace: &PaceArguments) -> Result<Profile, Stop> {
@@ -205,6 +244,12 @@ fn login(plan: &mut RunPlan, settings: &Settings, login: &LoginArguments) {
             .cloned()
     };
     plan.credentials = named.or_else(usual).as_deref().map(absolute);
+    let authorities = if login.tls_ca.is_empty() {
+        &settings.tls_ca
+    } else {
+        &login.tls_ca
+    };
+    plan.tls_ca = authorities.iter().map(|path| absolute(path)).collect();
     let usual = || {
         settings
             .known_hosts
@@ -224,7 +269,7 @@ fn login(plan: &mut RunPlan, settings: &Settings, login: &LoginArguments) {
 }
 
 /// What would be done.
-fn preview(plan: &RunPlan) -> Result<Exit, Stop> {
+fn preview(plan: &RunPlan, in_full: bool) -> Result<Exit, Stop> {
     let credentials = match &plan.credentials {
         Some(path) => {
             credentials::file::load(path)
@@ -233,7 +278,7 @@ fn preview(plan: &RunPlan) -> Result<Exit, Stop> {
         }
         None => Vec::new(),
     };
-    dry_run::print(plan, &credentials)
+    dry_run::print(plan, &credentials, in_full)
 }
 
 /// A resumed run may be started from another folder.
@@ -251,9 +296,11 @@ impl Job<'_> {
         let run = summary.id.clone();
         // Secrets first: a run that cannot log in anywhere should not begin.
         runtime::block_on(async {
+            let keyring = self.keyring(&plan).await?;
+            let known = peers::known_keys(&store, &self.settings.site, &plan).await?;
             let means = Means {
-                keyring: self.keyring(&plan).await?,
-                known: known_keys(&store, &self.settings.site, &plan).await?,
+                connectors: peers::connectors(&plan, &keyring, known, self.simulated)?,
+                keyring,
                 site: self.settings.site.clone(),
                 targets,
                 catalog,
@@ -312,9 +359,11 @@ impl Job<'_> {
         // The pins and machines are those of the site where the run began.
         let site = record.summary.site.clone();
         runtime::block_on(async {
+            let keyring = self.keyring(&plan).await?;
+            let known = peers::known_keys(&store, &site, &plan).await?;
             let means = Means {
-                keyring: self.keyring(&plan).await?,
-                known: known_keys(&store, &site, &plan).await?,
+                connectors: peers::connectors(&plan, &keyring, known, self.simulated)?,
+                keyring,
                 site,
                 targets,
                 catalog,
@@ -391,7 +440,7 @@ impl Job<'_> {
             store: store.clone(),
             run: run.clone(),
             site: means.site,
-            connector: Arc::new(SshConnector::new(Arc::new(means.known))),
+            connectors: means.connectors,
             catalog: Arc::clone(&catalog),
             keyring: means.keyring,
             events,
@@ -415,7 +464,13 @@ impl Job<'_> {
         let mut exits = Vec::new();
         match end {
             Some(Ok(RunEnd::Complete)) => {}
-            Some(Ok(RunEnd::Interrupted)) | None => {
+            None => {
+                complain(&format!(
+                    "stopped; go on with: underdesk scan --resume {run}"
+                ));
+                return Ok(Exit::Interrupted);
+            }
+            Some(Ok(RunEnd::Interrupted)) => {
                 exits.push(Exit::Interrupted);
                 complain(&format!(
                     "interrupted; go on with: underdesk scan --resume {run}"
@@ -429,9 +484,17 @@ impl Job<'_> {
                 ));
             }
         }
-        let output = self.output.clone();
-        let export = move || output::write(&store, &run, &output, Some(catalog));
-        let written = tokio::task::spawn_blocking(export).await;
+        let (output, of) = (self.output.clone(), run.clone());
+        let export = move || output::write(&store, &of, &output, Some(catalog));
+        let export = tokio::task::spawn_blocking(export);
+        // Who has asked once already need not ask twice more.
+        let asked = exits.contains(&Exit::Interrupted);
+        let Some(written) = runtime::until_insisted(export, asked).await else {
+            complain(&format!(
+                "stopped; the files are not complete, underdesk export {run} writes them"
+            ));
+            return Ok(Exit::Interrupted);
+        };
         exits.extend(written.map_err(|error| Stop::failed(&error))??);
         Ok(Exit::worst(exits))
     }
@@ -457,42 +520,6 @@ impl Job<'_> {
             simulated: self.simulated,
         }
     }
-}
-
-/// Who the operator, or an earlier run at this site, knows.
-async fn known_keys(store: &Store, site: &str, plan: &RunPlan) -> Result<KnownKeys, Stop> {
-    let mut known = KnownKeys::default();
-    for path in &plan.known_hosts {
-        let text = fs::read(path).map_err(|error| {
-            Stop::usage(format!(
-                "cannot read the known hosts {}: {error}",
-                path.display()
-            ))
-        })?;
-        let report = known.add_known_hosts(&String::from_utf8_lossy(&text));
-        if report.authorities > 0 {
-            complain(&format!(
-                "{}: {} @cert-authority lines are not yet used by this version",
-                path.display(),
-                report.authorities
-            ));
-        }
-        if report.unreadable > 0 {
-            complain(&format!(
-                "{}: {} lines could not be read and are not used",
-                path.display(),
-                report.unreadable
-            ));
-        }
-    }
-    let pins = store
-        .pins(site)
-        .await
-        .map_err(|error| Stop::failed(&error))?;
-    for pin in pins {
-        known.pin(&pin.host, pin.port, pin.key);
-    }
-    Ok(known)
 }
 
 /// `r-20261122T180000Z-4f2a`
@@ -549,5 +576,8 @@ fn say_worst_case(keyring: &Keyring, targets: &TargetSet) {
     let limits = credentials::Limits::default();
     for line in credentials::worst_case(keyring.credentials(), hosts, &limits) {
         complain(&format!("wrong passwords: {line}"));
+    }
+    for line in credentials::exposures(keyring.credentials()) {
+        complain(&line);
     }
 }

@@ -50,7 +50,8 @@ fn list(settings: &Settings, store: &Store) -> Result<String, Stop> {
     ))
 }
 
-/// Reads lines as `ssh-keyscan` and `known_hosts` write them: `host,[host]:port algorithm key`.
+/// Reads lines as `ssh-keyscan` and `known_hosts` write them: `host,[host]:port algorithm key`, and
+/// certificates' digests.
 fn import(settings: &Settings, store: &Store, file: &Path) -> Result<String, Stop> {
     let place = file.display();
     let text = fs::read_to_string(file)

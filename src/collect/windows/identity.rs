@@ -37,7 +37,11 @@ pub(super) fn identity(answers: &Answers) -> HostIdentity {
 pub(super) fn membership(answers: &Answers) -> Result<Membership, Gap> {
     let row = first(answers, COMPUTER)?;
     let name = some(row.get("Domain"), NAME).ok_or_else(|| malformed(COMPUTER))?;
-    let is_domain = match row.get("PartOfDomain").map(str::to_ascii_lowercase).as_deref() {
+    let is_domain = match row
+        .get("PartOfDomain")
+        .map(str::to_ascii_lowercase)
+        .as_deref()
+    {
         Some("true") => true,
         Some("false") => false,
         _ => return Err(malformed(COMPUTER)),
@@ -55,7 +59,10 @@ pub(super) fn machine_sid(answers: &Answers) -> Result<String, Gap> {
         return Err(gap(WHO_AM_I, GapCause::Missing));
     }
     let keys = reg::keys(answers.text(PROFILES)?);
-    let sids: BTreeSet<String> = keys.iter().filter_map(|key| authority(key.name())).collect();
+    let sids: BTreeSet<String> = keys
+        .iter()
+        .filter_map(|key| authority(key.name()))
+        .collect();
     let mut sids = sids.into_iter();
     match (sids.next(), sids.next()) {
         (Some(sid), None) => Ok(sid),
@@ -111,16 +118,22 @@ fn vendor(answers: &Answers) -> Result<String, Gap> {
     let row = first(answers, COMPUTER)?;
     let words = ["Manufacturer", "Model"].map(|property| some(row.get(property), 100));
     let words: Vec<String> = words.into_iter().flatten().collect();
-    match words.is_empty() {
-        true => Err(gap(COMPUTER, GapCause::Missing)),
-        false => Ok(words.join(" ")),
+    if words.is_empty() {
+        return Err(gap(COMPUTER, GapCause::Missing));
     }
+    Ok(words.join(" "))
 }
 
 /// The name that it has in the network, then what NetBIOS makes of it.
 fn hostname(answers: &Answers) -> Result<String, Gap> {
     let computer = first(answers, COMPUTER);
-    let own = || computer.as_ref().ok()?.get("DNSHostName").map(str::to_owned);
+    let own = || {
+        computer
+            .as_ref()
+            .ok()?
+            .get("DNSHostName")
+            .map(str::to_owned)
+    };
     let name = tcpip(answers, &["Hostname", "NV Hostname"]).or_else(own);
     let name = name.or_else(|| computer_name(answers));
     let name = some(name.as_deref(), NAME);
@@ -134,7 +147,10 @@ fn computer_name(answers: &Answers) -> Option<String> {
         let keys = reg::keys(answers.text(COMPUTER_NAME).ok()?);
         let mut active = keys.iter().filter(|key| key.is_at(r"\ActiveComputerName"));
         let active = active.find_map(|key| key.clipped("ComputerName", NETBIOS));
-        active.or_else(|| keys.iter().find_map(|key| key.clipped("ComputerName", NETBIOS)))
+        active.or_else(|| {
+            keys.iter()
+                .find_map(|key| key.clipped("ComputerName", NETBIOS))
+        })
     };
     wmi(COMPUTER, "Name")
         .or_else(|| wmi(OS, "CSName"))
@@ -144,8 +160,16 @@ fn computer_name(answers: &Answers) -> Option<String> {
 /// Name and primary suffix; a member of a domain whose suffix is not told has the domain's.
 fn fqdn(answers: &Answers, hostname: &str) -> Result<String, Gap> {
     let stored = tcpip(answers, &["Domain", "NV Domain"]);
-    let member = || membership(answers).ok().filter(|membership| membership.is_domain);
-    let dotted = || member().map(|membership| membership.name).filter(|name| name.contains('.'));
+    let member = || {
+        membership(answers)
+            .ok()
+            .filter(|membership| membership.is_domain)
+    };
+    let dotted = || {
+        member()
+            .map(|membership| membership.name)
+            .filter(|name| name.contains('.'))
+    };
     let domain = stored.or_else(dotted);
     let domain = domain.ok_or_else(|| gap(TCPIP, GapCause::Missing))?;
     Ok(clip(&format!("{hostname}.{domain}"), NAME))
@@ -153,7 +177,9 @@ fn fqdn(answers: &Answers, hostname: &str) -> Result<String, Gap> {
 
 fn tcpip(answers: &Answers, names: &[&str]) -> Option<String> {
     let keys = reg::keys(answers.text(TCPIP).ok()?);
-    let mut values = names.iter().flat_map(|name| keys.iter().map(move |key| key.clipped(name, NAME)));
+    let mut values = names
+        .iter()
+        .flat_map(|name| keys.iter().map(move |key| key.clipped(name, NAME)));
     values.find_map(|value| value)
 }
 
@@ -162,7 +188,10 @@ fn interfaces(answers: &Answers) -> Result<Vec<NetworkInterface>, Gap> {
     let rows = WmiRow::parse(answers.text(ADAPTERS)?);
     let interface = |row: &WmiRow| {
         let texts = row.all("IPAddress").iter().take(MOST_ROWS);
-        let mut addresses: Vec<_> = texts.filter_map(|text| address(text)).filter(is_own).collect();
+        let mut addresses: Vec<_> = texts
+            .filter_map(|text| address(text))
+            .filter(is_own)
+            .collect();
         addresses.sort_unstable();
         addresses.dedup();
         let mac = row.get("MACAddress").and_then(mac_address);
@@ -189,7 +218,10 @@ mod tests {
     fn profiles(sids: &[&str]) -> String {
         let key = r"HKEY_LOCAL_MACHINE\SOFTWARE\Microsoft\Windows NT\CurrentVersion\ProfileList";
         let keys = sids.iter().map(|sid| format!("{key}\\{sid}\n"));
-        format!("\n{key}\n    Default    REG_EXPAND_SZ    x\n\n{}", keys.collect::<String>())
+        format!(
+            "\n{key}\n    Default    REG_EXPAND_SZ    x\n\n{}",
+            keys.collect::<String>()
+        )
     }
 
     #[test]
@@ -213,9 +245,19 @@ mod tests {
         let guid = "\nHKEY_LOCAL_MACHINE\\C\n    MachineGuid    REG_SZ    0F0E0D0C-0000-4000-8000-00000000000A\n";
         let adapters = "Description=Ethernet\nMACAddress=52:54:00:AA:BB:CC\nIPAddress=10.0.0.5\nIPAddress=fe80::1\n";
         let hardware = "UUID=FFFFFFFF-FFFF-FFFF-FFFF-FFFFFFFFFFFF\nIdentifyingNumber=VMware-1\n";
-        let identity = identity(&answers(&[(MACHINE_GUID, guid), (ADAPTERS, adapters), (HARDWARE, hardware)]));
-        assert_eq!(identity.machine_guid.known().unwrap(), "0f0e0d0c-0000-4000-8000-00000000000a");
-        assert_eq!(identity.product_uuid.gap().unwrap().cause, GapCause::Malformed);
+        let identity = identity(&answers(&[
+            (MACHINE_GUID, guid),
+            (ADAPTERS, adapters),
+            (HARDWARE, hardware),
+        ]));
+        assert_eq!(
+            identity.machine_guid.known().unwrap(),
+            "0f0e0d0c-0000-4000-8000-00000000000a"
+        );
+        assert_eq!(
+            identity.product_uuid.gap().unwrap().cause,
+            GapCause::Malformed
+        );
         assert_eq!(identity.serial.known().unwrap(), "VMware-1");
         assert_eq!(identity.macs(), ["52:54:00:aa:bb:cc"]);
         assert_eq!(identity.interfaces.known().unwrap()[0].addresses.len(), 1);
@@ -230,9 +272,17 @@ mod tests {
         let domain = "\"corp\\svc\",\"S-1-5-21-7-8-9-1105\"\r\n";
         let seen = profiles(&["S-1-5-18", "S-1-5-21-7-8-9-500"]);
         assert_eq!(sid(&[(COMPUTER, MEMBER), (WHO_AM_I, local)]), own);
-        assert_eq!(sid(&[(COMPUTER, MEMBER), (WHO_AM_I, domain), (PROFILES, &seen)]), None);
+        assert_eq!(
+            sid(&[(COMPUTER, MEMBER), (WHO_AM_I, domain), (PROFILES, &seen)]),
+            None
+        );
         assert_eq!(sid(&[(WHO_AM_I, local)]), None);
-        let seen = profiles(&["S-1-5-18", "S-1-5-21-1-2-3-500", "S-1-5-21-1-2-3-1001", "S-1-12-1-5-6-7-8"]);
+        let seen = profiles(&[
+            "S-1-5-18",
+            "S-1-5-21-1-2-3-500",
+            "S-1-5-21-1-2-3-1001",
+            "S-1-12-1-5-6-7-8",
+        ]);
         assert_eq!(sid(&[(COMPUTER, ALONE), (PROFILES, &seen)]), own);
         let mixed = profiles(&["S-1-5-21-1-2-3-500", "S-1-5-21-7-8-9-500"]);
         assert_eq!(sid(&[(COMPUTER, ALONE), (PROFILES, &mixed)]), None);
@@ -241,7 +291,10 @@ mod tests {
     #[test]
     fn a_workgroup_is_no_domain() {
         let membership = membership(&answers(&[(COMPUTER, ALONE)])).unwrap();
-        assert_eq!((membership.name.as_str(), membership.is_domain), ("ARBEITSGRUPPE", false));
+        assert_eq!(
+            (membership.name.as_str(), membership.is_domain),
+            ("ARBEITSGRUPPE", false)
+        );
     }
 
     proptest! {

@@ -8,7 +8,6 @@ mod components;
 mod files;
 mod hotfixes;
 mod identity;
-mod office;
 mod policy;
 mod programs;
 mod questions;
@@ -18,7 +17,6 @@ mod release;
 mod services;
 mod sites;
 mod text;
-mod wua;
 
 pub use questions::WINDOWS;
 
@@ -65,9 +63,12 @@ impl Collector for Windows {
         .collect();
         gaps.sort_unstable();
         gaps.dedup();
-        let listed = programs.as_deref().unwrap_or_default();
         let facts = WindowsFacts {
-            components: components::components(answers, listed),
+            components: components::components(
+                answers,
+                programs.as_deref().unwrap_or_default(),
+                services.as_deref().unwrap_or_default(),
+            ),
             hotfixes: hotfixes.into(),
             programs: programs.into(),
             files: files::files(answers).into(),

@@ -64,10 +64,19 @@ mod tests {
         let policy = policy(&answers(&[(UPDATE_POLICY, &text), (AUTO_UPDATE, &client)])).unwrap();
         assert_eq!(policy.wsus.as_deref(), Some("http://wsus.example:8530"));
         assert!(policy.uses_wsus && !policy.is_off);
-        assert_eq!((policy.automatic, policy.group.as_deref()), (Some(4), Some("Servers")));
+        assert_eq!(
+            (policy.automatic, policy.group.as_deref()),
+            (Some(4), Some("Servers"))
+        );
         let time = |time: Option<UtcTime>| time.map(|time| time.to_string());
-        assert_eq!(time(policy.last_install).as_deref(), Some("2024-06-13T07:12:33Z"));
-        assert_eq!(time(policy.last_search).as_deref(), Some("2024-06-14T07:12:33Z"));
+        assert_eq!(
+            time(policy.last_install).as_deref(),
+            Some("2024-06-13T07:12:33Z")
+        );
+        assert_eq!(
+            time(policy.last_search).as_deref(),
+            Some("2024-06-14T07:12:33Z")
+        );
     }
 
     #[test]

@@ -10,22 +10,19 @@ use crate::session::Answers;
 
 /// What the Uninstall keys list, sorted, each once.
 pub(super) fn programs(answers: &Answers, platform: &Platform) -> Result<Vec<Program>, Gap> {
-    let is_32_bit = platform.arch.as_deref() == Some("x86");
     let native = answers.text(UNINSTALL_64)?;
     // A system without 32-bit programs has no second view.
     let second = optional(answers.text(UNINSTALL_32))?.unwrap_or_default();
     let users = answers.text(UNINSTALL_USERS).unwrap_or_default();
-    // On a 32-bit system both views are the same keys, so that the second adds nothing.
-    let (first_arch, second) = match is_32_bit {
-        true => ("x86", ""),
-        false => ("x64", second),
+    let (first_arch, second) = match platform.arch.as_deref() {
+        // On a 32-bit system both views are the same keys, so that the second adds nothing.
+        Some("x86") => (Some("x86"), ""),
+        // Here the first view is that of ARM64 and of x64 programs.
+        Some("arm64") => (None, second),
+        _ => (Some("x64"), second),
     };
     let mut programs = Vec::new();
-    for (text, arch) in [
-        (native, Some(first_arch)),
-        (second, Some("x86")),
-        (users, None),
-    ] {
+    for (text, arch) in [(native, first_arch), (second, Some("x86")), (users, None)] {
         let keys = reg::keys(text);
         programs.extend(keys.iter().filter_map(|key| program(key, arch)));
     }
@@ -88,15 +85,16 @@ mod tests {
     const UNINSTALL: &str = r"SOFTWARE\Microsoft\Windows\CurrentVersion\Uninstall";
 
     fn keys(root: &str, programs: &[(&str, &[(&str, &str)])]) -> String {
-        let mut text = String::new();
-        for (key, values) in programs {
-            text += &format!("\r\n{root}\\{UNINSTALL}\\{key}\r\n");
-            for (name, data) in *values {
-                let kind = if data.starts_with("0x") { "REG_DWORD" } else { "REG_SZ" };
-                text += &format!("    {name}    {kind}    {data}\r\n");
-            }
-        }
-        text
+        let value = |(name, data): &(&str, &str)| {
+            let is_number = data.starts_with("0x");
+            let kind = if is_number { "REG_DWORD" } else { "REG_SZ" };
+            format!("    {name}    {kind}    {data}\r\n")
+        };
+        let lines = |(key, values): &(&str, &[(&str, &str)])| {
+            let values: String = values.iter().map(value).collect();
+            format!("\r\n{root}\\{UNINSTALL}\\{key}\r\n{values}")
+        };
+        programs.iter().map(lines).collect()
     }
 
     fn machine(programs: &[(&str, &[(&str, &str)])]) -> String {
@@ -107,16 +105,52 @@ mod tests {
     fn what_has_no_name_or_is_a_part_is_no_program() {
         let text = machine(&[
             ("AddressBook", &[]),
-            ("Tool", &[("DisplayName", "W\u{e9}rkzeug    REG_SZ    1"), ("DisplayVersion", "1.2"), ("InstallDate", "20240607")]),
-            ("Part", &[("DisplayName", "Part"), ("SystemComponent", "0x1")]),
-            ("Patch", &[("DisplayName", "Patch"), ("ParentKeyName", "Office")]),
-            ("Fix", &[("DisplayName", "Fix"), ("ReleaseType", "Security Update")]),
-            ("Shown", &[("DisplayName", "Shown"), ("SystemComponent", "0x0"), ("InstallDate", "6/7/2024")]),
+            (
+                "Tool",
+                &[
+                    ("DisplayName", "W\u{e9}rkzeug    REG_SZ    1"),
+                    ("DisplayVersion", "1.2"),
+                    ("InstallDate", "20240607"),
+                ],
+            ),
+            (
+                "Part",
+                &[("DisplayName", "Part"), ("SystemComponent", "0x1")],
+            ),
+            (
+                "Patch",
+                &[("DisplayName", "Patch"), ("ParentKeyName", "Office")],
+            ),
+            (
+                "Fix",
+                &[("DisplayName", "Fix"), ("ReleaseType", "Security Update")],
+            ),
+            (
+                "Shown",
+                &[
+                    ("DisplayName", "Shown"),
+                    ("SystemComponent", "0x0"),
+                    ("InstallDate", "6/7/2024"),
+                ],
+            ),
             (r"Tool\Below", &[("DisplayName", "Below")]),
         ]);
-        let given = answers(&[(UNINSTALL_64, &text), (UNINSTALL_32, &machine(&[("Tool", &[("DisplayName", "Tool")])]))]);
+        let given = answers(&[
+            (UNINSTALL_64, &text),
+            (
+                UNINSTALL_32,
+                &machine(&[("Tool", &[("DisplayName", "Tool")])]),
+            ),
+        ]);
         let programs = programs(&given, &platform("x86_64")).unwrap();
-        let line = |one: &Program| format!("{}|{:?}|{:?}", one.name, one.arch, one.installed_on.map(|day| day.to_string()));
+        let line = |one: &Program| {
+            format!(
+                "{}|{:?}|{:?}",
+                one.name,
+                one.arch,
+                one.installed_on.map(|day| day.to_string())
+            )
+        };
         let lines: Vec<String> = programs.iter().map(line).collect();
         assert_eq!(
             lines,
@@ -140,22 +174,44 @@ mod tests {
     #[test]
     fn a_users_programs_are_the_users() {
         let sid = "S-1-5-21-1-2-3-1001";
-        let user = keys(&format!("HKEY_USERS\\{sid}"), &[("{1}", &[("DisplayName", "Chat")])]);
-        let given = answers(&[(UNINSTALL_64, "\r\n"), (UNINSTALL_32, ""), (UNINSTALL_USERS, &user)]);
+        let user = keys(
+            &format!("HKEY_USERS\\{sid}"),
+            &[("{1}", &[("DisplayName", "Chat")])],
+        );
+        let given = answers(&[
+            (UNINSTALL_64, "\r\n"),
+            (UNINSTALL_32, ""),
+            (UNINSTALL_USERS, &user),
+        ]);
         let programs = programs(&given, &platform("x86_64")).unwrap();
         assert_eq!(programs[0].scope, ProgramScope::User(sid.to_owned()));
-        assert_eq!((programs[0].key.as_str(), &programs[0].arch), ("{1}", &None));
+        assert_eq!(
+            (programs[0].key.as_str(), &programs[0].arch),
+            ("{1}", &None)
+        );
     }
 
     #[test]
     fn half_of_the_views_is_a_gap_but_for_one_that_is_not_there() {
         let mut given = answers(&[(UNINSTALL_64, "")]);
-        assert_eq!(programs(&given, &platform("x86_64")).unwrap_err().question, UNINSTALL_32);
+        assert_eq!(
+            programs(&given, &platform("x86_64")).unwrap_err().question,
+            UNINSTALL_32
+        );
         given.mark(UNINSTALL_32, GapCause::Missing);
         assert_eq!(programs(&given, &platform("x86_64")), Ok(Vec::new()));
         assert_eq!(open(&given).unwrap().cause, GapCause::NotAsked);
         given.mark(UNINSTALL_USERS, GapCause::Missing);
         assert_eq!(open(&given), None);
+    }
+
+    #[test]
+    fn an_arm64_system_does_not_tell_whose_program_is_in_its_first_view() {
+        let text = machine(&[("Tool", &[("DisplayName", "Tool")])]);
+        let given = answers(&[(UNINSTALL_64, &text), (UNINSTALL_32, &text)]);
+        let programs = programs(&given, &platform("arm64")).unwrap();
+        let arches: Vec<_> = programs.iter().map(|one| one.arch.as_deref()).collect();
+        assert_eq!(arches, [None, Some("x86")]);
     }
 
     proptest! {

@@ -61,7 +61,10 @@ fn required(text: &str) -> Option<String> {
 
 /// The old installer's flag.
 fn volatile(text: &str) -> Option<String> {
-    let flag = |key: &Key<'_>| key.number("UpdateExeVolatile").is_some_and(|flag| flag != 0);
+    let flag = |key: &Key<'_>| {
+        key.number("UpdateExeVolatile")
+            .is_some_and(|flag| flag != 0)
+    };
     reg::keys(text)
         .iter()
         .any(flag)
@@ -83,7 +86,10 @@ fn new_name(text: &str) -> Option<String> {
 fn renames(text: &str) -> Option<String> {
     reg::keys(text)
         .iter()
-        .any(|key| key.text(WEAK).is_some_and(|list| list.trim_matches(['\\', '0']) != ""))
+        .any(|key| {
+            key.text(WEAK)
+                .is_some_and(|list| !list.trim_matches(['\\', '0']).is_empty())
+        })
         .then(|| WEAK.to_owned())
 }
 
@@ -107,13 +113,23 @@ mod tests {
 
     #[test]
     fn every_sign_is_named() {
-        let cbs = format!("\r\n{SERVICING}\r\n    Version    REG_DWORD    0x1\r\n\r\n{SERVICING}\\RebootPending\r\n{SERVICING}\\PackagesPending\r\n{SERVICING}\\SessionsPending\r\n");
+        let cbs = format!(
+            "\r\n{SERVICING}\r\n    Version    REG_DWORD    0x1\r\n\r\n{SERVICING}\\RebootPending\r\n{SERVICING}\\PackagesPending\r\n{SERVICING}\\SessionsPending\r\n"
+        );
         let client = format!("\n{CLIENT}\n\n{CLIENT}\\RebootRequired\n    1    REG_DWORD    0x1\n");
         let name = r"HKEY_LOCAL_MACHINE\SYSTEM\CurrentControlSet\Control\ComputerName";
-        let name = format!("\n{name}\\ActiveComputerName\n    ComputerName    REG_SZ    OLD\n\n{name}\\ComputerName\n    ComputerName    REG_SZ    NEW\n");
+        let name = format!(
+            "\n{name}\\ActiveComputerName\n    ComputerName    REG_SZ    OLD\n\n{name}\\ComputerName\n    ComputerName    REG_SZ    NEW\n"
+        );
         let renames = format!("\n{MANAGER}\n    {WEAK}    REG_MULTI_SZ    \\??\\C:\\x\\0\\0\n");
         let old = "\nHKEY_LOCAL_MACHINE\\SOFTWARE\\Microsoft\\Updates\n    UpdateExeVolatile    REG_DWORD    0x3\n";
-        let all = [(CBS, cbs.as_str()), (AUTO_UPDATE, &client), (COMPUTER_NAME, &name), (FILE_RENAMES, &renames), (OLD_UPDATES, old)];
+        let all = [
+            (CBS, cbs.as_str()),
+            (AUTO_UPDATE, &client),
+            (COMPUTER_NAME, &name),
+            (FILE_RENAMES, &renames),
+            (OLD_UPDATES, old),
+        ];
         let expected = "ComputerRename PackagesPending PendingFileRenameOperations RebootPending RebootRequired UpdateExeVolatile";
         assert_eq!(signs(&all), (true, expected.to_owned()));
     }
@@ -122,10 +138,18 @@ mod tests {
     fn files_to_be_renamed_are_a_sign_but_no_proof() {
         let quiet = format!("\n{SERVICING}\n\n{SERVICING}\\SessionsPending\n");
         let renames = format!("\n{MANAGER}\n    {WEAK}    REG_MULTI_SZ    \\??\\C:\\x\\0\\0\n");
-        let given = [(CBS, quiet.as_str()), (AUTO_UPDATE, ""), (FILE_RENAMES, &renames)];
+        let given = [
+            (CBS, quiet.as_str()),
+            (AUTO_UPDATE, ""),
+            (FILE_RENAMES, &renames),
+        ];
         assert_eq!(signs(&given), (false, WEAK.to_owned()));
         let empty = format!("\n{MANAGER}\n    {WEAK}    REG_MULTI_SZ    \n");
-        let given = [(CBS, quiet.as_str()), (AUTO_UPDATE, ""), (FILE_RENAMES, &empty)];
+        let given = [
+            (CBS, quiet.as_str()),
+            (AUTO_UPDATE, ""),
+            (FILE_RENAMES, &empty),
+        ];
         assert_eq!(signs(&given), (false, String::new()));
     }
 
@@ -136,8 +160,17 @@ mod tests {
         given.mark(AUTO_UPDATE, GapCause::Missing);
         assert!(!reboot(&given, &[]).unwrap().required);
         let client = format!("\n{CLIENT}\\RebootRequired\n");
-        assert!(reboot(&answers(&[(AUTO_UPDATE, &client)]), &[]).unwrap().required);
-        assert_eq!(reboot(&answers(&[(AUTO_UPDATE, "")]), &[]).unwrap_err().question, CBS);
+        assert!(
+            reboot(&answers(&[(AUTO_UPDATE, &client)]), &[])
+                .unwrap()
+                .required
+        );
+        assert_eq!(
+            reboot(&answers(&[(AUTO_UPDATE, "")]), &[])
+                .unwrap_err()
+                .question,
+            CBS
+        );
     }
 
     proptest! {

@@ -160,7 +160,9 @@ impl<'a> Value<'a> {
                 .unwrap_or(rest.len());
             let (kind, data) = rest.split_at_checked(end)?;
             // A recording may have lost the spaces before an empty value.
-            let data = data.strip_prefix(GAP).or(data.trim().is_empty().then_some(""));
+            let data = data
+                .strip_prefix(GAP)
+                .or(data.trim().is_empty().then_some(""));
             if let Some(data) = data.filter(|_| kind.len() > gap.len() - GAP.len()) {
                 let name = line.get(..at)?;
                 let data = data.get(..).map(Cow::Borrowed)?;
@@ -244,6 +246,14 @@ mod tests {
         let keys = keys(trimmed);
         assert!(keys[0].has("Empty"));
         assert_eq!(keys[0].number("N"), None);
+    }
+
+    #[test]
+    fn what_reg_says_about_a_key_that_is_not_there_is_no_value() {
+        let text = "HKEY_USERS\\S\r\n    A    REG_SZ    1\r\n\r\nreg: Unable to find the specified registry key\r\n\r\nHKEY_USERS\\T\r\n";
+        let keys = keys(text);
+        assert_eq!(keys.len(), 2);
+        assert_eq!(keys[0].text("A"), Some("1"));
     }
 
     proptest! {

@@ -134,12 +134,13 @@ impl<'a> Sources<'a> {
             let mut keys = self.options.iter();
             keys.find_map(|key| key.text("ProductType"))
         };
-        match (self.wmi("ProductType"), stored(), self.installation()) {
-            (Some("1"), ..) | (None, Some("WinNT"), _) => Some(WindowsRole::Workstation),
-            (Some("2"), ..) | (None, Some("LanmanNT"), _) => Some(WindowsRole::DomainController),
-            (Some("3"), ..) | (None, Some("ServerNT"), _) => Some(WindowsRole::Server),
-            (_, _, Some("Client")) => Some(WindowsRole::Workstation),
-            (_, _, Some(kind)) if kind.starts_with("Server") => Some(WindowsRole::Server),
+        let installation = self.installation().unwrap_or_default();
+        match self.wmi("ProductType").or_else(stored) {
+            Some("1" | "WinNT") => Some(WindowsRole::Workstation),
+            Some("2" | "LanmanNT") => Some(WindowsRole::DomainController),
+            Some("3" | "ServerNT") => Some(WindowsRole::Server),
+            _ if installation == "Client" => Some(WindowsRole::Workstation),
+            _ if installation.contains("Server") => Some(WindowsRole::Server),
             _ => None,
         }
     }
@@ -157,9 +158,12 @@ impl<'a> Sources<'a> {
         let Some(stored) = stored else {
             return release.map(|release| format!("Windows (build {})", release.build));
         };
-        let is_11 = release.is_some_and(|release| {
-            release.build.build >= FIRST_11 && release.role == Some(WindowsRole::Workstation)
-        });
+        // A client for many users calls itself a server, but not its installation.
+        let is_client = match self.installation() {
+            Some(kind) => kind == "Client",
+            None => release.and_then(|release| release.role) == Some(WindowsRole::Workstation),
+        };
+        let is_11 = is_client && release.is_some_and(|one| one.build.build >= FIRST_11);
         Some(match stored.strip_prefix("Windows 10") {
             Some(edition) if is_11 => format!("Windows 11{edition}"),
             _ => stored,
@@ -175,14 +179,17 @@ impl<'a> Sources<'a> {
         let key = self.registry.as_ref();
         let numbers = key.and_then(|key| {
             let major = key.dword("CurrentMajorVersionNumber")?;
-            Some(format!("{major}.{}", key.dword("CurrentMinorVersionNumber")?))
+            Some(format!(
+                "{major}.{}",
+                key.dword("CurrentMinorVersionNumber")?
+            ))
         });
         // CurrentVersion is stuck at 6.3 since Windows 10, which has the numbers above.
         let stored = key.and_then(|key| key.text("CurrentVersion"));
         numbers
             .or_else(|| self.wmi("Version").and_then(two))
             .or_else(|| stored.and_then(two).filter(|_| build < FIRST_10))
-            .unwrap_or_else(|| "10.0".to_owned())
+            .unwrap_or_else(|| in_build(build).to_owned())
     }
 
     /// The environment's word, else WMI's "64-bit", which is localised but for the number.
@@ -202,6 +209,17 @@ impl<'a> Sources<'a> {
             (_, true) => Some("x86"),
             _ => None,
         }
+    }
+}
+
+/// The version that a build is of, where only that is told.
+fn in_build(build: u32) -> &'static str {
+    match build {
+        0..7_600 => "6.0",
+        7_600..9_200 => "6.1",
+        9_200..9_600 => "6.2",
+        9_600..FIRST_10 => "6.3",
+        _ => "10.0",
     }
 }
 
@@ -257,10 +275,10 @@ mod tests {
     #[test]
     fn before_windows_10_a_missing_revision_is_no_gap_and_a_present_one_is_read() {
         let given = answers(&[(CURRENT_VERSION, &current(WIN7))]);
-        let platform = super::platform(&given).unwrap();
-        assert_eq!(platform.kernel.running.as_deref(), Some("6.1.7601"));
-        assert_eq!(open(&given, &platform), None);
-        let release = platform.windows.unwrap();
+        let told = platform(&given).unwrap();
+        assert_eq!(told.kernel.running.as_deref(), Some("6.1.7601"));
+        assert_eq!(open(&given, &told), None);
+        let release = told.windows.unwrap();
         assert_eq!(release.service_pack.as_deref(), Some("Service Pack 1"));
         assert_eq!(release.build.ubr, None);
         let text = "    CurrentBuild    REG_SZ    9200\r\n    UBR    REG_DWORD    0x5fcb\r\n";
@@ -272,29 +290,59 @@ mod tests {
     fn wmi_alone_names_the_system_in_any_language_and_leaves_the_revision_open() {
         let wmi = "Caption=\u{30de}\u{30a4}\u{30af}\u{30ed} Windows Server 2019 Standard \nVersion=10.0.17763\nBuildNumber=17763\nOSArchitecture=64-Bit\nProductType=2\nOSLanguage=1031\n";
         let given = answers(&[(OS, wmi)]);
-        let platform = super::platform(&given).unwrap();
-        assert!(platform.name.ends_with("Server 2019 Standard"));
-        assert_eq!(platform.arch.as_deref(), Some("x86_64"));
-        assert_eq!(platform.kernel.running.as_deref(), Some("10.0.17763"));
-        let asked = open(&given, &platform).unwrap();
-        assert_eq!((asked.question.as_str(), asked.cause), (CURRENT_VERSION, GapCause::NotAsked));
-        let release = platform.windows.unwrap();
+        let told = platform(&given).unwrap();
+        assert!(told.name.ends_with("Server 2019 Standard"));
+        assert_eq!(told.arch.as_deref(), Some("x86_64"));
+        assert_eq!(told.kernel.running.as_deref(), Some("10.0.17763"));
+        let asked = open(&given, &told).unwrap();
+        assert_eq!(
+            (asked.question.as_str(), asked.cause),
+            (CURRENT_VERSION, GapCause::NotAsked)
+        );
+        let release = told.windows.unwrap();
         assert_eq!(release.role, Some(WindowsRole::DomainController));
         assert_eq!(release.language, Some(1031));
     }
 
     #[test]
+    fn a_client_for_many_users_is_a_client() {
+        let wmi = "Version=10.0.26100\nProductType=3\n";
+        let platform = of(&[(OS, wmi), (CURRENT_VERSION, &current(WIN11))]);
+        assert_eq!(platform.name, "Windows 11 Pro");
+    }
+
+    #[test]
+    fn a_build_alone_tells_its_version() {
+        let text = "    CurrentBuild    REG_SZ    9600\r\n    UBR    REG_DWORD    0x1\r\n";
+        let platform = of(&[(CURRENT_VERSION, &current(text))]);
+        assert_eq!(platform.kernel.running.as_deref(), Some("6.3.9600.1"));
+        assert_eq!(platform.name, "Windows (build 9600.1)");
+    }
+
+    #[test]
     fn the_role_is_also_in_the_registry() {
         let options = "\nHKEY_LOCAL_MACHINE\\SYSTEM\\CurrentControlSet\\Control\\ProductOptions\n    ProductType    REG_SZ    LanmanNT\n";
-        let platform = of(&[(CURRENT_VERSION, &current(SERVER_2025)), (PRODUCT_TYPE, options)]);
-        assert_eq!(platform.windows.unwrap().role, Some(WindowsRole::DomainController));
+        let platform = of(&[
+            (CURRENT_VERSION, &current(SERVER_2025)),
+            (PRODUCT_TYPE, options),
+        ]);
+        assert_eq!(
+            platform.windows.unwrap().role,
+            Some(WindowsRole::DomainController)
+        );
     }
 
     #[test]
     fn architectures_have_one_word_each() {
         let arch = |text: &str| {
-            let environment = format!("\nHKEY_LOCAL_MACHINE\\E\n    PROCESSOR_ARCHITECTURE    REG_SZ    {text}\n");
-            of(&[(CURRENT_VERSION, &current(WIN11)), (ENVIRONMENT, &environment)]).arch
+            let environment = format!(
+                "\nHKEY_LOCAL_MACHINE\\E\n    PROCESSOR_ARCHITECTURE    REG_SZ    {text}\n"
+            );
+            of(&[
+                (CURRENT_VERSION, &current(WIN11)),
+                (ENVIRONMENT, &environment),
+            ])
+            .arch
         };
         assert_eq!(arch("AMD64").as_deref(), Some("x86_64"));
         assert_eq!(arch("x86").as_deref(), Some("x86"));

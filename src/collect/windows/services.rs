@@ -155,7 +155,10 @@ impl<'a> Programs<'a> {
             (path, false) => format!("{path} ({})", names.join(", ")),
         };
         let account = services.first().map(|one| one.account.as_str());
-        let is_shared = |one: &&SystemService| Some(one.account.as_str()) == account;
+        // One account in many spellings: `LocalSystem`, `localSystem`.
+        let is_shared = |one: &&SystemService| {
+            account.is_some_and(|account| account.eq_ignore_ascii_case(&one.account))
+        };
         let user = account.filter(|_| services.iter().all(is_shared));
         Service {
             proto: socket.proto.to_owned(),
@@ -194,13 +197,24 @@ mod tests {
         UDP    [fe80::1%5]:1900       *:*                                    77\r\n";
 
     fn line(service: &Service) -> String {
-        let Service { port, proto, bind, program, user, .. } = service;
+        let Service {
+            port,
+            proto,
+            bind,
+            program,
+            user,
+            ..
+        } = service;
         format!("{port}/{proto} {bind} {program} {user}")
     }
 
     #[test]
     fn netstat_is_read_in_any_language_and_joined_with_what_runs() {
-        let given = answers(&[(LISTENERS, NETSTAT), (SERVICES, SERVICES_TEXT), (PROCESSES, PROCESSES_TEXT)]);
+        let given = answers(&[
+            (LISTENERS, NETSTAT),
+            (SERVICES, SERVICES_TEXT),
+            (PROCESSES, PROCESSES_TEXT),
+        ]);
         let services = services(&given).unwrap();
         assert_eq!(services[1].process, None);
         assert_eq!(services[2].name, "TermService");
@@ -217,10 +231,22 @@ mod tests {
     }
 
     #[test]
+    fn an_account_is_the_same_however_its_services_spell_it() {
+        let spelt = SERVICES_TEXT.replacen("NT AUTHORITY", "NT Authority", 1);
+        let given = answers(&[(LISTENERS, NETSTAT), (SERVICES, &spelt)]);
+        let listeners = listeners(&given, &services(&given).unwrap()).unwrap();
+        assert_eq!(listeners[1].port, 3389);
+        assert!(!listeners[1].user.is_empty());
+    }
+
+    #[test]
     fn without_a_shell_the_tcp_table_of_wmi_is_read() {
         let text = "LocalAddress=::\nLocalPort=3389\nOwningProcess=1004\n\nLocalAddress=0.0.0.0\n";
         let listeners = listeners(&answers(&[(LISTENERS_CIM, text)]), &[]).unwrap();
-        assert_eq!(listeners.iter().map(line).collect::<Vec<_>>(), ["3389/tcp ::  "]);
+        assert_eq!(
+            listeners.iter().map(line).collect::<Vec<_>>(),
+            ["3389/tcp ::  "]
+        );
     }
 
     #[test]
@@ -228,7 +254,10 @@ mod tests {
         let cause = |gap: Gap| (gap.question, gap.cause);
         let given = answers(&[(LISTENERS, "Aktive Verbindungen\r\n"), (SERVICES, "")]);
         let expected = |id: &str| (id.to_owned(), GapCause::Malformed);
-        assert_eq!(cause(listeners(&given, &[]).unwrap_err()), expected(LISTENERS));
+        assert_eq!(
+            cause(listeners(&given, &[]).unwrap_err()),
+            expected(LISTENERS)
+        );
         assert_eq!(cause(services(&given).unwrap_err()), expected(SERVICES));
         let none = answers(&[]);
         assert_eq!(listeners(&none, &[]).unwrap_err().cause, GapCause::NotAsked);

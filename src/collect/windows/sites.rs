@@ -40,7 +40,10 @@ mod tests {
         let sites = sites(&answers(&[(IIS_SITES, text)])).unwrap();
         assert_eq!(sites.len(), 2);
         assert_eq!(sites[0].name, "B\u{fc}cher \"alt\" (id:9");
-        assert_eq!((sites[0].id.as_str(), sites[0].bindings.as_str()), ("2", ""));
+        assert_eq!(
+            (sites[0].id.as_str(), sites[0].bindings.as_str()),
+            ("2", "")
+        );
         assert_eq!(sites[1].bindings, "http/*:80:,https/*:443:www.example.com");
         assert_eq!(sites[1].state, "Started");
     }

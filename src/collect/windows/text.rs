@@ -91,7 +91,11 @@ pub(super) fn certain_day(text: &str) -> Option<Date> {
 pub(super) fn three(text: &str) -> Option<(u32, u32, u32)> {
     // Some languages put marks of the direction of writing between the numbers.
     let is_mark = |char: char| matches!(char, '\u{200e}' | '\u{200f}');
-    let text: String = text.chars().take(60).filter(|char| !is_mark(*char)).collect();
+    let text: String = text
+        .chars()
+        .take(60)
+        .filter(|char| !is_mark(*char))
+        .collect();
     let text = text.split([' ', 'T']).next()?.trim_end_matches('.');
     let mut numbers = text.split(['/', '.', '-']).map(digits);
     let three = (numbers.next()??, numbers.next()??, numbers.next()??);
@@ -122,7 +126,11 @@ pub(super) fn wmi_time(text: &str) -> Option<UtcTime> {
     let _all_digits: u64 = digits(stamp)?;
     let part = |from: usize, to: usize| stamp.get(from..to);
     let minutes: i64 = digits(zone.get(1..)?)?;
-    let minutes = if zone.starts_with('-') { -minutes } else { minutes };
+    let minutes = if zone.starts_with('-') {
+        -minutes
+    } else {
+        minutes
+    };
     let (date, hour) = (part(0, 8)?, part(8, 10)?);
     let iso = format!(
         "{}-{}-{}T{hour}:{}:{}Z",
@@ -171,7 +179,15 @@ mod tests {
         ] {
             assert_eq!(certain(text), first, "{text}");
         }
-        for text in ["6/7/2024", "2024", "20241301", "1/2", "13.13.2024", "", "13/13/2024"] {
+        for text in [
+            "6/7/2024",
+            "2024",
+            "20241301",
+            "1/2",
+            "13.13.2024",
+            "",
+            "13/13/2024",
+        ] {
             assert_eq!(certain(text), None, "{text}");
         }
         assert_eq!(certain("6/6/2024"), Some("2024-06-06".to_owned()));

@@ -98,12 +98,13 @@ fn fix(finding: &Finding) -> Cell<'static> {
     }
 }
 
-/// Whether a flaw of it is known to be exploited; nothing to say without a CVE.
+/// Whether a flaw of it is known to be exploited; nothing to say without a CVE, unknown without a
+/// list of such flaws.
 fn exploited(finding: &Finding) -> Cell<'static> {
     if finding.cves.is_empty() && finding.kev.is_empty() {
         return Cell::Empty;
     }
-    Cell::Flag(!finding.kev.is_empty())
+    finding.is_exploited().map_or(Cell::Unknown, Cell::Flag)
 }
 
 /// The proof on one line: what was seen, where, by which rule, against which record.

@@ -3,6 +3,7 @@
 use super::super::ReportError;
 use super::super::cell::Cell;
 use super::{Emit, Rows, Table, View, machine_columns};
+use crate::model::Finding;
 
 pub(super) const TABLE: Table = Table {
     name: "findings_cve",
@@ -35,11 +36,20 @@ fn rows(view: &View<'_>, emit: &mut Emit<'_>) -> Result<(), ReportError> {
                 finding.bulletin.as_str().into(),
                 finding.state.as_str().into(),
                 score.map_or(Cell::Empty, Cell::Tenths),
-                Cell::Flag(finding.kev.contains(cve)),
+                exploited(finding, cve),
                 // epss comes with priorities.
                 Cell::Empty,
             ])?;
         }
     }
     Ok(())
+}
+
+/// Whether it is known to be exploited; unknown where no list of such flaws was at hand.
+fn exploited(finding: &Finding, cve: &String) -> Cell<'static> {
+    match finding.kev.contains(cve) {
+        true => Cell::Flag(true),
+        false if finding.kev_checked => Cell::Flag(false),
+        false => Cell::Unknown,
+    }
 }

@@ -1,13 +1,21 @@
 //! `machines.csv`: one row per machine.
 //!
 //! What was not read is `unknown`, counts included: a machine that was not judged has no
-//! "0 missing".
+//! "0 missing". What a system has not got (a build of Linux, a domain without one) is empty.
+//!
+//! `update_source` is `microsoft`, or the address of the WSUS server that the host obeys, followed
+//! by `(unsafe: http)` where anybody on the way could answer in its place; `automatic updates off`
+//! where policy says so. `join_state` is `domain` or `workgroup`.
 
 use super::super::ReportError;
 use super::super::cell::Cell;
 use super::super::counts::waits_for_reboot;
+use super::hotfixes::day_of;
 use super::{Emit, Rows, Table, View, machine_columns};
-use crate::model::{CredentialId, Finding, FindingState, HostIdentity, Severity};
+use crate::model::{
+    CredentialId, Family, Finding, FindingState, HostIdentity, HotfixState, Platform, Severity,
+    UpdatePolicy, WindowsFacts, WindowsRelease,
+};
 
 pub(super) const TABLE: Table = Table {
     name: "machines",
@@ -80,9 +88,11 @@ fn rows(view: &View<'_>, emit: &mut Emit<'_>) -> Result<(), ReportError> {
     row.extend(verdicts(view));
     row.extend([
         waits_for_reboot(machine).map_or(Cell::Unknown, Cell::Flag),
-        // update_source and last_update_date come with the reading of update histories.
-        Cell::Empty,
-        Cell::Empty,
+        of_windows(view, |windows| match windows.update_policy.known() {
+            Some(policy) => update_source(policy).into(),
+            None => Cell::Unknown,
+        }),
+        of_windows(view, last_update),
         Cell::Day(machine.first_seen),
         Cell::Time(machine.last_seen),
         machine.tags.as_slice().into(),
@@ -94,6 +104,12 @@ fn rows(view: &View<'_>, emit: &mut Emit<'_>) -> Result<(), ReportError> {
 fn identity<'a>(view: &View<'a>) -> [Cell<'a>; 8] {
     let identity = view.inventory().map(|inventory| &inventory.identity);
     let macs = identity.filter(|identity| identity.interfaces.known().is_some());
+    let membership = |of: fn(bool, &'a str) -> Cell<'a>| {
+        of_windows(view, |windows| match windows.membership.known() {
+            Some(membership) => of(membership.is_domain, &membership.name),
+            None => Cell::Unknown,
+        })
+    };
     [
         Cell::observed(identity.map(|identity| &identity.fqdn)),
         all_addresses(view),
@@ -101,9 +117,44 @@ fn identity<'a>(view: &View<'a>) -> [Cell<'a>; 8] {
         Cell::Empty,
         Cell::observed(identity.map(|identity| &identity.serial)),
         Cell::observed(identity.map(|identity| &identity.product_uuid)),
-        Cell::Empty,
-        Cell::Empty,
+        membership(|is_domain, _| if is_domain { "domain" } else { "workgroup" }.into()),
+        membership(|is_domain, name| Cell::maybe(Some(name).filter(|_| is_domain))),
     ]
+}
+
+/// A cell that only Windows has: empty for other systems, unknown where nobody knows what it is.
+fn of_windows<'a>(view: &View<'a>, cell: impl FnOnce(&'a WindowsFacts) -> Cell<'a>) -> Cell<'a> {
+    match (view.inventory(), view.windows()) {
+        (_, Some(windows)) => cell(windows),
+        (Some(inventory), None) if inventory.platform.family != Family::Windows => Cell::Empty,
+        _ => Cell::Unknown,
+    }
+}
+
+/// Which update source a host obeys, and what is wrong with that.
+fn update_source(policy: &UpdatePolicy) -> String {
+    let mut text = match policy.obeyed_wsus() {
+        Some(address) if policy.is_unsafe() => format!("{address} (unsafe: http)"),
+        Some(address) => address.to_owned(),
+        None => "microsoft".to_owned(),
+    };
+    if policy.is_off {
+        text.push_str("; automatic updates off");
+    }
+    text
+}
+
+/// The day of the newest update that is in.
+fn last_update<'a>(windows: &WindowsFacts) -> Cell<'a> {
+    let Some(hotfixes) = windows.hotfixes.known() else {
+        return Cell::Unknown;
+    };
+    let went_in = |state| matches!(state, HotfixState::Installed | HotfixState::Superseded);
+    let mut installed = hotfixes.iter().filter(|one| went_in(one.state)).peekable();
+    if installed.peek().is_none() {
+        return Cell::Empty;
+    }
+    Cell::day(installed.filter_map(day_of).max())
 }
 
 /// Where the run met it, and what it says of itself.
@@ -130,26 +181,39 @@ fn all_addresses(view: &View<'_>) -> Cell<'static> {
 /// From `os_family` to `edition`.
 fn system<'a>(view: &View<'a>) -> [Cell<'a>; 7] {
     let Some(platform) = view.inventory().map(|inventory| &inventory.platform) else {
-        return [
-            Cell::Unknown,
-            Cell::Unknown,
-            Cell::Unknown,
-            Cell::Empty,
-            Cell::Empty,
-            Cell::Unknown,
-            Cell::Empty,
-        ];
+        return [const { Cell::Unknown }; 7];
     };
     [
         platform.family.as_str().into(),
         (&platform.name).into(),
         Cell::maybe(platform.version.as_deref()),
-        // build, ubr and edition are Windows' own.
-        Cell::Empty,
-        Cell::Empty,
+        of_release(platform, |release| Cell::Count(release.build.build.into())),
+        of_release(platform, ubr),
         Cell::known(platform.arch.as_deref()),
-        Cell::Empty,
+        of_release(platform, |release| Cell::known(release.edition.as_deref())),
     ]
+}
+
+fn of_release<'a>(
+    platform: &'a Platform,
+    cell: impl FnOnce(&'a WindowsRelease) -> Cell<'a>,
+) -> Cell<'a> {
+    match &platform.windows {
+        Some(release) => cell(release),
+        None if platform.family == Family::Windows => Cell::Unknown,
+        None => Cell::Empty,
+    }
+}
+
+/// The first build that has an update build revision: Windows 8.1 and Server 2012 R2.
+const FIRST_WITH_UBR: u32 = 9_600;
+
+fn ubr<'a>(release: &WindowsRelease) -> Cell<'a> {
+    match release.build.ubr {
+        Some(ubr) => Cell::Count(ubr.into()),
+        None if release.build.build < FIRST_WITH_UBR => Cell::Empty,
+        None => Cell::Unknown,
+    }
 }
 
 /// The value of a `name=value` tag.
@@ -177,12 +241,23 @@ fn verdicts(view: &View<'_>) -> [Cell<'static>; 5] {
         None if !is_judged || open.clone().next().is_some() => Cell::Unknown,
         None => Cell::Empty,
     };
+    let exploited = open
+        .clone()
+        .filter(|one| one.is_exploited() == Some(true))
+        .count();
+    let unchecked = open
+        .clone()
+        .any(|one| !one.cves.is_empty() && one.is_exploited().is_none());
+    let exploited = match exploited {
+        0 if unchecked => Cell::Unknown,
+        count => shown(count),
+    };
     [
         count(&FindingState::counts_as_missing),
         count(&FindingState::counts_as_no_fix),
         count(&FindingState::counts_as_unknown),
         worst,
-        shown(open.filter(|finding| !finding.kev.is_empty()).count()),
+        exploited,
     ]
 }
 

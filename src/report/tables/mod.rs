@@ -6,13 +6,16 @@ mod access;
 mod coverage;
 mod findings;
 mod findings_cve;
+mod hotfixes;
 mod machines;
 mod services;
 mod software;
 
 use super::cell::Cell;
 use super::{Options, ReportError, ReportSource};
-use crate::model::{CoverageRow, Finding, FindingId, Inventory, MachineRecord, RunSummary};
+use crate::model::{
+    CoverageRow, Finding, FindingId, Inventory, MachineRecord, RunSummary, WindowsFacts,
+};
 use std::net::IpAddr;
 
 /// Every table, in the order in which JSON Lines shows them.
@@ -21,6 +24,7 @@ const TABLES: &[Table] = &[
     machines::TABLE,
     access::TABLE,
     software::TABLE,
+    hotfixes::TABLE,
     services::TABLE,
     findings::TABLE,
     findings_cve::TABLE,
@@ -133,6 +137,11 @@ impl<'a> View<'a> {
 
     fn inventory(&self) -> Option<&'a Inventory> {
         self.machine.inventory.as_deref()
+    }
+
+    /// What only Windows has.
+    fn windows(&self) -> Option<&'a WindowsFacts> {
+        self.inventory()?.windows.as_deref()
     }
 
     /// The address by which the machine goes.

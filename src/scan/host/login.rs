@@ -3,16 +3,18 @@
 //! A password takes, in this order: a breaker that is not open, a turn of its account, a verified
 //! host, and a reserved try.
 
-use super::super::breaker::Leave;
+use super::super::breaker::{Leave, Reserved};
 use super::super::gate::Turn;
 use super::super::keyring::StoredProof;
 use super::super::{RunError, RunKind};
 use super::{Visit, millis};
+use crate::collect;
 use crate::credentials::{self, AccountKey, Credential, HostLabel};
-use crate::model::{Failure as _, HostFailure, HostKey, HostTrust, ResultCode, Stage};
+use crate::identify;
+use crate::model::{Failure as _, HostFailure, HostKey, HostTrust, Protocol, ResultCode, Stage};
 use crate::session::{
-    FirstUse, Limits, LoggedIn, LoginError, MeetError, Met, Password, Proof, Signer, StrangerPeer,
-    VerifiedPeer,
+    FirstUse, Limits, LoggedIn, LoginError, MeetError, Met, Password, Permit, Proof, QuestionSet,
+    Signer, StrangerPeer, VerifiedPeer, WindowsSecret,
 };
 use crate::store::{FirstPin, Pin};
 use std::time::Duration;
@@ -27,18 +29,24 @@ pub(super) enum Next {
     TryAnother,
 }
 
+/// A reserved try, and the turn of its account.
+pub(super) struct Ticket {
+    reserved: Reserved,
+    turn: Turn,
+}
+
 /// How a login ended.
-enum Entry {
+pub(super) enum Entry {
     In(LoggedIn, HostTrust),
     Refused(LoginError),
     Held(ResultCode, String),
 }
 
 /// A credential at work on a host.
-struct Attempt<'a> {
-    credential: &'a Credential,
+pub(super) struct Attempt<'a> {
+    pub(super) credential: &'a Credential,
     began: Instant,
-    limits: Limits,
+    pub(super) limits: Limits,
 }
 
 impl Visit<'_> {
@@ -46,11 +54,10 @@ impl Visit<'_> {
     pub(super) async fn log_in(&mut self) -> Result<(), RunError> {
         let cx = self.cx;
         let remembered = cx.remembered(self.host.address).await?;
-        let keyring = &cx.keyring;
-        let plan = credentials::plan(&self.host, keyring.credentials(), remembered.as_ref());
+        let all = cx.keyring.credentials();
+        let plan = credentials::plan(&self.host, self.protocol, all, remembered.as_ref());
         if plan.is_empty() && cx.plan.kind != RunKind::Sweep {
-            let row = self.row(None, ResultCode::NoCredentialInScope, HostTrust::None);
-            self.access.push(row);
+            self.note_uncovered();
         }
         let agent_keys = credentials::agent_keys(&plan);
         for credential in plan {
@@ -59,10 +66,21 @@ impl Visit<'_> {
                 Next::Done | Next::TryAnother => return Ok(()),
             }
         }
-        if !self.banners.contains_key(&self.port) {
+        // Nobody speaks first over WinRM.
+        if self.protocol == Protocol::Ssh && !self.banners.contains_key(&self.port) {
             self.read_banner().await;
         }
         Ok(())
+    }
+
+    /// No credential covers the host over this protocol: said once, however many ports there are.
+    fn note_uncovered(&mut self) {
+        let code = ResultCode::NoCredentialInScope;
+        let mut rows = self.access.iter();
+        if !rows.any(|row| row.protocol == self.protocol && row.code == code) {
+            let row = self.row(None, code, HostTrust::None);
+            self.access.push(row);
+        }
     }
 
     async fn try_credential(
@@ -73,6 +91,14 @@ impl Visit<'_> {
         let cx = self.cx;
         let signer = match cx.keyring.proof(&credential.id) {
             None => return Ok(Next::TryAnother),
+            Some(StoredProof::Certificate(certificate)) => {
+                let secret = WindowsSecret::Certificate(certificate);
+                return self.try_windows(credential, secret).await;
+            }
+            Some(StoredProof::Password(password)) if self.protocol == Protocol::Winrm => {
+                let secret = WindowsSecret::Password(password);
+                return self.try_windows(credential, secret).await;
+            }
             Some(StoredProof::Password(password)) => {
                 return self.try_password(credential, password).await;
             }
@@ -147,7 +173,7 @@ impl Visit<'_> {
         Ok(self.conclude(&attempt, entry, trust).await)
     }
 
-    fn attempt<'a>(&self, credential: &'a Credential) -> Attempt<'a> {
+    pub(super) fn attempt<'a>(&self, credential: &'a Credential) -> Attempt<'a> {
         Attempt {
             credential,
             began: Instant::now(),
@@ -159,16 +185,21 @@ impl Visit<'_> {
     fn may_hear(&self, credential: &Credential) -> bool {
         let accept = self.cx.plan.accept_new_host_keys;
         FirstUse::allowed(accept, credential.password_on_first_use()).is_some()
-            || self.cx.connector.knows(&self.host, self.port)
+            || self.cx.connectors.ssh.knows(&self.host, self.port)
     }
 
     async fn meet(&self, limits: &Limits) -> Result<Met, MeetError> {
         self.enter(Stage::Meet);
-        self.cx.connector.meet(&self.host, self.port, limits).await
+        let connectors = &self.cx.connectors;
+        let connector = match self.protocol {
+            Protocol::Winrm => &connectors.winrm,
+            _ => &connectors.ssh,
+        };
+        connector.meet(&self.host, self.port, limits).await
     }
 
     /// Meets the host, and gives the turn back if that takes long: a slow host delays no other.
-    async fn meet_in_turn(
+    pub(super) async fn meet_in_turn(
         &self,
         turn: Option<Turn>,
         limits: &Limits,
@@ -190,14 +221,33 @@ impl Visit<'_> {
         met.trust()
     }
 
-    async fn conclude(&mut self, attempt: &Attempt<'_>, entry: Entry, trust: HostTrust) -> Next {
+    /// What this host is asked: what it calls itself before a login chooses only the language.
+    fn questions(&self) -> &'static QuestionSet {
+        let banner = self.banners.get(&self.port).map(String::as_str);
+        match self.protocol {
+            Protocol::Winrm => &collect::WINDOWS,
+            _ if banner.is_some_and(identify::is_windows_banner) => &collect::WINDOWS,
+            _ => &collect::UNIX,
+        }
+    }
+
+    pub(super) async fn conclude(
+        &mut self,
+        attempt: &Attempt<'_>,
+        entry: Entry,
+        trust: HostTrust,
+    ) -> Next {
         match entry {
             Entry::In(logged_in, trust) => {
+                if self.protocol == Protocol::Winrm {
+                    self.winrm.insert(self.port);
+                }
                 self.credential = Some(attempt.credential.id.clone());
                 self.failure = None;
                 let mut row = self.row(Some(attempt.credential), ResultCode::Ok, trust);
                 row.attempted = true;
-                self.collect(logged_in.session, row, &attempt.limits).await;
+                let set = self.questions();
+                self.collect(logged_in.session, set, row).await;
                 if let Some(row) = self.access.last_mut() {
                     row.elapsed_ms = millis(attempt.began);
                 }
@@ -240,7 +290,7 @@ impl Visit<'_> {
         Next::Done
     }
 
-    fn not_met(&mut self, attempt: &Attempt<'_>, error: &MeetError) -> Next {
+    pub(super) fn not_met(&mut self, attempt: &Attempt<'_>, error: &MeetError) -> Next {
         let trust = match error.code() {
             ResultCode::HostkeyChanged => HostTrust::Changed,
             _ => HostTrust::None,
@@ -308,9 +358,27 @@ impl Visit<'_> {
         attempt: &Attempt<'_>,
         (password, turn): (&Password, Option<Turn>),
     ) -> Result<Entry, RunError> {
-        let (credential, limits) = (attempt.credential, &attempt.limits);
         let trust = peer.trust();
         let label = HostLabel::new(self.host.address, Some(peer.host_key()));
+        let (ticket, permit) = match self.reserve(attempt, label, turn).await? {
+            Ok(reserved) => reserved,
+            Err(held) => return Ok(held),
+        };
+        let proof = Proof::Password(password, permit);
+        let login = peer
+            .log_in(&attempt.credential.user, proof, &attempt.limits)
+            .await;
+        self.settle(login, trust, ticket).await
+    }
+
+    /// Reserves a try of the account, in its turn.
+    pub(super) async fn reserve(
+        &self,
+        attempt: &Attempt<'_>,
+        label: HostLabel,
+        turn: Option<Turn>,
+    ) -> Result<Result<(Ticket, Permit), Entry>, RunError> {
+        let (credential, limits) = (attempt.credential, &attempt.limits);
         let account = AccountKey::of(credential, &label);
         let breaker = &self.cx.breaker;
         let turn = match turn {
@@ -320,21 +388,32 @@ impl Visit<'_> {
         };
         let Ok(turn) = turn else {
             let why = "other hosts tried this account until the time was up".to_owned();
-            return Ok(Entry::Held(ResultCode::BreakerOpen, why));
+            return Ok(Err(Entry::Held(ResultCode::BreakerOpen, why)));
         };
         let leave = breaker.reserve(account, label, turn.is_proven(), limits.deadline);
-        let (reserved, permit) = match leave.await? {
-            Leave::Granted(reserved, permit) => (reserved, permit),
-            Leave::Open(why) => return Ok(Entry::Held(ResultCode::BreakerOpen, why)),
-        };
-        let proof = Proof::Password(password, permit);
-        match peer.log_in(&credential.user, proof, limits).await {
+        Ok(match leave.await? {
+            Leave::Granted(reserved, permit) => Ok((Ticket { reserved, turn }, permit)),
+            Leave::Open(why) => Err(Entry::Held(ResultCode::BreakerOpen, why)),
+        })
+    }
+
+    /// Gives a try back or spends it, by how the login ended.
+    pub(super) async fn settle(
+        &self,
+        login: Result<LoggedIn, LoginError>,
+        trust: HostTrust,
+        ticket: Ticket,
+    ) -> Result<Entry, RunError> {
+        let breaker = &self.cx.breaker;
+        let Ticket { reserved, turn } = ticket;
+        match login {
             Ok(logged_in) => {
                 breaker.give_back(reserved).await?;
                 // A host that let us in without looking at the password has proven nothing.
                 if logged_in.secret_sent {
                     turn.prove();
                 }
+                let trust = logged_in.trust.unwrap_or(trust);
                 Ok(Entry::In(logged_in, trust))
             }
             Err(error) if error.counts() => {
@@ -350,7 +429,7 @@ impl Visit<'_> {
 
     /// The peer that may hear a password, if the host is one. A stranger becomes one where the
     /// operator and the credential both allow it; the pin is on the disk before anything is said.
-    async fn trusted(
+    pub(super) async fn trusted(
         &mut self,
         met: Met,
         credential: &Credential,

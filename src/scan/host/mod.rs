@@ -1,6 +1,7 @@
 //! One host, from the first hello to the verdicts.
 
 mod login;
+mod windows;
 
 use super::{Context, Event, RunError, judge};
 use crate::collect;
@@ -10,23 +11,23 @@ use crate::model::{
     AccessRecord, HostFailure, HostKey, HostOutcome, HostTrust, Inventory, LiveHost, Protocol,
     ResultCode, Service, Stage,
 };
-use crate::session::{Answers, Limits, Session};
+use crate::session::{Answers, Limits, Loss, QuestionSet, Session};
 use crate::store::{HostCommit, Matched, Pin};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Scans one host over SSH, on the ports that accepted a connection, in the operator's order, until
-/// one lets us in.
+/// Scans one host on the ports that accepted a connection, in the operator's order, until one lets
+/// us in.
 pub(super) async fn scan(
     cx: &Context,
     host: LiveHost,
-    ports: &[u16],
+    ways: &[(Protocol, u16)],
 ) -> Result<HostCommit, RunError> {
     let began = Instant::now();
     let mut visit = Visit::new(cx, host);
-    for port in ports {
-        visit.port = *port;
+    for (protocol, port) in ways {
+        (visit.protocol, visit.port) = (*protocol, *port);
         visit.log_in().await?;
         if visit.inventory.is_some() || visit.changed() || visit.is_out_of_time() {
             break;
@@ -56,11 +57,10 @@ async fn judge_it(cx: &Context, mut commit: HostCommit) -> Result<HostCommit, Ru
 pub(super) async fn scan_local(cx: &Context, host: LiveHost) -> Result<HostCommit, RunError> {
     let mut visit = Visit::new(cx, host);
     let began = Instant::now();
-    let limits = Limits::until(began + cx.plan.host_timeout());
     let local: Box<dyn Session> = Box::new(crate::session::Local);
     let mut row = visit.row(None, ResultCode::Ok, HostTrust::None);
     (row.protocol, row.port, row.attempted) = (Protocol::Local, None, true);
-    visit.collect(local, row, &limits).await;
+    visit.collect(local, &collect::UNIX, row).await;
     let mut commit = visit.finish();
     commit.outcome.elapsed_ms = millis(began);
     judge_it(cx, commit).await
@@ -70,16 +70,34 @@ fn millis(since: Instant) -> u64 {
     u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
+/// The code and the particulars of a host that was read: what the session went without says more
+/// than the questions that it left open.
+fn how_whole(inventory: &Inventory, losses: &[Loss]) -> (ResultCode, String) {
+    let gaps = inventory.gaps.iter();
+    let gaps = gaps.map(|gap| format!("{}: {}", gap.question, gap.cause.as_str()));
+    let lost = losses.iter().map(|loss| loss.detail.clone());
+    let detail = lost.chain(gaps).collect::<Vec<_>>().join("; ");
+    let code = match losses.first() {
+        Some(loss) => loss.code,
+        None if inventory.gaps.is_empty() => ResultCode::Ok,
+        None => ResultCode::OkPartial,
+    };
+    (code, detail)
+}
+
 /// What is known of a host so far.
 struct Visit<'a> {
     cx: &'a Context,
     host: LiveHost,
+    protocol: Protocol,
     port: u16,
     /// When we are done with the host, whatever is left: one for all of its ports and credentials.
     deadline: Instant,
     host_key: Option<HostKey>,
     /// What each port said first.
     banners: BTreeMap<u16, String>,
+    /// The ports on which WinRM was spoken.
+    winrm: BTreeSet<u16>,
     inventory: Option<Inventory>,
     failure: Option<HostFailure>,
     credential: Option<crate::model::CredentialId>,
@@ -94,10 +112,12 @@ impl<'a> Visit<'a> {
         Self {
             cx,
             host,
+            protocol: Protocol::Ssh,
             port: 0,
             deadline: Instant::now() + cx.plan.host_timeout(),
             host_key: None,
             banners: BTreeMap::new(),
+            winrm: BTreeSet::new(),
             inventory: None,
             failure: None,
             credential: None,
@@ -117,25 +137,26 @@ impl<'a> Visit<'a> {
         }
     }
 
-    /// Asks everything and reads the answers; the row says how it went.
-    async fn collect(&mut self, session: Box<dyn Session>, mut row: AccessRecord, limits: &Limits) {
+    /// Asks a set of questions and reads the answers; the row says how it went.
+    async fn collect(
+        &mut self,
+        session: Box<dyn Session>,
+        set: &'static QuestionSet,
+        mut row: AccessRecord,
+    ) {
         self.enter(Stage::Collect);
         let mut session = session;
-        let answers = session.ask(&collect::UNIX, limits).await;
+        let answers = session.ask(set, &self.limits()).await;
         let goodbye = Duration::from_secs(2);
         tokio::time::timeout(goodbye, session.close()).await.ok();
-        let inventory = match answers {
-            Ok(answers) => self.read(&answers),
-            Err(error) => Err(HostFailure::at(Stage::Collect, &error)),
+        let inventory = match &answers {
+            Ok(answers) => self.read(set, answers),
+            Err(error) => Err(HostFailure::at(Stage::Collect, error)),
         };
         match inventory {
             Ok(inventory) => {
-                if !inventory.gaps.is_empty() {
-                    row.code = ResultCode::OkPartial;
-                    let gaps = inventory.gaps.iter();
-                    let gaps = gaps.map(|gap| format!("{}: {}", gap.question, gap.cause.as_str()));
-                    row.detail = gaps.collect::<Vec<_>>().join("; ");
-                }
+                let losses = answers.as_ref().map_or(&[][..], Answers::losses);
+                (row.code, row.detail) = how_whole(&inventory, losses);
                 self.inventory = Some(inventory);
             }
             Err(failure) => {
@@ -147,7 +168,7 @@ impl<'a> Visit<'a> {
         self.access.push(row);
     }
 
-    fn read(&self, answers: &Answers) -> Result<Inventory, HostFailure> {
+    fn read(&self, set: &'static QuestionSet, answers: &Answers) -> Result<Inventory, HostFailure> {
         for id in answers.ids() {
             let address = self.host.address;
             if let Some(reply) = answers.reply(id) {
@@ -157,16 +178,22 @@ impl<'a> Visit<'a> {
         }
         if let Some(folder) = &self.cx.plan.record {
             let folder = folder.join(self.host.address.to_string().replace(':', "_"));
-            if let Err(error) = collect::save(&folder, &collect::UNIX, answers) {
+            if let Err(error) = collect::save(&folder, set, answers) {
                 let text = format!("cannot record to {}: {error}", folder.display());
                 self.cx.tell(Event::Warning { text });
             }
         }
-        collect::read(&collect::UNIX, answers).ok_or_else(|| HostFailure {
-            stage: Stage::Collect,
-            code: ResultCode::ShellRestricted,
-            detail: "the host answered none of the questions that tell what it is".to_owned(),
-            retryable: false,
+        collect::read(set, answers).ok_or_else(|| {
+            let lost = answers.losses().first();
+            HostFailure {
+                stage: Stage::Collect,
+                code: lost.map_or(ResultCode::ShellRestricted, |loss| loss.code),
+                detail: lost.map_or_else(
+                    || "the host answered none of the questions that tell what it is".to_owned(),
+                    |loss| loss.detail.clone(),
+                ),
+                retryable: false,
+            }
         })
     }
 
@@ -177,7 +204,7 @@ impl<'a> Visit<'a> {
         trust: HostTrust,
     ) -> AccessRecord {
         AccessRecord {
-            protocol: Protocol::Ssh,
+            protocol: self.protocol,
             port: Some(self.port),
             credential: credential.map(|credential| credential.id.clone()),
             attempted: false,
@@ -227,8 +254,11 @@ impl<'a> Visit<'a> {
 
     fn services(&self) -> Vec<Service> {
         let banners = self.banners.iter();
-        banners
-            .map(|(port, banner)| identify::open_service(*port, banner))
-            .collect()
+        let ssh = banners.map(|(port, banner)| identify::open_service(*port, banner));
+        let winrm = self.winrm.iter().map(|port| Service {
+            service: Protocol::Winrm.as_str().to_owned(),
+            ..identify::open_service(*port, "")
+        });
+        ssh.chain(winrm).collect()
     }
 }

@@ -1,6 +1,7 @@
 //! Asking: one exec channel, a script in, frames out.
 
 use super::handshake::Link;
+use super::windows;
 use crate::session::transcript::{End, Transcript};
 use crate::session::{Answers, Limits, Nonce, QuestionSet, Session, SessionError};
 use async_trait::async_trait;
@@ -26,16 +27,17 @@ impl SshSession {
 #[async_trait]
 impl Session for SshSession {
     async fn ask(&mut self, set: &QuestionSet, limits: &Limits) -> Result<Answers, SessionError> {
+        if windows::is_for(set) {
+            return windows::ask(self, set, limits).await;
+        }
+        let script = |nonce: &Nonce| set.script(nonce);
         let [first, second] = SHELLS;
-        let (transcript, end) = self.run(first, set, limits).await;
+        let (transcript, end) = self.run(first, script, limits).await;
         let (transcript, end) = if transcript.found_no_shell(end) {
-            self.run(second, set, limits).await
+            self.run(second, script, limits).await
         } else {
             (transcript, end)
         };
-        if matches!(end, End::Over | End::Deadline) {
-            self.link.cut();
-        }
         transcript.conclude(end, set, limits)
     }
 
@@ -51,23 +53,29 @@ impl Session for SshSession {
 }
 
 impl SshSession {
-    async fn run(
+    /// Runs a command on a channel of its own and tells it a script. Where that ends before the
+    /// host does, the connection is cut.
+    pub(super) async fn run(
         &mut self,
-        command: &'static str,
-        set: &QuestionSet,
+        command: &str,
+        script: impl FnOnce(&Nonce) -> String,
         limits: &Limits,
     ) -> (Transcript, End) {
         let nonce = Nonce::random();
-        let script = set.script(&nonce);
+        let script = script(&nonce);
         let mut transcript = Transcript::new(nonce, limits);
         let exchange = self.exchange(command, script, &mut transcript);
         let end = Box::pin(timeout_at(limits.deadline, exchange)).await;
-        (transcript, end.unwrap_or(End::Deadline))
+        let end = end.unwrap_or(End::Deadline);
+        if matches!(end, End::Over | End::Deadline) {
+            self.link.cut();
+        }
+        (transcript, end)
     }
 
     async fn exchange(
         &mut self,
-        command: &'static str,
+        command: &str,
         script: String,
         transcript: &mut Transcript,
     ) -> End {

@@ -1,7 +1,7 @@
 //! SSH (RFC 4251 to 4254), over russh.
 //!
 //! This file opens the connection and makes the acquaintance; `login` proves who we are, and
-//! `exchange` asks.
+//! `exchange` asks; `windows` asks a Windows.
 
 mod exchange;
 mod greeting;
@@ -9,6 +9,7 @@ mod handshake;
 mod login;
 mod offer;
 mod prompt;
+mod windows;
 mod wire;
 
 use super::host_trust::{self, Channel, Introduction};

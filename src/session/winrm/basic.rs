@@ -5,6 +5,7 @@ use super::http::{Link, Post};
 use super::{IDENTIFY, SOAP};
 use crate::session::{Limits, LoginError, Password, WindowsLogon};
 use hyper::header::HeaderValue;
+use secrecy::zeroize::Zeroizing;
 
 /// What says that the certificate of the TLS connection is the logon.
 const MUTUAL: &str = "http://schemas.dmtf.org/wbem/wsman/1/wsman/secprofile/https/mutual";
@@ -22,10 +23,10 @@ pub(super) fn header(
             refusal: crate::session::LoginRefusal::default(),
         });
     }
-    let who = match logon.domain {
+    let who = Zeroizing::new(match logon.domain {
         Some(domain) => format!("{domain}\\{user}:{}", password.expose()),
         None => format!("{user}:{}", password.expose()),
-    };
+    });
     super::http::authorization("Basic", who.as_bytes())
 }
 

@@ -86,12 +86,7 @@ mod tests {
     #[test]
     fn the_binding_points_at_its_data() {
         let binding = to_certificate(b"none");
-        assert_eq!(binding.get(24..32).unwrap(), [53, 0, 0, 0, 32, 0, 0, 0]);
-        assert!(
-            binding
-                .get(32..)
-                .unwrap()
-                .starts_with(b"tls-server-end-point:")
-        );
+        assert_eq!(binding[24..32], [53, 0, 0, 0, 32, 0, 0, 0]);
+        assert!(binding[32..].starts_with(b"tls-server-end-point:"));
     }
 }

@@ -95,3 +95,73 @@ fn why(error: HttpError) -> CarryError {
         HttpError::TooLong => CarryError::TooLong,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::http::tests::{answer, scripted};
+    use super::*;
+    use crate::session::Limits;
+    use sspi::Ntlm;
+
+    /// Carries an envelope inside TLS, to a host that answers so.
+    async fn carry(answer: Vec<u8>) -> Result<Delivery, CarryError> {
+        let (link, _told) = scripted(vec![answer]).await;
+        let mut carrier = Carrier {
+            link,
+            seal: Seal::Tls,
+            to: String::new(),
+            local: false,
+        };
+        let until = Limits::default().deadline;
+        carrier.carry("<e/>", until).await
+    }
+
+    fn opens(answer: Answer) -> Result<Vec<u8>, CarryError> {
+        Seal::Sealed(Context::Ntlm(Box::new(Ntlm::new()))).open(answer)
+    }
+
+    fn sealed(status: u16, content_type: &str, body: &str) -> Answer {
+        Answer {
+            status,
+            content_type: content_type.to_owned(),
+            body: body.as_bytes().to_vec(),
+            ..Answer::default()
+        }
+    }
+
+    #[test]
+    fn an_answer_in_plain_is_nobodys() {
+        let soap = "application/soap+xml;charset=UTF-8";
+        for status in [200, 500] {
+            let error = opens(sealed(status, soap, "<e/>")).unwrap_err();
+            assert_eq!(error, CarryError::NotSealed);
+            assert_eq!(opens(sealed(status, soap, "")), Ok(Vec::new()));
+        }
+        assert_eq!(opens(sealed(503, "text/html", "<p>busy")), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn a_forged_seal_does_not_open() {
+        let forged = Sealed {
+            token: vec![1; 16],
+            data: b"<e/>".to_vec(),
+            length: 4,
+        };
+        let body = forged.write();
+        let answer = Answer {
+            status: 200,
+            content_type: seal::SEALED.to_owned(),
+            body,
+            ..Answer::default()
+        };
+        assert!(matches!(opens(answer), Err(CarryError::Malformed(_))));
+    }
+
+    #[tokio::test]
+    async fn a_logon_that_is_taken_back_is_said_to_be() {
+        let refusal = answer("401 \r\nWWW-Authenticate: Negotiate", "");
+        assert_eq!(carry(refusal).await.unwrap_err(), CarryError::Unauthorised);
+        let delivery = carry(answer("200 OK", "<e/>")).await.unwrap();
+        assert_eq!((delivery.status, delivery.body), (200, b"<e/>".to_vec()));
+    }
+}

@@ -251,7 +251,7 @@ pub(super) mod tests {
     fn a_truncated_challenge_says_less_and_never_panics() {
         let whole = challenge(&[(2, "CONTOSO"), (1, "WEB1")], STRONG);
         for length in 0..whole.len() {
-            let _ = parse(whole.get(..length).unwrap());
+            let _ = parse(&whole[..length]);
         }
     }
 

@@ -125,29 +125,46 @@ impl WinrmConnector {
     /// Whether a certificate is for this host: for the name by which the operator gave it, for its
     /// address, or for a name that leads to its address.
     async fn is_for(&self, place: &Place<'_>, leaf: &CertificateDer<'_>, limits: &Limits) -> bool {
-        let server = tls::server_name(place.name, place.address);
-        if tls::is_for(leaf, &server) {
+        let address = tls::server_name(None, place.address);
+        let name = tls::server_name(place.name, place.address);
+        if tls::is_for(leaf, &name) || tls::is_for(leaf, &address) {
             return true;
         }
-        // Where the operator gave a name, no other host's certificate passes for it.
-        if place.name.is_some() {
-            return false;
-        }
-        let confirmed = self.leads_here(place.address, leaf);
+        let confirmed = self.leads_here(place, leaf);
         let confirmed = timeout_at(limits.within(limits.connect), confirmed).await;
         confirmed.unwrap_or(false)
     }
 
-    async fn leads_here(&self, address: IpAddr, leaf: &CertificateDer<'_>) -> bool {
+    async fn leads_here(&self, place: &Place<'_>, leaf: &CertificateDer<'_>) -> bool {
         for name in tls::names_in(leaf) {
             let is_a_name = matches!(
                 ServerName::try_from(name.as_str()),
                 Ok(ServerName::DnsName(_))
             );
-            if is_a_name && self.names.addresses(&name).await.contains(&address) {
+            let may_be_it = is_a_name && place.name.is_none_or(|given| is_short_of(given, &name));
+            if may_be_it && self.names.addresses(&name).await.contains(&place.address) {
                 return true;
             }
         }
         false
+    }
+}
+
+/// Whether the operator's name is the host part of a full one. Where the operator gave another
+/// name, a machine that has taken over its address must not pass for it.
+fn is_short_of(given: &str, full: &str) -> bool {
+    let host = full.split('.').next().unwrap_or_default();
+    host.eq_ignore_ascii_case(given)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_short_name_is_the_first_part_of_a_full_one() {
+        assert!(is_short_of("WEB1", "web1.contoso.test"));
+        assert!(!is_short_of("web1.contoso.test", "web2.contoso.test"));
+        assert!(!is_short_of("web", "web1.contoso.test"));
     }
 }

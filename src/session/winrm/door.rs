@@ -82,10 +82,12 @@ impl Door for WinrmDoor {
 
     async fn open_with_windows(
         mut self: Box<Self>,
-        (logon, _permit): (WindowsLogon<'_>, Permit),
+        (mut logon, _permit): (WindowsLogon<'_>, Permit),
         means: Means,
         limits: &Limits,
     ) -> Result<LoggedIn, LoginError> {
+        // People write `.\user` for an account of the host itself.
+        logon.domain = logon.domain.filter(|domain| !matches!(*domain, "" | "."));
         if self.link.is_closed() {
             // It may have hung up while we waited for our turn. Nothing was said yet.
             self.link = self.ground.open_again(limits).await?;
@@ -137,9 +139,10 @@ impl WinrmDoor {
                 let is_open = !failure.secret_sent || failure.proven;
                 let is_technical = failure.why.is_technical() && is_open;
                 let error = LoginError::Kerberos(failure);
-                return match is_technical {
-                    true => Ok(Tried::Not(error, self)),
-                    false => Err(error),
+                return if is_technical {
+                    Ok(Tried::Not(error, self))
+                } else {
+                    Err(error)
                 };
             }
         };
@@ -193,16 +196,17 @@ impl WinrmDoor {
         means: Means,
         limits: &Limits,
     ) -> Result<LoggedIn, LoginError> {
-        let ground = &self.ground;
+        let Self { ground, link, .. } = *self;
         if ground.leaf.is_none() || means == Means::KerberosOnly {
             return Err(LoginError::TlsUntrusted);
         }
+        drop(link);
         let leaf = ground.leaf.as_ref();
         let mut link = ground.road.open_again(leaf, Some(own), limits).await?;
         let header = basic::mutual();
         basic::prove(&mut link, &header, "certificate", limits).await?;
         let seal = Seal::Header(header);
-        Ok(logged_in(ground, link, (seal, true), "certificate"))
+        Ok(logged_in(&ground, link, (seal, true), "certificate"))
     }
 }
 

@@ -9,7 +9,7 @@ use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::header::{
-    AUTHORIZATION, CONNECTION, CONTENT_TYPE, HOST, HeaderName, HeaderValue, USER_AGENT,
+    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderValue, USER_AGENT,
     WWW_AUTHENTICATE,
 };
 use hyper::{Method, Request, Response};
@@ -42,6 +42,8 @@ pub(super) struct Answer {
     pub(super) offers: Offers,
     pub(super) content_type: String,
     pub(super) body: Vec<u8>,
+    /// Whether the host hangs up after it.
+    pub(super) closes: bool,
 }
 
 /// Why there is no answer.
@@ -124,8 +126,8 @@ impl Link {
             Ok(result) => result,
             Err(_) => Err(HttpError::TimedOut),
         };
-        // What comes now could be the answer to this request still.
-        self.broken |= result.is_err();
+        // What comes after a failure could be the answer to this request still.
+        self.broken |= result.as_ref().map_or(true, |answer| answer.closes);
         result
     }
 
@@ -143,7 +145,9 @@ impl Link {
             .uri(PATH)
             .header(HOST, &self.authority)
             .header(CONNECTION, "Keep-Alive")
-            .header(USER_AGENT, OURS);
+            .header(USER_AGENT, OURS)
+            // HTTP.sys takes no POST without, not even an empty one.
+            .header(CONTENT_LENGTH, post.body.len());
         if let Some(kind) = post.content_type {
             request = request.header(CONTENT_TYPE, kind);
         }
@@ -172,9 +176,14 @@ async fn read(response: Response<Incoming>) -> Result<Answer, HttpError> {
     let (head, body) = response.into_parts();
     let values = head.headers.get_all(WWW_AUTHENTICATE).iter();
     let offers = Offers::parse(values.filter_map(|value| value.to_str().ok()));
-    let content_type = head.headers.get(HeaderName::from(CONTENT_TYPE));
+    let content_type = head.headers.get(CONTENT_TYPE);
     let content_type = content_type.and_then(|value| value.to_str().ok());
     let content_type = content_type.unwrap_or_default().chars().take(200).collect();
+    let closes = head.headers.get_all(CONNECTION).iter();
+    let closes = closes.filter_map(|value| value.to_str().ok());
+    let closes = closes
+        .flat_map(|value| value.split(','))
+        .any(|word| word.trim().eq_ignore_ascii_case("close"));
     let body = match Limited::new(body, MOST_BODY).collect().await {
         Ok(body) => body.to_bytes().to_vec(),
         Err(error) => return Err(why_unread(&*error)),
@@ -184,6 +193,7 @@ async fn read(response: Response<Incoming>) -> Result<Answer, HttpError> {
         offers,
         content_type,
         body,
+        closes,
     })
 }
 
@@ -200,5 +210,109 @@ fn words(error: &hyper::Error) -> String {
     match error.source() {
         Some(source) => format!("{error}: {source}"),
         None => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::session::Limits;
+    use std::time::Duration;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    /// A connection to a host that gives each request the next of these answers, then hangs up, and
+    /// at the end tells what it heard.
+    pub(in crate::session::winrm) async fn scripted(
+        answers: Vec<Vec<u8>>,
+    ) -> (Link, JoinSet<Vec<String>>) {
+        let (ours, mut theirs) = tokio::io::duplex(1 << 20);
+        let mut told = JoinSet::new();
+        told.spawn(async move {
+            let mut heard = Vec::new();
+            for answer in answers {
+                let mut buffer = vec![0; 1 << 16];
+                let count = theirs.read(&mut buffer).await.unwrap_or(0);
+                let text = String::from_utf8_lossy(&buffer[..count]);
+                heard.push(text.into_owned());
+                let _ = theirs.write_all(&answer).await;
+            }
+            heard
+        });
+        let link = Link::open(ours, "web1:5985".to_owned()).await.unwrap();
+        (link, told)
+    }
+
+    pub(in crate::session::winrm) fn answer(head: &str, body: &str) -> Vec<u8> {
+        let length = body.len();
+        format!("HTTP/1.1 {head}\r\nContent-Length: {length}\r\n\r\n{body}").into_bytes()
+    }
+
+    fn soon() -> Instant {
+        Limits::default().within(Duration::from_millis(300))
+    }
+
+    #[tokio::test]
+    async fn an_empty_post_says_that_it_is_empty() {
+        let (mut link, mut told) = scripted(vec![answer("200 OK", "")]).await;
+        link.post(Post::default(), soon()).await.unwrap();
+        let heard = told
+            .join_next()
+            .await
+            .unwrap()
+            .unwrap()
+            .concat()
+            .to_lowercase();
+        assert!(heard.starts_with("post /wsman http/1.1\r\n"), "{heard}");
+        assert!(heard.contains("content-length: 0\r\n"), "{heard}");
+        assert!(heard.contains("host: web1:5985\r\n"), "{heard}");
+        assert!(heard.contains("connection: keep-alive\r\n"), "{heard}");
+    }
+
+    #[tokio::test]
+    async fn offers_are_read_and_a_farewell_closes_the_connection() {
+        let head = "401 \r\nWWW-Authenticate: Negotiate\r\nWWW-Authenticate: Kerberos\r\nConnection: close";
+        let (mut link, _told) = scripted(vec![answer(head, "")]).await;
+        let read = link.post(Post::default(), soon()).await.unwrap();
+        assert_eq!(read.status, 401);
+        assert_eq!(read.offers.schemes, ["Negotiate", "Kerberos"]);
+        assert!(link.is_closed());
+    }
+
+    #[tokio::test]
+    async fn more_than_two_mebibytes_are_not_taken() {
+        let long = "x".repeat(MOST_BODY + 1);
+        let (mut link, _told) = scripted(vec![answer("200 OK", &long)]).await;
+        let until = Limits::default().deadline;
+        let error = link.post(Post::default(), until).await.unwrap_err();
+        assert!(matches!(error, HttpError::TooLong));
+        assert!(link.is_closed());
+    }
+
+    #[tokio::test]
+    async fn silence_ends_in_time_and_nothing_is_sent_after_it() {
+        let (ours, _theirs) = tokio::io::duplex(1 << 16);
+        let mut link = Link::open(ours, "web1:5985".to_owned()).await.unwrap();
+        let error = link.post(Post::default(), soon()).await.unwrap_err();
+        assert!(matches!(error, HttpError::TimedOut));
+        let error = link.post(Post::default(), soon()).await.unwrap_err();
+        assert!(matches!(error, HttpError::Closed(_)));
+    }
+
+    #[tokio::test]
+    async fn a_cut_answer_and_endless_headers_are_errors() {
+        let cut = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf".to_vec();
+        let endless = format!("HTTP/1.1 200 OK\r\nX: {}\r\n", "y".repeat(MOST_HEAD));
+        let many = format!("HTTP/1.1 200 OK\r\n{}\r\n", "X: y\r\n".repeat(1000));
+        for bad in [
+            cut,
+            endless.into_bytes(),
+            many.into_bytes(),
+            b"SSH-2.0-x\r\n".to_vec(),
+        ] {
+            let (mut link, _told) = scripted(vec![bad]).await;
+            let until = Limits::default().deadline;
+            let error = link.post(Post::default(), until).await.unwrap_err();
+            assert!(matches!(error, HttpError::Closed(_)), "{error}");
+        }
     }
 }

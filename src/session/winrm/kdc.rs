@@ -142,12 +142,14 @@ async fn talk(address: &str, message: &[u8]) -> Option<Vec<u8>> {
 mod tests {
     use super::*;
     use tokio::net::TcpListener;
+    use tokio::task::JoinSet;
 
     /// A centre that answers each connection with the next of these messages.
-    async fn centre(answers: Vec<Vec<u8>>) -> String {
+    async fn centre(answers: Vec<Vec<u8>>) -> (String, JoinSet<()>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        tokio::spawn(async move {
+        let mut runs = JoinSet::new();
+        runs.spawn(async move {
             for answer in answers {
                 let (mut tcp, _) = listener.accept().await.unwrap();
                 let mut head = [0; 5];
@@ -157,7 +159,7 @@ mod tests {
                 tcp.write_all(&answer).await.unwrap();
             }
         });
-        address
+        (address, runs)
     }
 
     fn error(code: u8) -> Vec<u8> {
@@ -173,7 +175,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_wrong_password_is_told_once_and_counts() {
-        let addresses = [centre(vec![error(25), error(24)]).await];
+        let (address, _runs) = centre(vec![error(25), error(24)]).await;
+        let addresses = [address];
         let mut kdcs = Kdcs::new(&addresses, in_time());
         assert!(kdcs.ask(INITIAL).await.is_ok());
         assert!(!kdcs.failed(KerberosRefusal::NoKdc).secret_sent);
@@ -184,7 +187,8 @@ mod tests {
 
     #[tokio::test]
     async fn an_unknown_service_leaves_the_password_proven() {
-        let addresses = [centre(vec![error(25), vec![AS_REP, 0], error(7)]).await];
+        let (address, _runs) = centre(vec![error(25), vec![AS_REP, 0], error(7)]).await;
+        let addresses = [address];
         let mut kdcs = Kdcs::new(&addresses, in_time());
         kdcs.ask(INITIAL).await.unwrap();
         kdcs.ask(INITIAL).await.unwrap();
@@ -195,7 +199,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_dead_centre_is_passed_over_before_anything_is_proven() {
-        let addresses = ["127.0.0.1:1".to_owned(), centre(vec![error(25)]).await];
+        let (address, _runs) = centre(vec![error(25)]).await;
+        let addresses = ["127.0.0.1:1".to_owned(), address];
         let mut kdcs = Kdcs::new(&addresses, in_time());
         assert!(kdcs.ask(INITIAL).await.is_ok());
         // The second one is gone by now, and no other may hear the proof.
@@ -206,12 +211,14 @@ mod tests {
 
     #[tokio::test]
     async fn an_answer_out_of_turn_or_too_long_is_none() {
-        let addresses = [centre(vec![vec![AS_REP, 0]]).await];
+        let (address, _runs) = centre(vec![vec![AS_REP, 0]]).await;
+        let addresses = [address];
         let mut kdcs = Kdcs::new(&addresses, in_time());
         let failure = kdcs.ask(INITIAL).await.unwrap_err();
         assert!(matches!(failure.why, KerberosRefusal::Other(_)));
         assert!(!failure.secret_sent && !failure.proven);
-        let addresses = [centre(vec![vec![0x7e; MOST_BYTES + 1]]).await];
+        let (address, _runs) = centre(vec![vec![0x7e; MOST_BYTES + 1]]).await;
+        let addresses = [address];
         let mut kdcs = Kdcs::new(&addresses, in_time());
         let failure = kdcs.ask(INITIAL).await.unwrap_err();
         assert_eq!(failure.why, KerberosRefusal::NoKdc);

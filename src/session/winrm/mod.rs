@@ -21,6 +21,8 @@ mod ntlm;
 mod offers;
 mod road;
 mod seal;
+#[cfg(test)]
+mod tests;
 mod tls;
 mod verifier;
 mod wsman;

@@ -1,4 +1,4 @@
-//! Logging in by NTLMv2 (MS-NLMP), bare or inside SPNEGO (MS-SPNG).
+//! Logging in by NTLM, version 2 (MS-NLMP), bare or inside SPNEGO (MS-SPNG).
 //!
 //! The host's challenge is read before anything is computed from the password, and may stop us.
 

@@ -136,9 +136,10 @@ mod tests {
 
     #[test]
     fn a_truncated_answer_is_an_error() {
-        let body = sample().write();
+        let data = vec![0xbb; 40];
+        let body = Sealed { data, ..sample() }.write();
         for length in 0..body.len() - 2 {
-            let cut = body.get(..length).unwrap();
+            let cut = &body[..length];
             assert!(Sealed::parse(cut).is_err(), "{length}");
         }
     }

@@ -170,6 +170,101 @@ fn bogus_machine_ids_make_no_machine() {
     assert!(ids.iter().all(|(one, two)| one != two), "{ids:?}");
 }
 
+/// A Windows that logs in: by its `MachineGuid`, SMBIOS uuid and MAC address.
+fn windows(last: u16, guid: u8, uuid: Option<u8>, mac: Option<u8>) -> HostOutcome {
+    let mut outcome = read(last, guid, 1, mac);
+    outcome.host_key = None;
+    let identity = &mut outcome.inventory.as_mut().unwrap().identity;
+    identity.machine_id = Observed::default();
+    identity.boot_id = Observed::default();
+    identity.machine_guid = Observed::Known(format!("{guid:08x}-0000-4000-8000-00000000cafe"));
+    identity.product_uuid = match uuid {
+        Some(uuid) => Observed::Known(format!("4C4C4544-0044-3510-8051-B4C04F4D31{uuid:02x}")),
+        None => Observed::gap_of("hardware", GapCause::Denied),
+    };
+    outcome
+}
+
+#[test]
+fn a_windows_is_known_by_its_guid_and_uuid_wherever_it_turns_up() {
+    let (store, run) = store();
+    let first = put(&store, &run, windows(1, 1, Some(1), None));
+    assert_eq!(put(&store, &run, windows(2, 1, Some(1), None)), first);
+    let second = begin(&store, 2);
+    assert_eq!(put(&store, &second, windows(3, 1, Some(1), Some(7))), first);
+    // Once its uuid could not be read, at an address that it has.
+    assert_eq!(put(&store, &second, windows(2, 1, None, None)), first);
+}
+
+#[test]
+fn copies_of_a_windows_image_are_machines_of_their_own() {
+    let (store, run) = store();
+    let original = put(&store, &run, windows(1, 1, Some(1), Some(7)));
+    // The MAC address is that of a docking station.
+    let copy = put(&store, &run, windows(2, 1, Some(2), Some(7)));
+    assert_ne!(copy, original);
+    let second = begin(&store, 2);
+    assert_ne!(put(&store, &second, windows(1, 1, Some(3), None)), original);
+    // They change places, and stay who they are.
+    let third = begin(&store, 3);
+    assert_eq!(put(&store, &third, windows(1, 1, Some(2), None)), copy);
+    assert_eq!(put(&store, &third, windows(2, 1, Some(1), None)), original);
+}
+
+#[test]
+fn a_machine_guid_alone_or_with_a_uuid_of_many_merges_nothing() {
+    let (store, run) = store();
+    let alone = put(&store, &run, windows(1, 1, None, None));
+    assert_ne!(put(&store, &run, windows(2, 1, None, None)), alone);
+    let second = begin(&store, 2);
+    assert_eq!(put(&store, &second, windows(1, 1, None, None)), alone);
+
+    let board = |last, mac| {
+        let mut outcome = windows(last, 2, None, Some(mac));
+        let identity = &mut outcome.inventory.as_mut().unwrap().identity;
+        let uuid = "03000200-0400-0500-0006-000700080009".to_owned();
+        identity.product_uuid = Observed::Known(uuid);
+        outcome
+    };
+    let one = put(&store, &run, board(3, 3));
+    assert_ne!(put(&store, &run, board(4, 4)), one);
+    // One that is not on our list of such uuids: the MAC addresses tell.
+    let one = put(&store, &run, windows(5, 3, Some(9), Some(5)));
+    assert_ne!(put(&store, &run, windows(6, 3, Some(9), Some(6))), one);
+}
+
+#[test]
+fn the_order_in_which_windows_machines_finish_changes_no_id() {
+    let hosts = [
+        windows(1, 1, Some(1), None),
+        windows(2, 1, Some(2), None),
+        windows(3, 1, Some(1), Some(7)),
+        windows(4, 2, Some(3), None),
+    ];
+    let mut other = hosts.clone();
+    other.reverse();
+    assert_eq!(
+        play(&[(run_id(1), hosts.to_vec())]),
+        play(&[(run_id(1), other.to_vec())])
+    );
+}
+
+#[test]
+fn the_certificate_of_a_web_service_is_no_host_key() {
+    let (store, run) = store();
+    let shown = |last| HostOutcome {
+        host_key: Some(HostKey {
+            algorithm: "x509".into(),
+            fingerprint: "SHA256:c".into(),
+        }),
+        ..bare(last)
+    };
+    let first = put(&store, &run, shown(1));
+    let second = begin(&store, 2);
+    // Without it the address is still all that is known of the machine.
+    assert_eq!(put(&store, &second, bare(1)), first);
+}
+
 /// A host of a run: how it shows itself at an address.
 fn any_host(last: u16) -> impl Strategy<Value = HostOutcome> {
     // One machine-id has one boot and no clones: what the rules promise an order for.

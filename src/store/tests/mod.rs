@@ -6,6 +6,7 @@ mod file;
 mod identity;
 mod report;
 mod runs;
+mod stored;
 
 use super::*;
 use crate::model::{
@@ -195,6 +196,7 @@ pub(super) fn finding(bulletin: &str, state: FindingState) -> Finding {
         cvss_tenths: None,
         cves: Vec::new(),
         kev: Vec::new(),
+        kev_checked: true,
         kev_due: None,
         evidence: Evidence {
             observed: String::new(),

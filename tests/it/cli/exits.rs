@@ -118,6 +118,42 @@ fn an_interrupted_run_is_saved_and_goes_on() {
 }
 
 #[test]
+fn who_insists_gets_the_program_stopped_while_it_writes() {
+    let hosts: Vec<String> = (1..=12)
+        .map(|number| format!("127.85.6.{number}"))
+        .collect();
+    let hosts: Vec<(&str, &str)> = hosts.iter().map(|host| (host.as_str(), NEW)).collect();
+    let site = Site::serve(&network("insisted", &hosts));
+    let desk = desk(&site);
+    // Nobody reads what it writes, so that it stops there.
+    let words = format!("scan 127.85.6.1-12 {} --format jsonl -o -", flags(&site));
+    let mut child = desk.command(&words).spawn().unwrap();
+    let begun = Instant::now();
+    let finished = |run: underdesk::store::RunRecord| run.state == RunState::Finished;
+    while !desk.latest().is_some_and(finished) {
+        assert!(begun.elapsed() < Duration::from_secs(60), "it never ends");
+        thread::sleep(Duration::from_millis(50));
+    }
+    thread::sleep(Duration::from_millis(500));
+    assert!(child.try_wait().unwrap().is_none(), "it wrote all");
+    signal(child.id(), Signal::INT);
+    thread::sleep(Duration::from_millis(500));
+    assert!(child.try_wait().unwrap().is_none(), "once is not enough");
+    signal(child.id(), Signal::INT);
+    let begun = Instant::now();
+    while child.try_wait().unwrap().is_none() {
+        if begun.elapsed() > Duration::from_secs(5) {
+            signal(child.id(), Signal::KILL);
+            panic!("it goes on");
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    let ended = desk.end(child);
+    assert_eq!(ended.code, Some(130), "{}", ended.err);
+    assert!(ended.err.contains("underdesk export r-"), "{}", ended.err);
+}
+
+#[test]
 fn sigterm_is_an_interruption_too() {
     let hosts: Vec<String> = (1..=10)
         .map(|number| format!("127.85.4.{number}"))

@@ -39,6 +39,62 @@ fn every_command_explains_itself() {
     }
 }
 
+#[test]
+fn every_request_to_a_windows_is_told() {
+    let desk = Desk::new();
+    let windows = desk.expect(0, "explain questions --os windows").out;
+    insta::assert_snapshot!("explain-questions-windows", windows);
+    let unix = desk.expect(0, "explain questions --os unix").out;
+    let all = desk.expect(0, "explain questions").out;
+    assert_eq!(all, format!("{unix}\n{windows}"));
+    for question in underdesk::collect::WINDOWS.questions {
+        assert!(windows.contains(&format!("\n{}: ", question.id)));
+    }
+}
+
+#[test]
+fn a_dry_run_counts_by_credential_and_says_all_when_asked() {
+    let desk = Desk::new();
+    let credentials = "
+[[credential]]
+id = 'narrow'
+type = 'ssh-key'
+user = 'audit'
+key = { file = 'k' }
+scope = ['10.1.0.0/24']
+[[credential]]
+id = 'wide'
+type = 'ssh-password'
+user = 'audit'
+password = { prompt = true }
+scope = ['10.1.0.0/23']
+";
+    fs::write(desk.path("some.toml"), credentials).unwrap();
+    fs::set_permissions(desk.path("some.toml"), Permissions::from_mode(0o600)).unwrap();
+    let words = "scan 10.1.0.0/23 10.9.0.1-30 --dry-run --credentials some.toml --seed 1";
+    let short = desk.expect(0, words).out;
+    let count = |out: &str, id: &str| {
+        let line = out.lines().find(|line| line.starts_with(id)).unwrap();
+        line.split_whitespace().last().unwrap().to_owned()
+    };
+    assert_eq!(count(&short, "narrow"), "255");
+    assert_eq!(count(&short, "wide"), "510");
+    assert_eq!(count(&short, "(none in scope)"), "30");
+    assert_eq!(
+        short.matches("no credential in scope").count()
+            + short.matches("  wide").count()
+            + short.matches("narrow, wide").count(),
+        20
+    );
+    assert!(!short.contains("__ask"), "{short}");
+    let full = desk.expect(0, &format!("{words} -v")).out;
+    assert!(
+        full.contains("\n  10.9.0.30  no credential in scope\n"),
+        "{full}"
+    );
+    assert!(full.contains("dpkg-query") && full.contains("Win32_QuickFixEngineering"));
+}
+
 /// What a command is refused for, before it does anything.
 const REFUSED: &[(&str, &str)] = &[
     ("a scan of nothing", "scan"),

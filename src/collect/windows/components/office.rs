@@ -1,10 +1,10 @@
 //! Office, in its two kinds, whose builds have nothing to do with each other.
 
-use super::components::{Found, keys, plain};
-use super::files;
-use super::questions::{OFFICE_C2R, OFFICE_FILES};
-use super::reg::Key;
-use super::text::{LONG, NAME, arch, clip, optional};
+use super::super::files;
+use super::super::questions::{OFFICE_C2R, OFFICE_FILES};
+use super::super::reg::Key;
+use super::super::text::{LONG, NAME, arch, clip, optional};
+use super::{Found, keys, plain};
 use crate::model::{Component, Program};
 use crate::session::Answers;
 
@@ -12,14 +12,35 @@ use crate::session::Answers;
 /// Learn).
 const CHANNELS: &[(&str, &str)] = &[
     ("492350f6-3a01-4f97-b9c0-c7c6ddf67d60", "Current Channel"),
-    ("64256afe-f5d9-4f86-8936-8840a6a4f5be", "Current Channel (Preview)"),
-    ("55336b82-a18d-4dd6-b5f6-9e5095c314a6", "Monthly Enterprise Channel"),
-    ("7ffbc6bf-bc32-4f92-8982-f9dd17fd3114", "Semi-Annual Enterprise Channel"),
-    ("b8f9b850-328d-4355-9145-c59439a0c4cf", "Semi-Annual Enterprise Channel (Preview)"),
+    (
+        "64256afe-f5d9-4f86-8936-8840a6a4f5be",
+        "Current Channel (Preview)",
+    ),
+    (
+        "55336b82-a18d-4dd6-b5f6-9e5095c314a6",
+        "Monthly Enterprise Channel",
+    ),
+    (
+        "7ffbc6bf-bc32-4f92-8982-f9dd17fd3114",
+        "Semi-Annual Enterprise Channel",
+    ),
+    (
+        "b8f9b850-328d-4355-9145-c59439a0c4cf",
+        "Semi-Annual Enterprise Channel (Preview)",
+    ),
     ("5440fd1f-7ecb-4221-8110-145efaa6372f", "Beta Channel"),
-    ("f2e724c1-748f-4b47-8fb8-8e0d210e9208", "Office 2019 Perpetual Enterprise"),
-    ("5030841d-c919-4594-8d2d-84ae4f96e58e", "Office LTSC 2021 Perpetual Enterprise"),
-    ("7983bac0-e531-40cf-be00-fd24fe66619c", "Office LTSC 2024 Perpetual Enterprise"),
+    (
+        "f2e724c1-748f-4b47-8fb8-8e0d210e9208",
+        "Office 2019 Perpetual Enterprise",
+    ),
+    (
+        "5030841d-c919-4594-8d2d-84ae4f96e58e",
+        "Office LTSC 2021 Perpetual Enterprise",
+    ),
+    (
+        "7983bac0-e531-40cf-be00-fd24fe66619c",
+        "Office LTSC 2024 Perpetual Enterprise",
+    ),
 ];
 
 /// The Click-to-Run Office: there is at most one.
@@ -28,7 +49,10 @@ pub(super) fn click_to_run(answers: &Answers) -> Found {
     let office = |key: &Key<'_>| {
         let version = key.clipped("VersionToReport", NAME)?;
         let addresses = ["UpdateChannel", "CDNBaseUrl"];
-        let channel = addresses.iter().find_map(|name| key.text(name)).map(channel);
+        let channel = addresses
+            .iter()
+            .find_map(|name| key.text(name))
+            .map(channel);
         Some(Component {
             edition: key.clipped("ProductReleaseIds", LONG),
             channel,
@@ -44,7 +68,9 @@ pub(super) fn click_to_run(answers: &Answers) -> Found {
 fn channel(address: &str) -> String {
     let id = address.trim_end_matches('/').rsplit('/').next();
     let id = id.unwrap_or_default();
-    let known = CHANNELS.iter().find(|(known, _)| known.eq_ignore_ascii_case(id));
+    let known = CHANNELS
+        .iter()
+        .find(|(known, _)| known.eq_ignore_ascii_case(id));
     known.map_or_else(|| clip(address, NAME), |(_, name)| (*name).to_owned())
 }
 

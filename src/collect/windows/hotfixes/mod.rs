@@ -5,14 +5,17 @@
 //! and old keys know the rest. The store's word about a state goes before all others; what is installed
 //! now goes before what was once installed.
 
+mod package;
+mod wua;
+
 use super::questions::{CBS_PACKAGES, MSI_PATCHES, OLD_HOTFIXES, OLD_UPDATES, QFE, UPDATE_HISTORY};
 use super::reg::{self, Key};
 use super::text::{
     LONG, MOST_ROWS, NAME, certain_day, clip, compact_day, day, digits, file_time, some, three,
 };
-use super::wua;
 use crate::model::{Date, Gap, Hotfix, HotfixSource, HotfixState, KbId, UtcTime};
 use crate::session::{Answers, WmiRow};
+use package::{Package, Servicing};
 use std::collections::BTreeMap;
 
 /// Every update that a source names, sorted by id; a gap only where no source at all answered.
@@ -20,7 +23,9 @@ pub(super) fn hotfixes(answers: &Answers) -> Result<Vec<Hotfix>, Gap> {
     let mut updates = Updates::default();
     let cbs = answers.text(CBS_PACKAGES).map(|text| updates.cbs(text));
     let qfe = answers.text(QFE).map(|text| updates.qfe(text));
-    let history = answers.text(UPDATE_HISTORY).map(|text| updates.history(text));
+    let history = answers
+        .text(UPDATE_HISTORY)
+        .map(|text| updates.history(text));
     updates.msi(answers.text(MSI_PATCHES).unwrap_or_default());
     for id in [OLD_UPDATES, OLD_HOTFIXES] {
         updates.old(answers.text(id).unwrap_or_default());
@@ -63,40 +68,6 @@ struct Seen {
     is_replaced: bool,
     /// The update client's last word: when, and whether it put it in.
     last: Option<(UtcTime, bool)>,
-}
-
-/// A `CurrentState`, as the store's enumeration has it; in the order in which one decides.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Servicing {
-    Pending,
-    Installed,
-    Superseded,
-    Staged,
-    Absent,
-}
-
-impl Servicing {
-    fn read(state: u64) -> Option<Self> {
-        Some(match state {
-            0 => Self::Absent,
-            5 | 96 | 101 => Self::Pending,
-            48 | 64 => Self::Staged,
-            80 => Self::Superseded,
-            112 | 128 => Self::Installed,
-            // Resolving and resolved: the store has heard of it, no more.
-            _ => return None,
-        })
-    }
-
-    fn state(self) -> HotfixState {
-        match self {
-            Self::Pending => HotfixState::PendingReboot,
-            Self::Installed => HotfixState::Installed,
-            Self::Superseded => HotfixState::Superseded,
-            Self::Staged => HotfixState::Staged,
-            Self::Absent => HotfixState::Removed,
-        }
-    }
 }
 
 impl Updates {
@@ -148,7 +119,7 @@ impl Updates {
                 None => self.seen(package.id(), HotfixSource::Cbs),
             };
             if let Some(seen) = seen {
-                package.tell(seen, state, &key);
+                seen.hear(&package, state, &key);
             }
         }
     }
@@ -170,7 +141,9 @@ impl Updates {
 
     fn msi(&mut self, text: &str) {
         for key in reg::keys(text) {
-            let title = key.text("DisplayName").filter(|_| key.parent() == "Patches");
+            let title = key
+                .text("DisplayName")
+                .filter(|_| key.parent() == "Patches");
             let Some((title, kb)) = title.and_then(|title| Some((title, KbId::find(title)?)))
             else {
                 continue;
@@ -194,7 +167,9 @@ impl Updates {
     /// Keys named after updates, wherever they are in the tree.
     fn old(&mut self, text: &str) {
         for key in reg::keys(text) {
-            let gone = key.text("ThisVersionInstalled").is_some_and(|word| word == "N")
+            let gone = key
+                .text("ThisVersionInstalled")
+                .is_some_and(|word| word == "N")
                 || key.number("Installed") == Some(0);
             let Some(kb) = kb(key.name()).filter(|_| !gone) else {
                 continue;
@@ -221,6 +196,28 @@ impl Updates {
 }
 
 impl Seen {
+    /// Takes in what the store says of one of its packages.
+    fn hear(&mut self, package: &Package<'_>, state: Servicing, key: &Key<'_>) {
+        let states = if package.is_part {
+            &mut self.parts
+        } else {
+            &mut self.whole
+        };
+        if states.len() < MOST_ROWS {
+            states.push(state);
+        }
+        if package.kb.is_none() {
+            self.kind = Some(package.kind().to_owned());
+            self.build = Some(package.version.to_owned());
+        }
+        let time = key.number("InstallTimeHigh").and_then(time_of);
+        if state != Servicing::Absent && time > self.time {
+            self.time = time;
+        }
+        let by = key.clipped("InstallUser", NAME);
+        self.by = self.by.take().or(by);
+    }
+
     /// One row; `None` where nothing says that it ever was in.
     fn decide(mut self, id: String) -> Option<Hotfix> {
         let state = self.state()?;
@@ -261,72 +258,6 @@ impl Seen {
     }
 }
 
-/// The name of a package in the store: `name~key~architecture~language~version`.
-struct Package<'a> {
-    name: &'a str,
-    kb: Option<KbId>,
-    is_part: bool,
-    version: &'a str,
-}
-
-impl<'a> Package<'a> {
-    /// `Package_for_KB5034122~…`, `Package_3_for_KB5034122~…`, `Package_for_RollupFix~…`; `None` for
-    /// keys below one.
-    fn read(key: &'a str) -> Option<Self> {
-        if key.contains('\\') {
-            return None;
-        }
-        let (name, rest) = key.split_once('~')?;
-        let version = rest.rsplit('~').next()?;
-        let (_, name) = name.split_once("for_")?;
-        // `KB2849697_SP1` is a part of KB2849697 as much as `Package_1_for_KB2849697` is.
-        let (first, suffix) = name.split_once('_').unwrap_or((name, ""));
-        let kb = kb(first);
-        let is_part = !key.starts_with("Package_for_") || !suffix.is_empty();
-        let plausible = !name.is_empty() && name.len() <= NAME && version.len() <= 60;
-        plausible.then_some(Self {
-            name,
-            kb,
-            is_part,
-            version,
-        })
-    }
-
-    /// The name without a number at its end: `ServicingStack_2400` is a `ServicingStack`.
-    fn kind(&self) -> &'a str {
-        match self.name.rsplit_once('_') {
-            Some((kind, number)) if digits::<u64>(number).is_some() => kind,
-            _ => self.name,
-        }
-    }
-
-    fn id(&self) -> String {
-        // The number of a servicing stack repeats its version; that of a .NET rollup does not.
-        let name = match self.kind() {
-            "ServicingStack" => "ServicingStack",
-            _ => self.name,
-        };
-        clip(&format!("{name} {}", self.version), NAME)
-    }
-
-    fn tell(&self, seen: &mut Seen, state: Servicing, key: &Key<'_>) {
-        let states = if self.is_part { &mut seen.parts } else { &mut seen.whole };
-        if states.len() < MOST_ROWS {
-            states.push(state);
-        }
-        if self.kb.is_none() {
-            seen.kind = Some(self.kind().to_owned());
-            seen.build = Some(self.version.to_owned());
-        }
-        let time = key.number("InstallTimeHigh").and_then(time_of);
-        if state != Servicing::Absent && time > seen.time {
-            seen.time = time;
-        }
-        let by = key.clipped("InstallUser", NAME);
-        seen.by = seen.by.take().or(by);
-    }
-}
-
 /// A moment from the upper half of a `FILETIME`, which counts steps of 429 s: the middle of one.
 fn time_of(high: u64) -> Option<UtcTime> {
     let high = u32::try_from(high).ok()?;
@@ -336,7 +267,11 @@ fn time_of(high: u64) -> Option<UtcTime> {
 /// `KB5034122`, `KB982861-v2`; old systems also write the bare number.
 fn kb(text: &str) -> Option<KbId> {
     let text = text.trim();
-    let bare = || digits(text).filter(|_| (6..=7).contains(&text.len())).map(KbId);
+    let bare = || {
+        digits(text)
+            .filter(|_| (6..=7).contains(&text.len()))
+            .map(KbId)
+    };
     KbId::find(text).or_else(bare)
 }
 
@@ -384,5 +319,4 @@ impl Order {
 }
 
 #[cfg(test)]
-#[path = "hotfixes_tests.rs"]
 mod tests;

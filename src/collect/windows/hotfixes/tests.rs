@@ -1,19 +1,25 @@
+//! What each source says of an update, and what follows.
+
 use super::super::super::tests::answers;
 use super::*;
 use proptest::prelude::*;
 
-const PACKAGES: &str =
-    r"HKEY_LOCAL_MACHINE\SOFTWARE\Microsoft\Windows\CurrentVersion\Component Based Servicing\Packages";
+const PACKAGES: &str = r"HKEY_LOCAL_MACHINE\SOFTWARE\Microsoft\Windows\CurrentVersion\Component Based Servicing\Packages";
 
 /// What the store says of packages: name and state.
 fn store(packages: &[(&str, u32)]) -> String {
-    let mut text = String::new();
-    for (name, state) in packages {
-        text += &format!("{PACKAGES}\\{name}\r\n    CurrentState    REG_DWORD    {state:#x}\r\n");
-        text += "    InstallTimeHigh    REG_DWORD    0x1da6a5f\r\n    InstallUser    REG_SZ    S-1-5-18\r\n";
-        text += &format!("{PACKAGES}\\{name}\\Owners\r\n");
-    }
-    text
+    let lines = |(name, state): &(&str, u32)| {
+        let key = format!("{PACKAGES}\\{name}");
+        [
+            key.clone(),
+            format!("    CurrentState    REG_DWORD    {state:#x}"),
+            "    InstallTimeHigh    REG_DWORD    0x1da6a5f".to_owned(),
+            "    InstallUser    REG_SZ    S-1-5-18".to_owned(),
+            format!("{key}\\Owners\r\n"),
+        ]
+        .join("\r\n")
+    };
+    packages.iter().map(lines).collect()
 }
 
 fn read(texts: &[(&'static str, &str)]) -> Vec<Hotfix> {
@@ -72,9 +78,18 @@ fn of_several_packages_the_whole_decides_and_what_is_pending_before_all() {
 #[test]
 fn packages_without_a_number_are_named_by_version() {
     let text = store(&[
-        ("Package_for_RollupFix~31bf3856ad364e35~amd64~~20348.2402.1.9", 112),
-        ("Package_for_ServicingStack_2400~31bf3856ad364e35~amd64~~20348.2400.1.1", 112),
-        ("Package_for_DotNetRollup_481~31bf3856ad364e35~amd64~~10.0.9206.4", 80),
+        (
+            "Package_for_RollupFix~31bf3856ad364e35~amd64~~20348.2402.1.9",
+            112,
+        ),
+        (
+            "Package_for_ServicingStack_2400~31bf3856ad364e35~amd64~~20348.2400.1.1",
+            112,
+        ),
+        (
+            "Package_for_DotNetRollup_481~31bf3856ad364e35~amd64~~10.0.9206.4",
+            80,
+        ),
     ]);
     let rows = read(&[(CBS_PACKAGES, &text)]);
     let ids: Vec<&str> = rows.iter().map(|row| row.id.as_str()).collect();
@@ -99,9 +114,15 @@ fn packages_without_a_number_are_named_by_version() {
 fn values_of_packages_that_were_filtered_out_are_not_taken_for_the_last_one() {
     let mut text = store(&[("Package_for_KB5034122~31bf~amd64~~1.2.3.4", 112)]);
     text += "    CurrentState    REG_DWORD    0x0\r\n";
-    assert_eq!(read(&[(CBS_PACKAGES, &text)])[0].state, HotfixState::Installed);
+    assert_eq!(
+        read(&[(CBS_PACKAGES, &text)])[0].state,
+        HotfixState::Installed
+    );
     let text = text.replace("\\Owners", "\\Other");
-    assert_eq!(read(&[(CBS_PACKAGES, &text)])[0].state, HotfixState::Installed);
+    assert_eq!(
+        read(&[(CBS_PACKAGES, &text)])[0].state,
+        HotfixState::Installed
+    );
 }
 
 #[test]
@@ -114,17 +135,31 @@ fn sources_are_joined_by_number() {
         ReleaseType    REG_SZ    Security Update\r\n\
         HKEY_LOCAL_MACHINE\\SOFTWARE\\Microsoft\\Updates\\.NET\\KB2468872\r\n    ThisVersionInstalled    REG_SZ    N\r\n";
     let rows = read(&[
-        (QFE, "HotFixID=KB5034122\nDescription=Security Update\nInstalledOn=6/7/2024\nInstalledBy=NT-AUTORIT\u{c4}T\\SYSTEM\n"),
-        (CBS_PACKAGES, &store(&[("Package_for_KB5034122~31bf~amd64~~1.2.3.4", 112)])),
+        (
+            QFE,
+            "HotFixID=KB5034122\nDescription=Security Update\nInstalledOn=6/7/2024\nInstalledBy=NT-AUTORIT\u{c4}T\\\\SYSTEM\n",
+        ),
+        (
+            CBS_PACKAGES,
+            &store(&[("Package_for_KB5034122~31bf~amd64~~1.2.3.4", 112)]),
+        ),
         (UPDATE_HISTORY, &event(19, 5_034_122, 8)),
         (MSI_PATCHES, msi),
         (OLD_UPDATES, old),
     ]);
     let line = |row: &Hotfix| {
         let sources: Vec<&str> = row.seen_in.iter().map(|source| source.as_str()).collect();
-        let day = row.installed_on.map(|day| day.to_string()).unwrap_or_default();
+        let day = row
+            .installed_on
+            .map(|day| day.to_string())
+            .unwrap_or_default();
         let by = row.installed_by.as_deref().unwrap_or_default();
-        format!("{} {} {day} {by} {}", row.id, row.state.as_str(), sources.join("+"))
+        format!(
+            "{} {} {day} {by} {}",
+            row.id,
+            row.state.as_str(),
+            sources.join("+")
+        )
     };
     let lines: Vec<String> = rows.iter().map(line).collect();
     assert_eq!(
@@ -141,9 +176,15 @@ fn sources_are_joined_by_number() {
 fn the_clients_last_word_counts_only_where_no_source_says_what_is() {
     let state = |texts: &[(&'static str, &str)]| read(texts).first().map(|row| row.state);
     let both = event(23, 5_034_122, 9) + &event(19, 5_034_122, 8);
-    assert_eq!(state(&[(UPDATE_HISTORY, &both)]), Some(HotfixState::Removed));
+    assert_eq!(
+        state(&[(UPDATE_HISTORY, &both)]),
+        Some(HotfixState::Removed)
+    );
     let again = event(19, 5_034_122, 8) + &event(23, 5_034_122, 7);
-    assert_eq!(state(&[(UPDATE_HISTORY, &again)]), Some(HotfixState::Installed));
+    assert_eq!(
+        state(&[(UPDATE_HISTORY, &again)]),
+        Some(HotfixState::Installed)
+    );
     assert_eq!(state(&[(UPDATE_HISTORY, &event(20, 5_034_122, 8))]), None);
     let qfe = row("KB5034122", "");
     assert_eq!(
@@ -161,22 +202,44 @@ fn the_clients_last_word_counts_only_where_no_source_says_what_is() {
 fn a_day_is_right_or_none() {
     let days = |dates: &[&str]| -> Vec<String> {
         let rows = dates.iter().enumerate();
-        let text: String = rows.map(|(at, on)| row(&format!("KB500000{at}"), on)).collect();
-        let day = |row: Hotfix| row.installed_on.map(|day| day.to_string()).unwrap_or_default();
+        let text: String = rows
+            .map(|(at, on)| row(&format!("KB500000{at}"), on))
+            .collect();
+        let day = |row: Hotfix| {
+            row.installed_on
+                .map(|day| day.to_string())
+                .unwrap_or_default()
+        };
         read(&[(QFE, &text)]).into_iter().map(day).collect()
     };
-    assert_eq!(days(&["6/7/2024", "06/13/2024"]), ["2024-06-07", "2024-06-13"]);
-    assert_eq!(days(&["6/7/2024", "13/06/2024"]), ["2024-07-06", "2024-06-13"]);
+    assert_eq!(
+        days(&["6/7/2024", "06/13/2024"]),
+        ["2024-06-07", "2024-06-13"]
+    );
+    assert_eq!(
+        days(&["6/7/2024", "13/06/2024"]),
+        ["2024-07-06", "2024-06-13"]
+    );
     assert_eq!(days(&["6/7/2024", "13/06/2024", "6/13/2024"])[0], "");
-    assert_eq!(days(&["7.6.2024", "20240607", "2024-06-07"]), ["2024-06-07"; 3]);
-    assert_eq!(days(&["01da6a5f00000000", "", "soon", "13/13/2024"])[1..], ["", "", ""]);
+    assert_eq!(
+        days(&["7.6.2024", "20240607", "2024-06-07"]),
+        ["2024-06-07"; 3]
+    );
+    assert_eq!(
+        days(&["01da6a5f00000000", "", "soon", "13/13/2024"])[1..],
+        ["", "", ""]
+    );
     assert!(days(&["01da6a5f00000000"])[0].starts_with("2024-02-"));
 }
 
 #[test]
 fn numbers_without_letters_are_updates_and_other_words_are_none() {
-    let text = row("943729", "") + &row("KB982861-v2", "") + &row("File 1", "") + &row("{7A06}", "");
-    let ids: Vec<String> = read(&[(QFE, &text)]).into_iter().map(|row| row.id).collect();
+    let text =
+        row("943729", "") + &row("KB982861-v2", "") + &row("File 1", "") + &row("{7A06}", "");
+    let ids: Vec<String> = read(&[(QFE, &text)])
+        .into_iter()
+        .map(|row| row.id)
+        .collect();
     assert_eq!(ids, ["KB943729", "KB982861"]);
 }
 
@@ -186,7 +249,10 @@ fn no_answer_at_all_is_a_gap_and_an_empty_one_is_none() {
     assert_eq!(hotfixes(&answers(&[(QFE, "")])), Ok(Vec::new()));
     assert_eq!(open(&answers(&[(QFE, "")])), None);
     assert_eq!(open(&answers(&[(CBS_PACKAGES, "")])), None);
-    assert_eq!(open(&answers(&[(UPDATE_HISTORY, "")])).unwrap().question, QFE);
+    assert_eq!(
+        open(&answers(&[(UPDATE_HISTORY, "")])).unwrap().question,
+        QFE
+    );
 }
 
 proptest! {

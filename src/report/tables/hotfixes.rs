@@ -1,0 +1,91 @@
+//! `hotfixes.csv`: the updates that a Windows knows of, in whatever state, with who says so. One row
+//! per machine and update; other systems have none.
+//!
+//! A row is what the host's own records say, not a verdict: which of them could be missing is
+//! `findings.csv`. `superseded_by` is `unknown` where the package store says that an update was
+//! replaced and not by which; the catalogues that know come with the matching of Windows.
+
+use super::super::ReportError;
+use super::super::cell::Cell;
+use super::{Emit, Rows, Table, View, machine_columns};
+use crate::model::{Hotfix, HotfixSource, HotfixState, UtcTime};
+
+pub(super) const TABLE: Table = Table {
+    name: "hotfixes",
+    kind: "hotfix",
+    columns: machine_columns![
+        "update_id",
+        "title",
+        "kind",
+        "state",
+        "installed_on_date",
+        "installed_by",
+        "seen_in",
+        "superseded_by",
+    ],
+    rows: Rows::Machine(rows),
+};
+
+fn rows(view: &View<'_>, emit: &mut Emit<'_>) -> Result<(), ReportError> {
+    let windows = view.windows();
+    let hotfixes = windows.and_then(|windows| windows.hotfixes.known());
+    let mut hotfixes: Vec<&Hotfix> = hotfixes.into_iter().flatten().collect();
+    hotfixes.sort_by_key(|hotfix| (hotfix.kb, &hotfix.id, hotfix.state.as_str()));
+    let [run, machine, name, ip] = view.lead(view.first_address());
+    for hotfix in hotfixes {
+        emit(&[
+            run.clone(),
+            machine.clone(),
+            name.clone(),
+            ip.clone(),
+            (&hotfix.id).into(),
+            Cell::known(hotfix.title.as_deref()),
+            Cell::known(hotfix.kind.as_deref()),
+            hotfix.state.as_str().into(),
+            installed_on(hotfix),
+            installed_by(view, hotfix),
+            seen_in(&hotfix.seen_in).into(),
+            superseded_by(hotfix),
+        ])?;
+    }
+    Ok(())
+}
+
+/// The day on which it went in, as the host's clock had it.
+pub(super) fn day_of(hotfix: &Hotfix) -> Option<crate::model::Date> {
+    hotfix
+        .installed_on
+        .or_else(|| hotfix.installed_at.map(UtcTime::date))
+}
+
+/// Whether it has been put in, and so has a day and an author, known or not.
+fn went_in(hotfix: &Hotfix) -> bool {
+    !matches!(hotfix.state, HotfixState::Staged | HotfixState::Removed)
+}
+
+fn installed_on(hotfix: &Hotfix) -> Cell<'static> {
+    match day_of(hotfix) {
+        None if !went_in(hotfix) => Cell::Empty,
+        day => Cell::day(day),
+    }
+}
+
+fn installed_by<'a>(view: &View<'_>, hotfix: &'a Hotfix) -> Cell<'a> {
+    match &hotfix.installed_by {
+        _ if view.options.no_users => Cell::Empty,
+        None if !went_in(hotfix) => Cell::Empty,
+        account => Cell::known(account.as_deref()),
+    }
+}
+
+fn seen_in(sources: &[HotfixSource]) -> Vec<String> {
+    let words = sources.iter().map(|source| source.as_str().to_owned());
+    words.collect()
+}
+
+fn superseded_by(hotfix: &Hotfix) -> Cell<'static> {
+    match hotfix.state {
+        HotfixState::Superseded => Cell::Unknown,
+        _ => Cell::Empty,
+    }
+}
