@@ -24,6 +24,8 @@ mod terminal;
 #[cfg(test)]
 mod sample;
 #[cfg(test)]
+mod sample_windows;
+#[cfg(test)]
 mod tests;
 
 pub use counts::{Counts, Upgrade};

@@ -2,13 +2,11 @@
 
 use super::{ReportSource, Sink};
 use crate::model::{
-    AccessRecord, BulletinId, Component, ComponentKind, Confidence, CoverageRow, CredentialId,
-    Date, Evidence, Family, Finding, FindingHistory, FindingId, FindingState, GapCause,
-    HostIdentity, HostTrust, Hotfix, HotfixSource, HotfixState, Inventory, KbId, Kernel, MachineId,
-    MachineRecord, Membership, NetworkInterface, Observed, Package, PackageManager, PackageState,
-    Platform, Program, ProgramScope, Protocol, Reboot, ResultCode, RunId, RunSummary, SeenBy,
-    Service, Severity, SourcePackage, UpdatePolicy, UtcTime, WindowsBuild, WindowsFacts,
-    WindowsRelease, WindowsRole,
+    AccessRecord, BulletinId, Confidence, CoverageRow, CredentialId, Date, Evidence, Family,
+    Finding, FindingHistory, FindingId, FindingState, GapCause, HostIdentity, HostTrust, Inventory,
+    Kernel, MachineId, MachineRecord, NetworkInterface, Observed, Package, PackageManager,
+    PackageState, Platform, Protocol, Reboot, ResultCode, RunId, RunSummary, SeenBy, Service,
+    Severity, SourcePackage, UtcTime,
 };
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -83,7 +81,7 @@ fn time(text: &str) -> UtcTime {
     UtcTime::parse(text).unwrap()
 }
 
-fn day(text: &str) -> Date {
+pub(super) fn day(text: &str) -> Date {
     Date::parse(text).unwrap()
 }
 
@@ -231,7 +229,7 @@ pub(super) fn inventory(name: &str) -> Inventory {
     }
 }
 
-fn platform() -> Platform {
+pub(super) fn platform() -> Platform {
     Platform {
         family: Family::Debian,
         id: "debian".to_owned(),
@@ -287,161 +285,6 @@ pub(super) fn finding(product: &str, bulletin: &str, state: FindingState) -> Fin
     }
 }
 
-/// A Windows server that was read.
-pub(super) fn windows(address: &str, name: &str) -> MachineRecord {
-    let mut unjudged = finding("windows", "unknown:catalogue", FindingState::Unknown);
-    unjudged.cves.clear();
-    let mut machine = read(address, name, vec![unjudged]);
-    machine.end_of_life = None;
-    let mut read = inventory(name);
-    "windows".clone_into(&mut read.collector);
-    read.platform = windows_platform();
-    let known = |text: &str| Observed::Known(text.to_owned());
-    let identity = &mut read.identity;
-    identity.machine_id = Observed::default();
-    identity.boot_id = Observed::default();
-    identity.machine_guid = known("0a1b2c3d-0000-4000-8000-00000000cafe");
-    identity.product_uuid = known("4c4c4544-0044-3510-8051-b4c04f4d3132");
-    identity.serial = known("SN-1234");
-    identity.fqdn = known("srv1.corp.example");
-    read.packages = Observed::default();
-    let mut service = service(SeenBy::Host);
-    (service.port, service.service) = (1433, String::new());
-    (service.product, service.version) = (String::new(), String::new());
-    service.banner.clear();
-    "sqlservr.exe".clone_into(&mut service.program);
-    r"NT Service\MSSQLSERVER".clone_into(&mut service.user);
-    "listening".clone_into(&mut service.state);
-    "0.0.0.0".clone_into(&mut service.bind);
-    read.services = Observed::Known(vec![service]);
-    read.windows = Some(Box::new(windows_facts()));
-    machine.inventory = Some(Arc::new(read));
-    machine.services.clear();
-    let access = &mut machine.access[0].1;
-    (access.protocol, access.port) = (Protocol::Winrm, Some(5986));
-    access.trust = HostTrust::TlsCa;
-    access.credential = Some(CredentialId::new("windows-audit"));
-    machine.credential = access.credential.clone();
-    machine
-}
-
-fn windows_platform() -> Platform {
-    let mut platform = platform();
-    platform.family = Family::Windows;
-    "windows".clone_into(&mut platform.id);
-    "Windows Server 2022 Standard".clone_into(&mut platform.name);
-    platform.version = Some("21H2".to_owned());
-    (platform.codename, platform.ecosystem) = (None, None);
-    platform.arch = Some("x64".to_owned());
-    platform.windows = Some(WindowsRelease {
-        build: WindowsBuild {
-            build: 20_348,
-            ubr: Some(2_402),
-        },
-        product_name: Some(platform.name.clone()),
-        edition: Some("ServerStandard".to_owned()),
-        installation: Some("Server".to_owned()),
-        display_version: Some("21H2".to_owned()),
-        service_pack: None,
-        role: Some(WindowsRole::Server),
-        sku: Some(7),
-        language: Some(1031),
-        build_lab: None,
-    });
-    platform
-}
-
-fn windows_facts() -> WindowsFacts {
-    let component = |name: &str, version: &str| Component {
-        name: name.to_owned(),
-        version: version.to_owned(),
-        arch: Some("x64".to_owned()),
-        source: r"HKLM\SOFTWARE\Microsoft".to_owned(),
-        ..Component::default()
-    };
-    let mut sql = component("SQL Server (MSSQLSERVER)", "15.0.4430.1");
-    sql.instance = Some("MSSQLSERVER".to_owned());
-    sql.edition = Some("Standard Edition".to_owned());
-    let mut office = component("Microsoft 365 Apps for enterprise", "16.0.17328.20162");
-    office.edition = Some("O365ProPlusRetail".to_owned());
-    office.channel = Some("MonthlyEnterprise".to_owned());
-    let components = [
-        (ComponentKind::SqlServer, vec![sql]),
-        (ComponentKind::OfficeClickToRun, vec![office]),
-        (ComponentKind::Exchange, Vec::new()),
-        (
-            ComponentKind::DotNetFramework,
-            vec![component(".NET Framework 4.8", "528449")],
-        ),
-    ];
-    let components = components.map(|(kind, found)| (kind, Observed::Known(found)));
-    let mut own = program("Chat", Some("1.2"), "Chat");
-    own.scope = ProgramScope::User("S-1-5-21-1-2-3-1001".to_owned());
-    own.arch = None;
-    WindowsFacts {
-        hotfixes: Observed::Known(vec![
-            hotfix(5_034_122, HotfixState::Installed, Some("2024-04-10")),
-            hotfix(5_034_123, HotfixState::Superseded, None),
-            hotfix(5_034_124, HotfixState::Staged, None),
-            hotfix(890_830, HotfixState::PendingReboot, Some("2026-11-11")),
-        ]),
-        programs: Observed::Known(vec![
-            program("7-Zip 23.01 (x64)", Some("23.01"), "7-Zip"),
-            program(
-                "Microsoft SQL Server 2019 (64-bit)",
-                None,
-                "Microsoft SQL Server SQL2019",
-            ),
-            program("SQL Server 2019 Client Tools", Some("15.0.2000.5"), "{A}"),
-            program(
-                "Microsoft 365 Apps for enterprise - de-de",
-                Some("16.0.1"),
-                "O365ProPlusRetail - de-de",
-            ),
-            own,
-        ]),
-        components: components.into(),
-        update_policy: Observed::Known(UpdatePolicy {
-            wsus: Some("http://wsus.corp.example:8530".to_owned()),
-            uses_wsus: true,
-            ..UpdatePolicy::default()
-        }),
-        membership: Observed::Known(Membership {
-            name: "corp.example".to_owned(),
-            is_domain: true,
-        }),
-        ..WindowsFacts::default()
-    }
-}
-
-fn hotfix(kb: u32, state: HotfixState, installed: Option<&str>) -> Hotfix {
-    Hotfix {
-        id: KbId(kb).to_string(),
-        kb: Some(KbId(kb)),
-        title: None,
-        kind: Some("Security Update".to_owned()),
-        state,
-        build: None,
-        installed_on: installed.map(day),
-        installed_at: None,
-        installed_by: installed.map(|_| r"CORP\patcher".to_owned()),
-        seen_in: vec![HotfixSource::Qfe, HotfixSource::Cbs],
-    }
-}
-
-fn program(name: &str, version: Option<&str>, key: &str) -> Program {
-    Program {
-        name: name.to_owned(),
-        version: version.map(str::to_owned),
-        publisher: Some("Some Publisher".to_owned()),
-        arch: Some("x64".to_owned()),
-        scope: ProgramScope::Machine,
-        installed_on: Some(day("2025-02-03")),
-        location: None,
-        key: key.to_owned(),
-    }
-}
-
 /// A run in which every text that a host, a feed or an operator may choose is one of `texts`.
 pub(super) fn filled(texts: &[String]) -> Run {
     let mut supply = texts.iter().cycle();
@@ -472,51 +315,12 @@ pub(super) fn filled(texts: &[String]) -> Run {
         (seen.product, seen.bind, seen.version) = (next(), next(), next());
     }
     machine.inventory = Some(Arc::new(inventory));
-    let mut run = run(vec![machine, filled_windows(&mut next)]);
+    let mut run = run(vec![machine, super::sample_windows::filled(&mut next)]);
     run.coverage[0].subnet = next();
     run.summary.operator = next();
     run.summary.targets = vec![next()];
     run.summary.site = next();
     run
-}
-
-fn filled_windows(next: &mut impl FnMut() -> String) -> MachineRecord {
-    let mut machine = windows("10.0.2.2", &next());
-    let mut read = machine.inventory.as_deref().cloned().unwrap();
-    let mut facts = windows_facts();
-    let mut hotfix = hotfix(1, HotfixState::Installed, None);
-    (hotfix.id, hotfix.title, hotfix.kind) = (next(), Some(next()), Some(next()));
-    hotfix.installed_by = Some(next());
-    facts.hotfixes = Observed::Known(vec![hotfix]);
-    let mut own = program(&next(), Some(&next()), &next());
-    (own.publisher, own.arch) = (Some(next()), Some(next()));
-    own.scope = ProgramScope::User(next());
-    facts.programs = Observed::Known(vec![own]);
-    let component = Component {
-        name: next(),
-        version: next(),
-        instance: Some(next()),
-        edition: Some(next()),
-        channel: Some(next()),
-        arch: Some(next()),
-        path: Some(next()),
-        source: next(),
-    };
-    let components = Observed::Known(vec![component]);
-    facts.components = [(ComponentKind::SqlServer, components)].into();
-    facts.update_policy = Observed::Known(UpdatePolicy {
-        wsus: Some(next()),
-        uses_wsus: true,
-        ..UpdatePolicy::default()
-    });
-    let (name, is_domain) = (next(), true);
-    facts.membership = Observed::Known(Membership { name, is_domain });
-    read.windows = Some(Box::new(facts));
-    if let Some(release) = &mut read.platform.windows {
-        release.edition = Some(next());
-    }
-    machine.inventory = Some(Arc::new(read));
-    machine
 }
 
 fn filled_finding(next: &mut impl FnMut() -> String) -> Finding {

@@ -42,7 +42,7 @@ fn sample_run() -> Run {
         retryable: false,
     });
     failed.access[0].1.code = ResultCode::HostkeyChanged;
-    let windows = sample::windows("10.0.2.9", "srv1");
+    let windows = sample_windows::windows("10.0.2.9", "srv1");
     sample::run(vec![first, windows, failed])
 }
 
@@ -202,7 +202,7 @@ fn an_empty_fact_is_empty_and_an_unread_one_is_unknown() {
 
 #[test]
 fn a_windows_is_what_its_records_say() {
-    let run = sample::run(vec![sample::windows("10.0.2.1", "srv1")]);
+    let run = sample::run(vec![sample_windows::windows("10.0.2.1", "srv1")]);
     let (memory, written) = exported(&run, &["csv"], &plain());
     let machine = |column| cell(&memory, "machines.csv", 0, column);
     for (column, expected) in [
@@ -232,19 +232,33 @@ fn a_windows_is_what_its_records_say() {
 
 #[test]
 fn a_component_stands_for_the_entry_that_says_it_worse() {
-    let run = sample::run(vec![sample::windows("10.0.2.1", "srv1")]);
+    let run = sample::run(vec![sample_windows::windows("10.0.2.1", "srv1")]);
     let (memory, _) = exported(&run, &["csv"], &plain());
     let rows = rows(&memory.text("software.csv"), b',');
-    let names: Vec<&str> = rows.iter().skip(1).map(|row| row[4].as_str()).collect();
+    let rows = rows.iter().skip(1);
+    let found: Vec<_> = rows
+        .map(|row| (row[4].as_str(), row[5].as_str(), row[10].as_str()))
+        .collect();
     let expected = [
-        ".NET Framework 4.8",
-        "7-Zip 23.01 (x64)",
-        "Chat",
-        "Microsoft 365 Apps for enterprise",
-        "SQL Server (MSSQLSERVER)",
-        "SQL Server 2019 Client Tools",
+        (".NET Framework 4.8", "4.8.04161", "dotnet_framework"),
+        (".NET Runtime", "8.0.6", "dotnet_runtime"),
+        ("7-Zip 23.01 (x64)", "23.01", "registry"),
+        ("Chat", "1.2", "registry"),
+        (
+            "Microsoft 365 Apps for enterprise - de-de",
+            "16.0.17328.20162",
+            "office_click_to_run",
+        ),
+        (
+            "Microsoft Office Standard 2016",
+            "16.0.4266.1001",
+            "registry",
+        ),
+        ("Microsoft Word", "16.0.5443.1000", "office_msi"),
+        ("SQL Server (MSSQLSERVER)", "15.0.4430.1", "sql_server"),
+        ("SQL Server 2019 Client Tools", "15.0.2000.5", "registry"),
     ];
-    assert_eq!(names, expected);
+    assert_eq!(found, expected);
 }
 
 #[test]

@@ -152,6 +152,8 @@ const fn request(name: &'static str, why: &'static str) -> ProtocolRequest {
 mod tests {
     use super::*;
 
+    static NETSTAT: Ask = Ask::Cmd("netstat -ano");
+
     #[test]
     fn every_way_of_asking_windows_is_told() {
         let ways = |ask| {
@@ -178,7 +180,6 @@ mod tests {
                 .way
                 .contains("32-bit provider, of this key and each key below it")
         );
-        static NETSTAT: Ask = Ask::Cmd("netstat -ano");
         let instead = ways(Ask::InsteadOf("other", &NETSTAT));
         assert_eq!(
             instead,

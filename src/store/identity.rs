@@ -121,9 +121,10 @@ pub(super) fn resolve(evidence: &Evidence, known: &Known, run: i64) -> Decision 
             absorbed: absorbed.iter().map(|machine| machine.number).collect(),
         };
     }
-    let taken = match evidence.uuid_decides {
-        true => known.twin,
-        false => known.named,
+    let taken = if evidence.uuid_decides {
+        known.twin
+    } else {
+        known.named
     };
     if taken {
         return Decision::New {

@@ -121,7 +121,7 @@ fn preview(
 
 fn subnets(targets: &TargetSet, in_full: bool, text: &mut String) {
     let most = if in_full { usize::MAX } else { LISTED };
-    let mut parts = targets.subnets().into_iter();
+    let mut parts = targets.subnets();
     let rows = parts.by_ref().take(most).map(|part| {
         let (within, without) = (part.in_scope.to_string(), part.excluded.to_string());
         vec![part.label, within, without]

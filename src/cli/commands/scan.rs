@@ -484,6 +484,17 @@ impl Job<'_> {
                 ));
             }
         }
+        self.export(store, run, catalog, exits).await
+    }
+
+    /// Writes the files, and says how the command ends, given how the run did.
+    async fn export(
+        &self,
+        store: Store,
+        run: RunId,
+        catalog: Arc<Catalog>,
+        mut exits: Vec<Exit>,
+    ) -> Result<Exit, Stop> {
         let (output, of) = (self.output.clone(), run.clone());
         let export = move || output::write(&store, &of, &output, Some(catalog));
         let export = tokio::task::spawn_blocking(export);

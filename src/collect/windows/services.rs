@@ -118,48 +118,46 @@ fn address(text: &str) -> String {
     clip(text.split('%').next().unwrap_or(text), 64)
 }
 
-/// Which program and which services a process is.
-struct Programs<'a> {
-    paths: BTreeMap<u32, String>,
-    services: BTreeMap<u32, Vec<&'a SystemService>>,
+/// How many of the services in one process are named: of a real one, two dozen at most.
+const NAMED: usize = 40;
+
+/// Which program and which services a process is, worked out once for each.
+struct Programs {
+    by_process: BTreeMap<u32, Program>,
 }
 
-impl<'a> Programs<'a> {
-    fn new(answers: &Answers, services: &'a [SystemService]) -> Self {
-        let rows = WmiRow::parse(answers.text(PROCESSES).unwrap_or_default());
-        let path = |row: &WmiRow| {
-            let id = row.get("ProcessId").and_then(digits)?;
+#[derive(Default)]
+struct Program {
+    path: String,
+    services: Vec<String>,
+    /// The account, while all services of the process share it.
+    user: Option<String>,
+}
+
+impl Programs {
+    fn new(answers: &Answers, services: &[SystemService]) -> Self {
+        let mut by_process: BTreeMap<u32, Program> = BTreeMap::new();
+        for row in WmiRow::parse(answers.text(PROCESSES).unwrap_or_default()) {
             let path = row.get("ExecutablePath").filter(|path| !path.is_empty());
-            Some((id, clip(path.or(row.get("Name"))?, LONG)))
-        };
-        let mut by_process: BTreeMap<u32, Vec<&SystemService>> = BTreeMap::new();
-        for service in services {
-            if let Some(process) = service.process {
-                by_process.entry(process).or_default().push(service);
+            let path = path.or_else(|| row.get("Name"));
+            let process = row.get("ProcessId").and_then(digits);
+            if let (Some(process), Some(path)) = (process, path) {
+                by_process.entry(process).or_default().path = clip(path, LONG);
             }
         }
-        Self {
-            paths: rows.iter().filter_map(path).collect(),
-            services: by_process,
+        for service in services {
+            let Some(process) = service.process else {
+                continue;
+            };
+            by_process.entry(process).or_default().add(service);
         }
+        Self { by_process }
     }
 
     fn listener(&self, socket: Socket) -> Service {
-        let process = socket.process.unwrap_or_default();
-        let services = self.services.get(&process).map_or(&[][..], Vec::as_slice);
-        let names: Vec<&str> = services.iter().map(|one| one.name.as_str()).collect();
-        let path = self.paths.get(&process).map_or("", String::as_str);
-        let program = match (path, names.is_empty()) {
-            (path, true) => path.to_owned(),
-            ("", false) => names.join(", "),
-            (path, false) => format!("{path} ({})", names.join(", ")),
-        };
-        let account = services.first().map(|one| one.account.as_str());
-        // One account in many spellings: `LocalSystem`, `localSystem`.
-        let is_shared = |one: &&SystemService| {
-            account.is_some_and(|account| account.eq_ignore_ascii_case(&one.account))
-        };
-        let user = account.filter(|_| services.iter().all(is_shared));
+        let process = socket.process.and_then(|id| self.by_process.get(&id));
+        let program = process.map(Program::label).unwrap_or_default();
+        let user = process.and_then(|process| process.user.as_deref());
         Service {
             proto: socket.proto.to_owned(),
             port: socket.port,
@@ -168,11 +166,36 @@ impl<'a> Programs<'a> {
             service: String::new(),
             product: String::new(),
             version: String::new(),
-            program: clip(&program, LONG),
+            program,
             user: clip(user.unwrap_or_default(), NAME),
             banner: String::new(),
             seen_by: SeenBy::Host,
         }
+    }
+}
+
+impl Program {
+    fn add(&mut self, service: &SystemService) {
+        if self.services.is_empty() {
+            self.user = Some(service.account.clone());
+        }
+        // One account in many spellings: `LocalSystem`, `localSystem`.
+        let is_same = |user: &String| user.eq_ignore_ascii_case(&service.account);
+        self.user = self.user.take().filter(is_same);
+        if self.services.len() < NAMED {
+            self.services.push(service.name.clone());
+        }
+    }
+
+    /// `C:\Windows\System32\svchost.exe (Dnscache, TermService)`
+    fn label(&self) -> String {
+        let names = self.services.join(", ");
+        let label = match (self.path.as_str(), names.as_str()) {
+            (path, "") => path.to_owned(),
+            ("", names) => names.to_owned(),
+            (path, names) => format!("{path} ({names})"),
+        };
+        clip(&label, LONG)
     }
 }
 
@@ -237,6 +260,31 @@ mod tests {
         let listeners = listeners(&given, &services(&given).unwrap()).unwrap();
         assert_eq!(listeners[1].port, 3389);
         assert!(!listeners[1].user.is_empty());
+    }
+
+    #[test]
+    fn services_of_different_accounts_in_one_process_leave_the_account_open() {
+        let service = |name: &str, account: &str| {
+            format!("Name={name}\nProcessId=4\nStartName={account}\n\n")
+        };
+        let text = service("A", "x") + &service("B", "y") + &service("C", "y");
+        let given = answers(&[(LISTENERS, NETSTAT), (SERVICES, &text)]);
+        let services = services(&given).unwrap();
+        let listeners = listeners(&given, &services).unwrap();
+        assert_eq!(line(&listeners[0]), "445/tcp 0.0.0.0 A, B, C ");
+    }
+
+    #[test]
+    fn a_host_that_puts_every_service_into_one_process_costs_little() {
+        let service = |number: u32| format!("Name=S{number}\nProcessId=4\n\n");
+        let socket = |number: u32| format!("TCP 0.0.0.0:{number} 0.0.0.0:0 X 4\n");
+        let text: String = (0..20_000).map(service).collect();
+        let sockets: String = (0..20_000).map(socket).collect();
+        let given = answers(&[(LISTENERS, &sockets), (SERVICES, &text)]);
+        let services = services(&given).unwrap();
+        let listeners = listeners(&given, &services).unwrap();
+        assert_eq!(listeners.len(), 20_000);
+        assert_eq!(listeners[0].program.matches(", ").count(), NAMED - 1);
     }
 
     #[test]

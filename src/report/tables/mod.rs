@@ -16,6 +16,7 @@ use super::{Options, ReportError, ReportSource};
 use crate::model::{
     CoverageRow, Finding, FindingId, Inventory, MachineRecord, RunSummary, WindowsFacts,
 };
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 /// Every table, in the order in which JSON Lines shows them.
@@ -167,5 +168,41 @@ impl<'a> View<'a> {
         let own = own.and_then(|name| name.known());
         let own = own.map(String::as_str).filter(|name| !name.is_empty());
         Cell::known(own.or(self.machine.target_name.as_deref()))
+    }
+}
+
+/// A path or command line, without the account in whose home it is where names are left out.
+fn path_for(text: &str, no_users: bool) -> Cow<'_, str> {
+    const HOMES: &[&str] = &[r"\users\", "/home/", r"\documents and settings\"];
+    if !no_users {
+        return Cow::Borrowed(text);
+    }
+    // ASCII only: every byte stays where it is.
+    let lower = text.to_ascii_lowercase();
+    let ends = HOMES
+        .iter()
+        .filter_map(|home| Some(lower.find(home)? + home.len()));
+    let Some((before, rest)) = ends.min().and_then(|end| text.split_at_checked(end)) else {
+        return Cow::Borrowed(text);
+    };
+    let rest = rest.find(['\\', '/']).and_then(|end| rest.get(end..));
+    Cow::Owned(format!("{before}…{}", rest.unwrap_or_default()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::path_for;
+
+    #[test]
+    fn a_path_tells_no_account_where_names_are_left_out() {
+        let hidden = |text| path_for(text, true).into_owned();
+        assert_eq!(hidden(r"C:\Users\ada\app.exe -x"), r"C:\Users\…\app.exe -x");
+        assert_eq!(hidden("/home/ada/bin/app"), "/home/…/bin/app");
+        assert_eq!(hidden(r"C:\USERS\ada"), r"C:\USERS\…");
+        assert_eq!(
+            hidden(r"C:\Program Files\Ünïcode\a.exe"),
+            r"C:\Program Files\Ünïcode\a.exe"
+        );
+        assert_eq!(path_for("/home/ada/x", false), "/home/ada/x");
     }
 }

@@ -2,7 +2,7 @@
 
 use super::super::ReportError;
 use super::super::cell::Cell;
-use super::{Emit, Rows, Table, View, machine_columns};
+use super::{Emit, Rows, Table, View, machine_columns, path_for};
 use crate::model::{SeenBy, Service};
 use std::net::IpAddr;
 
@@ -53,7 +53,7 @@ fn rows(view: &View<'_>, emit: &mut Emit<'_>) -> Result<(), ReportError> {
             (&service.service).into(),
             (&service.product).into(),
             (&service.version).into(),
-            (&service.program).into(),
+            path_for(&service.program, view.options.no_users).into(),
             user(view, service),
             (&service.banner).into(),
             // TLS and confidence come with identification.

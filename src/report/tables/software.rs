@@ -6,20 +6,26 @@
 //! - `registry`: an entry of an Uninstall key, as the host lists it, with `scope` `user` where one
 //!   account installed it for itself.
 //! - the kind of a component (`sql_server`, `office_click_to_run`, `dotnet_framework`, …): a product
-//!   whose patch level its Uninstall entry does not tell, with the version that does. An entry that
-//!   speaks of the same product, and only knows the version it was set up with, is left out: what
-//!   patching is decided by stands there once. Entries of which that is not certain stay.
+//!   whose patch level its Uninstall entry does not tell, with the version that does.
+//!
+//! What patching is decided by stands there once. An Uninstall entry of the same product, which only
+//! knows the version it was set up with, is left out, and its day and architecture go to the
+//! component's row. Click-to-Run is one component with several products: each of its Uninstall
+//! entries becomes a row of that kind, with the build that all of them share. A component that was
+//! only made of an entry (a suite of Office) has no row besides. Entries of which it is not certain
+//! that they are the same product stay.
 //!
 //! `detail` has what else tells such rows apart: `instance=`, `edition=`, `channel=`, `path=`,
 //! `read_from=` of a component, the `account=` of a user's program.
 
 use super::super::ReportError;
 use super::super::cell::Cell;
-use super::{Emit, Rows, Table, View, machine_columns};
+use super::{Emit, Rows, Table, View, machine_columns, path_for};
 use crate::model::{
     Component, ComponentKind, Inventory, Package, PackageState, Program, ProgramScope, UtcTime,
     WindowsFacts,
 };
+use std::collections::BTreeSet;
 
 pub(super) const TABLE: Table = Table {
     name: "software",
@@ -49,10 +55,7 @@ fn rows(view: &View<'_>, emit: &mut Emit<'_>) -> Result<(), ReportError> {
     };
     let mut all: Vec<Software<'_>> = packages(inventory).collect();
     if let Some(windows) = view.windows() {
-        all.extend(components(windows).map(|(kind, one)| of_component(kind, one)));
-        let programs = windows.programs.known().into_iter().flatten();
-        let programs = programs.filter(|program| !is_told_better(program, windows));
-        all.extend(programs.map(|program| of_program(program, view.options.no_users)));
+        of_windows(windows, view.options.no_users, &mut all);
     }
     all.sort_by(|a, b| a.key().cmp(&b.key()));
     for one in all {
@@ -61,7 +64,34 @@ fn rows(view: &View<'_>, emit: &mut Emit<'_>) -> Result<(), ReportError> {
     Ok(())
 }
 
+fn of_windows<'a>(windows: &'a WindowsFacts, no_users: bool, all: &mut Vec<Software<'a>>) {
+    let mut told: BTreeSet<&Program> = BTreeSet::new();
+    let programs = windows.programs.known().map_or(&[][..], Vec::as_slice);
+    for (kind, component) in components(windows) {
+        let same = programs.iter().filter(|one| is_same(one, kind, component));
+        let same: Vec<&Program> = same.collect();
+        // It has nothing that its entry has not.
+        let is_entry = kind == ComponentKind::OfficeMsi
+            && same.iter().any(|program| is_made_of(component, program));
+        if is_entry {
+            continue;
+        }
+        let plain = of_component(kind, component, no_users);
+        if kind == ComponentKind::OfficeClickToRun && !same.is_empty() {
+            all.extend(same.iter().map(|program| plain.clone().named_as(program)));
+        } else {
+            all.push(plain.dated_as(same.first().copied()));
+        }
+        if !component.version.is_empty() {
+            told.extend(same);
+        }
+    }
+    let rest = programs.iter().filter(|program| !told.contains(program));
+    all.extend(rest.map(|program| of_program(program, no_users)));
+}
+
 /// One row, behind the cells that every row begins with.
+#[derive(Clone)]
 struct Software<'a> {
     name: &'a str,
     version: Option<&'a str>,
@@ -74,7 +104,24 @@ struct Software<'a> {
     detail: Vec<String>,
 }
 
-impl Software<'_> {
+impl<'a> Software<'a> {
+    /// With what an Uninstall entry of the same product knows besides.
+    fn dated_as(mut self, program: Option<&'a Program>) -> Self {
+        if let Some(program) = program {
+            self.arch = self.arch.or(program.arch.as_deref());
+            self.installed = Cell::day(program.installed_on);
+        }
+        self
+    }
+
+    /// As the product that an entry names.
+    fn named_as(self, program: &'a Program) -> Self {
+        let mut row = self.dated_as(Some(program));
+        row.name = &program.name;
+        row.publisher = program.publisher.as_deref().or(row.publisher);
+        row
+    }
+
     fn key(&self) -> impl Ord + '_ {
         let tail = (self.scope, self.source, &self.detail);
         (self.name, self.arch, self.version, tail)
@@ -142,7 +189,7 @@ fn of_program(program: &Program, no_users: bool) -> Software<'_> {
     }
 }
 
-fn of_component(kind: ComponentKind, component: &Component) -> Software<'_> {
+fn of_component(kind: ComponentKind, component: &Component, no_users: bool) -> Software<'_> {
     let parts = [
         ("instance", component.instance.as_deref()),
         ("edition", component.edition.as_deref()),
@@ -152,7 +199,7 @@ fn of_component(kind: ComponentKind, component: &Component) -> Software<'_> {
     ];
     let parts = parts.into_iter().filter_map(|(label, part)| {
         let part = part.filter(|part| !part.is_empty())?;
-        Some(format!("{label}={part}"))
+        Some(format!("{label}={}", path_for(part, no_users)))
     });
     Software {
         name: &component.name,
@@ -174,12 +221,9 @@ fn components(windows: &WindowsFacts) -> impl Iterator<Item = (ComponentKind, &C
     known.flat_map(|(kind, found)| found.iter().map(move |one| (kind, one)))
 }
 
-/// Whether a component with a version says of the same product what this entry says worse.
-fn is_told_better(program: &Program, windows: &WindowsFacts) -> bool {
-    program.scope == ProgramScope::Machine
-        && components(windows)
-            .filter(|(_, component)| !component.version.is_empty())
-            .any(|(kind, component)| is_same(program, kind, component))
+/// Whether a component was read from this very entry.
+fn is_made_of(component: &Component, program: &Program) -> bool {
+    component.source.strip_prefix(r"Uninstall\") == Some(program.key.as_str())
 }
 
 /// Whether an Uninstall entry is of this very product. No guesses: an entry too many is a nuisance,
@@ -191,7 +235,10 @@ fn is_same(program: &Program, kind: ComponentKind, component: &Component) -> boo
             .filter(|head| head.eq_ignore_ascii_case(start))
             .and(name.get(start.len()..))
     };
-    if name.eq_ignore_ascii_case(component.name.trim()) {
+    if program.scope != ProgramScope::Machine {
+        return false;
+    }
+    if name.eq_ignore_ascii_case(component.name.trim()) || is_made_of(component, program) {
         return true;
     }
     match kind {
@@ -204,23 +251,57 @@ fn is_same(program: &Program, kind: ComponentKind, component: &Component) -> boo
         }
         // The entry of the setup as a whole, which has no version: `Microsoft SQL Server 2019 (64-bit)`.
         ComponentKind::SqlServer => {
-            program.version.is_none()
-                && rest_of("Microsoft SQL Server ").is_some_and(|rest| {
-                    let year = rest.split(" (").next().unwrap_or_default();
-                    let year = year.trim_end_matches(" R2");
-                    year.len() == 4 && year.bytes().all(|byte| byte.is_ascii_digit())
-                })
+            let year = rest_of("Microsoft SQL Server ").and_then(|rest| rest.split(" (").next());
+            let is_line =
+                |line: &(&str, &str)| Some(line.0) == year && component.version.starts_with(line.1);
+            SQL_SERVERS.iter().any(is_line) && program.version.is_none()
         }
         // Patched in place; the entry keeps the cumulative update: `… 2019 Cumulative Update 14`.
-        ComponentKind::Exchange => rest_of("Microsoft Exchange Server ").is_some_and(|rest| {
-            let year = rest.split(' ').next().unwrap_or_default();
-            let plain = year.len() == 4 && year.bytes().all(|byte| byte.is_ascii_digit());
-            let rest = rest.get(year.len()..).unwrap_or_default();
-            (plain || year == "Subscription") && (rest.is_empty() || !rest.contains("Language"))
+        ComponentKind::Exchange => rest_of("Microsoft ").is_some_and(|rest| {
+            let rest = rest.replacen("Subscription Edition", "SE", 1);
+            let tail = rest.strip_prefix(component.name.trim());
+            tail.is_some_and(|tail| tail.is_empty() || tail.starts_with(" Cumulative Update"))
         }),
+        // `Microsoft .NET Runtime - 8.0.6 (x64)`, whose own version is its installer's, as is the
+        // registry's half that it is in.
+        ComponentKind::DotNetRuntime => {
+            let version = &component.version;
+            let arch = component.arch.as_deref().unwrap_or_default();
+            let is_runtime = name.contains(&format!("Runtime - {version} ("))
+                || name.contains(&format!("ASP.NET Core {version} - Shared Framework"));
+            is_runtime && name.contains(&format!("({arch}")) && is_runtime_of(name, &component.name)
+        }
         // Systems on which it is not a part of Windows: `Microsoft .NET Framework 4.8`.
         ComponentKind::DotNetFramework => rest_of("Microsoft ")
             .is_some_and(|rest| rest.eq_ignore_ascii_case(component.name.trim())),
         _ => false,
     }
+}
+
+/// How the versions of each SQL Server begin.
+const SQL_SERVERS: &[(&str, &str)] = &[
+    ("2005", "9."),
+    ("2008", "10.0."),
+    ("2008", "10.00."),
+    ("2008 R2", "10.5"),
+    ("2012", "11."),
+    ("2014", "12."),
+    ("2016", "13."),
+    ("2017", "14."),
+    ("2019", "15."),
+    ("2022", "16."),
+    ("2025", "17."),
+];
+
+/// Whether a program's name is that of this framework: they share versions.
+fn is_runtime_of(program: &str, framework: &str) -> bool {
+    let word = match framework {
+        ".NET Desktop Runtime" => "Desktop Runtime",
+        "ASP.NET Core Runtime" => "ASP.NET Core",
+        ".NET Runtime" => {
+            return program.contains(".NET Runtime") || program.contains(".NET Core Runtime");
+        }
+        _ => return false,
+    };
+    program.contains(word)
 }

@@ -7,6 +7,7 @@ use super::super::text::{LONG, NAME, arch, clip};
 use super::{Found, is_version, keys, plain};
 use crate::model::{Component, Program};
 use crate::session::Answers;
+use std::collections::BTreeSet;
 
 /// "How to: Determine which .NET Framework versions are installed" (Microsoft Learn): one 4.x, and
 /// beside it 3.5, 3.0 and 2.0.
@@ -64,14 +65,10 @@ pub(super) fn runtimes(answers: &Answers, programs: &[Program]) -> Found {
             ..plain(runtime_name(name), Some(clip(version, NAME)), key)
         }));
     }
-    for program in programs {
-        let named = runtime_of(program);
-        let same = |a: &Component, b: &Component| {
-            (&a.name, &a.version, &a.arch) == (&b.name, &b.version, &b.arch)
-        };
-        let is_new = |one: &Component| !found.iter().any(|known| same(known, one));
-        found.extend(named.filter(is_new));
-    }
+    let same = |one: &Component| (one.name.clone(), one.version.clone(), one.arch.clone());
+    let mut known: BTreeSet<_> = found.iter().map(same).collect();
+    let named = programs.iter().filter_map(runtime_of);
+    found.extend(named.filter(|one| known.insert(same(one))));
     Ok(found)
 }
 

@@ -77,29 +77,33 @@ fn is_version(text: &str) -> bool {
     text.contains('.') && text.starts_with(|first: char| first.is_ascii_digit())
 }
 
+/// SQL Server allows 50 instances.
+const MOST_INSTANCES: usize = 200;
+
 /// Instances by name, each with the patch level of its engine.
 fn sql(answers: &Answers, services: &[SystemService]) -> Found {
     let keys = keys(answers, SQL)?;
-    let names = keys.iter().filter(|key| key.is_at(r"\Instance Names\SQL"));
+    let list = keys.iter().find(|key| key.is_at(r"\Instance Names\SQL"));
     let mut instances = Vec::new();
-    for list in names {
-        for name in list.names().take(MOST_ROWS) {
-            let Some(id) = list.text(name) else { continue };
-            let end = format!(r"\{id}\Setup");
-            let setup = keys.iter().find(|key| key.is_at(&end));
-            let text = |value| setup.and_then(|key| key.clipped(value, LONG));
-            let version = text("PatchLevel").or_else(|| text("Version"));
-            instances.push(Component {
-                instance: Some(clip(name, NAME)),
-                edition: text("Edition"),
-                path: text("SQLPath"),
-                ..plain(
-                    clip(&format!("SQL Server ({name})"), NAME),
-                    version,
-                    setup.unwrap_or(list),
-                )
-            });
-        }
+    for name in list
+        .iter()
+        .flat_map(|list| list.names())
+        .take(MOST_INSTANCES)
+    {
+        let Some((list, id)) = list.and_then(|list| Some((list, list.text(name)?))) else {
+            continue;
+        };
+        let end = format!(r"\{id}\Setup");
+        let setup = keys.iter().find(|key| key.is_at(&end));
+        let text = |value| setup.and_then(|key| key.clipped(value, LONG));
+        let version = text("PatchLevel").or_else(|| text("Version"));
+        let shown = clip(&format!("SQL Server ({name})"), NAME);
+        instances.push(Component {
+            instance: Some(clip(name, NAME)),
+            edition: text("Edition"),
+            path: text("SQLPath"),
+            ..plain(shown, version, setup.unwrap_or(list))
+        });
     }
     // An instance of the other view has no key here, but a service.
     for service in services {
