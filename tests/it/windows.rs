@@ -83,9 +83,13 @@ fn told(inventory: &Inventory) -> Expected {
         reboot: known(&inventory.reboot).required,
         tcp: ports("tcp"),
         udp: ports("udp"),
-        domain: member.map(|member| match member.is_domain {
-            true => member.name.clone(),
-            false => String::new(),
+        domain: member.map(|member| {
+            let name = member.name.clone();
+            if member.is_domain {
+                name
+            } else {
+                String::new()
+            }
         }),
         wsus: wsus.cloned(),
     }
