@@ -128,11 +128,11 @@ class Peers:
             return [(element.tag.split("}")[1], element.text) for element in answer.iter() if element.text and element.text.strip()]
 
 
-def fault(call):
+def fault(call, part="code"):
     try:
         call()
     except WSManFaultError as error:
-        return error.code
+        return getattr(error, part)
     return None
 
 
@@ -160,7 +160,7 @@ def checks(peers):
     yield "pypsrp: WMI denied", lambda: fault(lambda: peers.query("no-wmi", QFE)) == 5
     yield "pypsrp: a class that is not there", lambda: fault(lambda: peers.query("plain", QFE + "x")) == 2150858778
     yield "pypsrp: shell denied", lambda: fault(lambda: peers.run(VALUES, host="no-shell")) == 5
-    yield "pypsrp: too many shells", lambda: fault(lambda: peers.run(VALUES, host="full")) == 2150859173
+    yield "pypsrp: too many shells", lambda: "as many shells" in fault(lambda: peers.run(VALUES, host="full"), "reason")
     key = UNINSTALL.split("\\", 1)[1]
     yield "pypsrp: EnumKey", lambda: len(peers.method("EnumKey", hDefKey="2147483650", sSubKeyName=key)) >= 151
     yield "pypsrp: GetStringValue", lambda: ("sValue", "Prüfgerät 測定 7") in peers.method(

@@ -153,8 +153,8 @@ impl Default for Limits {
         Self {
             per_account_and_host: 1,
             per_account: 2,
-            window: Duration::from_secs(24 * 60 * 60),
-            slack: Duration::from_secs(60 * 60),
+            window: Duration::from_hours(24),
+            slack: Duration::from_hours(1),
         }
     }
 }

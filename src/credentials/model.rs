@@ -232,6 +232,7 @@ impl Method {
 
 /// How an account is proven over WinRM.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a key of the file")]
 pub struct Winrm {
     /// With what.
     pub proof: WinrmProof,

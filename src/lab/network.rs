@@ -28,7 +28,8 @@ pub struct Network {
     pub schema: u32,
     /// What the network is called. Its keys are derived from it.
     pub name: String,
-    /// What is changed in the recording of every host that has one, before the host's own changes.
+    /// What is changed in the recording of every host that has one, before the host's own changes;
+    /// but not in that of a Windows, which has other questions.
     #[serde(default)]
     pub every: Changes,
     /// The hosts.
@@ -327,8 +328,11 @@ mod tests {
     #[test]
     fn the_network_of_the_demo_reads() {
         let network = Network::parse(include_str!("../../fixtures/labs/demo.toml")).unwrap();
-        assert_eq!(network.addresses().len(), 25);
-        assert_eq!(network.ports().into_iter().collect::<Vec<_>>(), [22]);
+        assert_eq!(network.addresses().len(), 30);
+        assert_eq!(
+            network.ports().into_iter().collect::<Vec<_>>(),
+            [22, 5985, 5986]
+        );
     }
 
     #[test]

@@ -12,7 +12,14 @@ use std::collections::BTreeMap;
 
 /// Recordings by name.
 #[derive(Clone, Debug, Default)]
-pub struct Recordings(BTreeMap<String, Recording>);
+pub struct Recordings(BTreeMap<String, Recorded>);
+
+#[derive(Clone, Debug)]
+struct Recorded {
+    /// Which questions were asked: `unix`, `windows`.
+    set: String,
+    recording: Recording,
+}
 
 /// What one host answered: exit code and output by question id.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -21,6 +28,8 @@ pub struct Recording(BTreeMap<String, (i32, Vec<u8>)>);
 #[derive(Deserialize)]
 struct Index {
     schema: u32,
+    #[serde(default)]
+    set: String,
     exits: BTreeMap<String, i32>,
 }
 
@@ -46,7 +55,7 @@ impl Recordings {
             let Some(index) = files.get("answers.json") else {
                 continue;
             };
-            recordings.insert(name.to_owned(), Recording::read(name, index, &files)?);
+            recordings.insert(name.to_owned(), Recorded::read(name, index, &files)?);
         }
         Ok(Self(recordings))
     }
@@ -62,13 +71,15 @@ impl Recordings {
             recording.change(&host.changes, network, host)?;
             return Ok(recording);
         };
-        let mut recording = self.named(name, host)?;
-        recording.change(&network.every, network, host)?;
+        let Recorded { set, mut recording } = self.named(name, host)?;
+        if set != "windows" {
+            recording.change(&network.every, network, host)?;
+        }
         recording.change(&host.changes, network, host)?;
         Ok(recording)
     }
 
-    fn named(&self, name: &str, host: &Host) -> Result<Recording, RecordingError> {
+    fn named(&self, name: &str, host: &Host) -> Result<Recorded, RecordingError> {
         let found = self.0.get(name).cloned();
         found.ok_or_else(|| RecordingError::Absent {
             host: host.name.clone(),
@@ -77,14 +88,7 @@ impl Recordings {
     }
 }
 
-impl Recording {
-    /// The exit code and the output for a question. A question that was not recorded ends as a
-    /// command that is not there: 127 and nothing.
-    pub fn answer(&self, id: &str) -> (i32, &[u8]) {
-        let answer = self.0.get(id);
-        answer.map_or((127, &[]), |(exit, output)| (*exit, output))
-    }
-
+impl Recorded {
     fn read(
         name: &str,
         index: &[u8],
@@ -109,7 +113,18 @@ impl Recording {
             let output = output(&id);
             (id, (exit, output))
         };
-        Ok(Self(index.exits.into_iter().map(answer).collect()))
+        let recording = Recording(index.exits.into_iter().map(answer).collect());
+        let set = index.set;
+        Ok(Self { set, recording })
+    }
+}
+
+impl Recording {
+    /// The exit code and the output for a question. A question that was not recorded ends as a
+    /// command that is not there: 127 and nothing.
+    pub fn answer(&self, id: &str) -> (i32, &[u8]) {
+        let answer = self.0.get(id);
+        answer.map_or((127, &[]), |(exit, output)| (*exit, output))
     }
 
     fn change(
@@ -315,6 +330,24 @@ mod tests {
             .unwrap()
             .of(&network, &network.hosts[0]);
         assert!(matches!(error, Err(RecordingError::Absent { .. })));
+    }
+
+    #[test]
+    fn what_is_changed_everywhere_is_not_changed_in_a_windows() {
+        let files: [(&str, &[u8]); 2] = [
+            (
+                "w/answers.json",
+                br#"{"schema":1,"set":"windows","exits":{"os":0}}"#,
+            ),
+            ("w/os.txt", b"Caption=W\n"),
+        ];
+        let network = "schema = 1\nname = \"n\"\n[every]\nset.os = \"x\"\n\
+            edit = [{ question = \"uname\", line = 2, with = \"x\" }]\n\
+            [[host]]\nname = \"w\"\naddresses = [\"127.9.0.1\"]\nrecording = \"w\"\n";
+        let network = Network::parse(network).unwrap();
+        let recording = Recordings::read(files).unwrap();
+        let recording = recording.of(&network, &network.hosts[0]).unwrap();
+        assert_eq!(recording.answer("os"), (0, &b"Caption=W\n"[..]));
     }
 
     #[test]

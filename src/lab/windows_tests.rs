@@ -143,9 +143,10 @@ async fn where_reg_is_barred_powershell_reads_the_registry() {
 async fn an_account_that_wmi_denies_reads_the_rest() {
     let is_wmi = |ask| matches!(ask, Ask::Wmi { .. });
     let wmi = WINDOWS.questions.iter().filter(|asked| is_wmi(asked.ask));
-    let more: String = wmi
-        .map(|question| format!("changes.exit.{} = 121\n", question.id))
+    let more: Vec<String> = wmi
+        .map(|question| format!("changes.exit.{} = 121", question.id))
         .collect();
+    let more = more.join("\n");
     let (visits, _) = visit(&[("poor", "", &more)]).await;
     let answers = visits["poor"].as_ref().unwrap();
     assert_eq!(answers.text("uninstall-64"), Ok(UNINSTALL));

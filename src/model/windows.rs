@@ -176,7 +176,8 @@ pub struct Program {
     pub version: Option<String>,
     /// `Publisher`.
     pub publisher: Option<String>,
-    /// `x64` or `x86`, by the view that it is in; unknown for a user's.
+    /// `x64` or `x86`, by the view that it is in; unknown for a user's, and on ARM64 for what is not
+    /// x86.
     pub arch: Option<String>,
     /// For whom it is installed.
     pub scope: ProgramScope,

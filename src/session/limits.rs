@@ -43,6 +43,6 @@ impl Limits {
 impl Default for Limits {
     /// The usual limits, and two minutes from now.
     fn default() -> Self {
-        Self::until(Instant::now() + Duration::from_secs(120))
+        Self::until(Instant::now() + Duration::from_mins(2))
     }
 }

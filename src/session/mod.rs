@@ -21,15 +21,13 @@ mod secret;
 mod ssh;
 mod tcp;
 mod transcript;
+mod windows_error;
 mod windows_shell;
 mod winrm;
 mod wmi_text;
 mod wording;
 
-pub use error::{
-    KerberosFailure, KerberosRefusal, KeyError, LoginError, LoginRefusal, MeetError, SessionError,
-    TrustError,
-};
+pub use error::{KeyError, LoginError, LoginRefusal, MeetError, SessionError};
 pub use host_trust::{Channel, FirstUse, LoggedIn, Met, NtlmOverHttp, StrangerPeer, VerifiedPeer};
 pub use known_hosts::{Judgement, KnownHostsReport, KnownKeys, Place, Source};
 pub use limits::Limits;
@@ -42,6 +40,7 @@ pub use secret::{
     WindowsSecret,
 };
 pub use ssh::SshConnector;
+pub use windows_error::{KerberosFailure, KerberosRefusal, TrustError};
 pub use windows_shell::{Put, WindowsShell};
 pub use winrm::{Authorities, Challenge, Names, NoNames, WinrmConnector};
 pub use wmi_text::WmiRow;

@@ -62,7 +62,7 @@ pub enum Ask {
     Cmd(&'static str),
     /// As [`Ask::Wmi`] or [`Ask::Registry`] or [`Ask::Cmd`], but only where another question of the
     /// set was left without an answer.
-    InsteadOf(&'static str, &'static Ask),
+    InsteadOf(&'static str, &'static Self),
 }
 
 /// Which half of a 64-bit Windows registry is read.

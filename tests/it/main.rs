@@ -39,6 +39,7 @@ mod shells;
 mod support;
 #[cfg(test)]
 mod visits;
+#[cfg(test)]
 mod windows;
 #[cfg(test)]
 mod wine;

@@ -4,8 +4,10 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::time::{Duration, Instant};
 use underdesk::collect;
 use underdesk::model::{Component, ComponentKind, Inventory, Observed, WindowsFacts, WindowsRole};
+use underdesk::session::{Limits, Reply};
 
 /// A host, as its maker meant it: `fixtures/windows-expected.toml`.
 #[derive(Debug, Deserialize, PartialEq, Eq)]
@@ -81,9 +83,13 @@ fn told(inventory: &Inventory) -> Expected {
         reboot: known(&inventory.reboot).required,
         tcp: ports("tcp"),
         udp: ports("udp"),
-        domain: member.map(|member| match member.is_domain {
-            true => member.name.clone(),
-            false => String::new(),
+        domain: member.map(|member| {
+            let name = member.name.clone();
+            if member.is_domain {
+                name
+            } else {
+                String::new()
+            }
         }),
         wsus: wsus.cloned(),
     }
@@ -164,4 +170,27 @@ fn every_recorded_windows_is_expected_but_the_hostile_one() {
     let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let recorded = names.filter(|name| name.starts_with("windows-") && name != "windows-hostile");
     assert_eq!(sorted(recorded), sorted(expected().into_keys()));
+}
+
+#[test]
+fn a_hundred_thousand_keys_are_read_without_delay() {
+    let key = r"HKEY_LOCAL_MACHINE\SOFTWARE\Microsoft\Windows\CurrentVersion\Uninstall";
+    let mut text = String::new();
+    for number in 0..100_000 {
+        let name = format!("=cmd|' /C calc'!A{number}");
+        text += &format!("\r\n{key}\\{number}\r\n    DisplayName    REG_SZ    {name}\r\n");
+    }
+    let hostile = fixtures().join("hosts/windows-hostile");
+    let (set, mut answers) = collect::load(&hostile).unwrap();
+    let reply = Reply {
+        exit: 0,
+        stdout: text.into_bytes(),
+    };
+    answers.record("uninstall-64", &reply, &Limits::default());
+    let started = Instant::now();
+    let inventory = collect::read(set, &answers).unwrap();
+    let programs = known(&inventory.windows.as_ref().unwrap().programs).len();
+    assert!((10_000..=100_000).contains(&programs), "{programs}");
+    // Seconds in a build for tests; anything quadratic would take hours.
+    assert!(started.elapsed() < Duration::from_secs(60));
 }

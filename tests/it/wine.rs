@@ -125,12 +125,8 @@ impl Wine {
         let text = format!("\u{feff}{}", REGISTRY.replace('\n', "\r\n"));
         let bytes: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
         fs::write(&file, bytes).unwrap();
-        wine.run(&["reg", "import", &wine.windows_path(&file)], "");
+        wine.run(&["reg", "import", &windows_path(&file)], "");
         Some(wine)
-    }
-
-    fn windows_path(&self, path: &Path) -> String {
-        format!("Z:{}", path.to_str().unwrap().replace('/', "\\"))
     }
 
     fn run(&self, command: &[&str], input: &str) -> Vec<u8> {
@@ -166,6 +162,11 @@ impl Wine {
         let answers = WindowsShell::Cmd.settle(&puts, &parsed.answers, page, &limits);
         (parsed, answers)
     }
+}
+
+/// Wine has the file system of its host as a drive.
+fn windows_path(path: &Path) -> String {
+    format!("Z:{}", path.to_str().unwrap().replace('/', "\\"))
 }
 
 impl Drop for Wine {

@@ -50,9 +50,13 @@ pub(in crate::cli) fn run(
 /// What the scan needs to know of the simulated company.
 struct Company {
     targets: Vec<String>,
-    port: u16,
+    /// The real ports behind 22, 5985 and 5986.
+    ssh: u16,
+    winrm: u16,
+    winrm_tls: u16,
     known_hosts: String,
     key: String,
+    authority: String,
 }
 
 fn serve(
@@ -109,9 +113,12 @@ fn company(running: &Running) -> Company {
             .iter()
             .map(ToString::to_string)
             .collect(),
-        port: running.port(22).unwrap_or_default(),
+        ssh: running.port(22).unwrap_or_default(),
+        winrm: running.port(5985).unwrap_or_default(),
+        winrm_tls: running.port(5986).unwrap_or_default(),
         known_hosts: running.known_hosts(),
         key: running.user_key("demo"),
+        authority: running.authority(),
     }
 }
 
@@ -124,6 +131,8 @@ fn prepare(folder: &Path, company: &Company) -> io::Result<Vec<String>> {
         ("credentials.toml", &credentials),
         ("demo_ed25519", &company.key),
         ("backup-password", &"lark-in-the-morning".to_owned()),
+        ("windows-password", &"a lark ascending".to_owned()),
+        ("authority.pem", &company.authority),
         ("known_hosts", &company.known_hosts),
     ] {
         write_private(&own(name), text)?;
@@ -131,10 +140,13 @@ fn prepare(folder: &Path, company: &Company) -> io::Result<Vec<String>> {
     let flag = |path: PathBuf| path.display().to_string();
     let mut words = vec!["underdesk".to_owned(), "scan".to_owned()];
     let flags = [
-        ("--ssh-port", company.port.to_string()),
-        ("--ports", company.port.to_string()),
+        ("--ssh-port", company.ssh.to_string()),
+        ("--winrm-port", company.winrm.to_string()),
+        ("--winrm-tls-port", company.winrm_tls.to_string()),
+        ("--ports", company.ssh.to_string()),
         ("--credentials", flag(own("credentials.toml"))),
         ("--known-hosts", flag(own("known_hosts"))),
+        ("--tls-ca", flag(own("authority.pem"))),
         ("--store", flag(own("underdesk.db"))),
         ("--catalog", flag(own("catalog.db"))),
         ("--out", flag(folder.to_owned())),
@@ -212,7 +224,7 @@ id = "audit"
 type = "ssh-key"
 user = "audit"
 key = { file = "demo_ed25519" }
-scope = ["127.77.0.0/16", "!127.77.0.40"]
+scope = ["127.77.0.0/16", "!127.77.0.40", "!127.77.1.60"]
 
 [[credential]]
 id = "backup"
@@ -220,4 +232,22 @@ type = "ssh-password"
 user = "backup"
 password = { file = "backup-password" }
 scope = ["127.77.0.40", "127.77.1.40"]
+
+# NTLM over plain HTTP can be relayed: only these two hosts, which have no certificate, may see it.
+[[credential]]
+id = "windows-http"
+type = "winrm"
+user = 'LARKSPUR\svc-audit'
+password = { file = "windows-password" }
+auth = "ntlm"
+ntlm_http = true
+scope = ["127.77.0.70", "127.77.0.71"]
+
+[[credential]]
+id = "windows"
+type = "winrm"
+user = 'LARKSPUR\svc-audit'
+password = { file = "windows-password" }
+auth = "ntlm"
+scope = ["127.77.0.72"]
 "#;

@@ -10,23 +10,19 @@ use crate::session::Answers;
 
 /// What the Uninstall keys list, sorted, each once.
 pub(super) fn programs(answers: &Answers, platform: &Platform) -> Result<Vec<Program>, Gap> {
-    let is_32_bit = platform.arch.as_deref() == Some("x86");
     let native = answers.text(UNINSTALL_64)?;
     // A system without 32-bit programs has no second view.
     let second = optional(answers.text(UNINSTALL_32))?.unwrap_or_default();
     let users = answers.text(UNINSTALL_USERS).unwrap_or_default();
-    // On a 32-bit system both views are the same keys, so that the second adds nothing.
-    let (first_arch, second) = if is_32_bit {
-        ("x86", "")
-    } else {
-        ("x64", second)
+    let (first_arch, second) = match platform.arch.as_deref() {
+        // On a 32-bit system both views are the same keys, so that the second adds nothing.
+        Some("x86") => (Some("x86"), ""),
+        // Here the first view is that of ARM64 and of x64 programs.
+        Some("arm64") => (None, second),
+        _ => (Some("x64"), second),
     };
     let mut programs = Vec::new();
-    for (text, arch) in [
-        (native, Some(first_arch)),
-        (second, Some("x86")),
-        (users, None),
-    ] {
+    for (text, arch) in [(native, first_arch), (second, Some("x86")), (users, None)] {
         let keys = reg::keys(text);
         programs.extend(keys.iter().filter_map(|key| program(key, arch)));
     }
@@ -207,6 +203,15 @@ mod tests {
         assert_eq!(open(&given).unwrap().cause, GapCause::NotAsked);
         given.mark(UNINSTALL_USERS, GapCause::Missing);
         assert_eq!(open(&given), None);
+    }
+
+    #[test]
+    fn an_arm64_system_does_not_tell_whose_program_is_in_its_first_view() {
+        let text = machine(&[("Tool", &[("DisplayName", "Tool")])]);
+        let given = answers(&[(UNINSTALL_64, &text), (UNINSTALL_32, &text)]);
+        let programs = programs(&given, &platform("arm64")).unwrap();
+        let arches: Vec<_> = programs.iter().map(|one| one.arch.as_deref()).collect();
+        assert_eq!(arches, [None, Some("x86")]);
     }
 
     proptest! {

@@ -121,11 +121,15 @@ impl<'a> Console<'a> {
         if !live {
             return;
         }
-        // What stands before a redirection of standard error belongs to it.
-        let command = match rest.strip_prefix('>') {
-            Some(_) => command.strip_suffix(" 2").unwrap_or(command),
-            None => command,
-        };
+        // `2>nul` begins where the command seems to end.
+        if let (Some(command), Some(rest)) = (command.strip_suffix(" 2"), rest.strip_prefix(">nul"))
+        {
+            self.rest = rest;
+            let complained = self.ran.stderr.len();
+            self.perform(command);
+            self.ran.stderr.truncate(complained);
+            return;
+        }
         self.perform(command);
     }
 
@@ -137,7 +141,7 @@ impl<'a> Console<'a> {
             .map(|word| word.to_ascii_lowercase())
             .as_deref()
         {
-            None => {}
+            None | Some("(call") => {}
             Some("echo.") => self.say("\r\n"),
             Some("echo") => {
                 let text = command.get(5..).unwrap_or_default().to_owned();
@@ -157,7 +161,8 @@ impl<'a> Console<'a> {
                 self.ran.exit = words.last().and_then(|code| code.parse().ok()).unwrap_or(0);
                 self.ran.strange.push(command.to_owned());
             }
-            Some("(call") => {}
+            // What a session asks where all else is refused: here there is none.
+            Some("powershell") if words.contains(&"-EncodedCommand") => self.complain(command),
             Some(_) => self.fail(command),
         }
     }
@@ -177,7 +182,8 @@ impl<'a> Console<'a> {
         self.ran.exit = i32::from(entry.exit != 0);
         if entry.exit != 0 {
             let text = "ERROR: The system was unable to find the specified registry key or value.";
-            self.ran.stderr.push_str(&format!("{text}\r\n"));
+            self.ran.stderr.push_str(text);
+            self.ran.stderr.push_str("\r\n");
         }
     }
 
@@ -213,11 +219,17 @@ impl<'a> Console<'a> {
         true
     }
 
+    /// A command that is no question.
     fn fail(&mut self, command: &str) {
+        self.complain(command);
+        self.ran.strange.push(command.to_owned());
+    }
+
+    /// A command that is not installed.
+    fn complain(&mut self, command: &str) {
         let name = command.split_whitespace().next().unwrap_or_default();
         let text = format!("'{name}' is not recognized as an internal or external command.\r\n");
         self.ran.stderr.push_str(&text);
-        self.ran.strange.push(command.to_owned());
         self.ran.exit = 1;
     }
 }
@@ -241,7 +253,7 @@ mod tests {
         let text = "schema = 1\nname = \"n\"\n[[host]]\nname = \"h\"\naddresses = [\"127.9.0.1\"]\nrecording = \"w\"";
         let network = Network::parse(text).unwrap();
         let recordings = Recordings::read(FILES).unwrap();
-        Library::new(&recordings.of(&network, &network.hosts[0]).unwrap())
+        Library::new(&recordings.of(&network, &network.hosts[0]).unwrap(), 437)
     }
 
     fn run(line: &str) -> Ran {
@@ -278,6 +290,15 @@ mod tests {
         assert_eq!(ran.strange, ["whoami /all ", "ver"]);
         assert!(stdout(&ran).contains("10.0.20348.1"));
         assert!(run(&"x".repeat(9000)).stderr.contains("too long"));
+    }
+
+    #[test]
+    fn redirections_take_away_what_they_are_for() {
+        let ran = run("echo a 2>nul&echo b >nul&nonsense 2>nul||echo c");
+        assert_eq!(
+            (stdout(&ran).as_str(), ran.stderr.as_str()),
+            ("a\r\nc\r\n", "")
+        );
     }
 
     #[test]

@@ -133,9 +133,10 @@ impl Conversation<'_> {
             }
             return Some(self.refusal(None, true));
         }
-        let mut response = match request.body.is_empty() {
-            true => Response::status(200),
-            false => self.message(&request).await,
+        let mut response = if request.body.is_empty() {
+            Response::status(200)
+        } else {
+            self.message(&request).await
         };
         response.headers.extend(headers);
         Some(response)

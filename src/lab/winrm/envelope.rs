@@ -84,7 +84,7 @@ impl Envelope {
             message: text(ADDRESSING, "MessageID").to_owned(),
             session: header.child_text(MICROSOFT, "SessionId").map(str::to_owned),
             max_size: text(WSMAN, "MaxEnvelopeSize").parse().unwrap_or(153_600),
-            timeout: duration(text(WSMAN, "OperationTimeout")).unwrap_or(Duration::from_secs(60)),
+            timeout: duration(text(WSMAN, "OperationTimeout")).unwrap_or(Duration::from_mins(1)),
             options: pairs("OptionSet", "Option"),
             selectors: pairs("SelectorSet", "Selector"),
             body: root.child(SOAP, "Body")?.clone(),
@@ -147,7 +147,7 @@ impl Envelope {
                 .child_text(WSMAN, "OperationTimeout")
                 .unwrap_or_default(),
         )
-        .is_none_or(|timeout| timeout > Duration::from_secs(60))
+        .is_none_or(|timeout| timeout > Duration::from_mins(1))
         {
             wrongs.push("OperationTimeout is not a duration of up to 60 s".to_owned());
         }

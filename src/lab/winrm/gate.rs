@@ -59,6 +59,8 @@ impl Gate {
                 }
                 self.basic(host, note, &token)
             }
+            // What a client begins with before it has heard the offers gives nothing away.
+            _ if is_message(&token, 1) || token.first() == Some(&0x60) => None,
             scheme => {
                 note.violation(&format!("the scheme {scheme}, which was not offered"));
                 None
@@ -140,42 +142,41 @@ impl Gate {
         }
         let challenge = self.challenge.take()?;
         let answer = Authenticate::read(token)?;
-        if answer.has_lm() {
-            note.violation("an LM answer");
-        }
         let name = match answer.domain().as_str() {
             "" => answer.user(),
             domain => format!("{domain}\\{}", answer.user()),
         };
         let binding = binding(host.config.channel_binding, certificate);
-        let judged = host
-            .password(&answer.user(), &answer.domain())
+        let password = host.password(&answer.user(), &answer.domain());
+        let judged = password
             .filter(|_| !answer.is_anonymous() && !host.config.has(&Fault::AuthReject))
             .and_then(|password| challenge.judge(&answer, password, binding).ok());
         note.login(&name, Proof::Ntlm, judged.is_some());
         let mut session = judged?;
-        let last = self.conclude(note, &mut session, code)?;
+        if password.is_some_and(|password| !challenge.is_modern(&answer, password)) {
+            note.violation("an LM answer of version 1");
+        }
+        let verdict = self.conclude(note, &mut session, code)?;
         self.user = Some(name);
         self.session = Some(session);
-        Some(Verdict::In(last.as_deref().map(negotiate)))
+        Some(verdict)
     }
 
     /// What SPNEGO says last: RFC 4178 section 5, MS-SPNG 3.3.5.1.
-    fn conclude(
-        &self,
-        note: &Note,
-        session: &mut Session,
-        code: Option<&[u8]>,
-    ) -> Option<Option<Vec<u8>>> {
+    fn conclude(&self, note: &Note, session: &mut Session, code: Option<&[u8]>) -> Option<Verdict> {
         let Some((mechanisms, changed)) = &self.mechanisms else {
-            return Some(None);
+            return Some(Verdict::In(None));
+        };
+        let done = |code| {
+            let token = spnego::write(State::Completed, false, None, code);
+            Some(Verdict::In(Some(negotiate(&token))))
         };
         let Some(code) = code else {
             if *changed {
                 note.violation("no mechListMIC although the mechanism was changed");
                 return None;
             }
-            return Some(Some(spnego::write(State::Completed, false, None, None)));
+            return done(None);
         };
         if !session.incoming.verify(mechanisms, code) {
             note.violation("a wrong mechListMIC");
@@ -184,12 +185,7 @@ impl Gate {
         let own = session.outgoing.sign(mechanisms);
         session.incoming.restart();
         session.outgoing.restart();
-        Some(Some(spnego::write(
-            State::Completed,
-            false,
-            None,
-            Some(&own),
-        )))
+        done(Some(&own))
     }
 }
 

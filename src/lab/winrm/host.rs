@@ -54,7 +54,7 @@ impl Host {
     ) -> Result<Self, rcgen::Error> {
         let config = host.winrm.clone();
         let names = config.names(&host.name);
-        let library = Library::new(recording);
+        let library = Library::new(recording, config.oem_code_page);
         let mut known: Vec<String> = host.addresses.iter().map(ToString::to_string).collect();
         known.extend([names.dns_computer.clone(), host.name.clone()]);
         Ok(Self {

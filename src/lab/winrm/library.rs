@@ -25,8 +25,17 @@ pub(super) struct Entry {
     line: Option<String>,
 }
 
+const OEM_PAGE: Ask = Ask::Registry {
+    key: r"HKLM\SYSTEM\CurrentControlSet\Control\Nls\CodePage",
+    tree: false,
+    value: Some("OEMCP"),
+    view: View::Any,
+};
+
 impl Library {
-    pub(super) fn new(recording: &Recording) -> Self {
+    /// The answers of a recording, and the one question that a session asks for its own sake: in
+    /// which code page the console writes.
+    pub(super) fn new(recording: &Recording, oem_code_page: u16) -> Self {
         let entry = |question: &crate::session::Question| {
             let ask = match question.ask {
                 Ask::InsteadOf(_, ask) => *ask,
@@ -41,6 +50,15 @@ impl Library {
             }
         };
         let mut entries: Vec<Entry> = WINDOWS.questions.iter().map(entry).collect();
+        entries.push(Entry {
+            ask: OEM_PAGE,
+            exit: 0,
+            text: format!(
+                "\r\nHKEY_LOCAL_MACHINE\\SYSTEM\\CurrentControlSet\\Control\\Nls\\CodePage\r\n\
+                 \x20   OEMCP    REG_SZ    {oem_code_page}\r\n\r\n"
+            ),
+            line: line(&OEM_PAGE),
+        });
         // Where one line begins with another, the longer one is meant.
         entries.sort_by_key(|entry| usize::MAX - entry.line.as_ref().map_or(0, String::len));
         Self { entries }
@@ -115,7 +133,7 @@ mod tests {
 
     #[test]
     fn a_question_is_found_by_its_wording_and_by_nothing_less() {
-        let library = Library::new(&Recording::default());
+        let library = Library::new(&Recording::default(), 437);
         let key = r#"reg query "HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion" /reg:64"#;
         let (entry, rest) = library
             .line(&format!("{key}&&echo x"))
@@ -128,7 +146,11 @@ mod tests {
         for question in WINDOWS.questions {
             if let Ask::Wmi { namespace, query } = question.ask {
                 assert!(library.query(namespace, query).is_some());
-                assert!(library.query(namespace, &query[1..]).is_none());
+                assert!(
+                    library
+                        .query(namespace, query.trim_start_matches('S'))
+                        .is_none()
+                );
             }
         }
     }

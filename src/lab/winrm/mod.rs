@@ -31,6 +31,8 @@ mod xml;
 
 #[cfg(test)]
 mod ntlm_tests;
+#[cfg(test)]
+mod tests;
 
 pub use config::{Certificate, ChannelBinding, Fault, Offer, WinRm};
 pub(super) use host::Host;

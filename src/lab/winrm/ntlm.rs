@@ -165,6 +165,17 @@ impl Challenge {
         })
     }
 
+    /// Whether the LM answer beside the real one is empty or `LMv2` (MS-NLMP 3.3.2): an older one
+    /// would give the password away. Clients should leave it empty; some do not.
+    pub(super) fn is_modern(&self, answer: &Authenticate<'_>, password: &str) -> bool {
+        if answer.lm.iter().all(|byte| *byte == 0) {
+            return true;
+        }
+        let key = version_2_key(password, &answer.user, &answer.domain);
+        let parts = answer.lm.split_at_checked(16);
+        parts.is_some_and(|(proof, own)| hmac_md5(&key, &[&self.nonce, own]) == proof)
+    }
+
     /// MS-NLMP 3.2.5.1.2: the code over all three messages, its own place taken as zero.
     fn integrity(
         &self,
@@ -219,12 +230,6 @@ impl<'a> Authenticate<'a> {
     /// Whether it proves nothing: an anonymous logon.
     pub(super) fn is_anonymous(&self) -> bool {
         self.user.is_empty() && self.response.is_empty()
-    }
-
-    /// Whether it carries an LM answer, which may not go with a challenge that has a timestamp
-    /// (MS-NLMP 3.1.5.1.2).
-    pub(super) fn has_lm(&self) -> bool {
-        self.lm.iter().any(|byte| *byte != 0)
     }
 }
 
@@ -318,9 +323,15 @@ fn payload(message: &[u8], at: usize) -> Option<&[u8]> {
 }
 
 pub(super) fn field(length: usize, offset: usize) -> [u8; 8] {
-    let [a, b] = u16::try_from(length).unwrap_or(0).to_le_bytes();
-    let [c, d, e, f] = u32::try_from(offset).unwrap_or(0).to_le_bytes();
-    [a, b, a, b, c, d, e, f]
+    let length = u16::try_from(length).unwrap_or(0).to_le_bytes();
+    let offset = u32::try_from(offset).unwrap_or(0).to_le_bytes();
+    let parts = length.into_iter().chain(length).chain(offset);
+    let mut field = [0; 8];
+    field
+        .iter_mut()
+        .zip(parts)
+        .for_each(|(to, from)| *to = from);
+    field
 }
 
 fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {

@@ -13,7 +13,8 @@ const NONCE: [u8; 8] = [0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef];
 fn from_hex(text: &str) -> Vec<u8> {
     let digits: Vec<u32> = text.chars().filter_map(|char| char.to_digit(16)).collect();
     let pairs = digits.chunks(2);
-    pairs.map(|pair| (pair[0] * 16 + pair[1]) as u8).collect()
+    let byte = |pair: &[u32]| u8::try_from(pair[0] * 16 + pair[1]).unwrap();
+    pairs.map(byte).collect()
 }
 
 /// MS-NLMP 4.2.4.1 and 4.2.4.2: the key, the proof, the base key and the wrapped session key.
@@ -84,7 +85,7 @@ impl Peer {
         blob.extend([0; 4]);
         let mut add = |id: u16, value: &[u8]| {
             blob.extend(id.to_le_bytes());
-            blob.extend((value.len() as u16).to_le_bytes());
+            blob.extend(u16::try_from(value.len()).unwrap().to_le_bytes());
             blob.extend(value);
         };
         if let Some(flags) = self.av_flags {
@@ -125,7 +126,8 @@ impl Peer {
             (answer.user(), answer.domain()),
             ("Änne".to_owned(), "LARK".to_owned())
         );
-        assert!(!answer.has_lm() && !answer.is_anonymous());
+        assert!(!answer.is_anonymous());
+        assert!(challenge.is_modern(&answer, self.password));
         let mut session = challenge.judge(&answer, "Pässword 🔑", binding)?;
         let mut own = Direction::new(&SESSION_KEY, FLAGS, Way::ToServer);
         let mut text = b"hello".to_vec();
@@ -189,6 +191,29 @@ fn a_binding_to_another_certificate_is_refused_and_a_missing_one_only_when_stric
     }
     assert_eq!(with(None).meets(Binding::Relaxed(own)), Ok(()));
     assert_eq!(with(None).meets(Binding::Strict(own)), wrong);
+}
+
+/// MS-NLMP 4.2.4.2.1 has this `LMv2` answer; 4.2.2.2.2 has the `LMv1` one.
+#[test]
+fn an_lm_answer_of_version_1_is_told_from_one_of_version_2() {
+    let challenge = Challenge::answer(&negotiate(), NONCE, &names()).unwrap();
+    let modern = from_hex("86c35097ac9cec102554764a57cccc19 aaaaaaaaaaaaaaaa");
+    let old = from_hex("98def7b87f88aa5dafe2df779688a172def11c7d5ccdef13");
+    for (lm, expected) in [(modern, true), (old, false), (vec![0; 24], true)] {
+        let (domain, user) = (utf16("Domain"), utf16("User"));
+        let mut message = MAGIC.to_vec();
+        message.extend(3_u32.to_le_bytes());
+        let parts = [&lm[..], &[], &domain, &user, &[], &[]];
+        let mut at = 88;
+        for part in parts {
+            message.extend(field(part.len(), at));
+            at += part.len();
+        }
+        message.extend([0; 28]);
+        message.extend(parts.concat());
+        let answer = Authenticate::read(&message).unwrap();
+        assert_eq!(challenge.is_modern(&answer, "Password"), expected);
+    }
 }
 
 #[test]

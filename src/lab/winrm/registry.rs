@@ -4,6 +4,7 @@
 
 use super::library::Library;
 use super::xml::{Element, escape};
+use crate::collect::WINDOWS;
 use crate::session::{Ask, View};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -119,24 +120,17 @@ impl Registry {
                 _ => continue,
             };
             if let (Some(key), 121) = (key, entry.exit) {
-                let path = key.replacen("HKLM\\", "HKEY_LOCAL_MACHINE\\", 1);
-                registry
-                    .half(view)
-                    .entry(path.to_lowercase())
-                    .or_default()
-                    .denied = true;
+                registry.half(view).entry(long(key)).or_default().denied = true;
                 continue;
             }
-            match view {
-                View::Any => {
-                    fill(&mut registry.native, &entry.text, false);
-                    fill(&mut registry.bits_32, &entry.text, false);
-                }
-                View::Bits64 => fill(&mut registry.native, &entry.text, false),
-                View::Bits32 => {
-                    fill(&mut registry.bits_32, &entry.text, false);
-                    fill(&mut registry.native, &entry.text, true);
-                }
+            if view != View::Bits32 {
+                fill(&mut registry.native, &entry.text, false);
+            }
+            if view != View::Bits64 {
+                fill(&mut registry.bits_32, &entry.text, false);
+            }
+            if view == View::Bits32 {
+                fill(&mut registry.native, &entry.text, true);
             }
         }
         registry
@@ -164,10 +158,7 @@ impl Registry {
             Some(key) => key.call(call)?,
             None => Err(NO_KEY),
         };
-        let (xml, code) = match result {
-            Ok(xml) => (xml, DONE),
-            Err(code) => (String::new(), code),
-        };
+        let (xml, code) = result.map_or_else(|code| (String::new(), code), |xml| (xml, DONE));
         Some(Given {
             xml: format!("{xml}<p:ReturnValue>{code}</p:ReturnValue>"),
             known: found.is_some() || is_asked(&path),
@@ -242,18 +233,19 @@ fn element(name: &str, text: &str) -> String {
 /// Whether a key is one of which the program asks, or above one.
 fn is_asked(path: &str) -> bool {
     let path = path.to_lowercase().replace("\\wow6432node", "");
-    crate::collect::WINDOWS.questions.iter().any(|question| {
-        let key = match question.ask {
-            Ask::Registry { key, .. } => key,
-            Ask::InsteadOf(_, Ask::Registry { key, .. }) => key,
+    WINDOWS.questions.iter().any(|question| {
+        let Ask::Registry { key, .. } = question.ask else {
             // Programs of users lie below keys that the host names, but need not be there.
-            _ => return path.starts_with("hkey_users"),
+            return path.starts_with("hkey_users");
         };
-        let key = key
-            .replacen("HKLM\\", "HKEY_LOCAL_MACHINE\\", 1)
-            .to_lowercase();
-        key.starts_with(&path)
+        long(key).starts_with(&path)
     })
+}
+
+/// A question's key with its root spelt out, in lower case.
+fn long(key: &str) -> String {
+    key.replacen("HKLM\\", "HKEY_LOCAL_MACHINE\\", 1)
+        .to_lowercase()
 }
 
 /// Puts what a text of `reg query` says into a tree; of the 32-bit half where 64-bit programs see it.

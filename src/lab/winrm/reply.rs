@@ -121,9 +121,10 @@ impl Fault {
             ..
         } = self;
         let text = escape(text);
-        let action = match subcode.starts_with("n:") {
-            true => "http://schemas.xmlsoap.org/ws/2004/09/enumeration/fault",
-            false => WSMAN_FAULT,
+        let action = if subcode.starts_with("n:") {
+            "http://schemas.xmlsoap.org/ws/2004/09/enumeration/fault"
+        } else {
+            WSMAN_FAULT
         };
         let sender = match self.subcode {
             "w:TimedOut" | "w:InternalError" => "s:Receiver",
@@ -202,8 +203,11 @@ fn envelope(action: &str, related: Option<&str>, body: &str) -> Vec<u8> {
 
 /// A made-up GUID, as Windows writes them.
 pub(super) fn guid() -> String {
-    let [a, b, c, d, e, f, g, h] = rand::random::<[u16; 8]>();
-    format!("{a:04X}{b:04X}-{c:04X}-{d:04X}-{e:04X}-{f:04X}{g:04X}{h:04X}")
+    let groups = [rand::random::<u16>(), rand::random(), rand::random()];
+    let groups = groups.map(|group| format!("{group:04X}")).join("-");
+    let first: u32 = rand::random();
+    let last = rand::random::<u64>() >> 16;
+    format!("{first:08X}-{groups}-{last:012X}")
 }
 
 #[cfg(test)]

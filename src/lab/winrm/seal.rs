@@ -178,13 +178,13 @@ mod tests {
 
     #[test]
     fn rc4_is_that_of_its_published_vectors() {
-        // RFC 6229 section 2: key 0x0102030405, the stream's first bytes.
+        // RFC 6229 section 2: the key of 40 bits, the stream's first bytes.
         let mut bytes = [0; 4];
         Rc4::new(&[1, 2, 3, 4, 5]).apply(&mut bytes);
         assert_eq!(bytes, [0xb2, 0x39, 0x63, 0x05]);
     }
 
-    /// MS-NLMP 4.2.4: NTLMv2 with a random session key of 0x55.
+    /// MS-NLMP 4.2.4: `NTLMv2` with a random session key of 0x55.
     #[test]
     fn a_sealed_message_is_that_of_the_specification() {
         let flags = 0xe28a_8233;

@@ -55,9 +55,10 @@ impl Host {
         // Whatever MaxElements says, Windows puts one item into this answer.
         let rest = items.split_off(items.len().min(1));
         let first = items.concat();
-        let (context, end) = match rest.is_empty() {
-            true => (String::new(), "<w:EndOfSequence/>"),
-            false => (self.keep(rest), ""),
+        let (context, end) = if rest.is_empty() {
+            (String::new(), "<w:EndOfSequence/>")
+        } else {
+            (self.keep(rest), "")
         };
         let body = format!(
             "<n:EnumerateResponse><n:EnumerationContext>{context}</n:EnumerationContext>\
@@ -89,15 +90,12 @@ impl Host {
             return Err(Fault::too_small());
         }
         let left = rest.split_off(count);
-        let (context, end) = match left.is_empty() {
-            true => (String::new(), "<n:EndOfSequence/>"),
-            false => {
-                let context = self.keep(left);
-                (
-                    format!("<n:EnumerationContext>{context}</n:EnumerationContext>"),
-                    "",
-                )
-            }
+        let (context, end) = if left.is_empty() {
+            (String::new(), "<n:EndOfSequence/>")
+        } else {
+            let id = self.keep(left);
+            let context = format!("<n:EnumerationContext>{id}</n:EnumerationContext>");
+            (context, "")
         };
         let items = rest.concat();
         let body =
@@ -212,10 +210,10 @@ fn property(name: &str, values: &[String]) -> String {
     }
     let value = |value: &String| {
         let text = escape(value);
-        match is_moment(value) {
-            true => format!("<{name}><Datetime>{text}</Datetime></{name}>"),
-            false => format!("<{name}>{text}</{name}>"),
+        if is_moment(value) {
+            return format!("<{name}><Datetime>{text}</Datetime></{name}>");
         }
+        format!("<{name}>{text}</{name}>")
     };
     values.iter().map(value).collect()
 }

@@ -80,18 +80,16 @@ fn frame(script: &mut String, Put { id, ask }: Put, nonce: &Nonce) {
 
 /// A status of cmd as one of a [`Reply`].
 ///
-/// reg.exe says 1 for a key that is not there and for one that is denied; findstr where it finds
-/// nothing. The last of several commands may fail after the first have answered.
+/// reg.exe says 1 for a key that is not there and for one that is denied; where it has printed some
+/// keys, half a tree must not read as a whole one. findstr says 1 where it finds nothing, and the last
+/// of several commands may fail after the first have answered.
 /// <https://learn.microsoft.com/windows/win32/debug/system-error-codes>
 pub(super) fn meaning(ask: Ask, reply: &Reply) -> i32 {
-    let says = match ask {
-        // The count of what was found is no key.
-        Ask::Registry { .. } => contains_key(&reply.stdout),
-        _ => !reply.stdout.trim_ascii().is_empty(),
-    };
+    let of_registry = matches!(ask, Ask::Registry { .. });
     match reply.exit {
         0 => 0,
-        1 if says => 0,
+        1 if of_registry && contains_key(&reply.stdout) => 121,
+        1 if !of_registry && !reply.stdout.trim_ascii().is_empty() => 0,
         // File, path and event log not found; a command that there is not.
         1 | 2 | 3 | 9009 | 15007 => 120,
         5 => 121,
@@ -99,6 +97,7 @@ pub(super) fn meaning(ask: Ask, reply: &Reply) -> i32 {
     }
 }
 
+/// The count of what was found is no key.
 fn contains_key(stdout: &[u8]) -> bool {
     let mut lines = stdout.split(|byte| *byte == b'\n');
     lines.any(|line| line.starts_with(b"HKEY_"))

@@ -136,9 +136,10 @@ fn a_status_of_reg_is_missing_and_of_all_reg_denied() {
 }
 
 #[test]
-fn a_tree_that_is_denied_in_part_is_an_answer() {
+fn a_tree_that_is_denied_in_part_is_a_gap_and_not_half_an_answer() {
     let answers = settled(&[("version", KEY, "0"), ("programs", KEY, "1")], None);
-    assert_eq!(answers.text("programs"), Ok(KEY));
+    assert_eq!(cause(&answers, "programs"), GapCause::Denied);
+    assert_eq!(answers.reply("programs").unwrap().stdout, KEY.as_bytes());
 }
 
 #[test]

@@ -41,6 +41,8 @@ pub(super) struct Round<'a> {
     /// What went wrong first, of each kind, for when there is no answer at all.
     first: Option<TalkError>,
     denied: Option<TalkError>,
+    /// A refusal by WMI, which only an account hears that WinRM itself let in.
+    wmi_denied: Option<TalkError>,
 }
 
 /// How far WMI lets us.
@@ -72,6 +74,7 @@ impl<'a> Round<'a> {
             refused: Vec::new(),
             first: None,
             denied: None,
+            wmi_denied: None,
         }
     }
 
@@ -134,10 +137,8 @@ impl<'a> Round<'a> {
     fn why_nothing(&self) -> SessionError {
         let is_local = self.dialogue.is_local_account();
         let lost = self.dialogue.lost().cloned().map(TalkError::Lost);
-        let error = lost
-            .as_ref()
-            .or(self.denied.as_ref())
-            .or(self.first.as_ref());
+        let denied = self.wmi_denied.as_ref().or(self.denied.as_ref());
+        let error = lost.as_ref().or(denied).or(self.first.as_ref());
         error.map_or(SessionError::TimedOut, |error| why(error, is_local))
     }
 
@@ -316,11 +317,12 @@ impl<'a> Round<'a> {
 
     /// Keeps an error, for when there is no answer at all.
     pub(super) fn note(&mut self, error: TalkError) {
-        if error.meaning() == Some(Meaning::AccessDenied) {
-            self.denied.get_or_insert(error);
-            return;
-        }
-        self.first.get_or_insert(error);
+        let kind = match error.meaning() {
+            Some(Meaning::AccessDenied) => &mut self.denied,
+            Some(Meaning::ProviderDenied) => &mut self.wmi_denied,
+            _ => &mut self.first,
+        };
+        kind.get_or_insert(error);
     }
 }
 

@@ -148,10 +148,15 @@ pub(super) fn fresh_id() -> String {
     let random: u128 = rand::random();
     let version = (random & !(0xf << 76)) | (0x4 << 76);
     let bits = (version & !(0x3 << 62)) | (0x2 << 62);
-    let (a, b) = (bits >> 96, bits >> 80 & 0xffff);
-    let (c, d) = (bits >> 64 & 0xffff, bits >> 48 & 0xffff);
-    let e = bits & 0xffff_ffff_ffff;
-    format!("uuid:{a:08X}-{b:04X}-{c:04X}-{d:04X}-{e:012X}")
+    let digits = format!("{bits:032X}");
+    let mut id = "uuid:".to_owned();
+    for (place, digit) in digits.chars().enumerate() {
+        if matches!(place, 8 | 12 | 16 | 20) {
+            id.push('-');
+        }
+        id.push(digit);
+    }
+    id
 }
 
 /// A value as text in XML.

@@ -299,7 +299,7 @@ mod tests {
             let marker = Marker::fixed();
             let mut bytes = b"0123456789ab B a\r\n".to_vec();
             bytes.extend(&stdout);
-            bytes.extend(format!("0123456789ab E a {}\r\n", status).into_bytes());
+            bytes.extend(format!("0123456789ab E a {status}\r\n").into_bytes());
             let frames = marker.read(&["a"], &bytes);
             prop_assert_eq!(frames.whole, [Frame { id: "a", status, stdout }]);
         }

@@ -210,16 +210,12 @@ fn take(body: &Node, command: &str, stdout: &mut Vec<u8>) -> Result<bool, TalkEr
 fn said(stdout: &[u8], seen: &mut usize, last: &[u8]) -> bool {
     let from = seen.saturating_sub(last.len());
     let rest = stdout.get(from..).unwrap_or_default();
-    match find(rest, last) {
-        Some(at) => {
-            *seen = from + at + last.len();
-            stdout.get(*seen..).unwrap_or_default().contains(&b'\n')
-        }
-        None => {
-            *seen = stdout.len();
-            false
-        }
-    }
+    let Some(at) = find(rest, last) else {
+        *seen = stdout.len();
+        return false;
+    };
+    *seen = from + at + last.len();
+    stdout.get(*seen..).unwrap_or_default().contains(&b'\n')
 }
 
 fn shell_id(body: &Node) -> Option<String> {

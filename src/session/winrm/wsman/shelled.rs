@@ -2,7 +2,7 @@
 
 use super::ask::{Named, Round};
 use super::dialogue::TalkError;
-use super::fault::{Fault, Meaning};
+use super::fault::Meaning;
 use super::frames::{Batch, Frame, Frames, Marker};
 use super::powershell;
 use super::shell::{Bounds, End, Shell};
@@ -107,7 +107,7 @@ impl Round<'_> {
                 continue;
             }
             is_first = false;
-            self.settle(left, batch, frames, output.end)?;
+            self.settle(left, &batch, frames, output.end)?;
         }
         Ok(())
     }
@@ -124,7 +124,7 @@ impl Round<'_> {
     fn settle(
         &mut self,
         left: &mut Left,
-        batch: Batch,
+        batch: &Batch,
         frames: Frames,
         end: End,
     ) -> Result<(), TalkError> {
@@ -135,7 +135,7 @@ impl Round<'_> {
         let mut done: Vec<&str> = Vec::new();
         for frame in frames.whole {
             done.push(frame.id);
-            self.settle_frame(left, frame);
+            self.settle_frame(left, &frame);
         }
         let cause = match &end {
             End::TimedOut => GapCause::TimedOut,
@@ -150,11 +150,10 @@ impl Round<'_> {
                 return Err(error);
             }
             (End::TooMuch | End::TimedOut, Some(open)) => vec![open],
-            (End::TooMuch | End::TimedOut | End::Done, _) => batch
-                .ids
-                .into_iter()
-                .filter(|id| !done.contains(id))
-                .collect(),
+            (End::TooMuch | End::TimedOut | End::Done, _) => {
+                let ids = batch.ids.iter().copied();
+                ids.filter(|id| !done.contains(id)).collect()
+            }
         };
         self.settle_all(&stuck, cause);
         left.pending
@@ -162,7 +161,7 @@ impl Round<'_> {
         Ok(())
     }
 
-    fn settle_frame(&mut self, left: &mut Left, frame: Frame) {
+    fn settle_frame(&mut self, left: &mut Left, frame: &Frame) {
         let Some(named) = left.pending.iter().find(|(id, _)| *id == frame.id).copied() else {
             return;
         };
@@ -215,9 +214,10 @@ impl Round<'_> {
         for (id, _) in tools {
             self.answers.mark(id, cause);
         }
-        let refused = match is_late || !self.may_ask_wmi() {
-            true => registry,
-            false => self.ask_registry(registry).await,
+        let refused = if is_late || !self.may_ask_wmi() {
+            registry
+        } else {
+            self.ask_registry(registry).await
         };
         for (id, _) in refused {
             self.answers.mark(id, cause);
@@ -231,11 +231,7 @@ impl Round<'_> {
         if failed.is_empty() {
             return;
         }
-        let text = "reg.exe fails whatever it is asked".to_owned();
-        let why = TalkError::Fault(Fault {
-            text,
-            ..Fault::default()
-        });
+        let why = TalkError::Garbled("reg.exe fails whatever it is asked".to_owned());
         self.lose(ResultCode::ShellRestricted, &why);
         if self.may_ask_wmi() {
             failed = self.ask_registry(failed).await;

@@ -86,6 +86,14 @@ async fn a_host_that_refuses_everything_says_whether_uac_may_be_why() {
 }
 
 #[tokio::test]
+async fn an_account_that_wmi_itself_refuses_is_not_one_that_winrm_refuses() {
+    let mut host = Host::new(|asked| Some(fault(5, "AccessDenied", is_of_wmi(asked))));
+    host.is_local = true;
+    let (answers, _) = host.ask().await;
+    assert_eq!(answers.unwrap_err().code(), ResultCode::WmiDenied);
+}
+
+#[tokio::test]
 async fn a_host_that_is_busy_is_asked_once_more_and_no_more() {
     let full =
         |asked: &Asked| (asked.verb == "Create").then(|| fault(2_150_859_173, "QuotaLimit", false));

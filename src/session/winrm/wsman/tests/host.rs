@@ -7,7 +7,7 @@ use super::super::envelope::text_of;
 use super::super::soap::{Node, Ns, tree};
 use crate::model::GapCause;
 use crate::session::{
-    Answers, Ask, Limits, Question, QuestionSet, Session, SessionError, View, base64,
+    Answers, Ask, Limits, Question, QuestionSet, Session as _, SessionError, View, base64,
 };
 use async_trait::async_trait;
 use std::collections::{BTreeMap, BTreeSet};
@@ -157,11 +157,10 @@ pub(super) enum Said {
 
 /// Says a fault.
 pub(super) fn fault(number: u64, subcode: &str, provider: bool) -> Said {
-    let inner = match provider {
-        true => {
-            r#"<f:ProviderFault provider="WMI Provider"><f:WSManFault Code="5"><f:Message>No.</f:Message></f:WSManFault></f:ProviderFault>"#
-        }
-        false => "No, thank you.",
+    let inner = if provider {
+        r#"<f:ProviderFault provider="WMI Provider"><f:WSManFault Code="5"><f:Message>No.</f:Message></f:WSManFault></f:ProviderFault>"#
+    } else {
+        "No, thank you."
     };
     let body = format!(
         r#"<s:Fault><s:Code><s:Value>s:Sender</s:Value><s:Subcode><s:Value>w:{subcode}</s:Value></s:Subcode></s:Code><s:Reason><s:Text>No.</s:Text></s:Reason><s:Detail><f:WSManFault xmlns:f="http://schemas.microsoft.com/wbem/wsman/1/wsmanfault" Code="{number}"><f:Message>{inner}</f:Message></f:WSManFault></s:Detail></s:Fault>"#
@@ -288,7 +287,9 @@ impl Host {
             let length = self.chunk.min(self.output.len());
             let piece: Vec<u8> = self.output.drain(..length).collect();
             let piece = base64::encode(&piece);
-            body += &format!(r#"<rsp:Stream Name="stdout" CommandId="c-1">{piece}</rsp:Stream>"#);
+            let stream =
+                format!(r#"<rsp:Stream Name="stdout" CommandId="c-1">{piece}</rsp:Stream>"#);
+            body += &stream;
         }
         body += r#"<rsp:Stream Name="stderr" CommandId="C-1">RVJST1I6IG5v</rsp:Stream>"#;
         let state = if self.output.is_empty() {

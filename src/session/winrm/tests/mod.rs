@@ -1,5 +1,6 @@
-//! Meeting and logging in, against servers in this process that say what a test wants, and remember
-//! what they heard.
+//! Meeting and logging in, against servers in this process.
+
+mod server;
 
 use super::challenge::tests::{STRONG, challenge};
 use super::*;
@@ -10,154 +11,11 @@ use crate::session::{
     NtlmOverHttp, Password, Permit, Proof, StrangerPeer, VerifiedPeer, WindowsLogon, WindowsSecret,
 };
 use async_trait::async_trait;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use std::collections::{BTreeSet, VecDeque};
+use server::{Authority, Server, answer, offer};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinSet;
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::pki_types::pem::PemObject as _;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tokio_rustls::rustls::server::WebPkiClientVerifier;
-use tokio_rustls::rustls::{RootCertStore, ServerConfig, crypto::ring};
-
-type Heard = Arc<Mutex<Vec<String>>>;
-type Answers = Arc<Mutex<VecDeque<String>>>;
-
-/// A server on loopback.
-struct Server {
-    port: u16,
-    heard: Heard,
-    _runs: JoinSet<()>,
-}
-
-impl Server {
-    /// Answers the requests, on whichever connection, with these one after the other. Connection
-    /// by connection it shows the next of these identities, and the last one from then on.
-    async fn start(identities: Vec<Arc<ServerConfig>>, answers: Vec<String>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let heard = Heard::default();
-        let notes = Arc::clone(&heard);
-        let mut runs = JoinSet::new();
-        runs.spawn(async move {
-            let answers: Answers = Arc::new(Mutex::new(answers.into()));
-            let mut visits = JoinSet::new();
-            for turn in 0.. {
-                let (tcp, _) = listener.accept().await.unwrap();
-                let identity = identities.get(turn).or(identities.last()).cloned();
-                let (answers, notes) = (Arc::clone(&answers), Arc::clone(&notes));
-                visits.spawn(visit(tcp, identity, answers, notes));
-            }
-        });
-        Self {
-            port,
-            heard,
-            _runs: runs,
-        }
-    }
-
-    fn heard(&self) -> Vec<String> {
-        self.heard.lock().unwrap().clone()
-    }
-}
-
-async fn visit(
-    tcp: TcpStream,
-    identity: Option<Arc<ServerConfig>>,
-    answers: Answers,
-    notes: Heard,
-) {
-    let Some(identity) = identity else {
-        return serve(tcp, &answers, &notes).await;
-    };
-    let Ok(tls) = TlsAcceptor::from(identity).accept(tcp).await else {
-        return;
-    };
-    if tls.get_ref().1.peer_certificates().is_some() {
-        notes.lock().unwrap().push("a certificate".to_owned());
-    }
-    serve(tls, &answers, &notes).await;
-}
-
-/// One connection: it ends when the visitor goes or hears `Connection: close`.
-async fn serve<S>(mut stream: S, answers: &Mutex<VecDeque<String>>, notes: &Heard)
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    let mut buffer = vec![0; 1 << 16];
-    while let Ok(count @ 1..) = stream.read(&mut buffer).await {
-        let request = String::from_utf8_lossy(&buffer[..count]).into_owned();
-        notes.lock().unwrap().push(request);
-        let next = answers.lock().unwrap().pop_front();
-        let Some(answer) = next else {
-            return;
-        };
-        let written = stream.write_all(answer.as_bytes()).await;
-        if written.is_err() || answer.contains("Connection: close") {
-            let _ = stream.shutdown().await;
-            return;
-        }
-    }
-}
-
-fn answer(head: &str) -> String {
-    format!("HTTP/1.1 {head}\r\nContent-Length: 0\r\n\r\n")
-}
-
-fn offer(token: &[u8]) -> String {
-    let token = base64::encode_padded(token);
-    answer(&format!("401 \r\nWWW-Authenticate: Negotiate {token}"))
-}
-
-/// An authority, and what it signs.
-struct Authority(CertifiedIssuer<'static, KeyPair>);
-
-impl Authority {
-    fn new() -> Self {
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let key = KeyPair::generate().unwrap();
-        Self(CertifiedIssuer::self_signed(params, key).unwrap())
-    }
-
-    fn sign(&self, names: &[&str]) -> (String, String) {
-        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-        let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new(names).unwrap();
-        let leaf = params.signed_by(&key, &self.0).unwrap();
-        (leaf.pem(), key.serialize_pem())
-    }
-
-    /// A server's identity, which also asks for certificates of this authority.
-    fn identity(&self, names: &[&str]) -> Arc<ServerConfig> {
-        let (leaf, key) = self.sign(names);
-        let leaf = CertificateDer::from_pem_slice(leaf.as_bytes()).unwrap();
-        let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
-        let provider = Arc::new(ring::default_provider());
-        let mut roots = RootCertStore::empty();
-        roots.add(self.0.der().clone()).unwrap();
-        let roots = Arc::new(roots);
-        let visitors = WebPkiClientVerifier::builder_with_provider(roots, Arc::clone(&provider))
-            .allow_unauthenticated()
-            .build()
-            .unwrap();
-        let config = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_client_cert_verifier(visitors)
-            .with_single_cert(vec![leaf], key);
-        Arc::new(config.unwrap())
-    }
-
-    fn trusted(&self) -> Authorities {
-        let pem = self.0.pem();
-        Authorities::none().with_pem(pem.as_bytes()).unwrap()
-    }
-}
 
 /// Every name leads here.
 struct AllHere;
@@ -227,7 +85,7 @@ async fn plain(answers: Vec<String>) -> (Server, VerifiedPeer) {
     (server, peer)
 }
 
-fn logon<'a>(password: &'a Password) -> WindowsLogon<'a> {
+fn logon(password: &Password) -> WindowsLogon<'_> {
     WindowsLogon {
         user: "scan",
         domain: Some("CONTOSO"),
@@ -349,12 +207,15 @@ async fn a_host_that_ignores_the_bare_form_is_greeted_in_spnego() {
     assert!(heard[1].contains("Negotiate YE"), "{}", heard[1]);
 }
 
+/// What the certificate bears, by what the operator gave the host, who looks up, whether trusted.
+type Case<'a> = (&'a [&'a str], Option<&'a str>, &'a Arc<dyn Names>, bool);
+
 #[tokio::test]
 async fn a_certificate_is_trusted_for_its_authority_and_its_name() {
     let authority = Authority::new();
     let here: Arc<dyn Names> = Arc::new(AllHere);
     let nowhere: Arc<dyn Names> = Arc::new(NoNames);
-    let cases: [(&[&str], Option<&str>, &Arc<dyn Names>, bool); 7] = [
+    let cases: [Case<'_>; 7] = [
         (&["127.0.0.1"], None, &nowhere, true),
         (
             &["web1.contoso.test"],
