@@ -320,7 +320,7 @@ async fn every_fault_ends_in_time_and_with_its_name() {
         ("\"auth_reject\"", Err(Code::AuthRejected)),
         ("\"reset_after_auth\"", Err(Code::ProtocolError)),
         ("\"drop_midbody\"", Ok(vec![])),
-        ("{ drop_after_requests = 7 }", Ok(vec![])),
+        ("{ drop_after_requests = 9 }", Ok(vec![])),
         ("\"garbage_xml\"", Ok(vec![Code::ProtocolError])),
         ("{ huge_output = 500000000 }", Ok(vec![])),
         ("{ latency = 20 }", Ok(vec![])),
