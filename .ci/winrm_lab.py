@@ -273,8 +273,13 @@ class Truth:
             for key in self.host.reg_find(root)["sub"].values():
                 values = {name: data for name, (_, data) in key["values"].items()}
                 is_part = values.get("SystemComponent") == 1 or values.get("ParentKeyName")
-                if values.get("DisplayName") and not is_part:
-                    yield (values["DisplayName"], values.get("DisplayVersion", "unknown"), values.get("Publisher", ""),
+                name = values.get("DisplayName")
+                if name and not is_part:
+                    # One of .NET's runtimes is a product with a version of its own, in its name.
+                    runtime = re.fullmatch(r"Microsoft \.NET Runtime - (\S+) \(x64\)", name)
+                    if runtime:
+                        name, values["DisplayVersion"] = ".NET Runtime", runtime.group(1)
+                    yield (name, values.get("DisplayVersion", "unknown"), values.get("Publisher", ""),
                            arch, day(values.get("InstallDate", "")))
 
 
@@ -300,7 +305,7 @@ def software_rows(scanned, address):
     """software.csv's programs of a host, as Truth has them."""
     return sorted((row["name"], row["version"], row["publisher"], row["arch"], row["install_date"])
                   for row in scanned.at("software", address)
-                  if row["source"] == "registry" and row["scope"] == "machine")
+                  if row["source"] in ("registry", "dotnet_runtime") and row["scope"] == "machine")
 
 
 class Kdc:
