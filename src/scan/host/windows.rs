@@ -48,6 +48,11 @@ impl Visit<'_> {
             (Ok(met), turn) => (met, turn),
             (Err(error), _) => return Ok(self.not_met(&attempt, &error)),
         };
+        // By two addresses it is one host, where it has shown a key.
+        let label = match met.host_key() {
+            key if key.fingerprint.is_empty() => label,
+            key => HostLabel::new(self.host.address, Some(key)),
+        };
         let trust = match &met {
             // Plain HTTP proves nothing, to nobody's surprise.
             Met::Stranger(peer) if peer.channel() == Channel::Http => HostTrust::None,
