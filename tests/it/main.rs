@@ -44,10 +44,10 @@ mod windows;
 #[cfg(test)]
 mod wine;
 #[cfg(test)]
-mod winrm_lab;
-#[cfg(test)]
 #[cfg(unix)]
 mod winrm_accounts;
+#[cfg(test)]
+mod winrm_lab;
 #[cfg(test)]
 #[cfg(unix)]
 mod winrm_scan;

@@ -32,7 +32,11 @@ fn eight(net: u8, credential: &str) -> Office {
 
 fn codes(office: &Office) -> Vec<String> {
     let access = office.table("access");
-    let mut codes: Vec<_> = access.values("result_code").into_iter().map(str::to_owned).collect();
+    let mut codes: Vec<_> = access
+        .values("result_code")
+        .into_iter()
+        .map(str::to_owned)
+        .collect();
     codes.sort_unstable();
     codes
 }
@@ -63,7 +67,12 @@ fn a_wrong_password_costs_an_account_of_the_domain_two_tries_at_most_and_the_nex
     let before = office.seen().logins.len();
     office.desk.write("windows-password", PASSWORD);
     let (ended, access) = office.scan(6, targets, flags);
-    assert_eq!(access.values("result_code"), ["breaker_open"; 8], "{}", ended.err);
+    assert_eq!(
+        access.values("result_code"),
+        ["breaker_open"; 8],
+        "{}",
+        ended.err
+    );
     assert_eq!(office.seen().logins.len(), before);
 }
 
@@ -143,7 +152,12 @@ fn vault() -> Office {
         host("tls", 2, "5986", (RIGHT, "")),
         host("basic", 3, "5986", (BASIC, "auth = ['basic']")),
         host("refuses", 4, "5985", (RIGHT, "")),
-        host("stranger", 5, "5986", (RIGHT, "certificate = 'self_signed'")),
+        host(
+            "stranger",
+            5,
+            "5986",
+            (RIGHT, "certificate = 'self_signed'"),
+        ),
     ];
     let credential = |id: &str, user: &str, password: &str, hosts: &str| {
         let more = format!("user = '{user}'\nntlm_http = true\nbasic = true");
@@ -151,7 +165,12 @@ fn vault() -> Office {
             .replace("{ file = 'windows-password' }", password)
     };
     let credentials = [
-        credential("right", r"LARK\svc-audit", "{ file = 'right' }", "1', '127.95.9.2"),
+        credential(
+            "right",
+            r"LARK\svc-audit",
+            "{ file = 'right' }",
+            "1', '127.95.9.2",
+        ),
         credential("basic", r".\owner", &format!("'{BASIC}'"), "3"),
         credential("refused", r"LARK\other", "{ env = 'UD_REFUSED' }", "4"),
         credential("strange", r"LARK\svc-audit", "{ file = 'right' }", "5"),
@@ -221,7 +240,11 @@ fn search(office: &Office, ended: &[&Ended]) {
     for path in files {
         let name = path.file_name().unwrap().to_str().unwrap();
         if !INPUTS.contains(&name) && name != "catalog.db" {
-            look(&path.display().to_string(), &fs::read(&path).unwrap(), &needles);
+            look(
+                &path.display().to_string(),
+                &fs::read(&path).unwrap(),
+                &needles,
+            );
         }
     }
 }
@@ -258,11 +281,18 @@ fn a_run_over_winrm_leaves_no_secret_behind() {
     );
     let seen = office.seen();
     assert_eq!(seen.secrets("basic"), [BASIC]);
-    assert_eq!((proofs(&seen, "refuses"), proofs(&seen, "stranger")), (1, 0));
+    assert_eq!(
+        (proofs(&seen, "refuses"), proofs(&seen, "stranger")),
+        (1, 0)
+    );
     assert!(scanned.err.contains("question"), "the log says little");
-    let dry = office.desk.end(start(&office, &format!("{words} --dry-run")));
+    let dry = office
+        .desk
+        .end(start(&office, &format!("{words} --dry-run")));
     let shown = office.desk.end(start(&office, "runs show"));
-    let exported = office.desk.end(start(&office, "export --format jsonl -o -"));
+    let exported = office
+        .desk
+        .end(start(&office, "export --format jsonl -o -"));
     search(&office, &[&scanned, &dry, &shown, &exported]);
 }
 

@@ -117,10 +117,8 @@ fn a_range_of_everything_ends_in_one_complete_set_of_files() {
         let rows = rows
             .iter()
             .filter(|row| access.cell(row, "protocol") == *protocol);
-        let codes: Vec<_> = rows
-            .map(|row| (access.cell(row, "result_code"), access.cell(row, "detail")))
-            .collect();
-        assert_eq!(codes, [(*code, "")], "{name}");
+        let codes: Vec<_> = rows.map(|row| access.cell(row, "result_code")).collect();
+        assert_eq!(codes, [*code], "{name}");
         let found = machines.value(("ip", address), "outcome");
         assert_eq!(found, *outcome, "{name}");
     }
@@ -148,7 +146,10 @@ fn every_file_tells_of(tables: &[Table], address: &str) {
     let value = |column| machines.value(("ip", address), column);
     assert_eq!(value("os_family"), "windows", "{address}");
     for column in ["build", "arch", "edition", "hostname", "uuid"] {
-        assert!(!matches!(value(column), "" | "unknown"), "{address} {column}");
+        assert!(
+            !matches!(value(column), "" | "unknown"),
+            "{address} {column}"
+        );
     }
     for (name, least) in [
         ("software.csv", 5),
@@ -275,7 +276,10 @@ fn differences(one: &Value, other: &Value, through_a_page: bool) -> Vec<String> 
         let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
         if through_a_page {
             let ascii = |line: &str| line.replace(|letter: char| !letter.is_ascii(), "?");
-            lines = lines.iter().map(|line| ascii(line.trim_end_matches(','))).collect();
+            lines = lines
+                .iter()
+                .map(|line| ascii(line.trim_end_matches(',')))
+                .collect();
             lines.sort_unstable();
         }
         lines
@@ -283,7 +287,9 @@ fn differences(one: &Value, other: &Value, through_a_page: bool) -> Vec<String> 
     let (one, other) = (lines(one), lines(other));
     let count = one.len().abs_diff(other.len());
     let unlike = one.iter().zip(&other).filter(|(one, other)| one != other);
-    let unlike = unlike.map(|(one, other)| format!("{one} | {other}")).take(5);
+    let unlike = unlike
+        .map(|(one, other)| format!("{one} | {other}"))
+        .take(5);
     let more = (count > 0).then(|| format!("{count} lines more or less"));
     unlike.chain(more).collect()
 }
@@ -293,7 +299,7 @@ fn differences(one: &Value, other: &Value, through_a_page: bool) -> Vec<String> 
 /// How long a host may take here.
 const TIMEOUT: u64 = 8;
 
-/// A fault of a host, the codes that its row in `access.csv` may have, and its outcome.
+/// A fault of a host, the code of its row in `access.csv`, and its outcome.
 const FAULTS: &[(&str, &str, &str)] = &[
     ("'wsman_access_denied'", "winrm_access_denied", "failed"),
     ("'wmi_access_denied'", "wmi_denied", "scanned_partial"),
@@ -304,16 +310,27 @@ const FAULTS: &[(&str, &str, &str)] = &[
     ("'http_503'", "quota", "failed"),
     ("'auth_reject'", "auth_rejected", "failed"),
     ("'reset_after_auth'", "protocol_error", "failed"),
-    ("'drop_midbody'", "ok_partial", "scanned_partial"),
-    ("{ drop_after_requests = 6 }", "ok_partial", "scanned_partial"),
+    ("'drop_midbody'", "protocol_error", "scanned_partial"),
+    (
+        "{ drop_after_requests = 6 }",
+        "protocol_error",
+        "scanned_partial",
+    ),
     ("'garbage_xml'", "protocol_error", "scanned_partial"),
-    ("{ huge_output = 500000000 }", "ok_partial", "scanned_partial"),
+    // What comes after the last answer is not waited for.
+    ("{ huge_output = 500000000 }", "ok", "scanned_full"),
     ("{ latency = 20 }", "ok", "scanned_full"),
     ("'basic_only'", "winrm_basic_only", "failed"),
     ("'unencrypted'", "ok", "scanned_full"),
-    ("'foreign_domain'", "not_attempted_trust", "network_only"),
+    ("'foreign_domain'", "not_attempted_trust", "failed"),
+    // The package store tells of updates as well.
     (
         "{ slow_wmi = 'Win32_QuickFixEngineering' }",
+        "ok",
+        "scanned_full",
+    ),
+    (
+        "{ slow_wmi = 'Win32_Service' }",
         "ok_partial",
         "scanned_partial",
     ),
@@ -331,7 +348,12 @@ fn faulty(net: u8) -> Office {
     let faults = (1..).zip(FAULTS).map(|(last, (fault, ..))| {
         let at = format!("127.96.{net}.{last}");
         // An account of its own for each: a refusal closes the breaker for no other.
-        let host = windows(&format!("f{last}"), &at, recording, &format!("faults = [{fault}]"));
+        let host = windows(
+            &format!("f{last}"),
+            &at,
+            recording,
+            &format!("faults = [{fault}]"),
+        );
         host.replace("svc-audit", &format!("svc-{last}"))
     });
     let hosts = neighbours.concat() + &faults.collect::<String>();
@@ -386,14 +408,18 @@ fn every_fault_of_a_windows_ends_in_its_code_in_time_and_delays_no_neighbour() {
 
 // ---- Killed, recorded ----
 
-/// Twelve hosts that take their time, half of them over HTTPS.
+/// Eight hosts that take their time, half of them over HTTPS.
 fn slow(net: u8) -> Office {
-    let recordings = ["windows-server-2022", "windows-11-24h2", "windows-server-2016"];
-    let hosts = (1..=12).map(|last| {
+    let recordings = [
+        "windows-server-2022",
+        "windows-11-24h2",
+        "windows-server-2016",
+    ];
+    let hosts = (1..=8).map(|last| {
         let ports = if last % 2 == 0 { "5985" } else { "5986" };
         let recording = recordings[last % recordings.len()];
         let at = format!("127.97.{net}.{last}");
-        let more = "faults = [{ latency = 15 }]";
+        let more = "faults = [{ latency = 8 }]";
         windows(&format!("s{last}"), &at, (ports, recording), more)
     });
     let hosts: String = hosts.collect();
@@ -440,18 +466,18 @@ fn killed_after(office: &Office, words: &str, shells: usize) {
 
 #[test]
 fn killed_in_the_middle_and_resumed_the_rows_are_the_same_and_nobody_is_visited_twice() {
-    let (flags, targets) = ("--tls-ca ca.pem --hands 1 --seed 5", "127.97.1.1-12");
+    let (flags, targets) = ("--tls-ca ca.pem --hands 1 --seed 5", "127.97.1.1-8");
     let undisturbed = slow(1);
     undisturbed.scan(3, targets, flags);
     let expected = timeless(&undisturbed);
-    for shells in [1, 4, 7, 12] {
+    for shells in [1, 4, 8] {
         let office = undisturbed.with_another_desk();
         killed_after(&office, &office.words(targets, flags), shells);
         let run = office.desk.latest().expect("a run");
         assert_eq!(run.state, RunState::Running);
         let done = office.desk.store().finished_addresses(&run.summary.id);
         let (done, before) = (done.wait().unwrap(), logons(&office));
-        assert!(done.len() < 12, "{}", done.len());
+        assert!(done.len() < 8, "{}", done.len());
         let resume = format!("scan --resume {} --out out", run.summary.id);
         office.desk.expect(3, &resume);
         let after = logons(&office);
@@ -469,7 +495,12 @@ fn what_was_recorded_over_winrm_gives_the_same_inventory_again() {
     let hosts = [
         windows("http", "127.97.2.1", ("5985", "windows-server-2022"), ""),
         windows("tls", "127.97.2.2", ("5986", "windows-11-24h2"), ""),
-        windows("limited", "127.97.2.3", ("5985", "windows-server-2022-limited"), ""),
+        windows(
+            "limited",
+            "127.97.2.3",
+            ("5985", "windows-server-2022-limited"),
+            "",
+        ),
     ];
     let credential = logon("windows", "127.97.2.0/24", "ntlm_http = true");
     let office = Office::open(&hosts.concat(), &credential);
@@ -488,15 +519,16 @@ fn what_was_recorded_over_winrm_gives_the_same_inventory_again() {
                 let name = live.identity.hostname.known().unwrap();
                 let rows = table.rows_where("hostname", name).into_iter();
                 let places = ["name", "version", "update_id", "state", "installed_on_date"];
-                let places = places.iter().filter_map(|column| {
-                    table.header.iter().position(|known| known == column)
-                });
+                let places = places
+                    .iter()
+                    .filter_map(|column| table.header.iter().position(|known| known == column));
                 let places: Vec<usize> = places.collect();
                 rows.map(|row| places.iter().map(|at| row[*at].clone()).collect())
                     .collect()
             };
             let (first, second) = (of(&office.table(name)), of(&again.table(name)));
-            assert!(!first.is_empty(), "{address} {name}");
+            let is_denied = name == "hotfixes" && address.to_string().ends_with(".3");
+            assert_eq!(first.is_empty(), is_denied, "{address} {name}");
             assert_eq!(first, second, "{address} {name}");
         }
     }

@@ -16,7 +16,12 @@ const ACCOUNT: &str = r"LARK\svc-audit";
 pub(crate) const PASSWORD: &str = "Grün & <草> \"7\"";
 
 /// A WinRM host of a lab file, on this port or these; `more` are lines of its `[host.winrm]`.
-pub(crate) fn windows(name: &str, at: &str, (ports, recording): (&str, &str), more: &str) -> String {
+pub(crate) fn windows(
+    name: &str,
+    at: &str,
+    (ports, recording): (&str, &str),
+    more: &str,
+) -> String {
     format!(
         "\n[[host]]\nname = '{name}'\naddresses = ['{at}']\nkind = 'winrm'\nports = [{ports}]\n\
          recording = '{recording}'\n\
