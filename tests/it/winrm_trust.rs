@@ -234,3 +234,33 @@ fn an_account_of_the_host_itself_is_used_whatever_domain_the_host_is_in() {
     assert_eq!(admitted, words("ok", "tls_ca", "yes"));
     assert_clean(&office.seen());
 }
+
+#[test]
+fn a_clients_certificate_logs_in_inside_verified_tls_only() {
+    let at = "127.94.0.50";
+    let hosts = windows("h", at, TLS, "auth = ['negotiate', 'certificate']");
+    let own = |user: &str| {
+        format!(
+            "[[credential]]\nid = 'own'\ntype = 'winrm'\nuser = '{user}'\nscope = ['{at}']\n\
+             certificate = 'own.pem'\nkey = {{ file = 'own.key' }}\n"
+        )
+    };
+    for (user, expected) in [("owner", "ok"), ("nobody", "auth_rejected")] {
+        let office = Office::open(&hosts, &own(user));
+        let (certificate, key) = office.site.client_certificate(user);
+        office.desk.write("own.pem", &certificate);
+        office.desk.write("own.key", &key);
+        assert_eq!(scanned(&office, 3, at, "").0, "tls_untrusted");
+        assert_eq!(office.seen().requests.len(), 0);
+        let found = scanned(&office, 3, at, "--tls-ca ca.pem");
+        assert_eq!(found, words(expected, "tls_ca", "yes"));
+        let seen = office.seen();
+        let logins: Vec<_> = seen
+            .logins
+            .iter()
+            .map(|one| (&*one.user, one.accepted))
+            .collect();
+        assert_eq!(logins, [(user, expected == "ok")]);
+        assert_clean(&seen);
+    }
+}
