@@ -47,7 +47,13 @@ mod wine;
 #[cfg(unix)]
 mod winrm_accounts;
 #[cfg(test)]
+#[cfg(unix)]
+mod winrm_faults;
+#[cfg(test)]
 mod winrm_lab;
+#[cfg(test)]
+#[cfg(unix)]
+mod winrm_resume;
 #[cfg(test)]
 #[cfg(unix)]
 mod winrm_scan;

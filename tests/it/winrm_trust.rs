@@ -264,3 +264,30 @@ fn a_clients_certificate_logs_in_inside_verified_tls_only() {
         assert_clean(&seen);
     }
 }
+
+#[test]
+fn where_no_kdc_answers_ntlm_takes_over_only_where_it_may() {
+    // Nobody listens at the discard port.
+    let kerberos = "user = 'svc-audit@lark.example'\nkdc = ['127.0.0.1:9']";
+    let at = "127.94.0.60";
+    let office = one(at, TLS, "", kerberos);
+    let admitted = scanned(&office, READ, at, "--tls-ca ca.pem");
+    assert_eq!(admitted, words("ok", "tls_ca", "yes"));
+    assert_clean(&office.seen());
+
+    let at = "127.94.0.61";
+    let office = one(at, HTTP, "", kerberos);
+    let (_, access) = office.scan(3, at, "");
+    assert_ne!(access.values("result_code"), ["ok"]);
+    let seen = office.seen();
+    assert_eq!((seen.logins.len(), seen.requests.len()), (0, 0));
+    // Nobody heard anything, so nothing is spent.
+    let (tries, stops) = office.desk.store().breaker().wait().unwrap();
+    assert_eq!((tries.len(), stops.len()), (0, 0));
+
+    let at = "127.94.0.62";
+    let office = one(at, TLS, "", &format!("{kerberos}\nauth = 'kerberos'"));
+    let refused = scanned(&office, 3, at, "--tls-ca ca.pem");
+    assert_ne!(refused.0, "ok");
+    assert_eq!(office.seen().logins.len(), 0);
+}
