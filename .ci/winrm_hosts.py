@@ -113,7 +113,7 @@ COMPLETE = {
                                 "       900\n  TCP    0.0.0.0:5985           0.0.0.0:0              LISTENING       4\n"
                                 "  TCP    [::]:5985              [::]:0                 LISTENING       4\n"},
         r"^wevtutil": {"stdout": ""},
-        r"^whoami": {"stdout": f'"srv-whole\\scanner","{SID}-1000"\n'},
+        r"^whoami": {"stdout": f"\nsrv-whole\\scanner {SID}-1000\n"},
         r"appcmd": {"stdout": 'SITE "Default Web Site" (id:1,bindings:http/*:80:,state:Started)\n'},
         r"^for /f": {"stdout": f"\n{USERS_KEY}\\Chat\n    DisplayName    REG_SZ    Plauderei für Jörg\n"
                                "    DisplayVersion    REG_SZ    3.1\n\n"},

@@ -1,16 +1,29 @@
 //! The web sites of IIS, as `appcmd list site` prints them.
 
 use super::questions::IIS_SITES;
-use super::text::{LONG, MOST_ROWS, NAME, clip, lines, optional};
-use crate::model::{Gap, WebSite};
+use super::text::{LONG, MOST_ROWS, NAME, clip, gap, lines, malformed, optional};
+use crate::model::{Gap, GapCause, WebSite};
 use crate::session::Answers;
 
-/// The sites, sorted; none where there is no `appcmd`.
+/// The sites, sorted; none where there is no `appcmd`. It complains on standard output, so that an
+/// account that may not read the configuration would seem to see a server without sites.
 pub(super) fn sites(answers: &Answers) -> Result<Vec<WebSite>, Gap> {
     let text = optional(answers.text(IIS_SITES))?.unwrap_or_default();
     let mut sites: Vec<WebSite> = lines(text).filter_map(site).take(MOST_ROWS).collect();
+    let mut errors = lines(text).filter(|line| line.starts_with("ERROR"));
+    if let Some(error) = errors.next().filter(|_| sites.is_empty()) {
+        return Err(refusal(error));
+    }
     sites.sort_unstable();
     Ok(sites)
+}
+
+/// `ERROR ( hresult:80070005, message:Command execution failed.` and whatever language follows.
+fn refusal(error: &str) -> Gap {
+    match error.contains("hresult:80070005") {
+        true => gap(IIS_SITES, GapCause::Denied),
+        false => malformed(IIS_SITES),
+    }
 }
 
 /// `SITE "Default Web Site" (id:1,bindings:http/*:80:,https/*:443:,state:Started)`
@@ -30,7 +43,6 @@ fn site(line: &str) -> Option<WebSite> {
 mod tests {
     use super::super::super::tests::answers;
     use super::*;
-    use crate::model::GapCause;
     use proptest::prelude::*;
 
     #[test]
@@ -55,6 +67,18 @@ mod tests {
         assert_eq!(sites(&given), Ok(Vec::new()));
         given.mark(IIS_SITES, GapCause::Denied);
         assert!(sites(&given).is_err());
+    }
+
+    #[test]
+    fn a_complaint_is_no_server_without_sites() {
+        let cause = |text: &str| {
+            let gap = sites(&answers(&[(IIS_SITES, text)])).unwrap_err();
+            gap.cause
+        };
+        let denied = "ERROR ( hresult:80070005, message:Command execution failed.\r\nZugriff verweigert\r\n )\r\n";
+        assert_eq!(cause(denied), GapCause::Denied);
+        let broken = "ERROR ( message:Configuration error \r\nFilename: redirection.config\r\n )\r\n";
+        assert_eq!(cause(broken), GapCause::Malformed);
     }
 
     proptest! {
