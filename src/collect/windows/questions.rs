@@ -127,7 +127,7 @@ pub const WINDOWS: QuestionSet = QuestionSet {
         cmd(
             UPDATE_HISTORY,
             r#"wevtutil qe System /q:"*[System[Provider[@Name='Microsoft-Windows-WindowsUpdateClient'] and (EventID=19 or EventID=20 or EventID=23)]]" /f:xml /rd:true /c:400"#,
-            "what the update client installed, removed or failed to install",
+            "what the update client installed, removed or failed to install; the log is read from its end, until 400 are found",
         ),
         value(
             FILE_RENAMES,
@@ -156,7 +156,7 @@ pub const WINDOWS: QuestionSet = QuestionSet {
         cmd(
             MSI_PATCHES,
             r#"reg query "HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Installer\UserData\S-1-5-18\Products" /s | findstr /l /i /c:"\Patches" /c:"\InstallProperties" /c:"    DisplayName " /c:"    Installed " /c:"    State ""#,
-            "updates that Windows Installer put in: Office and others",
+            "updates that Windows Installer put in: Office and others; large where much is installed, and filtered on the host",
         ),
         tree(
             COMPUTER_NAME,

@@ -77,7 +77,8 @@ mod tests {
         };
         let denied = "ERROR ( hresult:80070005, message:Command execution failed.\r\nZugriff verweigert\r\n )\r\n";
         assert_eq!(cause(denied), GapCause::Denied);
-        let broken = "ERROR ( message:Configuration error \r\nFilename: redirection.config\r\n )\r\n";
+        let broken =
+            "ERROR ( message:Configuration error \r\nFilename: redirection.config\r\n )\r\n";
         assert_eq!(cause(broken), GapCause::Malformed);
     }
 
