@@ -1,16 +1,29 @@
 //! The web sites of IIS, as `appcmd list site` prints them.
 
-use super::questions::IIS_SITES;
-use super::text::{LONG, MOST_ROWS, NAME, clip, lines, optional};
-use crate::model::{Gap, WebSite};
+use super::questions::{IIS, IIS_SITES};
+use super::text::{LONG, MOST_ROWS, NAME, clip, gap, lines, optional};
+use crate::model::{Gap, GapCause, WebSite};
 use crate::session::Answers;
 
 /// The sites, sorted; none where there is no `appcmd`.
+///
+/// An account that may not read IIS's configuration hears of an error, or of nothing at all: where
+/// IIS is installed, that is no word about its sites.
 pub(super) fn sites(answers: &Answers) -> Result<Vec<WebSite>, Gap> {
     let text = optional(answers.text(IIS_SITES))?.unwrap_or_default();
     let mut sites: Vec<WebSite> = lines(text).filter_map(site).take(MOST_ROWS).collect();
+    let is_refused = lines(text).any(|line| line.starts_with("ERROR ("));
+    if sites.is_empty() && (is_refused || is_installed(answers)) {
+        return Err(gap(IIS_SITES, GapCause::Denied));
+    }
     sites.sort_unstable();
     Ok(sites)
+}
+
+fn is_installed(answers: &Answers) -> bool {
+    answers
+        .text(IIS)
+        .is_ok_and(|text| text.contains("MajorVersion"))
 }
 
 /// `SITE "Default Web Site" (id:1,bindings:http/*:80:,https/*:443:,state:Started)`
@@ -30,7 +43,6 @@ fn site(line: &str) -> Option<WebSite> {
 mod tests {
     use super::super::super::tests::answers;
     use super::*;
-    use crate::model::GapCause;
     use proptest::prelude::*;
 
     #[test]
@@ -55,6 +67,17 @@ mod tests {
         assert_eq!(sites(&given), Ok(Vec::new()));
         given.mark(IIS_SITES, GapCause::Denied);
         assert!(sites(&given).is_err());
+    }
+
+    #[test]
+    fn where_iis_is_installed_no_word_of_its_sites_is_not_none() {
+        let installed = "HKEY_LOCAL_MACHINE\\SOFTWARE\\Microsoft\\InetStp\r\n    MajorVersion    REG_DWORD    0xa\r\n";
+        let mut silent = answers(&[(IIS, installed)]);
+        silent.mark(IIS_SITES, GapCause::Missing);
+        let refused = "ERROR ( message:Configuration error\r\nDescription: Cannot read configuration file )\r\n";
+        for given in [silent, answers(&[(IIS_SITES, refused)])] {
+            assert_eq!(sites(&given), Err(gap(IIS_SITES, GapCause::Denied)));
+        }
     }
 
     proptest! {
