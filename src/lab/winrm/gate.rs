@@ -20,7 +20,12 @@ pub(super) struct Gate {
     refused: bool,
     /// The Basic token that was good before: it comes with every request.
     basic: Option<Vec<u8>>,
+    /// Whom the client's certificate names.
+    client: Option<String>,
 }
+
+/// What says that the certificate of the TLS connection is the logon (DSP0226 annex C.3.4).
+const MUTUAL: &str = "http://schemas.dmtf.org/wbem/wsman/1/wsman/secprofile/https/mutual";
 
 /// What an `Authorization` header comes to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +39,14 @@ pub(super) enum Verdict {
 }
 
 impl Gate {
+    /// A connection on which nobody is logged on; `client` is whom its certificate names.
+    pub(super) fn new(client: Option<String>) -> Self {
+        Self {
+            client,
+            ..Self::default()
+        }
+    }
+
     /// Hears an `Authorization` header.
     pub(super) fn hear(
         &mut self,
@@ -58,6 +71,7 @@ impl Gate {
                 }
                 self.basic(host, note, &token)
             }
+            MUTUAL if offers.contains(&Offer::Certificate) => self.mutual(host, note),
             // What a client begins with before it has heard the offers gives nothing away.
             _ if is_message(&token, 1) || token.first() == Some(&0x60) => None,
             scheme => {
@@ -71,6 +85,17 @@ impl Gate {
             self.refused = true;
             Verdict::Refused
         })
+    }
+
+    fn mutual(&mut self, host: &Host, note: &Note) -> Option<Verdict> {
+        let client = self.client.clone()?;
+        if self.user.as_ref() == Some(&client) {
+            return Some(Verdict::In(None));
+        }
+        let good = host.password(&client, "").is_some() && !host.has(&Fault::AuthReject);
+        note.login(&client, Proof::Signature("x509".to_owned()), good);
+        self.user = good.then_some(client);
+        good.then_some(Verdict::In(None))
     }
 
     fn basic(&mut self, host: &Host, note: &Note, token: &[u8]) -> Option<Verdict> {
