@@ -1,4 +1,4 @@
-"""What winrm.py works with: virtual Windows hosts, a KDC, and what they saw of us.
+"""What winrm_audit.py works with: virtual Windows hosts, a KDC, and what they saw of us.
 
 The hosts are those of the independent laboratory (winrmlab): its own process, its own security stack. What
 it writes down is the truth about what was sent; its profiles are the truth about what there is to read.
@@ -187,7 +187,9 @@ class Seen:
     def __init__(self, events):
         def of(kind):
             return [event for event in events if event["ev"] == kind]
-        self.logons, self.failed, self.requests = of("auth"), of("auth_fail"), of("req")
+        self.logons, self.requests = of("auth"), of("req")
+        # To offer a scheme that the host does not know is no logon: nothing of the password goes along.
+        self.failed = [event for event in of("auth_fail") if not event["why"].startswith("scheme ")]
         self.refused, self.broken = of("plaintext_refused"), of("seal_error")
         busy = {event["conn"] for event in of("close") if event.get("reqs")}
         # A sweep's probe connects and asks nothing: no session.
@@ -209,9 +211,11 @@ class Seen:
         plain = [event for event in self.requests if not event["sealed"] and not event["tls"]]
         stray = [word for event in self.requests for word in event.get("stray", [])]
         pages = {event["codepage"] for event in opened}
+        # Basic goes along with each request, and where it alone is offered the first answer says so and hangs up.
+        is_basic = {event["mech"] for event in self.logons} == {"basic"}
         found = {
-            f"{len(self.sessions)} connections": len(self.sessions) != 1,
-            f"{len(self.logons)} logons": len(self.logons) != 1,
+            f"{len(self.sessions)} connections": len(self.sessions) != 1 + is_basic,
+            f"{len(self.logons)} logons": len(self.logons) != 1 and not is_basic,
             f"{len(self.failed)} refused logons": self.failed,
             "a message in plain text": plain or self.refused,
             "a message that does not unseal": self.broken,

@@ -1,9 +1,12 @@
 //! Recorded hosts: what a host answered, as a folder of files, and back.
 //!
 //! `answers.json` is `{"schema": 1, "set": "unix", "exits": {"uname": 0, …}}`, and `<id>.txt` beside
-//! it holds what the question printed. Such a folder is a fixture as it stands.
+//! it holds what the question printed, but for product keys; `"gaps": {"os": "denied", …}` is of those
+//! that printed nothing, because a protocol of its own refused them. Such a folder is a fixture as it
+//! stands.
 
 use super::COLLECTORS;
+use crate::model::GapCause;
 use crate::session::{Answers, Limits, QuestionSet, Reply};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -22,6 +25,9 @@ struct Index {
     schema: u32,
     set: String,
     exits: BTreeMap<String, i32>,
+    /// Why there is nothing of the other questions, as far as anybody knows.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    gaps: BTreeMap<String, GapCause>,
 }
 
 /// Writes what a host answered to a set into a folder, which is made if need be.
@@ -39,13 +45,17 @@ pub fn save(folder: &Path, set: &QuestionSet, answers: &Answers) -> Result<(), R
         schema: 1,
         set: set.name.to_owned(),
         exits: BTreeMap::new(),
+        gaps: BTreeMap::new(),
     };
     for question in set.questions {
         let Some(reply) = answers.reply(question.id) else {
+            if let (true, Err(gap)) = (answers.has(question.id), answers.text(question.id)) {
+                index.gaps.insert(question.id.to_owned(), gap.cause);
+            }
             continue;
         };
         let path = folder.join(format!("{}.txt", question.id));
-        fs::write(&path, &reply.stdout).map_err(failed(&path))?;
+        fs::write(&path, without_keys(&reply.stdout)).map_err(failed(&path))?;
         index.exits.insert(question.id.to_owned(), reply.exit);
     }
     let path = folder.join(INDEX);
@@ -54,6 +64,22 @@ pub fn save(folder: &Path, set: &QuestionSet, answers: &Answers) -> Result<(), R
         source,
     })?;
     fs::write(&path, text + "\n").map_err(failed(&path))
+}
+
+/// Windows and SQL Server keep their product keys, lightly disguised, beside the versions that are
+/// read; `reg query` prints them along, and nobody needs them in a folder that is passed on.
+fn without_keys(stdout: &[u8]) -> Vec<u8> {
+    const NAME: &[u8] = b"    DigitalProductId";
+    let is_key = |line: &&[u8]| {
+        let name = line.get(..NAME.len());
+        name.is_some_and(|name| name.eq_ignore_ascii_case(NAME))
+    };
+    let lines = stdout.split_inclusive(|byte| *byte == b'\n');
+    lines
+        .filter(|line| !is_key(line))
+        .flatten()
+        .copied()
+        .collect()
 }
 
 /// Reads a recorded folder: the set that was asked, and the answers.
@@ -101,6 +127,8 @@ pub fn from_files(
         if let Some(&exit) = index.exits.get(question.id) {
             let stdout = fetch(&format!("{}.txt", question.id))?;
             answers.record(question.id, &Reply { exit, stdout }, &limits);
+        } else if let Some(&cause) = index.gaps.get(question.id) {
+            answers.mark(question.id, cause);
         }
     }
     Ok((set, answers))
@@ -157,6 +185,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_product_key_is_not_recorded() {
+        let text = b"HKEY\r\n    UBR    REG_DWORD    0x1\r\n    DigitalProductId4    REG_BINARY    A4\r\n    DigitalProductID    REG_BINARY    A4\r\n\r\n";
+        let kept = b"HKEY\r\n    UBR    REG_DWORD    0x1\r\n\r\n";
+        assert_eq!(without_keys(text), kept);
+        assert_eq!(without_keys(b"DigitalProductId"), b"DigitalProductId");
+    }
+
+    #[test]
     fn what_is_saved_is_loaded_again_exits_and_odd_bytes_included() {
         let folder = tempfile::tempdir().unwrap();
         let mut answers = Answers::default();
@@ -167,6 +203,8 @@ mod tests {
         };
         answers.record("uname", &reply(0, b"Linux\n\xff"), &limits);
         answers.record("listeners", &reply(120, b""), &limits);
+        answers.mark("identity", GapCause::Denied);
+        answers.mark("interfaces", GapCause::TimedOut);
         let place = folder.path().join("host");
         save(&place, &UNIX, &answers).unwrap();
         let (set, loaded) = load(&place).unwrap();
