@@ -12,6 +12,7 @@ use super::{
 use crate::model::CredentialId;
 use secrecy::SecretString;
 use std::collections::BTreeMap;
+use std::net::{Ipv6Addr, SocketAddrV6};
 use std::path::PathBuf;
 use toml::de::DeTable;
 
@@ -122,7 +123,7 @@ fn read_credential(entry: &Table<'_>) -> Result<Credential, ParseError> {
         return Err(entry.at(&span, problem));
     }
     let (user, ownership) = read_user(entry)?;
-    Ok(Credential {
+    let credential = Credential {
         id: CredentialId::new(id),
         user,
         ownership,
@@ -130,7 +131,30 @@ fn read_credential(entry: &Table<'_>) -> Result<Credential, ParseError> {
         scope: read_scope(entry)?,
         sudo: read_sudo(entry)?,
         line: entry.line(),
-    })
+    };
+    check_kerberos(entry, &credential)?;
+    Ok(credential)
+}
+
+/// Kerberos alone needs a realm to ask: without one no host could ever be logged in to.
+fn check_kerberos(entry: &Table<'_>, credential: &Credential) -> Result<(), ParseError> {
+    let Method::Winrm(winrm) = &credential.method else {
+        return Ok(());
+    };
+    if winrm.mechanism != Mechanism::Kerberos {
+        return Ok(());
+    }
+    let span = entry.span_of("auth");
+    if matches!(winrm.proof, WinrmProof::Certificate { .. }) {
+        return Err(entry.at(&span, "auth: a certificate is no password for Kerberos"));
+    }
+    let (_, domain) = credential.account();
+    let has_realm = winrm.kerberos_realm.is_some() || domain.is_some_and(|it| it.contains('.'));
+    if domain.is_none() || !has_realm {
+        let problem = "auth: Kerberos needs a realm; expected user = 'name@corp.example', or CORP\\name with kerberos_realm = \"corp.example\"";
+        return Err(entry.at(&span, problem));
+    }
+    Ok(())
 }
 
 /// The longest id, in characters.
@@ -253,6 +277,11 @@ fn read_winrm(entry: &Table<'_>) -> Result<Winrm, ParseError> {
     };
     let realm = entry.words("kerberos_realm")?;
     let kdcs = entry.list("kdc")?.unwrap_or_default();
+    if let Some((_, span)) = kdcs.iter().find(|(kdc, _)| !is_centre(kdc)) {
+        let problem =
+            "kdc: expected names or addresses, as in [\"dc1.corp.example\", \"10.0.0.5:88\"]";
+        return Err(entry.at(span, problem));
+    }
     Ok(Winrm {
         proof,
         mechanism,
@@ -262,6 +291,21 @@ fn read_winrm(entry: &Table<'_>) -> Result<Winrm, ParseError> {
         kerberos_realm: realm.map(|(realm, _)| realm.to_owned()),
         kdcs: kdcs.iter().map(|(kdc, _)| (*kdc).to_owned()).collect(),
     })
+}
+
+/// A name or an address, perhaps with a port.
+fn is_centre(text: &str) -> bool {
+    let bare = text.strip_prefix('[').and_then(|it| it.strip_suffix(']'));
+    if bare.unwrap_or(text).parse::<Ipv6Addr>().is_ok() || text.parse::<SocketAddrV6>().is_ok() {
+        return true;
+    }
+    let (host, port) = match text.split_once(':') {
+        Some((host, port)) => (host, Some(port)),
+        None => (text, None),
+    };
+    let in_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    let is_port = |port: &str| port.parse::<u16>().is_ok_and(|port| port > 0);
+    !host.is_empty() && host.chars().all(in_name) && port.is_none_or(is_port)
 }
 
 fn read_fingerprint(entry: &Table<'_>) -> Result<Option<String>, ParseError> {
@@ -331,6 +375,35 @@ mod tests {
 
     fn problem(text: &str) -> String {
         parse(text).unwrap_err().to_string()
+    }
+
+    /// A WinRM credential with a user and some lines.
+    fn windows(user: &str, lines: &str) -> String {
+        let base = credential(&[("type", "'winrm'"), ("user", user)]);
+        format!("{base}{lines}\n")
+    }
+
+    #[test]
+    fn kerberos_alone_needs_a_realm() {
+        let only = "auth = 'kerberos'";
+        for user in [r"'.\audit'", r"'CORP\audit'", "'audit'"] {
+            let said = problem(&windows(user, only));
+            assert!(said.contains("line 7, column 8: auth: Kerberos"), "{said}");
+        }
+        parse(&windows("'audit@corp.example'", only)).unwrap();
+        let named = "auth = 'kerberos'\nkerberos_realm = 'corp.example'";
+        parse(&windows(r"'CORP\audit'", named)).unwrap();
+    }
+
+    #[test]
+    fn what_is_no_address_of_a_directory_is_said_with_its_place() {
+        let good = "kdc = ['dc1', 'dc1.corp.example:8888', '10.0.0.5', '::1', '[::1]:88']";
+        parse(&windows("'audit@corp.example'", good)).unwrap();
+        for bad in ["tcp://dc1", "dc 1", "dc1:port", "dc1:0", "", "[::1"] {
+            let text = windows("'audit@corp.example'", &format!("kdc = ['{bad}']"));
+            let said = problem(&text);
+            assert!(said.contains("line 7, column 8: kdc"), "{bad}: {said}");
+        }
     }
 
     #[test]

@@ -16,6 +16,8 @@ use tokio::time::Instant;
 pub(super) const CALLS: u32 = 3_000;
 /// How deep a tree is read: links may lead in circles.
 const DEPTH: usize = 16;
+/// The longest name of a key, in characters (Microsoft's "Registry Element Size Limits").
+const LONGEST_NAME: usize = 255;
 
 /// What the reading may still cost.
 #[derive(Clone, Copy, Debug)]
@@ -77,8 +79,12 @@ pub(super) async fn read(
     };
     let mut text = String::new();
     let mut open = vec![(place.path.to_owned(), 0)];
+    // What waits to be read counts, too: a host may name more keys than anybody could.
+    let mut waiting = 0_usize;
     while let Some((path, depth)) = open.pop() {
-        let names = calls.values(&place.seen(&path), part.value).await?;
+        waiting = waiting.saturating_sub(path.len());
+        let left = part.bytes.saturating_sub(text.len());
+        let names = calls.values(&place.seen(&path), part.value, left).await?;
         let wanted = part.value.is_some();
         if !names.is_empty() || (depth > 0 && !wanted) {
             write_key(&mut text, &place.shown(&path), &names);
@@ -88,8 +94,13 @@ pub(super) async fn read(
         }
         let children = calls.children(&place.seen(&path)).await?;
         if part.tree && depth < DEPTH {
-            let below = children.iter().rev();
-            open.extend(below.map(|name| (format!("{path}\\{name}"), depth + 1)));
+            for name in children.iter().rev() {
+                waiting += path.len() + 1 + name.len();
+                if waiting > part.bytes {
+                    return Err(ReadError::TooMuch);
+                }
+                open.push((format!("{path}\\{name}"), depth + 1));
+            }
         } else if !part.tree {
             write_names(&mut text, &place.shown(&path), &children);
         }
@@ -188,8 +199,13 @@ struct Calls<'a> {
 }
 
 impl Calls<'_> {
-    /// The values of a key, or the one that is wanted.
-    async fn values(&mut self, path: &str, wanted: Option<&str>) -> Result<Vec<Value>, ReadError> {
+    /// The values of a key, or the one that is wanted, of so many bytes at most.
+    async fn values(
+        &mut self,
+        path: &str,
+        wanted: Option<&str>,
+        mut left: usize,
+    ) -> Result<Vec<Value>, ReadError> {
         let answer = self.call("EnumValues", path, None).await?;
         let names = texts(&answer, "sNames");
         let kinds = texts(&answer, "Types");
@@ -200,6 +216,8 @@ impl Calls<'_> {
             }
             let kind = kind.trim().parse().unwrap_or(0);
             let data = self.data(path, &name, kind).await?;
+            let size = name.len() + data.len();
+            left = left.checked_sub(size).ok_or(ReadError::TooMuch)?;
             values.push(Value { name, kind, data });
         }
         Ok(values)
@@ -209,7 +227,10 @@ impl Calls<'_> {
         let answer = self.call("EnumKey", path, None).await?;
         let mut names = texts(&answer, "sNames");
         // What XML cannot carry cannot be asked for; a host that writes XML cannot name it either.
-        names.retain(|name| !name.is_empty() && name.chars().all(fits_xml));
+        names.retain(|name| {
+            let is_short = name.len() <= 4 * LONGEST_NAME && name.chars().count() <= LONGEST_NAME;
+            !name.is_empty() && is_short && name.chars().all(fits_xml)
+        });
         Ok(names)
     }
 
@@ -309,4 +330,95 @@ fn bytes(texts: &[String]) -> String {
         let _ = write!(hex, "{byte:02X}");
     }
     hex
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::courier::{CarryError, Courier, Delivery};
+    use super::*;
+    use async_trait::async_trait;
+    use std::time::Duration;
+
+    /// A host that answers each method with these elements.
+    struct Flood(fn(&str) -> String);
+
+    #[async_trait]
+    impl Courier for Flood {
+        async fn carry(&mut self, envelope: &str, _: Instant) -> Result<Delivery, CarryError> {
+            let output = (self.0)(envelope);
+            let body = format!(
+                "<s:Envelope xmlns:s=\"{}\"><s:Body><p:X_OUTPUT xmlns:p=\"{}\">{output}<p:ReturnValue>0</p:ReturnValue></p:X_OUTPUT></s:Body></s:Envelope>",
+                names::SOAP,
+                names::REGISTRY
+            );
+            let (status, body) = (200, body.into_bytes());
+            Ok(Delivery { status, body })
+        }
+
+        fn to(&self) -> &'static str {
+            ""
+        }
+
+        fn is_local_account(&self) -> bool {
+            false
+        }
+    }
+
+    /// How the reading of a tree ends, and after how many calls.
+    async fn read_from(host: fn(&str) -> String) -> (Result<String, ReadError>, u32) {
+        let mut dialogue = Dialogue::new(Box::new(Flood(host)));
+        let part = Part {
+            key: r"HKLM\SOFTWARE",
+            tree: true,
+            value: None,
+            view: View::Any,
+            bytes: 100_000,
+        };
+        let mut budget = Budget {
+            until: Instant::now() + Duration::from_secs(60),
+            calls: 200,
+        };
+        let read = read(&mut dialogue, part, &mut budget).await;
+        (read, 200 - budget.calls)
+    }
+
+    #[tokio::test]
+    async fn a_key_of_endless_keys_is_too_much_before_they_are_kept() {
+        let (read, calls) = read_from(|asked| {
+            if asked.contains("EnumKey_INPUT") {
+                return format!("<p:sNames>{}</p:sNames>", "k".repeat(200)).repeat(2_000);
+            }
+            String::new()
+        })
+        .await;
+        assert_eq!(read, Err(ReadError::TooMuch));
+        assert!(calls <= 4, "{calls}");
+    }
+
+    #[tokio::test]
+    async fn a_name_that_no_key_can_have_is_not_asked_for() {
+        let (read, calls) = read_from(|asked| {
+            assert!(asked.len() < 10_000);
+            if asked.contains("EnumKey_INPUT") {
+                return format!("<p:sNames>{}</p:sNames>", "k".repeat(50_000));
+            }
+            String::new()
+        })
+        .await;
+        assert_eq!(read, Ok(String::new()));
+        assert_eq!(calls, 2);
+    }
+
+    #[tokio::test]
+    async fn values_without_end_are_too_much_before_they_are_kept() {
+        let (read, calls) = read_from(|asked| {
+            if asked.contains("EnumValues_INPUT") {
+                return "<p:sNames>v</p:sNames><p:Types>1</p:Types>".repeat(150);
+            }
+            format!("<p:sValue>{}</p:sValue>", "x".repeat(30_000))
+        })
+        .await;
+        assert_eq!(read, Err(ReadError::TooMuch));
+        assert!(calls <= 6, "{calls}");
+    }
 }
