@@ -252,9 +252,12 @@ fn search(office: &Office, ended: &[&Ended]) {
 fn files(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).unwrap();
     let paths = entries.map(|entry| entry.unwrap().path());
-    let inside = |path: PathBuf| match path.is_dir() {
-        true => files(&path),
-        false => vec![path],
+    let inside = |path: PathBuf| {
+        if path.is_dir() {
+            files(&path)
+        } else {
+            vec![path]
+        }
     };
     paths.flat_map(inside).collect()
 }
