@@ -5,8 +5,7 @@ use super::host::Host;
 use super::ntlm::{Authenticate, Binding, Challenge, Session, is_message};
 use super::spnego::{self, State};
 use crate::lab::seen::{Note, Proof};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use crate::session::base64;
 
 /// The logon of one connection.
 #[derive(Default)]
@@ -58,7 +57,7 @@ impl Gate {
     ) -> Verdict {
         let (scheme, token) = header.split_once(' ').unwrap_or((header, ""));
         let offers = host.config.offers();
-        let Ok(token) = STANDARD.decode(token.trim()) else {
+        let Some(token) = base64::decode(token.trim()) else {
             note.violation("a token that is not base 64");
             return Verdict::Refused;
         };
@@ -223,5 +222,5 @@ fn binding(level: ChannelBinding, certificate: Option<[u8; 16]>) -> Binding {
 }
 
 fn negotiate(token: &[u8]) -> String {
-    format!("Negotiate {}", STANDARD.encode(token))
+    format!("Negotiate {}", base64::encode_padded(token))
 }

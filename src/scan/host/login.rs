@@ -426,7 +426,7 @@ impl Visit<'_> {
                 Ok(Entry::Refused(error))
             }
             Err(error) => {
-                breaker.give_back(reserved).await?;
+                breaker.return_after(reserved, error.code()).await?;
                 Ok(Entry::Refused(error))
             }
         }
