@@ -7,13 +7,16 @@ use crate::session::Answers;
 
 /// The sites, sorted; none where there is no `appcmd`.
 ///
-/// An account that may not read IIS's configuration hears of an error, or of nothing at all: where
-/// IIS is installed, that is no word about its sites.
+/// To an account that may not read IIS's configuration `appcmd` prints an error, or fails without a
+/// word: where IIS is installed, that is no word about its sites.
 pub(super) fn sites(answers: &Answers) -> Result<Vec<WebSite>, Gap> {
-    let text = optional(answers.text(IIS_SITES))?.unwrap_or_default();
+    let text = optional(answers.text(IIS_SITES))?;
+    if text.is_none() && is_installed(answers) {
+        return Err(gap(IIS_SITES, GapCause::Denied));
+    }
+    let text = text.unwrap_or_default();
     let mut sites: Vec<WebSite> = lines(text).filter_map(site).take(MOST_ROWS).collect();
-    let is_refused = lines(text).any(|line| line.starts_with("ERROR ("));
-    if sites.is_empty() && (is_refused || is_installed(answers)) {
+    if sites.is_empty() && lines(text).any(|line| line.starts_with("ERROR (")) {
         return Err(gap(IIS_SITES, GapCause::Denied));
     }
     sites.sort_unstable();
