@@ -122,7 +122,7 @@ COMPLETE = {
         # The laboratory has no pipes.
         r"Component Based Servicing.Packages": {"stdout": packages(KB5034129=112, KB5030999=80, KB5035857=64)},
         r"^wevtutil": {"stdout": ""},
-        r"^whoami": {"stdout": f'"srv-whole\\scanner","{SID}-1000"\n'},
+        r"^whoami": {"stdout": f"\nsrv-whole\\scanner {SID}-1000\n"},
         r"appcmd": {"stdout": 'SITE "Default Web Site" (id:1,bindings:http/*:80:,state:Started)\n'},
         r"^for /f": {"stdout": f"\n{USERS_KEY}\\Chat\n    DisplayName    REG_SZ    Plauderei für Jörg\n"
                                "    DisplayVersion    REG_SZ    3.1\n\n"},

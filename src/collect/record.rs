@@ -1,8 +1,9 @@
 //! Recorded hosts: what a host answered, as a folder of files, and back.
 //!
 //! `answers.json` is `{"schema": 1, "set": "unix", "exits": {"uname": 0, …}}`, and `<id>.txt` beside
-//! it holds what the question printed; `"gaps": {"os": "denied", …}` is of those that printed nothing,
-//! because a protocol of its own refused them. Such a folder is a fixture as it stands.
+//! it holds what the question printed, but for product keys; `"gaps": {"os": "denied", …}` is of those
+//! that printed nothing, because a protocol of its own refused them. Such a folder is a fixture as it
+//! stands.
 
 use super::COLLECTORS;
 use crate::model::GapCause;
@@ -54,7 +55,7 @@ pub fn save(folder: &Path, set: &QuestionSet, answers: &Answers) -> Result<(), R
             continue;
         };
         let path = folder.join(format!("{}.txt", question.id));
-        fs::write(&path, &reply.stdout).map_err(failed(&path))?;
+        fs::write(&path, without_keys(&reply.stdout)).map_err(failed(&path))?;
         index.exits.insert(question.id.to_owned(), reply.exit);
     }
     let path = folder.join(INDEX);
@@ -63,6 +64,22 @@ pub fn save(folder: &Path, set: &QuestionSet, answers: &Answers) -> Result<(), R
         source,
     })?;
     fs::write(&path, text + "\n").map_err(failed(&path))
+}
+
+/// Windows and SQL Server keep their product keys, lightly disguised, beside the versions that are
+/// read; `reg query` prints them along, and nobody needs them in a folder that is passed on.
+fn without_keys(stdout: &[u8]) -> Vec<u8> {
+    const NAME: &[u8] = b"    DigitalProductId";
+    let is_key = |line: &&[u8]| {
+        let name = line.get(..NAME.len());
+        name.is_some_and(|name| name.eq_ignore_ascii_case(NAME))
+    };
+    let lines = stdout.split_inclusive(|byte| *byte == b'\n');
+    lines
+        .filter(|line| !is_key(line))
+        .flatten()
+        .copied()
+        .collect()
 }
 
 /// Reads a recorded folder: the set that was asked, and the answers.
@@ -166,6 +183,14 @@ pub enum RecordError {
 mod tests {
     use super::super::UNIX;
     use super::*;
+
+    #[test]
+    fn a_product_key_is_not_recorded() {
+        let text = b"HKEY\r\n    UBR    REG_DWORD    0x1\r\n    DigitalProductId4    REG_BINARY    A4\r\n    DigitalProductID    REG_BINARY    A4\r\n\r\n";
+        let kept = b"HKEY\r\n    UBR    REG_DWORD    0x1\r\n\r\n";
+        assert_eq!(without_keys(text), kept);
+        assert_eq!(without_keys(b"DigitalProductId"), b"DigitalProductId");
+    }
 
     #[test]
     fn what_is_saved_is_loaded_again_exits_and_odd_bytes_included() {

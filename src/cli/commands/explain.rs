@@ -47,6 +47,15 @@ pub(super) fn unix(text: &mut String) {
     }
 }
 
+/// What a host's administrator and whoever watches it should know before. The rules are those of
+/// `SigmaHQ` for process creation: `winrshost_command_execution`, `reg_query_registry`,
+/// `reg_machineguid`, `whoami_execution`.
+const NOTICE: &str = "Tell those who watch your hosts. Detection rules take for reconnaissance what inventories do: \
+    commands below winrshost.exe, whoami, and reg.exe where it reads MachineGuid, Services or WindowsUpdate. \
+    Let them know the account and the address of the scan. Windows answers `qfe` out of its component \
+    servicing, for which it may start the Windows Modules Installer by itself, for some minutes. Most work \
+    are `cbs-packages`, `msi-patches` and `update-history`: seconds of one processor on a server of many years.";
+
 /// What every Windows is asked, over whichever protocol.
 pub(super) fn windows(text: &mut String) {
     let set = &collect::WINDOWS;
@@ -54,7 +63,7 @@ pub(super) fn windows(text: &mut String) {
         "Every Windows host is asked the set `{}`, over WinRM or over SSH. What is sent is a constant of this program, in the words below. It changes nothing: nothing is installed, written or started but programs that end with their answer. Never Win32_Product, never a search by the update agent, never a file query without a full path.",
         set.name
     );
-    let _ = writeln!(text, "{}", wrap(&lead, 0));
+    let _ = writeln!(text, "{}\n\n{}", wrap(&lead, 0), wrap(NOTICE, 0));
     requests(
         text,
         "The requests to a WinRM service are these, and no others:",

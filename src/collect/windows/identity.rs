@@ -71,10 +71,10 @@ pub(super) fn machine_sid(answers: &Answers) -> Result<String, Gap> {
     }
 }
 
-/// `"server\anna","S-1-5-21-1-2-3-1001"`, where the part before the account is this machine.
+/// `server\anna S-1-5-21-1-2-3-1001`, where the part before the account is this machine.
 fn own_account(answers: &Answers) -> Option<String> {
     let line = lines(answers.text(WHO_AM_I).ok()?).find(|line| line.contains("S-1-5-21-"))?;
-    let (account, sid) = line.trim().trim_matches('"').rsplit_once("\",\"")?;
+    let (account, sid) = line.trim().rsplit_once(' ')?;
     let (owner, _) = account.split_once('\\')?;
     let own = computer_name(answers)?;
     (owner.to_lowercase() == own.to_lowercase())
@@ -268,8 +268,8 @@ mod tests {
     fn the_sid_of_the_machine_is_never_that_of_a_domain() {
         let sid = |texts: &[(&'static str, &str)]| machine_sid(&answers(texts)).ok();
         let own = Some("S-1-5-21-1-2-3".to_owned());
-        let local = "\"srv-langer-name\\scanner\",\"S-1-5-21-1-2-3-1001\"\r\n";
-        let domain = "\"corp\\svc\",\"S-1-5-21-7-8-9-1105\"\r\n";
+        let local = "\r\nsrv-langer-name\\our scanner S-1-5-21-1-2-3-1001\r\n";
+        let domain = "\r\ncorp\\svc S-1-5-21-7-8-9-1105\r\n";
         let seen = profiles(&["S-1-5-18", "S-1-5-21-7-8-9-500"]);
         assert_eq!(sid(&[(COMPUTER, MEMBER), (WHO_AM_I, local)]), own);
         assert_eq!(

@@ -4,7 +4,7 @@
 
 use super::questions::{UNINSTALL_32, UNINSTALL_64, UNINSTALL_USERS};
 use super::reg::{self, Key};
-use super::text::{LONG, MOST_ROWS, NAME, certain_day, clip, optional};
+use super::text::{LONG, MOST_ROWS, NAME, certain_day, clip, gap, lines, optional};
 use crate::model::{Gap, GapCause, Platform, Program, ProgramScope};
 use crate::session::Answers;
 
@@ -33,10 +33,15 @@ pub(super) fn programs(answers: &Answers, platform: &Platform) -> Result<Vec<Pro
 }
 
 /// The gap of a host whose users' programs were asked for and not told. None is logged on where
-/// nothing is there.
+/// nothing is there; a user's keys that are closed to us are said so by the question itself.
 pub(super) fn open(answers: &Answers) -> Option<Gap> {
-    let gap = answers.text(UNINSTALL_USERS).err()?;
-    (gap.cause != GapCause::Missing).then_some(gap)
+    match answers.text(UNINSTALL_USERS) {
+        Ok(text) => {
+            let is_closed = lines(text).any(|line| line.trim_end() == "denied");
+            is_closed.then(|| gap(UNINSTALL_USERS, GapCause::Denied))
+        }
+        Err(gap) => (gap.cause != GapCause::Missing).then_some(gap),
+    }
 }
 
 /// A program that people would call one: parts of programs and patches are listed too.
@@ -99,6 +104,18 @@ mod tests {
 
     fn machine(programs: &[(&str, &[(&str, &str)])]) -> String {
         keys("HKEY_LOCAL_MACHINE", programs)
+    }
+
+    #[test]
+    fn a_user_whose_keys_are_closed_leaves_a_gap_and_one_without_programs_none() {
+        let of = |text: &str| open(&answers(&[(UNINSTALL_USERS, text)])).map(|gap| gap.cause);
+        let one = keys(
+            r"HKEY_USERS\S-1-5-21-1-2-3-1001",
+            &[("Tool", &[("DisplayName", "denied")])],
+        );
+        assert_eq!(of(""), None);
+        assert_eq!(of(&one), None);
+        assert_eq!(of(&format!("{one}\r\ndenied\r\n")), Some(GapCause::Denied));
     }
 
     #[test]

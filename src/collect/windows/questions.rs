@@ -1,9 +1,15 @@
 //! What every Windows is asked, over WinRM and over SSH.
 //!
-//! Read-only. Nothing is written, installed or started but `cmd`, `reg`, `netstat`, `whoami`,
-//! `appcmd` and `wevtutil`, none of which outlives its answer. Never `Win32_Product`, which checks
+//! Read-only. Nothing is written, installed or started but `cmd`, `reg`, `findstr`, `netstat`,
+//! `whoami`, `appcmd` and `wevtutil`, none of which outlives its answer. Never `Win32_Product`, which checks
 //! (and may repair) every installed product; never a file query without a path, which walks the disks;
 //! no search by the update agent.
+//!
+//! Every `findstr` is told `/l /i`: left to itself it guesses from the first string whether strings are
+//! patterns, and with several strings of different lengths it misses some unless case is ignored
+//! ("What are the undocumented features and limitations of the Windows FINDSTR command?", Stack
+//! Overflow 8844868). `whoami` writes no CSV, which detection rules take for preparations to carry data
+//! off (SigmaHQ, `proc_creation_win_whoami_output`).
 //!
 //! Keys that are not there are an answer too: "missing" is how most hosts say that they have no SQL
 //! Server.
@@ -92,13 +98,13 @@ pub const WINDOWS: QuestionSet = QuestionSet {
         ),
         cmd(
             UNINSTALL_USERS,
-            r#"(for /f "tokens=*" %h in ('reg query HKU ^| findstr /r "S-1-5-21-[0-9-]*$ S-1-12-1-[0-9-]*$"') do @reg query "%h\Software\Microsoft\Windows\CurrentVersion\Uninstall" /s 2>nul) & ver >nul"#,
-            "programs that users who are logged on installed for themselves",
+            r#"(for /f "tokens=*" %h in ('reg query HKU ^| findstr /l /i /c:"\S-1-5-21-" /c:"\S-1-12-1-" ^| findstr /l /i /v /c:"_Classes"') do @(reg query "%h\Software\Microsoft\Windows\CurrentVersion\Uninstall" /s 2>nul || reg query "%h" >nul 2>nul || echo denied)) & ver >nul"#,
+            "programs that users who are logged on installed for themselves, or that their keys are closed to us",
         ),
         cmd(
             CBS_PACKAGES,
-            r#"reg query "HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Component Based Servicing\Packages" /s | findstr /c:"Packages\Package_for_" /c:"    CurrentState " /c:"    InstallTimeHigh " /c:"    InstallUser ""#,
-            "the package store's own word on every update: state and time",
+            r#"reg query "HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Component Based Servicing\Packages" /s | findstr /l /i /c:"Packages\Package_for_" /c:"    CurrentState " /c:"    InstallTimeHigh " /c:"    InstallUser ""#,
+            "the package store's own word on every update: state and time; the largest question, as the host reads some thousand keys and sends a tenth of them",
         ),
         values(
             CBS,
@@ -121,7 +127,7 @@ pub const WINDOWS: QuestionSet = QuestionSet {
         cmd(
             UPDATE_HISTORY,
             r#"wevtutil qe System /q:"*[System[Provider[@Name='Microsoft-Windows-WindowsUpdateClient'] and (EventID=19 or EventID=20 or EventID=23)]]" /f:xml /rd:true /c:400"#,
-            "what the update client installed, removed or failed to install",
+            "what the update client installed, removed or failed to install; the log is read from its end, until 400 are found",
         ),
         value(
             FILE_RENAMES,
@@ -132,8 +138,14 @@ pub const WINDOWS: QuestionSet = QuestionSet {
         tree(
             OLD_UPDATES,
             r"HKLM\SOFTWARE\Microsoft\Updates",
-            View::Any,
-            "updates of .NET Framework and of old systems, and whether one waits for a reboot",
+            View::Bits64,
+            "updates of old systems, and whether one waits for a reboot",
+        ),
+        tree(
+            OLD_UPDATES_32,
+            r"HKLM\SOFTWARE\Microsoft\Updates",
+            View::Bits32,
+            "updates of .NET Framework and of other products with a setup of their own",
         ),
         tree(
             OLD_HOTFIXES,
@@ -143,8 +155,8 @@ pub const WINDOWS: QuestionSet = QuestionSet {
         ),
         cmd(
             MSI_PATCHES,
-            r#"reg query "HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Installer\UserData\S-1-5-18\Products" /s | findstr /c:"\Patches" /c:"\InstallProperties" /c:"    DisplayName " /c:"    Installed " /c:"    State ""#,
-            "updates that Windows Installer put in: Office and others",
+            r#"reg query "HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Installer\UserData\S-1-5-18\Products" /s | findstr /l /i /c:"\Patches" /c:"\InstallProperties" /c:"    DisplayName " /c:"    Installed " /c:"    State ""#,
+            "updates that Windows Installer put in: Office and others; large where much is installed, and filtered on the host",
         ),
         tree(
             COMPUTER_NAME,
@@ -176,7 +188,7 @@ pub const WINDOWS: QuestionSet = QuestionSet {
         ),
         cmd(
             WHO_AM_I,
-            "whoami /user /fo csv /nh",
+            "whoami /user /nh",
             "who we are on this host, and with a local account the SID of the machine",
         ),
         tree(
@@ -199,7 +211,7 @@ pub const WINDOWS: QuestionSet = QuestionSet {
         ),
         cmd(
             SQL,
-            r#"reg query "HKLM\SOFTWARE\Microsoft\Microsoft SQL Server\Instance Names\SQL" && ((for /f "tokens=*" %i in ('reg query "HKLM\SOFTWARE\Microsoft\Microsoft SQL Server" ^| findstr /c:"\MSSQL"') do @reg query "%i\Setup" 2>nul) & ver >nul)"#,
+            r#"reg query "HKLM\SOFTWARE\Microsoft\Microsoft SQL Server\Instance Names\SQL" && ((for /f "tokens=*" %i in ('reg query "HKLM\SOFTWARE\Microsoft\Microsoft SQL Server" ^| findstr /l /i /c:"\MSSQL"') do @reg query "%i\Setup" 2>nul) & ver >nul)"#,
             "instances of SQL Server and their patch levels",
         ),
         values(
@@ -251,8 +263,8 @@ pub const WINDOWS: QuestionSet = QuestionSet {
         ),
         cmd(
             LISTENERS,
-            "netstat -ano",
-            "what listens, and which process it is",
+            r#"netstat -ano | findstr /l /i /c:":0 " /c:"*:*""#,
+            "what listens, and which process it is; connections stay on the host",
         ),
         Question {
             id: LISTENERS_CIM,
@@ -290,6 +302,7 @@ pub(super) const UPDATE_POLICY: &str = "update-policy";
 pub(super) const UPDATE_HISTORY: &str = "update-history";
 pub(super) const FILE_RENAMES: &str = "file-renames";
 pub(super) const OLD_UPDATES: &str = "old-updates";
+pub(super) const OLD_UPDATES_32: &str = "old-updates-32";
 pub(super) const OLD_HOTFIXES: &str = "old-hotfixes";
 pub(super) const MSI_PATCHES: &str = "msi-patches";
 pub(super) const COMPUTER_NAME: &str = "computer-name";
@@ -312,7 +325,10 @@ pub(super) const IIS_SITES: &str = "iis-sites";
 pub(super) const LISTENERS: &str = "listeners";
 pub(super) const LISTENERS_CIM: &str = "listeners-cim";
 
-/// Always by full path: the provider then opens these files and no folder.
+/// Always by full path: then the answer comes at once, where `LIKE` walks the disk ("Enumerating and
+/// getting WMI provider class instances with performance in mind", WMI blog, Microsoft Learn). Names
+/// joined by OR are what filters of group policies do at every refresh; eighteen of them were not
+/// timed on a live Windows.
 const FILES_QUERY: &str = r"SELECT Name,Version FROM CIM_DataFile WHERE Name='C:\\Windows\\System32\\ntoskrnl.exe' OR Name='C:\\Windows\\System32\\win32k.sys' OR Name='C:\\Windows\\System32\\win32kfull.sys' OR Name='C:\\Windows\\System32\\mshtml.dll' OR Name='C:\\Windows\\System32\\mstscax.dll' OR Name='C:\\Windows\\System32\\localspl.dll' OR Name='C:\\Windows\\System32\\schannel.dll' OR Name='C:\\Windows\\System32\\drivers\\srv.sys' OR Name='C:\\Windows\\System32\\drivers\\srv2.sys' OR Name='C:\\Windows\\System32\\drivers\\http.sys' OR Name='C:\\Windows\\System32\\drivers\\tcpip.sys' OR Name='C:\\Windows\\Microsoft.NET\\Framework64\\v4.0.30319\\clr.dll' OR Name='C:\\Windows\\Microsoft.NET\\Framework\\v4.0.30319\\clr.dll' OR Name='C:\\Windows\\Microsoft.NET\\Framework64\\v4.0.30319\\mscorlib.dll' OR Name='C:\\Windows\\Microsoft.NET\\Framework64\\v2.0.50727\\mscorwks.dll' OR Name='C:\\Windows\\Microsoft.NET\\Framework64\\v2.0.50727\\System.dll' OR Name='C:\\Program Files\\Microsoft\\Exchange Server\\V15\\bin\\ExSetup.exe' OR Name='C:\\Program Files\\Microsoft\\Exchange Server\\V14\\bin\\ExSetup.exe'";
 
 const OFFICE_FILES_QUERY: &str = r"SELECT Name,Version FROM CIM_DataFile WHERE Name='C:\\Program Files\\Microsoft Office\\Office14\\WINWORD.EXE' OR Name='C:\\Program Files\\Microsoft Office\\Office14\\EXCEL.EXE' OR Name='C:\\Program Files\\Microsoft Office\\Office14\\OUTLOOK.EXE' OR Name='C:\\Program Files (x86)\\Microsoft Office\\Office14\\WINWORD.EXE' OR Name='C:\\Program Files (x86)\\Microsoft Office\\Office14\\EXCEL.EXE' OR Name='C:\\Program Files (x86)\\Microsoft Office\\Office14\\OUTLOOK.EXE' OR Name='C:\\Program Files\\Microsoft Office\\Office15\\WINWORD.EXE' OR Name='C:\\Program Files\\Microsoft Office\\Office15\\EXCEL.EXE' OR Name='C:\\Program Files\\Microsoft Office\\Office15\\OUTLOOK.EXE' OR Name='C:\\Program Files (x86)\\Microsoft Office\\Office15\\WINWORD.EXE' OR Name='C:\\Program Files (x86)\\Microsoft Office\\Office15\\EXCEL.EXE' OR Name='C:\\Program Files (x86)\\Microsoft Office\\Office15\\OUTLOOK.EXE' OR Name='C:\\Program Files\\Microsoft Office\\Office16\\WINWORD.EXE' OR Name='C:\\Program Files\\Microsoft Office\\Office16\\EXCEL.EXE' OR Name='C:\\Program Files\\Microsoft Office\\Office16\\OUTLOOK.EXE' OR Name='C:\\Program Files (x86)\\Microsoft Office\\Office16\\WINWORD.EXE' OR Name='C:\\Program Files (x86)\\Microsoft Office\\Office16\\EXCEL.EXE' OR Name='C:\\Program Files (x86)\\Microsoft Office\\Office16\\OUTLOOK.EXE'";

@@ -1,14 +1,14 @@
 //! The web sites of IIS, as `appcmd list site` prints them.
 
 use super::questions::{IIS, IIS_SITES};
-use super::text::{LONG, MOST_ROWS, NAME, clip, gap, lines, optional};
+use super::text::{LONG, MOST_ROWS, NAME, clip, gap, lines, malformed, optional};
 use crate::model::{Gap, GapCause, WebSite};
 use crate::session::Answers;
 
 /// The sites, sorted; none where there is no `appcmd`.
 ///
-/// To an account that may not read IIS's configuration `appcmd` prints an error, or fails without a
-/// word: where IIS is installed, that is no word about its sites.
+/// To an account that may not read IIS's configuration it complains on standard output, or fails
+/// without a word: where IIS is installed, that is no word about its sites.
 pub(super) fn sites(answers: &Answers) -> Result<Vec<WebSite>, Gap> {
     let text = optional(answers.text(IIS_SITES))?;
     if text.is_none() && is_installed(answers) {
@@ -16,8 +16,9 @@ pub(super) fn sites(answers: &Answers) -> Result<Vec<WebSite>, Gap> {
     }
     let text = text.unwrap_or_default();
     let mut sites: Vec<WebSite> = lines(text).filter_map(site).take(MOST_ROWS).collect();
-    if sites.is_empty() && lines(text).any(|line| line.starts_with("ERROR (")) {
-        return Err(gap(IIS_SITES, GapCause::Denied));
+    let mut errors = lines(text).filter(|line| line.starts_with("ERROR"));
+    if let (true, Some(error)) = (sites.is_empty(), errors.next()) {
+        return Err(refusal(error));
     }
     sites.sort_unstable();
     Ok(sites)
@@ -27,6 +28,15 @@ fn is_installed(answers: &Answers) -> bool {
     answers
         .text(IIS)
         .is_ok_and(|text| text.contains("MajorVersion"))
+}
+
+/// `ERROR ( hresult:80070005, message:Command execution failed.` and whatever language follows.
+fn refusal(error: &str) -> Gap {
+    if error.contains("hresult:80070005") {
+        gap(IIS_SITES, GapCause::Denied)
+    } else {
+        malformed(IIS_SITES)
+    }
 }
 
 /// `SITE "Default Web Site" (id:1,bindings:http/*:80:,https/*:443:,state:Started)`
@@ -73,14 +83,26 @@ mod tests {
     }
 
     #[test]
-    fn where_iis_is_installed_no_word_of_its_sites_is_not_none() {
+    fn where_iis_is_installed_silence_about_its_sites_is_not_none() {
         let installed = "HKEY_LOCAL_MACHINE\\SOFTWARE\\Microsoft\\InetStp\r\n    MajorVersion    REG_DWORD    0xa\r\n";
         let mut silent = answers(&[(IIS, installed)]);
         silent.mark(IIS_SITES, GapCause::Missing);
-        let refused = "ERROR ( message:Configuration error\r\nDescription: Cannot read configuration file )\r\n";
-        for given in [silent, answers(&[(IIS_SITES, refused)])] {
-            assert_eq!(sites(&given), Err(gap(IIS_SITES, GapCause::Denied)));
-        }
+        assert_eq!(sites(&silent), Err(gap(IIS_SITES, GapCause::Denied)));
+        let none = answers(&[(IIS, installed), (IIS_SITES, "")]);
+        assert_eq!(sites(&none), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn a_complaint_is_no_server_without_sites() {
+        let cause = |text: &str| {
+            let gap = sites(&answers(&[(IIS_SITES, text)])).unwrap_err();
+            gap.cause
+        };
+        let denied = "ERROR ( hresult:80070005, message:Command execution failed.\r\nZugriff verweigert\r\n )\r\n";
+        assert_eq!(cause(denied), GapCause::Denied);
+        let broken =
+            "ERROR ( message:Configuration error \r\nFilename: redirection.config\r\n )\r\n";
+        assert_eq!(cause(broken), GapCause::Malformed);
     }
 
     proptest! {

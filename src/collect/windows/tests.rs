@@ -123,6 +123,12 @@ fn lines_for_the_shell_are_short_and_whole_and_write_nothing() {
         assert!(line.len() <= 2_000 && !line.contains(['\n', '\r']), "{id}");
         assert_eq!(line.matches('"').count() % 2, 0, "{id}");
         assert_eq!(line.matches('(').count(), line.matches(')').count(), "{id}");
+        let safe = " findstr /l /i ";
+        assert_eq!(
+            line.matches("findstr").count(),
+            line.matches(safe).count(),
+            "{id}"
+        );
         let mut sends = line.split('>').skip(1);
         assert!(sends.all(|to| to.starts_with("nul")), "{id}");
         for word in [

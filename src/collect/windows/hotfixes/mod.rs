@@ -8,7 +8,9 @@
 mod package;
 mod wua;
 
-use super::questions::{CBS_PACKAGES, MSI_PATCHES, OLD_HOTFIXES, OLD_UPDATES, QFE, UPDATE_HISTORY};
+use super::questions::{
+    CBS_PACKAGES, MSI_PATCHES, OLD_HOTFIXES, OLD_UPDATES, OLD_UPDATES_32, QFE, UPDATE_HISTORY,
+};
 use super::reg::{self, Key};
 use super::text::{
     LONG, MOST_ROWS, NAME, certain_day, clip, compact_day, day, digits, file_time, some, three,
@@ -27,7 +29,7 @@ pub(super) fn hotfixes(answers: &Answers) -> Result<Vec<Hotfix>, Gap> {
         .text(UPDATE_HISTORY)
         .map(|text| updates.history(text));
     updates.msi(answers.text(MSI_PATCHES).unwrap_or_default());
-    for id in [OLD_UPDATES, OLD_HOTFIXES] {
+    for id in [OLD_UPDATES, OLD_UPDATES_32, OLD_HOTFIXES] {
         updates.old(answers.text(id).unwrap_or_default());
     }
     match (qfe, cbs, history) {
@@ -264,9 +266,13 @@ fn time_of(high: u64) -> Option<UtcTime> {
     file_time((u64::from(high) << 32) | 0x8000_0000)
 }
 
-/// `KB5034122`, `KB982861-v2`; old systems also write the bare number.
+/// `KB5034122`, `KB982861-v2`, and .NET Framework's `KB2468871v2`; old systems also write the bare
+/// number.
 fn kb(text: &str) -> Option<KbId> {
     let text = text.trim();
+    let again = text.rsplit_once(['v', 'V']);
+    let again = again.filter(|(_, time)| digits::<u8>(time).is_some());
+    let text = again.map_or(text, |(kb, _)| kb);
     let bare = || {
         digits(text)
             .filter(|_| (6..=7).contains(&text.len()))

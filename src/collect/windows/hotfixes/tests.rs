@@ -134,6 +134,7 @@ fn sources_are_joined_by_number() {
         ThisVersionInstalled    REG_SZ    Y\r\n    InstalledDate    REG_SZ    6/13/2013\r\n    InstalledBy    REG_SZ    anna\r\n    \
         ReleaseType    REG_SZ    Security Update\r\n\
         HKEY_LOCAL_MACHINE\\SOFTWARE\\Microsoft\\Updates\\.NET\\KB2468872\r\n    ThisVersionInstalled    REG_SZ    N\r\n";
+    let again = "HKEY_LOCAL_MACHINE\\SOFTWARE\\Microsoft\\Updates\\.NET\\KB2600217v2\r\n    ThisVersionInstalled    REG_SZ    Y\r\n";
     let rows = read(&[
         (
             QFE,
@@ -146,6 +147,7 @@ fn sources_are_joined_by_number() {
         (UPDATE_HISTORY, &event(19, 5_034_122, 8)),
         (MSI_PATCHES, msi),
         (OLD_UPDATES, old),
+        (OLD_UPDATES_32, again),
     ]);
     let line = |row: &Hotfix| {
         let sources: Vec<&str> = row.seen_in.iter().map(|source| source.as_str()).collect();
@@ -166,6 +168,7 @@ fn sources_are_joined_by_number() {
         lines,
         [
             "KB2468871 installed 2013-06-13 anna registry",
+            "KB2600217 installed   registry",
             "KB5002537 superseded 2024-06-12  msi",
             "KB5034122 installed 2024-06-07 NT-AUTORIT\u{c4}T\\SYSTEM qfe+cbs+wua",
         ]
