@@ -15,9 +15,12 @@ RECORDER = pathlib.Path(__file__).with_name("winrm_recorder.py")
 def templates(lab, report):
     """Every Windows that the laboratory knows."""
     names = dict(zip(spread("127.0.1.1", len(TEMPLATES)), TEMPLATES))
-    hosts = lab.hosts("templates", {address: {"seed": 700 + number, "os_template": name, "apps": 60}
-                                    for number, (address, name) in enumerate(names.items())})
-    scanned = lab.scan("templates", [*names], lab.credentials("templates.toml", lab.login(ntlm_http=True)))
+    ways = ({"no_https": True}, {"no_http": True})
+    hosts = lab.hosts("templates", {
+        address: {"seed": 700 + number, "os_template": name, "apps": 60} | ways[number % 2]
+        for number, (address, name) in enumerate(names.items())})
+    credentials = lab.credentials("templates.toml", lab.login(ntlm_http=True))
+    scanned = lab.scan("templates", [*names], credentials, "--tls-ca", hosts.ca)
     codes, outcomes = scanned.codes(), scanned.outcomes()
     seen = hosts.seen()
     for address, name in names.items():
@@ -55,7 +58,7 @@ def check_tables(report, name, scanned, address, truth):
     report.that(found == truth.hotfixes, f"{name}: {len(truth.hotfixes)} updates with their days in hotfixes.csv",
                 sorted(set(found.items()) ^ set(truth.hotfixes.items())))
     ports = {row["port"] for row in scanned.at("services", address) if row["seen_by"] == "scan"}
-    report.that({"5985", "5986"} <= ports, f"{name}: services.csv has WinRM", ports)
+    report.that(ports and ports <= {"5985", "5986"}, f"{name}: services.csv has WinRM", ports)
 
 
 def check_software(report, name, scanned, address, truth):
@@ -76,16 +79,20 @@ CBS = r"HKEY_LOCAL_MACHINE\SOFTWARE\Microsoft\Windows\CurrentVersion\Component B
 CURRENT = r"HKEY_LOCAL_MACHINE\SOFTWARE\Microsoft\Windows NT\CurrentVersion"
 
 
-def package(kb, state, build="20348.2402.1.9"):
-    key = rf"{CBS}\Packages\Package_for_{kb}~31bf3856ad364e35~amd64~~{build}"
-    return {key: {"CurrentState": ["REG_DWORD", state], "InstallTimeHigh": ["REG_DWORD", 0x01DA9000],
-                  "InstallTimeLow": ["REG_DWORD", 0x12345678], "InstallUser": ["REG_SZ", "S-1-5-18"]}}
+def packages(**states):
+    """What reg and findstr print of the package store."""
+    text = ""
+    for kb, state in states.items():
+        text += (rf"{CBS}\Packages\Package_for_{kb}~31bf3856ad364e35~amd64~~20348.2402.1.9"
+                 f"\n    CurrentState    REG_DWORD    {state:#x}\n    InstallTimeHigh    REG_DWORD    0x1da9000\n"
+                 "    InstallUser    REG_SZ    S-1-5-18\n")
+    return text
 
 
 # What a generated host of the laboratory lacks, so that every question has an answer.
 COMPLETE = {
     "registry": {
-        **package("KB5034129", 112), **package("KB5030999", 80), **package("KB5035857", 64),
+        CBS: {"LastScavengeFlags": ["REG_DWORD", 0]},
         r"HKEY_LOCAL_MACHINE\SOFTWARE\Microsoft\Cryptography":
             {"MachineGuid": ["REG_SZ", "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0"]},
         rf"{CURRENT}\ProfileList\{SID}-1001": {"ProfileImagePath": ["REG_EXPAND_SZ", r"C:\Users\jo"]},
@@ -112,6 +119,8 @@ COMPLETE = {
                                 "           PID\n  TCP    0.0.0.0:135            0.0.0.0:0              LISTENING"
                                 "       900\n  TCP    0.0.0.0:5985           0.0.0.0:0              LISTENING       4\n"
                                 "  TCP    [::]:5985              [::]:0                 LISTENING       4\n"},
+        # The laboratory has no pipes.
+        r"Component Based Servicing.Packages": {"stdout": packages(KB5034129=112, KB5030999=80, KB5035857=64)},
         r"^wevtutil": {"stdout": ""},
         r"^whoami": {"stdout": f"\nsrv-whole\\scanner {SID}-1000\n"},
         r"appcmd": {"stdout": 'SITE "Default Web Site" (id:1,bindings:http/*:80:,state:Started)\n'},
@@ -123,7 +132,7 @@ COMPLETE = {
 
 def whole(lab, report):
     """A host that answers everything: what beside programs and updates reaches the tables."""
-    profile = {"seed": 733, "os_template": "2022", "name": "srv-whole"} | COMPLETE
+    profile = {"seed": 733, "os_template": "2022", "name": "srv-whole", "no_https": True} | COMPLETE
     hosts = lab.hosts("whole", {"127.0.1.30": profile})
     scanned = lab.scan("whole", ["127.0.1.30"], lab.credentials("whole.toml", lab.login(ntlm_http=True)))
     address = "127.0.1.30"

@@ -187,7 +187,9 @@ class Seen:
     def __init__(self, events):
         def of(kind):
             return [event for event in events if event["ev"] == kind]
-        self.logons, self.failed, self.requests = of("auth"), of("auth_fail"), of("req")
+        self.logons, self.requests = of("auth"), of("req")
+        # To offer a scheme that the host does not know is no logon: nothing of the password goes along.
+        self.failed = [event for event in of("auth_fail") if not event["why"].startswith("scheme ")]
         self.refused, self.broken = of("plaintext_refused"), of("seal_error")
         busy = {event["conn"] for event in of("close") if event.get("reqs")}
         # A sweep's probe connects and asks nothing: no session.
@@ -209,9 +211,11 @@ class Seen:
         plain = [event for event in self.requests if not event["sealed"] and not event["tls"]]
         stray = [word for event in self.requests for word in event.get("stray", [])]
         pages = {event["codepage"] for event in opened}
+        # Basic goes along with each request, and where it alone is offered the first answer says so and hangs up.
+        is_basic = {event["mech"] for event in self.logons} == {"basic"}
         found = {
-            f"{len(self.sessions)} connections": len(self.sessions) != 1,
-            f"{len(self.logons)} logons": len(self.logons) != 1,
+            f"{len(self.sessions)} connections": len(self.sessions) != 1 + is_basic,
+            f"{len(self.logons)} logons": len(self.logons) != 1 and not is_basic,
             f"{len(self.failed)} refused logons": self.failed,
             "a message in plain text": plain or self.refused,
             "a message that does not unseal": self.broken,
@@ -273,8 +277,13 @@ class Truth:
             for key in self.host.reg_find(root)["sub"].values():
                 values = {name: data for name, (_, data) in key["values"].items()}
                 is_part = values.get("SystemComponent") == 1 or values.get("ParentKeyName")
-                if values.get("DisplayName") and not is_part:
-                    yield (values["DisplayName"], values.get("DisplayVersion", "unknown"), values.get("Publisher", ""),
+                name = values.get("DisplayName")
+                if name and not is_part:
+                    # One of .NET's runtimes is a product with a version of its own, in its name.
+                    runtime = re.fullmatch(r"Microsoft \.NET Runtime - (\S+) \(x64\)", name)
+                    if runtime:
+                        name, values["DisplayVersion"] = ".NET Runtime", runtime.group(1)
+                    yield (name, values.get("DisplayVersion", "unknown"), values.get("Publisher", ""),
                            arch, day(values.get("InstallDate", "")))
 
 
@@ -300,7 +309,7 @@ def software_rows(scanned, address):
     """software.csv's programs of a host, as Truth has them."""
     return sorted((row["name"], row["version"], row["publisher"], row["arch"], row["install_date"])
                   for row in scanned.at("software", address)
-                  if row["source"] == "registry" and row["scope"] == "machine")
+                  if row["source"] in ("registry", "dotnet_runtime") and row["scope"] == "machine")
 
 
 class Kdc:

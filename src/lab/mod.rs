@@ -24,6 +24,8 @@ mod winrm;
 mod wire;
 
 #[cfg(test)]
+mod recorded_windows_tests;
+#[cfg(test)]
 mod session_tests;
 #[cfg(test)]
 mod tests;

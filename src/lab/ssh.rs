@@ -56,7 +56,7 @@ impl Served {
             auth_rejection_time: Duration::ZERO,
             keys: vec![host_key(&network.name, &host.name)],
             max_auth_attempts: 6,
-            inactivity_timeout: Some(Duration::from_secs(120)),
+            inactivity_timeout: Some(Duration::from_mins(2)),
             nodelay: true,
             ..Config::default()
         };

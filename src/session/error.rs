@@ -57,6 +57,9 @@ pub enum MeetError {
     /// The TLS handshake failed.
     #[error("the TLS handshake failed: {0}")]
     Tls(String),
+    /// It shows another certificate than a moment ago.
+    #[error("the host shows another certificate than a moment ago")]
+    OtherCertificate,
     /// Something else than SSH answers.
     #[error("no SSH server answers, but: `{0}`")]
     NotSsh(String),
@@ -94,13 +97,17 @@ impl Failure for MeetError {
                 ResultCode::ProtocolError
             }
             Self::KexMismatch { .. } => ResultCode::KexMismatch,
+            Self::OtherCertificate => ResultCode::TlsUntrusted,
             Self::HostKeyChanged { .. } => ResultCode::HostkeyChanged,
         }
     }
 
     fn retryable(&self) -> bool {
         match self {
-            Self::NotSsh(_) | Self::KexMismatch { .. } | Self::HostKeyChanged { .. } => false,
+            Self::NotSsh(_)
+            | Self::KexMismatch { .. }
+            | Self::HostKeyChanged { .. }
+            | Self::OtherCertificate => false,
             Self::PortClosed(_)
             | Self::Filtered(_)
             | Self::Local(_)

@@ -119,6 +119,10 @@ pub const WINRM_REQUESTS: &[ProtocolRequest] = &[
         "Command",
         "lines for cmd.exe out of the list below, framed as `echo MARKER B id&(LINE&&echo MARKER E id 0)||echo MARKER E id 1`",
     ),
+    request(
+        "Command `reg query \"HKLM\\SYSTEM\\CurrentControlSet\\Control\\Nls\\CodePage\" /v \"OEMCP\"`, framed likewise",
+        "in which code page programs write that refuse UTF-8",
+    ),
     request("Receive", "what the command wrote, until it ends"),
     request(
         "Signal terminate",

@@ -45,3 +45,12 @@ mod windows;
 mod wine;
 #[cfg(test)]
 mod winrm_lab;
+#[cfg(test)]
+#[cfg(unix)]
+mod winrm_accounts;
+#[cfg(test)]
+#[cfg(unix)]
+mod winrm_scan;
+#[cfg(test)]
+#[cfg(unix)]
+mod winrm_trust;

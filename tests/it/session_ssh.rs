@@ -222,7 +222,7 @@ impl Handler for Hostile {
         self.hear(format!("password {password}"));
         match self.manner {
             Manner::Mute => {
-                sleep(Duration::from_secs(60)).await;
+                sleep(Duration::from_mins(1)).await;
                 Ok(Auth::reject())
             }
             Manner::HangsUp => Err(russh::Error::Disconnect),

@@ -161,6 +161,8 @@ impl<'a> Console<'a> {
                 self.ran.exit = words.last().and_then(|code| code.parse().ok()).unwrap_or(0);
                 self.ran.strange.push(command.to_owned());
             }
+            // What a session asks where all else is refused: here there is none.
+            Some("powershell") if words.contains(&"-EncodedCommand") => self.complain(command),
             Some(_) => self.fail(command),
         }
     }
@@ -217,11 +219,17 @@ impl<'a> Console<'a> {
         true
     }
 
+    /// A command that is no question.
     fn fail(&mut self, command: &str) {
+        self.complain(command);
+        self.ran.strange.push(command.to_owned());
+    }
+
+    /// A command that is not installed.
+    fn complain(&mut self, command: &str) {
         let name = command.split_whitespace().next().unwrap_or_default();
         let text = format!("'{name}' is not recognized as an internal or external command.\r\n");
         self.ran.stderr.push_str(&text);
-        self.ran.strange.push(command.to_owned());
         self.ran.exit = 1;
     }
 }

@@ -16,7 +16,8 @@
 //! that they are the same product stay.
 //!
 //! `detail` has what else tells such rows apart: `instance=`, `edition=`, `channel=`, `path=`,
-//! `read_from=` of a component, the `account=` of a user's program.
+//! `read_from=` of a component, each `site=` of IIS with its bindings, the `account=` of a user's
+//! program.
 
 use super::super::ReportError;
 use super::super::cell::Cell;
@@ -76,7 +77,10 @@ fn of_windows<'a>(windows: &'a WindowsFacts, no_users: bool, all: &mut Vec<Softw
         if is_entry {
             continue;
         }
-        let plain = of_component(kind, component, no_users);
+        let mut plain = of_component(kind, component, no_users);
+        if kind == ComponentKind::Iis {
+            plain.detail.extend(sites(windows));
+        }
         if kind == ComponentKind::OfficeClickToRun && !same.is_empty() {
             all.extend(same.iter().map(|program| plain.clone().named_as(program)));
         } else {
@@ -212,6 +216,14 @@ fn of_component(kind: ComponentKind, component: &Component, no_users: bool) -> S
         purl: Cell::Empty,
         detail: parts.collect(),
     }
+}
+
+/// What IIS serves: `site=Default Web Site (Started, http/*:80:)`.
+fn sites(windows: &WindowsFacts) -> impl Iterator<Item = String> {
+    let sites = windows.sites.known().map_or(&[][..], Vec::as_slice);
+    sites
+        .iter()
+        .map(|site| format!("site={} ({}, {})", site.name, site.state, site.bindings))
 }
 
 /// Every component that the host has.

@@ -246,6 +246,9 @@ impl Visit<'_> {
                 self.failure = None;
                 let mut row = self.row(Some(attempt.credential), ResultCode::Ok, trust);
                 row.attempted = true;
+                if self.protocol == Protocol::Winrm {
+                    row.detail = format!("by {}", logged_in.method);
+                }
                 let set = self.questions();
                 self.collect(logged_in.session, set, row).await;
                 if let Some(row) = self.access.last_mut() {

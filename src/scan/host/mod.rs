@@ -72,11 +72,13 @@ fn millis(since: Instant) -> u64 {
 
 /// The code and the particulars of a host that was read: what the session went without says more
 /// than the questions that it left open.
-fn how_whole(inventory: &Inventory, losses: &[Loss]) -> (ResultCode, String) {
+fn how_whole(inventory: &Inventory, losses: &[Loss], way: String) -> (ResultCode, String) {
     let gaps = inventory.gaps.iter();
     let gaps = gaps.map(|gap| format!("{}: {}", gap.question, gap.cause.as_str()));
     let lost = losses.iter().map(|loss| loss.detail.clone());
-    let detail = lost.chain(gaps).collect::<Vec<_>>().join("; ");
+    let way = Some(way).filter(|way| !way.is_empty());
+    let parts = way.into_iter().chain(lost).chain(gaps);
+    let detail = parts.collect::<Vec<_>>().join("; ");
     let code = match losses.first() {
         Some(loss) => loss.code,
         None if inventory.gaps.is_empty() => ResultCode::Ok,
@@ -156,7 +158,7 @@ impl<'a> Visit<'a> {
         match inventory {
             Ok(inventory) => {
                 let losses = answers.as_ref().map_or(&[][..], Answers::losses);
-                (row.code, row.detail) = how_whole(&inventory, losses);
+                (row.code, row.detail) = how_whole(&inventory, losses, row.detail);
                 self.inventory = Some(inventory);
             }
             Err(failure) => {

@@ -1,11 +1,12 @@
 //! Carrying envelopes over the connection on which we are logged in: sealed where the channel is
 //! plain, as they are where it is TLS.
 
-use super::SOAP;
 use super::context::Context;
 use super::courier::{CarryError, Courier, Delivery};
 use super::http::{Answer, HttpError, Link, Post};
 use super::seal::{self, Sealed};
+use super::{IDENTIFY, SOAP, basic};
+use crate::session::{Limits, LoginError};
 use async_trait::async_trait;
 use hyper::header::HeaderValue;
 use tokio::time::Instant;
@@ -26,6 +27,36 @@ pub(super) struct Carrier {
     pub(super) seal: Seal,
     pub(super) to: String,
     pub(super) local: bool,
+}
+
+impl Carrier {
+    /// Has the host show that it checked a logon by password: whoever answers in plain can say yes
+    /// to anything, and only who knows the logon's keys can seal.
+    pub(super) async fn confirm(
+        &mut self,
+        method: &'static str,
+        limits: &Limits,
+    ) -> Result<(), LoginError> {
+        let secret_sent = true;
+        let answer = self.carry(IDENTIFY, limits.within(limits.login)).await;
+        match answer {
+            Ok(Delivery { status, body }) if self.seal.is_proven_by(status, &body) => Ok(()),
+            Ok(Delivery { status, .. }) => Err(LoginError::Http {
+                status,
+                secret_sent,
+            }),
+            Err(CarryError::Unauthorised) => Err(LoginError::Refused {
+                method,
+                secret_sent,
+            }),
+            Err(CarryError::TimedOut) => Err(LoginError::TimedOut { secret_sent }),
+            Err(error) => Err(LoginError::Lost {
+                why: error.to_string(),
+                said: String::new(),
+                secret_sent,
+            }),
+        }
+    }
 }
 
 #[async_trait]
@@ -51,6 +82,14 @@ impl Courier for Carrier {
 }
 
 impl Seal {
+    fn is_proven_by(&self, status: u16, body: &[u8]) -> bool {
+        match self {
+            // What came unsealed was left empty.
+            Self::Sealed(_) => !body.is_empty(),
+            Self::Tls | Self::Header(_) => basic::is_from_behind(status, body),
+        }
+    }
+
     fn close(&mut self, envelope: &[u8]) -> Result<Post<'static>, CarryError> {
         let plain = |authorization| Post {
             authorization,
@@ -100,7 +139,6 @@ fn why(error: HttpError) -> CarryError {
 mod tests {
     use super::super::http::tests::{answer, scripted};
     use super::*;
-    use crate::session::Limits;
     use sspi::Ntlm;
 
     /// Carries an envelope inside TLS, to a host that answers so.

@@ -62,6 +62,8 @@ pub(super) struct TypeTwo {
     pub(super) says: Challenge,
     flags: u32,
     has_target_info: bool,
+    /// Whether it says what only a client may say, and what we would repeat under our seal.
+    puts_words: bool,
 }
 
 const SIGNATURE: &[u8] = b"NTLMSSP\0";
@@ -72,13 +74,21 @@ const STRONG_KEYS: u32 = 0x2000_0000;
 /// Longer names than DNS allows are none.
 const LONGEST_NAME: usize = 255;
 const MOST_PAIRS: usize = 32;
+/// `MsvAvFlags`, `MsvAvTargetName`, `MsvAvChannelBindings`: a client's to say.
+const FLAGS: u16 = 6;
+const TARGET_NAME: u16 = 9;
+const BINDINGS: u16 = 10;
 
 impl TypeTwo {
-    /// Reads a challenge, raw or inside a token of SPNEGO. `None` where there is none.
+    /// Reads a challenge, raw or inside a token of SPNEGO. `None` where there is none, or more than
+    /// one: what is judged here has to be what the library answers.
     pub(super) fn parse(token: &[u8], offers: &Offers) -> Option<Self> {
-        let start = token
-            .windows(SIGNATURE.len())
-            .position(|window| window == SIGNATURE)?;
+        let mut marks = token.windows(SIGNATURE.len()).enumerate();
+        let mut marks = marks.by_ref().filter(|(_, window)| *window == SIGNATURE);
+        let (start, _) = marks.next()?;
+        if marks.next().is_some() {
+            return None;
+        }
         let message = token.get(start..)?;
         if u32_at(message, 8)? != 2 {
             return None;
@@ -101,6 +111,7 @@ impl TypeTwo {
             says,
             flags,
             has_target_info: !info.is_empty(),
+            puts_words: pairs(info).any(|(id, _)| matches!(id, FLAGS | TARGET_NAME | BINDINGS)),
         })
     }
 
@@ -117,22 +128,29 @@ impl TypeTwo {
         if self.flags & STRONG_KEYS == 0 {
             return Some("it offers keys of less than 128 bits");
         }
+        // The host's domain would take the first of two, which is theirs: no integrity check, or a
+        // binding to another channel than ours.
+        if self.puts_words {
+            return Some("it holds what only we may say, as a relay would need it");
+        }
         (!self.has_target_info).then_some("it says nothing of itself, as before NTLMv2")
     }
 }
 
-/// `AV_PAIR`s (MS-NLMP section 2.2.2.1).
-fn read_pairs(mut info: &[u8], says: &mut Challenge) {
-    for _ in 0..MOST_PAIRS {
-        let (Some(id), Some(length)) = (u16_at(info, 0), u16_at(info, 2)) else {
-            return;
-        };
-        let end = 4 + usize::from(length);
-        let Some(value) = info.get(4..end) else {
-            return;
-        };
+/// `AV_PAIR`s (MS-NLMP section 2.2.2.1), up to the first that cannot be read or ends them.
+fn pairs(mut info: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
+    std::iter::from_fn(move || {
+        let id = u16_at(info, 0)?;
+        let end = 4 + usize::from(u16_at(info, 2)?);
+        let value = info.get(4..end)?;
+        info = info.get(end..)?;
+        (id != 0).then_some((id, value))
+    })
+}
+
+fn read_pairs(info: &[u8], says: &mut Challenge) {
+    for (id, value) in pairs(info).take(MOST_PAIRS) {
         let slot = match id {
-            0 => return,
             1 => &mut says.netbios_name,
             2 => &mut says.netbios_domain,
             3 => &mut says.dns_name,
@@ -140,7 +158,6 @@ fn read_pairs(mut info: &[u8], says: &mut Challenge) {
             _ => &mut None,
         };
         *slot = text(value);
-        info = info.get(end..).unwrap_or_default();
     }
 }
 
@@ -245,6 +262,25 @@ pub(super) mod tests {
         assert!(parse(&weak).unwrap().weakness().is_some());
         let weak = challenge(&[(1, "OLD")], STRONG & !STRONG_KEYS);
         assert!(parse(&weak).unwrap().weakness().is_some());
+    }
+
+    #[test]
+    fn a_host_puts_no_words_into_our_mouth() {
+        for (id, value) in [
+            (FLAGS, "\0\0"),
+            (TARGET_NAME, "HTTP/x"),
+            (BINDINGS, "12345678"),
+        ] {
+            let token = challenge(&[(1, "WEB1"), (2, "CONTOSO"), (id, value)], STRONG);
+            assert!(parse(&token).unwrap().weakness().is_some(), "{id}");
+        }
+    }
+
+    #[test]
+    fn of_two_challenges_none_is_read() {
+        let mut token = challenge(&[(2, "CONTOSO")], STRONG);
+        token.extend(challenge(&[(2, "FABRIKAM")], 0));
+        assert_eq!(parse(&token), None);
     }
 
     #[test]

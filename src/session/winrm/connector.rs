@@ -89,7 +89,7 @@ impl Connector for WinrmConnector {
             tls: self.tls_ports.contains(&port),
             authorities: self.authorities.clone(),
         };
-        let opened = road.open(None, limits).await?;
+        let opened = road.open((None, None), limits).await?;
         let leaf = opened.leaf.clone();
         let door = Box::new(WinrmDoor::new(road, opened, self.wrapping));
         let Some(leaf) = leaf else {

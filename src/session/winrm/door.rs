@@ -151,9 +151,11 @@ impl WinrmDoor {
         }
         let context = ticket.show(&mut self.link, limits).await?;
         let ground = self.ground;
-        let mut logged_in = enter(&ground, self.link, (context, false), "kerberos");
-        logged_in.trust = Some(HostTrust::Kerberos);
-        Ok(Tried::In(Box::new(logged_in)))
+        let carrier = carrier(&ground, self.link, (context, false));
+        Ok(Tried::In(Box::new(LoggedIn {
+            trust: Some(HostTrust::Kerberos),
+            ..logged_in(carrier, "kerberos")
+        })))
     }
 
     async fn by_ntlm(
@@ -166,9 +168,13 @@ impl WinrmDoor {
         match ntlm::log_on(&ground, link, (logon, password), limits).await {
             Ok(left) => {
                 let local = left.challenge.is_local(logon.domain);
-                let mut logged_in = enter(&ground, left.link, (left.context, local), "ntlm");
-                logged_in.challenge = Some(left.challenge);
-                Ok(logged_in)
+                let mut carrier = carrier(&ground, left.link, (left.context, local));
+                carrier.confirm("ntlm", limits).await?;
+                let challenge = Some(left.challenge);
+                Ok(LoggedIn {
+                    challenge,
+                    ..logged_in(carrier, "ntlm")
+                })
             }
             Err(LoginError::BasicOnly) if logon.basic && is_tls => {
                 let link = ground.open_again(limits).await?;
@@ -205,8 +211,8 @@ impl WinrmDoor {
         let mut link = ground.road.open_again(leaf, Some(own), limits).await?;
         let header = basic::mutual();
         basic::prove(&mut link, &header, "certificate", limits).await?;
-        let seal = Seal::Header(header);
-        Ok(logged_in(&ground, link, (seal, true), "certificate"))
+        let carrier = over(&ground, link, (Seal::Header(header), true));
+        Ok(logged_in(carrier, "certificate"))
     }
 }
 
@@ -219,41 +225,29 @@ async fn open_by_basic(
     let header = basic::header(logon, password)?;
     basic::prove(&mut link, &header, "basic", limits).await?;
     let local = logon.domain.is_none();
-    Ok(logged_in(
-        ground,
-        link,
-        (Seal::Header(header), local),
-        "basic",
-    ))
+    let carrier = over(ground, link, (Seal::Header(header), local));
+    Ok(logged_in(carrier, "basic"))
 }
 
-/// A session over a connection that is logged in: sealed, unless it is inside TLS.
-fn enter(
-    ground: &Ground,
-    link: Link,
-    (context, local): (Context, bool),
-    method: &'static str,
-) -> LoggedIn {
+/// A connection that is logged in: sealed, unless it is inside TLS.
+fn carrier(ground: &Ground, link: Link, (context, local): (Context, bool)) -> Carrier {
     let seal = match ground.leaf {
         Some(_) => Seal::Tls,
         None => Seal::Sealed(context),
     };
-    logged_in(ground, link, (seal, local), method)
+    over(ground, link, (seal, local))
 }
 
-fn logged_in(
-    ground: &Ground,
-    link: Link,
-    (seal, local): (Seal, bool),
-    method: &'static str,
-) -> LoggedIn {
-    let to = ground.road.to();
-    let carrier = Carrier {
+fn over(ground: &Ground, link: Link, (seal, local): (Seal, bool)) -> Carrier {
+    Carrier {
         link,
         seal,
-        to,
+        to: ground.road.to(),
         local,
-    };
+    }
+}
+
+fn logged_in(carrier: Carrier, method: &'static str) -> LoggedIn {
     LoggedIn {
         session: wsman::open_session(Box::new(carrier)),
         method,

@@ -121,6 +121,10 @@ impl Link {
                 "the connection had broken before".to_owned(),
             ));
         }
+        // A time-out that has passed already would still let the request out.
+        if Instant::now() >= until {
+            return Err(HttpError::TimedOut);
+        }
         let exchange = self.exchange(post);
         let result = match timeout_at(until, exchange).await {
             Ok(result) => result,
@@ -296,6 +300,19 @@ pub(super) mod tests {
         assert!(matches!(error, HttpError::TimedOut));
         let error = link.post(Post::default(), soon()).await.unwrap_err();
         assert!(matches!(error, HttpError::Closed(_)));
+    }
+
+    #[tokio::test]
+    async fn nothing_is_sent_after_its_time() {
+        let (mut link, mut told) = scripted(vec![answer("200 OK", "")]).await;
+        let error = link
+            .post(Post::default(), Instant::now())
+            .await
+            .unwrap_err();
+        assert!(matches!(error, HttpError::TimedOut));
+        drop(link);
+        let heard = told.join_next().await.unwrap().unwrap();
+        assert_eq!(heard.concat(), "");
     }
 
     #[tokio::test]

@@ -67,6 +67,10 @@ impl<'a> Kdcs<'a> {
             self.initial_requests += 1;
             // The first asks what is wanted; those after it carry a time sealed by the password.
             self.proof_sent |= self.initial_requests > 1;
+        } else {
+            // The library goes on to the service only once it has opened the answer to the proof
+            // with the password's own key, which nobody can forge.
+            self.proven |= self.proof_sent;
         }
         let Some(answer) = self.exchange(message).await else {
             return Err(self.failed(KerberosRefusal::NoKdc));
@@ -84,8 +88,7 @@ impl<'a> Kdcs<'a> {
         } else {
             error.of_the_service()
         };
-        // Whoever tells the time from our message has opened it, and has proven the password.
-        self.proven |= self.proof_sent && why == KerberosRefusal::Skew;
+        // Errors carry no seal: whoever is on the way can write one. None proves a password.
         Err(self.failed(why))
     }
 
@@ -100,7 +103,6 @@ impl<'a> Kdcs<'a> {
             let why = "the directory answers something that was not asked for";
             return Err(self.failed(KerberosRefusal::Other(why.to_owned())));
         }
-        self.proven |= kind == Some(AS_REP);
         Ok(answer)
     }
 
@@ -195,6 +197,20 @@ mod tests {
         let failure = kdcs.ask(SERVICE).await.unwrap_err();
         assert_eq!(failure.why, KerberosRefusal::NoSpn);
         assert!(failure.secret_sent && failure.proven);
+    }
+
+    #[tokio::test]
+    async fn what_anyone_can_write_proves_no_password() {
+        // An answer that nobody has opened yet, and an error that carries no seal.
+        for forged in [vec![AS_REP, 0], error(37)] {
+            let (address, _runs) = centre(vec![error(25), forged]).await;
+            let addresses = [address];
+            let mut kdcs = Kdcs::new(&addresses, in_time());
+            kdcs.ask(INITIAL).await.unwrap();
+            let _ = kdcs.ask(INITIAL).await;
+            let failure = kdcs.failed(KerberosRefusal::Skew);
+            assert!(failure.secret_sent && !failure.proven);
+        }
     }
 
     #[tokio::test]

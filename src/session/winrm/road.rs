@@ -1,7 +1,7 @@
 //! The way to a host: opening a connection, and later another one to the very same server.
 
 use super::http::Link;
-use super::tls::{self, Authorities};
+use super::tls::{self, Again, Authorities};
 use crate::session::tcp::connect;
 use crate::session::{ClientCertificate, Limits, LoginError, MeetError};
 use std::net::{IpAddr, SocketAddr};
@@ -32,7 +32,7 @@ impl Road {
     /// Connects. Nothing is said to the host but a TLS handshake.
     pub(super) async fn open(
         &self,
-        certificate: Option<&ClientCertificate>,
+        again: Again<'_>,
         limits: &Limits,
     ) -> Result<Opened, MeetError> {
         let tcp = connect(SocketAddr::new(self.address, self.port), limits).await?;
@@ -47,7 +47,7 @@ impl Road {
         }
         let server = tls::server_name(self.name.as_deref(), self.address);
         let until = limits.within(limits.login);
-        let shaking = tls::shake_hands(tcp, server, &self.authorities, certificate);
+        let shaking = tls::shake_hands(tcp, server, &self.authorities, again);
         let shaken = timeout_at(until, Box::pin(shaking)).await;
         let shaken = shaken.map_err(|_| MeetError::Timeout("the TLS handshake"))??;
         let link = Link::open(shaken.stream, authority).await;
@@ -65,11 +65,14 @@ impl Road {
         certificate: Option<&ClientCertificate>,
         limits: &Limits,
     ) -> Result<Link, LoginError> {
-        let opened = self.open(certificate, limits).await;
-        let opened = opened.map_err(|error| LoginError::Lost {
-            why: format!("the second connection: {error}"),
-            said: String::new(),
-            secret_sent: false,
+        let opened = self.open((judged, certificate), limits).await;
+        let opened = opened.map_err(|error| match error {
+            MeetError::OtherCertificate => LoginError::TlsUntrusted,
+            error => LoginError::Lost {
+                why: format!("the second connection: {error}"),
+                said: String::new(),
+                secret_sent: false,
+            },
         })?;
         if opened.leaf.as_ref() != judged {
             return Err(LoginError::TlsUntrusted);

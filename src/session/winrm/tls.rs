@@ -16,7 +16,9 @@ use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::server::ParsedCertificate;
 use tokio_rustls::rustls::sign::CertifiedKey;
-use tokio_rustls::rustls::{AlertDescription, ClientConfig, Error, RootCertStore};
+use tokio_rustls::rustls::{
+    AlertDescription, CertificateError, ClientConfig, Error, RootCertStore,
+};
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
@@ -80,16 +82,23 @@ pub(super) struct Shaken {
     pub(super) chained: bool,
 }
 
+/// Where a server is met again: the certificate that it must show, and the one that it is shown.
+pub(super) type Again<'a> = (
+    Option<&'a CertificateDer<'static>>,
+    Option<&'a ClientCertificate>,
+);
+
 /// Shakes hands. The server's signature over the handshake is checked; nothing else decides here.
 pub(super) async fn shake_hands(
     tcp: TcpStream,
     server: ServerName<'static>,
     authorities: &Authorities,
-    certificate: Option<&ClientCertificate>,
+    (judged, certificate): Again<'_>,
 ) -> Result<Shaken, MeetError> {
     let provider = Arc::new(ring::default_provider());
     let algorithms = provider.signature_verification_algorithms;
-    let witness = Arc::new(Witness::new(Arc::clone(&authorities.roots), algorithms));
+    let witness = Witness::new(Arc::clone(&authorities.roots), algorithms);
+    let witness = Arc::new(witness.only(judged));
     let config = config(provider, &witness, certificate).map_err(|error| why(&error))?;
     let connector = TlsConnector::from(Arc::new(config));
     let stream = match connector.connect(server, tcp).await {
@@ -142,6 +151,9 @@ fn why(error: &Error) -> MeetError {
             kind: "TLS version or cipher suite",
             theirs: format!("none of ECDHE with AES-GCM or ChaCha20 in TLS 1.2 or 1.3 ({error})"),
         },
+        Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure) => {
+            MeetError::OtherCertificate
+        }
         error => MeetError::Tls(error.to_string()),
     }
 }

@@ -12,13 +12,17 @@ use tokio_rustls::rustls::crypto::{
 };
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio_rustls::rustls::server::ParsedCertificate;
-use tokio_rustls::rustls::{DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use tokio_rustls::rustls::{
+    CertificateError, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
+};
 
 /// Notes whether an authority vouches for the certificate of one connection.
 #[derive(Debug)]
 pub(super) struct Witness {
     roots: Arc<RootCertStore>,
     algorithms: WebPkiSupportedAlgorithms,
+    /// The one certificate that may be shown, where one was judged before.
+    judged: Option<CertificateDer<'static>>,
     chained: Mutex<bool>,
 }
 
@@ -27,8 +31,16 @@ impl Witness {
         Self {
             roots,
             algorithms,
+            judged: None,
             chained: Mutex::new(false),
         }
+    }
+
+    /// Breaks off where the server shows any other certificate than this one: before a client's
+    /// certificate is shown, and anything signed with it.
+    pub(super) fn only(mut self, judged: Option<&CertificateDer<'static>>) -> Self {
+        self.judged = judged.cloned();
+        self
     }
 
     /// Whether a chain from the certificate ends at one of the authorities, all in date.
@@ -46,6 +58,10 @@ impl ServerCertVerifier for Witness {
         _ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
+        if self.judged.as_ref().is_some_and(|leaf| leaf != end_entity) {
+            let why = CertificateError::ApplicationVerificationFailure;
+            return Err(Error::InvalidCertificate(why));
+        }
         let parsed = ParsedCertificate::try_from(end_entity);
         let chained = parsed.is_ok_and(|leaf| {
             let algorithms = self.algorithms.all;

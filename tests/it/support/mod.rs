@@ -2,9 +2,13 @@
 //! which it is scanned. Only loopback, no privileges, and nothing outside a temporary folder.
 
 mod desk;
+mod office;
 mod site;
 mod table;
 
 pub(crate) use desk::{Desk, Ended, credential, signal};
+pub(crate) use office::{
+    ACCOUNT, Office, PASSWORD, assert_clean, conversations, logon, proofs, windows,
+};
 pub(crate) use site::{Site, deaf};
 pub(crate) use table::{Table, tables};

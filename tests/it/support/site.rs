@@ -46,6 +46,16 @@ impl Site {
         self.running.port(simulated).unwrap()
     }
 
+    /// The same, where a host has that port.
+    pub(crate) fn try_port(&self, simulated: u16) -> Option<u16> {
+        self.running.port(simulated)
+    }
+
+    /// The certificate of the authority behind its HTTPS listeners, as PEM.
+    pub(crate) fn authority(&self) -> String {
+        self.running.authority()
+    }
+
     /// All real ports, as `--ports` takes them.
     pub(crate) fn ports(&self) -> String {
         let ports = self.running.ports();

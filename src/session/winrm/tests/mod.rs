@@ -137,6 +137,47 @@ async fn a_wrong_password_is_told_once_on_one_connection() {
 }
 
 #[tokio::test]
+async fn a_yes_that_is_not_sealed_proves_no_password() {
+    for yes in ["200 OK", "500 Internal Server Error"] {
+        for (then, code) in [
+            ("200 OK", ResultCode::ProtocolError),
+            ("500 Internal Server Error", ResultCode::ProtocolError),
+            ("503 Busy", ResultCode::Quota),
+            ("401 Unauthorized", ResultCode::AuthRejected),
+        ] {
+            let type_two = offer(&challenge(CONTOSO, STRONG));
+            let (server, peer) = plain(vec![type_two, answer(yes), answer(then)]).await;
+            let password = Password::new("secret");
+            let error = log_in(peer, logon(&password)).await.unwrap_err();
+            assert!(
+                error.counts() && !error.retryable(),
+                "{yes}, {then}: {error}"
+            );
+            assert_eq!(error.code(), code, "{yes}, {then}");
+            assert_eq!(server.heard().len(), 3);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_web_server_that_breaks_has_not_looked_at_the_password() {
+    let authority = Authority::new();
+    let broken = answer("500 Internal Server Error");
+    let server = Server::start(vec![authority.identity(&["127.0.0.1"])], vec![broken]).await;
+    let who: (_, Arc<dyn Names>) = (None, Arc::new(NoNames));
+    let peer = verified(meet(&server, true, authority.trusted(), who).await);
+    let password = Password::new("secret");
+    let (ntlm, basic) = (false, true);
+    let logon = WindowsLogon {
+        ntlm,
+        basic,
+        ..logon(&password)
+    };
+    let error = log_in(peer, logon).await.unwrap_err();
+    assert!(error.counts(), "{error}");
+}
+
+#[tokio::test]
 async fn a_challenge_may_refuse_before_anything_is_computed() {
     let foreign = [(2, "FABRIKAM"), (1, "WEB1"), (4, "fabrikam.test")];
     let cases = [
@@ -303,7 +344,8 @@ async fn a_client_certificate_is_shown_to_the_same_server_only() {
     let peer = verified(meet(&server, true, authority.trusted(), who()).await);
     let error = log_in(peer, by_certificate).await.unwrap_err();
     assert_eq!(error.code(), ResultCode::TlsUntrusted);
-    assert!(!server.heard().iter().any(|heard| heard.contains("POST")));
+    // Neither a request nor a signature.
+    assert_eq!(server.heard(), [""; 0]);
 }
 
 #[tokio::test]

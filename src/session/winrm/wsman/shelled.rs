@@ -261,3 +261,20 @@ impl Round<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::frames::reg_query;
+    use super::OEM_PAGE;
+    use crate::session::WINRM_REQUESTS;
+
+    #[test]
+    fn what_is_asked_for_our_own_sake_is_explained_too() {
+        let line = reg_query(&OEM_PAGE.1).unwrap();
+        let mut explained = WINRM_REQUESTS.iter();
+        assert!(
+            explained.any(|request| request.name.contains(&line)),
+            "{line}"
+        );
+    }
+}
