@@ -1,9 +1,12 @@
 //! Recorded hosts: what a host answered, as a folder of files, and back.
 //!
 //! `answers.json` is `{"schema": 1, "set": "unix", "exits": {"uname": 0, …}}`, and `<id>.txt` beside
-//! it holds what the question printed, but for product keys. Such a folder is a fixture as it stands.
+//! it holds what the question printed, but for product keys; `"gaps": {"os": "denied", …}` is of
+//! those that printed nothing, because a protocol of its own refused them. Such a folder is a fixture
+//! as it stands.
 
 use super::COLLECTORS;
+use crate::model::GapCause;
 use crate::session::{Answers, Limits, QuestionSet, Reply};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -22,6 +25,9 @@ struct Index {
     schema: u32,
     set: String,
     exits: BTreeMap<String, i32>,
+    /// Why there is nothing of the other questions, as far as anybody knows.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    gaps: BTreeMap<String, GapCause>,
 }
 
 /// Writes what a host answered to a set into a folder, which is made if need be.
@@ -39,9 +45,13 @@ pub fn save(folder: &Path, set: &QuestionSet, answers: &Answers) -> Result<(), R
         schema: 1,
         set: set.name.to_owned(),
         exits: BTreeMap::new(),
+        gaps: BTreeMap::new(),
     };
     for question in set.questions {
         let Some(reply) = answers.reply(question.id) else {
+            if let (true, Err(gap)) = (answers.has(question.id), answers.text(question.id)) {
+                index.gaps.insert(question.id.to_owned(), gap.cause);
+            }
             continue;
         };
         let path = folder.join(format!("{}.txt", question.id));
@@ -117,6 +127,8 @@ pub fn from_files(
         if let Some(&exit) = index.exits.get(question.id) {
             let stdout = fetch(&format!("{}.txt", question.id))?;
             answers.record(question.id, &Reply { exit, stdout }, &limits);
+        } else if let Some(&cause) = index.gaps.get(question.id) {
+            answers.mark(question.id, cause);
         }
     }
     Ok((set, answers))
@@ -191,6 +203,8 @@ mod tests {
         };
         answers.record("uname", &reply(0, b"Linux\n\xff"), &limits);
         answers.record("listeners", &reply(120, b""), &limits);
+        answers.mark("identity", GapCause::Denied);
+        answers.mark("interfaces", GapCause::TimedOut);
         let place = folder.path().join("host");
         save(&place, &UNIX, &answers).unwrap();
         let (set, loaded) = load(&place).unwrap();

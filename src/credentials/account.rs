@@ -4,7 +4,7 @@
 //! key. Where two keys only *may* be one account (a bare `audit` next to `CORP\audit`; a realm's short
 //! name next to its DNS name), the breaker counts them together: that errs towards fewer tries.
 
-use super::{Credential, Ownership};
+use super::{Credential, Method, Ownership};
 use crate::model::HostKey;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -18,6 +18,9 @@ pub struct AccountKey {
     realm: String,
     /// Lower case. Unix tells `Audit` from `audit`; we do not.
     user: String,
+    /// The realm's other name, where the operator gives both: `CORP` and `ad.contoso.com`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    alias: String,
     /// The host of a local account.
     host: Option<HostLabel>,
 }
@@ -26,17 +29,33 @@ impl AccountKey {
     /// The account that a credential is on a host.
     pub fn of(credential: &Credential, host: &HostLabel) -> Self {
         let (realm, user) = split(&credential.user);
+        let name = |realm: Option<&str>| {
+            let realm = realm.unwrap_or("").trim_end_matches('.');
+            realm.to_lowercase()
+        };
+        let user = user.to_lowercase();
         match &credential.ownership {
             Ownership::Local => Self {
                 realm: String::new(),
-                user: user.to_lowercase(),
+                user,
+                alias: String::new(),
                 host: Some(host.clone()),
             },
-            Ownership::Directory { realm: named } => Self {
-                realm: named.as_deref().or(realm).unwrap_or("").to_lowercase(),
-                user: user.to_lowercase(),
-                host: None,
-            },
+            Ownership::Directory { realm: named } => {
+                let realm = name(named.as_deref().or(realm));
+                let other = match &credential.method {
+                    Method::Winrm(winrm) => name(winrm.kerberos_realm.as_deref()),
+                    _ => String::new(),
+                };
+                // One that says nothing new leaves all spellings equal.
+                let is_new = !realms_may_be_one(&realm, &other);
+                Self {
+                    realm,
+                    user,
+                    alias: if is_new { other } else { String::new() },
+                    host: None,
+                }
+            }
         }
     }
 
@@ -46,7 +65,7 @@ impl AccountKey {
             return false;
         }
         match (&self.host, &other.host) {
-            (None, None) => realms_may_be_one(&self.realm, &other.realm),
+            (None, None) => self.realm_may_be(other),
             (Some(mine), Some(theirs)) => mine.is_same(theirs),
             // A bare name may be the host's own account of that name.
             (Some(_), None) => other.realm.is_empty() && here.is_same(there),
@@ -56,7 +75,15 @@ impl AccountKey {
 
     /// Whether one secret is likely to be behind both: the same name, wherever the account lives.
     pub(super) fn shares_canary(&self, other: &Self) -> bool {
-        self.user == other.user && realms_may_be_one(&self.realm, &other.realm)
+        self.user == other.user && self.realm_may_be(other)
+    }
+
+    fn realm_may_be(&self, other: &Self) -> bool {
+        let names = |key: &'_ Self| {
+            let alias = (!key.alias.is_empty()).then(|| key.alias.clone());
+            std::iter::once(key.realm.clone()).chain(alias)
+        };
+        names(self).any(|mine| names(other).any(|theirs| realms_may_be_one(&mine, &theirs)))
     }
 
     /// What all keys share that may be this account: the user, lower case. To search tries by.
@@ -187,6 +214,36 @@ pub(super) mod tests {
             account(r"user = '.\Administrator'", &a).to_string(),
             "administrator on 10.0.0.1"
         );
+    }
+
+    #[test]
+    fn a_domain_and_its_kerberos_realm_are_one_whatever_they_are_called() {
+        let host = label(1, "k");
+        let of = |lines: &str| {
+            let text = format!(
+                "[[credential]]\nid = 'a'\ntype = 'winrm'\npassword = {{ prompt = true }}\nscope = ['10.0.0.0/8']\n{lines}\n"
+            );
+            AccountKey::of(&parse(&text).unwrap().credentials[0], &host)
+        };
+        let both = of("user = 'CORP\\audit'\nkerberos_realm = 'ad.contoso.com'");
+        let others = [
+            r"user = 'CORP\audit'",
+            "user = 'audit@AD.contoso.com.'",
+            "user = 'audit'",
+        ];
+        for lines in others {
+            let other = of(lines);
+            assert!(both.may_be(&host, &other, &host), "{lines}");
+            assert!(other.may_be(&host, &both, &host), "{lines}");
+            assert!(both.shares_canary(&other), "{lines}");
+        }
+        let lab = of(r"user = 'LAB\audit'");
+        assert!(!both.may_be(&host, &lab, &host));
+        let kept = serde_json::to_string(&both).unwrap();
+        assert_eq!(serde_json::from_str::<AccountKey>(&kept).unwrap(), both);
+        // What earlier versions wrote reads as before.
+        let old = r#"{"realm":"corp","user":"audit","host":null}"#;
+        assert!(both.may_be(&host, &serde_json::from_str(old).unwrap(), &host));
     }
 
     #[test]

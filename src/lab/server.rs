@@ -143,6 +143,16 @@ impl Running {
         self.authority.pem()
     }
 
+    /// A certificate of that authority with which an account of this name logs in where a WinRM
+    /// service takes certificates, and its private key, as PEM.
+    ///
+    /// # Errors
+    ///
+    /// Where it cannot be made.
+    pub fn client_certificate(&self, user: &str) -> Result<(String, String), LabError> {
+        Ok(self.authority.client(user)?)
+    }
+
     /// What the servers have seen so far.
     pub fn seen(&self) -> Seen {
         self.witness.seen()

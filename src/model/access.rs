@@ -239,8 +239,8 @@ const ROWS: &[(ResultCode, Row)] = &[
         ResultCode::Timeout,
         (
             "timeout",
-            "The host stopped answering in time.",
-            "Run again with a longer --timeout, or look at the host's load.",
+            "The host, or the domain controller that was to vouch for the login, did not answer in time.",
+            "Run again with a longer --timeout, or look at the host's load; where detail names key distribution centres, check kdc in the credential and let this machine reach them on TCP port 88.",
         ),
     ),
     (
@@ -328,15 +328,15 @@ const ROWS: &[(ResultCode, Row)] = &[
         (
             "shell_denied",
             "The login worked, but the account gets no shell.",
-            "Give the account a login shell such as /bin/sh; for WinRM allow remote shell access and add it to Remote Management Users.",
+            "Give the account a login shell such as /bin/sh; on Windows for SSH check DefaultShell in HKLM\\SOFTWARE\\OpenSSH, for WinRM turn on the policy Allow Remote Shell Access and add the account to Remote Management Users.",
         ),
     ),
     (
         ResultCode::ShellRestricted,
         (
             "shell_restricted",
-            "The login worked, but the shell does not run the questions.",
-            "Let the account run sh, on Windows cmd or PowerShell, without a forced command.",
+            "The login worked, but the shell runs none or not all of the questions.",
+            "Let the account run sh, on Windows cmd, reg and PowerShell; look for a forced command, AppLocker or the policy Prevent access to registry editing tools.",
         ),
     ),
     (

@@ -172,13 +172,37 @@ impl Breaker {
         let (mut reserved, now) = (reserved, (self.clock)());
         let wrong = self.store.mark_wrong(reserved.id, now);
         reserved.is_settled = true;
+        // Both are under way before either is waited for.
+        let stopped = self.stop(&reserved, code);
+        wrong.await?;
+        stopped.await
+    }
+
+    /// No secret was sent, or it was proven right. A code that speaks of the account stops it all
+    /// the same: a directory may say so before it hears any proof.
+    pub(super) async fn return_after(
+        &self,
+        reserved: Reserved,
+        code: ResultCode,
+    ) -> Result<(), RunError> {
+        let stopped = self.stop(&reserved, code);
+        self.give_back(reserved).await?;
+        stopped.await
+    }
+
+    /// Stops the account where the code speaks of it. The job is under way with the call.
+    fn stop(
+        &self,
+        reserved: &Reserved,
+        code: ResultCode,
+    ) -> impl Future<Output = Result<(), RunError>> + use<> {
+        let now = (self.clock)();
         let stop = StopReason::from_code(code).map(|why| Stop {
             account: reserved.account.clone(),
             host: reserved.host.clone(),
             why,
             at: now,
         });
-        // Both are under way before either is waited for.
         let stopped = stop.map(|stop| {
             self.store.stop_account(StopRow {
                 account: stop.account.bucket().to_owned(),
@@ -186,11 +210,12 @@ impl Breaker {
                 at: now,
             })
         });
-        wrong.await?;
-        if let Some(stopped) = stopped {
-            stopped.await?;
+        async move {
+            match stopped {
+                Some(stopped) => Ok(stopped.await?),
+                None => Ok(()),
+            }
         }
-        Ok(())
     }
 }
 

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::catalog::Catalog;
-use crate::model::RunSummary;
+use crate::credentials;
+use crate::model::{ResultCode, RunSummary};
 
 use crate::store::NewRun;
 use crate::sweep::{Answer, EndReason, Profile, Sighting, SweepEnd, SweepEvent, SweepPlan};
@@ -10,6 +11,7 @@ use crate::targets::TargetSet;
 use std::io::Write as _;
 use std::net::TcpListener;
 use std::time::Duration;
+use tokio::task::JoinSet;
 
 fn plan(ports: &[u16], ssh_ports: &[u16]) -> RunPlan {
     let mut ports = ports.to_vec();
@@ -178,4 +180,54 @@ async fn a_host_that_speaks_ssh_elsewhere_still_waits_for_the_ports_named_for_it
     let machine = source.await.unwrap().machine(0).unwrap().unwrap();
     let ports: Vec<u16> = machine.services.iter().map(|(_, one)| one.port).collect();
     assert!(ports.contains(&ssh) && ports.contains(&other), "{ports:?}");
+}
+
+/// A try of an account, reserved on a host.
+async fn reserve(cx: &Context, host: u8) -> Result<breaker::Reserved, String> {
+    let text = "[[credential]]\nid = 'w'\ntype = 'winrm'\nuser = 'CORP\\audit'\nscope = ['127.0.0.0/8']\npassword = { prompt = true }\n";
+    let file = credentials::parse(text).unwrap();
+    let label = credentials::HostLabel::new([127, 0, 0, host].into(), None);
+    let account = credentials::AccountKey::of(&file.credentials[0], &label);
+    let soon = tokio::time::Instant::now() + Duration::from_millis(200);
+    match cx.breaker.reserve(account, label, true, soon).await {
+        Ok(breaker::Leave::Granted(reserved, _)) => Ok(reserved),
+        Ok(breaker::Leave::Open(why)) => Err(why),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+#[tokio::test]
+async fn a_login_that_ends_in_a_panic_has_spent_its_try_and_nothing_else() {
+    let (cx, _) = context(&plan(&[5985], &[])).await;
+    let mut logins: JoinSet<()> = JoinSet::new();
+    let its = Arc::clone(&cx);
+    logins.spawn(async move {
+        let _reserved = reserve(&its, 1).await.unwrap();
+        std::panic::resume_unwind(Box::new("a library's unwrap"));
+    });
+    let ended = logins.join_next().await.unwrap();
+    assert!(ended.unwrap_err().is_panic());
+    let (tries, stops) = cx.store.breaker().await.unwrap();
+    let wrong = |row: &crate::store::TryRow| row.state == crate::store::TryState::Wrong;
+    assert!(tries.len() == 1 && tries.iter().all(wrong) && stops.is_empty());
+    assert!(reserve(&cx, 1).await.is_err());
+    assert!(reserve(&cx, 2).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_lock_that_is_told_before_any_secret_was_sent_stops_the_account() {
+    let (cx, _) = context(&plan(&[5985], &[])).await;
+    let reserved = reserve(&cx, 1).await.unwrap();
+    let locked = ResultCode::AccountLocked;
+    cx.breaker.return_after(reserved, locked).await.unwrap();
+    let (tries, stops) = cx.store.breaker().await.unwrap();
+    assert_eq!((tries.len(), stops.len()), (0, 1));
+    let why = reserve(&cx, 2).await.err().unwrap();
+    assert!(why.contains("account_locked"), "{why}");
+
+    let (cx, _) = context(&plan(&[5985], &[])).await;
+    let reserved = reserve(&cx, 1).await.unwrap();
+    let skew = ResultCode::KerberosSkew;
+    cx.breaker.return_after(reserved, skew).await.unwrap();
+    assert!(reserve(&cx, 2).await.is_ok());
 }

@@ -3,7 +3,7 @@
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 /// Reads base 64 with or without its padding; `None` for anything else.
-pub(super) fn decode(text: &str) -> Option<Vec<u8>> {
+pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
     let digits = text.trim_end_matches('=').as_bytes();
     if digits.len() % 4 == 1 || text.len() - digits.len() > 2 {
         return None;
@@ -34,7 +34,7 @@ fn value(digit: u8) -> Option<u8> {
 }
 
 /// Writes base 64 without padding.
-pub(super) fn encode(bytes: &[u8]) -> String {
+pub(crate) fn encode(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for chunk in bytes.chunks(3) {
         let at = |index: usize| u32::from(chunk.get(index).copied().unwrap_or(0));
@@ -49,7 +49,7 @@ pub(super) fn encode(bytes: &[u8]) -> String {
 }
 
 /// Writes base 64 with its padding, as HTTP wants it.
-pub(super) fn encode_padded(bytes: &[u8]) -> String {
+pub(crate) fn encode_padded(bytes: &[u8]) -> String {
     let mut text = encode(bytes);
     while !text.len().is_multiple_of(4) {
         text.push('=');

@@ -52,9 +52,9 @@ pub enum KerberosRefusal {
     /// The account may not log on at this hour.
     #[error("the account may not log on at this hour")]
     LogonTime,
-    /// No key distribution centre answers.
-    #[error("no key distribution centre answers")]
-    NoKdc,
+    /// No key distribution centre answers; which ones were asked.
+    #[error("no key distribution centre answers: {0}")]
+    NoKdc(String),
     /// The host refused the ticket.
     #[error("the host refused the ticket, although the password is right")]
     HostRefused,
@@ -66,7 +66,7 @@ pub enum KerberosRefusal {
 impl KerberosRefusal {
     /// Whether another mechanism may be tried: nobody has refused anything.
     pub(super) fn is_technical(&self) -> bool {
-        matches!(self, Self::NoKdc | Self::NoSpn)
+        matches!(self, Self::NoKdc(_) | Self::NoSpn)
     }
 
     /// The stable word for it.
@@ -81,7 +81,7 @@ impl KerberosRefusal {
             Self::PasswordExpired => ResultCode::PasswordExpired,
             Self::AccountExpired => ResultCode::AccountExpired,
             Self::LogonTime => ResultCode::LogonTimeDenied,
-            Self::NoKdc => ResultCode::Timeout,
+            Self::NoKdc(_) => ResultCode::Timeout,
             Self::Other(_) => ResultCode::ProtocolError,
         }
     }

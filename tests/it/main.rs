@@ -44,10 +44,16 @@ mod windows;
 #[cfg(test)]
 mod wine;
 #[cfg(test)]
+#[cfg(unix)]
+mod winrm_accounts;
+#[cfg(test)]
+#[cfg(unix)]
+mod winrm_faults;
+#[cfg(test)]
 mod winrm_lab;
 #[cfg(test)]
 #[cfg(unix)]
-mod winrm_accounts;
+mod winrm_resume;
 #[cfg(test)]
 #[cfg(unix)]
 mod winrm_scan;

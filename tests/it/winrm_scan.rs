@@ -2,7 +2,7 @@
 //! the hosts saw of it.
 
 use crate::support::{
-    Office, Table, assert_clean, conversations, credential, logon, proofs, tables, windows,
+    Office, Table, assert_clean, conversations, credential, deaf, logon, proofs, tables, windows,
 };
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -100,22 +100,22 @@ fn range() -> Office {
 #[test]
 fn a_range_of_everything_ends_in_one_complete_set_of_files() {
     let office = range();
+    // At .40 nobody answers.
+    let _deaf = [22, 5985, 5986].map(|port| deaf([127, 92, 0, 40].into(), office.site.port(port)));
     let (_, access) = office.scan(3, "127.92.0.1-40", "--tls-ca ca.pem");
     let tables = tables(&office.desk.path("out"));
     let table = |name: &str| tables.iter().find(|table| table.name == name).unwrap();
     let machines = table("machines.csv");
-    assert_eq!(machines.rows.len(), 40);
+    assert_eq!(machines.rows.len(), 39);
     let addresses: BTreeSet<&str> = machines.values("ip").into_iter().collect();
-    assert_eq!(addresses.len(), 40, "an address has two outcomes");
+    assert_eq!(addresses.len(), 39, "an address has two outcomes");
     for (name, address, protocol, code, outcome) in RANGE {
         let rows = access.rows_where("ip", address);
         let rows = rows
             .iter()
             .filter(|row| access.cell(row, "protocol") == *protocol);
-        let codes: Vec<_> = rows
-            .map(|row| (access.cell(row, "result_code"), access.cell(row, "detail")))
-            .collect();
-        assert_eq!(codes, [(*code, "")], "{name}");
+        let codes: Vec<_> = rows.map(|row| access.cell(row, "result_code")).collect();
+        assert_eq!(codes, [*code], "{name}");
         let found = machines.value(("ip", address), "outcome");
         assert_eq!(found, *outcome, "{name}");
     }
@@ -130,7 +130,7 @@ fn a_range_of_everything_ends_in_one_complete_set_of_files() {
     }
     let coverage = table("coverage.csv");
     let sums = ["in_scope", "answered", "silent", "not_begun", "assessed"];
-    assert_eq!(sums.map(|name| coverage.sum(name)), [40, 40, 0, 0, 9]);
+    assert_eq!(sums.map(|name| coverage.sum(name)), [40, 39, 1, 0, 9]);
     for address in WINDOWS {
         every_file_tells_of(&tables, address);
     }
@@ -143,7 +143,10 @@ fn every_file_tells_of(tables: &[Table], address: &str) {
     let value = |column| machines.value(("ip", address), column);
     assert_eq!(value("os_family"), "windows", "{address}");
     for column in ["build", "arch", "edition", "hostname", "uuid"] {
-        assert!(!matches!(value(column), "" | "unknown"), "{address} {column}");
+        assert!(
+            !matches!(value(column), "" | "unknown"),
+            "{address} {column}"
+        );
     }
     for (name, least) in [
         ("software.csv", 5),
@@ -214,16 +217,24 @@ fn recorded_windows() -> Vec<String> {
 const WAYS: [&str; 6] = ["http", "https", "oem-http", "cmd", "powershell", "oem-cmd"];
 
 fn by_every_way(net: usize, recording: &str) -> String {
+    // cmd's pipe does not tell its caller that a key was denied: it gives no lines, as one without
+    // users would.
+    let denied = "[host.changes]\nexit = { uninstall-users = 120 }\n";
+    let changes = match recording {
+        "windows-server-2022-limited" => denied,
+        _ => "",
+    };
     let ways = (1..).zip(WAYS).map(|(last, way)| {
         let (name, at) = (format!("{way}-{net}"), format!("127.93.{net}.{last}"));
-        match way {
+        let host = match way {
             "http" => windows(&name, &at, ("5985", recording), ""),
             "https" => windows(&name, &at, ("5986", recording), ""),
             "oem-http" => windows(&name, &at, ("5985", recording), "oem_code_page = 850"),
             "cmd" => over_ssh(&name, &at, recording, ""),
             "oem-cmd" => over_ssh(&name, &at, recording, "page = 850"),
             _ => over_ssh(&name, &at, recording, "default_shell = 'powershell'"),
-        }
+        };
+        host + changes
     });
     ways.collect()
 }
@@ -262,7 +273,10 @@ fn differences(one: &Value, other: &Value, through_a_page: bool) -> Vec<String> 
         let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
         if through_a_page {
             let ascii = |line: &str| line.replace(|letter: char| !letter.is_ascii(), "?");
-            lines = lines.iter().map(|line| ascii(line.trim_end_matches(','))).collect();
+            lines = lines
+                .iter()
+                .map(|line| ascii(line.trim_end_matches(',')))
+                .collect();
             lines.sort_unstable();
         }
         lines
@@ -270,7 +284,9 @@ fn differences(one: &Value, other: &Value, through_a_page: bool) -> Vec<String> 
     let (one, other) = (lines(one), lines(other));
     let count = one.len().abs_diff(other.len());
     let unlike = one.iter().zip(&other).filter(|(one, other)| one != other);
-    let unlike = unlike.map(|(one, other)| format!("{one} | {other}")).take(5);
+    let unlike = unlike
+        .map(|(one, other)| format!("{one} | {other}"))
+        .take(5);
     let more = (count > 0).then(|| format!("{count} lines more or less"));
     unlike.chain(more).collect()
 }

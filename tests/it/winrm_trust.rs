@@ -28,8 +28,13 @@ fn words(code: &str, trust: &str, attempted: &str) -> (String, String, String) {
 fn pin_of_the_shown(office: &Office, at: &str) -> String {
     let access = office.table("access");
     let detail = access.value(("ip", at), "detail");
-    let at_key = detail.find("x509 SHA256:").unwrap_or_else(|| panic!("{detail}"));
-    let key: String = detail[at_key..].chars().take("x509 SHA256:".len() + 43).collect();
+    let at_key = detail
+        .find("x509 SHA256:")
+        .unwrap_or_else(|| panic!("{detail}"));
+    let key: String = detail[at_key..]
+        .chars()
+        .take("x509 SHA256:".len() + 43)
+        .collect();
     format!("[{at}]:{} {key}\n", office.site.port(5986))
 }
 
@@ -54,7 +59,10 @@ fn ntlm_goes_over_plain_http_only_where_the_credential_says_so() {
     assert_eq!(access.values("host_trust"), ["none"]);
     // Said before anything is sent: the run's own lines come after it.
     let told = ended.err.find("NTLM over plain HTTP").unwrap();
-    let swept = ended.err.find("swept").or_else(|| ended.err.find("assessed"));
+    let swept = ended
+        .err
+        .find("swept")
+        .or_else(|| ended.err.find("assessed"));
     assert!(swept.is_none_or(|swept| told < swept), "{}", ended.err);
     assert!(ended.err.contains("relay the logon"), "{}", ended.err);
     let seen = office.seen();
@@ -114,7 +122,11 @@ fn a_pinned_certificate_is_trusted_and_another_than_the_pinned_is_an_alarm() {
 
     let at = "127.94.0.14";
     let office = one(at, TLS, "certificate = 'self_signed'", "");
-    let other = format!("[{at}]:{} x509 SHA256:{}\n", office.site.port(5986), "A".repeat(43));
+    let other = format!(
+        "[{at}]:{} x509 SHA256:{}\n",
+        office.site.port(5986),
+        "A".repeat(43)
+    );
     import(&office.desk, &other);
     let alarm = scanned(&office, 6, at, "");
     assert_eq!(alarm, words("hostkey_changed", "changed", "no"));
@@ -138,11 +150,18 @@ fn a_certificate_is_taken_at_first_sight_only_where_both_allow_it() {
     let office = one(at, TLS, "certificate = 'self_signed'", credential);
     assert_eq!(scanned(&office, 3, at, "").0, "tls_untrusted");
     assert_eq!(office.seen().logins.len(), 0);
-    assert_eq!(scanned(&office, READ, at, flags), words("ok", "first_use", "yes"));
+    assert_eq!(
+        scanned(&office, READ, at, flags),
+        words("ok", "first_use", "yes")
+    );
     // The next time it is known, whatever the flags say.
     assert_eq!(scanned(&office, READ, at, ""), words("ok", "pinned", "yes"));
     let pins = office.desk.expect(0, "trust list");
-    assert!(pins.out.contains(at) && pins.out.contains("first_use"), "{}", pins.out);
+    assert!(
+        pins.out.contains(at) && pins.out.contains("first_use"),
+        "{}",
+        pins.out
+    );
     let seen = office.seen();
     assert_eq!(proofs(&seen, "h"), 2);
     assert_clean(&seen);
@@ -189,9 +208,14 @@ fn basic_is_spoken_inside_verified_tls_only_and_only_where_the_credential_says_s
 fn a_domain_account_is_not_used_where_the_challenge_names_another_domain() {
     for (last, ports, flags) in [(40, HTTP, ""), (41, TLS, "--tls-ca ca.pem")] {
         let at = format!("127.94.0.{last}");
-        let office = one(&at, ports, "faults = ['foreign_domain']", "ntlm_http = true");
+        let office = one(
+            &at,
+            ports,
+            "faults = ['foreign_domain']",
+            "ntlm_http = true",
+        );
         let refused = scanned(&office, 3, &at, flags);
-        assert_eq!(refused.0, "not_attempted_trust");
+        assert_eq!((&*refused.0, &*refused.2), ("not_attempted_trust", "no"));
         let detail = office.table("access").values("detail")[0].to_owned();
         assert!(detail.to_lowercase().contains("elsewhere"), "{detail}");
         let seen = office.seen();
@@ -209,4 +233,61 @@ fn an_account_of_the_host_itself_is_used_whatever_domain_the_host_is_in() {
     let admitted = scanned(&office, READ, at, "--tls-ca ca.pem");
     assert_eq!(admitted, words("ok", "tls_ca", "yes"));
     assert_clean(&office.seen());
+}
+
+#[test]
+fn a_clients_certificate_logs_in_inside_verified_tls_only() {
+    let at = "127.94.0.50";
+    let hosts = windows("h", at, TLS, "auth = ['negotiate', 'certificate']");
+    let own = |user: &str| {
+        format!(
+            "[[credential]]\nid = 'own'\ntype = 'winrm'\nuser = '{user}'\nscope = ['{at}']\n\
+             certificate = 'own.pem'\nkey = {{ file = 'own.key' }}\n"
+        )
+    };
+    for (user, expected) in [("owner", "ok"), ("nobody", "auth_rejected")] {
+        let office = Office::open(&hosts, &own(user));
+        let (certificate, key) = office.site.client_certificate(user);
+        office.desk.write("own.pem", &certificate);
+        office.desk.write("own.key", &key);
+        assert_eq!(scanned(&office, 3, at, "").0, "tls_untrusted");
+        assert_eq!(office.seen().requests.len(), 0);
+        let found = scanned(&office, 3, at, "--tls-ca ca.pem");
+        assert_eq!(found, words(expected, "tls_ca", "yes"));
+        let seen = office.seen();
+        let logins: Vec<_> = seen
+            .logins
+            .iter()
+            .map(|one| (&*one.user, one.accepted))
+            .collect();
+        assert_eq!(logins, [(user, expected == "ok")]);
+        assert_clean(&seen);
+    }
+}
+
+#[test]
+fn where_no_kdc_answers_ntlm_takes_over_only_where_it_may() {
+    // Nobody listens at the discard port.
+    let kerberos = "user = 'svc-audit@lark.example'\nkdc = ['127.0.0.1:9']";
+    let at = "127.94.0.60";
+    let office = one(at, TLS, "", kerberos);
+    let admitted = scanned(&office, READ, at, "--tls-ca ca.pem");
+    assert_eq!(admitted, words("ok", "tls_ca", "yes"));
+    assert_clean(&office.seen());
+
+    let at = "127.94.0.61";
+    let office = one(at, HTTP, "", kerberos);
+    let (_, access) = office.scan(3, at, "");
+    assert_ne!(access.values("result_code"), ["ok"]);
+    let seen = office.seen();
+    assert_eq!((seen.logins.len(), seen.requests.len()), (0, 0));
+    // Nobody heard anything, so nothing is spent.
+    let (tries, stops) = office.desk.store().breaker().wait().unwrap();
+    assert_eq!((tries.len(), stops.len()), (0, 0));
+
+    let at = "127.94.0.62";
+    let office = one(at, TLS, "", &format!("{kerberos}\nauth = 'kerberos'"));
+    let refused = scanned(&office, 3, at, "--tls-ca ca.pem");
+    assert_ne!(refused.0, "ok");
+    assert_eq!(office.seen().logins.len(), 0);
 }

@@ -1,29 +1,29 @@
 //! The web sites of IIS, as `appcmd list site` prints them.
 
-use super::questions::IIS_SITES;
-use super::text::{LONG, MOST_ROWS, NAME, clip, gap, lines, malformed, optional};
+use super::questions::{IIS, IIS_SITES};
+use super::text::{LONG, MOST_ROWS, NAME, clip, gap, lines, optional};
 use crate::model::{Gap, GapCause, WebSite};
 use crate::session::Answers;
 
-/// The sites, sorted; none where there is no `appcmd`. It complains on standard output, so that an
-/// account that may not read the configuration would seem to see a server without sites.
+/// The sites, sorted; none where there is no `appcmd`.
+///
+/// An account that may not read IIS's configuration hears of an error, or of nothing at all: where
+/// IIS is installed, that is no word about its sites.
 pub(super) fn sites(answers: &Answers) -> Result<Vec<WebSite>, Gap> {
     let text = optional(answers.text(IIS_SITES))?.unwrap_or_default();
     let mut sites: Vec<WebSite> = lines(text).filter_map(site).take(MOST_ROWS).collect();
-    let mut errors = lines(text).filter(|line| line.starts_with("ERROR"));
-    if let Some(error) = errors.next().filter(|_| sites.is_empty()) {
-        return Err(refusal(error));
+    let is_refused = lines(text).any(|line| line.starts_with("ERROR ("));
+    if sites.is_empty() && (is_refused || is_installed(answers)) {
+        return Err(gap(IIS_SITES, GapCause::Denied));
     }
     sites.sort_unstable();
     Ok(sites)
 }
 
-/// `ERROR ( hresult:80070005, message:Command execution failed.` and whatever language follows.
-fn refusal(error: &str) -> Gap {
-    match error.contains("hresult:80070005") {
-        true => gap(IIS_SITES, GapCause::Denied),
-        false => malformed(IIS_SITES),
-    }
+fn is_installed(answers: &Answers) -> bool {
+    answers
+        .text(IIS)
+        .is_ok_and(|text| text.contains("MajorVersion"))
 }
 
 /// `SITE "Default Web Site" (id:1,bindings:http/*:80:,https/*:443:,state:Started)`
@@ -70,16 +70,14 @@ mod tests {
     }
 
     #[test]
-    fn a_complaint_is_no_server_without_sites() {
-        let cause = |text: &str| {
-            let gap = sites(&answers(&[(IIS_SITES, text)])).unwrap_err();
-            gap.cause
-        };
-        let denied = "ERROR ( hresult:80070005, message:Command execution failed.\r\nZugriff verweigert\r\n )\r\n";
-        assert_eq!(cause(denied), GapCause::Denied);
-        let broken =
-            "ERROR ( message:Configuration error \r\nFilename: redirection.config\r\n )\r\n";
-        assert_eq!(cause(broken), GapCause::Malformed);
+    fn where_iis_is_installed_no_word_of_its_sites_is_not_none() {
+        let installed = "HKEY_LOCAL_MACHINE\\SOFTWARE\\Microsoft\\InetStp\r\n    MajorVersion    REG_DWORD    0xa\r\n";
+        let mut silent = answers(&[(IIS, installed)]);
+        silent.mark(IIS_SITES, GapCause::Missing);
+        let refused = "ERROR ( message:Configuration error\r\nDescription: Cannot read configuration file )\r\n";
+        for given in [silent, answers(&[(IIS_SITES, refused)])] {
+            assert_eq!(sites(&given), Err(gap(IIS_SITES, GapCause::Denied)));
+        }
     }
 
     proptest! {

@@ -134,6 +134,11 @@ impl<'a> Console<'a> {
     }
 
     fn perform(&mut self, command: &str) {
+        if let Some(called) = command.strip_prefix("call ") {
+            // It reads its line again, and so learns what the command before it ended with.
+            let called = called.replace("%^errorlevel%", &self.ran.exit.to_string());
+            return self.perform(&called);
+        }
         self.ran.exit = 0;
         let words: Vec<&str> = command.split_whitespace().collect();
         match words
@@ -171,7 +176,8 @@ impl<'a> Console<'a> {
         let registry = matches!(entry.ask, Ask::Registry { .. });
         if registry && self.denied || entry.exit == 121 {
             self.ran.stderr.push_str("ERROR: Access is denied.\r\n");
-            self.ran.exit = 1;
+            // reg.exe says no more than that it failed.
+            self.ran.exit = if registry { 1 } else { 5 };
             return;
         }
         let mut text = entry.text.clone();

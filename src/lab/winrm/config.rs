@@ -48,6 +48,9 @@ pub enum Offer {
     Kerberos,
     /// `Basic`.
     Basic,
+    /// A client's certificate inside TLS, by the lab's authority
+    /// ([`crate::lab::Running::client_certificate`]). Windows does not list it.
+    Certificate,
 }
 
 /// `CbtHardeningLevel`.

@@ -34,17 +34,20 @@ impl Host {
             return swallow(stream).await;
         }
         if !tls {
-            return self.converse(stream, note, None).await;
+            return self.converse(stream, note, (None, None)).await;
         }
         let stream = self.https.acceptor.accept(stream).await?;
-        self.converse(stream, note, Some(self.https.binding)).await
+        let shown = stream.get_ref().1.peer_certificates();
+        let client = shown.and_then(|shown| client_name(shown.first()?));
+        self.converse(stream, note, (Some(self.https.binding), client))
+            .await
     }
 
     async fn converse<S>(
         &self,
         stream: S,
         note: &Note,
-        certificate: Option<[u8; 16]>,
+        (certificate, client): (Option<[u8; 16]>, Option<String>),
     ) -> io::Result<()>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send,
@@ -54,7 +57,7 @@ impl Host {
             host: self,
             note,
             certificate,
-            gate: Gate::default(),
+            gate: Gate::new(client),
             manners: Manners::default(),
             requests: 0,
         };
@@ -80,6 +83,13 @@ impl Host {
             }
         }
     }
+}
+
+/// Whom a client's certificate names.
+fn client_name(certificate: &[u8]) -> Option<String> {
+    let (_, certificate) = x509_parser::parse_x509_certificate(certificate).ok()?;
+    let mut names = certificate.subject().iter_common_name();
+    Some(names.next()?.as_str().ok()?.to_owned())
 }
 
 async fn swallow<S: AsyncRead + Unpin>(mut stream: S) -> io::Result<()> {

@@ -5,8 +5,7 @@ use super::host::Host;
 use super::ntlm::{Authenticate, Binding, Challenge, Session, is_message};
 use super::spnego::{self, State};
 use crate::lab::seen::{Note, Proof};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use crate::session::base64;
 
 /// The logon of one connection.
 #[derive(Default)]
@@ -21,7 +20,12 @@ pub(super) struct Gate {
     refused: bool,
     /// The Basic token that was good before: it comes with every request.
     basic: Option<Vec<u8>>,
+    /// Whom the client's certificate names.
+    client: Option<String>,
 }
+
+/// What says that the certificate of the TLS connection is the logon (DSP0226 annex C.3.4).
+const MUTUAL: &str = "http://schemas.dmtf.org/wbem/wsman/1/wsman/secprofile/https/mutual";
 
 /// What an `Authorization` header comes to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +39,14 @@ pub(super) enum Verdict {
 }
 
 impl Gate {
+    /// A connection on which nobody is logged on; `client` is whom its certificate names.
+    pub(super) fn new(client: Option<String>) -> Self {
+        Self {
+            client,
+            ..Self::default()
+        }
+    }
+
     /// Hears an `Authorization` header.
     pub(super) fn hear(
         &mut self,
@@ -45,7 +57,7 @@ impl Gate {
     ) -> Verdict {
         let (scheme, token) = header.split_once(' ').unwrap_or((header, ""));
         let offers = host.config.offers();
-        let Ok(token) = STANDARD.decode(token.trim()) else {
+        let Some(token) = base64::decode(token.trim()) else {
             note.violation("a token that is not base 64");
             return Verdict::Refused;
         };
@@ -59,6 +71,7 @@ impl Gate {
                 }
                 self.basic(host, note, &token)
             }
+            MUTUAL if offers.contains(&Offer::Certificate) => self.mutual(host, note),
             // What a client begins with before it has heard the offers gives nothing away.
             _ if is_message(&token, 1) || token.first() == Some(&0x60) => None,
             scheme => {
@@ -72,6 +85,17 @@ impl Gate {
             self.refused = true;
             Verdict::Refused
         })
+    }
+
+    fn mutual(&mut self, host: &Host, note: &Note) -> Option<Verdict> {
+        let client = self.client.clone()?;
+        if self.user.as_ref() == Some(&client) {
+            return Some(Verdict::In(None));
+        }
+        let good = host.password(&client, "").is_some() && !host.has(&Fault::AuthReject);
+        note.login(&client, Proof::Signature("x509".to_owned()), good);
+        self.user = good.then_some(client);
+        good.then_some(Verdict::In(None))
     }
 
     fn basic(&mut self, host: &Host, note: &Note, token: &[u8]) -> Option<Verdict> {
@@ -198,5 +222,5 @@ fn binding(level: ChannelBinding, certificate: Option<[u8; 16]>) -> Binding {
 }
 
 fn negotiate(token: &[u8]) -> String {
-    format!("Negotiate {}", STANDARD.encode(token))
+    format!("Negotiate {}", base64::encode_padded(token))
 }

@@ -58,7 +58,7 @@ impl Host {
         let mut known: Vec<String> = host.addresses.iter().map(ToString::to_string).collect();
         known.extend([names.dns_computer.clone(), host.name.clone()]);
         Ok(Self {
-            https: authority.https(known, config.certificate)?,
+            https: authority.https(known, &config)?,
             registry: Registry::new(&library),
             library,
             address: host
@@ -104,13 +104,14 @@ impl Host {
 
     /// The schemes that an anonymous request is offered, as headers.
     pub(super) fn offers(&self) -> impl Iterator<Item = (&'static str, String)> {
-        self.config.offers().iter().map(|offer| {
+        self.config.offers().iter().filter_map(|offer| {
             let offer = match offer {
                 Offer::Negotiate => "Negotiate",
                 Offer::Kerberos => "Kerberos",
                 Offer::Basic => "Basic realm=\"WSMAN\"",
+                Offer::Certificate => return None,
             };
-            ("WWW-Authenticate", offer.to_owned())
+            Some(("WWW-Authenticate", offer.to_owned()))
         })
     }
 

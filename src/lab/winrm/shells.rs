@@ -3,8 +3,7 @@
 use super::commands::{Ran, Said};
 use super::names::SHELL;
 use super::reply::guid;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use crate::session::base64;
 use oem_cp::code_table::ENCODING_TABLE_CP_MAP;
 use oem_cp::encode_string_lossy;
 use std::collections::BTreeMap;
@@ -96,7 +95,7 @@ impl Command {
                 let _ = write!(
                     xml,
                     "<rsp:Stream Name=\"{name}\" CommandId=\"{id}\">{}</rsp:Stream>",
-                    STANDARD.encode(piece)
+                    base64::encode_padded(&piece)
                 );
             }
         }
@@ -178,7 +177,7 @@ mod tests {
             let root = Element::parse(document.as_bytes()).unwrap();
             for stream in &root.children {
                 if stream.attribute("Name") == Some("stdout") && !stream.text.is_empty() {
-                    pieces.push(STANDARD.decode(&stream.text).unwrap());
+                    pieces.push(base64::decode(&stream.text).unwrap());
                 }
             }
             let state = root.child(SHELL, "CommandState").unwrap();

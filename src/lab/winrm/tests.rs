@@ -123,13 +123,11 @@ impl Visit {
 
 /// Whether two texts say the same, whatever their line ends.
 fn same(ask: &Ask, one: &str, other: &str) -> bool {
-    match ask {
-        Ask::Wmi { .. } => WmiRow::parse(one) == WmiRow::parse(other),
-        _ => {
-            let lines = |text: &str| text.replace("\r\n", "\n").trim().to_owned();
-            lines(one) == lines(other)
-        }
+    if matches!(ask, Ask::Wmi { .. }) {
+        return WmiRow::parse(one) == WmiRow::parse(other);
     }
+    let lines = |text: &str| text.replace("\r\n", "\n").trim().to_owned();
+    lines(one) == lines(other)
 }
 
 fn compare(answers: &Answers, recording: &str) {

@@ -304,7 +304,9 @@ impl Visit<'_> {
 
     fn refuse(&mut self, attempt: &Attempt<'_>, failure: HostFailure, trust: HostTrust) {
         let mut row = self.row(Some(attempt.credential), failure.code, trust);
-        row.attempted = failure.stage == Stage::Login;
+        // What a host says of itself on the way may be why nothing of the credential was used.
+        let held_back = failure.code == ResultCode::NotAttemptedTrust;
+        row.attempted = failure.stage == Stage::Login && !held_back;
         row.detail.clone_from(&failure.detail);
         row.elapsed_ms = millis(attempt.began);
         self.access.push(row);
@@ -424,7 +426,7 @@ impl Visit<'_> {
                 Ok(Entry::Refused(error))
             }
             Err(error) => {
-                breaker.give_back(reserved).await?;
+                breaker.return_after(reserved, error.code()).await?;
                 Ok(Entry::Refused(error))
             }
         }

@@ -48,6 +48,14 @@ impl Visit<'_> {
             (Ok(met), turn) => (met, turn),
             (Err(error), _) => return Ok(self.not_met(&attempt, &error)),
         };
+        // A host of many addresses has one such account: its certificate tells. (A directory's
+        // account is one everywhere, and certificates may be shared.)
+        let label = match met.host_key() {
+            key if account.is_local() && !key.fingerprint.is_empty() => {
+                HostLabel::new(self.host.address, Some(key))
+            }
+            _ => label,
+        };
         let trust = match &met {
             // Plain HTTP proves nothing, to nobody's surprise.
             Met::Stranger(peer) if peer.channel() == Channel::Http => HostTrust::None,

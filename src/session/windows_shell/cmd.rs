@@ -4,7 +4,7 @@
 //! is looked up when its line is read.
 
 use super::Put;
-use crate::session::{Ask, Nonce, Question, QuestionSet, Reply, View};
+use crate::session::{Ask, Nonce, Question, QuestionSet, View};
 use std::fmt::Write as _;
 
 /// Starts a cmd.exe that reads commands on standard input, without what the account runs at every
@@ -78,18 +78,20 @@ fn frame(script: &mut String, Put { id, ask }: Put, nonce: &Nonce) {
     );
 }
 
-/// A status of cmd as one of a [`Reply`].
+/// A status of cmd and its programs as one of a [`crate::session::Reply`]: the one rule, over SSH and
+/// over WinRM.
 ///
 /// reg.exe says 1 for a key that is not there and for one that is denied; where it has printed some
 /// keys, half a tree must not read as a whole one. findstr says 1 where it finds nothing, and the last
-/// of several commands may fail after the first have answered.
+/// of several commands may fail with 1 after the first have answered. Any other status after some
+/// output is half an answer.
 /// <https://learn.microsoft.com/windows/win32/debug/system-error-codes>
-pub(super) fn meaning(ask: Ask, reply: &Reply) -> i32 {
+pub(in crate::session) fn meaning(ask: Ask, exit: i32, stdout: &[u8]) -> i32 {
     let of_registry = matches!(ask, Ask::Registry { .. });
-    match reply.exit {
+    match exit {
         0 => 0,
-        1 if of_registry && contains_key(&reply.stdout) => 121,
-        1 if !of_registry && !reply.stdout.trim_ascii().is_empty() => 0,
+        1 if of_registry && contains_key(stdout) => 121,
+        1 if !of_registry && !stdout.trim_ascii().is_empty() => 0,
         // File, path and event log not found; a command that there is not.
         1 | 2 | 3 | 9009 | 15007 => 120,
         5 => 121,
@@ -135,6 +137,35 @@ pub(in crate::session) fn reg_query(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_status_means_the_same_whatever_the_question_came_over() {
+        let line = Ask::Cmd("wevtutil qe System");
+        let key = Ask::Registry {
+            key: r"HKLM\SOFTWARE",
+            tree: true,
+            value: None,
+            view: View::Any,
+        };
+        let cases = [
+            (line, 0, "", 0),
+            (line, 1, "", 120),
+            (line, 1, "TCP\r\n", 0),
+            (line, 5, "", 121),
+            (line, 5, "<Event/>", 121),
+            (line, 9009, "", 120),
+            (line, 15007, "", 120),
+            (line, 1722, "", 1722),
+            (line, -1_073_741_819, "<Event/>", -1_073_741_819),
+            (key, 0, "", 0),
+            (key, 1, "\r\nEnd of search: 0 match(es) found.\r\n", 120),
+            (key, 1, "\r\nHKEY_LOCAL_MACHINE\\SOFTWARE\r\n", 121),
+        ];
+        for (ask, exit, stdout, expected) in cases {
+            let found = meaning(ask, exit, stdout.as_bytes());
+            assert_eq!(found, expected, "{ask:?} {exit} {stdout}");
+        }
+    }
 
     #[test]
     fn a_registry_question_is_one_line_of_reg() {

@@ -5,7 +5,7 @@
 //! in the same frames ([`QuestionSet::parse_frames`]).
 
 pub(in crate::session) mod cmd;
-mod powershell;
+pub(in crate::session) mod powershell;
 
 use super::codepage;
 use super::{Answers, Ask, Limits, Nonce, Question, QuestionSet, Reply};
@@ -95,7 +95,7 @@ impl WindowsShell {
                 continue;
             };
             let exit = match self {
-                Self::Cmd => cmd::meaning(put.ask, reply),
+                Self::Cmd => cmd::meaning(put.ask, reply.exit, &reply.stdout),
                 Self::PowerShell => reply.exit,
             };
             let stdout = match std::str::from_utf8(&reply.stdout) {

@@ -15,15 +15,14 @@ use std::fmt::Write as _;
 /// `-EncodedCommand` wants base 64 of UTF-16LE, and is the same to every default shell.
 /// <https://learn.microsoft.com/powershell/module/microsoft.powershell.core/about/about_powershell_exe>
 pub(super) fn exec() -> String {
-    let units: Vec<u8> = BOOTSTRAP
-        .encode_utf16()
-        .flat_map(u16::to_le_bytes)
-        .collect();
-    let mut code = base64::encode(&units);
-    while !code.len().is_multiple_of(4) {
-        code.push('=');
-    }
-    format!("powershell -NoProfile -NonInteractive -OutputFormat Text -EncodedCommand {code}")
+    let start = "powershell -NoProfile -NonInteractive -OutputFormat Text -EncodedCommand";
+    format!("{start} {}", encoded(BOOTSTRAP))
+}
+
+/// A script as `-EncodedCommand` takes it, so that no shell sees what is in it.
+pub(in crate::session) fn encoded(script: &str) -> String {
+    let units: Vec<u8> = script.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    base64::encode_padded(&units)
 }
 
 /// Progress would come as XML on standard error. Where there is no console its encoding cannot be
@@ -77,14 +76,14 @@ fn call(ask: Ask) -> Option<String> {
 }
 
 /// The names between `SELECT` and `FROM`.
-fn properties(query: &str) -> impl Iterator<Item = &str> {
+pub(in crate::session) fn properties(query: &str) -> impl Iterator<Item = &str> {
     let names = query.strip_prefix("SELECT ").unwrap_or_default();
     let names = names.split_once(" FROM ").map_or("", |(names, _)| names);
     names.split(',').map(str::trim)
 }
 
 /// A text that PowerShell takes as it is.
-fn quoted(text: &str) -> String {
+pub(in crate::session) fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 

@@ -51,6 +51,20 @@ impl<'a> Kdcs<'a> {
         self.proven = false;
     }
 
+    /// That none of the realm's centres answers.
+    pub(super) fn silent(&self) -> KerberosRefusal {
+        let asked: Vec<&str> = self
+            .addresses
+            .iter()
+            .take(MOST)
+            .map(String::as_str)
+            .collect();
+        KerberosRefusal::NoKdc(match asked.as_slice() {
+            [] => "none is known".to_owned(),
+            asked => asked.join(", "),
+        })
+    }
+
     /// How Kerberos failed.
     pub(super) fn failed(&self, why: KerberosRefusal) -> KerberosFailure {
         KerberosFailure {
@@ -73,7 +87,7 @@ impl<'a> Kdcs<'a> {
             self.proven |= self.proof_sent;
         }
         let Some(answer) = self.exchange(message).await else {
-            return Err(self.failed(KerberosRefusal::NoKdc));
+            return Err(self.failed(self.silent()));
         };
         let body = answer.get(4..).unwrap_or_default();
         let Some(error) = KrbError::parse(body) else {
@@ -181,7 +195,7 @@ mod tests {
         let addresses = [address];
         let mut kdcs = Kdcs::new(&addresses, in_time());
         assert!(kdcs.ask(INITIAL).await.is_ok());
-        assert!(!kdcs.failed(KerberosRefusal::NoKdc).secret_sent);
+        assert!(!kdcs.failed(kdcs.silent()).secret_sent);
         let failure = kdcs.ask(INITIAL).await.unwrap_err();
         assert_eq!(failure.why, KerberosRefusal::PreauthFailed);
         assert!(failure.secret_sent && !failure.proven);
@@ -221,8 +235,10 @@ mod tests {
         assert!(kdcs.ask(INITIAL).await.is_ok());
         // The second one is gone by now, and no other may hear the proof.
         let failure = kdcs.ask(INITIAL).await.unwrap_err();
-        assert_eq!(failure.why, KerberosRefusal::NoKdc);
+        assert_eq!(failure.why, kdcs.silent());
         assert!(failure.secret_sent && !failure.proven);
+        let told = failure.why.to_string();
+        assert!(told.contains("127.0.0.1:1, 127.0.0.1:"), "{told}");
     }
 
     #[tokio::test]
@@ -237,6 +253,6 @@ mod tests {
         let addresses = [address];
         let mut kdcs = Kdcs::new(&addresses, in_time());
         let failure = kdcs.ask(INITIAL).await.unwrap_err();
-        assert_eq!(failure.why, KerberosRefusal::NoKdc);
+        assert_eq!(failure.why, kdcs.silent());
     }
 }

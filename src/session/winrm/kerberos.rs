@@ -45,7 +45,8 @@ pub(super) async fn ticket(
         return Err(unsent(KerberosRefusal::Other(why.to_owned())));
     }
     let Ok(Ok(_turn)) = timeout_at(until, AT_ONCE.acquire()).await else {
-        return Err(unsent(KerberosRefusal::NoKdc));
+        let why = "others were still waiting for theirs".to_owned();
+        return Err(unsent(KerberosRefusal::NoKdc(why)));
     };
     let mut kdcs = Kdcs::new(way.kdcs, until);
     for service in SERVICES {

@@ -144,17 +144,7 @@ impl Way {
         let who = AuthIdentityBuffers::from_utf8(logon.user, domain, password.expose());
         let mechanism = match wrapping {
             Wrapping::Raw => Mechanism::Raw(Box::new(Ntlm::new()), Some(who)),
-            Wrapping::Spnego => {
-                let config = NegotiateConfig::new(
-                    Box::new(sspi::ntlm::NtlmConfig::default()),
-                    Some("!kerberos,ntlm,!pku2u".to_owned()),
-                    String::new(),
-                );
-                let negotiate = Negotiate::new_client(config);
-                let negotiate = negotiate.map_err(|error| lost(words(&error), false))?;
-                let who = CredentialsBuffers::AuthIdentity(who);
-                Mechanism::Spnego(Box::new(negotiate), Some(who))
-            }
+            Wrapping::Spnego => spnego(who)?,
         };
         let leaf = ground.leaf.as_ref();
         let binding = leaf.map(|leaf| binding::to_certificate(leaf));
@@ -219,6 +209,18 @@ impl Way {
     }
 }
 
+fn spnego(who: AuthIdentityBuffers) -> Result<Mechanism, LoginError> {
+    let config = NegotiateConfig::new(
+        Box::new(sspi::ntlm::NtlmConfig::default()),
+        Some("!kerberos,ntlm,!pku2u".to_owned()),
+        String::new(),
+    );
+    let negotiate = Negotiate::new_client(config);
+    let negotiate = negotiate.map_err(|error| lost(words(&error), false))?;
+    let who = CredentialsBuffers::AuthIdentity(who);
+    Ok(Mechanism::Spnego(Box::new(negotiate), Some(who)))
+}
+
 /// One step of either mechanism, neither of which talks to anybody else.
 fn step<M>(
     mechanism: &mut M,
@@ -264,5 +266,114 @@ fn lost(why: String, secret_sent: bool) -> LoginError {
         why,
         said: String::new(),
         secret_sent,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::challenge::tests::{STRONG, challenge};
+    use super::super::offers::Offers;
+    use super::super::seal::Sealed;
+    use super::*;
+    use proptest::prelude::*;
+
+    fn way(wrapping: Wrapping) -> Way {
+        let who = || AuthIdentityBuffers::from_utf8("scan", "CONTOSO", "secret");
+        let mechanism = match wrapping {
+            Wrapping::Raw => Mechanism::Raw(Box::new(Ntlm::new()), Some(who())),
+            Wrapping::Spnego => spnego(who()).unwrap(),
+        };
+        let binding = Some(binding::to_certificate(b"none"));
+        let mut way = Way { mechanism, binding };
+        way.step(Vec::new()).unwrap();
+        way
+    }
+
+    /// The token in which a server answers SPNEGO (RFC 4178 section 4.2.2): incomplete, NTLM.
+    fn wrapped(token: &[u8]) -> Vec<u8> {
+        let wrap = |tag: u8, inside: Vec<u8>| {
+            let length = u16::try_from(inside.len()).unwrap().to_be_bytes();
+            let mut element = vec![tag, 0x82];
+            element.extend(length);
+            element.extend(inside);
+            element
+        };
+        let mut body = vec![0xa0, 3, 10, 1, 1, 0xa1, 12, 6, 10];
+        body.extend([0x2b, 6, 1, 4, 1, 0x82, 0x37, 2, 2, 10]);
+        body.extend(wrap(0xa2, wrap(4, token.to_vec())));
+        wrap(0xa1, wrap(0x30, body))
+    }
+
+    /// A good challenge in which some bytes are others, and which may be cut short.
+    fn damaged() -> impl Strategy<Value = Vec<u8>> {
+        let whole = challenge(&[(2, "CONTOSO"), (1, "WEB1"), (7, "time")], STRONG);
+        let length = whole.len();
+        let bytes = prop::collection::vec((12..length, any::<u8>()), 0..6);
+        (bytes, 12..=length).prop_map(move |(bytes, length)| {
+            let mut message = whole.clone();
+            for (at, byte) in bytes {
+                message[at] = byte;
+            }
+            message.truncate(length);
+            message
+        })
+    }
+
+    /// What the message that proves us says of itself: flags, and the pairs it repeats.
+    fn flags_of(proof: &[u8]) -> u32 {
+        u32::from_le_bytes(proof[60..64].try_into().unwrap())
+    }
+
+    #[test]
+    fn the_proof_is_of_version_2_sealed_whole_and_bound_to_the_channel() {
+        let proof = way(Wrapping::Raw)
+            .step(challenge(&[(2, "CONTOSO"), (1, "WEB1")], STRONG))
+            .unwrap();
+        // 128 bits, signing, sealing and NTLMv2 session security, and no key of LAN Manager's.
+        assert_eq!(flags_of(&proof) & 0x2008_0030, 0x2008_0030);
+        assert_eq!(flags_of(&proof) & 0x80, 0);
+        // The integrity check is there, and named among the pairs; and so is the binding.
+        assert_ne!(proof[72..88], [0; 16]);
+        let has = |pair: &[u8]| proof.windows(pair.len()).any(|window| window == pair);
+        assert!(has(&[6, 0, 4, 0, 2, 0, 0, 0]));
+        assert!(has(&[10, 0, 16, 0]));
+    }
+
+    proptest! {
+        #[test]
+        fn the_library_takes_any_challenge_without_a_panic(message in damaged()) {
+            // In either form, and whatever our own judgement of it is.
+            let _ = TypeTwo::parse(&message, &Offers::default());
+            let _ = way(Wrapping::Raw).step(message.clone());
+            let mut spnego = way(Wrapping::Spnego);
+            if spnego.step(wrapped(&message)).is_ok() {
+                let _ = spnego.step(message);
+            }
+        }
+
+        #[test]
+        fn the_library_takes_any_token_of_spnego_without_a_panic(
+            bytes in prop::collection::vec((0..300usize, any::<u8>()), 0..6),
+        ) {
+            let mut token = wrapped(&challenge(&[(2, "CONTOSO")], STRONG));
+            for (at, byte) in bytes {
+                if let Some(slot) = token.get_mut(at) {
+                    *slot = byte;
+                }
+            }
+            let _ = way(Wrapping::Spnego).step(token);
+        }
+
+        #[test]
+        fn the_library_opens_nothing_forged_and_does_not_panic(
+            token in prop::collection::vec(any::<u8>(), 0..40),
+            data in prop::collection::vec(any::<u8>(), 0..40),
+        ) {
+            let mut way = way(Wrapping::Raw);
+            way.step(challenge(&[(2, "CONTOSO")], STRONG)).unwrap();
+            let length = data.len();
+            let sealed = Sealed { token, data, length };
+            prop_assert!(way.into_context().open(sealed).is_err());
+        }
     }
 }

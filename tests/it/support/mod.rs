@@ -7,8 +7,6 @@ mod site;
 mod table;
 
 pub(crate) use desk::{Desk, Ended, credential, signal};
-pub(crate) use office::{
-    ACCOUNT, Office, PASSWORD, assert_clean, conversations, logon, proofs, windows,
-};
+pub(crate) use office::{Office, PASSWORD, assert_clean, conversations, logon, proofs, windows};
 pub(crate) use site::{Site, deaf};
 pub(crate) use table::{Table, tables};

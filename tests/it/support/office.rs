@@ -4,18 +4,24 @@ use super::{Desk, Ended, Site, Table};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::IpAddr;
+use std::rc::Rc;
 use std::thread;
 use std::time::Duration;
 use underdesk::lab::{Cover, Proof, Seen};
 use underdesk::model::Inventory;
 
 /// The domain account that every host of [`windows`] knows.
-pub(crate) const ACCOUNT: &str = r"LARK\svc-audit";
+const ACCOUNT: &str = r"LARK\svc-audit";
 /// Its password: letters that take two bytes and three, and what XML and shells would trip over.
 pub(crate) const PASSWORD: &str = "Grün & <草> \"7\"";
 
 /// A WinRM host of a lab file, on this port or these; `more` are lines of its `[host.winrm]`.
-pub(crate) fn windows(name: &str, at: &str, (ports, recording): (&str, &str), more: &str) -> String {
+pub(crate) fn windows(
+    name: &str,
+    at: &str,
+    (ports, recording): (&str, &str),
+    more: &str,
+) -> String {
     format!(
         "\n[[host]]\nname = '{name}'\naddresses = ['{at}']\nkind = 'winrm'\nports = [{ports}]\n\
          recording = '{recording}'\n\
@@ -40,21 +46,35 @@ pub(crate) fn logon(id: &str, scope: &str, more: &str) -> String {
 /// A network, served, and a desk with what its administrators have: `known_hosts`, the authority of
 /// its certificates as `ca.pem`, the password and the key of its accounts.
 pub(crate) struct Office {
-    pub(crate) site: Site,
+    pub(crate) site: Rc<Site>,
     pub(crate) desk: Desk,
+    credentials: String,
 }
 
 impl Office {
     /// Serves the hosts of a lab file.
     pub(crate) fn open(hosts: &str, credentials: &str) -> Self {
         let site = Site::serve(&format!("schema = 1\nname = 'office'\n{hosts}"));
+        Self::at(Rc::new(site), credentials.to_owned())
+    }
+
+    /// The same network, from a desk at which nothing has happened yet.
+    pub(crate) fn with_another_desk(&self) -> Self {
+        Self::at(Rc::clone(&self.site), self.credentials.clone())
+    }
+
+    fn at(site: Rc<Site>, credentials: String) -> Self {
         let desk = Desk::new();
         desk.write("known_hosts", &site.known_hosts());
         desk.write("ca.pem", &site.authority());
         desk.write("demo.key", &site.key("demo"));
         desk.write("windows-password", PASSWORD);
-        desk.write("credentials.toml", credentials);
-        Self { site, desk }
+        desk.write("credentials.toml", &credentials);
+        Self {
+            site,
+            desk,
+            credentials,
+        }
     }
 
     /// The words of a scan: only the network's ports, and whatever comes with `more`.

@@ -56,6 +56,11 @@ impl Site {
         self.running.authority()
     }
 
+    /// A certificate with which an account logs in, and its key, as PEM.
+    pub(crate) fn client_certificate(&self, user: &str) -> (String, String) {
+        self.running.client_certificate(user).unwrap()
+    }
+
     /// All real ports, as `--ports` takes them.
     pub(crate) fn ports(&self) -> String {
         let ports = self.running.ports();

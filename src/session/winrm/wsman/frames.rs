@@ -1,13 +1,17 @@
 //! Many questions in few commands, each answer in a frame of its own.
 //!
 //! A question becomes `echo N B id&(question&&echo N E id 0)||echo N E id 1`, where `N` is random:
-//! cmd.exe expands `%errorlevel%` of a line before it runs it, so that the status has to be told by
-//! which of the two echoes ran. Questions are joined by `&` as far as a command line is long.
+//! cmd.exe expands `%errorlevel%` of a line before it runs it, so that the status is told by which
+//! of the two echoes ran. That is all there is to know of reg.exe. Of other tools the status itself
+//! says more: `call` reads its line once more when it runs, and so expands `%^errorlevel%` late, in
+//! a line `N F id status` before the last one. Questions are joined by `&` as far as a command line
+//! is long.
 
 use crate::model::hex;
+use crate::session::Ask;
 use crate::session::question::find;
-use crate::session::{Ask, View};
-use std::fmt::{self, Write as _};
+use crate::session::windows_shell::cmd::reg_query;
+use std::fmt;
 
 /// The longest command, in characters. cmd.exe takes 8,191, and WinRM adds words of its own.
 pub(super) const LINE: usize = 7_500;
@@ -31,7 +35,7 @@ pub(super) struct Batch {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Frame {
     pub(super) id: &'static str,
-    /// What its command ended with: 0 where it succeeded, -1 where it did not say.
+    /// What its command ended with: 0 where it succeeded, 1 where all we know is that it did not.
     pub(super) status: i32,
     pub(super) stdout: Vec<u8>,
 }
@@ -94,7 +98,7 @@ impl Marker {
     pub(super) fn read(&self, ids: &[&'static str], bytes: &[u8]) -> Frames {
         let lead = format!("{} ", self.0);
         let mut frames = Frames::default();
-        let mut open: Option<(&'static str, usize)> = None;
+        let mut open: Option<Open> = None;
         let mut at = 0;
         while let Some(found) = find(bytes.get(at..).unwrap_or_default(), lead.as_bytes()) {
             let start = at + found;
@@ -105,17 +109,21 @@ impl Marker {
             };
             at = words + length + 1;
             let line = tail.get(..length).unwrap_or_default().trim_ascii();
-            match (word(line, ids), open) {
-                (Some((Edge::Begin, id)), _) => open = Some((id, at)),
-                (Some((Edge::End { status }, id)), Some((begun, from))) if id == begun => {
-                    let stdout = bytes.get(from..start).unwrap_or_default().to_vec();
+            match (word(line, ids), &mut open) {
+                (Some((Edge::Begin, id)), _) => open = Some(Open::new(id, at)),
+                (Some((Edge::Failed { status }, id)), Some(begun)) if id == begun.id => {
+                    begun.failed.get_or_insert((start, status));
+                }
+                (Some((Edge::End { status }, id)), Some(begun)) if id == begun.id => {
+                    let (end, status) = begun.failed.unwrap_or((start, status));
+                    let stdout = bytes.get(begun.from..end).unwrap_or_default().to_vec();
                     frames.whole.push(Frame { id, status, stdout });
                     open = None;
                 }
                 _ => {}
             }
         }
-        frames.open = open.map(|(id, _)| id);
+        frames.open = open.map(|open| open.id);
         frames
     }
 
@@ -136,51 +144,48 @@ impl Marker {
     /// A question in its frame, and whether it may share a command with others.
     fn piece(&self, id: &str, ask: &Ask) -> Option<(String, bool)> {
         let n = &self.0;
-        let (line, is_plain) = match ask {
-            Ask::Registry { .. } => (reg_query(ask)?, true),
+        let failed = format!("echo {n} E {id} 1");
+        let (line, failed, is_plain) = match *ask {
+            Ask::Registry {
+                key,
+                tree,
+                value,
+                view,
+            } => (reg_query(key, tree, value, view), failed, true),
             // A loop would take the echo after it for part of itself.
             Ask::Cmd(line) => (
                 format!("({line})"),
+                format!("((call echo {n} F {id} %^errorlevel%)&{failed})"),
                 !line.contains('|') && !line.starts_with("for "),
             ),
             Ask::Sh(_) | Ask::Wmi { .. } | Ask::InsteadOf(..) => return None,
         };
-        let framed = format!("echo {n} B {id}&({line}&&echo {n} E {id} 0)||echo {n} E {id} 1");
+        let framed = format!("echo {n} B {id}&({line}&&echo {n} E {id} 0)||{failed}");
         Some((framed, is_plain))
     }
 }
 
-/// The command of a registry question.
-pub(super) fn reg_query(ask: &Ask) -> Option<String> {
-    let Ask::Registry {
-        key,
-        tree,
-        value,
-        view,
-    } = ask
-    else {
-        return None;
-    };
-    let mut line = format!("reg query \"{key}\"");
-    if let Some(value) = value {
-        // Writing to a String cannot fail.
-        let _ = write!(line, " /v \"{value}\"");
+/// A frame that has begun.
+struct Open {
+    id: &'static str,
+    /// Where its answer begins.
+    from: usize,
+    /// Where its answer ends, and the status, where `call` told it.
+    failed: Option<(usize, i32)>,
+}
+
+impl Open {
+    fn new(id: &'static str, from: usize) -> Self {
+        let failed = None;
+        Self { id, from, failed }
     }
-    if *tree {
-        line.push_str(" /s");
-    }
-    line.push_str(match view {
-        View::Any => "",
-        View::Bits64 => " /reg:64",
-        View::Bits32 => " /reg:32",
-    });
-    Some(line)
 }
 
 /// An edge of a frame.
 #[derive(Clone, Copy)]
 enum Edge {
     Begin,
+    Failed { status: i32 },
     End { status: i32 },
 }
 
@@ -188,8 +193,12 @@ fn word(line: &[u8], ids: &[&'static str]) -> Option<(Edge, &'static str)> {
     let mut words = line.split(|byte| *byte == b' ');
     let edge = match (words.next()?, words.clone().nth(1)) {
         (b"B", None) => Edge::Begin,
+        // What is no number was not expanded, and a 0 is an older command's: it failed all the same.
+        (b"F", Some(status)) => Edge::Failed {
+            status: number(status).filter(|status| *status != 0).unwrap_or(1),
+        },
         (b"E", Some(status)) => Edge::End {
-            status: number(status),
+            status: number(status)?,
         },
         _ => return None,
     };
@@ -198,14 +207,14 @@ fn word(line: &[u8], ids: &[&'static str]) -> Option<(Edge, &'static str)> {
     Some((edge, known))
 }
 
-fn number(digits: &[u8]) -> i32 {
-    let digits = std::str::from_utf8(digits).ok();
-    digits.and_then(|digits| digits.parse().ok()).unwrap_or(-1)
+fn number(digits: &[u8]) -> Option<i32> {
+    std::str::from_utf8(digits).ok()?.parse().ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::session::View;
     use proptest::prelude::*;
 
     const KEY: Ask = Ask::Registry {
@@ -221,7 +230,7 @@ mod tests {
         assert_eq!(batches.len(), 1);
         assert_eq!(
             batches[0].line,
-            r#"echo 0123456789ab B a&(reg query "HKLM\SOFTWARE\X Y" /v "V" /s /reg:32&&echo 0123456789ab E a 0)||echo 0123456789ab E a 1&echo 0123456789ab B b&((netstat -ano)&&echo 0123456789ab E b 0)||echo 0123456789ab E b 1"#
+            r#"echo 0123456789ab B a&(reg query "HKLM\SOFTWARE\X Y" /s /v "V" /reg:32&&echo 0123456789ab E a 0)||echo 0123456789ab E a 1&echo 0123456789ab B b&((netstat -ano)&&echo 0123456789ab E b 0)||((call echo 0123456789ab F b %^errorlevel%)&echo 0123456789ab E b 1)"#
         );
         assert_eq!(batches[0].last, b"0123456789ab E b ");
     }
@@ -278,6 +287,25 @@ mod tests {
     }
 
     #[test]
+    fn a_status_is_what_call_made_of_it_or_else_that_it_failed() {
+        let status = |told: &str| {
+            let text = format!("0123456789ab B a\r\nhalf\r\n{told}0123456789ab E a 1\r\n");
+            let frames = read(&text);
+            let frame = frames.whole.first()?;
+            assert_eq!(frame.stdout, b"half\r\n");
+            Some(frame.status)
+        };
+        assert_eq!(status("0123456789ab F a 5\r\n"), Some(5));
+        assert_eq!(
+            status("0123456789ab F a -1073741819\r\n"),
+            Some(-1_073_741_819)
+        );
+        assert_eq!(status("0123456789ab F a %errorlevel%\r\n"), Some(1));
+        assert_eq!(status("0123456789ab F a 0\r\n"), Some(1));
+        assert_eq!(status(""), Some(1));
+    }
+
+    #[test]
     fn an_answer_without_an_end_is_open_and_not_whole() {
         let frames = read(
             "0123456789ab B a\r\n0123456789ab E a 0\r\n0123456789ab B b\r\nhalf\r\n0123456789ab E b",
@@ -288,8 +316,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_pieces_of_frames_are_read_without_a_panic(pieces in prop::collection::vec(0..9_usize, 0..40)) {
-            let words = ["0123456789ab", " ", "B", "E", "a", "b", "0", "\r\n", "x"];
+        fn any_pieces_of_frames_are_read_without_a_panic(pieces in prop::collection::vec(0..10_usize, 0..40)) {
+            let words = ["0123456789ab", " ", "B", "F", "E", "a", "b", "0", "\r\n", "x"];
             let text: String = pieces.iter().map(|piece| words[*piece]).collect();
             read(&text);
         }

@@ -2,13 +2,17 @@
 //! registry and WMI from within.
 //!
 //! Cmdlets, operators and core types only, so that it works where policy allows no more
-//! (`ConstrainedLanguage`). Not verified on a live Windows. Differs from `reg query` in that text
-//! with `%variables%` comes expanded and as `REG_SZ`.
+//! (`ConstrainedLanguage`), and short, as all of it has to fit in a command line: a shell over WinRM
+//! is not given standard input, where the script of [`WindowsShell`] goes. Not verified on a live
+//! Windows. Differs from `reg query` in that text with `%variables%` comes expanded and as `REG_SZ`.
+//!
+//! [`WindowsShell`]: crate::session::WindowsShell
 
 use super::ask::{Named, Round};
 use super::frames::{LINE, Marker};
 use super::shell::{Bounds, End};
-use crate::session::{Ask, View, base64, codepage};
+use crate::session::windows_shell::powershell::{encoded, properties, quoted};
+use crate::session::{Ask, View, codepage};
 use tokio::time::Instant;
 
 /// What a question's status means: of 1, that it is not there.
@@ -31,10 +35,11 @@ if($s){foreach($x in $c){k $x.Name $s $w $false}}else{'';foreach($x in $c){$x.Na
 function q($d,$p,$s,$w,$f){"$m B $d";if(Test-Path -LiteralPath "Registry::$p"){try{k $p $s $w $true;"$m E $d 0"}catch{"$m E $d 2"}}else{"$m E $d 1"}}
 "#;
 
-/// Functions for WMI: `w` asks a question and writes its instances.
+/// Functions for WMI: `w` asks a question and writes its instances. Properties are read past what
+/// PowerShell adds to them: it makes a local time of the day on which an update was installed.
 const WMI: &str = r#"$ErrorActionPreference='Stop';$ProgressPreference='SilentlyContinue'
 function e($x){if($x -is [bool]){$x="$x".ToLower()};"$x" -replace '\\','\\' -replace "`n",'\n' -replace "`r",'\r' -replace "`t",'\t'}
-function w($d,$n,$c,$y){"$m B $d";try{foreach($o in @(Get-WmiObject -Namespace $n -Query $y)){foreach($a in $c){foreach($x in @($o.$a)){if($x -ne $null){$a+'='+(e $x)}}};''};"$m E $d 0"}catch{"$m E $d 2"}}
+function w($d,$n,$c,$y){"$m B $d";try{foreach($o in @(Get-WmiObject -Namespace $n -Query $y)){foreach($a in $c){foreach($x in @($o.psbase.Properties[$a].Value)){if($x -ne $null){$a+'='+(e $x)}}};''};"$m E $d 0"}catch{"$m E $d 2"}}
 "#;
 
 /// Asks what is left; returns what is still left then.
@@ -137,24 +142,20 @@ fn call(id: &str, ask: &Ask) -> Option<(&'static str, String)> {
                 ),
                 None => ((*path).to_owned(), "^$"),
             };
-            let (path, value) = (quoted(&path), quoted(value.unwrap_or_default()));
+            let key = quoted(&format!(r"{root}\{path}"));
+            let value = quoted(value.unwrap_or_default());
             let tree = u8::from(*tree);
-            let call = format!("q '{id}' '{root}\\{path}' {tree} '{value}' '{hidden}'\n");
+            let call = format!("q '{id}' {key} {tree} {value} '{hidden}'\n");
             Some((REGISTRY, call))
         }
         Ask::Wmi { namespace, query } => {
-            let columns = query.strip_prefix("SELECT ")?.split(" FROM ").next()?;
-            let columns = columns.replace(',', "','");
-            let query = quoted(query);
-            let call = format!("w '{id}' '{namespace}' @('{columns}') '{query}'\n");
+            let columns: Vec<String> = properties(query).map(quoted).collect();
+            let (columns, query) = (columns.join(","), quoted(query));
+            let call = format!("w '{id}' '{namespace}' @({columns}) {query}\n");
             Some((WMI, call))
         }
         Ask::Sh(_) | Ask::Cmd(_) | Ask::InsteadOf(..) => None,
     }
-}
-
-fn quoted(text: &str) -> String {
-    text.replace('\'', "''")
 }
 
 /// Whether a script with one more call still is a command line.
@@ -165,11 +166,9 @@ fn fits(script: &str, call: &str) -> bool {
 
 const START: &str = "powershell -NoProfile -NonInteractive -EncodedCommand ";
 
-/// The command line of a script: UTF-16 in base 64, so that no shell sees what is in it.
+/// The command line of a script.
 fn command(script: &str) -> String {
-    let bytes: Vec<u8> = script.encode_utf16().flat_map(u16::to_le_bytes).collect();
-    let digits = base64::encode_padded(&bytes);
-    format!("{START}{digits}")
+    format!("{START}{}", encoded(script))
 }
 
 #[cfg(test)]
@@ -208,6 +207,7 @@ mod tests {
         assert!(text.starts_with("$m='0123456789ab'\n"));
         assert!(text.ends_with("q 'a' 'HKEY_LOCAL_MACHINE\\SOFTWARE\\WOW6432Node\\It''s' 1 '' '\\\\WOW6432Node(?=\\\\)'\n"), "{text}");
         let text = script_of(wmi);
+        assert!(text.contains("psbase.Properties[$a].Value"));
         assert!(text.ends_with("w 'b' 'root/cimv2' @('Name','State') 'SELECT Name,State FROM Win32_Service WHERE Name=''x'''\n"), "{text}");
         assert_eq!(wmi.last, b"0123456789ab E b ");
     }

@@ -7,6 +7,7 @@ use super::frames::{Batch, Frame, Frames, Marker};
 use super::powershell;
 use super::shell::{Bounds, End, Shell};
 use crate::model::{GapCause, ResultCode};
+use crate::session::windows_shell::cmd::meaning;
 use crate::session::{Ask, View, codepage};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -166,24 +167,17 @@ impl Round<'_> {
             return;
         };
         let text = codepage::decode(&frame.stdout, self.oem_page);
-        let ok = frame.status == 0;
+        let exit = meaning(named.1, frame.status, &frame.stdout);
         // The bytes were counted when they came.
         self.bytes = self.bytes.saturating_add(text.len());
         if !matches!(named.1, Ask::Registry { .. }) {
-            // The status is that of the last of its commands.
-            let exit = if ok || !text.trim().is_empty() {
-                0
-            } else {
-                120
-            };
             return self.record(frame.id, exit, text);
         }
-        left.reg_works |= ok;
-        match ok {
-            true => self.record_own(frame.id, 0, text),
-            // It read some keys, and then met one that is not for this account.
-            false if text.contains("HKEY_") => self.record_own(frame.id, 121, text),
-            false => left.failed.push(named),
+        left.reg_works |= exit == 0;
+        match exit {
+            // A key that is not there; or `reg` itself is refused, as the others will show.
+            120 => left.failed.push(named),
+            exit => self.record_own(frame.id, exit, text),
         }
     }
 
@@ -264,16 +258,18 @@ impl Round<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::frames::reg_query;
+    use super::super::frames::Marker;
     use super::OEM_PAGE;
     use crate::session::WINRM_REQUESTS;
 
     #[test]
     fn what_is_asked_for_our_own_sake_is_explained_too() {
-        let line = reg_query(&OEM_PAGE.1).unwrap();
+        let batches = Marker::fixed().batches(&[OEM_PAGE]);
+        let line = batches[0].line.split(['(', '&']).nth(2).unwrap();
         let mut explained = WINRM_REQUESTS.iter();
+        assert!(line.starts_with("reg query "), "{line}");
         assert!(
-            explained.any(|request| request.name.contains(&line)),
+            explained.any(|request| request.name.contains(line)),
             "{line}"
         );
     }
