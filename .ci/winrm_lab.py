@@ -1,4 +1,4 @@
-"""What winrm.py works with: virtual Windows hosts, a KDC, and what they saw of us.
+"""What winrm_audit.py works with: virtual Windows hosts, a KDC, and what they saw of us.
 
 The hosts are those of the independent laboratory (winrmlab): its own process, its own security stack. What
 it writes down is the truth about what was sent; its profiles are the truth about what there is to read.

@@ -1,20 +1,31 @@
 //! The web sites of IIS, as `appcmd list site` prints them.
 
 use super::questions::{IIS, IIS_SITES};
-use super::text::{LONG, MOST_ROWS, NAME, clip, gap, lines, optional};
+use super::text::{LONG, MOST_ROWS, NAME, clip, gap, lines, malformed, optional};
 use crate::model::{Gap, GapCause, WebSite};
 use crate::session::Answers;
 
 /// The sites, sorted; none where there is no `appcmd`.
 ///
-/// An account that may not read IIS's configuration hears of an error, or of nothing at all: where
-/// IIS is installed, that is no word about its sites.
+/// It complains on standard output, or says nothing at all, to an account that may not read IIS's
+/// configuration: where IIS is installed, that is no word about its sites.
 pub(super) fn sites(answers: &Answers) -> Result<Vec<WebSite>, Gap> {
     let text = optional(answers.text(IIS_SITES))?.unwrap_or_default();
     let mut sites: Vec<WebSite> = lines(text).filter_map(site).take(MOST_ROWS).collect();
+<<<<<<< HEAD
     let is_refused = lines(text).any(|line| line.starts_with("ERROR ("));
     if sites.is_empty() && (is_refused || is_installed(answers)) {
         return Err(gap(IIS_SITES, GapCause::Denied));
+=======
+    if sites.is_empty() {
+        let mut errors = lines(text).filter(|line| line.starts_with("ERROR"));
+        if let Some(error) = errors.next() {
+            return Err(refusal(error));
+        }
+        if is_installed(answers) {
+            return Err(gap(IIS_SITES, GapCause::Denied));
+        }
+>>>>>>> main
     }
     sites.sort_unstable();
     Ok(sites)
@@ -24,6 +35,18 @@ fn is_installed(answers: &Answers) -> bool {
     answers
         .text(IIS)
         .is_ok_and(|text| text.contains("MajorVersion"))
+<<<<<<< HEAD
+=======
+}
+
+/// `ERROR ( hresult:80070005, message:Command execution failed.` and whatever language follows.
+fn refusal(error: &str) -> Gap {
+    if error.contains("hresult:80070005") {
+        gap(IIS_SITES, GapCause::Denied)
+    } else {
+        malformed(IIS_SITES)
+    }
+>>>>>>> main
 }
 
 /// `SITE "Default Web Site" (id:1,bindings:http/*:80:,https/*:443:,state:Started)`
@@ -70,6 +93,7 @@ mod tests {
     }
 
     #[test]
+<<<<<<< HEAD
     fn where_iis_is_installed_no_word_of_its_sites_is_not_none() {
         let installed = "HKEY_LOCAL_MACHINE\\SOFTWARE\\Microsoft\\InetStp\r\n    MajorVersion    REG_DWORD    0xa\r\n";
         let mut silent = answers(&[(IIS, installed)]);
@@ -78,6 +102,26 @@ mod tests {
         for given in [silent, answers(&[(IIS_SITES, refused)])] {
             assert_eq!(sites(&given), Err(gap(IIS_SITES, GapCause::Denied)));
         }
+=======
+    fn where_iis_is_installed_silence_about_its_sites_is_not_none() {
+        let installed = "HKEY_LOCAL_MACHINE\\SOFTWARE\\Microsoft\\InetStp\r\n    MajorVersion    REG_DWORD    0xa\r\n";
+        let mut silent = answers(&[(IIS, installed)]);
+        silent.mark(IIS_SITES, GapCause::Missing);
+        assert_eq!(sites(&silent), Err(gap(IIS_SITES, GapCause::Denied)));
+    }
+
+    #[test]
+    fn a_complaint_is_no_server_without_sites() {
+        let cause = |text: &str| {
+            let gap = sites(&answers(&[(IIS_SITES, text)])).unwrap_err();
+            gap.cause
+        };
+        let denied = "ERROR ( hresult:80070005, message:Command execution failed.\r\nZugriff verweigert\r\n )\r\n";
+        assert_eq!(cause(denied), GapCause::Denied);
+        let broken =
+            "ERROR ( message:Configuration error \r\nFilename: redirection.config\r\n )\r\n";
+        assert_eq!(cause(broken), GapCause::Malformed);
+>>>>>>> main
     }
 
     proptest! {

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The acceptance of Windows over WinRM: underdesk against an independent laboratory of virtual hosts.
 
-    winrm.py --binary PATH --lab DIR [--only NAME]... [--bench N]
+    winrm_audit.py --binary PATH --lab DIR [--only NAME]... [--bench N]
 
 Runs under a Python that has what the laboratory needs (pyspnego, cryptography, pypsrp, pywinrm; with gssapi
 and krb5 the Kerberos checks run too). Everything lives in a temporary folder and, as root, in a network
@@ -87,10 +87,10 @@ def main():
     args = parser.parse_args()
     why = unfit(args.binary, args.lab)
     if why:
-        print(f"winrm: cannot run: {why}", file=sys.stderr)
+        print(f"winrm_audit: cannot run: {why}", file=sys.stderr)
         return 2
     if not audit_lab.enter_namespace():
-        print("winrm: no network namespace of our own; ports 22, 5985 and 5986 of loopback must be free", flush=True)
+        print("winrm_audit: no network namespace of our own; ports 22, 5985 and 5986 of loopback must be free", flush=True)
     # The end of this process must pass through the lab's, or hosts stay behind.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     signal.signal(signal.SIGHUP, lambda *_: sys.exit(129))
