@@ -1,15 +1,9 @@
 //! Recorded hosts: what a host answered, as a folder of files, and back.
 //!
 //! `answers.json` is `{"schema": 1, "set": "unix", "exits": {"uname": 0, …}}`, and `<id>.txt` beside
-<<<<<<< HEAD
-//! it holds what the question printed, but for product keys; `"gaps": {"os": "denied", …}` is of
-//! those that printed nothing, because a protocol of its own refused them. Such a folder is a fixture
-//! as it stands.
-=======
 //! it holds what the question printed, but for product keys; `"gaps": {"os": "denied", …}` is of those
 //! that printed nothing, because a protocol of its own refused them. Such a folder is a fixture as it
 //! stands.
->>>>>>> main
 
 use super::COLLECTORS;
 use crate::model::GapCause;

@@ -12,11 +12,6 @@ use crate::session::Answers;
 pub(super) fn sites(answers: &Answers) -> Result<Vec<WebSite>, Gap> {
     let text = optional(answers.text(IIS_SITES))?.unwrap_or_default();
     let mut sites: Vec<WebSite> = lines(text).filter_map(site).take(MOST_ROWS).collect();
-<<<<<<< HEAD
-    let is_refused = lines(text).any(|line| line.starts_with("ERROR ("));
-    if sites.is_empty() && (is_refused || is_installed(answers)) {
-        return Err(gap(IIS_SITES, GapCause::Denied));
-=======
     if sites.is_empty() {
         let mut errors = lines(text).filter(|line| line.starts_with("ERROR"));
         if let Some(error) = errors.next() {
@@ -25,7 +20,6 @@ pub(super) fn sites(answers: &Answers) -> Result<Vec<WebSite>, Gap> {
         if is_installed(answers) {
             return Err(gap(IIS_SITES, GapCause::Denied));
         }
->>>>>>> main
     }
     sites.sort_unstable();
     Ok(sites)
@@ -35,8 +29,6 @@ fn is_installed(answers: &Answers) -> bool {
     answers
         .text(IIS)
         .is_ok_and(|text| text.contains("MajorVersion"))
-<<<<<<< HEAD
-=======
 }
 
 /// `ERROR ( hresult:80070005, message:Command execution failed.` and whatever language follows.
@@ -46,7 +38,6 @@ fn refusal(error: &str) -> Gap {
     } else {
         malformed(IIS_SITES)
     }
->>>>>>> main
 }
 
 /// `SITE "Default Web Site" (id:1,bindings:http/*:80:,https/*:443:,state:Started)`
@@ -93,16 +84,6 @@ mod tests {
     }
 
     #[test]
-<<<<<<< HEAD
-    fn where_iis_is_installed_no_word_of_its_sites_is_not_none() {
-        let installed = "HKEY_LOCAL_MACHINE\\SOFTWARE\\Microsoft\\InetStp\r\n    MajorVersion    REG_DWORD    0xa\r\n";
-        let mut silent = answers(&[(IIS, installed)]);
-        silent.mark(IIS_SITES, GapCause::Missing);
-        let refused = "ERROR ( message:Configuration error\r\nDescription: Cannot read configuration file )\r\n";
-        for given in [silent, answers(&[(IIS_SITES, refused)])] {
-            assert_eq!(sites(&given), Err(gap(IIS_SITES, GapCause::Denied)));
-        }
-=======
     fn where_iis_is_installed_silence_about_its_sites_is_not_none() {
         let installed = "HKEY_LOCAL_MACHINE\\SOFTWARE\\Microsoft\\InetStp\r\n    MajorVersion    REG_DWORD    0xa\r\n";
         let mut silent = answers(&[(IIS, installed)]);
@@ -121,7 +102,6 @@ mod tests {
         let broken =
             "ERROR ( message:Configuration error \r\nFilename: redirection.config\r\n )\r\n";
         assert_eq!(cause(broken), GapCause::Malformed);
->>>>>>> main
     }
 
     proptest! {
