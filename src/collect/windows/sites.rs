@@ -10,14 +10,16 @@ use crate::session::Answers;
 /// It complains on standard output, or says nothing at all, to an account that may not read IIS's
 /// configuration: where IIS is installed, that is no word about its sites.
 pub(super) fn sites(answers: &Answers) -> Result<Vec<WebSite>, Gap> {
-    let text = optional(answers.text(IIS_SITES))?.unwrap_or_default();
+    let told = optional(answers.text(IIS_SITES))?;
+    let text = told.unwrap_or_default();
     let mut sites: Vec<WebSite> = lines(text).filter_map(site).take(MOST_ROWS).collect();
     if sites.is_empty() {
         let mut errors = lines(text).filter(|line| line.starts_with("ERROR"));
         if let Some(error) = errors.next() {
             return Err(refusal(error));
         }
-        if is_installed(answers) {
+        // A list that is told and empty is one.
+        if told.is_none() && is_installed(answers) {
             return Err(gap(IIS_SITES, GapCause::Denied));
         }
     }
