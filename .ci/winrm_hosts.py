@@ -115,9 +115,9 @@ COMPLETE = {
              "IPEnabled": True}],
     }},
     "commands": {
-        r"^netstat": {"stdout": "\nActive Connections\n\n  Proto  Local Address          Foreign Address        State"
-                                "           PID\n  TCP    0.0.0.0:135            0.0.0.0:0              LISTENING"
-                                "       900\n  TCP    0.0.0.0:5985           0.0.0.0:0              LISTENING       4\n"
+        # As findstr leaves it.
+        r"^netstat": {"stdout": "  TCP    0.0.0.0:135            0.0.0.0:0              LISTENING       900\n"
+                                "  TCP    0.0.0.0:5985           0.0.0.0:0              LISTENING       4\n"
                                 "  TCP    [::]:5985              [::]:0                 LISTENING       4\n"},
         # The laboratory has no pipes.
         r"Component Based Servicing.Packages": {"stdout": packages(KB5034129=112, KB5030999=80, KB5035857=64)},
