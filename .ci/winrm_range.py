@@ -94,7 +94,7 @@ HANDS = 4
 
 def resume(lab, report):
     """Killed with SIGKILL, gone on with, and compared with a run that nobody disturbed."""
-    hosts = lab.hosts("resume", {address: {"seed": 600 + number, "apps": 40}
+    hosts = lab.hosts("resume", {address: {"seed": 600 + number, "apps": 40, "no_https": True}
                                  for number, address in enumerate(spread("127.0.11.1", COUNT))}, "--workers", "2")
     target = f"127.0.11.1-{COUNT}"
     credentials = lab.credentials("resume.toml", lab.login(ntlm_http=True))
