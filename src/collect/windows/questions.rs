@@ -9,7 +9,7 @@
 //! patterns, and with several strings of different lengths it misses some unless case is ignored
 //! ("What are the undocumented features and limitations of the Windows FINDSTR command?", Stack
 //! Overflow 8844868). `whoami` writes no CSV, which detection rules take for preparations to carry data
-//! off (SigmaHQ, `proc_creation_win_whoami_output`).
+//! off (`SigmaHQ`, `proc_creation_win_whoami_output`).
 //!
 //! Keys that are not there are an answer too: "missing" is how most hosts say that they have no SQL
 //! Server.

@@ -375,7 +375,7 @@ mod tests {
             bytes: 100_000,
         };
         let mut budget = Budget {
-            until: Instant::now() + Duration::from_secs(60),
+            until: Instant::now() + Duration::from_mins(1),
             calls: 200,
         };
         let read = read(&mut dialogue, part, &mut budget).await;
