@@ -2,8 +2,6 @@
 //! counted by what the servers saw.
 
 use crate::support::{Ended, Office, PASSWORD, assert_clean, logon, proofs, signal, windows};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use md4::{Digest as _, Md4};
 use rustix::process::Signal;
 use std::fmt::Write as _;
@@ -208,17 +206,30 @@ fn needles() -> Vec<Vec<u8>> {
             });
             let numbers = format!("{form:?}");
             let numbers = numbers.trim_matches(['[', ']']).to_owned();
-            let base64 = STANDARD.encode(&form);
-            let base64 = base64.trim_end_matches('=').to_owned();
+            let base64 = base64(&form);
             needles.extend([hex.to_uppercase(), hex, numbers, base64].map(String::into_bytes));
             needles.push(form);
         }
         for user in users {
-            let header = STANDARD.encode(format!("{user}:{secret}"));
-            needles.push(header.trim_end_matches('=').as_bytes().to_vec());
+            let header = format!("{user}:{secret}");
+            needles.push(base64(header.as_bytes()).into_bytes());
         }
     }
     needles
+}
+
+/// The digits of RFC 4648 section 4 for all bytes of which there are six bits.
+fn base64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let bits = bytes
+        .iter()
+        .flat_map(|byte| (0..8).rev().map(move |bit| byte >> bit & 1));
+    let bits: Vec<u8> = bits.collect();
+    let digit = |six: &[u8]| {
+        let number = six.iter().fold(0, |number, bit| number << 1 | bit);
+        char::from(DIGITS[usize::from(number)])
+    };
+    bits.chunks_exact(6).map(digit).collect()
 }
 
 fn look(place: &str, bytes: &[u8], needles: &[Vec<u8>]) {
@@ -252,14 +263,29 @@ fn search(office: &Office, ended: &[&Ended]) {
 fn files(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).unwrap();
     let paths = entries.map(|entry| entry.unwrap().path());
-    let inside = |path: PathBuf| match path.is_dir() {
-        true => files(&path),
-        false => vec![path],
+    let inside = |path: PathBuf| {
+        if path.is_dir() {
+            files(&path)
+        } else {
+            vec![path]
+        }
     };
     paths.flat_map(inside).collect()
 }
 
 const FLAGS: &str = "--tls-ca ca.pem --record recorded --format csv,jsonl --events jsonl";
+
+#[test]
+fn the_needles_are_what_others_would_see() {
+    assert_eq!(base64(b"foobar"), "Zm9vYmFy");
+    assert_eq!(base64(b"foob"), "Zm9vY");
+    // MS-NLMP section 4.2.2.1.2: the hash of `Password`.
+    let wide: Vec<u8> = "Password"
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    assert!(Md4::digest(&wide).starts_with(&[0xa4, 0xf4, 0x9c, 0x40]));
+}
 
 #[test]
 fn a_run_over_winrm_leaves_no_secret_behind() {

@@ -28,13 +28,11 @@ fn words(code: &str, trust: &str, attempted: &str) -> (String, String, String) {
 fn pin_of_the_shown(office: &Office, at: &str) -> String {
     let access = office.table("access");
     let detail = access.value(("ip", at), "detail");
-    let at_key = detail
-        .find("x509 SHA256:")
+    let (_, digest) = detail
+        .split_once("x509 SHA256:")
         .unwrap_or_else(|| panic!("{detail}"));
-    let key: String = detail[at_key..]
-        .chars()
-        .take("x509 SHA256:".len() + 43)
-        .collect();
+    let digest: String = digest.chars().take(43).collect();
+    let key = format!("x509 SHA256:{digest}");
     format!("[{at}]:{} {key}\n", office.site.port(5986))
 }
 

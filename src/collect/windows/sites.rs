@@ -7,19 +7,18 @@ use crate::session::Answers;
 
 /// The sites, sorted; none where there is no `appcmd`.
 ///
-/// It complains on standard output, or says nothing at all, to an account that may not read IIS's
-/// configuration: where IIS is installed, that is no word about its sites.
+/// To an account that may not read IIS's configuration it complains on standard output, or fails
+/// without a word: where IIS is installed, that is no word about its sites.
 pub(super) fn sites(answers: &Answers) -> Result<Vec<WebSite>, Gap> {
-    let text = optional(answers.text(IIS_SITES))?.unwrap_or_default();
+    let text = optional(answers.text(IIS_SITES))?;
+    if text.is_none() && is_installed(answers) {
+        return Err(gap(IIS_SITES, GapCause::Denied));
+    }
+    let text = text.unwrap_or_default();
     let mut sites: Vec<WebSite> = lines(text).filter_map(site).take(MOST_ROWS).collect();
-    if sites.is_empty() {
-        let mut errors = lines(text).filter(|line| line.starts_with("ERROR"));
-        if let Some(error) = errors.next() {
-            return Err(refusal(error));
-        }
-        if is_installed(answers) {
-            return Err(gap(IIS_SITES, GapCause::Denied));
-        }
+    let mut errors = lines(text).filter(|line| line.starts_with("ERROR"));
+    if let (true, Some(error)) = (sites.is_empty(), errors.next()) {
+        return Err(refusal(error));
     }
     sites.sort_unstable();
     Ok(sites)
@@ -89,6 +88,8 @@ mod tests {
         let mut silent = answers(&[(IIS, installed)]);
         silent.mark(IIS_SITES, GapCause::Missing);
         assert_eq!(sites(&silent), Err(gap(IIS_SITES, GapCause::Denied)));
+        let none = answers(&[(IIS, installed), (IIS_SITES, "")]);
+        assert_eq!(sites(&none), Ok(Vec::new()));
     }
 
     #[test]
