@@ -370,33 +370,37 @@ impl Visit<'_> {
             Err(held) => return Ok(held),
         };
         let proof = Proof::Password(password, permit);
-        let login = peer
-            .log_in(&attempt.credential.user, proof, &attempt.limits)
-            .await;
+        let limits = self.limits();
+        let login = peer.log_in(&attempt.credential.user, proof, &limits).await;
         self.settle(login, trust, ticket).await
     }
 
-    /// Reserves a try of the account, in its turn.
+    /// Reserves a try of the account, in its turn. Waiting for others that have the account, or the
+    /// same certificate, is not this host's time.
     pub(super) async fn reserve(
-        &self,
+        &mut self,
         attempt: &Attempt<'_>,
         label: HostLabel,
         turn: Option<Turn>,
     ) -> Result<Result<(Ticket, Permit), Entry>, RunError> {
-        let (credential, limits) = (attempt.credential, &attempt.limits);
+        let credential = attempt.credential;
         let account = AccountKey::of(credential, &label);
         let breaker = &self.cx.breaker;
+        let asked = Instant::now();
+        let patience = asked + self.cx.plan.host_timeout();
         let turn = match turn {
             Some(turn) => Ok(turn),
             // The host was slow, and lost its turn.
-            None => timeout_at(limits.deadline, breaker.turn(credential, &account)).await,
+            None => timeout_at(patience, breaker.turn(credential, &account)).await,
         };
         let Ok(turn) = turn else {
             let why = "other hosts tried this account until the time was up".to_owned();
             return Ok(Err(Entry::Held(ResultCode::BreakerOpen, why)));
         };
-        let leave = breaker.reserve(account, label, turn.is_proven(), limits.deadline);
-        Ok(match leave.await? {
+        let leave = breaker.reserve(account, label, turn.is_proven(), patience);
+        let leave = leave.await?;
+        self.deadline += asked.elapsed();
+        Ok(match leave {
             Leave::Granted(reserved, permit) => Ok((Ticket { reserved, turn }, permit)),
             Leave::Open(why) => Err(Entry::Held(ResultCode::BreakerOpen, why)),
         })

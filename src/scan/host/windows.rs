@@ -64,10 +64,7 @@ impl Visit<'_> {
         let way = Way::of(credential, winrm, &self.host_name());
         let entry = match self.may_see(met, &attempt, &way).await? {
             Ok(peer) => match self.reserve(&attempt, label, turn).await? {
-                Ok(reserved) => {
-                    self.log_on(peer, &attempt, (secret, &way), reserved)
-                        .await?
-                }
+                Ok(reserved) => self.log_on(peer, (secret, &way), reserved).await?,
                 Err(held) => held,
             },
             Err(held) => held,
@@ -128,11 +125,10 @@ impl Visit<'_> {
     async fn log_on(
         &self,
         peer: Peer,
-        attempt: &Attempt<'_>,
         (secret, way): (WindowsSecret<'_>, &Way<'_>),
         (ticket, permit): (Ticket, Permit),
     ) -> Result<Entry, RunError> {
-        let limits = &attempt.limits;
+        let limits = &self.limits();
         let trust = match &peer {
             Peer::Trusted(peer) => peer.trust(),
             Peer::KerberosOnly(_) => HostTrust::None,
