@@ -45,6 +45,12 @@ impl Met {
         self.peer().challenge.as_ref()
     }
 
+    /// Whether its key belongs to one machine, as far as the key tells. A certificate for many names
+    /// may be on as many hosts.
+    pub fn is_one_host(&self) -> bool {
+        self.peer().door.is_one_host()
+    }
+
     fn peer(&self) -> &Peer {
         match self {
             Self::Verified(peer) => &peer.0,
@@ -327,6 +333,11 @@ pub(super) trait Door: Send {
         secret: (&Password, Permit),
         limits: &Limits,
     ) -> Result<LoggedIn, LoginError>;
+
+    /// Whether the key that was shown belongs to one machine.
+    fn is_one_host(&self) -> bool {
+        true
+    }
 
     async fn open_with_windows(
         self: Box<Self>,

@@ -48,10 +48,10 @@ impl Visit<'_> {
             (Ok(met), turn) => (met, turn),
             (Err(error), _) => return Ok(self.not_met(&attempt, &error)),
         };
-        // A host of many addresses has one such account: its certificate tells. (A directory's
-        // account is one everywhere, and certificates may be shared.)
+        // A host of many addresses has one such account: its certificate tells, unless it is shared.
+        // (A directory's account is one everywhere.)
         let label = match met.host_key() {
-            key if account.is_local() && !key.fingerprint.is_empty() => {
+            key if account.is_local() && met.is_one_host() => {
                 HostLabel::new(self.host.address, Some(key))
             }
             _ => label,

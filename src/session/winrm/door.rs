@@ -8,7 +8,7 @@ use super::context::Context;
 use super::http::Link;
 use super::ntlm::{self, Wrapping};
 use super::road::{Opened, Road};
-use super::{Challenge, basic, kerberos, wsman};
+use super::{Challenge, basic, kerberos, tls, wsman};
 use crate::model::HostTrust;
 use crate::session::host_trust::{Door, Means};
 use crate::session::{
@@ -62,6 +62,10 @@ impl WinrmDoor {
 
 #[async_trait]
 impl Door for WinrmDoor {
+    fn is_one_host(&self) -> bool {
+        self.ground.leaf.as_ref().is_some_and(tls::is_for_one_host)
+    }
+
     async fn open_with_signer(
         self: Box<Self>,
         _user: &str,

@@ -189,6 +189,26 @@ pub(super) fn names_in(leaf: &CertificateDer<'_>) -> Vec<String> {
     names.filter_map(plain).take(MOST).collect()
 }
 
+/// Whether a certificate can be on one host only: it has no wildcard, and no more names than a host
+/// goes by.
+pub(super) fn is_for_one_host(leaf: &CertificateDer<'_>) -> bool {
+    const MOST: usize = 4;
+    let Ok((_, certificate)) = X509Certificate::from_der(leaf) else {
+        return false;
+    };
+    let names = certificate.subject_alternative_name().ok().flatten();
+    let names = names.map(|names| names.value.general_names.as_slice());
+    let mut hosts = names
+        .unwrap_or_default()
+        .iter()
+        .filter_map(|name| match name {
+            GeneralName::DNSName(name) => Some(*name),
+            _ => None,
+        });
+    let first: Vec<&str> = hosts.by_ref().take(MOST).collect();
+    hosts.next().is_none() && !first.iter().any(|name| name.contains('*'))
+}
+
 /// What to call the server in the handshake: the operator's name, else its address.
 pub(super) fn server_name(name: Option<&str>, address: IpAddr) -> ServerName<'static> {
     let name = name.map(|name| name.trim_end_matches('.').to_owned());
@@ -239,6 +259,19 @@ mod tests {
         assert_eq!(read.unwrap().len(), 1);
         let error = Authorities::none().with_pem(key.as_bytes()).unwrap_err();
         assert_eq!(error, TrustError::NoCertificate);
+    }
+
+    #[test]
+    fn a_certificate_for_many_names_is_no_single_host() {
+        let is_one = |names: &[&str]| {
+            let names = names.iter().map(|name| (*name).to_owned());
+            let params = CertificateParams::new(names.collect::<Vec<_>>()).unwrap();
+            let key = KeyPair::generate().unwrap();
+            is_for_one_host(params.self_signed(&key).unwrap().der())
+        };
+        assert!(is_one(&["web1", "web1.corp.example", "10.0.0.7"]));
+        assert!(!is_one(&["*.corp.example"]));
+        assert!(!is_one(&["a", "b", "c", "d", "e"]));
     }
 
     #[test]
