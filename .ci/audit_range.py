@@ -5,6 +5,7 @@ import ipaddress
 import json
 import signal
 import threading
+import time
 
 from audit_lab import Skip, descendants, installed, rows
 
@@ -89,6 +90,17 @@ def default_max_startups(lab, report):
 COUNT = 60
 
 
+def settled(server):
+    """How many logins the server has seen, once it has nothing more to tell: what was in flight when the
+    client was killed is still logged a moment later."""
+    count, quiet = server.text().count("Accepted publickey"), 0
+    while quiet < 10:
+        time.sleep(0.2)
+        now = server.text().count("Accepted publickey")
+        count, quiet = now, quiet + 1 if now == count else 0
+    return count
+
+
 def resume(lab, report):
     """Killed with SIGKILL, gone on with, and compared with a run that nobody disturbed."""
     server, options = everywhere(lab, "resume", "MaxStartups 600")
@@ -101,10 +113,10 @@ def resume(lab, report):
     process = lab.start("resumed", "scan", target, *options, "--out", resumed, "--events", "jsonl")
     before, run = finished(process, stop_after=COUNT // 3)
     report.that(process.returncode == -signal.SIGKILL and run, f"resume: killed after {len(before)} hosts")
-    accepted = server.text().count("Accepted publickey")
+    accepted = settled(server)
     process = lab.start("resumed", "scan", "--resume", run, "--out", resumed, "--events", "jsonl")
     after, _ = finished(process)
-    again = server.text().count("Accepted publickey") - accepted
+    again = settled(server) - accepted
     server.stop()
     report.that(process.returncode == 0, "resume: the run ends well", process.returncode)
     # A host may be saved when its event was not yet told.
