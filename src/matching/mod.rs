@@ -10,9 +10,13 @@
 
 mod doubt;
 mod kernel;
+mod known;
 mod origin;
 mod packages;
 mod verdict;
+pub mod windows;
+
+pub use known::{Known, Wanted};
 
 use crate::catalog::Slice;
 use crate::model::{
@@ -24,27 +28,16 @@ use std::collections::BTreeMap;
 
 /// What is open or undecided on a host, sorted by product and bulletin.
 ///
-/// `slice` is the catalogue's for the host's ecosystem, `lifecycle` its release's. Without a slice
-/// the host gets an `unknown` row.
-pub fn findings(
-    inventory: &Inventory,
-    slice: Option<&Slice>,
-    lifecycle: Option<&Lifecycle>,
-    today: Date,
-) -> Vec<Finding> {
-    let mut findings = all_of(inventory, slice, lifecycle, today, Which::Open);
+/// Where the catalogue knows nothing of its system the host gets an `unknown` row.
+pub fn findings(inventory: &Inventory, known: &Known<'_>, today: Date) -> Vec<Finding> {
+    let mut findings = all_of(inventory, known, today, Which::Open);
     findings.retain(|finding| !finding.state.is_closed());
     findings
 }
 
 /// As [`findings`], with what is closed (fixed, not applicable) as well.
-pub fn findings_with_closed(
-    inventory: &Inventory,
-    slice: Option<&Slice>,
-    lifecycle: Option<&Lifecycle>,
-    today: Date,
-) -> Vec<Finding> {
-    all_of(inventory, slice, lifecycle, today, Which::All)
+pub fn findings_with_closed(inventory: &Inventory, known: &Known<'_>, today: Date) -> Vec<Finding> {
+    all_of(inventory, known, today, Which::All)
 }
 
 /// The product and version whose lifecycle dates concern a system: those of the release whose
@@ -64,16 +57,11 @@ enum Which {
     All,
 }
 
-fn all_of(
-    inventory: &Inventory,
-    slice: Option<&Slice>,
-    lifecycle: Option<&Lifecycle>,
-    today: Date,
-    which: Which,
-) -> Vec<Finding> {
+fn all_of(inventory: &Inventory, known: &Known<'_>, today: Date, which: Which) -> Vec<Finding> {
     let mut findings = Vec::new();
+    let lifecycle = known.lifecycle;
     findings.extend(lifecycle.and_then(|dates| end_of_life(&inventory.platform, dates, today)));
-    match readable(inventory, slice) {
+    match readable(inventory, known.slice.as_deref()) {
         Ok((packages, slice)) => {
             let context = Context {
                 inventory,
@@ -149,6 +137,7 @@ fn unknown(platform: &Platform, question: &str, why: &str) -> Box<Finding> {
         question: question.to_owned(),
         rule: why.to_owned(),
         record: String::new(),
+        witnesses: Vec::new(),
     };
     let bulletin = BulletinId::unjudged(question);
     let title = format!("Not judged: {why}");
@@ -182,6 +171,7 @@ fn end_of_life(platform: &Platform, dates: &Lifecycle, today: Date) -> Option<Fi
         question: "os-release".to_owned(),
         rule: format!("support ended {end}, before {today}{extended}"),
         record: format!("lifecycle {release}"),
+        witnesses: Vec::new(),
     };
     let bulletin = BulletinId::new(format!("end-of-life:{}:{}", dates.product, dates.version));
     let title = format!("{release} has had no security updates since {end}");
@@ -211,6 +201,8 @@ fn about_machine(
         kev: Vec::new(),
         kev_checked: false,
         kev_due: None,
+        epss: None,
+        remedy: None,
         evidence,
     }
 }

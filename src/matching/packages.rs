@@ -187,6 +187,8 @@ fn finding(slice: &Slice, flaw: &Flaw<'_>, judged: &Judged<'_>) -> Finding {
         kev: known.iter().map(|known| known.cve.clone()).collect(),
         kev_checked: slice.lists_exploited(),
         kev_due: due,
+        epss: None,
+        remedy: None,
         cves,
         evidence: Evidence {
             observed: observed(judged),
@@ -196,6 +198,7 @@ fn finding(slice: &Slice, flaw: &Flaw<'_>, judged: &Judged<'_>) -> Finding {
                 [record] => std::mem::take(record),
                 records => records.join("; "),
             },
+            witnesses: Vec::new(),
         },
     }
 }

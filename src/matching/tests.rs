@@ -5,6 +5,7 @@ use crate::model::{
     Affected, Bulletin, Family, FixStatus, Gap, GapCause, HostIdentity, Kernel, KnownExploited,
     Observed, PackageManager, Reboot, SourcePackage, UtcTime, VersionRange,
 };
+use std::sync::Arc;
 
 fn package(name: &str, version: &str, source: (&str, &str)) -> Package {
     Package {
@@ -112,8 +113,12 @@ fn today() -> Date {
 }
 
 fn judge(inventory: &Inventory, bulletins: Vec<Bulletin>) -> Vec<Finding> {
-    let slice = Slice::new("Debian:12", bulletins, []);
-    findings(inventory, Some(&slice), None, today())
+    let slice = Arc::new(Slice::new("Debian:12", bulletins, []));
+    findings(
+        inventory,
+        &Known::of_slice(Some(Arc::clone(&slice)), None),
+        today(),
+    )
 }
 
 /// `product bulletin state installed -> fixed [packages]`
@@ -452,9 +457,9 @@ fn signed_kernels_are_judged_by_the_source_that_advisories_name() {
 
 #[test]
 fn a_host_that_was_not_read_never_looks_clean() {
-    let slice = Slice::new("Debian:12", [], []);
-    let only = |host: &Inventory, slice: Option<&Slice>| {
-        let found = findings(host, slice, None, today());
+    let slice = Arc::new(Slice::new("Debian:12", [], []));
+    let only = |host: &Inventory, slice: Option<&Arc<Slice>>| {
+        let found = findings(host, &Known::of_slice(slice.map(Arc::clone), None), today());
         assert_eq!(found.len(), 1, "{found:?}");
         assert!(found[0].leaves_machine_unjudged());
         (found[0].bulletin.as_str().to_owned(), found[0].state)
@@ -462,7 +467,7 @@ fn a_host_that_was_not_read_never_looks_clean() {
     let mut host = openssl("3");
     let row = |bulletin: &str| (bulletin.to_owned(), FindingState::Unknown);
     assert_eq!(only(&host, None), row("unknown:catalogue"));
-    let sample = Slice::new("Debian:12", [], []).into_sample();
+    let sample = Arc::new(Slice::new("Debian:12", [], []).into_sample());
     assert_eq!(only(&host, Some(&sample)), row("unknown:catalogue"));
     host.platform.ecosystem = None;
     assert_eq!(only(&host, Some(&slice)), row("unknown:os-release"));
@@ -484,7 +489,7 @@ fn a_windows_is_one_unknown_row_however_well_it_was_read() {
         ..WindowsFacts::default()
     };
     host.windows = Some(Box::new(facts));
-    let found = findings(&host, None, None, today());
+    let found = findings(&host, &Known::of_slice(None, None), today());
     assert_eq!(found.len(), 1);
     assert!(found[0].leaves_machine_unjudged());
     assert_eq!(found[0].bulletin.as_str(), "unknown:windows-updates");
@@ -492,7 +497,7 @@ fn a_windows_is_one_unknown_row_however_well_it_was_read() {
     assert_eq!(found[0].evidence.rule, why);
     let unread = Observed::gap_of("qfe", GapCause::Denied);
     host.windows.as_mut().unwrap().hotfixes = unread;
-    let found = findings(&host, None, None, today());
+    let found = findings(&host, &Known::of_slice(None, None), today());
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].evidence.rule, "no answer to qfe: denied");
 }
@@ -507,15 +512,26 @@ fn a_release_after_its_end_says_so_and_on_its_last_day_does_not() {
         end_of_life: Date::parse("2026-11-21"),
         end_of_extended: Date::parse("2033-06-30"),
     };
-    let slice = Slice::new("Debian:12", [], []);
+    let slice = Arc::new(Slice::new("Debian:12", [], []));
     let host = openssl("3");
-    let found = findings(&host, Some(&slice), Some(&dates), today());
+    let found = findings(
+        &host,
+        &Known::of_slice(Some(Arc::clone(&slice)), Some(&dates)),
+        today(),
+    );
     assert_eq!(
         lines(&found),
         ["debian end-of-life:debian:12 end_of_life 12 -> - []"]
     );
     dates.end_of_life = Some(today());
-    assert!(findings(&host, Some(&slice), Some(&dates), today()).is_empty());
+    assert!(
+        findings(
+            &host,
+            &Known::of_slice(Some(Arc::clone(&slice)), Some(&dates)),
+            today()
+        )
+        .is_empty()
+    );
 }
 
 #[test]
@@ -543,8 +559,12 @@ fn known_exploited_flaws_carry_the_earliest_due_date() {
         ransomware: false,
     };
     let bulletins = [osv("CVE-1", "openssl", None), osv("CVE-2", "openssl", None)];
-    let slice = Slice::new("Debian:12", bulletins, [known]);
-    let found = findings(&openssl("3"), Some(&slice), None, today());
+    let slice = Arc::new(Slice::new("Debian:12", bulletins, [known]));
+    let found = findings(
+        &openssl("3"),
+        &Known::of_slice(Some(Arc::clone(&slice)), None),
+        today(),
+    );
     assert_eq!(
         (found[0].kev.as_slice(), found[0].kev_due),
         (&["CVE-1".to_owned()][..], Date::parse("2024-01-31"))
@@ -572,15 +592,23 @@ fn closed_matters_come_only_when_asked_for() {
             osv("CVE-2", "openssl", Some("9")),
         ]
     };
-    let slice = Slice::new("Debian:12", bulletins(), []);
+    let slice = Arc::new(Slice::new("Debian:12", bulletins(), []));
     let host = openssl("3");
     let states = |found: Vec<Finding>| -> Vec<_> { found.iter().map(|one| one.state).collect() };
     assert_eq!(
-        states(findings(&host, Some(&slice), None, today())),
+        states(findings(
+            &host,
+            &Known::of_slice(Some(Arc::clone(&slice)), None),
+            today()
+        )),
         [FindingState::Missing]
     );
     assert_eq!(
-        states(findings_with_closed(&host, Some(&slice), None, today())),
+        states(findings_with_closed(
+            &host,
+            &Known::of_slice(Some(Arc::clone(&slice)), None),
+            today()
+        )),
         [FindingState::Fixed, FindingState::Missing]
     );
 }

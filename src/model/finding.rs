@@ -1,6 +1,6 @@
 //! A bulletin that concerns a machine, and the proof.
 
-use super::{BulletinId, Date, Severity};
+use super::{BulletinId, Date, Epss, KbId, Restart, Severity};
 use serde::{Deserialize, Serialize};
 
 /// What became of one bulletin on one machine. It names no machine, so that identical machines have
@@ -37,8 +37,36 @@ pub struct Finding {
     pub kev_checked: bool,
     /// The earliest day by which CISA wants one of them fixed.
     pub kev_due: Option<Date>,
+    /// The highest of its flaws' EPSS scores, where one is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epss: Option<Epss>,
+    /// What is to be installed; `None` where nothing is, or where the fixed version says it all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<Box<Remedy>>,
     /// Why we say so.
     pub evidence: Evidence,
+}
+
+/// The update that closes a finding: the newest of its stream, which may be a later one than the
+/// bulletin's own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remedy {
+    /// What to install: `KB5094123`, `Microsoft Edge 143.0.3650.66`.
+    pub update: String,
+    /// Its article, where it has one.
+    pub kb: Option<KbId>,
+    /// One line for people: `2026-06 cumulative update for Windows Server 2019`.
+    pub title: String,
+    /// The version that it brings.
+    pub build: Option<String>,
+    /// Whether it asks for a restart.
+    pub restart: Option<Restart>,
+    /// What must be installed before: articles, service packs.
+    pub prerequisites: Vec<String>,
+    /// The updates of this machine's findings that need not be installed when it is.
+    pub supersedes: Vec<String>,
+    /// Where the feed says that it is.
+    pub download: Option<String>,
 }
 
 impl Finding {
@@ -178,4 +206,43 @@ pub struct Evidence {
     pub rule: String,
     /// The catalogue record that states the fix or its absence: `osv CVE-2023-5363`.
     pub record: String,
+    /// What else was looked at, each with its value and where it was read, agreeing or not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub witnesses: Vec<Witness>,
+}
+
+/// A fact that speaks for or against a verdict.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Witness {
+    /// What sort of fact.
+    pub kind: WitnessKind,
+    /// Where it was read: the question's id, and the path or key where there are several.
+    pub source: String,
+    /// What was read: `17763.8511`, `KB5082123 installed`.
+    pub value: String,
+    /// Whether by this fact alone the fix is in; `None` where it decides nothing.
+    pub says_fixed: Option<bool>,
+}
+
+/// A sort of evidence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WitnessKind {
+    /// The package store or the registry: hotfix lists, build numbers, Uninstall keys.
+    Registry,
+    /// A file's version.
+    File,
+    /// What runs: services, boot time, restart signs.
+    Service,
+}
+
+impl WitnessKind {
+    /// The word used in exports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Registry => "registry",
+            Self::File => "file",
+            Self::Service => "service",
+        }
+    }
 }

@@ -3,6 +3,7 @@
 //! Plain data with its invariants. No I/O, no async, no clock.
 
 mod access;
+mod advisory;
 mod bulletin;
 mod coverage;
 mod finding;
@@ -19,9 +20,13 @@ mod time;
 mod windows;
 
 pub use access::{AccessRecord, HostTrust, Protocol, ResultCode};
+pub use advisory::{
+    Advisory, AffectedProduct, BuildRow, Epss, ExploitPrediction, Fix, ProductKey, Restart,
+    UpdateId, UpdateKind,
+};
 pub use bulletin::{Affected, Bulletin, FixStatus, KnownExploited, VersionRange};
 pub use coverage::{CoverageRow, ScopePart};
-pub use finding::{Confidence, Evidence, Finding, FindingState};
+pub use finding::{Confidence, Evidence, Finding, FindingState, Remedy, Witness, WitnessKind};
 pub use host::{HostIdentity, HostKey, LiveHost, NetworkInterface};
 pub use ids::{BulletinId, CredentialId, FindingId, MachineId, RunId, hex};
 pub use inventory::{

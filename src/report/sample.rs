@@ -276,11 +276,14 @@ pub(super) fn finding(product: &str, bulletin: &str, state: FindingState) -> Fin
         kev: Vec::new(),
         kev_checked: true,
         kev_due: None,
+        epss: None,
+        remedy: None,
         evidence: Evidence {
             observed: format!("{product}:amd64 3.0.9-1"),
             question: "dpkg-packages".to_owned(),
             rule: "dpkg: installed < fixed".to_owned(),
             record: format!("osv {bulletin}"),
+            witnesses: Vec::new(),
         },
     }
 }
@@ -335,6 +338,7 @@ fn filled_finding(next: &mut impl FnMut() -> String) -> Finding {
         question: next(),
         rule: next(),
         record: next(),
+        witnesses: Vec::new(),
     };
     finding
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use underdesk::catalog::Catalog;
 use underdesk::collect;
-use underdesk::matching;
+use underdesk::matching::{self, Known};
 use underdesk::model::{
     Component, Date, Finding, Hotfix, HotfixSource, Inventory, Observed, Package, Program, Service,
     SystemService, WindowsFacts,
@@ -41,19 +41,9 @@ fn every_recorded_host_gives_its_findings() {
     let today = Date::parse("2026-11-22").unwrap();
     for folder in folders() {
         let inventory = inventory(&folder);
-        let platform = &inventory.platform;
-        let slice = platform
-            .ecosystem
-            .as_deref()
-            .and_then(|ecosystem| catalog.slice(ecosystem).unwrap());
-        let release = matching::lifecycle_of(platform);
-        let lifecycle =
-            release.and_then(|(product, version)| catalog.lifecycle(&product, &version));
-        let found = matching::findings(&inventory, slice.as_deref(), lifecycle, today);
-        assert_eq!(
-            found,
-            matching::findings(&inventory, slice.as_deref(), lifecycle, today)
-        );
+        let known = Known::load(&catalog, &inventory).unwrap();
+        let found = matching::findings(&inventory, &known, today);
+        assert_eq!(found, matching::findings(&inventory, &known, today));
         let name = format!("findings-{}", name(&folder));
         insta::assert_snapshot!(name, findings_text(&found));
     }

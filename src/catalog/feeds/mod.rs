@@ -11,7 +11,7 @@ mod osv_record;
 mod stream;
 
 use super::outline::Outline;
-use crate::model::{Bulletin, KnownExploited, Lifecycle};
+use crate::model::{Advisory, BuildRow, Bulletin, ExploitPrediction, KnownExploited, Lifecycle};
 use std::io::BufRead;
 
 /// Every feed, in the order in which they are asked whether a document is theirs.
@@ -75,6 +75,12 @@ pub enum Record {
     KnownExploited(KnownExploited),
     /// The dates of a release.
     Lifecycle(Lifecycle),
+    /// A flaw, with the updates that fix it.
+    Advisory(Advisory),
+    /// A release of a product with a patch level of its own.
+    Build(BuildRow),
+    /// How likely a CVE is to be exploited.
+    Prediction(ExploitPrediction),
 }
 
 /// How the reading of a document went, in records.

@@ -109,6 +109,7 @@ impl Writer {
             Record::Bulletin(bulletin) => self.put_bulletin(feed, bulletin),
             Record::KnownExploited(known) => self.put_kev(&known),
             Record::Lifecycle(row) => self.put_lifecycle(&row),
+            Record::Advisory(_) | Record::Build(_) | Record::Prediction(_) => Ok(Change::Same),
         };
         change.map_err(|source| database(&self.path, "write", source))
     }

@@ -198,11 +198,14 @@ pub(super) fn finding(bulletin: &str, state: FindingState) -> Finding {
         kev: Vec::new(),
         kev_checked: true,
         kev_due: None,
+        epss: None,
+        remedy: None,
         evidence: Evidence {
             observed: String::new(),
             question: String::new(),
             rule: String::new(),
             record: String::new(),
+            witnesses: Vec::new(),
         },
     }
 }

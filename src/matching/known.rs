@@ -1,0 +1,81 @@
+//! What the catalogue knows of one host, loaded before it is judged.
+
+use super::{lifecycle_of, windows};
+use crate::catalog::{Catalog, CatalogError, ProductSlice, Slice};
+use crate::model::{BuildRow, Inventory, Lifecycle, ProductKey};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What the catalogue knows of one host.
+#[derive(Clone, Debug, Default)]
+pub struct Known<'a> {
+    /// The slice of its ecosystem; `None` for a system that no package advisory speaks of.
+    pub slice: Option<Arc<Slice>>,
+    /// The dates of its release.
+    pub lifecycle: Option<&'a Lifecycle>,
+    /// All lifecycle dates, for what is installed on it.
+    pub lifecycles: &'a [Lifecycle],
+    /// The products of its system and of what is installed on it, as far as advisories speak of them.
+    pub products: BTreeMap<ProductKey, Arc<ProductSlice>>,
+    /// The build tables of those products, by the product they name; without an entry there is none.
+    pub builds: BTreeMap<String, Arc<[BuildRow]>>,
+    /// Whether the catalogue has any advisory of the kind at all: an empty one says nothing of a host.
+    pub has_products: bool,
+}
+
+/// What of the catalogue a host needs to be judged.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// Products, each of which the catalogue has.
+    pub products: Vec<ProductKey>,
+    /// Build tables, which it may not have.
+    pub builds: Vec<String>,
+}
+
+impl<'a> Known<'a> {
+    /// Looks up all that concerns a host.
+    ///
+    /// # Errors
+    ///
+    /// A part of the catalogue that is not what was imported: better no verdict than a wrong one.
+    pub fn load(catalog: &'a Catalog, inventory: &Inventory) -> Result<Self, CatalogError> {
+        let platform = &inventory.platform;
+        let slice = match &platform.ecosystem {
+            Some(ecosystem) => catalog.slice(ecosystem)?,
+            None => None,
+        };
+        let release = lifecycle_of(platform);
+        let lifecycle = release.and_then(|(id, version)| catalog.lifecycle(&id, &version));
+        let wanted = windows::wanted(inventory, catalog.products());
+        let mut products = BTreeMap::new();
+        for key in wanted.products {
+            if let Some(slice) = catalog.product(&key)? {
+                products.insert(key, slice);
+            }
+        }
+        let mut builds = BTreeMap::new();
+        for product in wanted.builds {
+            let rows = catalog.builds(&product)?;
+            if !rows.is_empty() {
+                builds.insert(product, rows);
+            }
+        }
+        Ok(Self {
+            slice,
+            lifecycle,
+            lifecycles: catalog.lifecycles(),
+            products,
+            builds,
+            has_products: !catalog.products().is_empty(),
+        })
+    }
+
+    /// A slice of packages and nothing else.
+    pub fn of_slice(slice: Option<Arc<Slice>>, lifecycle: Option<&'a Lifecycle>) -> Self {
+        Self {
+            slice,
+            lifecycle,
+            ..Self::default()
+        }
+    }
+}
