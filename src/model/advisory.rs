@@ -196,6 +196,11 @@ impl ProductKey {
     pub fn of(name: &str) -> Self {
         let words: Vec<String> = name.split_whitespace().map(str::to_lowercase).collect();
         let mut key = words.join(" ").replace("( server core", "(server core");
+        // The bulletins of Windows XP and 2003 name the maker.
+        if key.starts_with("microsoft windows ") {
+            key.replace_range(..10, "");
+        }
+        key = key.replace(" on microsoft windows ", " on windows ");
         // A component of a product: both have spellings.
         let start = key.rfind(" on ").map_or(0, |at| at + 4);
         let product = key.get(start..).unwrap_or_default();
@@ -296,6 +301,10 @@ mod tests {
                 "microsoft .net framework 4.8",
                 "windows 11 version 21h2 for x64-based systems"
             ))
+        );
+        assert_eq!(
+            ProductKey::of("Microsoft Windows XP Service Pack 3").as_str(),
+            "windows xp service pack 3"
         );
         assert_ne!(
             ProductKey::of("Windows Server 2012"),
