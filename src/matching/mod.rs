@@ -21,7 +21,7 @@ pub use known::{Known, Wanted};
 use crate::catalog::Slice;
 use crate::model::{
     BulletinId, Confidence, Date, Evidence, Finding, FindingState, Inventory, Lifecycle, Package,
-    PackageState, Platform, WindowsFacts,
+    PackageState, Platform,
 };
 use packages::Subject;
 use std::collections::BTreeMap;
@@ -61,25 +61,43 @@ fn all_of(inventory: &Inventory, known: &Known<'_>, today: Date, which: Which) -
     let mut findings = Vec::new();
     let lifecycle = known.lifecycle;
     findings.extend(lifecycle.and_then(|dates| end_of_life(&inventory.platform, dates, today)));
-    match readable(inventory, known.slice.as_deref()) {
-        Ok((packages, slice)) => {
-            let context = Context {
-                inventory,
-                slice,
-                which,
-            };
-            let (kernels, sources) = subjects(packages, &inventory.platform);
-            let mut rows = Vec::new();
-            for subject in &sources {
-                packages::judge(&context, subject, &mut rows);
-            }
-            kernel::judge(&context, &kernels, packages, &mut rows);
-            findings.extend(doubt::gathered(rows));
-            findings.extend(sample_only(&inventory.platform, slice));
-        }
-        Err(row) => findings.push(*row),
+    if let (Some(facts), Some(release)) = (&inventory.windows, &inventory.platform.windows) {
+        findings.extend(windows::judge(&windows::Case {
+            inventory,
+            facts,
+            release,
+            known,
+            today,
+            which,
+        }));
+    } else {
+        findings.extend(of_packages(inventory, known, which));
     }
     findings.sort_by(|a, b| (&a.product, &a.bulletin).cmp(&(&b.product, &b.bulletin)));
+    findings
+}
+
+/// The verdicts on a system of packages.
+fn of_packages(inventory: &Inventory, known: &Known<'_>, which: Which) -> Vec<Finding> {
+    let (packages, slice) = match readable(inventory, known.slice.as_deref()) {
+        Ok(readable) => readable,
+        Err(row) => return vec![*row],
+    };
+    let context = Context {
+        inventory,
+        slice,
+        which,
+    };
+    let (kernels, sources) = subjects(packages, &inventory.platform);
+    let mut rows = Vec::new();
+    for subject in &sources {
+        packages::judge(&context, subject, &mut rows);
+    }
+    kernel::judge(&context, &kernels, packages, &mut rows);
+    let mut findings = doubt::gathered(rows);
+    if slice.is_sample() {
+        findings.push(*sample(&inventory.platform, slice.ecosystem()));
+    }
     findings
 }
 
@@ -96,9 +114,6 @@ fn readable<'a>(
     slice: Option<&'a Slice>,
 ) -> Result<(&'a [Package], &'a Slice), Box<Finding>> {
     let platform = &inventory.platform;
-    if let Some(facts) = &inventory.windows {
-        return Err(windows(platform, facts));
-    }
     let packages = match &inventory.packages {
         crate::model::Observed::Known(packages) if !packages.is_empty() => packages,
         crate::model::Observed::Known(_) => {
@@ -121,15 +136,6 @@ fn readable<'a>(
     Ok((packages, slice))
 }
 
-/// The row of a Windows, whose updates no catalogue lists yet.
-fn windows(platform: &Platform, facts: &WindowsFacts) -> Box<Finding> {
-    let why = match facts.hotfixes.gap() {
-        Some(gap) => format!("no answer to {}: {}", gap.question, gap.cause.as_str()),
-        None => "no catalogue of Windows updates yet".to_owned(),
-    };
-    unknown(platform, "windows-updates", &why)
-}
-
 /// The one row of a machine that could not be judged.
 fn unknown(platform: &Platform, question: &str, why: &str) -> Box<Finding> {
     let evidence = Evidence {
@@ -146,14 +152,10 @@ fn unknown(platform: &Platform, question: &str, why: &str) -> Box<Finding> {
 }
 
 /// The row of a machine that was judged by a handful of bulletins.
-fn sample_only(platform: &Platform, slice: &Slice) -> Option<Finding> {
-    let ecosystem = slice.ecosystem();
-    let why = format!(
-        "the built-in catalogue holds only a few bulletins about {ecosystem}; import its feed"
-    );
-    slice
-        .is_sample()
-        .then(|| *unknown(platform, "catalogue", &why))
+fn sample(platform: &Platform, of: &str) -> Box<Finding> {
+    let why =
+        format!("the built-in catalogue holds only a few bulletins about {of}; import its feed");
+    unknown(platform, "catalogue", &why)
 }
 
 /// The row of a release that gets no security updates any more without paying.

@@ -209,21 +209,76 @@ mod tests {
     #[test]
     fn a_windows_is_named_by_its_build_and_kind_and_not_by_its_name() {
         let cases = [
-            (26100, "Client", "x86_64", "windows 11 version 24h2 for x64-based systems"),
+            (
+                26100,
+                "Client",
+                "x86_64",
+                "windows 11 version 24h2 for x64-based systems",
+            ),
             (26100, "Server", "x86_64", "windows server 2025"),
-            (26200, "Client", "arm64", "windows 11 version 25h2 for arm64-based systems"),
-            (22000, "Client", "x86_64", "windows 11 version 21h2 for x64-based systems"),
+            (
+                26200,
+                "Client",
+                "arm64",
+                "windows 11 version 25h2 for arm64-based systems",
+            ),
+            (
+                22000,
+                "Client",
+                "x86_64",
+                "windows 11 version 21h2 for x64-based systems",
+            ),
             (10240, "Client", "x86", "windows 10 for 32-bit systems"),
-            (20348, "Server Core", "x86_64", "windows server 2022 (server core installation)"),
-            (25398, "Server Core", "x86_64", "windows server 2022, 23h2 edition (server core installation)"),
-            (19042, "Server Core", "x86_64", "windows server, version 20h2 (server core installation)"),
+            (
+                20348,
+                "Server Core",
+                "x86_64",
+                "windows server 2022 (server core installation)",
+            ),
+            (
+                25398,
+                "Server Core",
+                "x86_64",
+                "windows server 2022, 23h2 edition (server core installation)",
+            ),
+            (
+                19042,
+                "Server Core",
+                "x86_64",
+                "windows server, version 20h2 (server core installation)",
+            ),
             (9600, "Server", "x86_64", "windows server 2012 r2"),
-            (9600, "Client", "x86_64", "windows 8.1 for x64-based systems"),
+            (
+                9600,
+                "Client",
+                "x86_64",
+                "windows 8.1 for x64-based systems",
+            ),
             (9200, "Server", "x86_64", "windows server 2012"),
-            (7601, "Client", "x86", "windows 7 for 32-bit systems service pack 1"),
-            (7601, "Server", "x86_64", "windows server 2008 r2 for x64-based systems service pack 1"),
-            (6002, "Server", "x86", "windows server 2008 for 32-bit systems service pack 2"),
-            (6002, "Client", "x86_64", "windows vista x64 edition service pack 2"),
+            (
+                7601,
+                "Client",
+                "x86",
+                "windows 7 for 32-bit systems service pack 1",
+            ),
+            (
+                7601,
+                "Server",
+                "x86_64",
+                "windows server 2008 r2 for x64-based systems service pack 1",
+            ),
+            (
+                6002,
+                "Server",
+                "x86",
+                "windows server 2008 for 32-bit systems service pack 2",
+            ),
+            (
+                6002,
+                "Client",
+                "x86_64",
+                "windows vista x64 edition service pack 2",
+            ),
         ];
         for (build, installation, arch, expected) in cases {
             assert_eq!(name(build, installation, arch), expected);

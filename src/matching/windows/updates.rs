@@ -1,0 +1,647 @@
+//! The verdicts on the updates of a Windows itself, and of the parts that come with it.
+
+use super::Case;
+use super::host::Host;
+use super::row::Row;
+use super::standing::{Doubt, Met, Standing};
+use super::stream::{Place, Stream};
+use super::support::Support;
+use super::system::{Servicing, System};
+use super::words;
+use crate::catalog::{Flaw, Month, ProductSlice, Update};
+use crate::matching::Which;
+use crate::model::{
+    BulletinId, Confidence, Evidence, Finding, FindingState, KbId, Remedy, Restart,
+};
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+/// A Windows with all that its documents say of it, and how far along it is.
+pub(super) struct Serviced<'a> {
+    system: &'a System,
+    slices: Vec<&'a ProductSlice>,
+    stream: Stream<'a>,
+    host: Host<'a>,
+    standing: Standing,
+    support: Support,
+    updates: HashMap<KbId, &'a Update>,
+    display: String,
+}
+
+/// What becomes of a flaw, and under which update it is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+enum Heading {
+    /// A release of the main stream.
+    Main(usize, Told),
+    /// Any other update.
+    Other(KbId, Told),
+    /// No update: all that one open question leaves undecided.
+    Doubt(Doubt),
+    /// No update is stated, and the flaw is new.
+    NoFix,
+    /// No update is stated, and the flaw is old: there may have been one.
+    NoFixStated,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+enum Told {
+    Out,
+    Claimed,
+    Pending,
+    In,
+    InLater,
+    Never,
+}
+
+impl<'a> Serviced<'a> {
+    /// `parts` are the slices of what comes with the system: `internet explorer 11 on …`.
+    pub(super) fn new(
+        case: &Case<'a>,
+        system: &'a System,
+        own: &'a ProductSlice,
+        parts: &[&'a ProductSlice],
+    ) -> Self {
+        let stream = Stream::new(system, own, parts);
+        let host = Host::new(case, system);
+        let slices: Vec<&ProductSlice> = [own].into_iter().chain(parts.iter().copied()).collect();
+        let standing = Standing::of(system, &stream, &host, &slices);
+        let newest = standing.reached.checked_sub(1);
+        let newest = newest.and_then(|at| stream.month(at));
+        let all = slices.iter().flat_map(|slice| slice.updates());
+        Self {
+            system,
+            updates: all
+                .filter_map(|update| Some((update.id.kb()?, update)))
+                .collect(),
+            slices,
+            support: Support::of(case.known.lifecycle, newest),
+            stream,
+            host,
+            standing,
+            display: words::display(&system.key),
+        }
+    }
+
+    /// Whether an update of the system is in; `None` where it is none of the system's, or nothing tells.
+    pub(super) fn holds(&self, kb: KbId) -> Option<bool> {
+        self.stream.place(kb)?;
+        match self.standing.met(&self.stream, &self.host, kb) {
+            Met::In { .. } => Some(true),
+            Met::Out | Met::Claimed | Met::Pending => Some(false),
+            Met::Undecided(_) | Met::Never => None,
+        }
+    }
+
+    /// The findings, a row for each update that is not in and closes something.
+    pub(super) fn judge(&self, case: &Case<'_>) -> Vec<Finding> {
+        let mut rows: BTreeMap<Heading, Vec<&'a Flaw>> = BTreeMap::new();
+        for slice in &self.slices {
+            for flaw in slice.flaws() {
+                let heading = self.heading(case, slice, flaw);
+                let is_closed = matches!(
+                    heading,
+                    Heading::Main(_, Told::In | Told::InLater | Told::Never)
+                        | Heading::Other(_, Told::In | Told::InLater | Told::Never)
+                );
+                if !is_closed || case.which == Which::All {
+                    rows.entry(heading).or_default().push(flaw);
+                }
+            }
+        }
+        // A flaw of the system may be one of its parts as well.
+        for flaws in rows.values_mut() {
+            flaws.sort_by(|a, b| a.id.cmp(&b.id));
+            flaws.dedup_by(|a, b| a.id == b.id);
+        }
+        let open: Vec<Heading> = rows.keys().copied().collect();
+        let rows = rows.into_iter();
+        let rows = rows.filter_map(|(heading, flaws)| self.row(heading, flaws, &open));
+        rows.map(Finding::from).collect()
+    }
+
+    /// Under which update a flaw is told. Any one update that is in closes it.
+    fn heading(&self, case: &Case<'_>, slice: &ProductSlice, flaw: &Flaw) -> Heading {
+        let mut best: Option<Heading> = None;
+        let mut doubt = None;
+        for fix in &flaw.fixes {
+            let update = slice.updates().get(fix.update);
+            let Some(kb) = update.and_then(|update| update.id.kb()) else {
+                continue;
+            };
+            let met = self.standing.met(&self.stream, &self.host, kb);
+            let told = match met {
+                Met::In { later: false } => Told::In,
+                Met::In { later: true } => Told::InLater,
+                Met::Claimed => Told::Claimed,
+                Met::Pending => Told::Pending,
+                Met::Never => Told::Never,
+                Met::Out => Told::Out,
+                Met::Undecided(why) => {
+                    doubt = doubt.max(Some(why));
+                    continue;
+                }
+            };
+            let heading = match self.stream.place(kb) {
+                Some(Place::Main(at)) => Heading::Main(at, told),
+                _ => Heading::Other(kb, told),
+            };
+            if best.is_none_or(|best| precedence(heading) > precedence(best)) {
+                best = Some(heading);
+            }
+        }
+        match (best, doubt) {
+            // The one that is not in may not be the one that would be needed.
+            (
+                Some(Heading::Main(_, Told::Out) | Heading::Other(_, Told::Out | Told::Never)),
+                Some(doubt),
+            ) => Heading::Doubt(doubt),
+            (Some(best), _) => best,
+            (None, Some(doubt)) => Heading::Doubt(doubt),
+            (None, None) if is_new(case, flaw) => Heading::NoFix,
+            (None, None) => Heading::NoFixStated,
+        }
+    }
+
+    fn row(&self, heading: Heading, flaws: Vec<&'a Flaw>, all: &[Heading]) -> Option<Row<'a>> {
+        let slice = *self.slices.first()?;
+        let (kb, month, told) = match heading {
+            Heading::Main(at, told) => {
+                let release = self.stream.releases.get(at)?;
+                (release.kb, release.update.released, told)
+            }
+            Heading::Other(kb, told) => {
+                let update = self.updates.get(&kb);
+                (kb, update.and_then(|update| update.released), told)
+            }
+            Heading::Doubt(doubt) => return Some(self.doubted(doubt, slice, flaws)),
+            Heading::NoFix => return Some(self.without_fix(true, slice, flaws)),
+            Heading::NoFixStated => return Some(self.without_fix(false, slice, flaws)),
+        };
+        let state = match told {
+            Told::Out => self.support.state(month),
+            Told::Claimed if self.host.waits => FindingState::PendingReboot,
+            Told::Claimed => FindingState::Inconsistent,
+            Told::Pending => FindingState::PendingReboot,
+            Told::In => FindingState::Fixed,
+            Told::InLater => FindingState::Superseded,
+            Told::Never => FindingState::NotApplicable,
+        };
+        let update = self.updates.get(&kb).copied();
+        let remedy = match state.is_closed() || state == FindingState::EndOfLife {
+            true => None,
+            false => Some(self.remedy(heading, state, all)),
+        };
+        Some(Row {
+            slice,
+            flaws,
+            bulletin: BulletinId::new(kb.to_string()),
+            title: self.title(update, kb),
+            product: self.display.clone(),
+            installed: self.installed(),
+            fixed: self.brings(kb),
+            state,
+            confidence: self.confidence(state),
+            remedy,
+            evidence: self.evidence(heading, kb, update, told),
+        })
+    }
+
+    /// `2026-04 cumulative update for Windows Server 2019 (KB5082123)`
+    fn title(&self, update: Option<&Update>, kb: KbId) -> String {
+        let month = update.and_then(|update| update.released);
+        let month = month.map(|month| format!("{month} ")).unwrap_or_default();
+        format!(
+            "{month}{} for {} ({kb})",
+            self.kind(kb, update),
+            self.display
+        )
+    }
+
+    fn kind(&self, kb: KbId, update: Option<&Update>) -> &'static str {
+        match (self.stream.place(kb), self.system.servicing) {
+            (Some(Place::Main(_)), Servicing::Cumulative) => "cumulative update",
+            (Some(Place::Main(_)), _) => "monthly rollup",
+            _ => update.map_or("update", |update| update.kind.as_str()),
+        }
+    }
+
+    /// The version that an update brings, in the host's own words.
+    fn brings(&self, kb: KbId) -> Option<String> {
+        let at = match self.stream.place(kb)? {
+            Place::Main(at) => at,
+            _ => return None,
+        };
+        let revision = self.stream.releases.get(at)?.revision?;
+        Some(format!("{}.{revision}", self.host.build))
+    }
+
+    fn installed(&self) -> String {
+        match self.host.ubr {
+            Some(ubr) => format!("{}.{ubr}", self.host.build),
+            None => self.host.build.to_string(),
+        }
+    }
+
+    /// A list of updates shows which cumulative update is in, and seldom all of them.
+    fn confidence(&self, state: FindingState) -> Confidence {
+        match (self.system.servicing, self.host.ubr) {
+            _ if state == FindingState::Inconsistent => Confidence::Medium,
+            (Servicing::Cumulative, None) => Confidence::Medium,
+            _ => Confidence::High,
+        }
+    }
+
+    /// The newest update that is to be had.
+    fn remedy(&self, heading: Heading, state: FindingState, all: &[Heading]) -> Remedy {
+        let kb = match heading {
+            Heading::Main(at, _) => self.newest(at, state),
+            Heading::Other(kb, _) => self.replacement(kb),
+            _ => None,
+        };
+        let own = match heading {
+            Heading::Main(at, _) => self.stream.releases.get(at).map(|release| release.kb),
+            Heading::Other(kb, _) => Some(kb),
+            _ => None,
+        };
+        let kb = kb.or(own).unwrap_or(KbId(0));
+        let update = self.updates.get(&kb).copied();
+        let mut supersedes: Vec<String> = Vec::new();
+        if let Some(Place::Main(last)) = self.stream.place(kb) {
+            for other in all {
+                if let Heading::Main(at, Told::Out | Told::Claimed | Told::Pending) = other
+                    && *at < last
+                    && let Some(release) = self.stream.releases.get(*at)
+                {
+                    supersedes.push(release.kb.to_string());
+                }
+            }
+            supersedes.dedup();
+        }
+        let is_hotpatch = matches!(self.stream.place(kb), Some(Place::Hotpatch(_)));
+        Remedy {
+            update: kb.to_string(),
+            kb: Some(kb),
+            title: self.title(update, kb),
+            build: self.brings(kb),
+            restart: match is_hotpatch {
+                true => Some(Restart::No),
+                false => update.and_then(|update| update.restart),
+            },
+            prerequisites: self.prerequisites(kb),
+            supersedes,
+            download: update.and_then(|update| update.url.clone()),
+        }
+    }
+
+    /// The newest release from a place on that is for the same customers.
+    fn newest(&self, at: usize, state: FindingState) -> Option<KbId> {
+        let releases = self.stream.releases.iter().enumerate().skip(at);
+        let for_all = |month| self.support.state(month) == FindingState::Missing;
+        let fits = releases.filter(|(_, release)| {
+            state == FindingState::MissingNeedsSubscription || for_all(release.update.released)
+        });
+        let (_, newest) = fits.last()?;
+        if self.standing.hotpatched {
+            let month = newest.update.released;
+            let hotpatch = self.stream.hotpatches().find(|(kb, _)| {
+                let update = self.updates.get(kb);
+                update.is_some_and(|update| update.released == month)
+            });
+            if let Some((kb, _)) = hotpatch {
+                return Some(kb);
+            }
+        }
+        Some(newest.kb)
+    }
+
+    /// The update that replaces one, and is replaced by none.
+    fn replacement(&self, kb: KbId) -> Option<KbId> {
+        let mut current = kb;
+        let mut seen = HashSet::from([kb]);
+        loop {
+            let replaces = |update: &&&Update| update.supersedes.contains(&current);
+            let later = self.updates.values().filter(replaces);
+            let later = later.filter_map(|update| update.id.kb());
+            let Some(next) = later.filter(|kb| !seen.contains(kb)).max() else {
+                return Some(current);
+            };
+            seen.insert(next);
+            current = next;
+        }
+    }
+
+    /// What must be in before an update goes in, and is not listed.
+    fn prerequisites(&self, kb: KbId) -> Vec<String> {
+        /// Windows of this build, for updates from this month on, need these articles: Microsoft, KB2919355;
+        /// "2019 SHA-2 Code Signing Support requirement for Windows and WSUS".
+        const NEEDS: &[(u32, Month, &[u32])] = &[
+            (
+                9600,
+                Month {
+                    year: 2014,
+                    month: 5,
+                },
+                &[2_919_355],
+            ),
+            (
+                7601,
+                Month {
+                    year: 2019,
+                    month: 7,
+                },
+                &[4_474_419, 4_490_628],
+            ),
+            (
+                6002,
+                Month {
+                    year: 2019,
+                    month: 7,
+                },
+                &[4_474_419, 4_493_730],
+            ),
+        ];
+        let month = self.updates.get(&kb).and_then(|update| update.released);
+        let needs = NEEDS.iter().filter(|(build, since, _)| {
+            self.system.family.contains(build) && month >= Some(*since)
+        });
+        let mut needed: Vec<String> = needs
+            .flat_map(|(_, _, kbs)| kbs.iter())
+            .map(|kb| KbId(*kb))
+            .filter(|kb| !self.host.has(*kb))
+            .map(|kb| kb.to_string())
+            .collect();
+        if let Some(pack) = self.system.behind {
+            needed.push(pack.to_owned());
+        }
+        needed
+    }
+
+    fn evidence(
+        &self,
+        heading: Heading,
+        kb: KbId,
+        update: Option<&Update>,
+        told: Told,
+    ) -> Evidence {
+        let mut witnesses = self.standing.witnesses.clone();
+        if !witnesses
+            .iter()
+            .any(|one| one.value.starts_with(&kb.to_string()))
+        {
+            witnesses.extend(self.host.listed(kb, Some(matches!(told, Told::In))));
+        }
+        let state = self.installed();
+        let brings = self.brings(kb);
+        let rule = match (heading, told, brings) {
+            (Heading::Main(..), Told::Out, Some(brings)) => {
+                format!("{} order: {state} < {brings} of {kb}", self.order())
+            }
+            (Heading::Main(..), Told::Out, None) => {
+                let newest = self.newest_in();
+                format!("{} order: {newest}, before {kb}", self.order())
+            }
+            (Heading::Main(..), Told::In | Told::InLater, Some(brings))
+                if self.host.ubr.is_some() && told == Told::InLater =>
+            {
+                format!("{} order: {state} >= {brings} of {kb}", self.order())
+            }
+            (Heading::Main(..), Told::In | Told::InLater, _) => {
+                let newest = self.newest_in();
+                format!("{} order: {newest}, not before {kb}", self.order())
+            }
+            (_, Told::Claimed, _) => self.contradiction(heading, kb),
+            (_, Told::Pending, _) => {
+                format!("{kb}, or a later update that has it, waits for a restart")
+            }
+            (_, Told::Never, _) => {
+                format!("{kb} is for installation media, not for a running system")
+            }
+            (_, Told::In, _) => format!("{kb} is listed as installed"),
+            (_, Told::InLater, _) => format!("an update that is in contains or replaces {kb}"),
+            (_, Told::Out, _) => format!("{kb} is not listed, and nothing that is in contains it"),
+        };
+        Evidence {
+            observed: state,
+            question: match self.host.ubr {
+                Some(_) => "current-version".to_owned(),
+                None => "hotfixes".to_owned(),
+            },
+            rule,
+            record: self.record(kb, update),
+            witnesses,
+        }
+    }
+
+    fn contradiction(&self, heading: Heading, kb: KbId) -> String {
+        match heading {
+            Heading::Main(at, _) if at < self.standing.reached => {
+                let file = self.host.file.map_or(String::new(), |(revision, path)| {
+                    format!("{path} is of revision {revision}")
+                });
+                format!(
+                    "the registry says {}, but {file}: {} releases behind",
+                    self.installed(),
+                    self.standing.reached - self.standing.doubted
+                )
+            }
+            _ => format!(
+                "{kb}, or a later update, is listed as installed, but the registry says {}",
+                self.installed()
+            ),
+        }
+    }
+
+    fn order(&self) -> &'static str {
+        match self.system.servicing {
+            Servicing::Cumulative => "cumulative",
+            _ => "rollup",
+        }
+    }
+
+    /// `the newest update that is in is KB5082123 of 2026-04`
+    fn newest_in(&self) -> String {
+        let newest = self.standing.reached.checked_sub(1);
+        match newest.and_then(|at| self.stream.releases.get(at)) {
+            Some(release) => {
+                let month = release.update.released;
+                let month = month.map(|month| format!(" of {month}"));
+                let (kb, month) = (release.kb, month.unwrap_or_default());
+                format!("the newest update that is in is {kb}{month}")
+            }
+            None => format!("no {} is in", self.order_noun()),
+        }
+    }
+
+    fn order_noun(&self) -> &'static str {
+        match self.system.servicing {
+            Servicing::Cumulative => "cumulative update",
+            _ => "monthly rollup",
+        }
+    }
+
+    fn record(&self, kb: KbId, update: Option<&Update>) -> String {
+        let Some(update) = update else {
+            return kb.to_string();
+        };
+        let month = update.released.map(|month| format!(" of {month}"));
+        format!(
+            "{kb}{}, {}, for {}: {} flaws",
+            month.unwrap_or_default(),
+            update.kind.as_str(),
+            self.system.key,
+            update.flaws
+        )
+    }
+
+    /// One row for all that one question leaves open.
+    fn doubted(&self, doubt: Doubt, slice: &'a ProductSlice, flaws: Vec<&'a Flaw>) -> Row<'a> {
+        let (id, state, question, why) = doubt.words();
+        let count = flaws.len();
+        let plural = if count == 1 { "" } else { "s" };
+        Row {
+            slice,
+            flaws,
+            bulletin: match state {
+                FindingState::Unknown => BulletinId::unjudged(id),
+                _ => BulletinId::new(format!("unverified:{id}")),
+            },
+            title: format!(
+                "{count} flaw{plural} of {}, not decided: {why}",
+                self.display
+            ),
+            product: self.display.clone(),
+            installed: self.installed(),
+            fixed: None,
+            state,
+            confidence: Confidence::Low,
+            remedy: None,
+            evidence: Evidence {
+                observed: self.installed(),
+                question: question.to_owned(),
+                rule: match self.host.gap.filter(|_| doubt == Doubt::NoList) {
+                    Some(gap) => format!("no answer to {}: {}", gap.question, gap.cause.as_str()),
+                    None => why.to_owned(),
+                },
+                record: self.system.key.to_string(),
+                witnesses: self.standing.witnesses.clone(),
+            },
+        }
+    }
+
+    /// One row for the flaws for which the documents name no update.
+    fn without_fix(&self, is_new: bool, slice: &'a ProductSlice, flaws: Vec<&'a Flaw>) -> Row<'a> {
+        let count = flaws.len();
+        let (id, state, rule) = match is_new {
+            true => (
+                "no-fix-yet",
+                FindingState::NoFixYet,
+                "the publisher calls it affected, and no update is out",
+            ),
+            false => (
+                "unverified:no-update-stated",
+                FindingState::Unverified,
+                "the publisher calls it affected and names no update for it: read the advisories, some want a setting",
+            ),
+        };
+        let plural = if count == 1 { "" } else { "s" };
+        Row {
+            slice,
+            flaws,
+            bulletin: BulletinId::new(id),
+            title: format!("{count} flaw{plural} of {} without an update", self.display),
+            product: self.display.clone(),
+            installed: self.installed(),
+            fixed: None,
+            state,
+            confidence: Confidence::Medium,
+            remedy: None,
+            evidence: Evidence {
+                observed: self.installed(),
+                question: "current-version".to_owned(),
+                rule: rule.to_owned(),
+                record: self.system.key.to_string(),
+                witnesses: Vec::new(),
+            },
+        }
+    }
+}
+
+impl Doubt {
+    /// Its id, the verdict, the question that would settle it, and why.
+    fn words(self) -> (&'static str, FindingState, &'static str, &'static str) {
+        use FindingState::{Unknown, Unverified};
+        match self {
+            Self::NoList => (
+                "hotfixes",
+                Unknown,
+                "hotfixes",
+                "the list of installed updates is not known",
+            ),
+            Self::NoBuild => (
+                "current-version",
+                Unknown,
+                "current-version",
+                "no cumulative update of the catalogue is listed, and the UBR, which would settle it, is not known",
+            ),
+            Self::BeforeBuilds => (
+                "before-builds",
+                Unverified,
+                "hotfixes",
+                "the UBR is from before the builds that the documents state, and no cumulative update is listed",
+            ),
+            Self::UnderRollup => (
+                "under-rollup",
+                Unverified,
+                "files",
+                "single updates from before the monthly rollups: the rollup that is in may or may not contain them; the versions of their files would settle it",
+            ),
+            Self::SecureBoot => (
+                "secure-boot",
+                Unverified,
+                "hotfixes",
+                "updates of the Secure Boot list are for UEFI machines only, and none is listed; the list itself (dbx) would settle it",
+            ),
+            Self::ServicingStack => (
+                "servicing-stack",
+                Unverified,
+                "cbs-packages",
+                "the version of the servicing stack would settle it",
+            ),
+            Self::Recovery => (
+                "recovery",
+                Unverified,
+                "files",
+                "the version of the recovery environment on its own partition would settle it",
+            ),
+            Self::Flash => (
+                "flash",
+                Unverified,
+                "files",
+                "the version of Adobe Flash Player, where it is there at all, would settle it",
+            ),
+        }
+    }
+}
+
+/// Which of two alternatives a flaw is told under: what closes it, what may, then the earliest release.
+fn precedence(heading: Heading) -> (u8, u8, std::cmp::Reverse<usize>, std::cmp::Reverse<u32>) {
+    let (told, is_main, at, kb) = match heading {
+        Heading::Main(at, told) => (told, 1, at, 0),
+        Heading::Other(kb, told) => (told, 0, 0, kb.0),
+        _ => (Told::Never, 0, 0, 0),
+    };
+    let told = match told {
+        Told::In => 6,
+        Told::InLater => 5,
+        Told::Claimed => 4,
+        Told::Pending => 3,
+        Told::Out => 2,
+        Told::Never => 1,
+    };
+    (told, is_main, std::cmp::Reverse(at), std::cmp::Reverse(kb))
+}
+
+/// Whether a flaw was published within a year, so that an update may still come.
+fn is_new(case: &Case<'_>, flaw: &Flaw) -> bool {
+    let published = flaw.published.map(|time| time.date());
+    published.is_some_and(|day| day.days_until(case.today) <= 365)
+}
