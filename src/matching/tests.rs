@@ -481,28 +481,6 @@ fn a_host_that_was_not_read_never_looks_clean() {
 }
 
 #[test]
-fn a_windows_is_one_unknown_row_however_well_it_was_read() {
-    let mut host = openssl("3");
-    host.packages = Observed::default();
-    let facts = WindowsFacts {
-        hotfixes: Observed::Known(Vec::new()),
-        ..WindowsFacts::default()
-    };
-    host.windows = Some(Box::new(facts));
-    let found = findings(&host, &Known::of_slice(None, None), today());
-    assert_eq!(found.len(), 1);
-    assert!(found[0].leaves_machine_unjudged());
-    assert_eq!(found[0].bulletin.as_str(), "unknown:windows-updates");
-    let why = "no catalogue of Windows updates yet";
-    assert_eq!(found[0].evidence.rule, why);
-    let unread = Observed::gap_of("qfe", GapCause::Denied);
-    host.windows.as_mut().unwrap().hotfixes = unread;
-    let found = findings(&host, &Known::of_slice(None, None), today());
-    assert_eq!(found.len(), 1);
-    assert_eq!(found[0].evidence.rule, "no answer to qfe: denied");
-}
-
-#[test]
 fn a_release_after_its_end_says_so_and_on_its_last_day_does_not() {
     let mut dates = Lifecycle {
         product: "debian".to_owned(),

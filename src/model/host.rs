@@ -24,7 +24,7 @@ pub struct LiveHost {
 }
 
 /// Who a machine is, by what outlives its address.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostIdentity {
     /// machine-id(5): 32 hex digits, lower case.
     pub machine_id: Observed<String>,

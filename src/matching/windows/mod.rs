@@ -206,3 +206,6 @@ fn service_pack(case: &Case<'_>, system: &System) -> Option<Finding> {
         },
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,9 +6,9 @@
 //! each other the updates between them are neither in nor missing but `inconsistent` or `pending_reboot`.
 
 use super::host::Host;
-use super::stream::{Place, Stream};
+use super::stream::{Apart, Part, Place, Stream};
 use super::system::{Servicing, System};
-use crate::catalog::ProductSlice;
+use crate::catalog::{Month, ProductSlice};
 use crate::model::{KbId, Witness, WitnessKind};
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
@@ -31,6 +31,8 @@ pub(super) struct Standing {
     /// Single updates that one that is in replaces, as the documents say.
     pub(super) contained: HashSet<KbId>,
     is_rollup: bool,
+    /// The month of the newest update for Internet Explorer alone that is in.
+    explorer: Option<Month>,
     /// The release that the list shows as the newest one in.
     pub(super) listed: Option<KbId>,
     /// What was looked at.
@@ -50,6 +52,7 @@ impl Standing {
     ) -> Self {
         let mut standing = Self {
             hotpatched: is_hotpatched(stream, host),
+            explorer: stream.newest_explorer(|kb| host.has(kb)),
             is_rollup: matches!(system.servicing, Servicing::Rollup { .. }),
             ..Self::default()
         };
@@ -164,7 +167,7 @@ fn undecided(
         .position(|one| one.revision.is_some());
     let buildless = first_built.unwrap_or(stream.releases.len());
     let nothing = standing.reached..standing.reached;
-    if by_list > 0 {
+    if by_list > 0 && by_list >= standing.reached {
         return nothing;
     }
     match (system.servicing, host.ubr) {
@@ -174,7 +177,17 @@ fn undecided(
             let is_first = system.released_as.is_some_and(|release| ubr <= release);
             if is_first { nothing } else { 0..buildless }
         }
-        (_, Some(_)) => nothing,
+        // Beyond the last one that states its build, and before the next: those between state none.
+        (_, Some(ubr)) => {
+            let rest = stream.releases.iter().skip(standing.reached);
+            let between = rest.take_while(|one| one.revision.is_none()).count();
+            let last = standing.reached.checked_sub(1);
+            let last = last.and_then(|at| stream.releases.get(at)?.revision);
+            match Some(ubr) > last {
+                true => standing.reached..standing.reached + between,
+                false => nothing,
+            }
+        }
         (_, None) => 0..stream.releases.len(),
     }
 }
@@ -352,8 +365,7 @@ impl Standing {
                 }
             }
             Some(Place::Within(part, month)) => {
-                let later_part = part == super::stream::Part::Explorer
-                    && stream.explorers_from(month).any(|later| host.has(later));
+                let later_part = part == Part::Explorer && self.explorer >= Some(month);
                 match later_part || rolled(month) {
                     true => Met::In {
                         later: !host.has(kb),
@@ -384,10 +396,9 @@ impl Standing {
         stream: &Stream<'_>,
         host: &Host<'_>,
         kb: KbId,
-        apart: super::stream::Apart,
-        month: Option<crate::catalog::Month>,
+        apart: Apart,
+        month: Option<Month>,
     ) -> Met {
-        use super::stream::Apart;
         if host.has(kb) {
             return Met::In { later: false };
         }
@@ -415,7 +426,7 @@ impl Standing {
             }
             Apart::Flash => {
                 // The cumulative updates and rollups of July 2021 take Flash Player away (KB4577586).
-                const REMOVED: crate::catalog::Month = crate::catalog::Month {
+                const REMOVED: Month = Month {
                     year: 2021,
                     month: 7,
                 };

@@ -134,14 +134,14 @@ impl<'a> Stream<'a> {
         })
     }
 
-    /// The updates for Internet Explorer of a month and later.
-    pub(super) fn explorers_from(&self, month: Month) -> impl Iterator<Item = KbId> {
-        self.places
-            .iter()
-            .filter_map(move |(kb, place)| match place {
-                Place::Within(Part::Explorer, of) if *of >= month => Some(*kb),
-                _ => None,
-            })
+    /// The month of the newest update for Internet Explorer of those that are `wanted`.
+    pub(super) fn newest_explorer(&self, wanted: impl Fn(KbId) -> bool) -> Option<Month> {
+        let places = self.places.iter();
+        let months = places.filter_map(|(kb, place)| match place {
+            Place::Within(Part::Explorer, month) if wanted(*kb) => Some(*month),
+            _ => None,
+        });
+        months.max()
     }
 
     /// The later updates of a stream of its own.
@@ -245,22 +245,35 @@ fn revision(system: &System, update: &Update, kb: KbId) -> Option<u32> {
     Some(corrected.map_or(found, |(_, _, right)| *right))
 }
 
-/// Puts releases in order, and those aside whose builds do not fit.
+/// Puts releases in order, and those aside whose builds are of another system or do not fit their months.
 fn ordered(candidates: Vec<Release<'_>>) -> (Vec<Release<'_>>, Vec<Release<'_>>) {
-    let (mut built, mut buildless): (Vec<_>, Vec<_>) = candidates
+    let (mut built, others): (Vec<_>, Vec<_>) = candidates
         .into_iter()
         .partition(|release| release.revision.is_some());
+    let (foreign, buildless): (Vec<_>, Vec<_>) = others
+        .into_iter()
+        .partition(|release| release.update.builds.iter().any(|build| is_windows(build)));
     built.sort_by_key(|release| (release.revision, release.update.released, release.kb));
-    let (built, mut strays) = in_step(built);
-    // Documents have stated builds since 2021: a later update without one is of another system.
-    if let Some(first) = built.first() {
-        let first = first.update.released;
-        let late = |release: &mut Release<'_>| release.update.released > first;
-        strays.extend(buildless.extract_if(.., late));
+    let (mut releases, mut strays) = in_step(built);
+    strays.extend(foreign);
+    // Documents before May 2021 state no builds: those go by their months.
+    for release in buildless {
+        let key = |one: &Release<'_>| (one.update.released, one.kb);
+        let at = releases.partition_point(|one| key(one) < key(&release));
+        releases.insert(at, release);
     }
-    buildless.sort_by_key(|release| (release.update.released, release.kb));
-    buildless.extend(built);
-    (buildless, strays)
+    (releases, strays)
+}
+
+/// Whether a version is one of Windows itself: `10.0.22621.5189`.
+fn is_windows(version: &str) -> bool {
+    let mut parts = version.split('.').map(str::parse::<u32>);
+    let [Some(Ok(major)), _, Some(Ok(build)), Some(Ok(_))] =
+        [parts.next(), parts.next(), parts.next(), parts.next()]
+    else {
+        return false;
+    };
+    matches!(major, 6 | 10) && build > 2000
 }
 
 /// Splits releases, sorted by build, into those whose months are in step with it, of which as many flaws
