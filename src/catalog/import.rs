@@ -5,9 +5,10 @@
 //! catalogue as it was.
 
 use super::feeds::{FEEDS, Feed, FeedReport, MAX_PROBLEMS};
-use super::file::{Change, Draft, ImportRow, Writer};
+use super::file::{Draft, ImportRow, Writer};
 use super::outcome::{FeedCount, ImportError, ImportReport};
 use super::outline::{HEAD_BYTES, Outline, Shape};
+use super::said::Change;
 use super::starter;
 use super::unpack::{Budget, Limits, UnpackError, is_zip, stream, zip_members};
 use crate::model::{UtcTime, hex};
@@ -251,27 +252,31 @@ impl Intake {
         let mut failed = None;
         let count = self.counts.entry(feed.name()).or_default();
         let (writer, path) = (&mut self.writer, &mut self.path);
+        let mut count = |change| match change {
+            Change::Same => count.unchanged += 1,
+            Change::Older => count.older += 1,
+            Change::Added => {
+                count.added += 1;
+                path.added += 1;
+            }
+            Change::Changed => {
+                count.changed += 1;
+                path.changed += 1;
+            }
+        };
         let report = feed.read(content, &mut |record| {
             if failed.is_some() {
                 return;
             }
             match writer.put(feed, record) {
                 Err(error) => failed = Some(error),
-                Ok(Change::Same) => count.unchanged += 1,
-                Ok(Change::Older) => count.older += 1,
-                Ok(Change::Added) => {
-                    count.added += 1;
-                    path.added += 1;
-                }
-                Ok(Change::Changed) => {
-                    count.changed += 1;
-                    path.changed += 1;
-                }
+                Ok(change) => change.into_iter().for_each(&mut count),
             }
         });
         if let Some(error) = failed {
             return Err(error.into());
         }
+        writer.end_document()?.into_iter().for_each(count);
         report.map_err(|source| ImportError::Document {
             place: place.to_owned(),
             source,

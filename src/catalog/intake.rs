@@ -117,8 +117,12 @@ pub(super) struct Digest(Sha256);
 
 impl Digest {
     pub(super) fn text(&mut self, text: &str) {
-        self.0.update((text.len() as u64).to_le_bytes());
-        self.0.update(text.as_bytes());
+        self.bytes(text.as_bytes());
+    }
+
+    pub(super) fn bytes(&mut self, bytes: &[u8]) {
+        self.0.update((bytes.len() as u64).to_le_bytes());
+        self.0.update(bytes);
     }
 
     pub(super) fn number(&mut self, number: Option<i64>) {

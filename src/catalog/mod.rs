@@ -13,6 +13,7 @@ mod intake;
 mod outcome;
 mod outline;
 mod product;
+mod said;
 mod slice;
 mod starter;
 mod unpack;
@@ -26,10 +27,10 @@ pub use product::{FixOf, Flaw, Month, ProductSlice, Update};
 pub use slice::{BulletinHead, Entry, Slice};
 pub use unpack::{Limits, UnpackError};
 
-use crate::model::{BuildRow, Lifecycle, ProductKey, UtcTime, VersionRange};
-use file::CatalogFile;
+use crate::model::{BuildRow, Fix, Lifecycle, ProductKey, UtcTime, VersionRange};
+use file::{CatalogFile, Predictions};
 use slice::Kev;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -48,6 +49,27 @@ pub struct Catalog {
     kev: Arc<Kev>,
     lifecycles: Vec<Lifecycle>,
     products: Vec<ProductKey>,
+    loaded: Mutex<Loaded>,
+}
+
+/// What was asked for already, of what is known by product.
+#[derive(Debug, Default)]
+struct Loaded {
+    products: HashMap<ProductKey, Arc<ProductSlice>>,
+    builds: HashMap<String, Arc<[BuildRow]>>,
+    predictions: Option<Predictions>,
+    titles: Option<BTreeMap<String, Vec<(String, String)>>>,
+}
+
+/// What a document said of a flaw in a product before it said what it says now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EarlierFixes {
+    /// When we learned otherwise.
+    pub until: UtcTime,
+    /// The feed and the document.
+    pub place: String,
+    /// The fixes that it stated.
+    pub fixes: Vec<Fix>,
 }
 
 /// What a publisher said of a package before it said what it says now.
@@ -118,7 +140,8 @@ impl Catalog {
             slices: Mutex::default(),
             kev: Arc::new(kev.map(|known| (known.cve.clone(), known)).collect()),
             lifecycles,
-            products: Vec::new(),
+            products: file.products()?,
+            loaded: Mutex::default(),
             file: Mutex::new(file),
         })
     }
@@ -201,8 +224,30 @@ impl Catalog {
     ///
     /// When the slice is not what was imported.
     pub fn product(&self, key: &ProductKey) -> Result<Option<Arc<ProductSlice>>, CatalogError> {
-        let _ = (key, &self.file);
-        Ok(None)
+        // Held while it loads, so that a thousand hosts with one product load it once.
+        let mut loaded = lock(&self.loaded);
+        if let Some(slice) = loaded.products.get(key) {
+            return Ok(Some(Arc::clone(slice)));
+        }
+        let file = lock(&self.file);
+        let predictions = match loaded.predictions.take() {
+            Some(predictions) => predictions,
+            None => file.predictions()?,
+        };
+        let predictions = &*loaded.predictions.insert(predictions);
+        let slice = file.product(key, &self.kev, &mut |builder| {
+            builder.predict(|cve| predictions.of(cve));
+        })?;
+        let Some(slice) = slice else {
+            return Ok(None);
+        };
+        let slice = Arc::new(if self.is_sample {
+            slice.into_sample()
+        } else {
+            slice
+        });
+        loaded.products.insert(key.clone(), Arc::clone(&slice));
+        Ok(Some(slice))
     }
 
     /// The releases of a product that its publisher's build table lists, sorted by branch and build;
@@ -212,8 +257,16 @@ impl Catalog {
     ///
     /// When the table is not what was imported.
     pub fn builds(&self, product: &str) -> Result<Arc<[BuildRow]>, CatalogError> {
-        let _ = (product, &self.file);
-        Ok(Arc::from([]))
+        let mut loaded = lock(&self.loaded);
+        if let Some(rows) = loaded.builds.get(product) {
+            return Ok(Arc::clone(rows));
+        }
+        let rows: Arc<[BuildRow]> = lock(&self.file).builds(product)?.into();
+        // What is not there is not kept: it may be any name.
+        if !rows.is_empty() {
+            loaded.builds.insert(product.to_owned(), Arc::clone(&rows));
+        }
+        Ok(rows)
     }
 
     /// The products for which an update or flaw is stated, by article (`KB5094123`), CVE or advisory id,
@@ -223,8 +276,10 @@ impl Catalog {
     ///
     /// When the file does not read.
     pub fn products_of(&self, id: &str) -> Result<Vec<ProductKey>, CatalogError> {
-        let _ = (id, &self.file);
-        Ok(Vec::new())
+        let id = id.trim().to_uppercase();
+        let is_article = id.bytes().all(|byte| byte.is_ascii_digit());
+        let id = if is_article { format!("KB{id}") } else { id };
+        lock(&self.file).products_of(&id)
     }
 
     /// What advisories of an id (a CVE, `ADV990001`, `MS17-010`) are called, with the feed and document of each.
@@ -233,8 +288,41 @@ impl Catalog {
     ///
     /// When the file does not read.
     pub fn titles_of(&self, id: &str) -> Result<Vec<(String, String)>, CatalogError> {
-        let _ = (id, &self.file);
-        Ok(Vec::new())
+        let mut loaded = lock(&self.loaded);
+        let titles = match loaded.titles.take() {
+            Some(titles) => titles,
+            None => self.load_titles()?,
+        };
+        let titles = &*loaded.titles.insert(titles);
+        Ok(titles.get(id).cloned().unwrap_or_default())
+    }
+
+    fn load_titles(&self) -> Result<BTreeMap<String, Vec<(String, String)>>, CatalogError> {
+        let mut titles: BTreeMap<String, Vec<_>> = BTreeMap::new();
+        for one in lock(&self.file).titles()? {
+            let others = one.cves.into_iter().filter(|cve| *cve != one.id);
+            for id in others.chain([one.id.clone()]) {
+                let said = (one.title.clone(), one.place.clone());
+                titles.entry(id).or_default().push(said);
+            }
+        }
+        Ok(titles)
+    }
+
+    /// What documents stated of a flaw in a product before its fixes were changed, oldest first. The
+    /// flaw is named by the publisher's id.
+    pub fn earlier_fixes(
+        &self,
+        product: &ProductKey,
+        id: &str,
+    ) -> Result<Vec<EarlierFixes>, CatalogError> {
+        let rows = lock(&self.file).said_before(product, id)?.into_iter();
+        let earlier = rows.map(|(until, place, fixes)| EarlierFixes {
+            until,
+            place,
+            fixes,
+        });
+        Ok(earlier.collect())
     }
 
     /// What it holds, for `catalog info`.

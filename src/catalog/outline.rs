@@ -13,6 +13,8 @@ pub struct Outline {
     keys: Vec<(usize, String)>,
     /// The first line, when it is text.
     pub first_line: String,
+    /// The first element's name without a prefix, when it is XML.
+    pub root: Option<String>,
 }
 
 /// What a document begins with.
@@ -25,6 +27,8 @@ pub enum Shape {
     Object,
     /// A JSON array.
     Array,
+    /// XML, or something else in pointed brackets.
+    Xml,
     /// Anything else.
     Text,
 }
@@ -41,6 +45,7 @@ impl Outline {
             None => Shape::Empty,
             Some(b'{') => Shape::Object,
             Some(b'[') => Shape::Array,
+            Some(b'<') => Shape::Xml,
             Some(_) => Shape::Text,
         };
         let json = matches!(shape, Shape::Object | Shape::Array);
@@ -50,6 +55,7 @@ impl Outline {
             shape,
             keys: if json { keys(head) } else { Vec::new() },
             first_line: String::from_utf8_lossy(line).trim_end().to_owned(),
+            root: (shape == Shape::Xml).then(|| root(head)).flatten(),
         }
     }
 
@@ -63,6 +69,27 @@ impl Outline {
         let mut keys = self.keys.iter();
         keys.any(|(found_depth, key)| *found_depth == depth && wanted(key))
     }
+}
+
+/// The name of the first element: behind declarations and comments.
+fn root(xml: &[u8]) -> Option<String> {
+    let mut rest = xml;
+    loop {
+        let at = rest.iter().position(|byte| *byte == b'<')?;
+        rest = rest.get(at + 1..)?;
+        let end: &[u8] = match rest {
+            [b'?', ..] => b"?>",
+            [b'!', b'-', b'-', ..] => b"-->",
+            [b'!', ..] => b">",
+            _ => break,
+        };
+        let at = rest.windows(end.len()).position(|window| window == end)?;
+        rest = rest.get(at + end.len()..)?;
+    }
+    let is_end = |byte: &u8| byte.is_ascii_whitespace() || b"/>".contains(byte);
+    let name = rest.split(is_end).next()?;
+    let local = name.rsplit(|byte| *byte == b':').next()?;
+    Some(text(local)).filter(|name| !name.is_empty())
 }
 
 /// Collects keys: strings that a colon follows.
@@ -126,6 +153,19 @@ mod tests {
         assert_eq!(outline.shape, Shape::Text);
         assert_eq!(outline.first_line, "version,codename");
         assert_eq!(Outline::of(b" \n ").shape, Shape::Empty);
+    }
+
+    #[test]
+    fn xml_has_a_root() {
+        let root = |head: &str| Outline::of(head.as_bytes()).root;
+        let name = Some("cvrfdoc".to_owned());
+        assert_eq!(root("<cvrf:cvrfdoc\n  xmlns:a=\"b\">"), name);
+        assert_eq!(
+            root("\u{feff}<?xml version=\"1.0\"?>\n<!-- <a> --><cvrfdoc/>"),
+            name
+        );
+        assert_eq!(root("<!-- <a>"), None);
+        assert_eq!(root("<"), None);
     }
 
     proptest! {

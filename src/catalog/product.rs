@@ -258,16 +258,11 @@ impl ProductBuilder {
         }
     }
 
-    /// Adds the estimate of a flaw that is there.
-    pub(super) fn predict(&mut self, cve: &str, score: Epss) {
-        if let Some(flaw) = self.flaws.get_mut(cve) {
-            flaw.epss = Some(score);
+    /// Asks for the estimate of each flaw so far.
+    pub(super) fn predict(&mut self, estimate: impl Fn(&str) -> Option<Epss>) {
+        for (id, flaw) in &mut self.flaws {
+            flaw.epss = estimate(id);
         }
-    }
-
-    /// The ids of the flaws so far.
-    pub(super) fn ids(&self) -> impl Iterator<Item = &str> {
-        self.flaws.keys().map(String::as_str)
     }
 
     fn fix(&mut self, fix: &Fix, month: Option<Month>) -> FixOf {

@@ -45,7 +45,7 @@ pub struct AffectedProduct {
 }
 
 /// An update that fixes a flaw in a product.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Fix {
     /// The update.
     pub update: UpdateId,

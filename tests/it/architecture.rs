@@ -55,6 +55,9 @@ const TALKING: &[&str] = &[
     "collect/record.rs",
     "catalog/file/mod.rs",
     "catalog/file/draft.rs",
+    "catalog/file/gather.rs",
+    "catalog/file/predictions.rs",
+    "catalog/file/products.rs",
     "catalog/file/writer.rs",
     "catalog/import.rs",
 ];

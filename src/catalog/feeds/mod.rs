@@ -6,6 +6,8 @@
 mod debian_tracker;
 mod kev;
 mod lifecycle;
+mod msrc_clean;
+mod msrc_cvrf;
 mod osv;
 mod osv_record;
 mod stream;
@@ -20,6 +22,7 @@ pub const FEEDS: &[&dyn Feed] = &[
     &debian_tracker::DebianTracker,
     &lifecycle::DistroInfo,
     &lifecycle::EndOfLifeDate,
+    &msrc_cvrf::MsrcCvrf,
     &osv::Osv,
 ];
 
@@ -27,6 +30,9 @@ pub const FEEDS: &[&dyn Feed] = &[
 pub(super) const OSV: &str = "osv";
 /// The name of the Debian tracker's feed.
 pub(super) const DEBIAN_TRACKER: &str = "debian-tracker";
+
+/// The name of Microsoft's feed of monthly documents.
+pub(super) const MSRC_CVRF: &str = "msrc-cvrf";
 
 /// Knows how one publisher publishes.
 pub trait Feed: Send + Sync {
@@ -128,6 +134,25 @@ pub enum FeedError {
         /// What the parser said.
         #[source]
         source: serde_json::Error,
+    },
+    /// Not XML, or cut short.
+    #[error("no readable {feed} document, at byte {at}")]
+    Xml {
+        /// The feed.
+        feed: &'static str,
+        /// How far it reads.
+        at: u64,
+        /// What the parser said.
+        #[source]
+        source: quick_xml::Error,
+    },
+    /// It reads, and is not what it should be.
+    #[error("no readable {feed} document: {what}")]
+    Shape {
+        /// The feed.
+        feed: &'static str,
+        /// What is wrong.
+        what: String,
     },
     /// Not a readable table.
     #[error("no readable {feed} table")]

@@ -4,10 +4,14 @@
 //! complete, so a reader's slices all come from one state of the catalogue.
 
 mod draft;
+mod gather;
+mod predictions;
+mod products;
 mod writer;
 
 pub(super) use draft::Draft;
-pub(super) use writer::{Change, ImportRow, Writer};
+pub(super) use predictions::Predictions;
+pub(super) use writer::{ImportRow, Writer};
 
 use super::error::CatalogError;
 use super::info::{FeedInfo, SliceInfo};
@@ -18,9 +22,10 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row, params};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-const SCHEMA: &str = include_str!("schema.sql");
-/// The format of [`SCHEMA`].
-const FORMAT: i64 = 1;
+/// What each format adds, from the first on.
+const SCHEMAS: [&str; 2] = [include_str!("schema.sql"), include_str!("schema_2.sql")];
+/// The newest format: that of all [`SCHEMAS`].
+const FORMAT: i64 = SCHEMAS.len() as i64;
 /// Marks the file as ours, among `SQLite` files.
 const APPLICATION: i64 = 0x5564_6361;
 
@@ -29,6 +34,7 @@ const APPLICATION: i64 = 0x5564_6361;
 pub(super) struct CatalogFile {
     db: Connection,
     path: PathBuf,
+    format: i64,
 }
 
 /// What is true of the whole file.
@@ -47,8 +53,8 @@ impl CatalogFile {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let db = Connection::open_with_flags(&path, flags);
         let db = db.map_err(|source| database(&path, "open", source))?;
-        check_format(&db, &path)?;
-        Ok(Self { db, path })
+        let format = check_format(&db, &path)?;
+        Ok(Self { db, path, format })
     }
 
     fn failed(&self, doing: &'static str) -> impl Fn(rusqlite::Error) -> CatalogError + '_ {
@@ -206,7 +212,8 @@ fn database(path: &Path, doing: &'static str, source: rusqlite::Error) -> Catalo
     }
 }
 
-fn check_format(db: &Connection, path: &Path) -> Result<(), CatalogError> {
+/// Sees that a file is a catalogue that we can read. Returns its format.
+fn check_format(db: &Connection, path: &Path) -> Result<i64, CatalogError> {
     let pragma = |name: &str| -> Result<i64, CatalogError> {
         db.pragma_query_value(None, name, |row| row.get(0))
             .map_err(|source| database(path, "open", source))
@@ -216,7 +223,7 @@ fn check_format(db: &Connection, path: &Path) -> Result<(), CatalogError> {
         return Err(CatalogError::NotACatalog { path });
     }
     match pragma("user_version")? {
-        FORMAT => Ok(()),
+        found @ 1..=FORMAT => Ok(found),
         found if found > FORMAT => Err(CatalogError::Newer {
             path,
             found,

@@ -1,4 +1,4 @@
--- Format 1. A later format adds to it; nothing is renamed.
+-- Format 1. A later format adds to it (schema_2.sql); nothing is renamed.
 
 -- What is true of the whole file: `digest`, `imported` (seconds since 1970).
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;

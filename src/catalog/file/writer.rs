@@ -1,14 +1,16 @@
 //! Writing a catalogue, on a copy that nobody reads yet.
 
+use super::gather::Gathered;
 use super::{
-    APPLICATION, CatalogFile, FORMAT, SCHEMA, check_format, database, each_affected, kev_digest,
-    kev_rows, lifecycle_digest, lifecycle_rows, sections_digest,
+    APPLICATION, CatalogFile, FORMAT, Predictions, SCHEMAS, check_format, database, each_affected,
+    kev_digest, kev_rows, lifecycle_digest, lifecycle_rows, sections_digest,
 };
 use crate::catalog::error::CatalogError;
 use crate::catalog::feeds::{Feed, Record};
 use crate::catalog::intake::{Codenames, Cut, CutRow, Digest, cut};
+use crate::catalog::said::Change;
 use crate::catalog::slice::BulletinHead;
-use crate::model::{Bulletin, Date, KnownExploited, Lifecycle, UtcTime};
+use crate::model::{Bulletin, Date, ExploitPrediction, KnownExploited, Lifecycle, UtcTime};
 use rusqlite::{Connection, OptionalExtension as _, params};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -17,24 +19,14 @@ use std::path::{Path, PathBuf};
 ///
 /// It keeps no journal: whoever gives up throws the file away.
 pub(in crate::catalog) struct Writer {
-    db: Connection,
+    pub(super) db: Connection,
     path: PathBuf,
     codenames: Codenames,
     touched: BTreeSet<String>,
-    now: UtcTime,
-}
-
-/// What became of a record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(in crate::catalog) enum Change {
-    /// It says what is known already.
-    Same,
-    /// It is older than what is known, and was left out.
-    Older,
-    /// It was not known.
-    Added,
-    /// It replaced what was known.
-    Changed,
+    pub(super) gathered: Gathered,
+    /// Once there is any.
+    predictions: Option<Predictions>,
+    pub(super) now: UtcTime,
 }
 
 /// A line of the import log.
@@ -82,36 +74,63 @@ impl Writer {
         let begin = "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; \
                      PRAGMA cache_size = -65536; BEGIN;";
         db.execute_batch(begin).map_err(failed)?;
-        if tables == 0 {
-            let mark =
-                format!("PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {FORMAT};");
-            db.execute_batch(SCHEMA).map_err(failed)?;
-            db.execute_batch(&mark).map_err(failed)?;
+        let found = match tables {
+            0 => 0,
+            _ => check_format(&db, path)?,
+        };
+        let missing = SCHEMAS
+            .iter()
+            .skip(usize::try_from(found).unwrap_or_default());
+        for schema in missing {
+            db.execute_batch(schema).map_err(failed)?;
         }
-        check_format(&db, path)?;
+        let mark =
+            format!("PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {FORMAT};");
+        db.execute_batch(&mark).map_err(failed)?;
         let own = lifecycle_rows(&db).map_err(failed)?;
         Ok(Self {
             codenames: Codenames::of(known.iter().chain(&own)),
             db,
             path: path.to_owned(),
             touched: BTreeSet::new(),
+            gathered: Gathered::default(),
+            predictions: None,
             now,
         })
     }
 
-    /// Lays a record down.
+    /// Lays a record down. `None` where [`Writer::end_document`] tells what became of it.
     pub(in crate::catalog) fn put(
         &mut self,
         feed: &dyn Feed,
         record: Record,
-    ) -> Result<Change, CatalogError> {
+    ) -> Result<Option<Change>, CatalogError> {
         let change = match record {
-            Record::Bulletin(bulletin) => self.put_bulletin(feed, bulletin),
-            Record::KnownExploited(known) => self.put_kev(&known),
-            Record::Lifecycle(row) => self.put_lifecycle(&row),
-            Record::Advisory(_) | Record::Build(_) | Record::Prediction(_) => Ok(Change::Same),
+            Record::Bulletin(bulletin) => self.put_bulletin(feed, bulletin).map(Some),
+            Record::KnownExploited(known) => self.put_kev(&known).map(Some),
+            Record::Lifecycle(row) => self.put_lifecycle(&row).map(Some),
+            Record::Advisory(advisory) => self.put_advisory(advisory).map(|()| None),
+            Record::Build(row) => self.put_build(&row).map(Some),
+            Record::Prediction(prediction) => self.put_prediction(&prediction).map(Some),
         };
         change.map_err(|source| database(&self.path, "write", source))
+    }
+
+    /// Ends a document: what its advisories say in several places is one statement. Returns what
+    /// became of them.
+    pub(in crate::catalog) fn end_document(&mut self) -> Result<Vec<Change>, CatalogError> {
+        let changes = self.end_gathering();
+        changes.map_err(|source| database(&self.path, "write", source))
+    }
+
+    fn put_prediction(&mut self, prediction: &ExploitPrediction) -> rusqlite::Result<Change> {
+        let known = match self.predictions.take() {
+            Some(known) => known,
+            None => Predictions::read(&self.db)?.0,
+        };
+        let known = self.predictions.insert(known);
+        // What is no CVE id is nobody's.
+        Ok(known.put(prediction).unwrap_or(Change::Same))
     }
 
     fn put_bulletin(&mut self, feed: &dyn Feed, bulletin: Bulletin) -> rusqlite::Result<Change> {
@@ -261,7 +280,7 @@ impl Writer {
         self.upsert(find, &[&row.product, &row.version], sql, values)
     }
 
-    fn upsert(
+    pub(super) fn upsert(
         &self,
         find: &str,
         key: &[&String],
@@ -304,17 +323,24 @@ impl Writer {
 
     /// Computes the digests and ends the transaction. Returns the catalogue's digest, and what was
     /// written as a catalogue to read.
-    pub(in crate::catalog) fn finish(self) -> Result<(String, CatalogFile), CatalogError> {
+    pub(in crate::catalog) fn finish(mut self) -> Result<(String, CatalogFile), CatalogError> {
         let digest = self.seal();
         let digest = digest.map_err(|source| database(&self.path, "write", source))?;
         let file = CatalogFile {
             db: self.db,
             path: self.path,
+            format: FORMAT,
         };
         Ok((digest, file))
     }
 
-    fn seal(&self) -> rusqlite::Result<String> {
+    fn seal(&mut self) -> rusqlite::Result<String> {
+        self.end_gathering()?;
+        self.seal_gathered()?;
+        if let Some(predictions) = &self.predictions {
+            let (digest, count) = predictions.write(&self.db)?;
+            self.put_section("epss", "", &digest, count)?;
+        }
         let orphans = "DELETE FROM bulletin WHERE key NOT IN (SELECT bulletin FROM affected)";
         self.db.execute(orphans, [])?;
         for ecosystem in &self.touched {
@@ -343,7 +369,7 @@ impl Writer {
         Ok(digest)
     }
 
-    fn put_section(
+    pub(super) fn put_section(
         &self,
         kind: &str,
         name: &str,

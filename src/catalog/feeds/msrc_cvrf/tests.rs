@@ -1,0 +1,1 @@
+//! Documents in Microsoft's format, in both forms.
