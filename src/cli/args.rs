@@ -222,7 +222,7 @@ pub(super) struct OutputArguments {
     /// everything with --format jsonl
     #[arg(short, long, value_name = "-", value_parser = ["-"], conflicts_with = "out")]
     pub(super) output: Option<String>,
-    /// The formats: csv, jsonl
+    /// The formats: csv, jsonl, and facts: what was read from each host, for match --facts
     #[arg(
         long,
         value_name = "FORMATS",
@@ -274,13 +274,32 @@ pub(super) enum EventsArgument {
 #[derive(Debug, Args)]
 pub(super) struct MatchArguments {
     /// The run whose inventories are matched [default: the latest]
-    #[arg(value_name = "RUN", conflicts_with = "recording")]
+    #[arg(value_name = "RUN", conflicts_with_all = ["recording", "facts"])]
     pub(super) run: Option<String>,
-    /// Match recorded hosts (see scan --record) instead of a stored run
-    #[arg(long, value_name = "DIR")]
-    pub(super) recording: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(super) given: GivenArguments,
     #[command(flatten)]
     pub(super) output: OutputArguments,
+}
+
+/// Hosts whose facts are in files.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Hosts from files, instead of a stored run")]
+pub(super) struct GivenArguments {
+    /// Hosts' facts as export --format facts writes them, or as docs/facts.md says: one JSON object, an
+    /// array, or one a line; - is standard input
+    #[arg(long, value_name = "FILE")]
+    pub(super) facts: Vec<PathBuf>,
+    /// A recorded host (see scan --record)
+    #[arg(long, value_name = "DIR")]
+    pub(super) recording: Vec<PathBuf>,
+}
+
+impl GivenArguments {
+    /// Whether there is none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.facts.is_empty() && self.recording.is_empty()
+    }
 }
 
 #[derive(Debug, Args)]

@@ -10,6 +10,7 @@
 //! make a scan partial.
 
 mod debian;
+mod facts;
 mod generic;
 mod identity;
 mod os_release;
@@ -19,6 +20,7 @@ mod services;
 mod unix;
 mod windows;
 
+pub use facts::{FactsError, FactsFault, FactsReader};
 pub use record::{RecordError, from_files, load, save};
 pub use unix::UNIX;
 pub use windows::WINDOWS;

@@ -129,6 +129,15 @@ fn ecosystem(os: &OsRelease) -> Option<String> {
     }
 }
 
+/// The same, where all that is told are `ID` and `VERSION_ID`.
+pub(super) fn ecosystem_of(id: &str, version: &str) -> Option<String> {
+    match id {
+        "debian" => is_number(version).then(|| format!("Debian:{version}")),
+        "ubuntu" => ubuntu(version),
+        _ => None,
+    }
+}
+
 /// Stable releases state `VERSION_ID`. Testing and unstable have none and share a codename with the
 /// next release, so a codename counts only where nothing speaks of sid.
 fn debian(os: &OsRelease) -> Option<String> {

@@ -25,11 +25,12 @@ pub struct LiveHost {
 
 /// Who a machine is, by what outlives its address.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct HostIdentity {
     /// machine-id(5): 32 hex digits, lower case.
     pub machine_id: Observed<String>,
     /// Windows' `MachineGuid`, lower case; a clone shares it with its original.
-    #[serde(default, skip_serializing_if = "Observed::is_unheard_of")]
+    #[serde(skip_serializing_if = "Observed::is_unheard_of")]
     pub machine_guid: Observed<String>,
     /// The running kernel's `boot_id`: new at every boot, shared by containers with their host.
     pub boot_id: Observed<String>,
@@ -62,7 +63,8 @@ impl HostIdentity {
 }
 
 /// A network interface.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(default)]
 pub struct NetworkInterface {
     /// Its name.
     pub name: String,

@@ -7,23 +7,29 @@ use serde::{Deserialize, Serialize};
 /// hosts have identical inventories.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Inventory {
-    /// The collector that read it.
+    /// The collector that read it; empty where a person wrote it.
+    #[serde(default)]
     pub collector: String,
     /// What the host runs.
     pub platform: Platform,
     /// Which machine it is.
+    #[serde(default)]
     pub identity: HostIdentity,
     /// Installed packages, and the remains of removed ones, sorted by name, architecture and
     /// version.
+    #[serde(default)]
     pub packages: Observed<Vec<Package>>,
     /// What only Windows has; `None` on any other system.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub windows: Option<Box<WindowsFacts>>,
     /// What listens, as the host itself says.
+    #[serde(default)]
     pub services: Observed<Vec<Service>>,
     /// Whether the host waits for a reboot.
+    #[serde(default)]
     pub reboot: Observed<Reboot>,
     /// Every question that was asked and left open, sorted: also those whose facts are above.
+    #[serde(default)]
     pub gaps: Vec<Gap>,
 }
 
@@ -37,12 +43,17 @@ pub struct Package {
     /// The version, verbatim; [`crate::version`] gives it an order.
     pub version: String,
     /// The architecture, as the manager writes it.
+    #[serde(default)]
     pub arch: String,
-    /// What it was built from: the name that Debian's advisories speak of.
+    /// What it was built from: the name that Debian's advisories speak of. Left out, it is the package
+    /// itself.
+    #[serde(default)]
     pub source: SourcePackage,
     /// How far it is installed.
+    #[serde(default)]
     pub state: PackageState,
     /// Whether the administrator holds it at this version.
+    #[serde(default)]
     pub held: bool,
     /// When it was last installed or upgraded.
     pub installed_at: Option<UtcTime>,
@@ -127,7 +138,7 @@ impl PackageManager {
 }
 
 /// A source package at a version.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourcePackage {
     /// Its name.
     pub name: String,
@@ -136,10 +147,13 @@ pub struct SourcePackage {
 }
 
 /// How far a package is installed (dpkg(1), "Package states").
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum PackageState {
     /// Fully.
+    #[default]
     Installed,
     /// Its files are in place, its configuration is not finished (unpacked, half-configured,
     /// half-installed, triggers pending): its code may run.
@@ -156,32 +170,44 @@ pub struct Service {
     /// The port.
     pub port: u16,
     /// The address it is bound to; empty where the network saw it.
+    #[serde(default)]
     pub bind: String,
     /// `open`, `closed`, `listening`.
+    #[serde(default)]
     pub state: String,
     /// The protocol spoken, where known: `ssh`.
+    #[serde(default)]
     pub service: String,
     /// The product, where known: `OpenSSH`.
+    #[serde(default)]
     pub product: String,
     /// The product's version, where known.
+    #[serde(default)]
     pub version: String,
     /// The program that listens, where the host says.
+    #[serde(default)]
     pub program: String,
     /// The account it runs as, where the host says.
+    #[serde(default)]
     pub user: String,
     /// What it said first.
+    #[serde(default)]
     pub banner: String,
     /// Who saw it.
+    #[serde(default)]
     pub seen_by: SeenBy,
 }
 
 /// Who saw a service.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum SeenBy {
     /// The sweep, from outside.
     Scan,
     /// The host itself.
+    #[default]
     Host,
 }
 
@@ -191,5 +217,6 @@ pub struct Reboot {
     /// Whether the host says that it waits for one.
     pub required: bool,
     /// What asked for it, sorted: packages, or on Windows the names of the signs.
+    #[serde(default)]
     pub packages: Vec<String>,
 }

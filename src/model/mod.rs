@@ -6,6 +6,7 @@ mod access;
 mod advisory;
 mod bulletin;
 mod coverage;
+mod facts;
 mod finding;
 mod host;
 mod ids;
@@ -26,6 +27,7 @@ pub use advisory::{
 };
 pub use bulletin::{Affected, Bulletin, FixStatus, KnownExploited, VersionRange};
 pub use coverage::{CoverageRow, ScopePart};
+pub use facts::HostFacts;
 pub use finding::{Confidence, Evidence, Finding, FindingState, Remedy, Witness, WitnessKind};
 pub use host::{HostIdentity, HostKey, LiveHost, NetworkInterface};
 pub use ids::{BulletinId, CredentialId, FindingId, MachineId, RunId, hex};

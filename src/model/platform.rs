@@ -43,8 +43,10 @@ pub struct Platform {
     pub family: Family,
     /// The `ID` of os-release(5), lower case: `debian`, `ubuntu`; else the kernel's name in lower
     /// case (`freebsd`).
+    #[serde(default)]
     pub id: String,
     /// The name for people: `PRETTY_NAME`, or what comes nearest.
+    #[serde(default)]
     pub name: String,
     /// `VERSION_ID`, as the vendor writes it. Debian testing and sid have none.
     pub version: Option<String>,
@@ -57,6 +59,7 @@ pub struct Platform {
     /// The machine's hardware name, `uname -m`.
     pub arch: Option<String>,
     /// The kernels.
+    #[serde(default)]
     pub kernel: Kernel,
     /// What tells one Windows from another; `None` on any other system.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -121,6 +124,7 @@ pub enum WindowsRole {
 
 /// The kernel that runs, and those that could.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Kernel {
     /// `uname -s`.
     pub name: Option<String>,

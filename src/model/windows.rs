@@ -87,6 +87,7 @@ pub struct Hotfix {
     /// What sort of update, in the source's word: `Security Update`, `ServicingStack`, `RollupFix`.
     pub kind: Option<String>,
     /// How far it is installed.
+    #[serde(default)]
     pub state: HotfixState,
     /// The build that a rollup or servicing-stack package brings: `20348.2402.1.9`.
     pub build: Option<String>,
@@ -97,14 +98,18 @@ pub struct Hotfix {
     /// By whom: an account name or a SID.
     pub installed_by: Option<String>,
     /// Which sources name it, sorted.
+    #[serde(default)]
     pub seen_in: Vec<HotfixSource>,
 }
 
 /// How far an update is installed: the words of `hotfixes.csv`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum HotfixState {
     /// Installed (CBS 112, 128; or listed by another source).
+    #[default]
     Installed,
     /// Its files are at hand, not in use (CBS 48, 64).
     Staged,
@@ -180,20 +185,23 @@ pub struct Program {
     /// x86.
     pub arch: Option<String>,
     /// For whom it is installed.
+    #[serde(default)]
     pub scope: ProgramScope,
     /// `InstallDate`.
     pub installed_on: Option<Date>,
     /// `InstallLocation`.
     pub location: Option<String>,
     /// The name of its key: a product code in braces where Windows Installer installed it.
+    #[serde(default)]
     pub key: String,
 }
 
 /// For whom a program is installed.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ProgramScope {
     /// Everybody.
+    #[default]
     Machine,
     /// The account of this SID, which was logged on.
     User(String),
@@ -282,16 +290,22 @@ pub struct SystemService {
     /// Its key name.
     pub name: String,
     /// Its name for people. Localised.
+    #[serde(default)]
     pub display_name: String,
     /// `Running`, `Stopped`, …
+    #[serde(default)]
     pub state: String,
     /// `Auto`, `Manual`, `Disabled`, …
+    #[serde(default)]
     pub start: String,
     /// The command line.
+    #[serde(default)]
     pub path: String,
     /// The account.
+    #[serde(default)]
     pub account: String,
     /// Its process, while it runs.
+    #[serde(default)]
     pub process: Option<u32>,
 }
 
@@ -301,10 +315,13 @@ pub struct WebSite {
     /// Its name.
     pub name: String,
     /// Its id.
+    #[serde(default)]
     pub id: String,
     /// `http/*:80:,https/*:443:www.example.com`.
+    #[serde(default)]
     pub bindings: String,
     /// `Started`, `Stopped`.
+    #[serde(default)]
     pub state: String,
 }
 

@@ -14,6 +14,7 @@ mod counts;
 mod csv;
 mod error;
 mod escape;
+mod facts;
 mod jsonl;
 mod manifest;
 mod output;
@@ -40,7 +41,7 @@ use crate::model::{CoverageRow, MachineRecord, RunSummary};
 use std::io::{self, Write};
 
 /// Every export format.
-pub const EXPORTERS: &[&dyn Exporter] = &[&csv::Csv, &jsonl::Jsonl];
+pub const EXPORTERS: &[&dyn Exporter] = &[&csv::Csv, &jsonl::Jsonl, &facts::Facts];
 
 /// A run, as the exporters read it.
 pub trait ReportSource {
@@ -64,7 +65,7 @@ pub trait Sink {
 
 /// Writes a run in one format.
 pub trait Exporter: Sync {
-    /// The name on the command line, also the file extension.
+    /// The name on the command line.
     fn format(&self) -> &'static str;
 
     /// Writes every document of this format, and says what was written.

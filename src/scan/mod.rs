@@ -7,6 +7,7 @@
 mod breaker;
 mod event;
 mod gate;
+mod given;
 mod host;
 mod judge;
 mod keyring;
@@ -16,6 +17,7 @@ mod runner;
 mod source;
 
 pub use event::Event;
+pub use given::{GivenHost, run_given};
 pub use judge::of as judge;
 pub use keyring::{Keyring, StoredProof};
 pub use plan::{Pace, RunKind, RunPlan, Scope, polite_ports};
@@ -24,7 +26,7 @@ pub use source::RunSource;
 
 use crate::catalog::{Catalog, CatalogError};
 use crate::credentials::Holder;
-use crate::model::{CredentialId, Date, HostOutcome, LiveHost, RunId, UtcTime};
+use crate::model::{CredentialId, Date, LiveHost, RunId, UtcTime};
 use crate::session::{Connector, SshConnector};
 use crate::store::{HostCommit, RunState, Store, StoreError};
 use crate::sweep::{PlanError, Sweeper};
@@ -195,34 +197,6 @@ pub async fn run(
 pub async fn run_local(cx: Arc<Context>) -> Result<RunEnd, RunError> {
     let commit = host::scan_local(&cx, this_machine()).await?;
     save(&cx, commit).await?;
-    close(&cx, Ok(RunEnd::Complete)).await
-}
-
-/// Judges a recorded host as if it had just answered.
-pub async fn run_recorded(
-    cx: Arc<Context>,
-    hosts: Vec<(IpAddr, crate::model::Inventory)>,
-) -> Result<RunEnd, RunError> {
-    for (address, inventory) in hosts {
-        let (inventory, matched) = judge::judge(&cx, inventory).await?;
-        let outcome = HostOutcome {
-            host: bare(address),
-            host_key: None,
-            inventory: Some(inventory),
-            credential: None,
-            failure: None,
-            access: Vec::new(),
-            services: Vec::new(),
-            elapsed_ms: 0,
-        };
-        let commit = HostCommit {
-            outcome,
-            matched: Some(matched),
-            pins: Vec::new(),
-            finished: (cx.clock)(),
-        };
-        save(&cx, commit).await?;
-    }
     close(&cx, Ok(RunEnd::Complete)).await
 }
 

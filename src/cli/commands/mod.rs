@@ -5,6 +5,7 @@ pub(super) mod demo;
 mod dry_run;
 pub(super) mod explain;
 pub(super) mod export;
+mod given;
 pub(super) mod rematch;
 pub(super) mod runs;
 pub(super) mod scan;

@@ -2,25 +2,22 @@
 
 use super::super::args::MatchArguments;
 use super::super::config::Settings;
-use super::super::{Exit, Stop, hints, output, runtime};
+use super::super::{Exit, Stop, output, runtime};
+use super::given;
 use super::scan::run_id;
-use crate::collect;
 use crate::credentials::Holder;
-use crate::model::{Inventory, RunSummary};
+use crate::model::RunSummary;
 use crate::scan::{self, Connectors, Context, Keyring, Pace, Parts, RunKind, RunPlan, Scope};
-
 use crate::store::{NewRun, Store};
 use crate::sweep::Profile;
-use std::collections::BTreeSet;
-use std::net::{IpAddr, Ipv4Addr};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Judges the inventories of a run again, or those of recorded hosts.
 pub(in crate::cli) fn run(settings: &Settings, command: &MatchArguments) -> Result<Exit, Stop> {
     output::check(&command.output)?;
-    if !command.recording.is_empty() {
-        return recorded(settings, command);
+    if !command.given.is_empty() {
+        return given(settings, command);
     }
     let store = output::open_store(&settings.store)?;
     let run = output::find_run(&store, command.run.as_deref())?;
@@ -32,17 +29,9 @@ pub(in crate::cli) fn run(settings: &Settings, command: &MatchArguments) -> Resu
     Ok(Exit::worst(exits))
 }
 
-/// Recorded hosts are a run of their own, kept nowhere.
-fn recorded(settings: &Settings, command: &MatchArguments) -> Result<Exit, Stop> {
-    let mut hosts = Vec::new();
-    let mut taken = BTreeSet::new();
-    for (number, folder) in (1_u32..).zip(&command.recording) {
-        let inventory = read(folder)?;
-        // A bridge's address may be that of many hosts.
-        let own = address(&inventory).filter(|own| taken.insert(*own));
-        let place = own.unwrap_or_else(|| Ipv4Addr::from_bits(number).into());
-        hosts.push((place, inventory));
-    }
+/// Given hosts are a run of their own, kept nowhere.
+fn given(settings: &Settings, command: &MatchArguments) -> Result<Exit, Stop> {
+    let hosts = given::hosts(&command.given)?;
     let store = Store::in_memory().map_err(|error| Stop::failed(&error))?;
     let catalog = Arc::new(output::open_catalog(&settings.catalog)?);
     let now = runtime::now();
@@ -53,11 +42,7 @@ fn recorded(settings: &Settings, command: &MatchArguments) -> Result<Exit, Stop>
         finished: None,
         operator: settings.operator.clone(),
         authorised_by: None,
-        targets: command
-            .recording
-            .iter()
-            .map(|path| path.display().to_string())
-            .collect(),
+        targets: given::sources(&command.given),
         guards_lifted: Vec::new(),
         site: settings.site.clone(),
         catalog_digest: catalog.digest().to_owned(),
@@ -84,35 +69,13 @@ fn recorded(settings: &Settings, command: &MatchArguments) -> Result<Exit, Stop>
         clock: runtime::clock(),
         holder: Holder::new("recorded"),
     });
-    let done = runtime::block_on(async {
-        store.begin_run(new).await?;
-        scan::run_recorded(Arc::new(cx), hosts).await
-    })?;
-    done.map_err(|error| Stop::failed(&error))?;
+    runtime::block_on(async {
+        let begun = store.begin_run(new).await;
+        begun.map_err(|error| Stop::failed(&error))?;
+        scan::run_given(Arc::new(cx), hosts).await
+    })??;
     let exits = output::write(&store, &run, &command.output, Some(catalog))?;
     Ok(Exit::worst(exits))
-}
-
-fn read(folder: &Path) -> Result<Inventory, Stop> {
-    let place = folder.display();
-    let (set, answers) = collect::load(folder)
-        .map_err(|error| Stop::usage(format!("{place}: {}", hints::chain(&error))))?;
-    let inventory = collect::read(set, &answers);
-    inventory.ok_or_else(|| {
-        Stop::usage(format!(
-            "{place}: the recording does not tell what the host is"
-        ))
-    })
-}
-
-/// The first address that the host itself knows.
-fn address(inventory: &Inventory) -> Option<IpAddr> {
-    let interfaces = inventory.identity.interfaces.known()?;
-    interfaces
-        .iter()
-        .flat_map(|interface| &interface.addresses)
-        .min()
-        .copied()
 }
 
 /// A plan that goes nowhere.

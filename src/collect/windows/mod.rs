@@ -6,6 +6,7 @@
 
 mod components;
 mod files;
+mod given;
 mod hotfixes;
 mod identity;
 mod policy;
@@ -18,6 +19,7 @@ mod services;
 mod sites;
 mod text;
 
+pub(super) use given::complete;
 pub use questions::WINDOWS;
 
 use super::Collector;

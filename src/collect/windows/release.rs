@@ -44,6 +44,49 @@ pub(super) fn platform(answers: &Answers) -> Option<Platform> {
     })
 }
 
+/// Fills in what follows from the build of a Windows that was not asked, but described.
+pub(super) fn complete(platform: &mut Platform) {
+    if platform.id.is_empty() {
+        "windows".clone_into(&mut platform.id);
+    }
+    let word = platform.arch.as_deref().and_then(arch);
+    if let Some(word) = word {
+        platform.arch = Some(hardware(word).to_owned());
+    }
+    let Some(release) = &mut platform.windows else {
+        return;
+    };
+    let installation = release.installation.as_deref();
+    if release.role.is_none() {
+        release.role = installation.and_then(role_of);
+    }
+    let is_client = release.role == Some(WindowsRole::Workstation);
+    if is_client && installation.is_none() {
+        release.installation = Some("Client".to_owned());
+    }
+    if platform.name.is_empty() {
+        let stored = release.product_name.as_deref();
+        platform.name = stored.map_or_else(
+            || format!("Windows (build {})", release.build),
+            |stored| named(stored, is_client, release.build.build),
+        );
+    }
+    let build = release.build.build;
+    let shown = release.display_version.clone();
+    platform.version = platform.version.take().or(shown);
+    platform.version.get_or_insert_with(|| build.to_string());
+    let kernel = &mut platform.kernel;
+    kernel.name.get_or_insert_with(|| "Windows NT".to_owned());
+    let running = || format!("{}.{}", in_build(build), release.build);
+    kernel.running.get_or_insert_with(running);
+}
+
+/// Whether the patch level of a described Windows is open: there has to be a revision, and is none.
+pub(super) fn is_open(platform: &Platform) -> bool {
+    let build = platform.windows.as_ref().map(|release| release.build);
+    build.is_none_or(|build| build.build >= FIRST_10 && build.ubr.is_none())
+}
+
 /// What is open about the patch level: no build at all, or no revision where there has to be one.
 pub(super) fn open(answers: &Answers, platform: &Platform) -> Option<Gap> {
     let build = platform.windows.as_ref().map(|release| release.build);
@@ -139,9 +182,7 @@ impl<'a> Sources<'a> {
             Some("1" | "WinNT") => Some(WindowsRole::Workstation),
             Some("2" | "LanmanNT") => Some(WindowsRole::DomainController),
             Some("3" | "ServerNT") => Some(WindowsRole::Server),
-            _ if installation == "Client" => Some(WindowsRole::Workstation),
-            _ if installation.contains("Server") => Some(WindowsRole::Server),
-            _ => None,
+            _ => role_of(installation),
         }
     }
 
@@ -163,11 +204,8 @@ impl<'a> Sources<'a> {
             Some(kind) => kind == "Client",
             None => release.and_then(|release| release.role) == Some(WindowsRole::Workstation),
         };
-        let is_11 = is_client && release.is_some_and(|one| one.build.build >= FIRST_11);
-        Some(match stored.strip_prefix("Windows 10") {
-            Some(edition) if is_11 => format!("Windows 11{edition}"),
-            _ => stored,
-        })
+        let build = release.map_or(0, |release| release.build.build);
+        Some(named(&stored, is_client, build))
     }
 
     /// `10.0`, `6.1`.
@@ -197,7 +235,7 @@ impl<'a> Sources<'a> {
         let mut keys = self.environment.iter();
         let stored = keys.find_map(|key| key.text("PROCESSOR_ARCHITECTURE"));
         if let Some(word) = stored.and_then(arch) {
-            return Some(if word == "x64" { "x86_64" } else { word });
+            return Some(hardware(word));
         }
         let text = self.wmi("OSArchitecture")?;
         if text.to_ascii_uppercase().contains("ARM") {
@@ -210,6 +248,28 @@ impl<'a> Sources<'a> {
             _ => None,
         }
     }
+}
+
+/// The role that an installation type tells.
+fn role_of(installation: &str) -> Option<WindowsRole> {
+    match installation {
+        "Client" => Some(WindowsRole::Workstation),
+        _ if installation.contains("Server") => Some(WindowsRole::Server),
+        _ => None,
+    }
+}
+
+/// The registry's name, corrected.
+fn named(stored: &str, is_client: bool, build: u32) -> String {
+    match stored.strip_prefix("Windows 10") {
+        Some(edition) if is_client && build >= FIRST_11 => format!("Windows 11{edition}"),
+        _ => stored.to_owned(),
+    }
+}
+
+/// `uname -m`'s word for one of [`arch`]'s.
+fn hardware(word: &'static str) -> &'static str {
+    if word == "x64" { "x86_64" } else { word }
 }
 
 /// The version that a build is of, where only that is told.

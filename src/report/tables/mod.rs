@@ -172,7 +172,7 @@ impl<'a> View<'a> {
 }
 
 /// A path or command line, without the account in whose home it is where names are left out.
-fn path_for(text: &str, no_users: bool) -> Cow<'_, str> {
+pub(super) fn path_for(text: &str, no_users: bool) -> Cow<'_, str> {
     const HOMES: &[&str] = &[r"\users\", "/home/", r"\documents and settings\"];
     if !no_users {
         return Cow::Borrowed(text);

@@ -2,6 +2,7 @@
 
 mod catalogue;
 mod exits;
+mod facts;
 mod output;
 mod texts;
 mod trust;

@@ -268,7 +268,7 @@ fn time_of(high: u64) -> Option<UtcTime> {
 
 /// `KB5034122`, `KB982861-v2`, and .NET Framework's `KB2468871v2`; old systems also write the bare
 /// number.
-fn kb(text: &str) -> Option<KbId> {
+pub(super) fn kb(text: &str) -> Option<KbId> {
     let text = text.trim();
     let again = text.rsplit_once(['v', 'V']);
     let again = again.filter(|(_, time)| digits::<u8>(time).is_some());
