@@ -1,6 +1,9 @@
 //! Which updates a Windows lacks.
 
+mod lifecycle;
 mod row;
+
+pub(super) use lifecycle::release_of;
 
 use super::Which;
 use super::known::{Known, Wanted};
