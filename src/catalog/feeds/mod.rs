@@ -3,11 +3,17 @@
 //! A feed reads one document; it opens nothing and keeps nothing. To add a feed, write one file and
 //! add one line to [`FEEDS`].
 
+mod bulletins_csv;
+mod dbatools;
 mod debian_tracker;
+mod dotnet;
 mod endoflife;
 mod epss;
+mod exchange;
 mod kev;
 mod lifecycle;
+mod markdown;
+mod office;
 mod osv;
 mod osv_record;
 mod stream;
@@ -24,6 +30,11 @@ pub const FEEDS: &[&dyn Feed] = &[
     &debian_tracker::DebianTracker,
     &lifecycle::DistroInfo,
     &endoflife::EndOfLifeDate,
+    &dbatools::DbatoolsBuilds,
+    &exchange::ExchangeBuilds,
+    &dotnet::DotnetReleases,
+    &office::OfficeClickToRun,
+    &bulletins_csv::BulletinsCsv,
     &osv::Osv,
 ];
 
