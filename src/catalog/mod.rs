@@ -116,13 +116,19 @@ impl Catalog {
     }
 
     /// Opens a catalogue file, with the built-in lifecycle dates for the releases that the file has
-    /// no dates of. Its bulletins and its digest are those of the file alone.
+    /// no dates of, and with the built-in end of extended support where the file has the same end of
+    /// support and no other. Its bulletins and its digest are those of the file alone.
     pub fn layered(path: &Path) -> Result<Self, CatalogError> {
         let mut catalog = Self::open(path)?;
         for row in starter::lifecycles()? {
-            let same = |own: &Lifecycle| own.product == row.product && own.version == row.version;
-            if !catalog.lifecycles.iter().any(same) {
-                catalog.lifecycles.push(row);
+            let same =
+                |own: &&mut Lifecycle| own.product == row.product && own.version == row.version;
+            match catalog.lifecycles.iter_mut().find(same) {
+                None => catalog.lifecycles.push(row),
+                Some(own) if own.end_of_life == row.end_of_life => {
+                    own.end_of_extended = own.end_of_extended.or(row.end_of_extended);
+                }
+                Some(_) => {}
             }
         }
         Ok(catalog)

@@ -9,12 +9,14 @@ pub struct Outline {
     /// What it begins with.
     pub shape: Shape,
     /// Object keys with the number of brackets around them, in the order of the document. At most
-    /// [`MOST_KEYS`], and none deeper than [`DEEPEST`].
+    /// [`MOST_KEYS`], and none deeper than [`DEEPEST`]. Of a page with front matter its outermost keys.
     keys: Vec<(usize, String)>,
     /// The first line, when it is text.
     pub first_line: String,
     /// The first element's name without a prefix, when it is XML.
     pub root: Option<String>,
+    /// The first bytes, when they are text.
+    text: String,
 }
 
 /// What a document begins with.
@@ -29,6 +31,8 @@ pub enum Shape {
     Array,
     /// XML, or something else in pointed brackets.
     Xml,
+    /// A page of text that begins with YAML between two lines of three hyphens.
+    FrontMatter,
     /// Anything else.
     Text,
 }
@@ -46,17 +50,46 @@ impl Outline {
             Some(b'{') => Shape::Object,
             Some(b'[') => Shape::Array,
             Some(b'<') => Shape::Xml,
+            Some(b'-') if front_matter(head).is_some() => Shape::FrontMatter,
             Some(_) => Shape::Text,
         };
-        let json = matches!(shape, Shape::Object | Shape::Array);
+        let keys = match shape {
+            Shape::Object | Shape::Array => keys(head),
+            Shape::FrontMatter => front_keys(head),
+            Shape::Empty | Shape::Text | Shape::Xml => Vec::new(),
+        };
+        let is_text = matches!(shape, Shape::FrontMatter | Shape::Text);
         let line = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
         let line = line.get(..line.len().min(200)).unwrap_or_default();
         Self {
             shape,
-            keys: if json { keys(head) } else { Vec::new() },
+            keys,
             first_line: String::from_utf8_lossy(line).trim_end().to_owned(),
             root: (shape == Shape::Xml).then(|| root(head)).flatten(),
+            text: match is_text {
+                true => String::from_utf8_lossy(head).into_owned(),
+                false => String::new(),
+            },
         }
+    }
+
+    /// Whether words stand among the first bytes of a text.
+    pub fn says(&self, words: &str) -> bool {
+        self.text.contains(words)
+    }
+
+    /// Whether a text begins with a row of columns, in any order and case and with any separator,
+    /// among them those that we look for.
+    pub fn has_columns(&self, wanted: &[&str]) -> bool {
+        let first = self.text.lines().next().unwrap_or_default();
+        let found: Vec<String> = first
+            .split([',', ';', '\t'])
+            .map(|column| column.trim().trim_matches('"').trim().to_lowercase())
+            .collect();
+        self.shape == Shape::Text
+            && wanted
+                .iter()
+                .all(|wanted| found.iter().any(|column| column == wanted))
     }
 
     /// Whether a key stands inside so many brackets.
@@ -90,6 +123,30 @@ fn root(xml: &[u8]) -> Option<String> {
     let name = rest.split(is_end).next()?;
     let local = name.rsplit(|byte| *byte == b':').next()?;
     Some(text(local)).filter(|name| !name.is_empty())
+}
+
+/// What stands after the line of three hyphens that a page begins with.
+fn front_matter(page: &[u8]) -> Option<&[u8]> {
+    let rest = page.strip_prefix(b"---")?.trim_ascii_start();
+    let line = page.split(|byte| *byte == b'\n').next()?;
+    (line.trim_ascii() == b"---").then_some(rest)
+}
+
+/// Collects the outermost keys of front matter: words at the beginning of a line that a colon follows.
+fn front_keys(page: &[u8]) -> Vec<(usize, String)> {
+    let lines = front_matter(page).unwrap_or_default();
+    let lines = lines
+        .split(|byte| *byte == b'\n')
+        .map(<[u8]>::trim_ascii_end);
+    let lines = lines.take_while(|line| *line != b"---");
+    let key = |line: &[u8]| {
+        let end = line.iter().position(|byte| *byte == b':')?;
+        let key = line.get(..end)?;
+        let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || b"._-".contains(byte);
+        (key.first().is_some_and(u8::is_ascii_alphabetic) && key.iter().all(is_word))
+            .then(|| (1, text(key)))
+    };
+    lines.filter_map(key).take(MOST_KEYS).collect()
 }
 
 /// Collects keys: strings that a colon follows.
@@ -166,6 +223,26 @@ mod tests {
         );
         assert_eq!(root("<!-- <a>"), None);
         assert_eq!(root("<"), None);
+    }
+
+    #[test]
+    fn a_page_with_front_matter_has_its_outermost_keys() {
+        let page =
+            b"---\r\ntitle: A\r\nreleases:\r\n  - releaseCycle: \"1\"\r\n---\r\n# Not a: key\r\n";
+        let outline = Outline::of(page);
+        assert_eq!(outline.shape, Shape::FrontMatter);
+        assert!(outline.has(1, "title") && outline.has(1, "releases"));
+        assert!(!outline.has(1, "releaseCycle") && !outline.has(1, "# Not a"));
+        assert!(outline.says("# Not a: key"));
+        assert_eq!(Outline::of(b"---- a line").shape, Shape::Text);
+    }
+
+    #[test]
+    fn columns_stand_in_any_order_and_case() {
+        let outline = Outline::of(b"\"Title\"; PRODUCT ;fixed_version\r\na;b;c");
+        assert!(outline.has_columns(&["product", "fixed_version"]));
+        assert!(!outline.has_columns(&["product", "cve"]));
+        assert!(!Outline::of(b"a,b\nproduct,fixed_version").has_columns(&["product"]));
     }
 
     proptest! {

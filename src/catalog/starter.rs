@@ -12,6 +12,9 @@ use crate::model::{Lifecycle, UtcTime};
 /// The day of the facts in it.
 const AS_OF: &str = "2026-11-22T00:00:00Z";
 
+/// How many of the documents, the first ones, hold lifecycle dates.
+const LIFECYCLES: usize = 4;
+
 /// The documents, each in its publisher's format.
 const DOCUMENTS: &[(&str, &str)] = &[
     (
@@ -25,6 +28,10 @@ const DOCUMENTS: &[(&str, &str)] = &[
     (
         "others.json",
         include_str!("../../fixtures/catalog/others.json"),
+    ),
+    (
+        "microsoft.json",
+        include_str!("../../fixtures/catalog/microsoft.json"),
     ),
     ("kev.json", include_str!("../../fixtures/catalog/kev.json")),
     (
@@ -56,7 +63,7 @@ pub(super) fn catalog() -> Result<CatalogFile, CatalogError> {
 /// The built-in lifecycle dates.
 pub(super) fn lifecycles() -> Result<Vec<Lifecycle>, CatalogError> {
     let mut rows = Vec::new();
-    for (name, text) in DOCUMENTS.iter().take(3) {
+    for (name, text) in DOCUMENTS.iter().take(LIFECYCLES) {
         read(name, text, &mut |_, record| {
             if let Record::Lifecycle(row) = record {
                 rows.push(row);

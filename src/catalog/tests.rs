@@ -71,6 +71,11 @@ fn fixtures(folder: &str) -> PathBuf {
     Path::new(root).join(folder)
 }
 
+/// The documents about packages.
+fn package_feeds() -> [PathBuf; 3] {
+    ["debian-tracker", "kev", "osv"].map(|feed| fixtures("feeds").join(feed))
+}
+
 /// An error with its causes, as the user sees it.
 fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
@@ -85,7 +90,7 @@ fn chain(error: &dyn std::error::Error) -> String {
 #[test]
 fn a_folder_of_every_format_is_imported_and_matched_by_release() {
     let place = Place::new();
-    let report = place.import(&[fixtures("feeds")]).unwrap();
+    let report = place.import(&package_feeds()).unwrap();
     let feeds: Vec<_> = report
         .feeds
         .iter()
@@ -479,7 +484,7 @@ fn a_layered_catalogue_has_the_built_in_dates_and_only_its_own_bulletins() {
 #[test]
 fn info_counts_by_feed_and_release() {
     let place = Place::new();
-    place.import(&[fixtures("feeds")]).unwrap();
+    place.import(&package_feeds()).unwrap();
     let info = place.open().info().unwrap();
     let feeds: Vec<_> = info
         .feeds

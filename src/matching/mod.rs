@@ -41,8 +41,13 @@ pub fn findings_with_closed(inventory: &Inventory, known: &Known<'_>, today: Dat
 }
 
 /// The product and version whose lifecycle dates concern a system: those of the release whose
-/// packages it installs. LMDE 6 is supported for as long as Debian 12 is.
+/// packages it installs. LMDE 6 is supported for as long as Debian 12 is. A Windows has those of its build
+/// and edition.
 pub fn lifecycle_of(platform: &Platform) -> Option<(String, String)> {
+    if let Some(release) = &platform.windows {
+        let (product, version) = windows::release_of(release)?;
+        return Some((product.to_owned(), version));
+    }
     let base = platform.ecosystem.as_deref().and_then(|ecosystem| {
         let mut parts = ecosystem.split(':');
         Some((parts.next()?.to_ascii_lowercase(), parts.next()?.to_owned()))
@@ -162,6 +167,11 @@ fn sample(platform: &Platform, of: &str) -> Box<Finding> {
 fn end_of_life(platform: &Platform, dates: &Lifecycle, today: Date) -> Option<Finding> {
     let end = dates.end_of_life.filter(|end| *end < today)?;
     let release = format!("{} {}", dates.product, dates.version);
+    // `windows 5-sp3` is nothing to show people.
+    let shown = match &platform.windows {
+        Some(_) => platform.name.clone(),
+        None => release.clone(),
+    };
     let extended = match dates.end_of_extended {
         Some(extended) if extended >= today => {
             format!("; extended support for subscribers ends {extended}")
@@ -176,7 +186,7 @@ fn end_of_life(platform: &Platform, dates: &Lifecycle, today: Date) -> Option<Fi
         witnesses: Vec::new(),
     };
     let bulletin = BulletinId::new(format!("end-of-life:{}:{}", dates.product, dates.version));
-    let title = format!("{release} has had no security updates since {end}");
+    let title = format!("{shown} has had no security updates since {end}");
     let state = FindingState::EndOfLife;
     Some(about_machine(platform, bulletin, title, state, evidence))
 }

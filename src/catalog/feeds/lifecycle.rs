@@ -1,14 +1,12 @@
-//! How long releases are supported: Debian's `distro-info-data` tables, and endoflife.date.
+//! How long releases of Debian and Ubuntu are supported: Debian's `distro-info-data` tables.
 
 use super::{Feed, FeedError, FeedReport, Record};
 use crate::catalog::outline::{Outline, Shape};
 use crate::model::{Date, Lifecycle};
-use serde::Deserialize;
-use serde_json::Value;
 use std::collections::HashMap;
 use std::io::{BufRead, Read as _};
 
-/// These documents have kilobytes; all of endoflife.date has a few megabytes.
+/// These documents have kilobytes.
 const MOST_BYTES: u64 = 64 << 20;
 
 /// `debian.csv` and `ubuntu.csv` of <https://salsa.debian.org/debian/distro-info-data>. The columns
@@ -95,122 +93,6 @@ fn release(product: &str, cells: &HashMap<&str, &str>) -> Result<Option<Lifecycl
     }))
 }
 
-/// <https://endoflife.date/docs/api/v1/>: one product (`result` is an object with `releases`) or all
-/// of them (`result` is an array). Its older API does not say of which product it speaks.
-#[derive(Debug)]
-pub(super) struct EndOfLifeDate;
-
-/// Operating systems, by endoflife.date's name and by os-release's `ID`. Other products are left out,
-/// and so are Debian and Ubuntu: [`DistroInfo`] speaks for them, and of one release only one may
-/// speak, or the order of imports would decide.
-const PRODUCTS: &[(&str, &str)] = &[
-    ("almalinux", "almalinux"),
-    ("alpine-linux", "alpine"),
-    ("amazon-linux", "amzn"),
-    ("centos", "centos"),
-    ("fedora", "fedora"),
-    ("freebsd", "freebsd"),
-    ("linuxmint", "linuxmint"),
-    ("opensuse", "opensuse-leap"),
-    ("oracle-linux", "ol"),
-    ("photon", "photon"),
-    ("rhel", "rhel"),
-    ("rocky-linux", "rocky"),
-    ("sles", "sles"),
-];
-
-impl Feed for EndOfLifeDate {
-    fn name(&self) -> &'static str {
-        "endoflife"
-    }
-
-    fn seeds(&self) -> &'static [&'static str] {
-        &["https://endoflife.date/api/v1/products/full"]
-    }
-
-    fn recognises(&self, outline: &Outline) -> bool {
-        let inside = |depth| outline.has(depth, "name") && outline.has(depth, "releases");
-        outline.shape == Shape::Object && outline.has(1, "result") && (inside(2) || inside(3))
-    }
-
-    fn read(
-        &self,
-        doc: &mut dyn BufRead,
-        out: &mut dyn FnMut(Record),
-    ) -> Result<FeedReport, FeedError> {
-        let document: Document =
-            serde_json::from_reader(doc.take(MOST_BYTES)).map_err(|source| FeedError::Json {
-                feed: self.name(),
-                source,
-            })?;
-        let mut report = FeedReport::default();
-        let products = match document.result {
-            Value::Array(products) => products,
-            one => vec![one],
-        };
-        for product in products {
-            read_product(product, &mut report, out);
-        }
-        Ok(report)
-    }
-}
-
-fn read_product(value: Value, report: &mut FeedReport, out: &mut dyn FnMut(Record)) {
-    let product: Product = match serde_json::from_value(value) {
-        Ok(product) => product,
-        Err(what) => return report.skip("product", what),
-    };
-    let known = PRODUCTS.iter().find(|(name, _)| *name == product.name);
-    let Some((_, id)) = known else {
-        report.irrelevant += 1;
-        return;
-    };
-    for value in product.releases {
-        match serde_json::from_value::<Release>(value) {
-            Ok(release) => {
-                report.read += 1;
-                out(Record::Lifecycle(release.into_lifecycle(id)));
-            }
-            Err(what) => report.skip(&product.name, what),
-        }
-    }
-}
-
-#[derive(Deserialize)]
-struct Document {
-    result: Value,
-}
-
-#[derive(Deserialize)]
-struct Product {
-    name: String,
-    releases: Vec<Value>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Release {
-    name: String,
-    codename: Option<String>,
-    #[serde(rename = "releaseDate")]
-    released: Option<Date>,
-    eol_from: Option<Date>,
-    eoes_from: Option<Date>,
-}
-
-impl Release {
-    fn into_lifecycle(self, product: &str) -> Lifecycle {
-        Lifecycle {
-            product: product.to_owned(),
-            version: self.name,
-            codename: self.codename.map(|name| name.to_lowercase()),
-            released: self.released,
-            end_of_life: self.eol_from,
-            end_of_extended: self.eoes_from,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -255,22 +137,5 @@ mod tests {
             18.04 LTS,Bionic Beaver,bionic,2017-10-19,2018-04-26,2023-05-31,2023-05-31,2028-04-26,2030-04-30\n";
         let (_, rows) = read(&DistroInfo, doc);
         expect(&rows[0], ("ubuntu", "18.04", "2023-05-31", "2030-04-30"));
-    }
-
-    #[test]
-    fn endoflife_date_speaks_of_one_product_or_of_all() {
-        let release = r#"{"name":"9","codename":null,"releaseDate":"2022-07-06","eolFrom":"2032-06-30","eoesFrom":"2035-06-30"}"#;
-        let product = format!(r#"{{"name":"oracle-linux","releases":[{release},{{"name":7}}]}}"#);
-        let one = format!(r#"{{"schema_version":"1.2.0","result":{product}}}"#);
-        let all = format!(r#"{{"result":[{{"name":"php","releases":[]}},{product}]}}"#);
-        for doc in [one, all] {
-            assert!(
-                EndOfLifeDate.recognises(&Outline::of(doc.as_bytes())),
-                "{doc}"
-            );
-            let (report, rows) = read(&EndOfLifeDate, &doc);
-            assert_eq!((report.read, report.skipped), (1, 1));
-            expect(&rows[0], ("ol", "9", "2032-06-30", "2035-06-30"));
-        }
     }
 }

@@ -3,14 +3,23 @@
 //! A feed reads one document; it opens nothing and keeps nothing. To add a feed, write one file and
 //! add one line to [`FEEDS`].
 
+mod bulletins_csv;
+mod dbatools;
 mod debian_tracker;
+mod dotnet;
+mod endoflife;
+mod epss;
+mod exchange;
 mod kev;
 mod lifecycle;
+mod markdown;
 mod msrc_clean;
 mod msrc_cvrf;
+mod office;
 mod osv;
 mod osv_record;
 mod stream;
+mod text;
 
 use super::outline::Outline;
 use crate::model::{Advisory, BuildRow, Bulletin, ExploitPrediction, KnownExploited, Lifecycle};
@@ -19,10 +28,16 @@ use std::io::BufRead;
 /// Every feed, in the order in which they are asked whether a document is theirs.
 pub const FEEDS: &[&dyn Feed] = &[
     &kev::Kev,
+    &epss::Epss,
     &debian_tracker::DebianTracker,
     &lifecycle::DistroInfo,
-    &lifecycle::EndOfLifeDate,
     &msrc_cvrf::MsrcCvrf,
+    &endoflife::EndOfLifeDate,
+    &dbatools::DbatoolsBuilds,
+    &exchange::ExchangeBuilds,
+    &dotnet::DotnetReleases,
+    &office::OfficeClickToRun,
+    &bulletins_csv::BulletinsCsv,
     &osv::Osv,
 ];
 
@@ -163,4 +178,46 @@ pub enum FeedError {
         #[source]
         source: csv::Error,
     },
+    /// Not a readable page of text.
+    #[error("no readable {feed} page")]
+    Page {
+        /// The feed.
+        feed: &'static str,
+        /// What is wrong with it.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    /// Documents that are packed show their outline only when unpacked.
+    fn is_packed(document: &[u8]) -> bool {
+        [&b"PK"[..], b"\x1f\x8b", b"\x28\xb5\x2f\xfd"]
+            .iter()
+            .any(|magic| document.starts_with(magic))
+    }
+
+    #[test]
+    fn no_document_is_taken_by_two_feeds_or_by_the_wrong_one() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/feeds");
+        for folder in std::fs::read_dir(root).unwrap() {
+            let folder = folder.unwrap();
+            let name = folder.file_name().into_string().unwrap();
+            for file in std::fs::read_dir(folder.path()).unwrap() {
+                let path = file.unwrap().path();
+                let document = std::fs::read(&path).unwrap();
+                if is_packed(&document) {
+                    continue;
+                }
+                let outline = Outline::of(&document);
+                let takers = FEEDS.iter().filter(|feed| feed.recognises(&outline));
+                let takers: Vec<_> = takers.map(|feed| feed.name()).collect();
+                assert_eq!(takers, [&*name], "{}", path.display());
+            }
+        }
+    }
 }

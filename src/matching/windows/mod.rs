@@ -6,6 +6,7 @@
 //! (Internet Explorer, …) is serviced with it; what has a patch level of its own is in `components`.
 
 mod host;
+mod lifecycle;
 mod row;
 mod standing;
 mod stream;
@@ -13,6 +14,8 @@ mod support;
 mod system;
 mod updates;
 mod words;
+
+pub(super) use lifecycle::release_of;
 
 use super::Which;
 use super::known::{Known, Wanted};

@@ -285,7 +285,7 @@ pub(super) enum Met {
     Pending,
     /// Nothing tells.
     Undecided(Doubt),
-    /// Not for a running system.
+    /// Not for this host: for installation media, or for hosts that take hotpatches.
     Never,
     /// Not in.
     Out,
@@ -353,15 +353,18 @@ impl Standing {
         };
         match stream.place(kb) {
             Some(Place::Main(at)) => self.main(at, host),
-            Some(Place::Hotpatch(revision)) => {
-                let has = revision.is_some_and(|revision| host.ubr >= Some(revision));
-                match self.hotpatched && has {
+            Some(Place::Hotpatch(revision, month)) => {
+                let by_ubr = self.hotpatched && revision.is_some() && host.ubr >= revision;
+                let is_rolled = month.is_some_and(rolled);
+                match by_ubr || is_rolled {
                     true => Met::In {
                         later: !host.has(kb),
                     },
                     false if host.has(kb) => Met::In { later: false },
                     false if host.awaits(kb) => Met::Pending,
-                    false => Met::Out,
+                    false if self.hotpatched => Met::Out,
+                    // Nothing is patched hot on this host.
+                    false => Met::Never,
                 }
             }
             Some(Place::Within(part, month)) => {

@@ -33,8 +33,8 @@ pub(super) struct Release<'a> {
 pub(super) enum Place {
     /// Among the releases, at this place.
     Main(usize),
-    /// A hotpatch that brings this UBR.
-    Hotpatch(Option<u32>),
+    /// A hotpatch that brings this UBR, contained in the cumulative updates of this month and later.
+    Hotpatch(Option<u32>, Option<Month>),
     /// Contained in the rollups of this month and later: security-only updates, those for Internet Explorer.
     Within(Part, Month),
     /// A single update, contained in the rollups of later months.
@@ -129,7 +129,7 @@ impl<'a> Stream<'a> {
     /// The hotpatches, with the UBRs that they bring.
     pub(super) fn hotpatches(&self) -> impl Iterator<Item = (KbId, Option<u32>)> {
         self.places.iter().filter_map(|(kb, place)| match place {
-            Place::Hotpatch(revision) => Some((*kb, *revision)),
+            Place::Hotpatch(revision, _) => Some((*kb, *revision)),
             _ => None,
         })
     }
@@ -208,7 +208,7 @@ fn place(system: &System, update: &Update, kb: KbId) -> Option<Place> {
     }
     match system.servicing {
         Servicing::Cumulative => match update.kind {
-            UpdateKind::Hotpatch => Some(Place::Hotpatch(revision(system, update, kb))),
+            UpdateKind::Hotpatch => Some(Place::Hotpatch(revision(system, update, kb), month)),
             UpdateKind::SecurityOnly | UpdateKind::Standalone => Some(Place::Single),
             _ => None,
         },

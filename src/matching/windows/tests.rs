@@ -512,6 +512,12 @@ fn hotpatches_count_on_hosts_that_take_them() {
             .is_empty()
     );
     assert!(server(4529).open().is_empty());
+    // What only a hotpatch fixes concerns only who takes them.
+    let with = |ubr| {
+        server(ubr)
+            .says("2025-Nov | Windows Server 2022 | CVE-2025-9 | 5068840 hot 10.0.20348.4346")
+    };
+    assert_eq!(with(4294).open(), server(4294).open());
     let remedy = server(4346).judged(false)[0].remedy.clone().unwrap();
     assert_eq!(remedy.update, "KB5071413");
 }

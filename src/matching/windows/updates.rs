@@ -276,7 +276,7 @@ impl<'a> Serviced<'a> {
             }
             supersedes.dedup();
         }
-        let is_hotpatch = matches!(self.stream.place(kb), Some(Place::Hotpatch(_)));
+        let is_hotpatch = matches!(self.stream.place(kb), Some(Place::Hotpatch(..)));
         Remedy {
             update: kb.to_string(),
             kb: Some(kb),

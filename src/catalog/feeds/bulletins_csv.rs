@@ -1,0 +1,325 @@
+//! A user's own bulletins: a table of programs and of the versions that are good enough.
+//!
+//! For what no publisher's feed speaks of. The first line names the columns, in any order and case; they are
+//! separated by commas, semicolons or tabs; the file is UTF-8 or what Excel saves.
+//!
+//! | column | meaning |
+//! |---|---|
+//! | `product` | the program, as the rules for programs name it. Needed |
+//! | `fixed_version` | the first version without the flaw, as the program writes it; `none` where there is no fix. Needed |
+//! | `affected_since` | the first version with it, where earlier ones are not affected |
+//! | `severity` | `critical`, `high`, `medium` or `low`; Microsoft's words are read as well |
+//! | `cve`, `cves` | one or more CVE ids, separated by blanks, commas, semicolons or bars |
+//! | `id` | the bulletin's name: `VMSA-2025-0013`. Else each CVE is a bulletin, or `local:PRODUCT:VERSION` |
+//! | `title` | one line for people |
+//! | `url` | where to get the update, or to read of it |
+//! | `kb` | the article, where the update is one of Microsoft's |
+//! | `published` | a day, `2026-11-22` |
+//!
+//! Other columns are left out. Rows of one bulletin and one product are its branches: with
+//! `affected_since` each says from which version on it is the one that counts. A file that is imported later
+//! replaces what an earlier one said of the same bulletin and product, and takes back nothing else. A
+//! row that does not read is left out and named by its line.
+
+use super::text::{Row, Table, day, is_cve};
+use super::{Feed, FeedError, FeedReport, Record};
+use crate::catalog::outline::Outline;
+use crate::model::{
+    Advisory, AffectedProduct, BulletinId, Fix, KbId, ProductKey, Severity, UpdateId, UpdateKind,
+    UtcTime,
+};
+use std::collections::BTreeMap;
+use std::io::BufRead;
+
+/// A table that people keep has kilobytes.
+const MOST_BYTES: u64 = 64 << 20;
+
+/// No name, version or title is longer.
+const LONGEST: usize = 500;
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct BulletinsCsv;
+
+impl Feed for BulletinsCsv {
+    fn name(&self) -> &'static str {
+        "bulletins-csv"
+    }
+
+    fn seeds(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    fn recognises(&self, outline: &Outline) -> bool {
+        outline.has_columns(&["product", "fixed_version"])
+    }
+
+    fn read(
+        &self,
+        doc: &mut dyn BufRead,
+        out: &mut dyn FnMut(Record),
+    ) -> Result<FeedReport, FeedError> {
+        let wrong = |source| {
+            let feed = self.name();
+            FeedError::Table { feed, source }
+        };
+        let mut table = Table::open(doc, MOST_BYTES).map_err(wrong)?;
+        let mut report = FeedReport::default();
+        let mut advisories: BTreeMap<(BulletinId, ProductKey), Advisory> = BTreeMap::new();
+        while let Some(row) = table.next().map_err(wrong)? {
+            if row.is_blank() {
+                continue;
+            }
+            let record = format!("in line {}", row.line());
+            match bulletins(&row, &record, &mut report) {
+                Ok(read) => {
+                    report.read += 1;
+                    for advisory in read {
+                        let key = ProductKey::of(&advisory.document);
+                        let place = (advisory.id.clone(), key);
+                        match advisories.get_mut(&place) {
+                            Some(known) => merge(known, advisory),
+                            None => drop(advisories.insert(place, advisory)),
+                        }
+                    }
+                }
+                Err(what) => report.skip(&record, what),
+            }
+        }
+        for advisory in advisories.into_values() {
+            out(Record::Advisory(advisory));
+        }
+        Ok(report)
+    }
+}
+
+/// The bulletins of a row.
+fn bulletins(
+    row: &Row<'_>,
+    record: &str,
+    report: &mut FeedReport,
+) -> Result<Vec<Advisory>, String> {
+    let cell = |column: &str| match row.cell(column) {
+        None => Ok(None),
+        Some(text) if text.len() > LONGEST => {
+            Err(format!("{column} has more than {LONGEST} bytes"))
+        }
+        Some(text) => Ok(Some(text.split_whitespace().collect::<Vec<_>>().join(" "))),
+    };
+    let product = cell("product")?.ok_or("no product")?;
+    let version =
+        cell("fixed_version")?.ok_or("no fixed_version; where there is no fix, write `none`")?;
+    let title = cell("title")?.unwrap_or_else(|| format!("{product} {version}"));
+    let severity = match cell("severity")? {
+        None => None,
+        Some(word) => {
+            let severity = Severity::parse(&word);
+            if severity.is_none() {
+                let what = format!(
+                    "severity `{}` is none of critical, high, medium, low: left out",
+                    word.escape_debug()
+                );
+                report.problem(record, what);
+            }
+            severity
+        }
+    };
+    let cves = cves(row)?;
+    let published = match cell("published")? {
+        None => None,
+        Some(text) => {
+            let day = day(&text).ok_or_else(|| {
+                format!(
+                    "published is no day such as 2026-11-22: `{}`",
+                    text.escape_debug()
+                )
+            })?;
+            UtcTime::parse(&format!("{day}T00:00:00Z"))
+        }
+    };
+    let update = match cell("kb")? {
+        None => UpdateId::Named(title.clone()),
+        Some(text) => UpdateId::Kb(article(&text)?),
+    };
+    let fix = Fix {
+        update,
+        kind: UpdateKind::Other,
+        build: Some(version.clone()),
+        since: cell("affected_since")?,
+        supersedes: Vec::new(),
+        restart: None,
+        url: cell("url")?,
+    };
+    let has_fix = !version.eq_ignore_ascii_case("none");
+    let advisory = |id: String, cves: Vec<String>| Advisory {
+        id: BulletinId::new(id),
+        feed: "bulletins-csv".to_owned(),
+        document: ProductKey::of(&product).as_str().to_owned(),
+        title: title.clone(),
+        cves,
+        published,
+        modified: None,
+        affected: vec![AffectedProduct {
+            product: product.clone(),
+            severity,
+            cvss_tenths: None,
+            fixes: if has_fix {
+                vec![fix.clone()]
+            } else {
+                Vec::new()
+            },
+        }],
+    };
+    Ok(match cell("id")? {
+        Some(id) => vec![advisory(id, cves)],
+        None if cves.is_empty() => {
+            let product = ProductKey::of(&product);
+            vec![advisory(format!("local:{product}:{version}"), cves)]
+        }
+        None => cves
+            .into_iter()
+            .map(|cve| advisory(cve.clone(), vec![cve]))
+            .collect(),
+    })
+}
+
+/// The CVEs of both columns, sorted.
+fn cves(row: &Row<'_>) -> Result<Vec<String>, String> {
+    let mut cves = Vec::new();
+    for column in ["cve", "cves"] {
+        let text = row.cell(column).unwrap_or_default();
+        let is_border = |letter: char| letter.is_whitespace() || ",;|".contains(letter);
+        for word in text.split(is_border).filter(|word| !word.is_empty()) {
+            let cve = word.to_ascii_uppercase();
+            if !is_cve(&cve) {
+                return Err(format!("`{}` is no CVE id", word.escape_debug()));
+            }
+            cves.push(cve);
+        }
+    }
+    cves.sort_unstable();
+    cves.dedup();
+    Ok(cves)
+}
+
+fn article(text: &str) -> Result<KbId, String> {
+    let digits = text.trim_start_matches(['K', 'k', 'B', 'b']);
+    let found = KbId::find(&format!("KB{digits}"));
+    found.ok_or_else(|| format!("kb is no article: `{}`", text.escape_debug()))
+}
+
+/// Adds another branch of the same bulletin and product.
+fn merge(known: &mut Advisory, other: Advisory) {
+    known.cves.extend(other.cves);
+    known.cves.sort_unstable();
+    known.cves.dedup();
+    known.published = match (known.published, other.published) {
+        (Some(one), Some(two)) => Some(one.min(two)),
+        (one, two) => one.or(two),
+    };
+    let (Some(product), Some(more)) = (
+        known.affected.first_mut(),
+        other.affected.into_iter().next(),
+    ) else {
+        return;
+    };
+    product.severity = product.severity.max(more.severity);
+    for fix in more.fixes {
+        if !product.fixes.contains(&fix) {
+            product.fixes.push(fix);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(mut doc: &[u8]) -> (FeedReport, Vec<Advisory>) {
+        let mut rows = Vec::new();
+        let report = BulletinsCsv.read(&mut doc, &mut |record| match record {
+            Record::Advisory(row) => rows.push(row),
+            other => panic!("{other:?}"),
+        });
+        (report.unwrap(), rows)
+    }
+
+    const DOC: &[u8] = include_bytes!("../../../fixtures/feeds/bulletins-csv/bulletins.csv");
+
+    #[test]
+    fn a_table_of_our_own_is_read_and_each_bad_row_is_named_by_its_line() {
+        let (report, advisories) = read(DOC);
+        assert_eq!((report.read, report.skipped), (6, 4), "{report:?}");
+        assert_eq!(
+            report.problems,
+            [
+                "record in line 5: severity `urgent` is none of critical, high, medium, low: left out",
+                "record in line 8: no fixed_version; where there is no fix, write `none`",
+                "record in line 9: no product",
+                "record in line 10: `CVE-24` is no CVE id",
+                "record in line 11: published is no day such as 2026-11-22: `last week`",
+            ]
+        );
+        let ids: Vec<_> = advisories.iter().map(|one| one.id.as_str()).collect();
+        let expected = [
+            "CVE-2025-0411",
+            "CVE-2025-55188",
+            "CVE-2025-8088",
+            "VMSA-2025-0013",
+            "local:acme viewer:3.1b",
+            "local:legacy tool:none",
+        ];
+        assert_eq!(ids, expected);
+        let viewer = &advisories[4].affected[0];
+        assert_eq!(viewer.product, "ACME Viewer");
+        assert_eq!(viewer.fixes[0].build.as_deref(), Some("3.1b"));
+        assert!(advisories[5].affected[0].fixes.is_empty());
+    }
+
+    #[test]
+    fn rows_of_one_bulletin_and_product_are_its_branches() {
+        let (_, advisories) = read(DOC);
+        let tools = &advisories[3];
+        assert_eq!(tools.document, "vmware tools");
+        assert_eq!(tools.cves, ["CVE-2025-41239"]);
+        let branches: Vec<_> = tools.affected[0]
+            .fixes
+            .iter()
+            .map(|fix| (fix.since.as_deref(), fix.build.as_deref()))
+            .collect();
+        let expected = [
+            (Some("12.0.0"), Some("12.5.3")),
+            (Some("13.0.0"), Some("13.0.1.0")),
+        ];
+        assert_eq!(branches, expected);
+        assert_eq!(tools.affected[0].severity, Some(Severity::High));
+    }
+
+    #[test]
+    fn the_columns_may_stand_in_any_order() {
+        for doc in [
+            "FIXED_VERSION;Product;kb\n1.2;X;5034122\n",
+            "product,fixed_version,kb\n X ,1.2,KB5034122\n",
+        ] {
+            assert!(
+                BulletinsCsv.recognises(&Outline::of(doc.as_bytes())),
+                "{doc}"
+            );
+            let (report, advisories) = read(doc.as_bytes());
+            assert_eq!((report.read, report.skipped), (1, 0));
+            let fix = &advisories[0].affected[0].fixes[0];
+            assert_eq!(fix.update, UpdateId::Kb(KbId(5_034_122)));
+            assert_eq!(fix.build.as_deref(), Some("1.2"));
+        }
+    }
+
+    #[test]
+    fn nothing_that_is_cut_short_or_strange_makes_it_panic() {
+        for length in 0..DOC.len() {
+            let mut doc = &DOC[..length];
+            let _ = BulletinsCsv.read(&mut doc, &mut |_| ());
+        }
+        let long = format!("product,fixed_version\n{},1\n", "x".repeat(600));
+        assert_eq!(read(long.as_bytes()).0.skipped, 1);
+    }
+}
