@@ -28,6 +28,8 @@ mod sample;
 mod sample_windows;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_windows;
 
 pub use counts::{Counts, Upgrade};
 pub use error::ReportError;
