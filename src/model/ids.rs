@@ -44,6 +44,10 @@ text_id!(
     FindingId
 );
 text_id!(
+    /// Something to install or do, over all machines: `x-` and 16 hex digits. See [`FixId::of`].
+    FixId
+);
+text_id!(
     /// The `id` of a credential in the operator's file: all that logs, store and exports see of it.
     CredentialId
 );
@@ -76,6 +80,14 @@ impl FindingId {
     pub fn of(machine: &MachineId, package: &str, bulletin: &BulletinId) -> Self {
         let parts = [machine.as_str(), package, bulletin.as_str()];
         Self(format!("f-{}", short_hash(&parts, 8)))
+    }
+}
+
+impl FixId {
+    /// The id of what is to be done, by the words that tell it apart: the kind of step, the update, or
+    /// the product and the version to bring it to. The same from run to run.
+    pub fn of(parts: &[&str]) -> Self {
+        Self(format!("x-{}", short_hash(parts, 8)))
     }
 }
 

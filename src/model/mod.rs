@@ -30,7 +30,7 @@ pub use coverage::{CoverageRow, ScopePart};
 pub use facts::HostFacts;
 pub use finding::{Confidence, Evidence, Finding, FindingState, Remedy, Witness, WitnessKind};
 pub use host::{HostIdentity, HostKey, LiveHost, NetworkInterface};
-pub use ids::{BulletinId, CredentialId, FindingId, MachineId, RunId, hex};
+pub use ids::{BulletinId, CredentialId, FindingId, FixId, MachineId, RunId, hex};
 pub use inventory::{
     Inventory, Package, PackageManager, PackageState, Reboot, SeenBy, Service, SourcePackage,
 };

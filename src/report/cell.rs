@@ -1,7 +1,7 @@
 //! A typed cell: what a table says, before a format decides how to write it.
 
 use super::escape;
-use crate::model::{Date, Observed, UtcTime};
+use crate::model::{Date, Epss, Observed, UtcTime};
 use serde::{Serialize, Serializer};
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -20,6 +20,8 @@ pub(super) enum Cell<'a> {
     Count(u128),
     /// A number in tenths: 98 is 9.8.
     Tenths(u8),
+    /// A probability.
+    Probability(Epss),
     /// A percentage.
     Percent(f64),
     /// `yes` or `no`.
@@ -100,6 +102,7 @@ impl std::fmt::Display for Cell<'_> {
         match self {
             Self::Count(count) => write!(f, "{count}"),
             Self::Tenths(tenths) => write!(f, "{}.{}", tenths / 10, tenths % 10),
+            Self::Probability(score) => write!(f, "{score}"),
             Self::Percent(value) => write!(f, "{value:.2}"),
             Self::Day(day) => write!(f, "{day}"),
             Self::Time(time) => write!(f, "{time}"),
@@ -118,6 +121,7 @@ impl Serialize for Cell<'_> {
             Self::Text(text) => to.serialize_str(text),
             Self::Count(count) => to.serialize_u128(*count),
             Self::Tenths(tenths) => to.serialize_f64(f64::from(*tenths) / 10.0),
+            Self::Probability(score) => to.serialize_f64(f64::from(score.0) / 100_000.0),
             Self::Percent(value) if value.is_finite() => to.serialize_f64(*value),
             Self::Unknown | Self::Percent(_) => to.serialize_str("unknown"),
             Self::Flag(flag) => to.serialize_bool(*flag),
@@ -205,6 +209,9 @@ mod tests {
         assert_eq!(csv(&Cell::Tenths(98)), "9.8");
         assert_eq!(csv(&Cell::Tenths(100)), "10.0");
         assert_eq!(csv(&Cell::Percent(1.25)), "1.25");
+        assert_eq!(csv(&Cell::Probability(Epss(97_565))), "0.97565");
+        let json = serde_json::to_string(&Cell::Probability(Epss(97_565)));
+        assert_eq!(json.unwrap(), "0.97565");
         assert_eq!(csv(&Cell::Count(u128::MAX)), u128::MAX.to_string());
     }
 }

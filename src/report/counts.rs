@@ -1,6 +1,10 @@
 //! What a run comes to, counted while its machines go by.
 
-use crate::model::{Finding, FindingState, MachineRecord, ResultCode, UpdatePolicy, WindowsFacts};
+use super::Remediation;
+use crate::model::{
+    Finding, FindingState, Hotfix, HotfixState, MachineRecord, ResultCode, UpdatePolicy,
+    WindowsFacts,
+};
 use std::collections::BTreeMap;
 
 /// The sums over the machines of a run.
@@ -38,7 +42,9 @@ pub struct Counts {
     pub unsafe_sources: u64,
     /// Findings with CVEs that were judged without a list of exploited flaws.
     pub unchecked: u64,
-    /// What could be upgraded, by product.
+    /// What would have to be installed.
+    pub remediation: Remediation,
+    /// What could be upgraded, by product; updates that have names are in `remediation` only.
     pub upgrades: BTreeMap<String, Upgrade>,
 }
 
@@ -75,7 +81,9 @@ impl Counts {
         for finding in machine.findings.iter() {
             self.add_finding(finding, &mut upgrades);
         }
-        self.lacking += u64::from(!upgrades.is_empty());
+        let lacks = |one: &Finding| one.state.counts_as_missing();
+        self.lacking += u64::from(machine.findings.iter().any(lacks));
+        self.remediation.add(machine);
         for (product, upgrade) in upgrades {
             self.add_upgrade(product, upgrade);
         }
@@ -92,13 +100,14 @@ impl Counts {
         self.reboots += u64::from(waits_for_reboot(machine) == Some(true));
         let inventory = machine.inventory.as_ref();
         if let Some(windows) = inventory.and_then(|inventory| inventory.windows.as_deref()) {
-            self.add_windows(windows);
+            self.add_windows(windows, &machine.findings);
         }
     }
 
-    fn add_windows(&mut self, windows: &WindowsFacts) {
+    fn add_windows(&mut self, windows: &WindowsFacts, findings: &[Finding]) {
         for hotfix in windows.hotfixes.known().into_iter().flatten() {
-            *self.hotfixes.entry(hotfix.state.as_str()).or_default() += 1;
+            let state = state_of(hotfix, findings);
+            *self.hotfixes.entry(state.as_str()).or_default() += 1;
         }
         let policy = windows.update_policy.known();
         self.unsafe_sources += u64::from(policy.is_some_and(UpdatePolicy::is_unsafe));
@@ -118,7 +127,7 @@ impl Counts {
         self.unchecked += u64::from(finding.is_exploited().is_none() && !finding.cves.is_empty());
         let open = !state.is_closed() && !state.counts_as_unknown();
         self.exploited += u64::from(exploited && open);
-        if state.counts_as_missing() {
+        if state.counts_as_missing() && finding.remedy.is_none() {
             let upgrade = upgrades.entry(&finding.product).or_default();
             upgrade.findings += 1;
             upgrade.exploited += u64::from(exploited);
@@ -153,6 +162,19 @@ const STATES: &[FindingState] = &[
     FindingState::Superseded,
     FindingState::NotApplicable,
 ];
+
+/// How far an update is installed: what the host's records say, unless a verdict about the same
+/// update found that its files say no.
+pub(super) fn state_of(hotfix: &Hotfix, findings: &[Finding]) -> HotfixState {
+    let mut belied = findings
+        .iter()
+        .filter(|finding| finding.state == FindingState::Inconsistent);
+    let is_it = |finding: &Finding| finding.bulletin.as_str() == hotfix.id;
+    match hotfix.state {
+        HotfixState::Installed if belied.any(is_it) => HotfixState::Inconsistent,
+        state => state,
+    }
+}
 
 /// Why a machine was not read.
 fn reason(machine: &MachineRecord) -> &'static str {

@@ -54,6 +54,10 @@ impl Exporter for Csv {
             }
             Ok(())
         })?;
+        for sheet in &mut sheets {
+            let table = sheet.table;
+            table.sum_rows(source.run(), &counts, &mut |cells| sheet.row(cells, sink))?;
+        }
         let mut files = Vec::new();
         for sheet in sheets {
             files.extend(sheet.finish()?);

@@ -2,7 +2,7 @@
 //!
 //! The objects are the rows of the [`super::tables`], with the same names and in the same order,
 //! each behind a `type`: first the one `run`, then `coverage`, then machine by machine `machine`,
-//! `access`, `software`, `service`, `finding` and `finding_cve`. A fact that was not learned is
+//! `access`, `software`, `hotfix`, `service`, `finding` and `finding_cve`, at the end `remediation`. A fact that was not learned is
 //! `"unknown"`, one that does not apply is `null`; texts and lists are whole.
 
 use super::cell::Cell;
@@ -51,6 +51,11 @@ impl Exporter for Jsonl {
             }
             Ok(())
         })?;
+        for table in &tables {
+            table.sum_rows(source.run(), &counts, &mut |cells| {
+                lines.push(&Line { table, cells })
+            })?;
+        }
         let files = vec![lines.finish()?];
         Ok(Written { files, counts })
     }

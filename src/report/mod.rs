@@ -5,7 +5,7 @@
 //! how a cell is written, so that they never disagree about a fact. Columns are only ever appended.
 //!
 //! Machines come one at a time and every table is written in the same pass: a fleet costs the
-//! memory of one machine. Nothing here looks at a clock or opens a file; same input, same bytes.
+//! memory of one machine and of the sums over all, behind which come the tables made of sums. Nothing here looks at a clock or opens a file; same input, same bytes.
 //!
 //! To add a format, write one file and add one line to [`EXPORTERS`].
 
@@ -18,6 +18,7 @@ mod facts;
 mod jsonl;
 mod manifest;
 mod output;
+mod remediation;
 mod summary;
 mod tables;
 mod terminal;
@@ -28,11 +29,14 @@ mod sample;
 mod sample_windows;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_windows;
 
 pub use counts::{Counts, Upgrade};
 pub use error::ReportError;
 pub use escape::for_terminal;
 pub use output::FileEntry;
+pub use remediation::{Remediation, Step};
 pub use summary::summary;
 pub use tables::table_names;
 pub use terminal::columns;

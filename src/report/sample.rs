@@ -5,8 +5,8 @@ use crate::model::{
     AccessRecord, BulletinId, Confidence, CoverageRow, CredentialId, Date, Evidence, Family,
     Finding, FindingHistory, FindingId, FindingState, GapCause, HostIdentity, HostTrust, Inventory,
     Kernel, MachineId, MachineRecord, NetworkInterface, Observed, Package, PackageManager,
-    PackageState, Platform, Protocol, Reboot, ResultCode, RunId, RunSummary, SeenBy, Service,
-    Severity, SourcePackage, UtcTime,
+    PackageState, Platform, Protocol, Reboot, Remedy, ResultCode, RunId, RunSummary, SeenBy,
+    Service, Severity, SourcePackage, UtcTime, Witness, WitnessKind,
 };
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -292,7 +292,8 @@ pub(super) fn finding(product: &str, bulletin: &str, state: FindingState) -> Fin
 pub(super) fn filled(texts: &[String]) -> Run {
     let mut supply = texts.iter().cycle();
     let mut next = move || supply.next().cloned().unwrap_or_default();
-    let mut machine = read("10.0.2.1", &next(), vec![filled_finding(&mut next)]);
+    let findings = vec![filled_finding(&mut next), filled_remedy(&mut next)];
+    let mut machine = read("10.0.2.1", &next(), findings);
     machine.id = MachineId::new(next());
     machine.target_name = Some(next());
     machine.tags = vec![next(), format!("owner={}", next())];
@@ -338,7 +339,27 @@ fn filled_finding(next: &mut impl FnMut() -> String) -> Finding {
         question: next(),
         rule: next(),
         record: next(),
-        witnesses: Vec::new(),
+        witnesses: vec![Witness {
+            kind: WitnessKind::File,
+            source: next(),
+            value: next(),
+            says_fixed: Some(false),
+        }],
     };
+    finding
+}
+
+fn filled_remedy(next: &mut impl FnMut() -> String) -> Finding {
+    let mut finding = filled_finding(next);
+    finding.remedy = Some(Box::new(Remedy {
+        update: next(),
+        kb: None,
+        title: next(),
+        build: Some(next()),
+        restart: None,
+        prerequisites: vec![next(), next()],
+        supersedes: vec![next(), next()],
+        download: Some(next()),
+    }));
     finding
 }

@@ -2,9 +2,10 @@
 
 use super::sample::{day, finding, inventory, platform, read, service};
 use crate::model::{
-    Component, ComponentKind, CredentialId, Family, FindingState, HostTrust, Hotfix, HotfixSource,
-    HotfixState, KbId, MachineRecord, Membership, Observed, Platform, Program, ProgramScope,
-    Protocol, SeenBy, UpdatePolicy, WindowsBuild, WindowsFacts, WindowsRelease, WindowsRole,
+    BulletinId, Component, ComponentKind, CredentialId, Epss, Evidence, Family, Finding,
+    FindingState, HostTrust, Hotfix, HotfixSource, HotfixState, KbId, MachineRecord, Membership,
+    Observed, Platform, Program, ProgramScope, Protocol, Remedy, Restart, SeenBy, UpdatePolicy,
+    WindowsBuild, WindowsFacts, WindowsRelease, WindowsRole, Witness, WitnessKind,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -45,6 +46,127 @@ pub(super) fn windows(address: &str, name: &str) -> MachineRecord {
     access.credential = Some(CredentialId::new("windows-audit"));
     machine.credential = access.credential.clone();
     machine
+}
+
+/// A Windows Server 2019 that was read and judged: it had the cumulative update of May 2026, whose
+/// files did not all get in, and an older Edge.
+pub(super) fn judged(address: &str, name: &str) -> MachineRecord {
+    let findings = vec![cumulative_update(), inconsistent(), restarts(), edge()];
+    let mut machine = windows(address, name);
+    let mut read = machine.inventory.as_deref().cloned().unwrap();
+    "Windows Server 2019 Standard".clone_into(&mut read.platform.name);
+    if let Some(release) = &mut read.platform.windows {
+        (release.build.build, release.build.ubr) = (17_763, Some(8_755));
+    }
+    if let Some(facts) = &mut read.windows {
+        let rollup = |build: &str, state| {
+            let mut rollup = hotfix(1, state, None);
+            (rollup.id, rollup.kb) = (format!("RollupFix {build}"), None);
+            (rollup.kind, rollup.build) = (Some("RollupFix".to_owned()), Some(build.to_owned()));
+            rollup
+        };
+        facts.hotfixes = Observed::Known(vec![
+            hotfix(5_087_538, HotfixState::Installed, Some("2026-05-14")),
+            hotfix(4_589_208, HotfixState::Superseded, None),
+            rollup("17763.8511.1.9", HotfixState::Superseded),
+            rollup("17763.8644.1.2", HotfixState::Superseded),
+            rollup("17763.8755.1.4", HotfixState::Installed),
+            rollup("17763.8880.1.3", HotfixState::Staged),
+        ]);
+    }
+    machine.inventory = Some(Arc::new(read));
+    machine.findings = Arc::new(findings);
+    machine
+}
+
+/// What closes the findings about cumulative updates.
+fn june() -> Box<Remedy> {
+    Box::new(Remedy {
+        update: "KB5094123".to_owned(),
+        kb: Some(KbId(5_094_123)),
+        title: "2026-06 cumulative update for Windows Server 2019".to_owned(),
+        build: Some("10.0.17763.8880".to_owned()),
+        restart: Some(Restart::Yes),
+        prerequisites: vec!["KB5005112".to_owned()],
+        supersedes: vec!["KB5087538".to_owned()],
+        download: None,
+    })
+}
+
+fn cumulative_update() -> Finding {
+    let mut finding = finding("Windows Server 2019", "KB5094123", FindingState::Missing);
+    "2026-06 cumulative update".clone_into(&mut finding.title);
+    "10.0.17763.8755".clone_into(&mut finding.installed);
+    finding.fixed = Some("10.0.17763.8880".to_owned());
+    finding.cves = (0..22).map(|n| format!("CVE-2026-4{n:04}")).collect();
+    finding.kev = vec!["CVE-2026-40007".to_owned()];
+    finding.epss = Some(Epss(12_345));
+    finding.remedy = Some(june());
+    let witness = |kind, source: &str, value: &str, says_fixed| Witness {
+        kind,
+        source: source.to_owned(),
+        value: value.to_owned(),
+        says_fixed,
+    };
+    finding.evidence = Evidence {
+        observed: "build 17763.8755".to_owned(),
+        question: "current-version".to_owned(),
+        rule: "windows: build < that of the update".to_owned(),
+        record: "msrc-cvrf 2026-Jun".to_owned(),
+        witnesses: vec![
+            witness(
+                WitnessKind::File,
+                r"C:\Windows\System32\ntoskrnl.exe",
+                "10.0.17763.8755",
+                Some(false),
+            ),
+            witness(
+                WitnessKind::Registry,
+                r"C:\Users\ada\update.log",
+                "KB5094123 not listed",
+                None,
+            ),
+        ],
+    };
+    finding
+}
+
+fn inconsistent() -> Finding {
+    let mut finding = cumulative_update();
+    (finding.bulletin, finding.state) = (BulletinId::new("KB5087538"), FindingState::Inconsistent);
+    "2026-05 cumulative update".clone_into(&mut finding.title);
+    finding.cves = vec!["CVE-2026-30001".to_owned(), "CVE-2026-40007".to_owned()];
+    finding.evidence.witnesses.clear();
+    finding
+}
+
+fn restarts() -> Finding {
+    let mut finding = finding(
+        "Windows Server 2019 servicing stack",
+        "KB5101001",
+        FindingState::PendingReboot,
+    );
+    finding.cves = vec!["CVE-2026-30002".to_owned()];
+    finding.epss = Some(Epss(52));
+    finding
+}
+
+/// A program whose updates have no article, and for which no list of exploited flaws was at hand.
+fn edge() -> Finding {
+    let mut finding = finding("Microsoft Edge", "CVE-2026-5001", FindingState::Missing);
+    finding.fixed = Some("143.0.3650.66".to_owned());
+    finding.kev_checked = false;
+    finding.remedy = Some(Box::new(Remedy {
+        update: "Microsoft Edge 143.0.3650.66".to_owned(),
+        kb: None,
+        title: String::new(),
+        build: None,
+        restart: None,
+        prerequisites: Vec::new(),
+        supersedes: Vec::new(),
+        download: Some("https://www.microsoft.com/edge".to_owned()),
+    }));
+    finding
 }
 
 fn windows_platform() -> Platform {

@@ -1,6 +1,6 @@
 //! The end of a run in words: coverage first, findings second, what to do next third.
 
-use super::{Counts, Upgrade, for_terminal};
+use super::{Counts, for_terminal};
 use crate::model::{CoverageRow, FindingState, ResultCode, RunSummary};
 use std::collections::BTreeMap;
 use std::fmt::{Display, Write as _};
@@ -154,11 +154,9 @@ fn steps(run: &RunSummary, coverage: &[CoverageRow], counts: &Counts) -> Vec<Str
             steps.push(format!("{code} ({}): {hint}", plural(*machines, "machine")));
         }
     }
-    let mut upgrades: Vec<(&String, &Upgrade)> = counts.upgrades.iter().collect();
-    upgrades.sort_by(|a, b| b.1.cmp(a.1).then(a.0.cmp(b.0)));
-    for (product, upgrade) in upgrades.into_iter().take(3) {
-        steps.push(upgrade_step(product, upgrade));
-    }
+    let mut fixes: Vec<Fix> = installs(counts).chain(upgrades(counts)).collect();
+    fixes.sort_by(|a, b| b.gain.cmp(&a.gain).then_with(|| a.text.cmp(&b.text)));
+    steps.extend(fixes.into_iter().take(3).map(|fix| fix.text));
     steps
 }
 
@@ -172,15 +170,54 @@ fn catalog_step(run: &RunSummary) -> Option<String> {
     (age > CATALOG_DAYS).then(|| format!("Renew the catalogue, it is {age} days old: {import}"))
 }
 
-fn upgrade_step(product: &str, upgrade: &Upgrade) -> String {
-    let product: String = for_terminal(product).chars().take(60).collect();
-    let machines = plural(upgrade.machines, "machine");
-    let findings = plural(upgrade.findings, "finding");
-    let exploited = match upgrade.exploited {
-        0 => String::new(),
-        count => format!(", {} known to be exploited", number(count)),
-    };
-    format!("Upgrade {product} on {machines}: closes {findings}{exploited}")
+/// Something to install.
+struct Fix {
+    /// What is known to be exploited, machines, and what it closes: by which fixes are ranked.
+    gain: (u64, u64, u64),
+    text: String,
+}
+
+impl Fix {
+    fn new(what: &str, gain: (u64, u64, u64), closed: &str) -> Self {
+        let (exploited, machines, _) = gain;
+        let machines = plural(machines, "machine");
+        let exploited = match exploited {
+            0 => String::new(),
+            count => format!(", {} known to be exploited", number(count)),
+        };
+        let text = format!("{what} on {machines}: closes {closed}{exploited}");
+        Self { gain, text }
+    }
+}
+
+/// Updates that have a name.
+fn installs(counts: &Counts) -> impl Iterator<Item = Fix> {
+    let steps = counts.remediation.steps().into_iter();
+    steps.filter_map(|(_, step)| {
+        let what = format!("Install {}", short(step.update.as_deref()?));
+        let count = |flaws: usize| u64::try_from(flaws).unwrap_or(u64::MAX);
+        let gain = (count(step.exploited()), step.machines, count(step.cves()));
+        let closed = match step.cves() {
+            // Known by a bulletin only.
+            0 => plural(step.findings, "finding"),
+            cves => plural(count(cves), "flaw"),
+        };
+        Some(Fix::new(&what, gain, &closed))
+    })
+}
+
+/// Products to bring to a later version.
+fn upgrades(counts: &Counts) -> impl Iterator<Item = Fix> {
+    counts.upgrades.iter().map(|(product, upgrade)| {
+        let what = format!("Upgrade {}", short(product));
+        let gain = (upgrade.exploited, upgrade.machines, upgrade.findings);
+        Fix::new(&what, gain, &plural(upgrade.findings, "finding"))
+    })
+}
+
+/// What a publisher calls something, harmless to a terminal.
+fn short(name: &str) -> String {
+    for_terminal(name).chars().take(60).collect()
 }
 
 fn push(text: &mut String, line: std::fmt::Arguments<'_>) {

@@ -43,23 +43,24 @@ fn sample_run() -> Run {
     });
     failed.access[0].1.code = ResultCode::HostkeyChanged;
     let windows = sample_windows::windows("10.0.2.9", "srv1");
-    sample::run(vec![first, windows, failed])
+    let judged = sample_windows::judged("10.0.2.11", "srv2");
+    sample::run(vec![first, windows, judged, failed])
 }
 
-fn plain() -> Options {
+pub(super) fn plain() -> Options {
     Options {
         dialect: Dialect::Plain,
         ..Options::default()
     }
 }
 
-fn exported(run: &Run, formats: &[&str], options: &Options) -> (Memory, Written) {
+pub(super) fn exported(run: &Run, formats: &[&str], options: &Options) -> (Memory, Written) {
     let mut memory = Memory::default();
     let written = export(run, formats, options, &mut memory).unwrap();
     (memory, written)
 }
 
-fn rows(text: &str, delimiter: u8) -> Vec<Vec<String>> {
+pub(super) fn rows(text: &str, delimiter: u8) -> Vec<Vec<String>> {
     let mut reader = ::csv::ReaderBuilder::new()
         .has_headers(false)
         .delimiter(delimiter)
@@ -70,7 +71,7 @@ fn rows(text: &str, delimiter: u8) -> Vec<Vec<String>> {
 }
 
 /// The cell of a row by its column's name.
-fn cell(memory: &Memory, file: &str, row: usize, column: &str) -> String {
+pub(super) fn cell(memory: &Memory, file: &str, row: usize, column: &str) -> String {
     let rows = rows(&memory.text(file), b',');
     let at = rows[0].iter().position(|name| name == column).unwrap();
     rows[row + 1][at].clone()
@@ -201,67 +202,6 @@ fn an_empty_fact_is_empty_and_an_unread_one_is_unknown() {
 }
 
 #[test]
-fn a_windows_is_what_its_records_say() {
-    let run = sample::run(vec![sample_windows::windows("10.0.2.1", "srv1")]);
-    let (memory, written) = exported(&run, &["csv"], &plain());
-    let machine = |column| cell(&memory, "machines.csv", 0, column);
-    for (column, expected) in [
-        ("join_state", "domain"),
-        ("domain", "corp.example"),
-        ("os_family", "windows"),
-        ("build", "20348"),
-        ("ubr", "2402"),
-        ("edition", "ServerStandard"),
-        (
-            "update_source",
-            "http://wsus.corp.example:8530 (unsafe: http)",
-        ),
-        // What waits for a reboot is not in yet.
-        ("last_update_date", "2024-04-10"),
-        ("missing_count", "unknown"),
-    ] {
-        assert_eq!(machine(column), expected, "{column}");
-    }
-    let states: Vec<_> = written.counts.hotfixes.keys().copied().collect();
-    assert_eq!(
-        states,
-        ["installed", "pending_reboot", "staged", "superseded"]
-    );
-    assert_eq!(written.counts.unsafe_sources, 1);
-}
-
-#[test]
-fn a_component_stands_for_the_entry_that_says_it_worse() {
-    let run = sample::run(vec![sample_windows::windows("10.0.2.1", "srv1")]);
-    let (memory, _) = exported(&run, &["csv"], &plain());
-    let rows = rows(&memory.text("software.csv"), b',');
-    let rows = rows.iter().skip(1);
-    let found: Vec<_> = rows
-        .map(|row| (row[4].as_str(), row[5].as_str(), row[10].as_str()))
-        .collect();
-    let expected = [
-        (".NET Framework 4.8", "4.8.04161", "dotnet_framework"),
-        (".NET Runtime", "8.0.6", "dotnet_runtime"),
-        ("7-Zip 23.01 (x64)", "23.01", "registry"),
-        ("Chat", "1.2", "registry"),
-        (
-            "Microsoft 365 Apps for enterprise - de-de",
-            "16.0.17328.20162",
-            "office_click_to_run",
-        ),
-        (
-            "Microsoft Office Standard 2016",
-            "16.0.4266.1001",
-            "registry",
-        ),
-        ("Microsoft Word", "16.0.5443.1000", "office_msi"),
-        ("SQL Server (MSSQLSERVER)", "15.0.4430.1", "sql_server"),
-        ("SQL Server 2019 Client Tools", "15.0.2000.5", "registry"),
-    ];
-    assert_eq!(found, expected);
-}
-
-#[test]
 fn nothing_is_said_of_exploitation_without_a_list_of_it() {
     let mut unchecked = finding("b", "CVE-1", FindingState::Missing);
     unchecked.kev_checked = false;
@@ -277,7 +217,7 @@ fn nothing_is_said_of_exploitation_without_a_list_of_it() {
 #[test]
 fn closed_findings_and_user_names_are_shown_or_not() {
     let (memory, _) = exported(&sample_run(), &["csv"], &plain());
-    assert_eq!(rows(&memory.text("findings.csv"), b',').len(), 4);
+    assert_eq!(rows(&memory.text("findings.csv"), b',').len(), 8);
     assert_eq!(cell(&memory, "services.csv", 0, "user"), "root");
     let options = Options {
         all_findings: true,
@@ -285,7 +225,7 @@ fn closed_findings_and_user_names_are_shown_or_not() {
         ..plain()
     };
     let (memory, _) = exported(&sample_run(), &["csv", "jsonl"], &options);
-    assert_eq!(rows(&memory.text("findings.csv"), b',').len(), 5);
+    assert_eq!(rows(&memory.text("findings.csv"), b',').len(), 9);
     for name in memory.names() {
         assert!(!memory.text(&name).contains("root,"), "{name}");
         for account in ["patcher", "S-1-5-21", "NT Service"] {
@@ -346,7 +286,7 @@ fn standard_output_gets_one_table_and_no_manifest() {
     };
     let (memory, _) = exported(&sample_run(), &["csv"], &options);
     assert_eq!(memory.names(), ["findings.csv"]);
-    assert_eq!(rows(&memory.text("findings.csv"), b',').len(), 4);
+    assert_eq!(rows(&memory.text("findings.csv"), b',').len(), 8);
 }
 
 #[test]
@@ -421,8 +361,10 @@ fn json_lines_have_the_columns_of_the_tables() {
     let windows = [
         "machine", "access", "software", "hotfix", "service", "finding",
     ];
-    let failed = ["machine", "access", "service"];
-    let expected: Vec<&str> = expected.chain(windows).chain(failed).collect();
+    let judged = windows.into_iter().chain(["finding_cve"]);
+    let failed = ["machine", "access", "service", "remediation"];
+    let expected = expected.chain(windows).chain(judged).chain(failed);
+    let expected: Vec<&str> = expected.collect();
     assert_eq!(kinds, expected);
 }
 

@@ -2,8 +2,9 @@
 
 use super::super::ReportError;
 use super::super::cell::Cell;
-use super::{Emit, Rows, Table, View, machine_columns};
-use crate::model::{Evidence, Finding, FindingState, Severity};
+use super::{Emit, Rows, Table, View, machine_columns, path_for};
+use crate::model::{Evidence, Finding, FindingState, Remedy, Severity, Witness};
+use std::borrow::Cow;
 
 pub(super) const TABLE: Table = Table {
     name: "findings",
@@ -67,14 +68,14 @@ fn rows(view: &View<'_>, emit: &mut Emit<'_>) -> Result<(), ReportError> {
             finding.cves.as_slice().into(),
             exploited(finding),
             finding.kev_due.map_or(Cell::Empty, Cell::Day),
-            // epss, due_date, days_left and rank come with priorities.
-            Cell::Empty,
+            finding.epss.map_or(Cell::Empty, Cell::Probability),
+            // due_date, days_left and rank come with priorities.
             Cell::Empty,
             Cell::Empty,
             Cell::Empty,
             first.unwrap_or(Cell::Empty),
             seen.unwrap_or(Cell::Empty),
-            evidence(&finding.evidence).into(),
+            evidence(&finding.evidence, view.options.no_users).into(),
             // exception_id comes with exceptions.
             Cell::Empty,
         ])?;
@@ -85,17 +86,32 @@ fn rows(view: &View<'_>, emit: &mut Emit<'_>) -> Result<(), ReportError> {
 /// What would close it, in words; the version is the publisher's, verbatim.
 fn fix(finding: &Finding) -> Cell<'static> {
     let upgrade = |fixed: &String| format!("upgrade {} to {fixed}", finding.product);
-    let upgrade = finding.fixed.as_ref().map(upgrade);
+    let action = match &finding.remedy {
+        Some(remedy) => Some(install(remedy)),
+        None => finding.fixed.as_ref().map(upgrade),
+    };
     match finding.state {
         FindingState::PendingReboot => "reboot".into(),
-        FindingState::MissingNeedsSubscription => upgrade.map_or(Cell::Empty, |upgrade| {
-            format!("{upgrade} (needs a subscription)").into()
+        FindingState::MissingNeedsSubscription => action.map_or(Cell::Empty, |action| {
+            format!("{action} (needs a subscription)").into()
         }),
         FindingState::Missing | FindingState::Inconsistent | FindingState::Unverified => {
-            upgrade.map_or(Cell::Empty, Cell::from)
+            action.map_or(Cell::Empty, Cell::from)
         }
         _ => Cell::Empty,
     }
+}
+
+/// `install KB5094123 (2026-06 cumulative update for Windows Server 2019)`.
+fn install(remedy: &Remedy) -> String {
+    let mut text = format!("install {}", remedy.update);
+    if !remedy.title.is_empty() && remedy.title != remedy.update {
+        text = format!("{text} ({})", remedy.title);
+    }
+    if !remedy.prerequisites.is_empty() {
+        text = format!("{text} after {}", remedy.prerequisites.join(", "));
+    }
+    text
 }
 
 /// Whether a flaw of it is known to be exploited; nothing to say without a CVE, unknown without a
@@ -107,21 +123,33 @@ fn exploited(finding: &Finding) -> Cell<'static> {
     finding.is_exploited().map_or(Cell::Unknown, Cell::Flag)
 }
 
-/// The proof on one line: what was seen, where, by which rule, against which record.
-fn evidence(evidence: &Evidence) -> String {
+/// The proof on one line: what was seen, where, by which rule, against which record, and what else
+/// was looked at.
+fn evidence(evidence: &Evidence, no_users: bool) -> String {
     let parts = [
-        ("", &evidence.observed),
-        ("read by ", &evidence.question),
-        ("rule ", &evidence.rule),
-        ("record ", &evidence.record),
+        ("", path_for(&evidence.observed, no_users)),
+        ("read by ", Cow::from(&evidence.question)),
+        ("rule ", Cow::from(&evidence.rule)),
+        ("record ", Cow::from(&evidence.record)),
     ];
-    let mut text = String::new();
-    for (label, part) in parts.iter().filter(|(_, part)| !part.is_empty()) {
-        if !text.is_empty() {
-            text.push_str("; ");
-        }
-        text.push_str(label);
-        text.push_str(part);
-    }
-    text
+    let parts = parts.iter().filter(|(_, part)| !part.is_empty());
+    let parts = parts.map(|(label, part)| format!("{label}{part}"));
+    let witnesses = evidence.witnesses.iter();
+    let witnesses = witnesses.map(|one| witness(one, no_users));
+    parts.chain(witnesses).collect::<Vec<_>>().join("; ")
+}
+
+/// `witness file C:\Windows\System32\ntoskrnl.exe 10.0.17763.8511: not fixed`.
+fn witness(witness: &Witness, no_users: bool) -> String {
+    let says = match witness.says_fixed {
+        Some(true) => ": fixed",
+        Some(false) => ": not fixed",
+        None => "",
+    };
+    format!(
+        "witness {} {} {}{says}",
+        witness.kind.as_str(),
+        path_for(&witness.source, no_users),
+        path_for(&witness.value, no_users),
+    )
 }

@@ -23,8 +23,10 @@ pub(super) const TABLE: Table = Table {
 fn rows(view: &View<'_>, emit: &mut Emit<'_>) -> Result<(), ReportError> {
     let [run, machine, name, ip] = view.lead(view.first_address());
     for (id, finding) in &view.findings {
-        // A bulletin's score is a CVE's own only where it is about that CVE alone.
-        let score = finding.cvss_tenths.filter(|_| finding.cves.len() == 1);
+        // A finding's scores are the highest of its CVEs': a CVE's own only where there is one.
+        let is_alone = finding.cves.len() == 1;
+        let score = finding.cvss_tenths.filter(|_| is_alone);
+        let epss = finding.epss.filter(|_| is_alone);
         for cve in &finding.cves {
             emit(&[
                 run.clone(),
@@ -37,8 +39,7 @@ fn rows(view: &View<'_>, emit: &mut Emit<'_>) -> Result<(), ReportError> {
                 finding.state.as_str().into(),
                 score.map_or(Cell::Empty, Cell::Tenths),
                 exploited(finding, cve),
-                // epss comes with priorities.
-                Cell::Empty,
+                epss.map_or(Cell::Empty, Cell::Probability),
             ])?;
         }
     }

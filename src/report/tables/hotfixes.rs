@@ -1,14 +1,19 @@
 //! `hotfixes.csv`: the updates that a Windows knows of, in whatever state, with who says so. One row
 //! per machine and update; other systems have none.
 //!
-//! A row is what the host's own records say, not a verdict: which of them could be missing is
-//! `findings.csv`. `superseded_by` is `unknown` where the package store says that an update was
-//! replaced and not by which; the catalogues that know come with the matching of Windows.
+//! A row is what the host's own records say, not a verdict: what is missing is in `findings.csv`.
+//! Only where a verdict found that the files belie the record is the state `inconsistent`.
+//!
+//! `superseded_by` is the newest installed package of the same series (`RollupFix`,
+//! `ServicingStack`, …), of which each holds all that the earlier ones brought. The package store
+//! says of any other only that it was replaced, and not by which: that is `unknown`.
 
 use super::super::ReportError;
 use super::super::cell::Cell;
+use super::super::counts::state_of;
 use super::{Emit, Rows, Table, View, machine_columns};
 use crate::model::{Hotfix, HotfixSource, HotfixState, UtcTime};
+use crate::version::DpkgVersion;
 
 pub(super) const TABLE: Table = Table {
     name: "hotfixes",
@@ -32,7 +37,7 @@ fn rows(view: &View<'_>, emit: &mut Emit<'_>) -> Result<(), ReportError> {
     let mut hotfixes: Vec<&Hotfix> = hotfixes.into_iter().flatten().collect();
     hotfixes.sort_by_key(|hotfix| (hotfix.kb, &hotfix.id, hotfix.state.as_str()));
     let [run, machine, name, ip] = view.lead(view.first_address());
-    for hotfix in hotfixes {
+    for hotfix in &hotfixes {
         emit(&[
             run.clone(),
             machine.clone(),
@@ -41,11 +46,11 @@ fn rows(view: &View<'_>, emit: &mut Emit<'_>) -> Result<(), ReportError> {
             (&hotfix.id).into(),
             Cell::known(hotfix.title.as_deref()),
             Cell::known(hotfix.kind.as_deref()),
-            hotfix.state.as_str().into(),
+            state_of(hotfix, &view.machine.findings).as_str().into(),
             installed_on(hotfix),
             installed_by(view, hotfix),
             seen_in(&hotfix.seen_in).into(),
-            superseded_by(hotfix),
+            superseded_by(hotfix, &hotfixes),
         ])?;
     }
     Ok(())
@@ -83,9 +88,26 @@ fn seen_in(sources: &[HotfixSource]) -> Vec<String> {
     words.collect()
 }
 
-fn superseded_by(hotfix: &Hotfix) -> Cell<'static> {
-    match hotfix.state {
-        HotfixState::Superseded => Cell::Unknown,
-        _ => Cell::Empty,
+fn superseded_by<'a>(hotfix: &Hotfix, all: &[&'a Hotfix]) -> Cell<'a> {
+    if hotfix.state != HotfixState::Superseded {
+        return Cell::Empty;
     }
+    let Some((series, build)) = place_in_series(hotfix) else {
+        return Cell::Unknown;
+    };
+    let installed = all
+        .iter()
+        .filter(|one| one.state == HotfixState::Installed)
+        .filter_map(|one| Some((place_in_series(one)?, one)));
+    let later = installed.filter(|((other, later), _)| *other == series && *later > build);
+    let newest = later.max_by_key(|((_, build), _)| *build);
+    Cell::known(newest.map(|(_, one)| one.id.as_str()))
+}
+
+/// The name that a package shares with those that follow it, and its build, in the order of dotted
+/// numbers. `None` for an update that is known by its article: that names no series.
+fn place_in_series(hotfix: &Hotfix) -> Option<(&str, DpkgVersion<'_>)> {
+    let build = hotfix.build.as_deref().filter(|_| hotfix.kb.is_none())?;
+    let (series, _) = hotfix.id.rsplit_once(' ')?;
+    Some((series, DpkgVersion::parse(build)?))
 }

@@ -261,14 +261,17 @@ fn verdicts(view: &View<'_>) -> [Cell<'static>; 5] {
     ]
 }
 
-/// Whether a count of no findings means anything: the packages were read, a catalogue speaks of
-/// them, and no row says otherwise.
+/// Whether a count of no findings means anything: what is installed was read, a catalogue speaks of
+/// it, and no row says otherwise.
 fn is_judged(view: &View<'_>) -> bool {
     let Some(inventory) = view.inventory() else {
         return false;
     };
-    inventory.packages.known().is_some()
-        && inventory.platform.ecosystem.is_some()
+    let was_read = match &inventory.windows {
+        Some(windows) => inventory.platform.windows.is_some() && windows.hotfixes.known().is_some(),
+        None => inventory.packages.known().is_some() && inventory.platform.ecosystem.is_some(),
+    };
+    was_read
         && !view.run.catalog_digest.is_empty()
         && !view
             .machine

@@ -8,11 +8,12 @@ mod findings;
 mod findings_cve;
 mod hotfixes;
 mod machines;
+mod remediation;
 mod services;
 mod software;
 
 use super::cell::Cell;
-use super::{Options, ReportError, ReportSource};
+use super::{Counts, Options, ReportError, ReportSource};
 use crate::model::{
     CoverageRow, Finding, FindingId, Inventory, MachineRecord, RunSummary, WindowsFacts,
 };
@@ -29,6 +30,7 @@ const TABLES: &[Table] = &[
     services::TABLE,
     findings::TABLE,
     findings_cve::TABLE,
+    remediation::TABLE,
 ];
 
 /// The names of the tables: the files without their extension.
@@ -69,6 +71,8 @@ enum Rows {
     Coverage(fn(&RunSummary, &[CoverageRow], &mut Emit<'_>) -> Result<(), ReportError>),
     /// One machine.
     Machine(fn(&View<'_>, &mut Emit<'_>) -> Result<(), ReportError>),
+    /// What all machines come to.
+    Sum(fn(&RunSummary, &Counts, &mut Emit<'_>) -> Result<(), ReportError>),
 }
 
 impl Table {
@@ -80,7 +84,7 @@ impl Table {
     ) -> Result<(), ReportError> {
         match self.rows {
             Rows::Coverage(rows) => rows(source.run(), source.coverage(), emit),
-            Rows::Machine(_) => Ok(()),
+            Rows::Machine(_) | Rows::Sum(_) => Ok(()),
         }
     }
 
@@ -91,8 +95,21 @@ impl Table {
         emit: &mut Emit<'_>,
     ) -> Result<(), ReportError> {
         match self.rows {
-            Rows::Coverage(_) => Ok(()),
+            Rows::Coverage(_) | Rows::Sum(_) => Ok(()),
             Rows::Machine(rows) => rows(view, emit),
+        }
+    }
+
+    /// Makes the rows that only all machines together give.
+    pub(super) fn sum_rows(
+        &self,
+        run: &RunSummary,
+        counts: &Counts,
+        emit: &mut Emit<'_>,
+    ) -> Result<(), ReportError> {
+        match self.rows {
+            Rows::Coverage(_) | Rows::Machine(_) => Ok(()),
+            Rows::Sum(rows) => rows(run, counts, emit),
         }
     }
 }

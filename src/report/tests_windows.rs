@@ -1,0 +1,291 @@
+//! What the tables say of a Windows, and what would have to be installed.
+
+use super::sample::{self, Run, finding, read};
+use super::tests::{cell, exported, plain, rows};
+use super::{Options, sample_windows};
+use crate::model::{FindingState, MachineRecord};
+use std::sync::Arc;
+
+#[test]
+fn a_windows_is_what_its_records_say() {
+    let run = sample::run(vec![sample_windows::windows("10.0.2.1", "srv1")]);
+    let (memory, written) = exported(&run, &["csv"], &plain());
+    let machine = |column| cell(&memory, "machines.csv", 0, column);
+    for (column, expected) in [
+        ("join_state", "domain"),
+        ("domain", "corp.example"),
+        ("os_family", "windows"),
+        ("build", "20348"),
+        ("ubr", "2402"),
+        ("edition", "ServerStandard"),
+        (
+            "update_source",
+            "http://wsus.corp.example:8530 (unsafe: http)",
+        ),
+        // What waits for a reboot is not in yet.
+        ("last_update_date", "2024-04-10"),
+        ("missing_count", "unknown"),
+    ] {
+        assert_eq!(machine(column), expected, "{column}");
+    }
+    let states: Vec<_> = written.counts.hotfixes.keys().copied().collect();
+    assert_eq!(
+        states,
+        ["installed", "pending_reboot", "staged", "superseded"]
+    );
+    assert_eq!(written.counts.unsafe_sources, 1);
+}
+
+/// The rows of `remediation.csv` behind the run's id and their own.
+fn remediation(run: &Run) -> Vec<Vec<String>> {
+    let (memory, _) = exported(run, &["csv"], &plain());
+    let rows = rows(&memory.text("remediation.csv"), b',');
+    let rows = rows.into_iter().skip(1);
+    rows.map(|row| row[2..].to_vec()).collect()
+}
+
+#[test]
+fn an_update_is_one_step_for_all_machines_and_findings() {
+    let run = sample::run(vec![
+        sample_windows::judged("10.0.2.1", "srv1"),
+        sample_windows::judged("10.0.2.2", "srv2"),
+    ]);
+    let rows = remediation(&run);
+    let june = [
+        "2026-06 cumulative update for Windows Server 2019",
+        "Windows Server 2019",
+        "2",
+        // Two findings a machine; one flaw is in both of them.
+        "4",
+        "23",
+        "1",
+        "yes",
+        "KB5005112",
+        "KB5087538",
+        "https://www.catalog.update.microsoft.com/Search.aspx?q=KB5094123",
+        "",
+    ];
+    assert_eq!(rows[0], june);
+    // Edge's has no article, and nobody knows of exploitation.
+    let edge = rows.iter().find(|row| row[1] == "Microsoft Edge").unwrap();
+    assert_eq!(edge[0], "Microsoft Edge 143.0.3650.66");
+    assert_eq!(edge[5..7], ["unknown", "unknown"]);
+    assert_eq!(edge[9..], ["", "https://www.microsoft.com/edge"]);
+    let restart = rows.iter().find(|row| row[0] == "restart").unwrap();
+    assert_eq!(restart[1..7], ["", "2", "2", "1", "0", "yes"]);
+    assert_eq!(rows.len(), 3);
+}
+
+#[test]
+fn products_that_share_an_update_share_a_step() {
+    let mut client = sample_windows::judged("10.0.2.2", "pc");
+    let mut findings = client.findings.to_vec();
+    for finding in &mut findings {
+        finding.product = finding.product.replace("Server 2019", "10 Version 1809");
+        if let Some(remedy) = &mut finding.remedy {
+            remedy.title = remedy.title.replace("Server 2019", "10 Version 1809");
+        }
+    }
+    client.findings = Arc::new(findings);
+    let server = sample_windows::judged("10.0.2.1", "srv1");
+    let rows = remediation(&sample::run(vec![server, client]));
+    assert_eq!(
+        rows[0][..4],
+        [
+            "2026-06 cumulative update for Windows 10 Version 1809; \
+             2026-06 cumulative update for Windows Server 2019",
+            "Windows 10 Version 1809; Windows Server 2019",
+            "2",
+            "4"
+        ]
+    );
+}
+
+#[test]
+fn the_highest_fixed_version_of_a_product_closes_the_others() {
+    let openssl = |bulletin, fixed: &str, state| {
+        let mut finding = finding("openssl", bulletin, state);
+        finding.fixed = Some(fixed.to_owned());
+        finding
+    };
+    let missing = FindingState::Missing;
+    let bookworm = vec![
+        openssl("CVE-1", "3.0.9-1+deb12u2", missing),
+        openssl("CVE-2", "3.0.11-1~deb12u2", missing),
+        openssl("CVE-3", "3.0.11-1~deb12u1", missing),
+        openssl(
+            "CVE-4",
+            "3.0.11-1~deb12u2+esm1",
+            FindingState::MissingNeedsSubscription,
+        ),
+    ];
+    let bullseye = vec![openssl("CVE-1", "1.1.1w-0+deb11u1", missing)];
+    let rows = remediation(&sample::run(vec![
+        read("10.0.2.1", "a", bookworm),
+        read("10.0.2.2", "b", bullseye),
+    ]));
+    let shown: Vec<_> = rows
+        .iter()
+        .map(|row| (&*row[0], &*row[3], &*row[7]))
+        .collect();
+    assert_eq!(shown.len(), 3);
+    assert_eq!(shown[0], ("upgrade openssl to 3.0.11-1~deb12u2", "3", ""));
+    assert!(shown.contains(&("upgrade openssl to 1.1.1w-0+deb11u1", "1", "")));
+    assert!(shown.contains(&(
+        "upgrade openssl to 3.0.11-1~deb12u2+esm1",
+        "1",
+        "a subscription (ESU, Pro, EUS, LTSS)"
+    )));
+}
+
+#[test]
+fn what_nothing_closes_is_no_step() {
+    let states = [
+        FindingState::NoFixYet,
+        FindingState::WontFix,
+        FindingState::EndOfLife,
+        FindingState::Unknown,
+        FindingState::Unverified,
+        FindingState::Fixed,
+        FindingState::Superseded,
+        FindingState::NotApplicable,
+    ];
+    let findings = states.map(|state| finding("b", state.as_str(), state));
+    let run = sample::run(vec![read("10.0.2.1", "a", findings.to_vec())]);
+    assert!(remediation(&run).is_empty());
+    // Half an answer is still something to do.
+    let mut vague = finding("b", "CVE-1", FindingState::Missing);
+    vague.fixed = None;
+    let run = sample::run(vec![read("10.0.2.1", "a", vec![vague])]);
+    assert_eq!(remediation(&run)[0][0], "update b");
+}
+
+#[test]
+fn a_finding_says_what_to_install_and_what_was_looked_at() {
+    let run = sample::run(vec![sample_windows::judged("10.0.2.1", "srv1")]);
+    let no_users = Options {
+        no_users: true,
+        ..plain()
+    };
+    let (memory, _) = exported(&run, &["csv"], &no_users);
+    let rows = rows(&memory.text("findings.csv"), b',');
+    let column = |name: &str| rows[0].iter().position(|one| one == name).unwrap();
+    let row = |bulletin: &str| rows.iter().find(|row| row[5] == bulletin).unwrap();
+    let june = row("KB5094123");
+    assert_eq!(
+        june[column("fix")],
+        "install KB5094123 (2026-06 cumulative update for Windows Server 2019) after KB5005112"
+    );
+    assert_eq!(june[column("epss")], "0.12345");
+    assert!(june[column("cves")].ends_with("; (+2)"));
+    assert_eq!(
+        june[column("evidence")],
+        "build 17763.8755; read by current-version; rule windows: build < that of the update; \
+         record msrc-cvrf 2026-Jun; \
+         witness file C:\\Windows\\System32\\ntoskrnl.exe 10.0.17763.8755: not fixed; \
+         witness registry C:\\Users\\…\\update.log KB5094123 not listed"
+    );
+    let edge = row("CVE-2026-5001");
+    assert_eq!(edge[column("fix")], "install Microsoft Edge 143.0.3650.66");
+    assert_eq!(row("KB5101001")[column("fix")], "reboot");
+    // The highest of several flaws is no single one's.
+    let by_cve = |row| {
+        (
+            cell(&memory, "findings_cve.csv", row, "cve"),
+            cell(&memory, "findings_cve.csv", row, "epss"),
+        )
+    };
+    assert_eq!(by_cve(1), ("CVE-2026-30001".to_owned(), String::new()));
+    let count = 1 + 2 + 22;
+    assert_eq!(
+        by_cve(count),
+        ("CVE-2026-30002".to_owned(), "0.00052".to_owned())
+    );
+}
+
+#[test]
+fn a_record_that_the_files_belie_says_so_in_every_place() {
+    let run = sample::run(vec![sample_windows::judged("10.0.2.1", "srv1")]);
+    let (memory, written) = exported(&run, &["csv"], &plain());
+    let rows = rows(&memory.text("hotfixes.csv"), b',');
+    let found: Vec<_> = rows
+        .iter()
+        .skip(1)
+        .map(|row| (&*row[4], &*row[7], &*row[11]))
+        .collect();
+    let expected = [
+        (
+            "RollupFix 17763.8511.1.9",
+            "superseded",
+            "RollupFix 17763.8755.1.4",
+        ),
+        (
+            "RollupFix 17763.8644.1.2",
+            "superseded",
+            "RollupFix 17763.8755.1.4",
+        ),
+        ("RollupFix 17763.8755.1.4", "installed", ""),
+        ("RollupFix 17763.8880.1.3", "staged", ""),
+        ("KB4589208", "superseded", "unknown"),
+        ("KB5087538", "inconsistent", ""),
+    ];
+    assert_eq!(found, expected);
+    assert_eq!(written.counts.hotfixes.get("inconsistent"), Some(&1));
+}
+
+#[test]
+fn a_windows_that_was_judged_counts_and_may_have_nothing_missing() {
+    let judged = sample_windows::judged("10.0.2.1", "srv1");
+    let counts = |machine: &MachineRecord| {
+        let run = sample::run(vec![machine.clone()]);
+        let (memory, _) = exported(&run, &["csv"], &plain());
+        let columns = [
+            "missing_count",
+            "unknown_count",
+            "worst_severity",
+            "kev_count",
+        ];
+        columns.map(|column| cell(&memory, "machines.csv", 0, column))
+    };
+    assert_eq!(counts(&judged), ["3", "0", "high", "2"]);
+    let mut clean = judged.clone();
+    clean.findings = Arc::default();
+    assert_eq!(counts(&clean), ["0", "0", "", "0"]);
+    // Nobody knows what is installed.
+    let mut unread = clean;
+    let mut inventory = unread.inventory.as_deref().cloned().unwrap();
+    inventory.windows = Some(Box::default());
+    unread.inventory = Some(Arc::new(inventory));
+    assert_eq!(counts(&unread), ["unknown"; 4]);
+}
+
+#[test]
+fn a_component_stands_for_the_entry_that_says_it_worse() {
+    let run = sample::run(vec![sample_windows::windows("10.0.2.1", "srv1")]);
+    let (memory, _) = exported(&run, &["csv"], &plain());
+    let rows = rows(&memory.text("software.csv"), b',');
+    let rows = rows.iter().skip(1);
+    let found: Vec<_> = rows
+        .map(|row| (row[4].as_str(), row[5].as_str(), row[10].as_str()))
+        .collect();
+    let expected = [
+        (".NET Framework 4.8", "4.8.04161", "dotnet_framework"),
+        (".NET Runtime", "8.0.6", "dotnet_runtime"),
+        ("7-Zip 23.01 (x64)", "23.01", "registry"),
+        ("Chat", "1.2", "registry"),
+        (
+            "Microsoft 365 Apps for enterprise - de-de",
+            "16.0.17328.20162",
+            "office_click_to_run",
+        ),
+        (
+            "Microsoft Office Standard 2016",
+            "16.0.4266.1001",
+            "registry",
+        ),
+        ("Microsoft Word", "16.0.5443.1000", "office_msi"),
+        ("SQL Server (MSSQLSERVER)", "15.0.4430.1", "sql_server"),
+        ("SQL Server 2019 Client Tools", "15.0.2000.5", "registry"),
+    ];
+    assert_eq!(found, expected);
+}
