@@ -42,6 +42,38 @@ const DOCUMENTS: &[(&str, &str)] = &[
         "debian-tracker.json",
         include_str!("../../fixtures/catalog/debian-tracker.json"),
     ),
+    (
+        "msrc-2023-sep.xml",
+        include_str!("../../fixtures/catalog/msrc-2023-sep.xml"),
+    ),
+    (
+        "msrc-2023-oct.xml",
+        include_str!("../../fixtures/catalog/msrc-2023-oct.xml"),
+    ),
+    (
+        "msrc-2024-may.xml",
+        include_str!("../../fixtures/catalog/msrc-2024-may.xml"),
+    ),
+    (
+        "msrc-2024-aug.xml",
+        include_str!("../../fixtures/catalog/msrc-2024-aug.xml"),
+    ),
+    (
+        "msrc-2025-aug.xml",
+        include_str!("../../fixtures/catalog/msrc-2025-aug.xml"),
+    ),
+    (
+        "msrc-2025-dec.xml",
+        include_str!("../../fixtures/catalog/msrc-2025-dec.xml"),
+    ),
+    (
+        "msrc-2026-may.xml",
+        include_str!("../../fixtures/catalog/msrc-2026-may.xml"),
+    ),
+    (
+        "msrc-2026-jun.xml",
+        include_str!("../../fixtures/catalog/msrc-2026-jun.xml"),
+    ),
 ];
 
 /// The built-in catalogue, in memory.

@@ -1,7 +1,7 @@
 //! The catalogue as a whole: documents in, slices out.
 
 use super::*;
-use crate::model::{FixStatus, KnownExploited};
+use crate::model::{FixStatus, KnownExploited, ProductKey};
 use std::fs;
 use std::io::Write as _;
 use tempfile::TempDir;
@@ -440,6 +440,12 @@ fn the_starter_catalogue_has_dates_and_what_the_demo_needs() {
     assert_eq!(find("zlib", "CVE-2023-45853").status, FixStatus::WontFix);
     assert_eq!(find("openssl", "CVE-2024-13176").ranges[0].fixed, None);
     assert!(slice.kev("CVE-2023-4911").is_some());
+    for product in ["2012 R2", "2016", "2022", "2025"] {
+        let key = ProductKey::of(&format!("Windows Server {product}"));
+        assert!(starter.product(&key).unwrap().unwrap().is_sample());
+        let product = catalog.product(&key).unwrap().unwrap();
+        assert!(!product.is_sample() && product.flaws().len() > 5, "{key}");
+    }
     let eleven = catalog.slice("Debian:11").unwrap().unwrap();
     assert_eq!(eleven.affecting("xen")[0].status, FixStatus::EndOfLife);
     let end = |id, version| {
