@@ -1,5 +1,7 @@
 //! Which updates a Windows lacks.
 
+mod components;
+mod programs;
 mod row;
 
 use super::Which;
