@@ -4,5 +4,7 @@
 //! dpkg, rpm and Windows builds disagree on what the same string means.
 
 mod dpkg;
+mod windows;
 
 pub use dpkg::DpkgVersion;
+pub use windows::WindowsVersion;

@@ -5,8 +5,10 @@
 //! (`standing`) is told by its build, its list of updates and its files together. What comes with the system
 //! (Internet Explorer, …) is serviced with it; what has a patch level of its own is in `components`.
 
+mod components;
 mod host;
 mod lifecycle;
+mod programs;
 mod row;
 mod standing;
 mod stream;
@@ -24,6 +26,7 @@ use crate::model::{
     BulletinId, ComponentKind, Confidence, Date, Evidence, Finding, FindingState, Inventory, KbId,
     ProductKey, Remedy, WindowsFacts, WindowsRelease,
 };
+use programs::Rules;
 use system::System;
 use updates::Serviced;
 
@@ -41,6 +44,24 @@ pub fn wanted(inventory: &Inventory, index: &[ProductKey]) -> Wanted {
         wanted.products.push(system.key.clone());
     }
     wanted.products.extend(parts(&system, facts, index));
+    let Some(release) = &inventory.platform.windows else {
+        return wanted;
+    };
+    let names = [system.key.as_str().to_owned()];
+    let beside = components::wanted(
+        &components::Host {
+            facts,
+            release,
+            arch: inventory.platform.arch.as_deref(),
+            os_names: &names,
+            rules: Rules::builtin(),
+        },
+        index,
+    );
+    wanted.products.extend(beside.products);
+    wanted.products.sort_unstable();
+    wanted.products.dedup();
+    wanted.builds = beside.builds;
     wanted
 }
 
@@ -129,26 +150,44 @@ pub(super) fn judge(case: &Case<'_>) -> Vec<Finding> {
         return findings;
     };
     findings.extend(service_pack(case, &system));
-    match case.known.products.get(&system.key) {
+    let serviced = serviced(case, &system);
+    match &serviced {
         None => findings.push(unlisted(case, &system)),
-        Some(own) => {
-            let keys = parts(&system, case.facts, case.known.products.keys());
-            let products = &case.known.products;
-            let parts: Vec<&ProductSlice> = keys
-                .iter()
-                .filter_map(|key| products.get(key).map(AsRef::as_ref))
-                .collect();
-            let serviced = Serviced::new(case, &system, own, &parts);
+        Some((own, serviced)) => {
             findings.extend(serviced.judge(case));
             if own.is_sample() {
-                findings.push(*super::sample(
-                    &case.inventory.platform,
-                    system.key.as_str(),
-                ));
+                let platform = &case.inventory.platform;
+                findings.push(*super::sample(platform, system.key.as_str()));
             }
         }
     }
+    // Without any catalogue of the kind one row says it all.
+    if case.known.has_products {
+        let names = [system.key.as_str().to_owned()];
+        let holds = |kb| {
+            let (_, serviced) = serviced.as_ref()?;
+            serviced.holds(kb)
+        };
+        let beside = components::System {
+            names: &names,
+            has: &holds,
+            rules: Rules::builtin(),
+        };
+        components::judge(case, &beside, &mut findings);
+    }
     findings
+}
+
+/// A system that the catalogue knows, with its own slice.
+fn serviced<'a>(case: &Case<'a>, system: &'a System) -> Option<(&'a ProductSlice, Serviced<'a>)> {
+    let products = &case.known.products;
+    let own: &ProductSlice = products.get(&system.key)?;
+    let keys = parts(system, case.facts, products.keys());
+    let parts: Vec<&ProductSlice> = keys
+        .iter()
+        .filter_map(|key| products.get(key).map(AsRef::as_ref))
+        .collect();
+    Some((own, Serviced::new(case, system, own, &parts)))
 }
 
 /// The row of a system of which the catalogue knows nothing.

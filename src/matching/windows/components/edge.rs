@@ -1,0 +1,78 @@
+//! Microsoft Edge and the `WebView2` runtime, which have no articles: what closes a flaw is a version.
+
+use super::super::Case;
+use super::stream::{self, Subject, by_build, dotted};
+use super::{Host, System, installed, listed, unknown, want};
+use crate::catalog::ProductSlice;
+use crate::matching::known::Wanted;
+use crate::model::{
+    Component, ComponentKind, Confidence, Finding, ProductKey, Witness, WitnessKind,
+};
+
+/// The advisories; those of the extended channel only add alternatives.
+const PRODUCTS: &[&str] = &[
+    "microsoft edge (chromium-based)",
+    "microsoft edge (chromium-based) extended stable",
+];
+
+pub(super) fn wanted(host: &Host<'_>, index: &[ProductKey], wanted: &mut Wanted) {
+    if !listed(host.facts, ComponentKind::Edge).is_empty() {
+        want(index, PRODUCTS, wanted);
+    }
+}
+
+pub(super) fn judge(case: &Case<'_>, _: &System<'_>, out: &mut Vec<Finding>) {
+    let family = "Microsoft Edge";
+    // The advisories are about the stable channel: Beta and Dev have what it gets before it does.
+    let list = installed(case, ComponentKind::Edge, family, out);
+    let stable = list
+        .iter()
+        .filter(|one| one.channel.as_deref() == Some("stable"));
+    let slice = |name: &&str| case.known.products.get(&ProductKey::of(name));
+    let slices: Vec<&ProductSlice> = PRODUCTS
+        .iter()
+        .filter_map(slice)
+        .map(AsRef::as_ref)
+        .collect();
+    for component in stable {
+        if slices.is_empty() {
+            if case.known.has_products {
+                let why = "the catalogue has no advisory about it; import MSRC's documents";
+                out.push(unknown(&component.name, "catalogue", why));
+            }
+            continue;
+        }
+        let subject = subject(component, &slices);
+        stream::judge(case, &subject, &|update| by_build(&subject, update), out);
+    }
+}
+
+fn subject<'a>(component: &Component, slices: &[&'a ProductSlice]) -> Subject<'a> {
+    let is_webview = component.name.contains("WebView2");
+    Subject {
+        slices: slices.to_vec(),
+        product: component.name.clone(),
+        name: component.name.clone(),
+        slug: if is_webview { "webview2" } else { "edge" }.to_owned(),
+        installed: component.version.clone(),
+        observed: format!("{} {}", component.name, component.version),
+        question: "edge".to_owned(),
+        rule: "the version against the first that has the fix".to_owned(),
+        // What is said of Edge is true of the runtime's engine, not of every part of the browser.
+        confidence: if is_webview {
+            Confidence::Medium
+        } else {
+            Confidence::High
+        },
+        witnesses: vec![Witness {
+            kind: WitnessKind::Registry,
+            source: component.source.clone(),
+            value: component.version.clone(),
+            says_fixed: None,
+        }],
+        prerequisites: Vec::new(),
+        order: dotted,
+        has_lines: true,
+        is_stream: true,
+    }
+}
