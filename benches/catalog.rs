@@ -12,7 +12,7 @@ use std::fs;
 use std::path::PathBuf;
 use tempfile::TempDir;
 use underdesk::catalog::{Catalog, import};
-use underdesk::model::UtcTime;
+use underdesk::model::{ProductKey, UtcTime};
 
 fn main() {
     divan::main();
@@ -72,4 +72,87 @@ fn load_slice(bencher: Bencher) {
     bencher
         .with_inputs(|| Catalog::open(&path).unwrap())
         .bench_values(|catalog| catalog.slice("Debian:12").unwrap().unwrap());
+}
+
+/// Ten years of Microsoft's months, each of its usual size.
+const MONTHS: usize = 120;
+const FLAWS: usize = 80;
+const PRODUCTS: usize = 30;
+
+/// A folder with documents shaped like Microsoft's: every flaw in every product, one update a product and
+/// month.
+fn months() -> TempDir {
+    let folder = TempDir::new().unwrap();
+    let names = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ];
+    for number in 0..MONTHS {
+        let (year, month) = (2016 + number / 12, number % 12);
+        let name = format!("{year}-{}", names[month]);
+        fs::write(folder.path().join(&name), document(&name, number)).unwrap();
+    }
+    folder
+}
+
+fn document(name: &str, number: usize) -> String {
+    let mut text = format!(
+        "<cvrfdoc><DocumentTracking><Identification><ID>{name}</ID></Identification></DocumentTracking><ProductTree>"
+    );
+    for product in 0..PRODUCTS {
+        write!(
+            text,
+            "<FullProductName ProductID=\"{product}\">Windows Server {product}</FullProductName>"
+        )
+        .unwrap();
+    }
+    text.push_str("</ProductTree>");
+    let ids: String = (0..PRODUCTS)
+        .map(|product| format!("<ProductID>{product}</ProductID>\n"))
+        .collect();
+    for flaw in 0..FLAWS {
+        write!(text, "<Vulnerability><Title>A flaw</Title><CVE>CVE-2016-{number}{flaw:04}</CVE><ProductStatuses><Status Type=\"Known Affected\">{ids}</Status></ProductStatuses><Threats>").unwrap();
+        for product in 0..PRODUCTS {
+            write!(text, "<Threat Type=\"Impact\"><Description>Spoofing</Description><ProductID>{product}</ProductID></Threat><Threat Type=\"Severity\"><Description>Important</Description><ProductID>{product}</ProductID></Threat>").unwrap();
+        }
+        text.push_str("</Threats><Remediations>");
+        for product in 0..PRODUCTS {
+            let kb = 4_000_000 + number * 100 + product;
+            write!(text, "<Remediation Type=\"Vendor Fix\"><Description>{kb}</Description><URL>https://catalog.test/Search.aspx?q=KB{kb}</URL><Supercedence>{}</Supercedence><ProductID>{product}</ProductID><RestartRequired>Yes</RestartRequired><SubType>Security Update</SubType><FixedBuild>10.0.{product}.{number}</FixedBuild></Remediation>", kb - 100).unwrap();
+        }
+        text.push_str("</Remediations></Vulnerability>");
+    }
+    text.push_str("</cvrfdoc>");
+    text
+}
+
+/// Into a new catalogue.
+#[divan::bench(sample_count = 3)]
+fn import_cvrf(bencher: Bencher) {
+    let months = months();
+    let bencher = bencher.counter(ItemsCount::new(MONTHS * FLAWS));
+    bencher
+        .with_inputs(|| TempDir::new().unwrap())
+        .bench_values(|folder| catalogue(&months.path().to_owned(), &folder));
+}
+
+/// To see that it is whole, and what it has: at most 50 ms.
+#[divan::bench(sample_count = 20)]
+fn open(bencher: Bencher) {
+    let months = months();
+    let folder = TempDir::new().unwrap();
+    let path = catalogue(&months.path().to_owned(), &folder);
+    bencher.bench(|| Catalog::open(&path).unwrap());
+}
+
+/// One product, its digest checked.
+#[divan::bench(sample_count = 20)]
+fn load_product(bencher: Bencher) {
+    let months = months();
+    let folder = TempDir::new().unwrap();
+    let path = catalogue(&months.path().to_owned(), &folder);
+    let key = ProductKey::of("Windows Server 7");
+    let bencher = bencher.counter(ItemsCount::new(MONTHS * FLAWS));
+    bencher
+        .with_inputs(|| Catalog::open(&path).unwrap())
+        .bench_values(|catalog| catalog.product(&key).unwrap().unwrap());
 }

@@ -4,10 +4,11 @@
 //! everything has been read. Whatever ends an import before that, a `kill -9` too, leaves the old
 //! catalogue as it was.
 
-use super::feeds::{FEEDS, Feed, FeedReport, MAX_PROBLEMS};
+use super::feeds::{FEEDS, Feed, FeedReport};
 use super::file::{Draft, ImportRow, Writer};
 use super::outcome::{FeedCount, ImportError, ImportReport};
 use super::outline::{HEAD_BYTES, Outline, Shape};
+use super::problems::Problems;
 use super::said::Change;
 use super::starter;
 use super::unpack::{Budget, Limits, UnpackError, is_zip, stream, zip_members};
@@ -48,7 +49,8 @@ pub fn import_within(
     let mut intake = Intake {
         writer: Writer::begin(&draft.path, &lifecycles, now)?,
         counts: BTreeMap::new(),
-        whole: PathCount::default(),
+        documents: 0,
+        problems: Vec::new(),
         path: PathCount::default(),
     };
     for path in paths {
@@ -58,9 +60,9 @@ pub fn import_within(
     drop(file);
     draft.publish()?;
     Ok(ImportReport {
-        documents: intake.whole.documents,
+        documents: intake.documents,
         feeds: intake.counts.into_values().collect(),
-        problems: intake.whole.problems,
+        problems: intake.problems,
         digest,
     })
 }
@@ -69,7 +71,9 @@ pub fn import_within(
 struct Intake {
     writer: Writer,
     counts: BTreeMap<&'static str, FeedCount>,
-    whole: PathCount,
+    /// Of all paths that are done.
+    documents: u64,
+    problems: Vec<String>,
     path: PathCount,
 }
 
@@ -83,15 +87,7 @@ struct PathCount {
     added: u64,
     changed: u64,
     feeds: Vec<&'static str>,
-    problems: Vec<String>,
-}
-
-impl PathCount {
-    fn problem(&mut self, text: String) {
-        if self.problems.len() < MAX_PROBLEMS {
-            self.problems.push(text);
-        }
-    }
+    problems: Problems,
 }
 
 /// Whether a document was named by the user, or found in a folder or an archive, where other files
@@ -143,9 +139,10 @@ impl Intake {
             return Err(ImportError::Empty { place });
         }
         if one.read == 0 {
-            let why = one.problems.into_iter().next().unwrap_or_else(|| {
-                format!("{} records, none of an ecosystem we match", one.irrelevant)
-            });
+            let why = one.problems.first().map_or_else(
+                || format!("{} records, none of an ecosystem we match", one.irrelevant),
+                str::to_owned,
+            );
             return Err(ImportError::NothingUsable { place, why });
         }
         self.writer.log(&ImportRow {
@@ -160,12 +157,10 @@ impl Intake {
                 one.added,
                 one.changed,
             ],
-            problems: &one.problems.join("\n"),
+            problems: &one.problems.lines().join("\n"),
         })?;
-        self.whole.documents += one.documents;
-        for problem in one.problems {
-            self.whole.problem(problem);
-        }
+        self.documents += one.documents;
+        self.problems.extend(one.problems.summary());
         Ok(())
     }
 
@@ -231,8 +226,8 @@ impl Intake {
 
     fn unrecognised(&mut self, place: &str, origin: Origin) -> Result<(), ImportError> {
         if origin == Origin::Found {
-            let what = format!("{place}: no document of a feed we know, left out");
-            self.path.problem(what);
+            let kind = "no document of a feed we know, left out";
+            self.path.problems.note(kind, format!("{place}: {kind}"));
             return Ok(());
         }
         let names: Vec<_> = FEEDS.iter().map(|feed| feed.name()).collect();
@@ -298,9 +293,8 @@ impl Intake {
         if !path.feeds.contains(&feed.name()) {
             path.feeds.push(feed.name());
         }
-        for problem in report.problems {
-            path.problem(format!("{place}: {problem}"));
-        }
+        let (lines, counts) = (report.problems, report.problem_counts);
+        path.problems.add(place, lines, counts);
     }
 }
 

@@ -1,6 +1,6 @@
 //! What `catalog info` shows.
 
-use crate::model::UtcTime;
+use crate::model::{Date, UtcTime};
 use std::path::PathBuf;
 
 /// What a catalogue holds, and how old it is.
@@ -16,25 +16,36 @@ pub struct CatalogInfo {
     pub feeds: Vec<FeedInfo>,
     /// What is known of which release, sorted by ecosystem.
     pub slices: Vec<SliceInfo>,
-    /// What was wrong in the last import, each with its place.
+    /// What is known of which product, sorted by product; the records are flaws, those of two documents
+    /// counted twice.
+    pub products: Vec<SliceInfo>,
+    /// The tables of builds, by product.
+    pub builds: Vec<SliceInfo>,
+    /// What was wrong in the last import of each path: a line with the path, then each kind of problem
+    /// with its count, and what of it is described.
     pub problems: Vec<String>,
 }
 
 /// How much comes from a feed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FeedInfo {
-    /// The feed; `kev` and `lifecycle` for those two tables.
+    /// The feed; `kev`, `lifecycle`, `builds` and `epss` for those tables.
     pub feed: String,
-    /// Bulletins, CVEs or releases.
+    /// Bulletins, advisories, CVEs, releases or builds.
     pub records: u64,
+    /// The day of the newest of them, where they have days: of the last change of a bulletin, of the
+    /// publication of an advisory. Far from today, documents are missing.
+    pub newest: Option<Date>,
+    /// The publisher's name of the document that holds it, where documents have names: `2026-Jul`.
+    pub document: Option<String>,
 }
 
-/// What is known of a release.
+/// What is known of a release or a product.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SliceInfo {
-    /// The ecosystem: `Debian:12`.
+    /// The ecosystem (`Debian:12`) or the product.
     pub ecosystem: String,
-    /// How many bulletins speak of it.
+    /// How many bulletins, flaws or builds there are.
     pub records: u64,
     /// The digest over them: 64 hex digits.
     pub digest: String,

@@ -12,6 +12,7 @@ mod info;
 mod intake;
 mod outcome;
 mod outline;
+mod problems;
 mod product;
 mod said;
 mod slice;
@@ -341,7 +342,9 @@ impl Catalog {
             digest: self.digest.clone(),
             imported: self.imported,
             feeds,
-            slices: file.slices()?,
+            slices: file.sections("slice")?,
+            products: file.sections("product")?,
+            builds: file.sections("builds")?,
             problems: file.problems()?,
         })
     }

@@ -13,7 +13,8 @@ pub struct ImportReport {
     pub documents: u64,
     /// What came of which feed, sorted by feed.
     pub feeds: Vec<FeedCount>,
-    /// The first things that were wrong, each with its place. Counts are in `feeds`.
+    /// What was wrong, by path and kind: the first of each kind with their places, under a line with their
+    /// number where there are more. [`super::CatalogInfo::problems`] has more of them.
     pub problems: Vec<String>,
     /// The catalogue's digest now.
     pub digest: String,

@@ -313,8 +313,11 @@ pub(super) struct ExportArguments {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum CatalogCommand {
-    /// Read files of bulletins: OSV, Debian's security tracker, CISA KEV, lifecycle dates; plain,
-    /// .gz, .xz, .zst, .zip, or folders of them
+    /// Read files of bulletins: OSV, Debian's security tracker, Microsoft's CVRF documents (XML or JSON),
+    /// CISA KEV, lifecycle dates; plain, .gz, .xz, .zst, .zip, or folders of them
+    ///
+    /// What is read is added to what is known. What a newer copy of a document says replaces what the older
+    /// one said of the same; what it leaves out stays.
     Import {
         /// What to read
         #[arg(required = true, value_name = "PATH")]
@@ -322,7 +325,10 @@ pub(super) enum CatalogCommand {
     },
     /// Show what the catalogue holds
     Info {
-        /// List what could not be read
+        /// List the products that Microsoft's bulletins speak of
+        #[arg(long)]
+        products: bool,
+        /// List what could not be read in the last import of each path
         #[arg(long)]
         problems: bool,
     },

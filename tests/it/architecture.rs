@@ -58,6 +58,7 @@ const TALKING: &[&str] = &[
     "catalog/file/gather.rs",
     "catalog/file/predictions.rs",
     "catalog/file/products.rs",
+    "catalog/file/survey.rs",
     "catalog/file/writer.rs",
     "catalog/import.rs",
 ];

@@ -22,7 +22,9 @@ mod stream;
 mod text;
 
 use super::outline::Outline;
+use super::problems;
 use crate::model::{Advisory, BuildRow, Bulletin, ExploitPrediction, KnownExploited, Lifecycle};
+use std::collections::BTreeMap;
 use std::io::BufRead;
 
 /// Every feed, in the order in which they are asked whether a document is theirs.
@@ -114,19 +116,30 @@ pub struct FeedReport {
     /// How many read well and speak of nothing that we match: other ecosystems, source commits,
     /// bug-fix advisories.
     pub irrelevant: u64,
-    /// The first [`MAX_PROBLEMS`] things that were wrong: which record, and what.
+    /// What was wrong: which record, and what. The same thing is described once, and at most
+    /// [`MAX_PROBLEMS`] of a kind are.
     pub problems: Vec<String>,
+    /// How many problems there were, by kind: the words without what differs between records.
+    pub problem_counts: BTreeMap<String, u64>,
 }
 
-/// How many problems are described; the others are only counted.
+/// How many problems of a kind are described; the others are only counted.
 pub const MAX_PROBLEMS: usize = 20;
 
 impl FeedReport {
-    /// Notes that something about a record is wrong.
+    /// Notes that something about a record is wrong. What differs between records stands in
+    /// backquotes: `FixedBuild `x` is no build`.
     pub(super) fn problem(&mut self, record: &str, what: impl std::fmt::Display) {
-        if self.problems.len() < MAX_PROBLEMS {
-            let record: String = record.chars().take(80).collect();
-            self.problems.push(format!("record {record}: {what}"));
+        let what = what.to_string();
+        let kind = problems::kind(&what);
+        if problems::count(&mut self.problem_counts, &kind, 1) {
+            let is_kind = |line: &&String| problems::kind_of_line(line) == kind;
+            let ending = format!(": {what}");
+            let is_known = self.problems.iter().any(|line| line.ends_with(&ending));
+            if !is_known && self.problems.iter().filter(is_kind).count() < MAX_PROBLEMS {
+                let record: String = record.chars().take(80).collect();
+                self.problems.push(format!("record {record}: {what}"));
+            }
         }
     }
 

@@ -7,6 +7,7 @@ mod draft;
 mod gather;
 mod predictions;
 mod products;
+mod survey;
 mod writer;
 
 pub(super) use draft::Draft;
@@ -14,7 +15,6 @@ pub(super) use predictions::Predictions;
 pub(super) use writer::{ImportRow, Writer};
 
 use super::error::CatalogError;
-use super::info::{FeedInfo, SliceInfo};
 use super::intake::{Digest, PackageRow};
 use super::slice::{BulletinHead, Entry, Kev, Slice, SliceBuilder};
 use crate::model::{BulletinId, Date, KnownExploited, Lifecycle, Severity, UtcTime};
@@ -133,45 +133,6 @@ impl CatalogFile {
             Some(stated) if stated == found => Ok(()),
             _ => Err(self.corrupt(format!("its {kind} table"))),
         }
-    }
-
-    /// What it holds, by release.
-    pub(super) fn slices(&self) -> Result<Vec<SliceInfo>, CatalogError> {
-        let sql = "SELECT name, records, digest FROM section WHERE kind = 'slice' ORDER BY name";
-        let row = |row: &Row<'_>| {
-            Ok(SliceInfo {
-                ecosystem: row.get(0)?,
-                records: row.get::<_, i64>(1)?.unsigned_abs(),
-                digest: row.get(2)?,
-            })
-        };
-        collect(&self.db, sql, row).map_err(self.failed("read"))
-    }
-
-    /// What it holds, by feed: bulletins that concern some release.
-    pub(super) fn feeds(&self) -> Result<Vec<FeedInfo>, CatalogError> {
-        let sql = "SELECT feed, count(DISTINCT id) FROM affected GROUP BY feed \
-                   UNION ALL SELECT kind, records FROM section WHERE kind <> 'slice' AND records > 0";
-        let row = |row: &Row<'_>| {
-            Ok(FeedInfo {
-                feed: row.get(0)?,
-                records: row.get::<_, i64>(1)?.unsigned_abs(),
-            })
-        };
-        collect(&self.db, sql, row).map_err(self.failed("read"))
-    }
-
-    /// What was wrong in the last import, one a line, each with its path.
-    pub(super) fn problems(&self) -> Result<Vec<String>, CatalogError> {
-        let sql = "SELECT path, problems FROM import \
-                   WHERE at = (SELECT max(at) FROM import) AND problems <> '' ORDER BY key";
-        let row = |row: &Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?));
-        let rows = collect(&self.db, sql, row).map_err(self.failed("read"))?;
-        let lines = rows.into_iter().flat_map(|(path, problems)| {
-            let lines = problems.lines().map(|line| format!("{path}: {line}"));
-            lines.collect::<Vec<_>>()
-        });
-        Ok(lines.collect())
     }
 
     /// What a bulletin said of an ecosystem before, oldest first: when we learned otherwise, and the

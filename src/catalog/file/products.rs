@@ -28,23 +28,6 @@ impl CatalogFile {
         collect(&self.db, sql, row).map_err(self.failed("read"))
     }
 
-    /// What of a kind it holds, by name.
-    pub(in crate::catalog) fn sections(&self, kind: &str) -> Result<Vec<SliceInfo>, CatalogError> {
-        let sql = "SELECT name, records, digest FROM section WHERE kind = ?1 ORDER BY name";
-        let read = || -> rusqlite::Result<Vec<_>> {
-            let mut statement = self.db.prepare(sql)?;
-            let rows = statement.query_map([kind], |row| {
-                Ok(SliceInfo {
-                    ecosystem: row.get(0)?,
-                    records: row.get::<_, i64>(1)?.unsigned_abs(),
-                    digest: row.get(2)?,
-                })
-            })?;
-            rows.collect()
-        };
-        read().map_err(self.failed("read"))
-    }
-
     /// Loads what is known of a product and checks its digest. `None` when nothing is.
     pub(in crate::catalog) fn product(
         &self,

@@ -13,7 +13,9 @@ use std::path::{Path, PathBuf};
 pub(in crate::cli) fn run(settings: &Settings, command: &CatalogCommand) -> Result<Exit, Stop> {
     let text = match command {
         CatalogCommand::Import { paths } => import(&settings.catalog, paths)?,
-        CatalogCommand::Info { problems } => info(&settings.catalog, *problems)?,
+        CatalogCommand::Info { products, problems } => {
+            info(&settings.catalog, *products, *problems)?
+        }
     };
     write!(io::stdout(), "{text}").map_err(|error| Stop::failed(&error))?;
     Ok(Exit::Clean)
@@ -51,7 +53,7 @@ fn import(into: &Path, paths: &[PathBuf]) -> Result<String, Stop> {
     Ok(text)
 }
 
-fn info(path: &Path, problems: bool) -> Result<String, Stop> {
+fn info(path: &Path, products: bool, problems: bool) -> Result<String, Stop> {
     let catalog = output::open_catalog(path)?;
     let info = catalog.info().map_err(|error| Stop {
         exit: Exit::CatalogUnfit,
@@ -70,26 +72,41 @@ fn info(path: &Path, problems: bool) -> Result<String, Stop> {
         "catalogue: {place}\ndigest: {}\nlast import: {imported}",
         info.digest
     );
-    let feeds = info
-        .feeds
-        .iter()
-        .map(|feed| vec![feed.feed.clone(), feed.records.to_string()]);
-    let feeds: Vec<Vec<String>> = feeds.collect();
-    let _ = writeln!(
-        text,
-        "\n{}",
-        columns(&["feed", "records"], &feeds).trim_end()
-    );
-    let slices = info.slices.iter().map(|slice| {
-        let digest = slice.digest.chars().take(12).collect();
-        vec![slice.ecosystem.clone(), slice.records.to_string(), digest]
+    let feeds = info.feeds.iter().map(|feed| {
+        let newest = feed.newest.map_or(String::new(), |day| day.to_string());
+        let document = feed.document.clone().unwrap_or_default();
+        vec![
+            feed.feed.clone(),
+            feed.records.to_string(),
+            newest,
+            document,
+        ]
     });
-    let slices: Vec<Vec<String>> = slices.collect();
+    let feeds: Vec<Vec<String>> = feeds.collect();
+    let head = ["feed", "records", "newest", "in document"];
+    let _ = writeln!(text, "\n{}", columns(&head, &feeds).trim_end());
+    let slices = sections(&info.slices);
     let _ = writeln!(
         text,
         "\n{}",
         columns(&["slice", "records", "digest"], &slices).trim_end()
     );
+    if !info.products.is_empty() {
+        let _ = writeln!(text, "\nproducts: {}", info.products.len());
+    }
+    if products {
+        let head = ["product", "records", "digest"];
+        let _ = writeln!(
+            text,
+            "{}",
+            columns(&head, &sections(&info.products)).trim_end()
+        );
+    }
+    if !info.builds.is_empty() {
+        let head = ["table of builds", "records", "digest"];
+        let builds = columns(&head, &sections(&info.builds));
+        let _ = writeln!(text, "\n{}", builds.trim_end());
+    }
     if problems {
         let _ = writeln!(text, "\nproblems:");
         for problem in &info.problems {
@@ -97,4 +114,13 @@ fn info(path: &Path, problems: bool) -> Result<String, Stop> {
         }
     }
     Ok(text)
+}
+
+/// Parts of the catalogue as rows.
+fn sections(parts: &[catalog::SliceInfo]) -> Vec<Vec<String>> {
+    let row = |part: &catalog::SliceInfo| {
+        let digest = part.digest.chars().take(12).collect();
+        vec![part.ecosystem.clone(), part.records.to_string(), digest]
+    };
+    parts.iter().map(row).collect()
 }

@@ -1,5 +1,7 @@
 //! The catalogue as a whole: documents in, slices out.
 
+mod products;
+
 use super::*;
 use crate::model::{FixStatus, KnownExploited, ProductKey};
 use std::fs;
@@ -96,7 +98,15 @@ fn a_folder_of_every_format_is_imported_and_matched_by_release() {
         .iter()
         .map(|feed| (&*feed.feed, feed.read))
         .collect();
-    assert_eq!(feeds, [("debian-tracker", 7), ("kev", 2), ("osv", 4)]);
+    assert_eq!(
+        feeds,
+        [
+            ("debian-tracker", 7),
+            ("kev", 2),
+            ("msrc-cvrf", 5),
+            ("osv", 4),
+        ]
+    );
     assert!(
         report
             .problems
@@ -497,7 +507,24 @@ fn info_counts_by_feed_and_release() {
         .iter()
         .map(|feed| (&*feed.feed, feed.records))
         .collect();
-    assert_eq!(feeds, [("debian-tracker", 7), ("kev", 2), ("osv", 3)]);
+    let expected = [
+        ("debian-tracker", 7),
+        ("kev", 2),
+        ("msrc-cvrf", 5),
+        ("osv", 3),
+    ];
+    assert_eq!(feeds, expected);
+    let newest = |place: usize| {
+        let feed: &FeedInfo = &info.feeds[place];
+        (
+            feed.newest.map(|day| day.to_string()),
+            feed.document.as_deref(),
+        )
+    };
+    assert_eq!(newest(0), (None, None));
+    assert_eq!(newest(1), (Some("2023-03-30".to_owned()), None));
+    assert_eq!(newest(2), (Some("2025-12-09".to_owned()), Some("2025-Dec")));
+    assert_eq!(info.products.len(), 9);
     let slices: Vec<_> = info.slices.iter().map(|slice| &*slice.ecosystem).collect();
     let expected = [
         "AlmaLinux:8",
