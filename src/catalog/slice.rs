@@ -120,6 +120,25 @@ impl Slice {
         self.by_package.get(package).map_or(&[], Vec::as_slice)
     }
 
+    /// The entries about a bulletin or CVE, with their packages, sorted by package.
+    pub fn entries_about(&self, id: &str) -> Vec<(&str, &Entry)> {
+        let is_it = |entry: &&Entry| {
+            let bulletin = &entry.bulletin;
+            let own = bulletin.id.as_str();
+            let names = bulletin.cves.iter().map(String::as_str).chain([own]);
+            names.into_iter().any(|name| name.eq_ignore_ascii_case(id))
+        };
+        let packages = self.by_package.iter();
+        let mut found: Vec<(&str, &Entry)> = packages
+            .flat_map(|(package, entries)| {
+                let entries = entries.iter().filter(is_it);
+                entries.map(move |entry| (package.as_str(), entry))
+            })
+            .collect();
+        found.sort_by_key(|(package, entry)| (*package, &entry.bulletin.id));
+        found
+    }
+
     /// Whether any flaw is listed as exploited: without that list, nobody looked.
     pub fn lists_exploited(&self) -> bool {
         !self.kev.is_empty()

@@ -74,9 +74,9 @@ pub(super) enum Command {
     /// Stored runs
     #[command(subcommand)]
     Runs(RunsCommand),
-    /// Show what stands behind an answer
-    #[command(subcommand)]
-    Explain(ExplainCommand),
+    /// Show what stands behind an answer: the evidence for what is reported on a host, and why
+    /// something is not reported
+    Explain(ExplainArguments),
     /// The whole pipeline against a simulated company that the program itself serves on loopback
     Demo(DemoArguments),
 }
@@ -274,7 +274,7 @@ pub(super) enum EventsArgument {
 #[derive(Debug, Args)]
 pub(super) struct MatchArguments {
     /// The run whose inventories are matched [default: the latest]
-    #[arg(value_name = "RUN", conflicts_with_all = ["recording", "facts"])]
+    #[arg(value_name = "RUN", conflicts_with_all = ["recording", "facts", "systeminfo"])]
     pub(super) run: Option<String>,
     #[command(flatten)]
     pub(super) given: GivenArguments,
@@ -290,6 +290,13 @@ pub(super) struct GivenArguments {
     /// array, or one a line; - is standard input
     #[arg(long, value_name = "FILE")]
     pub(super) facts: Vec<PathBuf>,
+    /// What systeminfo printed on a host, in any language and encoding; once for each host
+    #[arg(long, value_name = "FILE")]
+    pub(super) systeminfo: Vec<PathBuf>,
+    /// What wmic qfe or Get-HotFix printed on the host of --systeminfo: the first belongs to the first,
+    /// and so on
+    #[arg(long, value_name = "FILE", requires = "systeminfo")]
+    pub(super) qfe: Vec<PathBuf>,
     /// A recorded host (see scan --record)
     #[arg(long, value_name = "DIR")]
     pub(super) recording: Vec<PathBuf>,
@@ -298,7 +305,7 @@ pub(super) struct GivenArguments {
 impl GivenArguments {
     /// Whether there is none.
     pub(super) fn is_empty(&self) -> bool {
-        self.facts.is_empty() && self.recording.is_empty()
+        self.facts.is_empty() && self.systeminfo.is_empty() && self.recording.is_empty()
     }
 }
 
@@ -357,6 +364,30 @@ pub(super) enum RunsCommand {
         #[arg(value_name = "RUN")]
         run: Option<String>,
     },
+}
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, arg_required_else_help = true)]
+pub(super) struct ExplainArguments {
+    #[command(subcommand)]
+    pub(super) command: Option<ExplainCommand>,
+    #[command(flatten)]
+    pub(super) host: ExplainHostArguments,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ExplainHostArguments {
+    /// The host: its machine id, its name or an address
+    #[arg(value_name = "HOST")]
+    pub(super) host: Option<String>,
+    /// What to explain: an update (KB5094123), a CVE or another bulletin [default: a summary]
+    #[arg(value_name = "KB|CVE")]
+    pub(super) id: Option<String>,
+    /// The run that the host is taken from [default: the latest]
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["recording", "facts", "systeminfo"])]
+    pub(super) run: Option<String>,
+    #[command(flatten)]
+    pub(super) given: GivenArguments,
 }
 
 #[derive(Debug, Subcommand)]

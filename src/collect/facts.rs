@@ -63,8 +63,9 @@ impl<R: BufRead> FactsReader<R> {
             };
             match (byte, self.place) {
                 (b' ' | b'\t' | b'\r' | b'\n', _) => {}
-                (b'[', Place::Start) => self.place = Place::ArrayBefore,
-                (b',', Place::ArrayBehind) => self.place = Place::ArrayBefore,
+                (b'[', Place::Start) | (b',', Place::ArrayBehind) => {
+                    self.place = Place::ArrayBefore;
+                }
                 (b']', Place::ArrayBefore | Place::ArrayBehind) => self.place = Place::End,
                 (b'{', Place::Start | Place::Between | Place::ArrayBefore) => {
                     let line = self.line;
@@ -157,7 +158,10 @@ impl<R: BufRead> Iterator for FactsReader<R> {
                 self.hosts += 1;
                 Some(parse(&text).map_err(|source| (line, source)))
             }
-            Err(source) => Some(Err((self.line, source))),
+            Err(source) => {
+                self.hosts += 1;
+                Some(Err((self.line, source)))
+            }
         };
         let host = self.hosts;
         let read =
@@ -229,7 +233,7 @@ fn complete(inventory: &mut Inventory) {
     }
     if platform.name.is_empty() {
         let version = platform.version.as_deref().unwrap_or_default();
-        platform.name = format!("{} {version}", platform.id).trim_end().to_owned();
+        platform.name = format!("{} {version}", platform.id);
     }
     if inventory.gaps.len() != before {
         inventory.gaps.sort_unstable();
@@ -281,7 +285,7 @@ pub(super) fn not_told<T>(fact: &mut Observed<T>, question: &str, gaps: &mut Vec
 #[derive(Debug, thiserror::Error)]
 #[error("host {host}, line {line}")]
 pub struct FactsError {
-    /// Which host of the file, from 1; 0 before the first.
+    /// Which host of the file, from 1: that which did not come, where something else is in its place.
     pub host: u64,
     /// The line that it begins in, or where reading stopped.
     pub line: u64,

@@ -23,7 +23,7 @@ mod windows;
 pub use facts::{FactsError, FactsFault, FactsReader};
 pub use record::{RecordError, from_files, load, save};
 pub use unix::UNIX;
-pub use windows::WINDOWS;
+pub use windows::{OfflineError, WINDOWS, from_tools};
 
 use crate::model::{Inventory, Platform};
 use crate::session::{Answers, QuestionSet};

@@ -9,6 +9,7 @@
 //! open. So does a release whose support has ended.
 
 mod doubt;
+mod explain;
 mod kernel;
 mod known;
 mod origin;
@@ -16,6 +17,10 @@ mod packages;
 mod verdict;
 pub mod windows;
 
+pub use explain::{
+    Asked, Explanation, FixRecord, FlawRecord, OnHost, PackageRecord, Reason, Step, UpdateRecord,
+    explain,
+};
 pub use known::{Known, Wanted};
 
 use crate::catalog::Slice;

@@ -95,7 +95,9 @@ fn without_users(inventory: &mut Inventory) {
         }
     }
     if let Observed::Known(files) = &mut windows.files {
-        files.iter_mut().for_each(|file| hide(&mut file.path));
+        for file in files {
+            hide(&mut file.path);
+        }
     }
     if let Observed::Known(services) = &mut windows.services {
         for service in services {

@@ -10,7 +10,7 @@ use std::str;
 /// Reads what a console wrote. Total: what fits no code page reads as U+FFFD.
 ///
 /// `oem_page` is the host's own code page by Microsoft's number (437, 850, 932, …).
-pub(in crate::session) fn decode(bytes: &[u8], oem_page: Option<u16>) -> String {
+pub fn decode(bytes: &[u8], oem_page: Option<u16>) -> String {
     if let Ok(text) = str::from_utf8(bytes) {
         return text.to_owned();
     }

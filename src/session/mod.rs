@@ -27,6 +27,7 @@ mod winrm;
 mod wmi_text;
 mod wording;
 
+pub use codepage::decode as decode_page;
 pub use error::{KeyError, LoginError, LoginRefusal, MeetError, SessionError};
 pub use host_trust::{Channel, FirstUse, LoggedIn, Met, NtlmOverHttp, StrangerPeer, VerifiedPeer};
 pub use known_hosts::{Judgement, KnownHostsReport, KnownKeys, Place, Source};

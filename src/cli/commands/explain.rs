@@ -112,7 +112,7 @@ fn indent(text: &str, by: usize) -> String {
 }
 
 /// Running text in lines, each indented.
-fn wrap(text: &str, by: usize) -> String {
+pub(super) fn wrap(text: &str, by: usize) -> String {
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {
         let Some(line) = lines.last_mut() else { break };

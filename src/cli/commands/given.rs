@@ -2,22 +2,27 @@
 
 use super::super::args::GivenArguments;
 use super::super::{Stop, hints};
-use crate::collect::{self, FactsReader};
+use crate::collect::{self, FactsReader, OfflineError};
 use crate::model::{HostFacts, Inventory};
 use crate::scan::GivenHost;
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, IsTerminal as _};
+use std::io::{self, BufRead, BufReader, IsTerminal as _, Read as _};
+use std::iter;
 use std::net::{IpAddr, Ipv4Addr};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 /// How much of a file is read at once.
 const BLOCK: usize = 1 << 16;
 
+/// More than any tool prints.
+const MOST_PRINTED: u64 = 16 << 20;
+
 /// What a run of these hosts lists as its targets.
 pub(super) fn sources(given: &GivenArguments) -> Vec<String> {
-    let paths = given.facts.iter().chain(&given.recording);
+    let paths = given.facts.iter().chain(&given.systeminfo);
+    let paths = paths.chain(&given.recording);
     paths.map(|path| path.display().to_string()).collect()
 }
 
@@ -26,10 +31,19 @@ pub(super) fn sources(given: &GivenArguments) -> Vec<String> {
 pub(super) fn hosts(
     given: &GivenArguments,
 ) -> Result<impl Iterator<Item = Result<GivenHost, Stop>> + use<>, Stop> {
+    if given.qfe.len() > given.systeminfo.len() {
+        return Err(Stop::usage(
+            "more --qfe than --systeminfo: each list of updates needs the systeminfo of its host",
+        ));
+    }
     let mut open = Vec::new();
     for path in &given.facts {
         open.push((path.clone(), input(path)?));
     }
+    let lists = given.qfe.clone().into_iter().map(Some);
+    let lists = lists.chain(iter::repeat(None));
+    let printed = given.systeminfo.clone().into_iter().zip(lists);
+    let printed = printed.map(|(info, list)| printed_by_tools(&info, list.as_deref()));
     let recordings = given.recording.clone().into_iter();
     let facts = open.into_iter().flat_map(|(path, input)| {
         FactsReader::new(input).map(move |read| read.map_err(|error| unread(&path, &error)))
@@ -37,6 +51,7 @@ pub(super) fn hosts(
     let recorded = recordings.map(|folder| Ok(HostFacts::of(recorded(&folder)?)));
     let mut places = Places::default();
     Ok(facts
+        .chain(printed)
         .chain(recorded)
         .map(move |facts| facts.map(|facts| places.give(facts))))
 }
@@ -45,7 +60,7 @@ fn input(path: &Path) -> Result<Box<dyn BufRead>, Stop> {
     if path == Path::new("-") {
         if io::stdin().is_terminal() {
             return Err(Stop::usage(
-                "-: facts are read from standard input, which is this terminal; pipe a file in",
+                "-: facts come from standard input, which is this terminal; pipe a file in",
             ));
         }
         return Ok(Box::new(BufReader::with_capacity(BLOCK, io::stdin())));
@@ -58,7 +73,30 @@ fn unread(path: &Path, error: &dyn std::error::Error) -> Stop {
     Stop::usage(format!("{}: {}", path.display(), hints::chain(error)))
 }
 
-fn recorded(folder: &PathBuf) -> Result<Inventory, Stop> {
+fn printed_by_tools(systeminfo: &Path, qfe: Option<&Path>) -> Result<HostFacts, Stop> {
+    let text = whole(systeminfo)?;
+    let list = qfe.map(whole).transpose()?;
+    collect::from_tools(&text, list.as_deref()).map_err(|error| {
+        let path = match error {
+            OfflineError::NoQfe => qfe.unwrap_or(systeminfo),
+            _ => systeminfo,
+        };
+        unread(path, &error)
+    })
+}
+
+fn whole(path: &Path) -> Result<Vec<u8>, Stop> {
+    let mut bytes = Vec::new();
+    let read = input(path)?.take(MOST_PRINTED).read_to_end(&mut bytes);
+    read.map_err(|error| unread(path, &error))?;
+    if bytes.len() as u64 == MOST_PRINTED {
+        let text = format!("{}: longer than any such output", path.display());
+        return Err(Stop::usage(text));
+    }
+    Ok(bytes)
+}
+
+fn recorded(folder: &Path) -> Result<Inventory, Stop> {
     let (set, answers) = collect::load(folder).map_err(|error| unread(folder, &error))?;
     let inventory = collect::read(set, &answers);
     inventory.ok_or_else(|| {

@@ -4,6 +4,8 @@ pub(super) mod catalog;
 pub(super) mod demo;
 mod dry_run;
 pub(super) mod explain;
+pub(super) mod explain_host;
+mod explain_text;
 pub(super) mod export;
 mod given;
 pub(super) mod rematch;

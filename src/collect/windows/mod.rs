@@ -9,6 +9,7 @@ mod files;
 mod given;
 mod hotfixes;
 mod identity;
+mod offline;
 mod policy;
 mod programs;
 mod questions;
@@ -20,6 +21,7 @@ mod sites;
 mod text;
 
 pub(super) use given::complete;
+pub use offline::{OfflineError, from_tools};
 pub use questions::WINDOWS;
 
 use super::Collector;

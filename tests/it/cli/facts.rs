@@ -114,3 +114,50 @@ fn a_file_that_is_wrong_is_refused_with_host_and_line() {
     }
     insta::assert_snapshot!("facts-refused", text);
 }
+
+fn tool(name: &str) -> String {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/windows-tools");
+    folder.join(name).display().to_string()
+}
+
+#[test]
+fn what_tools_printed_is_a_machine_that_nobody_logged_in_to() {
+    let desk = Desk::new();
+    let words = format!(
+        "match --systeminfo {} --systeminfo {} --qfe {} --out out",
+        tool("server-2022-en.txt"),
+        tool("windows-7-de-cut.txt"),
+        tool("qfe-wmic-table-utf16.txt")
+    );
+    assert_eq!(desk.run(&words).code, Some(3));
+    let machines = Table::open(&desk.path("out/machines.csv"));
+    assert_eq!(machines.value(("hostname", "SRV-APP-01"), "build"), "20348");
+    assert_eq!(
+        machines.value(("hostname", "SRV-APP-01"), "ip"),
+        "192.0.2.21"
+    );
+    assert_eq!(machines.value(("hostname", "WS-ALT"), "arch"), "x86");
+    let hotfixes = Table::open(&desk.path("out/hotfixes.csv"));
+    assert_eq!(hotfixes.rows_where("hostname", "SRV-APP-01").len(), 4);
+    assert_eq!(hotfixes.rows_where("hostname", "WS-ALT").len(), 205);
+}
+
+#[test]
+fn files_of_tools_that_do_not_belong_together_are_refused() {
+    let desk = Desk::new();
+    let (server, other) = (tool("server-2022-en.txt"), tool("windows-xp-en.txt"));
+    let list = tool("qfe-wmic-list.txt");
+    let mut text = String::new();
+    for words in [
+        format!("match --systeminfo {other} --qfe {list}"),
+        format!("match --systeminfo {server} --qfe {list} --qfe {list}"),
+        format!("match --systeminfo {list}"),
+        format!("match --systeminfo {server} --qfe {other}"),
+        "match --systeminfo nowhere.txt".to_owned(),
+        format!("match --qfe {list}"),
+    ] {
+        text += &desk.expect(2, &words).err;
+    }
+    let folder = Path::new(&list).parent().unwrap().display().to_string();
+    insta::assert_snapshot!("tools-refused", text.replace(&folder, "[TOOLS]"));
+}

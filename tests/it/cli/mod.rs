@@ -2,6 +2,7 @@
 
 mod catalogue;
 mod exits;
+mod explain;
 mod facts;
 mod output;
 mod texts;

@@ -39,6 +39,45 @@ pub(super) fn hotfixes(answers: &Answers) -> Result<Vec<Hotfix>, Gap> {
     }
 }
 
+/// An update as `Win32_QuickFixEngineering` lists it, told by a tool.
+#[derive(Clone, Debug)]
+pub(super) struct QfeRow {
+    pub(super) kb: KbId,
+    pub(super) kind: Option<String>,
+    pub(super) installed_on: Option<String>,
+    pub(super) installed_by: Option<String>,
+}
+
+impl QfeRow {
+    /// One of which only the number is told.
+    pub(super) fn of(kb: KbId) -> Self {
+        Self {
+            kb,
+            kind: None,
+            installed_on: None,
+            installed_by: None,
+        }
+    }
+}
+
+/// The updates that tools listed, each once, sorted by id.
+pub(super) fn of_qfe(rows: Vec<QfeRow>) -> Vec<Hotfix> {
+    let mut updates = Updates::default();
+    let dates = rows.iter().filter_map(|row| row.installed_on.as_deref());
+    let order = Order::of(dates);
+    for row in rows {
+        let Some(seen) = updates.kb(row.kb, HotfixSource::Qfe) else {
+            continue;
+        };
+        seen.is_listed = true;
+        seen.kind = some(row.kind.as_deref(), NAME).or(seen.kind.take());
+        seen.by = some(row.installed_by.as_deref(), NAME).or(seen.by.take());
+        let day = row.installed_on.and_then(|text| order.day(&text));
+        seen.day = day.or(seen.day);
+    }
+    updates.decided()
+}
+
 /// The gap of a host that answered about updates, but not with the store's or WMI's own list: what
 /// the update client remembers is not what is installed.
 pub(super) fn open(answers: &Answers) -> Option<Gap> {

@@ -1,0 +1,215 @@
+//! `explain HOST ID`: why something is reported on a host, or is not.
+
+use super::super::args::{ExplainHostArguments, GivenArguments};
+use super::super::config::Settings;
+use super::super::{Exit, Stop, complain, hints, output, runtime};
+use super::{explain_text, given};
+use crate::catalog::Catalog;
+use crate::matching::{self, Asked, Known};
+use crate::model::{Inventory, MachineRecord, Observed};
+use crate::store::ReportOptions;
+use std::io::{self, Write as _};
+use std::sync::Arc;
+
+/// The most hosts that an ambiguous name lists.
+const LISTED: usize = 10;
+
+/// Explains one host, or one bulletin on it.
+pub(in crate::cli) fn run(
+    settings: &Settings,
+    command: &ExplainHostArguments,
+) -> Result<Exit, Stop> {
+    let Some(name) = &command.host else {
+        return Err(Stop::usage("name a host: underdesk explain HOST [KB|CVE]"));
+    };
+    let asked = command.id.as_deref().map(|id| {
+        let asked = Asked::parse(id);
+        asked.ok_or_else(|| Stop::usage("the id is empty: name a KB number, a CVE or a bulletin"))
+    });
+    let asked = asked.transpose()?;
+    let host = if command.given.is_empty() {
+        stored(settings, name, command.run.as_deref())?
+    } else {
+        from_files(&command.given, name)?
+    };
+    let text = match &host.inventory {
+        None => explain_text::unread(&host),
+        Some(inventory) => {
+            let catalog = output::open_catalog(&settings.catalog)?;
+            if host
+                .catalog_digest
+                .as_deref()
+                .is_some_and(|old| old != catalog.digest())
+            {
+                complain(
+                    "the catalogue has changed since this run was judged: this is by the present one",
+                );
+            }
+            explained(&catalog, inventory, &host, asked.as_ref())?
+        }
+    };
+    io::stdout()
+        .lock()
+        .write_all(text.as_bytes())
+        .map_err(|error| Stop::failed(&error))?;
+    Ok(Exit::Clean)
+}
+
+fn explained(
+    catalog: &Catalog,
+    inventory: &Inventory,
+    host: &Host,
+    asked: Option<&Asked>,
+) -> Result<String, Stop> {
+    let unfit = |error| Stop {
+        exit: Exit::CatalogUnfit,
+        text: hints::chain(&error),
+    };
+    let today = runtime::now().date();
+    if let Some(asked) = asked {
+        let explanation = matching::explain(catalog, inventory, asked, today).map_err(unfit)?;
+        return Ok(explain_text::explanation(host, inventory, &explanation));
+    }
+    let known = Known::load(catalog, inventory).map_err(unfit)?;
+    let findings = matching::findings_with_closed(inventory, &known, today);
+    Ok(explain_text::summary(host, inventory, &findings))
+}
+
+/// The host that is explained.
+pub(super) struct Host {
+    /// Its id, address and the run it is from, as far as it has any.
+    pub(super) place: Vec<String>,
+    /// What it is called.
+    pub(super) name: String,
+    /// Where it stopped, when it did.
+    pub(super) failure: Option<String>,
+    pub(super) inventory: Option<Arc<Inventory>>,
+    /// Of the catalogue that the run was judged by.
+    catalog_digest: Option<String>,
+}
+
+fn stored(settings: &Settings, name: &str, run: Option<&str>) -> Result<Host, Stop> {
+    let store = output::open_store(&settings.store)?;
+    let run = output::find_run(&store, run)?;
+    let report = store.report(&run, ReportOptions::default()).wait();
+    let report = report.map_err(|error| Stop::failed(&error))?;
+    let mut found = Vec::new();
+    let walk = report.visit(&mut |machine| {
+        if is_called(machine, name) {
+            found.push(machine.clone());
+        }
+        Ok(())
+    });
+    walk.map_err(|error| Stop::failed(&error))?;
+    let labels = found.iter().map(|machine| machine.id.to_string());
+    let place = format!("run {run}");
+    one_of(name, &place, labels)?;
+    let machine = found.into_iter().next();
+    let machine = machine.ok_or_else(|| none(name, &place))?;
+    let mut place = vec![machine.id.to_string()];
+    place.extend(machine.addresses.iter().map(ToString::to_string));
+    place.push(format!("run {run}"));
+    let digest = report.run().catalog_digest.clone();
+    Ok(Host {
+        place,
+        name: called(machine.inventory.as_deref(), machine.target_name.as_deref()),
+        failure: Some(why_unread(&machine)),
+        inventory: machine.inventory,
+        catalog_digest: Some(digest).filter(|digest| !digest.is_empty()),
+    })
+}
+
+fn why_unread(machine: &MachineRecord) -> String {
+    if let Some(failure) = &machine.failure {
+        return format!("{}: {}", failure.code.as_str(), failure.detail);
+    }
+    let codes = machine.access.iter().map(|(_, row)| row.code.as_str());
+    let mut codes: Vec<&str> = codes.collect();
+    codes.dedup();
+    match codes.as_slice() {
+        [] => machine.outcome.clone(),
+        codes => codes.join(", "),
+    }
+}
+
+fn from_files(given: &GivenArguments, name: &str) -> Result<Host, Stop> {
+    let mut found = Vec::new();
+    for host in given::hosts(given)? {
+        let host = host?;
+        let is_it = host
+            .name
+            .as_deref()
+            .is_some_and(|own| own.eq_ignore_ascii_case(name))
+            || host.address.to_string() == name
+            || is_its_own(&host.inventory, name);
+        if is_it && found.len() <= LISTED {
+            found.push(host);
+        }
+    }
+    let place = given::sources(given).join(", ");
+    one_of(
+        name,
+        &place,
+        found.iter().map(|host| host.address.to_string()),
+    )?;
+    let host = found.into_iter().next();
+    let host = host.ok_or_else(|| none(name, &place))?;
+    Ok(Host {
+        place: vec![host.address.to_string(), place],
+        name: called(Some(&host.inventory), host.name.as_deref()),
+        failure: None,
+        inventory: Some(Arc::new(host.inventory)),
+        catalog_digest: None,
+    })
+}
+
+fn is_called(machine: &MachineRecord, name: &str) -> bool {
+    let same = |own: &str| own.eq_ignore_ascii_case(name);
+    let own = machine.inventory.as_deref();
+    same(machine.id.as_str())
+        || machine
+            .addresses
+            .iter()
+            .any(|address| same(&address.to_string()))
+        || machine.target_name.as_deref().is_some_and(same)
+        || own.is_some_and(|own| is_its_own(own, name))
+}
+
+/// Whether a host calls itself so, or has the address.
+fn is_its_own(inventory: &Inventory, name: &str) -> bool {
+    let identity = &inventory.identity;
+    let names = [&identity.hostname, &identity.fqdn];
+    let mut names = names.into_iter().filter_map(Observed::known);
+    let interfaces = identity.interfaces.known().map_or(&[][..], Vec::as_slice);
+    let mut addresses = interfaces.iter().flat_map(|one| &one.addresses);
+    names.any(|own| own.eq_ignore_ascii_case(name))
+        || addresses.any(|address| address.to_string() == name)
+}
+
+fn called(inventory: Option<&Inventory>, given: Option<&str>) -> String {
+    let own = inventory.and_then(|inventory| inventory.identity.hostname.known());
+    let own = own.map(String::as_str).filter(|name| !name.is_empty());
+    own.or(given).unwrap_or("(no name)").to_owned()
+}
+
+fn one_of(
+    name: &str,
+    place: &str,
+    found: impl ExactSizeIterator<Item = String>,
+) -> Result<(), Stop> {
+    let count = found.len();
+    if count < 2 {
+        return Ok(());
+    }
+    let shown: Vec<String> = found.take(LISTED).collect();
+    Err(Stop::usage(format!(
+        "{count} hosts of {place} are called {name}: name one by {}",
+        shown.join(", ")
+    )))
+}
+
+fn none(name: &str, place: &str) -> Stop {
+    Stop::usage(format!(
+        "{place} has no host {name}: give its name, its address or its machine id, as in machines.csv"
+    ))
+}

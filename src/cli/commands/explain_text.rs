@@ -1,0 +1,448 @@
+//! Explanations for people. Every line is harmless to a terminal: what hosts and feeds say is theirs.
+
+use super::explain::wrap;
+use super::explain_host::Host;
+use crate::matching::{Explanation, FlawRecord, OnHost, PackageRecord, Reason, Step, UpdateRecord};
+use crate::model::{Finding, Inventory, ProductKey, Remedy};
+use crate::report::{columns, for_terminal};
+use std::collections::BTreeMap;
+use std::fmt::{self, Write as _};
+
+/// The most items of a list.
+const MOST: usize = 20;
+
+/// Where values begin.
+const LABEL: usize = 14;
+
+/// A text in the making.
+#[derive(Default)]
+struct Page(String);
+
+impl Page {
+    /// A paragraph at an indentation.
+    fn say(&mut self, indent: usize, text: &str) {
+        let text = wrap(&for_terminal(text), indent);
+        self.0.push_str(&text);
+        self.0.push('\n');
+    }
+
+    /// A label and its value, unless that is empty.
+    fn fact(&mut self, label: &str, value: &str) {
+        if value.is_empty() {
+            return;
+        }
+        let value = wrap(&for_terminal(value), 2 + LABEL);
+        let _ = writeln!(self.0, "  {label:<LABEL$}{}", value.trim_start());
+    }
+
+    fn gap(&mut self) {
+        self.0.push('\n');
+    }
+}
+
+/// A host that was not read.
+pub(super) fn unread(host: &Host) -> String {
+    let mut page = Page::default();
+    page.say(0, &format!("{} ({})", host.name, host.place.join(", ")));
+    page.gap();
+    let why = host.failure.as_deref().unwrap_or_default();
+    page.say(0, &format!("Nothing is known of what is installed on it, so nothing is reported and nothing ruled out: it was not read ({why}). access.csv says what to do."));
+    page.0
+}
+
+/// One update or flaw on a host.
+pub(super) fn explanation(host: &Host, inventory: &Inventory, one: &Explanation) -> String {
+    let mut page = head(host, inventory);
+    let asked = one.asked.to_string();
+    for (title, source) in one.titles.iter().take(MOST) {
+        page.say(0, &format!("{asked}: {title} ({source})"));
+    }
+    on_host(&mut page, &asked, &one.on_host);
+    if one.findings.is_empty() {
+        page.gap();
+        page.say(0, &format!("{asked} is not reported on this host."));
+        for reason in &one.reasons {
+            page.say(2, &why_not(*reason, one));
+        }
+    }
+    for finding in &one.findings {
+        show(&mut page, finding);
+    }
+    for record in &one.updates {
+        update(&mut page, &asked, record);
+    }
+    for record in &one.flaws {
+        flaw(&mut page, &asked, record);
+    }
+    packages(&mut page, &asked, &one.packages);
+    if !one.related.is_empty() {
+        page.gap();
+        page.say(0, &format!("What {asked} fixes is judged in:"));
+        page.0.push_str(&table(one.related.iter()));
+    }
+    if !one.elsewhere.is_empty() {
+        page.gap();
+        page.say(
+            0,
+            &format!(
+                "{asked} is listed for products that are not on this host: {}",
+                products(&one.elsewhere)
+            ),
+        );
+    }
+    if one.findings.is_empty() && !one.own.is_empty() {
+        page.say(
+            0,
+            &format!("This host is judged by: {}", products(&one.own)),
+        );
+    }
+    open(&mut page, inventory, &one.unjudged);
+    page.0
+}
+
+/// All verdicts on a host.
+pub(super) fn summary(host: &Host, inventory: &Inventory, findings: &[Finding]) -> String {
+    let mut page = head(host, inventory);
+    let open_ones: Vec<&Finding> = findings
+        .iter()
+        .filter(|one| !one.state.is_closed())
+        .collect();
+    page.gap();
+    if open_ones.is_empty() {
+        page.say(0, "Nothing is open or undecided.");
+    } else {
+        page.say(0, &format!("{} open or undecided:", open_ones.len()));
+        page.gap();
+        page.0.push_str(&table(open_ones.iter().copied()));
+    }
+    let mut closed: BTreeMap<&str, usize> = BTreeMap::new();
+    for finding in findings.iter().filter(|one| one.state.is_closed()) {
+        *closed.entry(finding.state.as_str()).or_default() += 1;
+    }
+    if !closed.is_empty() {
+        let counts = closed
+            .iter()
+            .map(|(state, count)| format!("{count} {state}"));
+        page.gap();
+        page.say(0, &format!("Closed: {}", listed(counts)));
+    }
+    let unjudged: Vec<Finding> = findings
+        .iter()
+        .filter(|one| one.leaves_machine_unjudged())
+        .cloned()
+        .collect();
+    open(&mut page, inventory, &unjudged);
+    page.0
+}
+
+fn head(host: &Host, inventory: &Inventory) -> Page {
+    let mut page = Page::default();
+    page.say(0, &format!("{} ({})", host.name, host.place.join(", ")));
+    let platform = &inventory.platform;
+    let mut parts = vec![platform.name.clone()];
+    match &platform.windows {
+        Some(release) => {
+            parts.extend(release.service_pack.clone());
+            parts.push(format!("build {}", release.build));
+            parts.extend(release.installation.clone());
+        }
+        None => parts.extend(platform.ecosystem.clone()),
+    }
+    parts.extend(platform.arch.clone());
+    page.say(0, &parts.join(", "));
+    page
+}
+
+fn on_host(page: &mut Page, asked: &str, said: &OnHost) {
+    let text = match said {
+        OnHost::NotAsked => return,
+        OnHost::Listed(update) => {
+            let day = update.installed_on.map(|day| format!(", {day}"));
+            let sources: Vec<&str> = update
+                .seen_in
+                .iter()
+                .map(|source| source.as_str())
+                .collect();
+            let from = if sources.is_empty() {
+                String::new()
+            } else {
+                format!(" (read from {})", sources.join(", "))
+            };
+            let state = update.state.as_str();
+            format!(
+                "The host lists {asked}: {state}{}{from}.",
+                day.unwrap_or_default()
+            )
+        }
+        OnHost::NotListed(count) => format!(
+            "The host lists {count} updates, and {asked} is not among them. A later update may contain it all the same."
+        ),
+        OnHost::Unknown(gap) => format!(
+            "Which updates the host has is not known: no answer to {} ({}).",
+            gap.question,
+            gap.cause.as_str()
+        ),
+    };
+    page.gap();
+    page.say(0, &text);
+}
+
+fn why_not(reason: Reason, one: &Explanation) -> String {
+    let asked = &one.asked;
+    match reason {
+        Reason::NotInCatalogue => format!(
+            "No document of the catalogue names {asked}. It is not known here: misspelt, not about security, or from a feed or month that was not imported (underdesk catalog info)."
+        ),
+        Reason::EmptyCatalogue => "The catalogue holds nothing about this kind of system: import its feed with underdesk catalog import PATH.".to_owned(),
+        Reason::OtherProducts => format!("The catalogue lists {asked} for other products only."),
+        Reason::NotInstalled => "The catalogue lists it for packages that are not installed here.".to_owned(),
+        Reason::Withdrawn => "The publisher has withdrawn it.".to_owned(),
+        Reason::Unjudged => "The host could not be judged, or not fully: that it is not reported means nothing.".to_owned(),
+        Reason::NoRule => "It is listed for a product of this host, and no rule makes a finding of it.".to_owned(),
+    }
+}
+
+/// One verdict with its evidence.
+fn show(page: &mut Page, finding: &Finding) {
+    page.gap();
+    let confidence = finding.confidence.as_str();
+    page.say(
+        0,
+        &format!(
+            "{}: {} ({confidence} confidence)",
+            finding.bulletin,
+            finding.state.as_str()
+        ),
+    );
+    page.say(2, &finding.title);
+    let evidence = &finding.evidence;
+    page.fact("product", &finding.product);
+    page.fact("packages", &listed(finding.packages.iter()));
+    page.fact("installed", &finding.installed);
+    page.fact("fixed in", finding.fixed.as_deref().unwrap_or_default());
+    page.fact("observed", &evidence.observed);
+    page.fact("read from", &evidence.question);
+    page.fact("rule", &evidence.rule);
+    page.fact("record", &evidence.record);
+    for witness in &evidence.witnesses {
+        let says = match witness.says_fixed {
+            Some(true) => "says that it is in",
+            Some(false) => "says that it is not in",
+            None => "decides nothing",
+        };
+        let text = format!(
+            "{} {}: {}; {says}",
+            witness.kind.as_str(),
+            witness.source,
+            witness.value
+        );
+        page.fact("witness", &text);
+    }
+    page.fact("severity", &severity(finding));
+    page.fact("flaws", &listed(finding.cves.iter()));
+    page.fact("exploited", &listed(finding.kev.iter()));
+    if let Some(remedy) = &finding.remedy {
+        install(page, remedy);
+    }
+}
+
+fn install(page: &mut Page, remedy: &Remedy) {
+    page.fact("install", &format!("{}: {}", remedy.update, remedy.title));
+    page.fact("brings", remedy.build.as_deref().unwrap_or_default());
+    page.fact(
+        "restart",
+        remedy.restart.map_or("", |restart| restart.as_str()),
+    );
+    page.fact("needs before", &listed(remedy.prerequisites.iter()));
+    page.fact("makes needless", &listed(remedy.supersedes.iter()));
+    page.fact("from", remedy.download.as_deref().unwrap_or_default());
+}
+
+fn severity(finding: &Finding) -> String {
+    let mut parts = Vec::new();
+    parts.extend(finding.rating().map(|word| word.as_str().to_owned()));
+    parts.extend(finding.cvss_tenths.map(cvss));
+    parts.extend(finding.epss.map(|score| format!("EPSS {score}")));
+    parts.join(", ")
+}
+
+fn cvss(tenths: u8) -> String {
+    format!("CVSS {}.{}", tenths / 10, tenths % 10)
+}
+
+fn update(page: &mut Page, asked: &str, record: &UpdateRecord) {
+    page.gap();
+    page.say(
+        0,
+        &format!("In the catalogue: {asked} for {}", record.product),
+    );
+    let month = record.released.map(|month| format!(" of {month}"));
+    page.fact(
+        "kind",
+        &format!("{}{}", record.kind.as_str(), month.unwrap_or_default()),
+    );
+    page.fact("builds", &listed(record.builds.iter()));
+    page.fact("fixes", &format!("{} flaws of this product", record.flaws));
+    page.fact("replaces", &listed(record.supersedes.iter()));
+    page.fact("replaced by", &listed(record.superseded_by.iter()));
+    page.fact(
+        "restart",
+        record.restart.map_or("", |restart| restart.as_str()),
+    );
+    page.fact(
+        "before it",
+        &record
+            .before
+            .as_ref()
+            .map_or("none of its kind".to_owned(), step),
+    );
+    page.fact(
+        "after it",
+        &record
+            .after
+            .as_ref()
+            .map_or("none of its kind".to_owned(), step),
+    );
+    page.fact("address", record.url.as_deref().unwrap_or_default());
+}
+
+fn step(step: &Step) -> String {
+    let month = step.released.map(|month| format!(" of {month}"));
+    let build = step.build.as_ref().map(|build| format!(", build {build}"));
+    format!(
+        "{}{}{}",
+        step.update,
+        month.unwrap_or_default(),
+        build.unwrap_or_default()
+    )
+}
+
+fn flaw(page: &mut Page, asked: &str, record: &FlawRecord) {
+    page.gap();
+    page.say(
+        0,
+        &format!("In the catalogue: {asked} in {}", record.product),
+    );
+    let mut parts = Vec::new();
+    parts.extend(record.severity.map(|word| word.as_str().to_owned()));
+    parts.extend(record.cvss_tenths.map(cvss));
+    parts.extend(record.epss.map(|score| format!("EPSS {score}")));
+    page.fact("severity", &parts.join(", "));
+    let day = record.published.map(|time| time.date().to_string());
+    page.fact("published", &day.unwrap_or_default());
+    page.fact("advisories", &listed(record.advisories.iter()));
+    if let Some(kev) = &record.kev {
+        let due = kev.due.map(|due| format!(", to be fixed by {due}"));
+        page.fact(
+            "exploited",
+            &format!("known to CISA{}", due.unwrap_or_default()),
+        );
+    }
+    if record.fixes.is_empty() {
+        page.fact("fixed by", "no update that is stated");
+    }
+    for fix in record.fixes.iter().take(MOST) {
+        let month = fix.released.map(|month| format!(" of {month}"));
+        let build = fix
+            .build
+            .as_ref()
+            .map(|build| format!(", from build {build}"));
+        let (month, build) = (month.unwrap_or_default(), build.unwrap_or_default());
+        page.fact(
+            "fixed by",
+            &format!("{} ({}{month}){build}", fix.update, fix.kind.as_str()),
+        );
+    }
+}
+
+fn packages(page: &mut Page, asked: &str, records: &[PackageRecord]) {
+    if records.is_empty() {
+        return;
+    }
+    page.gap();
+    page.say(0, &format!("In the catalogue: {asked} in this release"));
+    for record in records.iter().take(MOST) {
+        let here = if record.is_installed {
+            "installed here"
+        } else {
+            "not installed here"
+        };
+        let ranges = listed(record.ranges.iter());
+        let ranges = if ranges.is_empty() {
+            "no version is affected".to_owned()
+        } else {
+            format!("affected {ranges}")
+        };
+        let gone = record
+            .withdrawn
+            .map(|time| format!("; withdrawn {}", time.date()));
+        page.say(
+            2,
+            &format!(
+                "{} ({here}): {ranges} ({}{})",
+                record.package,
+                record.bulletin,
+                gone.unwrap_or_default()
+            ),
+        );
+    }
+}
+
+/// What is not known of the host.
+fn open(page: &mut Page, inventory: &Inventory, unjudged: &[Finding]) {
+    if inventory.gaps.is_empty() && unjudged.is_empty() {
+        return;
+    }
+    page.gap();
+    page.say(0, "What is not known of this host:");
+    for finding in unjudged {
+        page.say(2, &format!("{} ({})", finding.title, finding.bulletin));
+    }
+    let gaps = inventory.gaps.iter();
+    let gaps = listed(gaps.map(|gap| format!("{} ({})", gap.question, gap.cause.as_str())));
+    if !gaps.is_empty() {
+        page.say(2, &format!("Questions without an answer: {gaps}"));
+    }
+}
+
+fn table<'a>(findings: impl Iterator<Item = &'a Finding>) -> String {
+    let rows: Vec<Vec<String>> = findings
+        .map(|one| {
+            vec![
+                one.state.as_str().to_owned(),
+                one.bulletin.to_string(),
+                one.product.clone(),
+                one.installed.clone(),
+                one.fixed.clone().unwrap_or_default(),
+                one.title.clone(),
+            ]
+        })
+        .collect();
+    columns(
+        &[
+            "state",
+            "bulletin",
+            "product",
+            "installed",
+            "fixed in",
+            "title",
+        ],
+        &rows,
+    )
+}
+
+fn products(keys: &[ProductKey]) -> String {
+    let quoted = keys.iter().map(|key| format!("\"{key}\""));
+    listed(quoted)
+}
+
+fn listed<T: fmt::Display>(items: impl Iterator<Item = T>) -> String {
+    let mut items: Vec<String> = items.map(|item| item.to_string()).collect();
+    let more = items.len().saturating_sub(MOST);
+    items.truncate(MOST);
+    let mut text = items.join(", ");
+    if more > 0 {
+        let _ = write!(text, " (+{more})");
+    }
+    text
+}
