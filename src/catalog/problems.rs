@@ -163,7 +163,7 @@ mod tests {
         );
         assert_eq!(
             kind("invalid type: string \"a\", expected u8 at line 12 column 3"),
-            "invalid type: string \"…\", expected u8 at line 0 column 0"
+            "invalid type: string \"…\", expected u0 at line 0 column 0"
         );
         assert_eq!(kind("an unclosed `quote"), "an unclosed `…");
     }

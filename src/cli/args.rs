@@ -322,11 +322,8 @@ pub(super) struct ExportArguments {
 pub(super) enum CatalogCommand {
     /// Read files of bulletins: OSV, Debian's security tracker, Microsoft's CVRF documents (XML or JSON),
     /// CISA KEV, lifecycle dates; plain, .gz, .xz, .zst, .zip, or folders of them
-    ///
-    /// What is read is added to what is known. What a newer copy of a document says replaces what the older
-    /// one said of the same; what it leaves out stays.
     Import {
-        /// What to read
+        /// What to read; what a newer copy of a document leaves out stays known
         #[arg(required = true, value_name = "PATH")]
         paths: Vec<PathBuf>,
     },
