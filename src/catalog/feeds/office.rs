@@ -89,6 +89,8 @@ struct Reading {
     editions: Vec<String>,
     /// The channels of the columns of a table, where they name any.
     channels: Vec<Option<String>>,
+    /// The year of the rows of the history; a row that leaves it out is of that of the row above.
+    year: String,
     /// The day that a heading of the security updates names, and what stands under it.
     month: Option<Month>,
 }
@@ -113,6 +115,7 @@ impl Reading {
             Block::Heading { anchor } => self.heading(anchor),
             Block::Columns(cells) => {
                 self.channels = cells.iter().map(|cell| branch(&cell.text)).collect();
+                self.year.clear();
             }
             Block::Row(cells) => self.row(cells),
             Block::Line(line) => self.line(line),
@@ -176,7 +179,12 @@ impl Reading {
         if self.supported(cells) || self.history(cells) || self.edition(cells) {
             return;
         }
-        self.report.irrelevant += 1;
+        match cells.iter().find_map(|cell| named(&cell.text)) {
+            Some(named) => self
+                .report
+                .skip(&named.build, "a table of a kind we do not know"),
+            None => self.report.irrelevant += 1,
+        }
     }
 
     /// A row of the supported versions: channel, version, build, day of the build, end of support.
@@ -209,9 +217,12 @@ impl Reading {
             .first()
             .map(|cell| cell.text.trim())
             .unwrap_or_default();
-        if year.len() != 4 || year.parse::<u16>().is_err() {
-            return false;
+        match year {
+            "" if !self.year.is_empty() => {}
+            _ if year.len() == 4 && year.parse::<u16>().is_ok() => year.clone_into(&mut self.year),
+            _ => return false,
         }
+        let year = self.year.clone();
         let written = cells.get(1).map(|cell| format!("{} {year}", cell.text));
         let written = written.as_deref().and_then(day_of_words);
         for (at, cell) in cells.iter().enumerate().skip(2) {
@@ -225,7 +236,7 @@ impl Reading {
                     self.report.skip(words, "no channel that we know");
                     continue;
                 };
-                let day = day_in_anchor(year, anchor).or(written);
+                let day = day_in_anchor(&year, anchor).or(written);
                 let row = self.of(&branch, &named);
                 row.released = row.released.or(day);
             }
@@ -444,9 +455,9 @@ mod tests {
     #[test]
     fn the_history_reads_the_same_in_english_and_translated() {
         let (report, english) = read(HISTORY);
-        assert_eq!((report.read, report.skipped), (7, 0), "{report:?}");
+        assert_eq!((report.read, report.skipped), (8, 0), "{report:?}");
         let (report, translated) = read(TRANSLATED);
-        assert_eq!((report.read, report.skipped), (7, 0), "{report:?}");
+        assert_eq!((report.read, report.skipped), (8, 0), "{report:?}");
         assert_eq!(english, translated);
         let newest = row(&english, "Current Channel", "14131.20320");
         assert_eq!(newest.product, "office click-to-run");
