@@ -73,7 +73,6 @@ impl Feed for BulletinsCsv {
             let record = format!("in line {}", row.line());
             match bulletins(&row, &record, &mut report) {
                 Ok(read) => {
-                    report.read += 1;
                     for advisory in read {
                         let key = ProductKey::of(&advisory.document);
                         let place = (advisory.id.clone(), key);
@@ -87,6 +86,7 @@ impl Feed for BulletinsCsv {
             }
         }
         for advisory in advisories.into_values() {
+            report.read += 1;
             out(Record::Advisory(advisory));
         }
         Ok(report)
