@@ -66,9 +66,10 @@ impl Outline {
             keys,
             first_line: String::from_utf8_lossy(line).trim_end().to_owned(),
             root: (shape == Shape::Xml).then(|| root(head)).flatten(),
-            text: match is_text {
-                true => String::from_utf8_lossy(head).into_owned(),
-                false => String::new(),
+            text: if is_text {
+                String::from_utf8_lossy(head).into_owned()
+            } else {
+                String::new()
             },
         }
     }

@@ -173,9 +173,9 @@ fn end_of_life(platform: &Platform, dates: &Lifecycle, today: Date) -> Option<Fi
     let end = dates.end_of_life.filter(|end| *end < today)?;
     let release = format!("{} {}", dates.product, dates.version);
     // `windows 5-sp3` is nothing to show people.
-    let shown = match &platform.windows {
-        Some(_) => platform.name.clone(),
-        None => release.clone(),
+    let (shown, question) = match &platform.windows {
+        Some(_) => (platform.name.clone(), "current-version"),
+        None => (release.clone(), "os-release"),
     };
     let extended = match dates.end_of_extended {
         Some(extended) if extended >= today => {
@@ -185,7 +185,7 @@ fn end_of_life(platform: &Platform, dates: &Lifecycle, today: Date) -> Option<Fi
     };
     let evidence = Evidence {
         observed: platform.name.clone(),
-        question: "os-release".to_owned(),
+        question: question.to_owned(),
         rule: format!("support ended {end}, before {today}{extended}"),
         record: format!("lifecycle {release}"),
         witnesses: Vec::new(),

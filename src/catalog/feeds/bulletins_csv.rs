@@ -73,7 +73,6 @@ impl Feed for BulletinsCsv {
             let record = format!("in line {}", row.line());
             match bulletins(&row, &record, &mut report) {
                 Ok(read) => {
-                    report.read += 1;
                     for advisory in read {
                         let key = ProductKey::of(&advisory.document);
                         let place = (advisory.id.clone(), key);
@@ -87,6 +86,7 @@ impl Feed for BulletinsCsv {
             }
         }
         for advisory in advisories.into_values() {
+            report.read += 1;
             out(Record::Advisory(advisory));
         }
         Ok(report)
@@ -99,88 +99,96 @@ fn bulletins(
     record: &str,
     report: &mut FeedReport,
 ) -> Result<Vec<Advisory>, String> {
-    let cell = |column: &str| match row.cell(column) {
-        None => Ok(None),
-        Some(text) if text.len() > LONGEST => {
-            Err(format!("{column} has more than {LONGEST} bytes"))
-        }
-        Some(text) => Ok(Some(text.split_whitespace().collect::<Vec<_>>().join(" "))),
-    };
-    let product = cell("product")?.ok_or("no product")?;
-    let version =
-        cell("fixed_version")?.ok_or("no fixed_version; where there is no fix, write `none`")?;
-    let title = cell("title")?.unwrap_or_else(|| format!("{product} {version}"));
-    let severity = match cell("severity")? {
-        None => None,
-        Some(word) => {
-            let severity = Severity::parse(&word);
-            if severity.is_none() {
-                let what = format!(
-                    "severity `{}` is none of critical, high, medium, low: left out",
-                    word.escape_debug()
-                );
-                report.problem(record, what);
-            }
-            severity
-        }
-    };
+    let product = cell(row, "product")?.ok_or("no product")?;
+    let version = cell(row, "fixed_version")?
+        .ok_or("no fixed_version; where there is no fix, write `none`")?;
+    let title = cell(row, "title")?.unwrap_or_else(|| format!("{product} {version}"));
     let cves = cves(row)?;
-    let published = match cell("published")? {
-        None => None,
-        Some(text) => {
-            let day = day(&text).ok_or_else(|| {
-                format!(
-                    "published is no day such as 2026-11-22: `{}`",
-                    text.escape_debug()
-                )
-            })?;
-            UtcTime::parse(&format!("{day}T00:00:00Z"))
-        }
+    let affected = AffectedProduct {
+        product: product.clone(),
+        severity: severity(row, record, report)?,
+        cvss_tenths: None,
+        fixes: fix(row, &title, &version)?.into_iter().collect(),
     };
-    let update = match cell("kb")? {
-        None => UpdateId::Named(title.clone()),
-        Some(text) => UpdateId::Kb(article(&text)?),
-    };
-    let fix = Fix {
-        update,
-        kind: UpdateKind::Other,
-        build: Some(version.clone()),
-        since: cell("affected_since")?,
-        supersedes: Vec::new(),
-        restart: None,
-        url: cell("url")?,
-    };
-    let has_fix = !version.eq_ignore_ascii_case("none");
+    let key = ProductKey::of(&product);
+    let local = format!("local:{key}:{version}");
+    let published = published(row)?;
     let advisory = |id: String, cves: Vec<String>| Advisory {
         id: BulletinId::new(id),
         feed: "bulletins-csv".to_owned(),
-        document: ProductKey::of(&product).as_str().to_owned(),
+        document: key.as_str().to_owned(),
         title: title.clone(),
         cves,
         published,
         modified: None,
-        affected: vec![AffectedProduct {
-            product: product.clone(),
-            severity,
-            cvss_tenths: None,
-            fixes: if has_fix {
-                vec![fix.clone()]
-            } else {
-                Vec::new()
-            },
-        }],
+        affected: vec![affected.clone()],
     };
-    Ok(match cell("id")? {
+    Ok(match cell(row, "id")? {
         Some(id) => vec![advisory(id, cves)],
-        None if cves.is_empty() => {
-            let product = ProductKey::of(&product);
-            vec![advisory(format!("local:{product}:{version}"), cves)]
-        }
+        None if cves.is_empty() => vec![advisory(local, cves)],
         None => cves
             .into_iter()
             .map(|cve| advisory(cve.clone(), vec![cve]))
             .collect(),
     })
+}
+
+/// A cell in one line.
+fn cell(row: &Row<'_>, column: &str) -> Result<Option<String>, String> {
+    match row.cell(column) {
+        None => Ok(None),
+        Some(text) if text.len() > LONGEST => {
+            Err(format!("{column} has more than {LONGEST} bytes"))
+        }
+        Some(text) => Ok(Some(text.split_whitespace().collect::<Vec<_>>().join(" "))),
+    }
+}
+
+/// The update, unless there is none.
+fn fix(row: &Row<'_>, title: &str, version: &str) -> Result<Option<Fix>, String> {
+    let update = match cell(row, "kb")? {
+        None => UpdateId::Named(title.to_owned()),
+        Some(text) => UpdateId::Kb(article(&text)?),
+    };
+    let fix = Fix {
+        update,
+        kind: UpdateKind::Other,
+        build: Some(version.to_owned()),
+        since: cell(row, "affected_since")?,
+        supersedes: Vec::new(),
+        restart: None,
+        url: cell(row, "url")?,
+    };
+    Ok((!version.eq_ignore_ascii_case("none")).then_some(fix))
+}
+
+/// A word that is no severity costs the word, not the row.
+fn severity(
+    row: &Row<'_>,
+    record: &str,
+    report: &mut FeedReport,
+) -> Result<Option<Severity>, String> {
+    let Some(word) = cell(row, "severity")? else {
+        return Ok(None);
+    };
+    let severity = Severity::parse(&word);
+    if severity.is_none() {
+        let word = word.escape_debug();
+        let what = format!("severity `{word}` is none of critical, high, medium, low: left out");
+        report.problem(record, what);
+    }
+    Ok(severity)
+}
+
+fn published(row: &Row<'_>) -> Result<Option<UtcTime>, String> {
+    let Some(text) = cell(row, "published")? else {
+        return Ok(None);
+    };
+    let day = day(&text).ok_or_else(|| {
+        let text = text.escape_debug();
+        format!("published is no day such as 2026-11-22: `{text}`")
+    })?;
+    Ok(UtcTime::parse(&format!("{day}T00:00:00Z")))
 }
 
 /// The CVEs of both columns, sorted.

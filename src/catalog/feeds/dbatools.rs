@@ -64,11 +64,11 @@ impl Feed for DbatoolsBuilds {
                 FeedError::Json { feed, source }
             })?;
         let mut report = FeedReport::default();
-        let mut versions: BTreeMap<(u32, u32), Vec<Build>> = BTreeMap::new();
+        let mut versions: BTreeMap<(u32, u32), Vec<Listed>> = BTreeMap::new();
         for (index, value) in document.data.into_iter().enumerate() {
             let record = value.get("Version").and_then(Value::as_str);
             let record = record.map_or_else(|| format!("number {}", index + 1), str::to_owned);
-            match Build::read(value) {
+            match Listed::read(value) {
                 Ok(build) => {
                     let version = versions.entry((build.order[0], build.order[1]));
                     version.or_default().push(build);
@@ -129,7 +129,7 @@ impl OneOrMore {
 }
 
 /// An entry that reads.
-struct Build {
+struct Listed {
     order: [u32; 4],
     build: String,
     name: Option<String>,
@@ -141,7 +141,7 @@ struct Build {
     is_retired: bool,
 }
 
-impl Build {
+impl Listed {
     fn read(value: Value) -> Result<Self, String> {
         let entry: Entry = serde_json::from_value(value).map_err(|error| error.to_string())?;
         let build = dotted(&entry.version).ok_or("its version is no dotted number")?;
@@ -182,7 +182,7 @@ struct Place<'a> {
 }
 
 /// Hands out the builds of one version, which are sorted.
-fn version(builds: &[Build], report: &mut FeedReport, out: &mut dyn FnMut(Record)) {
+fn version(builds: &[Listed], report: &mut FeedReport, out: &mut dyn FnMut(Record)) {
     let Some(name) = builds.iter().find_map(|build| build.name.as_deref()) else {
         for build in builds {
             report.skip(&build.build, "no entry names its version");
@@ -222,7 +222,7 @@ fn version(builds: &[Build], report: &mut FeedReport, out: &mut dyn FnMut(Record
     }
 }
 
-fn row(product: &str, has_packs: bool, place: &Place<'_>, build: &Build) -> BuildRow {
+fn row(product: &str, has_packs: bool, place: &Place<'_>, build: &Listed) -> BuildRow {
     let is_connect =
         build.order.starts_with(&AZURE_CONNECT[..2]) && build.order[2] >= AZURE_CONNECT[2];
     let (branch, on_branch) = match (place.cumulative, &build.cumulative) {

@@ -85,7 +85,8 @@ impl Feed for DotnetReleases {
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case")]
 struct Channel {
-    channel_version: String,
+    #[serde(rename = "channel-version")]
+    name: String,
     eol_date: Option<String>,
     #[serde(default)]
     releases: Vec<Value>,
@@ -94,8 +95,10 @@ struct Channel {
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case")]
 struct Release {
-    release_version: String,
-    release_date: Option<String>,
+    #[serde(rename = "release-version")]
+    label: String,
+    #[serde(rename = "release-date")]
+    released: Option<String>,
     security: Option<bool>,
     #[serde(default, deserialize_with = "or_default")]
     cve_list: Vec<Cve>,
@@ -117,11 +120,11 @@ struct Runtime {
 
 impl Channel {
     fn major(&self) -> Option<u32> {
-        self.channel_version.split('.').next()?.parse().ok()
+        self.name.split('.').next()?.parse().ok()
     }
 
     fn lifecycle(&self, report: &mut FeedReport, out: &mut dyn FnMut(Record)) {
-        let name = &self.channel_version;
+        let name = &self.name;
         let Some(major) = self.major().filter(|_| dotted(name).is_some()) else {
             report.skip(name, "channel-version is no number");
             return;
@@ -151,7 +154,7 @@ impl Channel {
     fn builds(self, report: &mut FeedReport, out: &mut dyn FnMut(Record)) {
         let is_core = self.major().is_some_and(|major| major < FIRST_WITHOUT_CORE);
         let family = if is_core { ".net core" } else { ".net" };
-        let product = format!("{family} {}", self.channel_version);
+        let product = format!("{family} {}", self.name);
         // One runtime may come with several releases of the SDK.
         let mut rows: BTreeMap<(String, String), BuildRow> = BTreeMap::new();
         for value in self.releases {
@@ -176,9 +179,9 @@ impl Release {
         report: &mut FeedReport,
         rows: &mut BTreeMap<(String, String), BuildRow>,
     ) {
-        let released = self.release_date.as_deref().and_then(day);
+        let released = self.released.as_deref().and_then(day);
         if released.is_none() {
-            report.problem(&self.release_version, "release-date is no date");
+            report.problem(&self.label, "release-date is no date");
         }
         let cves = self
             .cve_list
@@ -188,7 +191,7 @@ impl Release {
         cves.sort_unstable();
         for id in wrong.iter().filter(|id| !id.is_empty()) {
             let what = format!("`{}` is no CVE id", id.escape_debug());
-            report.problem(&self.release_version, what);
+            report.problem(&self.label, what);
         }
         let runtimes = [
             ("Microsoft.NETCore.App", self.runtime),
@@ -209,7 +212,7 @@ impl Release {
                 product: product.to_owned(),
                 branch: branch.to_owned(),
                 build,
-                label: self.release_version.clone(),
+                label: self.label.clone(),
                 kb: None,
                 released,
                 supported_until: None,

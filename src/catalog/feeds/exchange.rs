@@ -13,7 +13,7 @@ use super::markdown::{Block, Cell, blocks};
 use super::text::{Row, Table, day, day_of, dotted, page};
 use super::{Feed, FeedError, FeedReport, Record};
 use crate::catalog::outline::{Outline, Shape};
-use crate::model::{BuildRow, Date, KbId};
+use crate::model::{BuildRow, KbId};
 use std::collections::BTreeMap;
 use std::io::BufRead;
 
@@ -208,6 +208,7 @@ fn build(line: &str, update: &str, number: &str) -> Result<BuildRow, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Date;
 
     fn read(mut doc: &[u8]) -> (FeedReport, Vec<BuildRow>) {
         let mut rows = Vec::new();

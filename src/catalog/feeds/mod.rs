@@ -16,6 +16,7 @@ mod markdown;
 mod msrc_clean;
 mod msrc_cvrf;
 mod office;
+mod office_words;
 mod osv;
 mod osv_record;
 mod stream;
@@ -215,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn no_document_is_taken_by_two_feeds_or_by_the_wrong_one() {
+    fn each_document_is_taken_by_its_feed_alone_and_every_record_is_counted() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/feeds");
         for folder in std::fs::read_dir(root).unwrap() {
             let folder = folder.unwrap();
@@ -230,6 +231,10 @@ mod tests {
                 let takers = FEEDS.iter().filter(|feed| feed.recognises(&outline));
                 let takers: Vec<_> = takers.map(|feed| feed.name()).collect();
                 assert_eq!(takers, [&*name], "{}", path.display());
+                let feed = FEEDS.iter().find(|feed| feed.name() == name).unwrap();
+                let mut handed_out = 0;
+                let report = feed.read(&mut &document[..], &mut |_| handed_out += 1);
+                assert_eq!(report.unwrap().read, handed_out, "{}", path.display());
             }
         }
     }

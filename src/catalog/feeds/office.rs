@@ -17,7 +17,10 @@
 //! version never had is named with its build as well.
 
 use super::markdown::{Block, Cell, blocks};
-use super::text::{day_of, is_cve, page};
+use super::office_words::{
+    Named, branch, day_in_anchor, day_of_anchor, day_of_words, editions, named,
+};
+use super::text::{is_cve, page};
 use super::{Feed, FeedError, FeedReport, Record};
 use crate::catalog::outline::{Outline, Shape};
 use crate::model::{BuildRow, Date};
@@ -89,6 +92,8 @@ struct Reading {
     editions: Vec<String>,
     /// The channels of the columns of a table, where they name any.
     channels: Vec<Option<String>>,
+    /// The year of the rows of the history; a row that leaves it out is of that of the row above.
+    year: String,
     /// The day that a heading of the security updates names, and what stands under it.
     month: Option<Month>,
 }
@@ -100,19 +105,13 @@ struct Month {
     cves: BTreeSet<String>,
 }
 
-/// A version and its build.
-#[derive(Clone)]
-struct Named {
-    version: String,
-    build: String,
-}
-
 impl Reading {
     fn block(&mut self, block: &Block) {
         match block {
             Block::Heading { anchor } => self.heading(anchor),
             Block::Columns(cells) => {
                 self.channels = cells.iter().map(|cell| branch(&cell.text)).collect();
+                self.year.clear();
             }
             Block::Row(cells) => self.row(cells),
             Block::Line(line) => self.line(line),
@@ -176,7 +175,12 @@ impl Reading {
         if self.supported(cells) || self.history(cells) || self.edition(cells) {
             return;
         }
-        self.report.irrelevant += 1;
+        match cells.iter().find_map(|cell| named(&cell.text)) {
+            Some(named) => self
+                .report
+                .skip(&named.build, "a table of a kind we do not know"),
+            None => self.report.irrelevant += 1,
+        }
     }
 
     /// A row of the supported versions: channel, version, build, day of the build, end of support.
@@ -209,9 +213,12 @@ impl Reading {
             .first()
             .map(|cell| cell.text.trim())
             .unwrap_or_default();
-        if year.len() != 4 || year.parse::<u16>().is_err() {
-            return false;
+        match year {
+            "" if !self.year.is_empty() => {}
+            _ if year.len() == 4 && year.parse::<u16>().is_ok() => year.clone_into(&mut self.year),
+            _ => return false,
         }
+        let year = self.year.clone();
         let written = cells.get(1).map(|cell| format!("{} {year}", cell.text));
         let written = written.as_deref().and_then(day_of_words);
         for (at, cell) in cells.iter().enumerate().skip(2) {
@@ -225,7 +232,7 @@ impl Reading {
                     self.report.skip(words, "no channel that we know");
                     continue;
                 };
-                let day = day_in_anchor(year, anchor).or(written);
+                let day = day_in_anchor(&year, anchor).or(written);
                 let row = self.of(&branch, &named);
                 row.released = row.released.or(day);
             }
@@ -280,143 +287,6 @@ impl Reading {
     }
 }
 
-/// `Version 2106 (Build 14131.20320)`, in any language: the numbers alone.
-fn named(words: &str) -> Option<Named> {
-    let numbers = words.split(|letter: char| !letter.is_ascii_digit() && letter != '.');
-    let mut version = None;
-    for number in numbers.map(|number| number.trim_matches('.')) {
-        let is_build = |number: &str| {
-            let parts = number.split_once('.');
-            parts.is_some_and(|(one, two)| {
-                (4..=5).contains(&one.len())
-                    && (4..=5).contains(&two.len())
-                    && two.bytes().all(|byte| byte.is_ascii_digit())
-            })
-        };
-        if number.len() == 4 && !number.contains('.') {
-            version = Some(number.to_owned());
-        } else if is_build(number) {
-            let (one, two) = number.split_once('.')?;
-            let two = two.trim_start_matches('0');
-            return Some(Named {
-                version: version?,
-                build: format!("16.0.{one}.{two}"),
-            });
-        }
-    }
-    None
-}
-
-/// The channel or edition that words name, in English or Portuguese, or that the name of its page says:
-/// `semi-annual-enterprise-channel-preview.md`.
-fn branch(words: &str) -> Option<String> {
-    let words = words.to_lowercase();
-    let any = |wanted: &[&str]| wanted.iter().any(|word| words.contains(word));
-    let early = [
-        "preview",
-        "targeted",
-        "visualiza",
-        "direcionad",
-        "segmentad",
-    ];
-    if let Some(edition) = editions(&words).pop() {
-        return Some(edition);
-    }
-    let preview = if any(&early) { " (Preview)" } else { "" };
-    let channel = if any(&["windows 7"]) {
-        return Some("Microsoft 365 Apps on Windows 7".to_owned());
-    } else if any(&["semi-annual", "semiannual", "semestral"]) {
-        "Semi-Annual Enterprise Channel"
-    } else if any(&["monthly", "mensal"]) && any(&["enterprise", "empresarial", "corporativo"]) {
-        "Monthly Enterprise Channel"
-    } else if any(&["current", "atual", "monthly", "mensal"]) {
-        "Current Channel"
-    } else {
-        return None;
-    };
-    Some(format!(
-        "{channel}{}",
-        if preview.is_empty() && any(&["pré"]) {
-            " (Preview)"
-        } else {
-            preview
-        }
-    ))
-}
-
-/// The editions that words name: `Retail versions of Office 2016 C2R and Office 2019`.
-fn editions(words: &str) -> Vec<String> {
-    let words = words.to_lowercase();
-    let is_retail = words.contains("retail") || words.contains("varejo");
-    let is_volume = words.contains("volume");
-    if is_retail == is_volume {
-        return Vec::new();
-    }
-    let years = ["2016", "2019", "2021", "2024"].into_iter();
-    years
-        .filter(|year| words.contains(year))
-        .map(|year| match (is_retail, year) {
-            (true, _) => format!("Office {year} Retail"),
-            (false, "2016" | "2019") => format!("Office {year} Volume Licensed"),
-            (false, _) => format!("Office LTSC {year} Volume Licensed"),
-        })
-        .collect()
-}
-
-/// `july-13-2021`.
-fn day_of_anchor(anchor: &str) -> Option<Date> {
-    let mut parts = anchor.split('-');
-    let (month, day, year) = (parts.next()?, parts.next()?, parts.next()?);
-    if parts.next().is_some() || year.len() != 4 {
-        return None;
-    }
-    day_of(year, month, day)
-}
-
-/// `version-2106-july-13`, `version-2106-build-1413120278-june-29`.
-fn day_in_anchor(year: &str, anchor: &str) -> Option<Date> {
-    let parts: Vec<&str> = anchor.split('-').collect();
-    let mut pairs = parts.windows(2);
-    pairs.find_map(|pair| match pair {
-        [month, day] => day_of(year, month, day),
-        _ => None,
-    })
-}
-
-/// A day in English or Portuguese: `July 13, 2021`, `13 de julho de 2021`, `1º de março de 2020`.
-fn day_of_words(words: &str) -> Option<Date> {
-    /// Portuguese months that do not begin as the English do.
-    const PORTUGUESE: [(&str, &str); 7] = [
-        ("fev", "feb"),
-        ("abr", "apr"),
-        ("mai", "may"),
-        ("ago", "aug"),
-        ("set", "sep"),
-        ("out", "oct"),
-        ("dez", "dec"),
-    ];
-    let words = words.to_lowercase();
-    let words = words.split(|letter: char| !letter.is_alphanumeric());
-    let (mut year, mut month, mut day) = (None, None, None);
-    for word in words.filter(|word| !word.is_empty()) {
-        let number = word.trim_end_matches(['º', 'o', 's', 't', 'n', 'd', 'r', 'h']);
-        if !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()) {
-            match number.len() {
-                4 => year = Some(number.to_owned()),
-                1 | 2 => day = Some(number.to_owned()),
-                _ => return None,
-            }
-        } else if word.chars().count() >= 3 {
-            let start: String = word.chars().take(3).collect();
-            let found = PORTUGUESE.iter().find(|(name, _)| *name == start);
-            let start = found.map_or(start, |(_, english)| (*english).to_owned());
-            // `channel`, `lançado` and the like are no months.
-            month = month.or_else(|| day_of("2000", &start, "1").map(|_| start));
-        }
-    }
-    day_of(&year?, &month?, &day?)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -444,9 +314,9 @@ mod tests {
     #[test]
     fn the_history_reads_the_same_in_english_and_translated() {
         let (report, english) = read(HISTORY);
-        assert_eq!((report.read, report.skipped), (7, 0), "{report:?}");
+        assert_eq!((report.read, report.skipped), (8, 0), "{report:?}");
         let (report, translated) = read(TRANSLATED);
-        assert_eq!((report.read, report.skipped), (7, 0), "{report:?}");
+        assert_eq!((report.read, report.skipped), (8, 0), "{report:?}");
         assert_eq!(english, translated);
         let newest = row(&english, "Current Channel", "14131.20320");
         assert_eq!(newest.product, "office click-to-run");
@@ -496,41 +366,6 @@ mod tests {
         row(&rows, "Office 2016 Retail", "14131.20320");
         let first = row(&rows, "Office 2019 Retail", "12527.20242");
         assert_eq!(first.released, Date::parse("2020-03-01"));
-    }
-
-    #[test]
-    fn channels_are_known_by_every_name_they_had() {
-        let cases = [
-            (
-                "Canal Semestral (Direcionado)",
-                "Semi-Annual Enterprise Channel (Preview)",
-            ),
-            (
-                "Canal Empresarial Semestral (Pré-visualização)",
-                "Semi-Annual Enterprise Channel (Preview)",
-            ),
-            (
-                "Canal semestral (segmentado)",
-                "Semi-Annual Enterprise Channel (Preview)",
-            ),
-            (
-                "Canal Empresarial Semestral",
-                "Semi-Annual Enterprise Channel",
-            ),
-            ("Canal Corporativo Mensal", "Monthly Enterprise Channel"),
-            ("Canal Mensal", "Current Channel"),
-            ("Current Channel (Preview)", "Current Channel (Preview)"),
-            ("monthly-channel-2020.md", "Current Channel"),
-            (
-                "Licenciado por volume do Office 2019",
-                "Office 2019 Volume Licensed",
-            ),
-            ("Varejo Office 2016", "Office 2016 Retail"),
-        ];
-        for (words, expected) in cases {
-            assert_eq!(branch(words).as_deref(), Some(expected), "{words}");
-        }
-        assert_eq!(branch("Excel"), None);
     }
 
     #[test]

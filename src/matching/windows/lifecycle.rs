@@ -37,13 +37,13 @@ enum Kind {
 enum Editions {
     /// Home and Pro.
     Home,
-    /// Enterprise and Education, and IoT Enterprise.
+    /// Enterprise and Education, on devices too.
     Enterprise,
     /// Enterprise of the long-term channel.
     Ltsc,
-    /// IoT Enterprise of the long-term channel.
+    /// The same, for devices.
     IotLtsc,
-    /// IoT Core.
+    /// Windows of small devices without a desktop.
     IotCore,
     /// Servers of the semi-annual channel.
     Sac,
@@ -203,6 +203,20 @@ mod tests {
         }
     }
 
+    /// By the columns of the cases below.
+    const BY_COLUMN: [&[&str]; 4] = [
+        &["Core", "CoreN", "Professional", "ProfessionalWorkstationN"],
+        &[
+            "Enterprise",
+            "EnterpriseNEval",
+            "Education",
+            "ServerRdsh",
+            "IoTEnterpriseK",
+        ],
+        &["EnterpriseS", "EnterpriseSN", "EnterpriseSEval"],
+        &["IoTEnterpriseS", "IoTEnterpriseSK"],
+    ];
+
     #[test]
     fn clients_since_windows_10_are_told_by_edition_too() {
         // Build, Home and Pro, Enterprise and Education, Enterprise and IoT of the long-term channel.
@@ -237,20 +251,8 @@ mod tests {
             (26_200, ["11-25h2-w", "11-25h2-e", "", ""]),
             (28_000, ["11-26h1-w", "11-26h1-e", "", ""]),
         ];
-        let editions = [
-            &["Core", "CoreN", "Professional", "ProfessionalWorkstationN"][..],
-            &[
-                "Enterprise",
-                "EnterpriseNEval",
-                "Education",
-                "ServerRdsh",
-                "IoTEnterpriseK",
-            ],
-            &["EnterpriseS", "EnterpriseSN", "EnterpriseSEval"],
-            &["IoTEnterpriseS", "IoTEnterpriseSK"],
-        ];
         for (build, expected) in cases {
-            for (editions, version) in editions.iter().zip(expected) {
+            for (editions, version) in BY_COLUMN.iter().zip(expected) {
                 let expected = match version {
                     "" => "none".to_owned(),
                     version => format!("windows {version}"),
