@@ -233,7 +233,8 @@ fn complete(inventory: &mut Inventory) {
     }
     if platform.name.is_empty() {
         let version = platform.version.as_deref().unwrap_or_default();
-        platform.name = format!("{} {version}", platform.id);
+        let name = format!("{} {version}", platform.id);
+        name.trim_end().clone_into(&mut platform.name);
     }
     if inventory.gaps.len() != before {
         inventory.gaps.sort_unstable();
