@@ -4,6 +4,8 @@ mod components;
 mod programs;
 mod row;
 
+pub use programs::{Rules, RulesError};
+
 use super::Which;
 use super::known::{Known, Wanted};
 use crate::model::{Date, Finding, Inventory, ProductKey, WindowsFacts, WindowsRelease};
