@@ -19,6 +19,8 @@ mod words;
 
 pub(super) use lifecycle::release_of;
 
+pub use programs::{Rules, RulesError};
+
 use super::Which;
 use super::known::{Known, Wanted};
 use crate::catalog::ProductSlice;

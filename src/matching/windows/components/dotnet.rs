@@ -136,6 +136,8 @@ struct Facts<'a> {
     case: &'a Case<'a>,
     /// The latest month of which the host lists a cumulative update: it has what came before.
     month: Option<Month>,
+    /// The latest month of which one waits for a restart.
+    pending: Option<Month>,
     /// The articles that listed ones replace, as the records say.
     replaced: BTreeSet<KbId>,
     four: Option<&'a str>,
@@ -172,19 +174,26 @@ impl<'a> Facts<'a> {
             // Packages of 4.7.2 and of 4.8 have the same name.
             _ => None,
         };
-        let updates = slices.iter().flat_map(|slice| slice.updates());
-        let listed = updates.filter(|one| one.id.kb().is_some_and(|kb| is_in(case.facts, kb)));
-        let (mut month, mut replaced) = (None, BTreeSet::new());
-        for update in listed {
-            replaced.extend(update.supersedes.iter().copied());
+        let (mut month, mut pending, mut replaced) = (None, None, BTreeSet::new());
+        for update in slices.iter().flat_map(|slice| slice.updates()) {
+            let state = update.id.kb().and_then(|kb| hotfix_state(case.facts, kb));
             // A security-only update brings itself and nothing that came before.
-            if update.kind != UpdateKind::SecurityOnly {
-                month = month.max(update.released);
+            let has_earlier = update.kind != UpdateKind::SecurityOnly;
+            match state {
+                Some(HotfixState::Installed | HotfixState::Superseded) => {
+                    replaced.extend(update.supersedes.iter().copied());
+                    month = month.max(update.released.filter(|_| has_earlier));
+                }
+                Some(HotfixState::PendingReboot) => {
+                    pending = pending.max(update.released.filter(|_| has_earlier));
+                }
+                _ => {}
             }
         }
         Self {
             case,
             month,
+            pending,
             replaced,
             four,
             runtime,
@@ -200,11 +209,22 @@ impl<'a> Facts<'a> {
         }
         let found = update.builds.iter().find_map(|stated| self.build(stated));
         let build = found.map(|(text, _)| text.to_owned());
-        let standing = match self.by_article(update) {
-            Some(standing) => standing,
-            None => found.map_or(Standing::Unsure(NO_BUILD), |(_, build)| {
-                self.by_build(build)
-            }),
+        let by_build = found.map_or(Standing::Unsure(NO_BUILD), |(_, build)| {
+            self.by_build(build)
+        });
+        let standing = match (self.by_article(update), by_build) {
+            (Some(Standing::In), _) | (_, Standing::In) => Standing::In,
+            (Some(standing), _) => standing,
+            (None, standing) => {
+                let is_earlier = update
+                    .released
+                    .is_some_and(|month| Some(month) < self.pending);
+                if is_earlier {
+                    Standing::Pending
+                } else {
+                    standing
+                }
+            }
         };
         Judged { standing, build }
     }
@@ -237,9 +257,9 @@ impl<'a> Facts<'a> {
         if is_earlier || self.replaced.contains(&kb) || is_in(self.case.facts, kb) {
             return Some(Standing::In);
         }
-        match hotfix_state(self.case.facts, kb)? {
-            HotfixState::PendingReboot => Some(Standing::Pending),
-            HotfixState::Inconsistent => Some(Standing::Listed),
+        match hotfix_state(self.case.facts, kb) {
+            Some(HotfixState::PendingReboot) => Some(Standing::Pending),
+            Some(HotfixState::Inconsistent) => Some(Standing::Listed),
             _ => None,
         }
     }

@@ -13,6 +13,8 @@ use crate::model::{
 use crate::version::WindowsVersion;
 use std::collections::{BTreeMap, BTreeSet};
 
+type Copies<'a> = Vec<(WindowsVersion<'a>, &'a Component)>;
+
 /// The runtimes of one line and architecture: an update of the line puts a new folder beside them.
 struct Line<'a> {
     name: &'a str,
@@ -69,8 +71,7 @@ fn standing(subject: &Subject<'_>, update: &Update) -> Judged {
 }
 
 fn lines(list: &[Component]) -> Vec<Line<'_>> {
-    let mut lines: BTreeMap<(&str, u64, u64, &str), Vec<(WindowsVersion<'_>, &Component)>> =
-        BTreeMap::new();
+    let mut lines: BTreeMap<(&str, u64, u64, &str), Copies<'_>> = BTreeMap::new();
     for one in list {
         // A preview (`9.0.0-rc.2`) is older than the release of the same numbers, and is judged as it.
         let numbers = one.version.split(['-', '+']).next().unwrap_or_default();
@@ -158,10 +159,8 @@ fn end(case: &Case<'_>, line: &Line<'_>, oldest: &Component) -> Option<Finding> 
     } else {
         format!("{major}.{minor}")
     };
-    let name = match *major >= 5 {
-        true => format!(".NET {major}.{minor}"),
-        false => format!(".NET Core {major}.{minor}"),
-    };
+    let word = if *major >= 5 { ".NET" } else { ".NET Core" };
+    let name = format!("{word} {major}.{minor}");
     let dated = Dated {
         id: "dotnet",
         cycle: &cycle,

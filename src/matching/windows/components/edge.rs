@@ -1,13 +1,14 @@
 //! Microsoft Edge and the `WebView2` runtime, which have no articles: what closes a flaw is a version.
 
 use super::super::Case;
-use super::stream::{self, Subject, by_build, dotted};
-use super::{Host, System, installed, listed, unknown, want};
-use crate::catalog::ProductSlice;
+use super::stream::{self, Judged, Subject, dotted};
+use super::{Host, System, installed, listed, uncovered, want};
+use crate::catalog::{ProductSlice, Update};
 use crate::matching::known::Wanted;
 use crate::model::{
     Component, ComponentKind, Confidence, Finding, ProductKey, Witness, WitnessKind,
 };
+use crate::version::WindowsVersion;
 
 /// The advisories; those of the extended channel only add alternatives.
 const PRODUCTS: &[&str] = &[
@@ -38,13 +39,29 @@ pub(super) fn judge(case: &Case<'_>, _: &System<'_>, out: &mut Vec<Finding>) {
         if slices.is_empty() {
             if case.known.has_products {
                 let why = "the catalogue has no advisory about it; import MSRC's documents";
-                out.push(unknown(&component.name, "catalogue", why));
+                out.push(uncovered(
+                    &component.name,
+                    &component.version,
+                    "advisories",
+                    why,
+                ));
             }
             continue;
         }
         let subject = subject(component, &slices);
-        stream::judge(case, &subject, &|update| by_build(&subject, update), out);
+        stream::judge(case, &subject, &|update| standing(&subject, update), out);
     }
+}
+
+/// How an update stands. The first Edge of this kind was 79, and every version has four numbers: what is
+/// stated otherwise is none of its versions.
+fn standing(subject: &Subject<'_>, update: &Update) -> Judged {
+    let is_sound = |build: &&str| {
+        let version = WindowsVersion::parse(build).filter(|version| version.part(0) >= 79);
+        version.is_some_and(|version| version.as_str().split('.').count() == 4)
+    };
+    let mut builds = update.builds.iter().map(AsRef::as_ref);
+    stream::against(subject, builds.find(is_sound).map(str::to_owned))
 }
 
 fn subject<'a>(component: &Component, slices: &[&'a ProductSlice]) -> Subject<'a> {

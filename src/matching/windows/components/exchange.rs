@@ -5,7 +5,7 @@ use super::super::Case;
 use super::super::row::Row;
 use super::lifecycle::{self, Dated};
 use super::stream::{self, Doubt, Judged, Standing, Subject, dotted};
-use super::{Host, System, installed, is_in, listed, starting, unknown};
+use super::{Host, System, installed, is_in, listed, starting, uncovered, unknown};
 use crate::catalog::{Flaw, Month, ProductSlice, Update};
 use crate::matching::known::Wanted;
 use crate::model::{
@@ -142,7 +142,12 @@ fn server(
              import the builds of {}",
             component.name
         );
-        out.push(unknown(&component.name, "catalogue", &why));
+        out.push(uncovered(
+            &component.name,
+            &component.version,
+            "exchange-builds",
+            &why,
+        ));
         return;
     };
     let subject = subject(component, release, own);
@@ -212,14 +217,10 @@ fn own_line(lines: &[Line<'_>], rows: &[&BuildRow], version: WindowsVersion<'_>)
 }
 
 fn standing(case: &Case<'_>, update: &Update, version: WindowsVersion<'_>) -> Judged {
-    let in_line = |build: &&Box<str>| {
-        WindowsVersion::parse(build).is_some_and(|build| build.agrees(version, 3))
-    };
-    let build = update
-        .builds
-        .iter()
-        .find(in_line)
-        .map(|build| build.to_string());
+    let in_line =
+        |build: &&str| WindowsVersion::parse(build).is_some_and(|build| build.agrees(version, 3));
+    let mut builds = update.builds.iter().map(AsRef::as_ref);
+    let build = builds.find(in_line).map(str::to_owned);
     let order = build
         .as_deref()
         .and_then(|build| dotted(version.as_str(), build));
@@ -233,7 +234,7 @@ fn standing(case: &Case<'_>, update: &Update, version: WindowsVersion<'_>) -> Ju
 }
 
 fn subject<'a>(component: &Component, release: &Release, own: &Line<'a>) -> Subject<'a> {
-    let kind = if component.source.ends_with(".exe") {
+    let kind = if component.source.contains("exsetup") {
         WitnessKind::File
     } else {
         WitnessKind::Registry
@@ -296,16 +297,7 @@ fn outdated(subject: &Subject<'_>, own: &Line<'_>, lines: &[Line<'_>]) -> Option
         .max_by_key(|one| one.released)?;
     let name = format!("{} {}", subject.product, newest.label);
     let since: Month = own_last;
-    let remedy = Remedy {
-        update: format!("{name} and its newest security update"),
-        kb: update.id.kb(),
-        title: format!("Cumulative update {} for {}", newest.label, subject.product),
-        build: update.builds.first().map(|build| build.to_string()),
-        restart: update.restart,
-        prerequisites: vec![name.clone()],
-        supersedes: Vec::new(),
-        download: update.url.clone(),
-    };
+    let remedy = current(subject, newest, update, &name);
     let row = Row {
         slice: newest.slice,
         flaws,
@@ -332,4 +324,18 @@ fn outdated(subject: &Subject<'_>, own: &Line<'_>, lines: &[Line<'_>]) -> Option
         },
     };
     Some(row.into())
+}
+
+/// What to install in place of a cumulative update that gets no fixes.
+fn current(subject: &Subject<'_>, newest: &Line<'_>, update: &Update, name: &str) -> Remedy {
+    Remedy {
+        update: format!("{name} and its newest security update"),
+        kb: update.id.kb(),
+        title: format!("Cumulative update {} for {}", newest.label, subject.product),
+        build: update.builds.first().map(ToString::to_string),
+        restart: update.restart,
+        prerequisites: vec![name.to_owned()],
+        supersedes: Vec::new(),
+        download: update.url.clone(),
+    }
 }

@@ -137,9 +137,19 @@ fn installed<'a>(
 }
 
 /// What is installed of a kind, as far as the host said.
-fn listed<'a>(facts: &'a WindowsFacts, kind: ComponentKind) -> &'a [Component] {
+fn listed(facts: &WindowsFacts, kind: ComponentKind) -> &[Component] {
     let list = facts.components.get(&kind).and_then(Observed::known);
     list.map_or(&[], Vec::as_slice)
+}
+
+/// The row of a product of which the catalogue says too little: the host told all that it was asked.
+pub(super) fn uncovered(family: &str, installed: &str, what: &str, why: &str) -> Finding {
+    let mut row = unknown(family, "catalogue", why);
+    row.bulletin = BulletinId::new(format!("uncovered:{what}"));
+    installed.clone_into(&mut row.installed);
+    let observed = format!("{family} {installed}");
+    observed.trim_end().clone_into(&mut row.evidence.observed);
+    row
 }
 
 /// The row of a family that could not be judged.

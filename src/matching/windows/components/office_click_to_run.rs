@@ -5,7 +5,7 @@
 use super::super::Case;
 use super::super::row::Row;
 use super::stream::dotted;
-use super::{Host, System, installed, listed, office, unknown, want};
+use super::{Host, System, installed, listed, office, uncovered, unknown, want};
 use crate::catalog::{Flaw, Month, ProductSlice};
 use crate::matching::Which;
 use crate::matching::known::Wanted;
@@ -132,7 +132,12 @@ fn one(case: &Case<'_>, component: &Component, product: &Product, out: &mut Vec<
     }
     if slices.is_empty() {
         let why = "the catalogue has no advisory about it; import MSRC's documents";
-        out.push(unknown(product.name, "catalogue", why));
+        out.push(uncovered(
+            product.name,
+            &component.version,
+            "advisories",
+            why,
+        ));
         return;
     }
     let channel = component.channel.as_deref().unwrap_or_default();
@@ -143,8 +148,7 @@ fn one(case: &Case<'_>, component: &Component, product: &Product, out: &mut Vec<
             "its advisories name no build, and the catalogue has no table `{TABLE}` with the builds of `{channel}`: \
              import Microsoft's update history of Office"
         );
-        let mut row = unknown(product.name, TABLE, &why);
-        row.installed.clone_from(&component.version);
+        let mut row = uncovered(product.name, &component.version, TABLE, &why);
         row.evidence.observed = format!("{} {} ({channel})", product.name, component.version);
         out.push(row);
         return;
@@ -221,7 +225,7 @@ impl Context<'_> {
             }
         }
         if !beyond.is_empty() {
-            out.push(self.unverified(beyond));
+            out.push(self.unknown(beyond));
         }
     }
 
@@ -269,16 +273,16 @@ impl Context<'_> {
         row.into()
     }
 
-    fn unverified(&self, flaws: Vec<&Flaw>) -> Finding {
+    fn unknown(&self, flaws: Vec<&Flaw>) -> Finding {
         let row = Row {
             slice: self.slice,
             flaws,
-            bulletin: BulletinId::new("unverified:office-channel-builds"),
-            title: format!("{} not verified: {NO_ROW}", self.product.name),
+            bulletin: BulletinId::new(format!("uncovered:{TABLE}")),
+            title: format!("{} not judged: {NO_ROW}", self.product.name),
             product: self.product.name.to_owned(),
             installed: self.component.version.clone(),
             fixed: None,
-            state: FindingState::Unverified,
+            state: FindingState::Unknown,
             confidence: Confidence::Low,
             remedy: None,
             evidence: self.evidence(NO_ROW.to_owned(), TABLE.to_owned(), None),

@@ -26,10 +26,10 @@ const NO_FILE: Doubt = Doubt {
 const READ: &[&str] = &["Word", "Excel", "Outlook"];
 
 /// Parts of the suites, which have advisories of their own.
-const PARTS: &[&str] = &["access", "office", "onenote", "powerpoint", "publisher"];
+const PARTS: &[&str] = &["Access", "Office", "OneNote", "PowerPoint", "Publisher"];
 
 /// Programs that are sold apart.
-const APART: &[&str] = &["project", "visio"];
+const APART: &[&str] = &["Project", "Visio"];
 
 /// A release of Office on a host.
 struct Release<'a> {
@@ -87,10 +87,11 @@ impl Release<'_> {
 
     fn has(&self, part: &str) -> bool {
         PARTS.contains(&part)
-            || self
-                .list
-                .iter()
-                .any(|one| one.name.to_ascii_lowercase().contains(part))
+            || self.list.iter().any(|one| {
+                one.name
+                    .to_ascii_lowercase()
+                    .contains(&part.to_ascii_lowercase())
+            })
     }
 }
 
@@ -133,7 +134,7 @@ pub(super) fn judge(case: &Case<'_>, _: &System<'_>, out: &mut Vec<Finding>) {
                 stream::judge(
                     case,
                     &subject,
-                    &|update| by_file(case, &subject, update),
+                    &|update| by_file(case, &subject, slice, update),
                     out,
                 );
             }
@@ -153,24 +154,40 @@ pub(super) fn judge(case: &Case<'_>, _: &System<'_>, out: &mut Vec<Finding>) {
     }
 }
 
-/// A program by its file. The last number of a file may lag behind the one that is stated, where the
-/// patch is listed as installed.
-fn by_file(case: &Case<'_>, subject: &Subject<'_>, update: &Update) -> Judged {
-    let judged = stream::by_build(subject, update);
+/// A program by its file, and where that is older than what is stated, by the list of patches.
+fn by_file(
+    case: &Case<'_>,
+    subject: &Subject<'_>,
+    slice: &ProductSlice,
+    update: &Update,
+) -> Judged {
+    let build = build(update, &subject.installed);
+    let judged = stream::against(subject, build);
     let listed = update.id.kb().and_then(|kb| hotfix_state(case.facts, kb));
     let is_listed = matches!(
         listed,
         Some(HotfixState::Installed | HotfixState::Superseded)
     );
-    let both = judged.build.as_deref().and_then(WindowsVersion::parse);
-    let both = both.zip(WindowsVersion::parse(&subject.installed));
     let standing = match judged.standing {
         Standing::Out if is_listed => {
-            let is_same = both.is_some_and(|(build, file)| build.agrees(file, 3));
-            if is_same {
-                Standing::In
-            } else {
+            let before = slice
+                .updates()
+                .iter()
+                .filter_map(|one| self::build(one, &subject.installed));
+            let before = before.filter(|one| {
+                let order = judged.build.as_deref().and_then(|build| dotted(one, build));
+                order == Some(Ordering::Less)
+            });
+            let is_old = |one: String| dotted(&subject.installed, &one) == Some(Ordering::Less);
+            // The update of two programs may bring a new file to one of them alone. One that misses the
+            // update before as well is old.
+            if before
+                .max_by(|a, b| dotted(a, b).unwrap_or(Ordering::Equal))
+                .is_some_and(is_old)
+            {
                 Standing::Listed
+            } else {
+                Standing::In
             }
         }
         Standing::Out if listed == Some(HotfixState::PendingReboot) => Standing::Pending,
@@ -179,6 +196,26 @@ fn by_file(case: &Case<'_>, subject: &Subject<'_>, update: &Update) -> Judged {
     };
     Judged { standing, ..judged }
 }
+
+/// The build of an update, in the numbers of what is installed. Records leave out the first two (`5215.1000`),
+/// and state the builds of Click-to-Run, which go their own way from 6000 on.
+fn build(update: &Update, installed: &str) -> Option<String> {
+    let installed = WindowsVersion::parse(installed)?;
+    let major = installed.part(0);
+    let full = |build: &str| match build.split('.').count() {
+        2 => format!("{major}.0.{build}"),
+        _ => build.to_owned(),
+    };
+    let is_own = |build: &String| {
+        WindowsVersion::parse(build).is_some_and(|build| {
+            build.agrees(installed, 2) && (major != 16 || build.part(2) < FIRST_OF_CLICK_TO_RUN)
+        })
+    };
+    let mut builds = update.builds.iter().map(|build| full(build));
+    builds.find(is_own)
+}
+
+const FIRST_OF_CLICK_TO_RUN: u64 = 6000;
 
 /// What the articles that the host lists say of the updates of a part.
 struct Articles<'a> {
@@ -210,7 +247,7 @@ impl<'a> Articles<'a> {
     }
 
     fn standing(&self, update: &Update, newest: &str) -> Judged {
-        let build = update.builds.first().map(|build| build.to_string());
+        let build = build(update, newest);
         let facts = self.case.facts;
         let standing = match update.id.kb() {
             Some(kb) if is_in(facts, kb) || self.replaced.contains(&kb) => Standing::In,
@@ -272,9 +309,6 @@ fn of_part<'a>(
     newest: &Component,
     slice: &'a ProductSlice,
 ) -> Subject<'a> {
-    let mut letters = part.chars();
-    let first = letters.next().map(|letter| letter.to_ascii_uppercase());
-    let part: String = first.into_iter().chain(letters).collect();
     let name = format!("Microsoft {part} {}", release.year);
     Subject {
         slices: vec![slice],

@@ -5,8 +5,8 @@
 use super::super::Case;
 use super::lifecycle::{self, Dated};
 use super::stream::{self, Doubt, Judged, Standing, Subject, dotted};
-use super::{Host, System, installed, listed, starting, unknown};
-use crate::catalog::{ProductSlice, Update};
+use super::{Host, System, installed, listed, starting, uncovered, unknown};
+use crate::catalog::{Month, ProductSlice, Update};
 use crate::matching::known::Wanted;
 use crate::model::{
     BuildRow, Component, ComponentKind, Confidence, Finding, ProductKey, Witness, WitnessKind,
@@ -250,15 +250,18 @@ fn instance(case: &Case<'_>, component: &Component, place: &Place, out: &mut Vec
     let slices: Vec<&ProductSlice> = products.filter(of_instance).collect();
     if slices.is_empty() {
         let is_newest = place.pack + 1 == version.packs.len();
-        let why = match is_newest {
-            true => "the catalogue has no advisory about this version; import MSRC's documents"
-                .to_owned(),
-            false => format!(
-                "no advisory speaks of Service Pack {} any more: install the last one",
-                place.pack
-            ),
+        let why = if is_newest {
+            "the catalogue has no advisory about this version; import MSRC's documents".to_owned()
+        } else {
+            let pack = place.pack;
+            format!("no advisory speaks of Service Pack {pack} any more: install the last one")
         };
-        out.push(unknown(&component.name, "catalogue", &why));
+        out.push(uncovered(
+            &component.name,
+            &component.version,
+            "advisories",
+            &why,
+        ));
         return;
     }
     let table = case
@@ -266,35 +269,79 @@ fn instance(case: &Case<'_>, component: &Component, place: &Place, out: &mut Vec
         .builds
         .get(&format!("sql server {}", version.name));
     let table = table.map_or(&[][..], AsRef::as_ref);
+    // Of the other branch as well: records have swapped the builds of the two.
+    let of_pack = |slice: &&ProductSlice| {
+        label(slice.key(), version).is_some_and(|(pack, _)| pack == place.pack)
+    };
+    let all = case
+        .known
+        .products
+        .values()
+        .map(AsRef::as_ref)
+        .filter(of_pack);
+    let updates = all.flat_map(ProductSlice::updates);
+    let stated = updates.flat_map(|one| {
+        one.builds
+            .iter()
+            .map(|build| (one.released, build.as_ref()))
+    });
+    let stated: Vec<(Option<Month>, &str)> =
+        stated.filter(|(_, build)| place.holds(build)).collect();
     let subject = subject(component, place, slices);
     stream::judge(
         case,
         &subject,
-        &|update| standing(update, place, table),
+        &|update| standing(update, place, table, &stated),
         out,
     );
 }
 
-/// How an update stands: by the build that lies in the instance's branch, from the table of builds
-/// or the records. Records have swapped the builds of two branches (SQL Server 2014 SP3, February 2023).
-fn standing(update: &Update, place: &Place, table: &[BuildRow]) -> Judged {
-    let in_branch = |build: &&str| {
+impl Place {
+    /// Whether a build lies in the instance's branch.
+    fn holds(&self, build: &str) -> bool {
         WindowsVersion::parse(build).is_some_and(|build| {
             let numbers = (build.part(0), build.part(1));
-            let number = build.part(2);
-            numbers == place.version.numbers && number >= place.from && number < place.until
+            numbers == self.version.numbers && (self.from..self.until).contains(&build.part(2))
         })
-    };
+    }
+}
+
+/// How an update stands: by the build that lies in the instance's branch, from the table of builds,
+/// or the records, or else (SQL Server 2014 SP3, February 2023) the records of the other branch's update
+/// of the same month.
+fn standing(
+    update: &Update,
+    place: &Place,
+    table: &[BuildRow],
+    stated: &[(Option<Month>, &str)],
+) -> Judged {
     let kb = update.id.kb();
     let of_table = table.iter().filter(|row| row.kb.is_some() && row.kb == kb);
-    let of_table = of_table.map(|row| row.build.as_str()).find(in_branch);
+    let of_table = of_table
+        .map(|row| row.build.as_str())
+        .find(|build| place.holds(build));
     // Tables leave out the last number, so where the records agree with them they are the better ones.
     let same = |build: &&str| {
         let both = WindowsVersion::parse(build).zip(of_table.and_then(WindowsVersion::parse));
         both.is_none_or(|(build, table)| build.agrees(table, 3))
     };
-    let stated = || update.builds.iter().map(AsRef::as_ref).filter(in_branch);
-    let build = stated().find(same).or(of_table);
+    let own = || {
+        update
+            .builds
+            .iter()
+            .map(AsRef::as_ref)
+            .filter(|build| place.holds(build))
+    };
+    let swapped = || {
+        let of_month = stated
+            .iter()
+            .filter(|(month, _)| month.is_some() && *month == update.released);
+        of_month
+            .map(|(_, build)| *build)
+            .filter(|_| !update.builds.is_empty())
+            .find(same)
+    };
+    let build = own().find(same).or_else(swapped).or(of_table);
     let order = build.and_then(|build| dotted(&place.build, build));
     let standing = match order {
         Some(Ordering::Less) => Standing::Out,

@@ -98,21 +98,31 @@ pub(in crate::matching::windows) fn dotted(a: &str, b: &str) -> Option<Ordering>
 
 /// How an update stands by its version alone.
 pub(in crate::matching::windows) fn by_build(subject: &Subject<'_>, update: &Update) -> Judged {
-    let build = update.builds.first().map(|build| build.to_string());
+    against(subject, update.builds.first().map(ToString::to_string))
+}
+
+/// How what brings a version stands.
+pub(in crate::matching::windows) fn against(
+    subject: &Subject<'_>,
+    build: Option<String>,
+) -> Judged {
     let order = build
         .as_deref()
         .map(|build| (subject.order)(&subject.installed, build));
     let standing = match order {
         Some(Some(Ordering::Less)) => Standing::Out,
         Some(Some(_)) => Standing::In,
-        Some(None) => Standing::Unsure(Doubt {
-            id: "no-order",
-            why: "the versions cannot be compared: compare by hand",
-        }),
+        Some(None) => Standing::Unsure(NO_ORDER),
         None => Standing::Unsure(NO_BUILD),
     };
     Judged { standing, build }
 }
+
+/// The versions have no order.
+const NO_ORDER: Doubt = Doubt {
+    id: "no-order",
+    why: "the versions cannot be compared: compare by hand",
+};
 
 /// The records name no version.
 pub(in crate::matching::windows) const NO_BUILD: Doubt = Doubt {
@@ -124,15 +134,22 @@ pub(in crate::matching::windows) const NO_BUILD: Doubt = Doubt {
 struct View<'a> {
     slice: &'a ProductSlice,
     judged: Vec<Judged>,
-    /// An update without a stated version that came out before this month is in: one stream, each
-    /// update with all that came before.
-    latest: Option<Month>,
+    /// Of each update, [`nearness`].
+    near: Vec<usize>,
 }
 
 /// What several flaws have in common, that makes them one row.
 struct Group<'a> {
     at: Option<(usize, usize)>,
     flaws: Vec<&'a Flaw>,
+}
+
+/// What there is to do about a product.
+struct Todo {
+    /// The update to install.
+    newest: Option<(usize, usize)>,
+    /// The rows that are open.
+    open: Vec<String>,
 }
 
 /// What becomes of one flaw: the state, and the update by its place.
@@ -152,26 +169,22 @@ pub(in crate::matching::windows) fn judge<'a>(
 ) {
     let view = |slice: &&'a ProductSlice| {
         let judged: Vec<Judged> = slice.updates().iter().map(standing).collect();
-        let latest = latest_in(slice.updates(), &judged);
-        let latest = latest.filter(|_| subject.is_stream);
+        let near = judged.iter().map(|one| nearness(subject, one)).collect();
         View {
             slice,
             judged,
-            latest,
+            near,
         }
     };
     let views: Vec<View<'_>> = subject.slices.iter().map(view).collect();
-    let mut by_id: BTreeMap<&str, Vec<(usize, &Flaw)>> = BTreeMap::new();
-    for (at, view) in views.iter().enumerate() {
-        for flaw in view.slice.flaws() {
-            by_id.entry(&flaw.id).or_default().push((at, flaw));
-        }
-    }
+    let latest = views.iter().filter_map(latest_in).max();
+    let by_id = by_id(&views);
     let mut groups: BTreeMap<(FindingState, BulletinId), Group<'_>> = BTreeMap::new();
     let mut doubts: BTreeMap<Doubt, Vec<&Flaw>> = BTreeMap::new();
     let rows = Rows {
         subject,
         views: &views,
+        latest: latest.filter(|_| subject.is_stream),
     };
     for said in by_id.values() {
         let Some((_, flaw)) = said.first() else {
@@ -199,9 +212,12 @@ pub(in crate::matching::windows) fn judge<'a>(
         .filter(|(state, _)| !state.is_closed())
         .map(|(_, bulletin)| bulletin.to_string())
         .collect();
-    let newest = rows.newest();
+    let todo = Todo {
+        newest: rows.newest(),
+        open,
+    };
     for ((state, bulletin), group) in groups {
-        out.extend(rows.row(state, bulletin, group, newest, &open));
+        out.extend(rows.row(state, bulletin, group, &todo));
     }
     out.extend(
         doubts
@@ -210,18 +226,44 @@ pub(in crate::matching::windows) fn judge<'a>(
     );
 }
 
+/// The flaws of all slices, each with what every slice says of it.
+fn by_id<'a>(views: &[View<'a>]) -> BTreeMap<&'a str, Vec<(usize, &'a Flaw)>> {
+    let mut by_id: BTreeMap<&str, Vec<(usize, &Flaw)>> = BTreeMap::new();
+    for (at, view) in views.iter().enumerate() {
+        for flaw in view.slice.flaws() {
+            by_id.entry(&flaw.id).or_default().push((at, flaw));
+        }
+    }
+    by_id
+}
+
 /// The latest month of which an update is in that has all that came before.
-fn latest_in(updates: &[Update], judged: &[Judged]) -> Option<Month> {
-    let own = updates.iter().zip(judged).filter(|(update, one)| {
+fn latest_in(view: &View<'_>) -> Option<Month> {
+    let own = view.slice.updates().iter().zip(&view.judged);
+    let own = own.filter(|(update, one)| {
         one.standing == Standing::In && update.kind != UpdateKind::SecurityOnly
     });
     own.filter_map(|(update, _)| update.released).max()
+}
+
+/// How many numbers the version that an update brings has in common with the installed one, from the first
+/// on.
+fn nearness(subject: &Subject<'_>, judged: &Judged) -> usize {
+    fn numbers(text: &str) -> impl Iterator<Item = &str> {
+        let parts = text.split(|one: char| !one.is_ascii_digit());
+        parts.filter(|part| !part.is_empty())
+    }
+    let build = judged.build.as_deref().unwrap_or_default();
+    let pairs = numbers(build).zip(numbers(&subject.installed));
+    pairs.take_while(|(a, b)| a == b).count()
 }
 
 /// What rows are made from.
 struct Rows<'a, 's> {
     subject: &'s Subject<'a>,
     views: &'s [View<'a>],
+    /// Where each update has all that came before it: what came out before this month is in.
+    latest: Option<Month>,
 }
 
 impl<'a> Rows<'a, '_> {
@@ -232,12 +274,35 @@ impl<'a> Rows<'a, '_> {
 
     /// What becomes of a flaw that one slice or several speak of.
     fn outcome(&self, said: &[(usize, &Flaw)]) -> Outcome {
+        // Most flaws of most products are old, and have one fix, which is in.
+        if let [(view, Flaw { fixes, .. })] = said
+            && let [fix] = fixes.as_slice()
+            && fix.since.is_none()
+        {
+            let at = (*view, fix.update);
+            if self
+                .update(at)
+                .is_some_and(|(_, one)| one.standing == Standing::In)
+            {
+                return Outcome::Closed(FindingState::Fixed, at);
+            }
+        }
         let mut ways: Vec<((usize, usize), &FixOf)> = said
             .iter()
             .flat_map(|(view, flaw)| flaw.fixes.iter().map(|fix| ((*view, fix.update), fix)))
             .collect();
+        let published = said.iter().filter_map(|(_, flaw)| flaw.published).min();
+        let published = published.and_then(|time| Month::of(time.date()));
         if ways.is_empty() {
-            return Outcome::Doubted(NO_UPDATE);
+            // What is always replaced as a whole has lost the flaws of earlier years, whatever fixed them.
+            let is_passed = published
+                .zip(self.latest)
+                .is_some_and(|(month, latest)| month < latest);
+            return if is_passed {
+                Outcome::Irrelevant
+            } else {
+                Outcome::Doubted(NO_UPDATE)
+            };
         }
         let not_yet = |fix: &FixOf| {
             fix.since.as_deref().is_some_and(|since| {
@@ -249,12 +314,17 @@ impl<'a> Rows<'a, '_> {
             return Outcome::Closed(FindingState::NotApplicable, at);
         }
         ways.retain(|(_, fix)| !not_yet(fix));
-        if self.subject.has_lines {
+        if self.subject.has_lines && ways.len() > 1 {
             let nearest = ways.iter().map(|(at, _)| self.nearness(*at)).max();
             ways.retain(|(at, _)| Some(self.nearness(*at)) == nearest);
         }
         let mut places: Vec<(usize, usize)> = ways.into_iter().map(|(at, _)| at).collect();
         places.sort_by(|a, b| self.compare(*a, *b));
+        self.settled(&places, published)
+    }
+
+    /// What becomes of a flaw that any of these updates fixes.
+    fn settled(&self, places: &[(usize, usize)], published: Option<Month>) -> Outcome {
         let find = |wanted: fn(Standing) -> bool| {
             let mut places = places.iter();
             places.find(|at| {
@@ -265,8 +335,6 @@ impl<'a> Rows<'a, '_> {
         if let Some(at) = find(|one| one == Standing::In) {
             return Outcome::Closed(FindingState::Fixed, *at);
         }
-        let published = said.iter().filter_map(|(_, flaw)| flaw.published).min();
-        let published = published.and_then(|time| Month::of(time.date()));
         if let Some(at) = places.iter().find(|at| self.is_passed(**at, published)) {
             return Outcome::Closed(FindingState::Superseded, *at);
         }
@@ -288,26 +356,9 @@ impl<'a> Rows<'a, '_> {
         doubt.map_or(Outcome::Irrelevant, Outcome::Doubted)
     }
 
-    /// How many numbers the version that an update brings has in common with the installed one, from the
-    /// first on.
-    fn nearness(&self, at: (usize, usize)) -> usize {
-        let build = self.update(at).and_then(|(_, one)| one.build.as_deref());
-        let numbers = |text: &'_ str| -> Vec<String> {
-            let parts = text.split(|one: char| !one.is_ascii_digit());
-            parts
-                .filter(|part| !part.is_empty())
-                .map(str::to_owned)
-                .collect()
-        };
-        let (build, installed) = (
-            numbers(build.unwrap_or_default()),
-            numbers(&self.subject.installed),
-        );
-        build
-            .iter()
-            .zip(&installed)
-            .take_while(|(a, b)| a == b)
-            .count()
+    fn nearness(&self, (view, update): (usize, usize)) -> usize {
+        let near = self.views.get(view).and_then(|view| view.near.get(update));
+        near.copied().unwrap_or_default()
     }
 
     /// Whether a later update than one that states no version is in. What is named by words alone is one
@@ -320,9 +371,8 @@ impl<'a> Rows<'a, '_> {
             UpdateId::Kb(_) => update.released,
             UpdateId::Named(_) => published,
         };
-        let latest = self.views.get(at.0).and_then(|view| view.latest);
         let is_earlier = month
-            .zip(latest)
+            .zip(self.latest)
             .is_some_and(|(month, latest)| month < latest);
         is_earlier && matches!(judged.standing, Standing::Unsure(_))
     }
@@ -436,15 +486,13 @@ impl<'a> Rows<'a, '_> {
         state: FindingState,
         bulletin: BulletinId,
         group: Group<'_>,
-        newest: Option<(usize, usize)>,
-        open: &[String],
+        todo: &Todo,
     ) -> Option<Finding> {
         let at = group.at?;
         let (update, judged) = self.update(at)?;
         let is_open = !state.is_closed();
-        let remedy = newest
-            .filter(|_| is_open)
-            .and_then(|at| self.remedy(at, open));
+        let newest = todo.newest.filter(|_| is_open);
+        let remedy = newest.and_then(|at| self.remedy(at, &todo.open));
         let stated = judged.build.as_deref().unwrap_or("no version stated");
         let record = format!("{}: {} ({stated})", self.key(at.0), update.id);
         let rule = match state {

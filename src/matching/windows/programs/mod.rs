@@ -11,7 +11,7 @@ pub use rules::{Rules, RulesError};
 use super::Case;
 use super::components::lifecycle::{self, Dated};
 use super::components::stream::{self, Doubt, Judged, Standing, Subject, by_build};
-use super::components::{Host, System, starting, unknown};
+use super::components::{Host, System, starting, unknown, want};
 use crate::catalog::{ProductSlice, Update};
 use crate::matching::known::Wanted;
 use crate::model::{
@@ -45,14 +45,10 @@ pub(super) fn wanted(host: &Host<'_>, index: &[ProductKey], wanted: &mut Wanted)
             .iter()
             .flat_map(|one| &one.products)
         {
-            match product.strip_suffix('*') {
-                Some(start) => wanted.products.extend(starting(index, start).cloned()),
-                None => {
-                    let key = ProductKey::of(product);
-                    if index.binary_search(&key).is_ok() {
-                        wanted.products.push(key);
-                    }
-                }
+            if let Some(start) = product.strip_suffix('*') {
+                wanted.products.extend(starting(index, start).cloned());
+            } else {
+                want(index, &[product.as_str()], wanted);
             }
         }
     }
