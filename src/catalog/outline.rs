@@ -11,7 +11,7 @@ pub struct Outline {
     /// Object keys with the number of brackets around them, in the order of the document. At most
     /// [`MOST_KEYS`], and none deeper than [`DEEPEST`]. Of a page with front matter its outermost keys.
     keys: Vec<(usize, String)>,
-    /// The first line, when it is text.
+    /// The first line, when it is text. A quoted field of a table may have line ends in it.
     pub first_line: String,
     /// The first element's name without a prefix, when it is XML.
     pub root: Option<String>,
@@ -59,8 +59,7 @@ impl Outline {
             Shape::Empty | Shape::Text | Shape::Xml => Vec::new(),
         };
         let is_text = matches!(shape, Shape::FrontMatter | Shape::Text);
-        let line = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
-        let line = line.get(..line.len().min(200)).unwrap_or_default();
+        let line = first_line(head.get(..head.len().min(400)).unwrap_or_default());
         Self {
             shape,
             keys,
@@ -147,6 +146,17 @@ fn front_keys(page: &[u8]) -> Vec<(usize, String)> {
             .then(|| (1, text(key)))
     };
     lines.filter_map(key).take(MOST_KEYS).collect()
+}
+
+/// The first line of text, with what line ends its quoted fields have in them.
+pub(super) fn first_line(head: &[u8]) -> &[u8] {
+    let mut is_quoted = false;
+    let mut ends = head.iter().enumerate().filter(|(_, byte)| {
+        is_quoted ^= **byte == b'"';
+        **byte == b'\n' && !is_quoted
+    });
+    let end = ends.next().map_or(head.len(), |(at, _)| at);
+    head.get(..end).unwrap_or_default()
 }
 
 /// Collects keys: strings that a colon follows.

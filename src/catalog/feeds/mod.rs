@@ -3,6 +3,7 @@
 //! A feed reads one document; it opens nothing and keeps nothing. To add a feed, write one file and
 //! add one line to [`FEEDS`].
 
+mod bulletins;
 mod bulletins_csv;
 mod dbatools;
 mod debian_tracker;
@@ -38,6 +39,8 @@ pub const FEEDS: &[&dyn Feed] = &[
     &dotnet::DotnetReleases,
     &office::OfficeClickToRun,
     &bulletins_csv::BulletinsCsv,
+    &bulletins::search::BulletinSearch,
+    &bulletins::wesng::Wesng,
     &osv::Osv,
 ];
 
@@ -186,6 +189,16 @@ pub enum FeedError {
         /// What is wrong with it.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// More than any document of its kind has.
+    #[error(
+        "the {feed} document has more than {most} records that belong together, which is more than any of its kind has"
+    )]
+    TooMany {
+        /// The feed.
+        feed: &'static str,
+        /// How many are read.
+        most: usize,
     },
 }
 
