@@ -14,8 +14,10 @@ mod exchange;
 mod kev;
 mod lifecycle;
 mod markdown;
+mod month;
 mod msrc_clean;
 mod msrc_cvrf;
+mod msrc_sug;
 mod office;
 mod osv;
 mod osv_record;
@@ -39,6 +41,7 @@ pub const FEEDS: &[&dyn Feed] = &[
     &dotnet::DotnetReleases,
     &office::OfficeClickToRun,
     &bulletins_csv::BulletinsCsv,
+    &msrc_sug::MsrcSug,
     &bulletins::search::BulletinSearch,
     &bulletins::wesng::Wesng,
     &osv::Osv,

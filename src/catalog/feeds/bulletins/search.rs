@@ -4,9 +4,10 @@
 //! <https://www.microsoft.com/en-us/download/details.aspx?id=36982>. What gets installed is the
 //! *component's* article; the bulletin's own only describes it.
 
+use super::super::month::month;
 use super::super::{Feed, FeedError, FeedReport, Record};
 use super::table::{Table, names};
-use super::text::{articles, cves, day, month, restart};
+use super::text::{articles, cves, day, restart};
 use super::{Row, Said, is_left_to_monthly_documents, one_line, read_rows};
 use crate::catalog::outline::{Outline, Shape};
 use crate::model::Severity;

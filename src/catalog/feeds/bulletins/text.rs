@@ -80,19 +80,6 @@ fn numbered_day(text: &str) -> Option<Date> {
     is_likely.then(|| crate::model::UtcTime::from_unix((number - 25_569) * 86_400).date())
 }
 
-/// The month of a day, as the monthly documents are called: `2008-Nov`.
-pub(super) fn month(day: Date) -> String {
-    const NAMES: [&str; 12] = [
-        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-    ];
-    let text = day.to_string();
-    let mut parts = text.split('-');
-    let year = parts.next().unwrap_or_default();
-    let month = parts.next().and_then(|month| month.parse::<usize>().ok());
-    let name = month.and_then(|month| NAMES.get(month.checked_sub(1)?));
-    format!("{year}-{}", name.unwrap_or(&""))
-}
-
 /// Whether an update asks for a restart.
 pub(super) fn restart(text: &str) -> Option<Restart> {
     let first = text.trim().chars().next()?.to_ascii_lowercase();
@@ -152,7 +139,6 @@ mod tests {
         for text in ["", "soon", "13-13-13", "1", "2008-11", "99999999"] {
             assert_eq!(read(text), "", "{text}");
         }
-        assert_eq!(month(day("20081111").unwrap()), "2008-Nov");
     }
 
     proptest! {
@@ -160,7 +146,7 @@ mod tests {
         fn nothing_makes_them_panic(text in any::<String>()) {
             cves(&text);
             articles(&text);
-            day(&text).map(month);
+            day(&text);
             restart(&text);
         }
 
@@ -168,7 +154,7 @@ mod tests {
         fn what_looks_like_a_cell_does_not_either(text in "[CVEANKBQ0-9.,;/\\[\\] ä-]{0,40}") {
             cves(&text);
             articles(&text);
-            day(&text).map(month);
+            day(&text);
         }
     }
 }

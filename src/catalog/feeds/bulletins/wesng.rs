@@ -10,9 +10,10 @@
 //!   the fix) is left to the monthly documents.
 //! - Service packs, as flaws with ids of their own (`SP7X64SP1`), are no publisher's statement: not read.
 
+use super::super::month::month;
 use super::super::{Feed, FeedError, FeedReport, Record};
 use super::table::{Table, names};
-use super::text::{articles, cves, day, month};
+use super::text::{articles, cves, day};
 use super::{Row, Said, is_left_to_monthly_documents, one_line, read_rows};
 use crate::catalog::outline::{Outline, Shape};
 use crate::model::Severity;
