@@ -5,6 +5,7 @@
 
 mod bulletins;
 mod bulletins_csv;
+mod csaf;
 mod dbatools;
 mod debian_tracker;
 mod dotnet;
@@ -41,6 +42,9 @@ pub const FEEDS: &[&dyn Feed] = &[
     &dotnet::DotnetReleases,
     &office::OfficeClickToRun,
     &bulletins_csv::BulletinsCsv,
+    &csaf::MsrcCsaf,
+    &csaf::MsrcVex,
+    &csaf::Csaf,
     &msrc_sug::MsrcSug,
     &bulletins::search::BulletinSearch,
     &bulletins::wesng::Wesng,
