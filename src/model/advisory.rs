@@ -40,7 +40,8 @@ pub struct AffectedProduct {
     pub severity: Option<Severity>,
     /// The CVSS base score here, in tenths.
     pub cvss_tenths: Option<u8>,
-    /// The updates that fix it; any one of them does. Empty where the publisher states none.
+    /// The updates that fix it; any one of them does, with those that it needs beside it
+    /// ([`Fix::together_with`]). Empty where the publisher states none.
     pub fixes: Vec<Fix>,
 }
 
@@ -60,6 +61,10 @@ pub struct Fix {
     /// The updates that it replaces, as the publisher says; seldom all of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub supersedes: Vec<KbId>,
+    /// The other updates that are needed beside it: the flaw is closed when all of them are there. A bulletin
+    /// lists several updates of one product without saying which of its flaws each of them closes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub together_with: Vec<KbId>,
     /// Whether it asks for a restart.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restart: Option<Restart>,

@@ -142,6 +142,7 @@ fn bulletins(
         Some(text) => UpdateId::Kb(article(&text)?),
     };
     let fix = Fix {
+        together_with: Vec::new(),
         update,
         kind: UpdateKind::Other,
         build: Some(version.clone()),

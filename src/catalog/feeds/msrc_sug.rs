@@ -197,6 +197,7 @@ impl Article {
         let url = [&self.download_url, &self.article_url];
         let mut url = url.into_iter().filter_map(|url| clean::url(url).ok()?);
         Some(Fix {
+            together_with: Vec::new(),
             kind,
             build,
             since: None,

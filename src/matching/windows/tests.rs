@@ -192,6 +192,7 @@ fn fix(text: &str) -> Fix {
     };
     let build = words.next().filter(|word| *word != "-").map(str::to_owned);
     Fix {
+        together_with: Vec::new(),
         update: UpdateId::Kb(KbId(kb)),
         kind,
         build,

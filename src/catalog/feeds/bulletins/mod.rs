@@ -15,7 +15,7 @@ use crate::model::{
     Advisory, AffectedProduct, BulletinId, Date, Fix, KbId, Restart, Severity, UpdateId,
     UpdateKind, UtcTime,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::BufRead;
 use table::Table;
 
@@ -96,12 +96,22 @@ struct Gathered {
 
 struct Gathering {
     head: Advisory,
-    products: BTreeMap<String, AffectedProduct>,
+    products: BTreeMap<String, Listed>,
+}
+
+/// What the rows say of one product.
+struct Listed {
+    affected: AffectedProduct,
+    /// The updates that a bulletin lists, by the day and title of the bulletin.
+    bulletins: BTreeMap<(Option<Date>, String), BTreeSet<KbId>>,
+    is_alternative: bool,
 }
 
 impl Gathered {
     fn add(&mut self, feed: &str, row: Row) {
         self.rows += 1;
+        let is_alternative = lists_alternatives(&row);
+        let bulletin = (row.posted, row.title.clone());
         let time = row
             .posted
             .and_then(|day| UtcTime::parse(&format!("{day}T00:00:00Z")));
@@ -125,14 +135,22 @@ impl Gathered {
         head.modified = head.modified.max(time);
         let name = product_name(&row.product, &row.component);
         let products = &mut gathering.products;
-        let product = products
-            .entry(name)
-            .or_insert_with_key(|name| AffectedProduct {
+        let product = products.entry(name).or_insert_with_key(|name| Listed {
+            affected: AffectedProduct {
                 product: name.clone(),
                 severity: None,
                 cvss_tenths: None,
                 fixes: Vec::new(),
-            });
+            },
+            bulletins: BTreeMap::new(),
+            is_alternative,
+        });
+        product
+            .bulletins
+            .entry(bulletin)
+            .or_default()
+            .extend(&row.updates);
+        let product = &mut product.affected;
         product.severity = product.severity.max(row.severity);
         for kb in row.updates {
             add_fix(&mut product.fixes, kb, &row.supersedes, row.restart);
@@ -145,7 +163,11 @@ impl Gathered {
             let mut advisory = gathering.head;
             advisory.cves.sort_unstable();
             advisory.cves.dedup();
-            advisory.affected = gathering.products.into_values().collect();
+            advisory.affected = gathering
+                .products
+                .into_values()
+                .map(Listed::bound)
+                .collect();
             report.read += 1;
             out(Record::Advisory(advisory));
         }
@@ -156,12 +178,39 @@ fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+impl Listed {
+    /// The product, with the updates of each bulletin bound together.
+    fn bound(mut self) -> AffectedProduct {
+        for fix in &mut self.affected.fixes {
+            let Some(kb) = fix.update.kb().filter(|_| !self.is_alternative) else {
+                continue;
+            };
+            let mut bulletins = self.bulletins.values();
+            let listed = bulletins.find(|listed| listed.contains(&kb));
+            let others = listed.into_iter().flatten();
+            fix.together_with = others.copied().filter(|other| *other != kb).collect();
+        }
+        self.affected
+    }
+}
+
+/// From May to July 2014 Windows 8.1, and Internet Explorer 11 everywhere, had one update for machines
+/// with the update that spring brought (KB2919355, KB2929437) and another for those without.
+fn lists_alternatives(row: &Row) -> bool {
+    let months = ["2014-05", "2014-06", "2014-07"];
+    let posted = row.posted.map(|day| day.to_string()).unwrap_or_default();
+    let systems = ["8.1", "2012 R2", "Internet Explorer 11"];
+    let speaks_of = |name: &str| row.product.contains(name) || row.component.contains(name);
+    months.iter().any(|month| posted.starts_with(month)) && systems.into_iter().any(speaks_of)
+}
+
 /// An update may stand in several rows of a product.
 fn add_fix(fixes: &mut Vec<Fix>, kb: KbId, supersedes: &[KbId], restart: Option<Restart>) {
     let update = UpdateId::Kb(kb);
     let known = fixes.iter().position(|fix| fix.update == update);
     let place = known.unwrap_or_else(|| {
         fixes.push(Fix {
+            together_with: Vec::new(),
             update,
             kind: UpdateKind::Security,
             build: None,
@@ -185,11 +234,11 @@ fn add_fix(fixes: &mut Vec<Fix>, kb: KbId, supersedes: &[KbId], restart: Option<
 /// The product, as the monthly documents would call it: a component of Windows is `COMPONENT on PRODUCT`,
 /// while a part of Office, or the product in more words, stands for itself.
 fn product_name(product: &str, component: &str) -> String {
+    const SYSTEMS: &[&str] = &["1", "2", "7", "8", "nt", "rt", "server", "vista", "xp"];
     let lower = |text: &str| text.to_lowercase();
     let (product_key, component_key) = (lower(product), lower(component));
     let is_windows = |key: &str| {
         let key = key.strip_prefix("microsoft ").unwrap_or(key);
-        const SYSTEMS: &[&str] = &["1", "2", "7", "8", "nt", "rt", "server", "vista", "xp"];
         let rest = key.strip_prefix("windows ");
         rest.is_some_and(|rest| SYSTEMS.iter().any(|system| rest.starts_with(system)))
     };
@@ -211,6 +260,70 @@ fn product_name(product: &str, component: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn bound(posted: &str, product: &str, component: &str, updates: &[u32]) -> Vec<Vec<u32>> {
+        let mut gathered = Gathered::default();
+        for update in updates {
+            let row = Row {
+                id: "CVE".to_owned(),
+                document: "D".to_owned(),
+                title: "T".to_owned(),
+                cves: Vec::new(),
+                posted: Date::parse(posted),
+                product: product.to_owned(),
+                component: component.to_owned(),
+                severity: None,
+                updates: vec![KbId(*update)],
+                supersedes: Vec::new(),
+                restart: None,
+            };
+            gathered.add("f", row);
+        }
+        let mut found = Vec::new();
+        gathered.hand_out(&mut FeedReport::default(), &mut |record| {
+            if let Record::Advisory(advisory) = record {
+                let fixes = &advisory.affected[0].fixes;
+                let others = fixes
+                    .iter()
+                    .map(|fix| fix.together_with.iter().map(|kb| kb.0));
+                found.extend(others.map(Iterator::collect));
+            }
+        });
+        found
+    }
+
+    #[test]
+    fn of_several_updates_in_a_bulletin_each_is_needed() {
+        // MS16-007.
+        let windows = "Windows 8.1 for x64-based systems";
+        let found = bound(
+            "2016-01-12",
+            windows,
+            "",
+            &[3_109_560, 3_110_329, 3_121_918],
+        );
+        assert_eq!(
+            found,
+            [
+                [3_110_329, 3_121_918],
+                [3_109_560, 3_121_918],
+                [3_109_560, 3_110_329]
+            ]
+        );
+        assert_eq!(bound("2016-01-12", windows, "", &[3_121_918]), [[0u32; 0]]);
+    }
+
+    #[test]
+    fn in_the_spring_of_2014_one_of_two_was_enough() {
+        // MS14-035.
+        let windows = "Windows 7 for x64-based Systems Service Pack 1";
+        let updates = [2_957_689, 2_963_950];
+        let none = [[0u32; 0], [0u32; 0]];
+        let browser = "Windows Internet Explorer 11";
+        assert_eq!(bound("2014-06-10", windows, browser, &updates), none);
+        let old = "Windows Internet Explorer 8";
+        assert_ne!(bound("2014-06-10", windows, old, &updates), none);
+    }
 
     #[test]
     fn components_are_named_as_the_monthly_documents_name_them() {

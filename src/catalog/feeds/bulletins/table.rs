@@ -41,7 +41,7 @@ fn name(cell: &[u8]) -> String {
 }
 
 fn separator(line: &[u8]) -> u8 {
-    let count = |separator: &u8| line.iter().filter(|byte| *byte == separator).count();
+    let count = |separator: &u8| line.split(|byte| byte == separator).count();
     SEPARATORS
         .into_iter()
         .rev()

@@ -27,6 +27,13 @@ impl Source {
     }
 }
 
+/// What is known of a document before its flaws.
+pub(super) struct Place<'a> {
+    pub(super) source: Source,
+    pub(super) head: &'a Head,
+    pub(super) tree: &'a Tree,
+}
+
 /// What a document says of itself.
 #[derive(Deserialize)]
 pub(super) struct Head {
@@ -71,9 +78,12 @@ pub(super) struct Flaw {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Status {
-    known_affected: Vec<String>,
-    first_affected: Vec<String>,
-    last_affected: Vec<String>,
+    #[serde(rename = "known_affected")]
+    known: Vec<String>,
+    #[serde(rename = "first_affected")]
+    first: Vec<String>,
+    #[serde(rename = "last_affected")]
+    last: Vec<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -121,17 +131,16 @@ impl Head {
 
 /// Reads a flaw. `None` where it speaks of nothing that we match.
 pub(super) fn read_flaw(
-    source: Source,
-    head: &Head,
-    tree: &Tree,
-    flaw: Flaw,
+    place: &Place<'_>,
     index: usize,
+    flaw: &Flaw,
     report: &mut FeedReport,
 ) -> Result<Option<Advisory>, String> {
+    let Place { source, head, .. } = place;
     if head.tracking.status.as_deref() == Some("draft") {
         return Ok(None);
     }
-    let (id, cves) = name(head, &flaw, index)?;
+    let (id, cves) = name(head, flaw, index)?;
     let published = time(
         "initial_release_date",
         head.tracking.initial_release_date.as_deref(),
@@ -140,8 +149,8 @@ pub(super) fn read_flaw(
         "current_release_date",
         head.tracking.current_release_date.as_deref(),
     )?;
-    let affected = affected(source, head, tree, &flaw, &mut |what| {
-        report.problem(&id, what)
+    let affected = affected(place, flaw, &mut |what| {
+        report.problem(&id, what);
     })?;
     if affected.is_empty() {
         return Ok(None);
@@ -196,18 +205,17 @@ fn time(field: &str, text: Option<&str>) -> Result<Option<UtcTime>, String> {
 
 /// The products that a flaw is in, and what fixes it there. An error where none of them can be read.
 fn affected(
-    source: Source,
-    head: &Head,
-    tree: &Tree,
+    place: &Place<'_>,
     flaw: &Flaw,
     problem: &mut dyn FnMut(String),
 ) -> Result<Vec<AffectedProduct>, String> {
-    let about = About::of(head, tree, flaw);
+    let tree = place.tree;
+    let about = About::of(place.head, tree, flaw);
     let status = &flaw.product_status;
-    let ids = status.known_affected.iter().chain(&status.first_affected);
+    let ids = status.known.iter().chain(&status.first);
     let mut found: BTreeMap<String, AffectedProduct> = BTreeMap::new();
     let mut unread = None;
-    for id in ids.chain(&status.last_affected) {
+    for id in ids.chain(&status.last) {
         let Some(product) = tree.product(id) else {
             problem(format!(
                 "product `{id}` is not among the document's products"
@@ -217,8 +225,8 @@ fn affected(
         if clean::is_linux_package(&product.name) {
             continue;
         }
-        let fixes = match source {
-            Source::Microsoft(_) => microsoft_fixes(product, about.remedies(id)),
+        let fixes = match place.source {
+            Source::Microsoft(_) => Ok(microsoft_fixes(product, about.remedies(id))),
             Source::Other(_) => other_fixes(product, about.remedies(id)),
         };
         let fixes = match fixes {
@@ -308,15 +316,12 @@ impl<'a> About<'a> {
 }
 
 /// Microsoft's updates: each remediation is one, as `BUILD:SORT:ADDRESS`.
-fn microsoft_fixes(
-    product: &Product,
-    remedies: &[&Remediation],
-) -> Result<Option<Vec<Fix>>, String> {
+fn microsoft_fixes(product: &Product, remedies: &[&Remediation]) -> Option<Vec<Fix>> {
     let end = match &product.version {
         Version::Range(text) => text.trim().strip_prefix('<'),
         Version::Any => None,
         // What this names is the version that is good.
-        Version::One(_) => return Ok(None),
+        Version::One(_) => return None,
     };
     let end = end.and_then(|end| clean::build(end).ok().flatten());
     let fix = |remedy: &&Remediation| {
@@ -326,6 +331,7 @@ fn microsoft_fixes(
         // The monthly documents call by these words what no article describes.
         let words = || UpdateId::Named("Release Notes".to_owned());
         Fix {
+            together_with: Vec::new(),
             update: clean::update("", sort, &remedy.url).unwrap_or_else(words),
             kind: clean::kind(sort).unwrap_or(UpdateKind::Other),
             build: build.or_else(|| end.clone()),
@@ -335,7 +341,7 @@ fn microsoft_fixes(
             url: clean::url(&remedy.url).unwrap_or_default(),
         }
     };
-    Ok(Some(remedies.iter().map(fix).collect()))
+    Some(remedies.iter().map(fix).collect())
 }
 
 /// Any other publisher's: the version before which a range ends.
@@ -354,6 +360,7 @@ fn other_fixes(product: &Product, remedies: &[&Remediation]) -> Result<Option<Ve
     let Range { since, fixed } = range(text).ok_or_else(unread)?;
     let mut urls = remedies.iter().filter_map(|one| clean::url(&one.url).ok()?);
     Ok(Some(vec![Fix {
+        together_with: Vec::new(),
         update: UpdateId::Named(format!("{} {fixed}", product.name)),
         kind: UpdateKind::Other,
         build: Some(fixed),

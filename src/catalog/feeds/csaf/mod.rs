@@ -12,7 +12,7 @@ mod tree;
 
 use super::{Feed, FeedError, FeedReport, Record};
 use crate::catalog::outline::{Outline, Shape};
-use flaw::{Head, Source, read_flaw};
+use flaw::{Head, Place, Source, read_flaw};
 use serde::Deserialize;
 use serde_json::Value;
 use std::io::{BufRead, Read as _};
@@ -136,9 +136,14 @@ fn read(
     let mut report = FeedReport::default();
     let head = document.document;
     let tree = Tree::of(document.product_tree.unwrap_or_default(), &mut report);
+    let place = Place {
+        source,
+        head: &head,
+        tree: &tree,
+    };
     for (index, value) in document.vulnerabilities.into_iter().enumerate() {
         let flaw = serde_json::from_value(value).map_err(|error| error.to_string());
-        let read = flaw.and_then(|flaw| read_flaw(source, &head, &tree, flaw, index, &mut report));
+        let read = flaw.and_then(|flaw| read_flaw(&place, index, &flaw, &mut report));
         match read {
             Ok(Some(advisory)) => {
                 report.read += 1;
