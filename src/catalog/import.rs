@@ -12,6 +12,7 @@ use super::problems::Problems;
 use super::said::Change;
 use super::starter;
 use super::unpack::{Budget, Limits, UnpackError, is_zip, stream, zip_members};
+use super::workbook::{is_workbook, sheets};
 use crate::model::{UtcTime, hex};
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
@@ -186,11 +187,21 @@ impl Intake {
             return Ok(sum);
         }
         let mut member_place = place.clone();
-        let members = zip_members(BufReader::new(file), budget, &mut |name, content| {
-            member_place = format!("{place}!{name}");
-            self.document(&member_place, Origin::Found, content)
-                .map_err(MemberError::Import)
-        });
+        let is_book = is_workbook(&mut file);
+        file.seek(SeekFrom::Start(0)).map_err(failed)?;
+        let members = if is_book {
+            sheets(file, budget, &mut |name, table| {
+                member_place = format!("{place}!{name}");
+                self.document(&member_place, Origin::Found, table)
+                    .map_err(MemberError::Import)
+            })
+        } else {
+            zip_members(BufReader::new(file), budget, &mut |name, content| {
+                member_place = format!("{place}!{name}");
+                self.document(&member_place, Origin::Found, content)
+                    .map_err(MemberError::Import)
+            })
+        };
         match members {
             Ok(()) => Ok(sum),
             Err(MemberError::Import(error)) => Err(error),

@@ -18,6 +18,7 @@ mod said;
 mod slice;
 mod starter;
 mod unpack;
+mod workbook;
 
 pub use error::CatalogError;
 pub use import::{import, import_within};

@@ -11,7 +11,9 @@ pub struct Outline {
     /// Object keys with the number of brackets around them, in the order of the document. At most
     /// [`MOST_KEYS`], and none deeper than [`DEEPEST`]. Of a page with front matter its outermost keys.
     keys: Vec<(usize, String)>,
-    /// The first line, when it is text.
+    /// Those of them that have a string, with it.
+    texts: Vec<(usize, String, String)>,
+    /// The first line, when it is text. A quoted field of a table may have line ends in it.
     pub first_line: String,
     /// The first element's name without a prefix, when it is XML.
     pub root: Option<String>,
@@ -53,17 +55,17 @@ impl Outline {
             Some(b'-') if front_matter(head).is_some() => Shape::FrontMatter,
             Some(_) => Shape::Text,
         };
-        let keys = match shape {
+        let (keys, texts) = match shape {
             Shape::Object | Shape::Array => keys(head),
-            Shape::FrontMatter => front_keys(head),
-            Shape::Empty | Shape::Text | Shape::Xml => Vec::new(),
+            Shape::FrontMatter => (front_keys(head), Vec::new()),
+            Shape::Empty | Shape::Text | Shape::Xml => Keys::default(),
         };
         let is_text = matches!(shape, Shape::FrontMatter | Shape::Text);
-        let line = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
-        let line = line.get(..line.len().min(200)).unwrap_or_default();
+        let line = first_line(head.get(..head.len().min(400)).unwrap_or_default());
         Self {
             shape,
             keys,
+            texts,
             first_line: String::from_utf8_lossy(line).trim_end().to_owned(),
             root: (shape == Shape::Xml).then(|| root(head)).flatten(),
             text: if is_text {
@@ -96,6 +98,12 @@ impl Outline {
     /// Whether a key stands inside so many brackets.
     pub fn has(&self, depth: usize, key: &str) -> bool {
         self.any(depth, |found| found == key)
+    }
+
+    /// Whether a key inside so many brackets has a string.
+    pub fn has_text(&self, depth: usize, key: &str, text: &str) -> bool {
+        let mut texts = self.texts.iter();
+        texts.any(|found| (found.0, &*found.1, &*found.2) == (depth, key, text))
     }
 
     /// Whether a key inside so many brackets is one we look for.
@@ -150,26 +158,50 @@ fn front_keys(page: &[u8]) -> Vec<(usize, String)> {
     lines.filter_map(key).take(MOST_KEYS).collect()
 }
 
+/// The first line of text, with what line ends its quoted fields have in them.
+pub(super) fn first_line(head: &[u8]) -> &[u8] {
+    let mut is_quoted = false;
+    let mut ends = head.iter().enumerate().filter(|(_, byte)| {
+        is_quoted ^= **byte == b'"';
+        **byte == b'\n' && !is_quoted
+    });
+    let end = ends.next().map_or(head.len(), |(at, _)| at);
+    head.get(..end).unwrap_or_default()
+}
+
+/// Keys with the number of brackets around them, and the same with the strings that are their values.
+type Keys = (Vec<(usize, String)>, Vec<(usize, String, String)>);
+
 /// Collects keys: strings that a colon follows.
-fn keys(json: &[u8]) -> Vec<(usize, String)> {
-    let mut found = Vec::new();
+fn keys(json: &[u8]) -> Keys {
+    let (mut found, mut texts) = Keys::default();
     let mut depth = 0usize;
     let mut last: &[u8] = &[];
+    let mut awaited = None;
     let mut rest = json;
     while let Some((byte, after)) = rest.split_first() {
         rest = after;
         match byte {
             b'{' | b'[' => depth += 1,
             b'}' | b']' => depth = depth.saturating_sub(1),
-            b'"' => (last, rest) = string(after),
-            b':' if depth <= DEEPEST => found.push((depth, text(last))),
+            b'"' => {
+                (last, rest) = string(after);
+                texts.extend(awaited.take().map(|key| (depth, key, text(last))));
+            }
+            b':' if depth <= DEEPEST => {
+                found.push((depth, text(last)));
+                awaited = Some(text(last));
+                continue;
+            }
+            byte if byte.is_ascii_whitespace() => continue,
             _ => {}
         }
-        if found.len() == MOST_KEYS {
+        awaited = None;
+        if found.len() >= MOST_KEYS {
             break;
         }
     }
-    found
+    (found, texts)
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -203,6 +235,18 @@ mod tests {
         assert_eq!(outline.shape, Shape::Object);
         assert!(outline.has(1, "a") && !outline.has(1, "b") && outline.has(1, "c\\\""));
         assert!(outline.has(3, "d") && outline.has(3, "e") && !outline.has(2, "d"));
+    }
+
+    #[test]
+    fn a_key_is_known_with_its_string() {
+        let outline =
+            Outline::of(br#"{"a" : "x", "b": {"c":"y", "d": ["z"], "e": 1, "f": "cut sh"#);
+        assert!(outline.has_text(1, "a", "x") && outline.has_text(2, "c", "y"));
+        assert!(
+            !outline.has_text(1, "b", "y")
+                && !outline.has_text(2, "d", "z")
+                && !outline.has_text(2, "a", "x")
+        );
     }
 
     #[test]

@@ -49,6 +49,8 @@ pub struct FixOf {
     pub build: Option<Box<str>>,
     /// The first version that is affected.
     pub since: Option<Box<str>>,
+    /// The other updates that are needed beside it, sorted.
+    pub together_with: Vec<KbId>,
 }
 
 /// An update of the product, over all flaws that it fixes.
@@ -282,6 +284,7 @@ impl ProductBuilder {
             update,
             build,
             since,
+            together_with: fix.together_with.clone(),
         }
     }
 
@@ -385,6 +388,7 @@ mod tests {
 
     fn fix(kb: u32, kind: UpdateKind, build: Option<&str>) -> Fix {
         Fix {
+            together_with: Vec::new(),
             update: UpdateId::Kb(KbId(kb)),
             kind,
             build: build.map(str::to_owned),

@@ -38,6 +38,23 @@ impl Budget {
             left: Cell::new(limits.total_bytes),
         }
     }
+
+    /// Takes bytes that were unpacked from what is left.
+    pub(super) fn spend(&self, bytes: u64) -> Result<(), UnpackError> {
+        let left = self
+            .left
+            .get()
+            .checked_sub(bytes)
+            .ok_or_else(|| UnpackError::Stream(over("the whole", self.limits.total_bytes)))?;
+        self.left.set(left);
+        Ok(())
+    }
+}
+
+fn over(what: &str, limit: u64) -> io::Error {
+    io::Error::other(format!(
+        "{what} has more than {limit} bytes once unpacked, which is more than any feed has"
+    ))
 }
 
 /// Layers of compression that are taken off one after another (`.json.gz.xz`).
@@ -59,6 +76,9 @@ pub enum UnpackError {
     /// Not a readable archive.
     #[error("the archive is damaged or cut short")]
     Zip(#[source] zip::result::ZipError),
+    /// Not a readable workbook.
+    #[error("the workbook is damaged or cut short")]
+    Workbook(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The stream does not read.
     #[error("the compressed data is damaged or cut short")]
     Stream(#[source] io::Error),
@@ -189,17 +209,12 @@ impl<R: Read> Read for Metered<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.inner.read(buffer)?;
         let bytes = read as u64;
-        let over = |what: &str, limit: u64| {
-            Err(io::Error::other(format!(
-                "{what} has more than {limit} bytes once unpacked, which is more than any feed has"
-            )))
-        };
         let limits = self.budget.limits;
         if bytes > self.document_left {
-            return over("this document", limits.document_bytes);
+            return Err(over("this document", limits.document_bytes));
         }
         if bytes > self.budget.left.get() {
-            return over("the whole", limits.total_bytes);
+            return Err(over("the whole", limits.total_bytes));
         }
         self.document_left -= bytes;
         self.budget.left.set(self.budget.left.get() - bytes);

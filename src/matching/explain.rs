@@ -489,6 +489,7 @@ mod tests {
                 severity: Some(Severity::High),
                 cvss_tenths: Some(78),
                 fixes: vec![Fix {
+                    together_with: Vec::new(),
                     update: UpdateId::Kb(KbId(kb)),
                     kind: UpdateKind::Security,
                     build: Some(build.to_owned()),

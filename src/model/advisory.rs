@@ -40,7 +40,8 @@ pub struct AffectedProduct {
     pub severity: Option<Severity>,
     /// The CVSS base score here, in tenths.
     pub cvss_tenths: Option<u8>,
-    /// The updates that fix it; any one of them does. Empty where the publisher states none.
+    /// The updates that fix it; any one of them does, with those that it needs beside it
+    /// ([`Fix::together_with`]). Empty where the publisher states none.
     pub fixes: Vec<Fix>,
 }
 
@@ -60,6 +61,10 @@ pub struct Fix {
     /// The updates that it replaces, as the publisher says; seldom all of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub supersedes: Vec<KbId>,
+    /// The other updates that are needed beside it: the flaw is closed when all of them are there. A bulletin
+    /// lists several updates of one product without saying which of its flaws each of them closes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub together_with: Vec<KbId>,
     /// Whether it asks for a restart.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restart: Option<Restart>,
@@ -189,6 +194,24 @@ const SPELLINGS: &[(&str, &str)] = &[
         "windows 11 version 26h1 for x64-based systems - extra",
         "windows 11 version 26h1 for x64-based systems",
     ),
+    (
+        "windows 10 version 1507 for 32-bit systems",
+        "windows 10 for 32-bit systems",
+    ),
+    (
+        "windows 10 version 1507 for x64-based systems",
+        "windows 10 for x64-based systems",
+    ),
+];
+
+/// How the bulletins call components of Windows, and how the monthly documents do: beginnings of names.
+const COMPONENTS: &[(&str, &str)] = &[
+    ("windows internet explorer ", "internet explorer "),
+    ("microsoft internet explorer ", "internet explorer "),
+    (
+        "microsoft edge on windows ",
+        "microsoft edge (edgehtml-based) on windows ",
+    ),
 ];
 
 impl ProductKey {
@@ -201,6 +224,11 @@ impl ProductKey {
             key.replace_range(..10, "");
         }
         key = key.replace(" on microsoft windows ", " on windows ");
+        for (bulletins, monthly) in COMPONENTS {
+            if key.contains(" on ") && key.starts_with(bulletins) {
+                key.replace_range(..bulletins.len(), monthly);
+            }
+        }
         // A component of a product: both have spellings.
         let start = key.rfind(" on ").map_or(0, |at| at + 4);
         let product = key.get(start..).unwrap_or_default();
@@ -305,6 +333,20 @@ mod tests {
         assert_eq!(
             ProductKey::of("Microsoft Windows XP Service Pack 3").as_str(),
             "windows xp service pack 3"
+        );
+        let bulletins = [
+            "Windows Internet Explorer 11 on Windows 8.1 for x64-based systems",
+            "Microsoft Internet Explorer 11 on Windows 8.1 for x64-based Systems ",
+        ];
+        for name in bulletins {
+            assert_eq!(
+                ProductKey::of(name).as_str(),
+                "internet explorer 11 on windows 8.1 for x64-based systems"
+            );
+        }
+        assert_eq!(
+            ProductKey::of("Microsoft Edge on Windows 10 Version 1507 for 32-bit Systems").as_str(),
+            "microsoft edge (edgehtml-based) on windows 10 for 32-bit systems"
         );
         assert_ne!(
             ProductKey::of("Windows Server 2012"),

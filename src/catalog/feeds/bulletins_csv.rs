@@ -151,6 +151,7 @@ fn fix(row: &Row<'_>, title: &str, version: &str) -> Result<Option<Fix>, String>
         Some(text) => UpdateId::Kb(article(&text)?),
     };
     let fix = Fix {
+        together_with: Vec::new(),
         update,
         kind: UpdateKind::Other,
         build: Some(version.to_owned()),

@@ -3,7 +3,9 @@
 //! A feed reads one document; it opens nothing and keeps nothing. To add a feed, write one file and
 //! add one line to [`FEEDS`].
 
+mod bulletins;
 mod bulletins_csv;
+mod csaf;
 mod dbatools;
 mod debian_tracker;
 mod dotnet;
@@ -13,8 +15,10 @@ mod exchange;
 mod kev;
 mod lifecycle;
 mod markdown;
+mod month;
 mod msrc_clean;
 mod msrc_cvrf;
+mod msrc_sug;
 mod office;
 mod office_words;
 mod osv;
@@ -41,6 +45,12 @@ pub const FEEDS: &[&dyn Feed] = &[
     &dotnet::DotnetReleases,
     &office::OfficeClickToRun,
     &bulletins_csv::BulletinsCsv,
+    &csaf::MsrcCsaf,
+    &csaf::MsrcVex,
+    &csaf::Csaf,
+    &msrc_sug::MsrcSug,
+    &bulletins::search::BulletinSearch,
+    &bulletins::wesng::Wesng,
     &osv::Osv,
 ];
 
@@ -200,6 +210,16 @@ pub enum FeedError {
         /// What is wrong with it.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// More than any document of its kind has.
+    #[error(
+        "the {feed} document has more than {most} records that belong together, which is more than any of its kind has"
+    )]
+    TooMany {
+        /// The feed.
+        feed: &'static str,
+        /// How many are read.
+        most: usize,
     },
 }
 

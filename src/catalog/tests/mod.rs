@@ -549,3 +549,41 @@ fn a_catalogue_can_be_shared_between_threads() {
     shared::<Catalog>();
     shared::<Slice>();
 }
+
+#[test]
+fn a_workbook_is_read_sheet_by_sheet_and_one_of_something_else_is_left_out() {
+    use super::workbook::tests::book;
+    let cell = |text: &str| format!(r#"<c t="inlineStr"><is><t>{text}</t></is></c>"#);
+    let row = |cells: &[&str]| -> String {
+        let cells: String = cells.iter().map(|text| cell(text)).collect();
+        format!("<row>{cells}</row>")
+    };
+    let header = row(&[
+        "Date Posted",
+        "Bulletin Id",
+        "Affected Product",
+        "Component KB",
+    ]);
+    let bulletin = row(&[
+        "39744",
+        "MS08-067",
+        "Microsoft Windows XP Service Pack 2",
+        "958644",
+    ]);
+    let place = Place::new();
+    let ours = place.file(
+        "BulletinSearch.xlsx",
+        book(&format!("{header}{bulletin}"), ""),
+    );
+    let other = place.file("Holidays.xlsx", book(&row(&["Who", "When"]), ""));
+    let report = place.import(&[ours]).unwrap();
+    assert_eq!(
+        (&*report.feeds[0].feed, report.feeds[0].read),
+        ("bulletin-search", 1)
+    );
+    let error = chain(&place.import(&[other]).unwrap_err());
+    assert!(
+        error.contains("Holidays.xlsx!Bulletins: no document of a feed we know"),
+        "{error}"
+    );
+}

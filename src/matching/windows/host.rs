@@ -2,7 +2,9 @@
 
 use super::Case;
 use super::system::System;
-use crate::model::{Gap, Hotfix, HotfixState, KbId, Observed, Witness, WitnessKind};
+use crate::model::{
+    Gap, GapCause, Hotfix, HotfixSource, HotfixState, KbId, Observed, Witness, WitnessKind,
+};
 use std::collections::HashMap;
 
 /// What a host says of its own updates.
@@ -11,7 +13,7 @@ pub(super) struct Host<'a> {
     pub(super) build: u32,
     /// The UBR of the registry.
     pub(super) ubr: Option<u32>,
-    /// Why the list of updates is not known, where it is not.
+    /// Why the list of updates is not known, or not in full: then what it lacks may be there.
     pub(super) gap: Option<&'a Gap>,
     hotfixes: HashMap<KbId, &'a Hotfix>,
     /// The revisions of rollup packages, with how far they are installed.
@@ -70,7 +72,7 @@ impl<'a> Host<'a> {
         Self {
             build: case.release.build.build,
             ubr: case.release.build.ubr,
-            gap: facts.hotfixes.gap(),
+            gap: facts.hotfixes.gap().or_else(|| incomplete(case, list)),
             hotfixes,
             packages,
             stack,
@@ -129,6 +131,16 @@ impl<'a> Host<'a> {
             says_fixed,
         })
     }
+}
+
+/// The question that was answered in part only. Where the package store answered, nothing is lost.
+fn incomplete<'a>(case: &Case<'a>, list: &[Hotfix]) -> Option<&'a Gap> {
+    let by_store = |hotfix: &Hotfix| hotfix.seen_in.contains(&HotfixSource::Cbs);
+    if list.iter().any(by_store) {
+        return None;
+    }
+    let mut gaps = case.inventory.gaps.iter();
+    gaps.find(|gap| gap.question == "qfe" && gap.cause == GapCause::Malformed)
 }
 
 fn is_in(state: HotfixState) -> bool {

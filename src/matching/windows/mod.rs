@@ -28,7 +28,6 @@ use crate::model::{
     BulletinId, ComponentKind, Confidence, Date, Evidence, Finding, FindingState, Inventory, KbId,
     ProductKey, Remedy, WindowsFacts, WindowsRelease,
 };
-use programs::Rules;
 use system::System;
 use updates::Serviced;
 

@@ -90,7 +90,7 @@ impl<'a> Stream<'a> {
     /// Orders the updates of a system's own slice, and of those of its parts (Internet Explorer, …).
     pub(super) fn new(system: &System, own: &'a ProductSlice, parts: &[&'a ProductSlice]) -> Self {
         let mut places = HashMap::new();
-        let mut candidates = Vec::new();
+        let mut candidates: Vec<Release<'a>> = Vec::new();
         for update in own.updates() {
             let Some(kb) = update.id.kb() else { continue };
             match place(system, update, kb) {
@@ -98,6 +98,15 @@ impl<'a> Stream<'a> {
                     places.insert(kb, place);
                 }
                 None => candidates.push(candidate(system, update, kb)),
+            }
+        }
+        // Some cumulative updates are told of for Internet Explorer only.
+        let parts_of_stream = parts.iter().filter(|part| !is_flash(part));
+        for update in parts_of_stream.flat_map(|part| part.updates()) {
+            let Some(kb) = update.id.kb() else { continue };
+            let is_known = places.contains_key(&kb) || candidates.iter().any(|one| one.kb == kb);
+            if !is_known && place(system, update, kb).is_none() {
+                candidates.push(candidate(system, update, kb));
             }
         }
         let (releases, strays) = ordered(candidates);
@@ -159,7 +168,7 @@ impl<'a> Stream<'a> {
     }
 
     fn add_part(&mut self, system: &System, part: &'a ProductSlice) {
-        let is_flash = part.key().as_str().starts_with("adobe flash player");
+        let is_flash = is_flash(part);
         let is_explorer = part.key().as_str().starts_with("internet explorer");
         for update in part.updates() {
             let Some(kb) = update.id.kb() else { continue };
@@ -172,10 +181,8 @@ impl<'a> Stream<'a> {
                     Place::Within(Part::Explorer, month)
                 }
                 (Some(place), _) => place,
-                (None, _) => {
-                    self.place_by_number(kb);
-                    continue;
-                }
+                // Among the releases already.
+                (None, _) => continue,
             };
             self.places.insert(kb, place);
         }
@@ -192,6 +199,10 @@ impl<'a> Stream<'a> {
         let place = nearest.map_or(Place::Single, Place::Main);
         self.places.insert(kb, place);
     }
+}
+
+fn is_flash(part: &ProductSlice) -> bool {
+    part.key().as_str().starts_with("adobe flash player")
 }
 
 /// Where an update belongs by itself; `None` for one of the main stream.

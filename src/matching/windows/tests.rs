@@ -5,7 +5,7 @@ use super::wanted;
 use crate::catalog::ProductSlice;
 use crate::model::{
     Advisory, AffectedProduct, BulletinId, Component, ComponentKind, Date, Family, FileVersion,
-    Finding, FindingState, Fix, GapCause, HostIdentity, Hotfix, HotfixSource, HotfixState,
+    Finding, FindingState, Fix, Gap, GapCause, HostIdentity, Hotfix, HotfixSource, HotfixState,
     Inventory, KbId, Kernel, Lifecycle, Observed, Platform, ProductKey, Reboot, UpdateId,
     UpdateKind, WindowsBuild, WindowsFacts, WindowsRelease,
 };
@@ -192,6 +192,7 @@ fn fix(text: &str) -> Fix {
     };
     let build = words.next().filter(|word| *word != "-").map(str::to_owned);
     Fix {
+        together_with: Vec::new(),
         update: UpdateId::Kb(KbId(kb)),
         kind,
         build,
@@ -742,4 +743,38 @@ fn without_any_catalogue_of_windows_nobody_is_clean() {
     assert_eq!(found.len(), 1);
     assert!(found[0].leaves_machine_unjudged());
     assert_eq!(found[0].bulletin.as_str(), "unknown:windows-updates");
+}
+
+#[test]
+fn a_list_that_was_cut_short_proves_nothing_by_what_it_lacks() {
+    let name = "Windows 7 for x64-based Systems Service Pack 1";
+    let mut desk = Desk::new(7601, None, "Client")
+        .says(&format!(
+            "2019-Dec | {name} | CVE-2019-2 | 4530734 rollup -"
+        ))
+        .says(&format!(
+            "2020-Jan | {name} | CVE-2020-3 | 4534310 rollup -"
+        ))
+        .installed(&[4_530_734]);
+    assert_eq!(desk.open(), ["KB4534310 missing CVE-2020-3"]);
+    desk.inventory.gaps = vec![Gap {
+        question: "qfe".to_owned(),
+        cause: GapCause::Malformed,
+    }];
+    assert_eq!(desk.open(), ["unknown:hotfixes unknown CVE-2020-3"]);
+}
+
+#[test]
+fn a_cumulative_update_that_is_told_of_for_internet_explorer_only_is_one() {
+    let name = "Windows Server 2016";
+    let desk = Desk::new(14393, None, "Server")
+        .says(&format!(
+            "2018-Dec | {name} | CVE-2018-8611 | 4471321 cu - 4467691"
+        ))
+        .says(&format!(
+            "2018-Dec | Internet Explorer 11 on {name} | CVE-2018-8653 | 4483229 cu -"
+        ))
+        .says(&format!("2019-Jan | {name} | CVE-2019-0543 | 4480961 cu -"))
+        .installed(&[4_483_229]);
+    assert_eq!(desk.open(), ["KB4480961 missing CVE-2019-0543"]);
 }

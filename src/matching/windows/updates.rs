@@ -127,7 +127,7 @@ impl<'a> Serviced<'a> {
             let Some(kb) = update.and_then(|update| update.id.kb()) else {
                 continue;
             };
-            let met = self.standing.met(&self.stream, &self.host, kb);
+            let (kb, met) = self.together(kb, &fix.together_with);
             let told = match met {
                 Met::In { later: false } => Told::In,
                 Met::In { later: true } => Told::InLater,
@@ -159,6 +159,26 @@ impl<'a> Serviced<'a> {
             (None, None) if is_new(case, flaw) => Heading::NoFix,
             (None, None) => Heading::NoFixStated,
         }
+    }
+
+    /// Of an update and those that are needed beside it, the one that is least in.
+    fn together(&self, kb: KbId, others: &[KbId]) -> (KbId, Met) {
+        let met = |kb| (kb, self.standing.met(&self.stream, &self.host, kb));
+        let all = [kb].into_iter().chain(others.iter().copied()).map(met);
+        let weight = |met: Met| match met {
+            Met::In { later: true } => 0,
+            Met::In { later: false } => 1,
+            Met::Never => 2,
+            Met::Pending => 3,
+            Met::Claimed => 4,
+            Met::Undecided(_) => 5,
+            Met::Out => 6,
+        };
+        let least = all.reduce(|one, other| match weight(other.1) > weight(one.1) {
+            true => other,
+            false => one,
+        });
+        least.unwrap_or((kb, Met::Out))
     }
 
     fn row(&self, heading: Heading, flaws: Vec<&'a Flaw>, all: &[Heading]) -> Option<Row<'a>> {

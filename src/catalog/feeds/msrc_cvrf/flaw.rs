@@ -195,6 +195,7 @@ impl<'a> Taker<'a> {
             None
         });
         let fix = Fix {
+            together_with: Vec::new(),
             update: update.unwrap_or_else(|| UpdateId::Named("Vendor Fix".to_owned())),
             kind: kind.unwrap_or(UpdateKind::Other),
             build,

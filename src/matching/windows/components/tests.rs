@@ -148,6 +148,7 @@ impl Scene {
             Err(_) => UpdateId::Named(update.to_owned()),
         };
         let fix = Fix {
+            together_with: Vec::new(),
             update: id,
             kind: UpdateKind::Security,
             build: (!build.is_empty()).then(|| build.to_owned()),
