@@ -92,11 +92,6 @@ impl<'a> Host<'a> {
         hotfix.is_some_and(|one| one.state == HotfixState::PendingReboot)
     }
 
-    /// What the list says of an update.
-    pub(super) fn hotfix(&self, kb: KbId) -> Option<&'a Hotfix> {
-        self.hotfixes.get(&kb).copied()
-    }
-
     /// The updates that the list says are in.
     pub(super) fn installed(&self) -> impl Iterator<Item = KbId> {
         let hotfixes = self.hotfixes.iter();

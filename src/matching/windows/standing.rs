@@ -167,6 +167,10 @@ fn undecided(
         .position(|one| one.revision.is_some());
     let buildless = first_built.unwrap_or(stream.releases.len());
     let nothing = standing.reached..standing.reached;
+    // What a list that was cut short lacks may be there.
+    if host.gap.is_some() && host.ubr.is_none() {
+        return standing.reached..stream.releases.len();
+    }
     if by_list > 0 && by_list >= standing.reached {
         return nothing;
     }
