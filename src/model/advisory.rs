@@ -281,6 +281,24 @@ pub struct BuildRow {
     pub cves: Vec<String>,
 }
 
+impl BuildRow {
+    /// The row, with what an earlier one of the same build stated and this one leaves open. Office's history
+    /// of builds says nothing of flaws, and its security notes nothing of support.
+    #[must_use]
+    pub fn with_what_is_known(mut self, known: Option<Self>) -> Self {
+        let Some(known) = known else {
+            return self;
+        };
+        self.kb = self.kb.or(known.kb);
+        self.released = self.released.or(known.released);
+        self.supported_until = self.supported_until.or(known.supported_until);
+        if self.is_security.is_none() {
+            (self.is_security, self.cves) = (known.is_security, known.cves);
+        }
+        self
+    }
+}
+
 /// How likely a flaw is to be exploited within 30 days, as FIRST estimates (EPSS).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExploitPrediction {

@@ -11,7 +11,7 @@
 //!
 //! The product of all rows is `office click-to-run`; the branch is the channel by its English name today (`Monthly
 //! Channel` is `Current Channel` now, `Semi-Annual Channel (Targeted)` is `Semi-Annual Enterprise Channel (Preview)`),
-//! or the edition: `Office 2019 Retail`, `Office 2019 Volume Licensed`, `Office LTSC 2021 Volume Licensed`. The label is the
+//! or the edition: `Office 2019 Retail`, `Office 2019 Perpetual Enterprise`, `Office LTSC 2021 Perpetual Enterprise`. The label is the
 //! version, `2106`. Several versions are served in one channel at a time: a build of another version
 //! is not what the next update brings. The days of security updates are months of their own: a CVE that a
 //! version never had is named with its build as well.
@@ -351,9 +351,13 @@ mod tests {
         assert_eq!(july.cves, ["CVE-2021-34452", "CVE-2021-34501"]);
         assert_eq!(july.is_security, Some(true));
         assert_eq!(july.released, Date::parse("2021-07-13"));
-        let june = row(&rows, "Office 2019 Volume Licensed", "10375.20036");
+        let june = row(&rows, "Office 2019 Perpetual Enterprise", "10375.20036");
         assert_eq!(june.cves, ["CVE-2021-31939"]);
-        row(&rows, "Office LTSC 2021 Volume Licensed", "14332.20145");
+        row(
+            &rows,
+            "Office LTSC 2021 Perpetual Enterprise",
+            "14332.20145",
+        );
         row(&rows, "Microsoft 365 Apps on Windows 7", "12527.21986");
     }
 
@@ -361,7 +365,7 @@ mod tests {
     fn an_edition_that_is_bought_once_has_a_table_of_its_own() {
         let (report, rows) = read(EDITIONS);
         assert_eq!((report.read, report.skipped), (5, 0), "{report:?}");
-        let volume = row(&rows, "Office 2019 Volume Licensed", "10376.20033");
+        let volume = row(&rows, "Office 2019 Perpetual Enterprise", "10376.20033");
         assert_eq!(volume.released, Date::parse("2021-07-13"));
         row(&rows, "Office 2016 Retail", "14131.20320");
         let first = row(&rows, "Office 2019 Retail", "12527.20242");

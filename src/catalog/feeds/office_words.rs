@@ -88,8 +88,8 @@ pub(super) fn editions(words: &str) -> Vec<String> {
         .filter(|year| words.contains(year))
         .map(|year| match (is_retail, year) {
             (true, _) => format!("Office {year} Retail"),
-            (false, "2016" | "2019") => format!("Office {year} Volume Licensed"),
-            (false, _) => format!("Office LTSC {year} Volume Licensed"),
+            (false, "2016" | "2019") => format!("Office {year} Perpetual Enterprise"),
+            (false, _) => format!("Office LTSC {year} Perpetual Enterprise"),
         })
         .collect()
 }
@@ -177,7 +177,7 @@ mod tests {
             ("monthly-channel-2020.md", "Current Channel"),
             (
                 "Licenciado por volume do Office 2019",
-                "Office 2019 Volume Licensed",
+                "Office 2019 Perpetual Enterprise",
             ),
             ("Varejo Office 2016", "Office 2016 Retail"),
         ];

@@ -174,12 +174,16 @@ impl Writer {
     }
 
     pub(super) fn put_build(&mut self, row: &BuildRow) -> rusqlite::Result<Change> {
-        let find = "SELECT 1 FROM build WHERE product = ?1 AND branch = ?2 AND build = ?3";
+        let find = "SELECT entry FROM build WHERE product = ?1 AND branch = ?2 AND build = ?3";
         let sql = "INSERT INTO build VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET \
                    entry = excluded.entry WHERE entry <> excluded.entry";
         // Strings, numbers and lists always serialise.
-        let entry = serde_json::to_string(row).unwrap_or_default();
         let key = [&row.product, &row.branch, &row.build];
+        let mut known = self.db.prepare_cached(find)?;
+        let known: Option<String> = known.query_row(key, |row| row.get(0)).optional()?;
+        let known = known.and_then(|entry| serde_json::from_str(&entry).ok());
+        let row = &row.clone().with_what_is_known(known);
+        let entry = serde_json::to_string(row).unwrap_or_default();
         let values = params![row.product, row.branch, row.build, entry];
         let change = self.upsert(find, &key, sql, values)?;
         self.gathered.builds.insert(row.product.clone());

@@ -73,9 +73,9 @@ fn fixtures(folder: &str) -> PathBuf {
     Path::new(root).join(folder)
 }
 
-/// The documents about packages.
-fn package_feeds() -> [PathBuf; 3] {
-    ["debian-tracker", "kev", "osv"].map(|feed| fixtures("feeds").join(feed))
+/// The documents about flaws of publishers.
+fn package_feeds() -> [PathBuf; 4] {
+    ["debian-tracker", "kev", "msrc-cvrf", "osv"].map(|feed| fixtures("feeds").join(feed))
 }
 
 /// An error with its causes, as the user sees it.
@@ -495,6 +495,44 @@ fn a_layered_catalogue_has_the_built_in_dates_and_only_its_own_bulletins() {
     assert_eq!(catalog.digest(), place.digest());
     let slice = catalog.slice("Debian:12").unwrap().unwrap();
     assert!(slice.affecting("openssh").is_empty());
+}
+
+#[test]
+fn a_layered_catalogue_adds_an_end_of_extended_support_that_the_file_leaves_out() {
+    let place = Place::new();
+    let page = "---\npermalink: /windows\nreleases:\n\
+        \x20 - releaseCycle: \"7-sp1\"\n    eol: 2020-01-14\n\
+        \x20 - releaseCycle: \"10-22h2\"\n    eol: 2026-10-14\n---\n";
+    place.import(&[place.file("windows.md", page)]).unwrap();
+    let catalog = Catalog::layered(&place.catalog()).unwrap();
+    let extended = |version| {
+        let dates = catalog.lifecycle("windows", version).unwrap();
+        dates.end_of_extended.map(|day| day.to_string())
+    };
+    assert_eq!(extended("7-sp1").as_deref(), Some("2023-01-10"));
+    // It speaks of another end of support, so that ours need not belong to it.
+    assert_eq!(extended("10-22h2"), None);
+}
+
+#[test]
+fn the_pages_about_office_complete_each_other_in_any_order() {
+    let pages = fixtures("feeds").join("office-c2r");
+    let pages = ["by-date.md", "security.md"].map(|name| pages.join(name));
+    let [history, security] = pages;
+    let read = |paths: &[PathBuf]| {
+        let place = Place::new();
+        for path in paths {
+            place.import(std::slice::from_ref(path)).unwrap();
+        }
+        let rows = place.open().builds("office click-to-run").unwrap();
+        (rows, place.digest())
+    };
+    let (rows, digest) = read(&[history.clone(), security.clone()]);
+    assert_eq!((rows.clone(), digest), read(&[security, history]));
+    let mut rows = rows.iter();
+    let newest =
+        rows.find(|row| row.branch == "Current Channel" && row.build == "16.0.14131.20320");
+    assert_eq!(newest.unwrap().cves, ["CVE-2021-34452", "CVE-2021-34501"]);
 }
 
 #[test]
