@@ -238,7 +238,7 @@ impl Intake {
     fn unrecognised(&mut self, place: &str, origin: Origin) -> Result<(), ImportError> {
         if origin == Origin::Found {
             let kind = "no document of a feed we know, left out";
-            self.path.problems.note(kind, format!("{place}: {kind}"));
+            self.path.problems.note(kind, &format!("{place}: {kind}"));
             return Ok(());
         }
         let names: Vec<_> = FEEDS.iter().map(|feed| feed.name()).collect();

@@ -310,7 +310,7 @@ impl Catalog {
         for one in lock(&self.file).titles()? {
             let others = one.cves.into_iter().filter(|cve| *cve != one.id);
             for id in others.chain([one.id.clone()]) {
-                let said = (one.title.clone(), one.place.clone());
+                let said = (one.words.clone(), one.place.clone());
                 titles.entry(id).or_default().push(said);
             }
         }

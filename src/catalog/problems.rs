@@ -42,9 +42,9 @@ impl Problems {
     }
 
     /// Adds a problem that is no record's.
-    pub(super) fn note(&mut self, kind: &str, line: String) {
+    pub(super) fn note(&mut self, kind: &str, line: &str) {
         count(&mut self.counts, kind, 1);
-        self.describe(kind, &line, line.clone());
+        self.describe(kind, line, line.to_owned());
     }
 
     fn describe(&mut self, kind: &str, what: &str, line: String) {
@@ -180,7 +180,7 @@ mod tests {
             counts(7),
         );
         problems.add("b.xml", vec![line("CVE-3", "x")], counts(1));
-        problems.note("left out", "c.txt: left out".to_owned());
+        problems.note("left out", "c.txt: left out");
         let expected = [
             "8 times: FixedBuild `…` is no build; for instance",
             "  a.xml: record CVE-1: FixedBuild `x` is no build",

@@ -13,8 +13,8 @@ const MOST_GATHERED: usize = 100_000;
 /// What is gathered, and what has to be sealed anew.
 #[derive(Default)]
 pub(super) struct Gathered {
-    /// By feed, document and product; with each statement the place of its advisory in `outcomes`.
-    pages: BTreeMap<(String, String, ProductKey), BTreeMap<String, (Statement, usize)>>,
+    /// By feed, document and product.
+    pages: BTreeMap<(String, String, ProductKey), NewPage>,
     outcomes: Vec<Change>,
     statements: usize,
     /// Products whose names were read already.
@@ -23,6 +23,9 @@ pub(super) struct Gathered {
     feeds: BTreeSet<String>,
     builds: BTreeSet<String>,
 }
+
+/// By the id of the flaw; with each statement the place of its advisory in `outcomes`.
+type NewPage = BTreeMap<String, (Statement, usize)>;
 
 impl Gathered {
     fn key(&mut self, name: &str) -> ProductKey {
@@ -39,13 +42,12 @@ impl Gathered {
         let statement = Statement::of(advisory, affected);
         let page = (advisory.feed.clone(), advisory.document.clone(), key);
         let page = self.pages.entry(page).or_default();
-        match page.get_mut(advisory.id.as_str()) {
-            Some((known, _)) => known.join(statement),
-            None => {
-                page.insert(advisory.id.as_str().to_owned(), (statement, place));
-                self.statements += 1;
-            }
+        if let Some((known, _)) = page.get_mut(advisory.id.as_str()) {
+            known.join(statement);
+            return;
         }
+        page.insert(advisory.id.as_str().to_owned(), (statement, place));
+        self.statements += 1;
     }
 }
 
@@ -120,7 +122,7 @@ impl Writer {
     fn merge(
         &mut self,
         (feed, document, product): (&str, &str, &str),
-        said: BTreeMap<String, (Statement, usize)>,
+        said: NewPage,
     ) -> rusqlite::Result<bool> {
         let find = "SELECT page FROM said WHERE product = ?1 AND feed = ?2 AND document = ?3";
         let mut find = self.db.prepare_cached(find)?;

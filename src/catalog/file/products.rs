@@ -15,7 +15,7 @@ use std::sync::Arc;
 pub(in crate::catalog) struct Title {
     pub(in crate::catalog) id: String,
     pub(in crate::catalog) cves: Vec<String>,
-    pub(in crate::catalog) title: String,
+    pub(in crate::catalog) words: String,
     /// Feed and document, for people.
     pub(in crate::catalog) place: String,
 }
@@ -203,7 +203,7 @@ pub(super) fn each_title(
         each(Title {
             id: row.get(1)?,
             cves: cves.map(str::to_owned).collect(),
-            title: row.get(2)?,
+            words: row.get(2)?,
             place: format!("{feed} {}", row.get_ref(0)?.as_str()?),
         });
     }

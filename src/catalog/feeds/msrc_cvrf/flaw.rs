@@ -130,10 +130,10 @@ impl<'a> Taker<'a> {
         for (score, ids) in &raw.scores {
             let tenths = clean::tenths(score);
             products.each(ids, &mut |one| {
-                one.cvss_tenths = one.cvss_tenths.max(tenths)
+                one.cvss_tenths = one.cvss_tenths.max(tenths);
             });
         }
-        for fix in raw.fixes {
+        for fix in &raw.fixes {
             self.fix(id.as_str(), fix, &mut products);
         }
         let revisions = raw.revisions.iter().filter_map(|text| clean::time(text));
@@ -152,7 +152,7 @@ impl<'a> Taker<'a> {
     }
 
     /// Adds a remediation to its products.
-    fn fix(&mut self, cve: &str, raw: RawFix, products: &mut Products) {
+    fn fix(&mut self, cve: &str, raw: &RawFix, products: &mut Products) {
         if !raw
             .products
             .iter()
@@ -161,49 +161,7 @@ impl<'a> Taker<'a> {
             return;
         }
         let mut problem = |what: String| self.report.problem(cve, what);
-        let update = clean::update(&raw.description, &raw.sub_type, &raw.url);
-        if update.is_none() {
-            problem(format!(
-                "the update at `{}` has no name",
-                clean::words(&raw.url)
-            ));
-        }
-        let kind = clean::kind(&raw.sub_type);
-        if kind.is_none() {
-            problem(format!(
-                "SubType `{}` is new to us",
-                clean::words(&raw.sub_type)
-            ));
-        }
-        let build = clean::build(&raw.fixed_build).unwrap_or_else(|clean::NoBuild| {
-            problem(format!(
-                "FixedBuild `{}` is no build",
-                clean::words(&raw.fixed_build)
-            ));
-            None
-        });
-        let (supersedes, junk) = clean::superseded(&raw.supercedence);
-        for item in junk {
-            problem(format!("Supercedence `{item}` is no article"));
-        }
-        let restart = clean::restart(&raw.restart).unwrap_or_else(|word| {
-            problem(format!("RestartRequired `{word}` is new to us"));
-            None
-        });
-        let url = clean::url(&raw.url).unwrap_or_else(|text| {
-            problem(format!("URL `{text}` is no address on the web"));
-            None
-        });
-        let fix = Fix {
-            together_with: Vec::new(),
-            update: update.unwrap_or_else(|| UpdateId::Named("Vendor Fix".to_owned())),
-            kind: kind.unwrap_or(UpdateKind::Other),
-            build,
-            since: None,
-            supersedes,
-            restart,
-            url,
-        };
+        let fix = cleaned(raw, &mut problem);
         let mut is_no_build_of_windows = false;
         products.each(&raw.products, &mut |one| {
             let mut fix = fix.clone();
@@ -219,6 +177,47 @@ impl<'a> Taker<'a> {
             let text = clean::words(&raw.fixed_build);
             problem(format!("FixedBuild `{text}` is no build of Windows"));
         }
+    }
+}
+
+/// What a remediation means. What in it does not read is told.
+fn cleaned(raw: &RawFix, problem: &mut dyn FnMut(String)) -> Fix {
+    let update = clean::update(&raw.description, &raw.sub_type, &raw.url);
+    if update.is_none() {
+        let url = clean::words(&raw.url);
+        problem(format!("the update at `{url}` has no name"));
+    }
+    let kind = clean::kind(&raw.sub_type);
+    if kind.is_none() {
+        let word = clean::words(&raw.sub_type);
+        problem(format!("SubType `{word}` is new to us"));
+    }
+    let build = clean::build(&raw.fixed_build).unwrap_or_else(|clean::NoBuild| {
+        let text = clean::words(&raw.fixed_build);
+        problem(format!("FixedBuild `{text}` is no build"));
+        None
+    });
+    let (supersedes, junk) = clean::superseded(&raw.supercedence);
+    for item in junk {
+        problem(format!("Supercedence `{item}` is no article"));
+    }
+    let restart = clean::restart(&raw.restart).unwrap_or_else(|word| {
+        problem(format!("RestartRequired `{word}` is new to us"));
+        None
+    });
+    let url = clean::url(&raw.url).unwrap_or_else(|text| {
+        problem(format!("URL `{text}` is no address on the web"));
+        None
+    });
+    Fix {
+        together_with: Vec::new(),
+        update: update.unwrap_or_else(|| UpdateId::Named("Vendor Fix".to_owned())),
+        kind: kind.unwrap_or(UpdateKind::Other),
+        build,
+        since: None,
+        supersedes,
+        restart,
+        url,
     }
 }
 

@@ -45,7 +45,7 @@ impl Feed for MsrcCvrf {
         out: &mut dyn FnMut(Record),
     ) -> Result<FeedReport, FeedError> {
         let mut taker = Taker::new(out);
-        if first_byte(&mut doc).map_err(shape)? == Some(b'<') {
+        if first_byte(&mut doc).map_err(|error| shape(&error.to_string()))? == Some(b'<') {
             xml::read(doc, &mut taker)?;
         } else {
             json::read(doc, &mut taker)?;
@@ -69,10 +69,10 @@ fn first_byte(doc: &mut impl BufRead) -> std::io::Result<Option<u8>> {
     }
 }
 
-fn shape(what: impl ToString) -> FeedError {
+fn shape(what: &str) -> FeedError {
     FeedError::Shape {
         feed: MSRC_CVRF,
-        what: what.to_string(),
+        what: what.to_owned(),
     }
 }
 

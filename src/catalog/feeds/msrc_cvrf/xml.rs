@@ -163,7 +163,7 @@ impl Walk<'_, '_> {
         self.path.push(tag);
         self.text = None;
         match tag {
-            Tag::Other => {}
+            Tag::Other | Tag::Identification | Tag::DocumentTracking | Tag::Revision => {}
             Tag::Vulnerability => self.flaw = RawFlaw::default(),
             Tag::Status | Tag::ScoreSet | Tag::Threat => {
                 self.ids.clear();
@@ -182,7 +182,6 @@ impl Walk<'_, '_> {
                 self.product = attribute(start, "ProductID").unwrap_or_default();
                 self.text = Some(String::new());
             }
-            Tag::Identification | Tag::DocumentTracking | Tag::Revision => {}
             _ => self.text = Some(String::new()),
         }
         Ok(())
