@@ -319,8 +319,14 @@ struct Rows<'a> {
 
 impl<'a> Rows<'a> {
     fn of(table: &'a [BuildRow], channel: &str) -> Self {
+        // The table has the editions that have a channel of their own under the name of the edition.
+        let edition = channel
+            .strip_suffix(" Perpetual Enterprise")
+            .map(|edition| format!("{edition} Volume Licensed"));
         let own = table.iter().filter(|row| {
-            row.branch.eq_ignore_ascii_case(channel) && row.is_security != Some(false)
+            row.branch
+                .eq_ignore_ascii_case(edition.as_deref().unwrap_or(channel))
+                && row.is_security != Some(false)
         });
         let rows = own.filter_map(|row| Some((Month::of(row.released?)?, row)));
         Self {

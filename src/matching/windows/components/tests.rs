@@ -624,7 +624,7 @@ fn click_to_run_without_a_table_of_its_channel_is_one_row_that_names_the_table()
     // A table that ends before the advisories.
     let short = none.row(
         "office click-to-run",
-        "Office LTSC 2021 Perpetual Enterprise",
+        "Office LTSC 2021 Volume Licensed",
         "16.0.14332.20600",
         0,
         "2026-05-12",
