@@ -21,12 +21,15 @@ pub(super) fn is_workbook<R: Read + Seek>(archive: R) -> bool {
     has("[Content_Types].xml") && has("xl/workbook.xml")
 }
 
+/// What is done with the name of a sheet and its rows.
+type EachTable<'a, E> = dyn FnMut(&str, &[u8]) -> Result<(), E> + 'a;
+
 /// Calls `each` with the name of every sheet that has cells, and its rows as CSV. A date is written
 /// `2008-11-11`, a whole number without a point, and a cell of several lines as one.
 pub(super) fn sheets<R: Read, E: From<UnpackError>>(
     file: R,
     budget: &Budget,
-    each: &mut dyn FnMut(&str, &[u8]) -> Result<(), E>,
+    each: &mut EachTable<'_, E>,
 ) -> Result<(), E> {
     let most = MOST_BYTES.min(budget.limits.document_bytes);
     let bytes = bounded(file, most)?;

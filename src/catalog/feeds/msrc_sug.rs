@@ -1,6 +1,6 @@
 //! Pages of Microsoft's Security Update Guide: what its web page shows, as rows.
 //!
-//! <https://api.msrc.microsoft.com/sug/v2.0/en-US/affectedProduct> and its neighbours answer in OData pages:
+//! <https://api.msrc.microsoft.com/sug/v2.0/en-US/affectedProduct> and its neighbours answer in `OData` pages:
 //! `value[]`, one row for each CVE and product, with the updates that fix it. The same facts stand in
 //! the monthly documents ([`super::msrc_cvrf`]), which are to be preferred: a page has no titles.
 //! Rows of its other tables name no product with a flaw (`vulnerability`, `advisory`) or no flaw
@@ -100,10 +100,10 @@ struct Row {
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Article {
-    #[serde(deserialize_with = "or_default")]
-    article_name: String,
-    #[serde(deserialize_with = "or_default")]
-    article_url: String,
+    #[serde(rename = "articleName", deserialize_with = "or_default")]
+    name: String,
+    #[serde(rename = "articleUrl", deserialize_with = "or_default")]
+    url: String,
     #[serde(deserialize_with = "or_default")]
     download_name: String,
     #[serde(deserialize_with = "or_default")]
@@ -177,7 +177,7 @@ impl Row {
 impl Article {
     /// The update that it names, if it names one.
     fn fix(self, id: &str, report: &mut FeedReport) -> Option<Fix> {
-        let update = clean::update(&self.article_name, &self.download_name, &self.article_url)?;
+        let update = clean::update(&self.name, &self.download_name, &self.url)?;
         let name = format!("{id} {update}");
         let kind = clean::kind(&self.download_name).unwrap_or_else(|| {
             let kind = self.download_name.escape_debug();
@@ -194,7 +194,7 @@ impl Article {
         });
         let (supersedes, _) = clean::superseded(&self.supercedence);
         let own = update.kb();
-        let url = [&self.download_url, &self.article_url];
+        let url = [&self.download_url, &self.url];
         let mut url = url.into_iter().filter_map(|url| clean::url(url).ok()?);
         Some(Fix {
             together_with: Vec::new(),
@@ -301,7 +301,7 @@ mod tests {
     #[test]
     fn a_page_cut_short_is_an_error() {
         for end in (1..PAGE.trim_end().len()).step_by(7) {
-            assert!(read(&PAGE[..end]).is_err());
+            assert!(read(PAGE.get(..end).unwrap_or_default()).is_err());
         }
     }
 }

@@ -116,7 +116,8 @@ fn is_vex(outline: &Outline) -> bool {
 
 #[derive(Deserialize)]
 struct Document {
-    document: Head,
+    #[serde(rename = "document")]
+    head: Head,
     #[serde(default)]
     product_tree: Option<TreeForm>,
     #[serde(default)]
@@ -134,7 +135,7 @@ fn read(
     };
     let document: Document = serde_json::from_reader(doc.take(MOST_BYTES)).map_err(failed)?;
     let mut report = FeedReport::default();
-    let head = document.document;
+    let head = document.head;
     let tree = Tree::of(document.product_tree.unwrap_or_default(), &mut report);
     let place = Place {
         source,

@@ -23,7 +23,7 @@ struct Branch {
     category: String,
     name: String,
     #[serde(default)]
-    branches: Vec<Branch>,
+    branches: Vec<Self>,
     #[serde(default)]
     product: Option<FullName>,
 }
