@@ -168,27 +168,25 @@ class Line:
             self.family = {26100}
         if product.build in (6002, 6003):
             self.family = {6002, 6003}
-        self.ubr = {kb: self.ubr_of(kb, builds) for kb, builds in documents.builds[product.name].items()}
-        self.releases = sorted((kb for kb in self.month if self.is_release(kb)),
-                               key=lambda kb: (self.month[kb], self.ubr.get(kb) or 0, kb))
-        self.place = {kb: at for at, kb in enumerate(self.releases)}
         # What comes with the system, and has flaws of its own that the same updates close.
-        self.parts = []
         explorers = [name for name in documents.fixes
                      if name.startswith("internet explorer ") and name.endswith(" on " + product.name)]
         names = [f"{part} on {product.name}" for part in PARTS] + (explorers if len(explorers) == 1 else [])
+        names = [name for name in names if name in documents.fixes]
+        self.parts = [documents.fixes[name] for name in names]
+        builds = dict(documents.builds[product.name])
         for name in names:
-            if name not in documents.fixes:
-                continue
-            self.parts.append(documents.fixes[name])
             for kb, months in documents.months[name].items():
                 if kb not in self.month:
                     self.month[kb] = max(months.items(), key=lambda item: (item[1], [-part for part in item[0]]))[0]
-                    kind = documents.kinds[name][kb].most_common(1)[0][0]
-                    self.kind[kb] = "ie" if kind == "security" and name in explorers else kind
-                    if product.servicing == "cumulative" and kind == "security" and self.releases:
-                        nearest = min(self.releases, key=lambda other: abs(other - kb))
-                        self.place[kb] = self.place[nearest]
+                    self.kind[kb] = documents.kinds[name][kb].most_common(1)[0][0]
+                    if self.kind[kb] == "security" and name in explorers and product.servicing == "rollup":
+                        self.kind[kb] = "ie"
+                    builds[kb] = documents.builds[name].get(kb, collections.Counter())
+        self.ubr = {kb: self.ubr_of(kb, stated) for kb, stated in builds.items()}
+        self.releases = sorted((kb for kb in self.month if self.is_release(kb)),
+                               key=lambda kb: (self.month[kb], self.ubr.get(kb) or 0, kb))
+        self.place = {kb: at for at, kb in enumerate(self.releases)}
         for kb in self.month:
             if self.is_foreign(kb) and self.releases:
                 nearest = min(self.releases, key=lambda other: abs(other - kb))
