@@ -10,6 +10,7 @@ import csv
 import json
 import os
 import pathlib
+import random
 import resource
 import subprocess
 import sys
@@ -105,12 +106,48 @@ def check(report, binary, catalog, line, folder):
         report.that(not stray, f"{where}: what is undecided is so for a reason", sorted(stray)[:5])
 
 
+def explained(report, binary, catalog, documents, lines, folder, seed):
+    """Findings and non-findings drawn by chance: what `explain` says of them, against the documents."""
+    chance = random.Random(seed)
+    print(f"findings and non-findings drawn with seed {seed}:")
+    for number in range(100):
+        line = chance.choice(lines)
+        at = chance.randrange(-1, len(line.releases))
+        expected = line.expected(at)
+        wanted = "open" if number % 2 else chance.choice(["closed", "closed", "elsewhere"])
+        if wanted == "elsewhere":
+            other = chance.choice(lines)
+            choice = sorted(set(other.flaws) - set().union(*expected.values()))
+        else:
+            choice = sorted(cve for cve in expected[wanted] if cve.startswith("CVE-"))
+        if not choice:
+            continue
+        cve = chance.choice(choice)
+        source = folder / "one.json"
+        source.write_text(json.dumps(facts(line, at, "host")))
+        done = subprocess.run([binary, "explain", "host", cve, "--facts", source, "--catalog", catalog],
+                              capture_output=True, text=True)
+        said = " ".join(done.stdout.split())
+        kbs = {f"KB{fix.kb}" for flaws in [line.flaws, *line.parts] for fix in flaws.get(cve, ())}
+        named = sorted(kb for kb in kbs if kb in said)
+        states = {"open": ("missing", "end_of_life"), "closed": ("fixed", "superseded", "not_applicable"),
+                  "elsewhere": ("not reported",)}[wanted]
+        holds = done.returncode == 0 and any(state in said for state in states)
+        holds = holds and (bool(named) if wanted != "elsewhere" else not kbs)
+        where = "as released" if at < 0 else f"at KB{line.releases[at]}"
+        print(f"  {wanted}: {cve} on {line.product.name}, {where}: "
+              f"{next((state for state in states if state in said), 'nothing')}, {', '.join(named) or 'no update of it'}")
+        report.that(holds, f"explain {cve} on {line.product.name}, {where} ({wanted})",
+                    done.stderr[-300:] or said[:600])
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--binary", required=True)
     parser.add_argument("--shared", required=True)
     parser.add_argument("--only", help="products whose names contain this")
     parser.add_argument("--documents", help="a folder with the documents, unpacked")
+    parser.add_argument("--seed", type=int, default=int(time.time()))
     given = parser.parse_args()
     binary = str(pathlib.Path(given.binary).resolve())
     source = given.documents or str(pathlib.Path(given.shared) / "data/windows/cvrf")
@@ -123,15 +160,16 @@ def main():
         print(f"import: {seconds:.1f} s, {cpu:.1f} s of processor, {memory:.0f} MB at most "
               f"(goal 10 s, 300 MB: {'met' if seconds <= 10 and memory <= 300 else 'missed'})")
         documents = Documents(source)
-        lines = 0
+        lines = []
         for product in products():
             if given.only and given.only not in product.name:
                 continue
             line = Line(documents, product)
             if line.releases:
-                lines += 1
+                lines.append(line)
                 check(report, binary, catalog, line, folder)
-        print(f"{lines} product lines")
+        print(f"{len(lines)} product lines")
+        explained(report, binary, catalog, documents, lines, folder, given.seed)
     print(f"{report.passed} passed, {report.failed} failed")
     sys.exit(1 if report.failed else 0)
 

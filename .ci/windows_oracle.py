@@ -46,11 +46,15 @@ FOREIGN = {
     ("windows 11 version 21h2", 5055518),   # that of Windows 10
     ("windows 10 version 21h2", 5032192),   # that of Windows 11 21H2
     ("windows 10 version 1809", 5013945),   # that of 1909
+    ("windows 11 version 22h2", 5048695),   # that of Windows 7
 }
-WRONG_BUILDS = {5021255: "10.0.22621.963", 5014678: "10.0.20348.768"}
+# 22621 was printed for 22000.
+WRONG_BUILDS = {5022836: "10.0.22000.1574", 5021255: "10.0.22621.963", 5014678: "10.0.20348.768"}
 # Updates that no cumulative update contains: Secure Boot, recovery environment.
 APART = {4524244, 4535680, 5012170, 5034439, 5034440, 5034441, 5034231, 5042320, 5042321, 5042322, 5046398, 5046399,
          5046400}
+# Beside a hotpatch, for what it leaves open.
+BESIDE_HOTPATCH = {5074204, 5074353}
 PARTS = ["microsoft edge (edgehtml-based)", "microsoft edge (chromium-based) in ie mode",
          "microsoft windows hyperlink object library", "microsoft xml core services 3.0", "vbscript 5.7",
          "vbscript 5.8", "jscript 5.8"]
@@ -184,8 +188,12 @@ class Line:
                         self.kind[kb] = "ie"
                     builds[kb] = documents.builds[name].get(kb, collections.Counter())
         self.ubr = {kb: self.ubr_of(kb, stated) for kb, stated in builds.items()}
-        self.releases = sorted((kb for kb in self.month if self.is_release(kb)),
-                               key=lambda kb: (self.month[kb], self.ubr.get(kb) or 0, kb))
+        # By build where one is stated; the others, of earlier years, by their months among them.
+        self.releases = sorted((kb for kb in self.month if self.is_release(kb) and self.ubr.get(kb)), key=self.ubr.get)
+        for kb in sorted((kb for kb in self.month if self.is_release(kb) and not self.ubr.get(kb)),
+                         key=lambda kb: (self.month[kb], kb)):
+            later = (at for at, other in enumerate(self.releases) if (self.month[other], other) > (self.month[kb], kb))
+            self.releases.insert(next(later, len(self.releases)), kb)
         self.place = {kb: at for at, kb in enumerate(self.releases)}
         for kb in self.month:
             if self.is_foreign(kb) and self.releases:
@@ -203,7 +211,7 @@ class Line:
         return any(self.product.name.startswith(name) and of == kb for name, of in FOREIGN)
 
     def is_release(self, kb):
-        if kb in APART or self.is_foreign(kb):
+        if kb in APART or kb in BESIDE_HOTPATCH or self.is_foreign(kb):
             return False
         if self.product.servicing == "cumulative":
             return self.kind[kb] == "security"
@@ -218,7 +226,7 @@ class Line:
                 said.add("closed" if self.place[kb] <= at else "open")
             elif kb in APART or self.kind[kb] == "ssu":
                 said.add("undecided")
-            elif self.kind[kb] in ("setup", "hotpatch"):
+            elif kb in BESIDE_HOTPATCH or self.kind[kb] in ("setup", "hotpatch"):
                 said.add("not in")
             elif self.product.servicing == "cumulative":
                 said.add("open")

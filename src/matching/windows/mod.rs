@@ -83,7 +83,7 @@ const PARTS: &[&str] = &[
     "jscript 5.8",
     "microsoft edge (chromium-based) in ie mode",
     "microsoft edge (edgehtml-based)",
-    "microsoft windows hyperlink object library",
+    "windows hyperlink object library",
     "microsoft xml core services 3.0",
     "vbscript 5.7",
     "vbscript 5.8",

@@ -357,14 +357,12 @@ impl Standing {
         };
         match stream.place(kb) {
             Some(Place::Main(at)) => self.main(at, host),
-            Some(Place::Hotpatch(revision, month)) => {
+            Some(Place::Hotpatch(revision)) => {
                 let by_ubr = self.hotpatched && revision.is_some() && host.ubr >= revision;
-                let is_rolled = month.is_some_and(rolled);
-                match by_ubr || is_rolled {
+                match by_ubr || host.has(kb) {
                     true => Met::In {
                         later: !host.has(kb),
                     },
-                    false if host.has(kb) => Met::In { later: false },
                     false if host.awaits(kb) => Met::Pending,
                     false if self.hotpatched => Met::Out,
                     // Nothing is patched hot on this host.
@@ -421,6 +419,10 @@ impl Standing {
         match apart {
             Apart::SecureBoot => Met::Undecided(Doubt::SecureBoot),
             Apart::Recovery => Met::Undecided(Doubt::Recovery),
+            Apart::BesideHotpatch => match self.hotpatched {
+                true => Met::Out,
+                false => Met::Never,
+            },
             Apart::ServicingStack => {
                 // A servicing stack is built with the cumulative update of its month.
                 let reached = host.stack.and_then(|revision| reached_by(stream, revision));

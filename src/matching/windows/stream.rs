@@ -8,7 +8,7 @@
 use super::system::{Servicing, System};
 use crate::catalog::{Month, ProductSlice, Update};
 use crate::model::{KbId, UpdateKind};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::LazyLock;
 
 /// The updates of a system in their order.
@@ -33,8 +33,8 @@ pub(super) struct Release<'a> {
 pub(super) enum Place {
     /// Among the releases, at this place.
     Main(usize),
-    /// A hotpatch that brings this UBR, contained in the cumulative updates of this month and later.
-    Hotpatch(Option<u32>, Option<Month>),
+    /// A hotpatch that brings this UBR.
+    Hotpatch(Option<u32>),
     /// Contained in the rollups of this month and later: security-only updates, those for Internet Explorer.
     Within(Part, Month),
     /// A single update, contained in the rollups of later months.
@@ -67,6 +67,8 @@ pub(super) enum Apart {
     Recovery,
     /// Adobe Flash Player.
     Flash,
+    /// What a hotpatch leaves open.
+    BesideHotpatch,
 }
 
 /// Builds that the documents state wrongly, after Microsoft's release history: KB, stated, right.
@@ -79,6 +81,7 @@ static APART: LazyLock<BTreeMap<KbId, Apart>> = LazyLock::new(|| {
         let stream = match stream {
             "dbx" => Apart::SecureBoot,
             "winre" => Apart::Recovery,
+            "single" => Apart::BesideHotpatch,
             _ => return None,
         };
         Some((KbId(kb.parse().ok()?), stream))
@@ -138,7 +141,7 @@ impl<'a> Stream<'a> {
     /// The hotpatches, with the UBRs that they bring.
     pub(super) fn hotpatches(&self) -> impl Iterator<Item = (KbId, Option<u32>)> {
         self.places.iter().filter_map(|(kb, place)| match place {
-            Place::Hotpatch(revision, _) => Some((*kb, *revision)),
+            Place::Hotpatch(revision) => Some((*kb, *revision)),
             _ => None,
         })
     }
@@ -219,7 +222,7 @@ fn place(system: &System, update: &Update, kb: KbId) -> Option<Place> {
     }
     match system.servicing {
         Servicing::Cumulative => match update.kind {
-            UpdateKind::Hotpatch => Some(Place::Hotpatch(revision(system, update, kb), month)),
+            UpdateKind::Hotpatch => Some(Place::Hotpatch(revision(system, update, kb))),
             UpdateKind::SecurityOnly | UpdateKind::Standalone => Some(Place::Single),
             _ => None,
         },
@@ -266,14 +269,30 @@ fn ordered(candidates: Vec<Release<'_>>) -> (Vec<Release<'_>>, Vec<Release<'_>>)
         .partition(|release| release.update.builds.iter().any(|build| is_windows(build)));
     built.sort_by_key(|release| (release.revision, release.update.released, release.kb));
     let (mut releases, mut strays) = in_step(built);
+    let months: HashSet<Option<Month>> = releases.iter().map(|one| one.update.released).collect();
+    // The build of another system for the only update of a month is a slip in one number.
+    let (foreign, own): (Vec<_>, Vec<_>) = foreign
+        .into_iter()
+        .partition(|release| months.contains(&release.update.released));
     strays.extend(foreign);
     // Documents before May 2021 state no builds: those go by their months.
-    for release in buildless {
+    for mut release in buildless.into_iter().chain(own) {
         let key = |one: &Release<'_>| (one.update.released, one.kb);
         let at = releases.partition_point(|one| key(one) < key(&release));
+        let before = at.checked_sub(1).and_then(|at| releases.get(at)?.revision);
+        let after = releases.get(at).and_then(|one| one.revision);
+        release.revision = stated(release.update).filter(|own| {
+            before.is_some_and(|before| before < *own) && after.is_some_and(|after| *own < after)
+        });
         releases.insert(at, release);
     }
     (releases, strays)
+}
+
+/// The UBR that most records state, whatever the build before it.
+fn stated(update: &Update) -> Option<u32> {
+    let build = update.builds.iter().find(|build| is_windows(build))?;
+    build.rsplit('.').next()?.parse().ok()
 }
 
 /// Whether a version is one of Windows itself: `10.0.22621.5189`.

@@ -513,6 +513,12 @@ fn hotpatches_count_on_hosts_that_take_them() {
             .is_empty()
     );
     assert!(server(4529).open().is_empty());
+    // A hotpatch that is listed too early closes nothing for those who take none.
+    let early = server(4294).says("2026-May | Windows Server 2022 | CVE-2026-42825 | 5087545 cu 10.0.20348.5139; 5066700 hot 10.0.20348.4200");
+    assert_eq!(
+        early.open().last().unwrap(),
+        "KB5087545 missing CVE-2026-42825"
+    );
     // What only a hotpatch fixes concerns only who takes them.
     let with = |ubr| {
         server(ubr)
@@ -777,4 +783,30 @@ fn a_cumulative_update_that_is_told_of_for_internet_explorer_only_is_one() {
         .says(&format!("2019-Jan | {name} | CVE-2019-0543 | 4480961 cu -"))
         .installed(&[4_483_229]);
     assert_eq!(desk.open(), ["KB4480961 missing CVE-2019-0543"]);
+}
+
+#[test]
+fn a_slip_in_the_build_of_a_months_only_update_hides_nothing() {
+    let name = "Windows 11 version 21H2 for x64-based Systems";
+    let desk = |ubr| {
+        Desk::new(22000, Some(ubr), "Client")
+            .says(&format!(
+                "2023-Jan | {name} | CVE-2023-1 | 5022287 cu 10.0.22000.1455"
+            ))
+            // 22621 is the build of 22H2; the UBR is right.
+            .says(&format!(
+                "2023-Feb | {name} | CVE-2023-21808 | 5022836 cu 10.0.22621.1574"
+            ))
+            .says(&format!(
+                "2023-Mar | {name} | CVE-2023-3 | 5023698 cu 10.0.22000.1696"
+            ))
+    };
+    assert_eq!(
+        desk(1455).open(),
+        [
+            "KB5022836 missing CVE-2023-21808",
+            "KB5023698 missing CVE-2023-3"
+        ]
+    );
+    assert_eq!(desk(1574).open(), ["KB5023698 missing CVE-2023-3"]);
 }
