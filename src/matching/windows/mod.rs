@@ -45,14 +45,13 @@ pub fn wanted(inventory: &Inventory, index: &[ProductKey]) -> Wanted {
         wanted.products.push(system.key.clone());
     }
     wanted.products.extend(parts(&system, facts, index));
-    let Some(release) = &inventory.platform.windows else {
+    if inventory.platform.windows.is_none() {
         return wanted;
-    };
+    }
     let names = [system.key.as_str().to_owned()];
     let beside = components::wanted(
         &components::Host {
             facts,
-            release,
             arch: inventory.platform.arch.as_deref(),
             os_names: &names,
             rules: Rules::builtin(),

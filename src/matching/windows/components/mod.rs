@@ -21,15 +21,13 @@ use super::Case;
 use super::programs::{self, Rules};
 use crate::model::{
     BulletinId, Component, ComponentKind, Confidence, Evidence, Finding, FindingState, Hotfix,
-    HotfixState, KbId, Observed, ProductKey, WindowsFacts, WindowsRelease,
+    HotfixState, KbId, Observed, ProductKey, WindowsFacts,
 };
 
 /// A host, before anything is known of the catalogue.
 pub(in crate::matching) struct Host<'a> {
     /// What was read from it.
     pub(in crate::matching) facts: &'a WindowsFacts,
-    /// Which Windows it is.
-    pub(in crate::matching) release: &'a WindowsRelease,
     /// The machine's hardware name.
     pub(in crate::matching) arch: Option<&'a str>,
     /// The names under which advisories speak of its system, as [`ProductKey`]s: `windows server 2019`.

@@ -7,7 +7,7 @@ use crate::matching::known::Known;
 use crate::model::{
     Advisory, AffectedProduct, BuildRow, Date, Family, FileVersion, Fix, GapCause, HostIdentity,
     HotfixSource, Inventory, Kernel, Lifecycle, Platform, Program, ProgramScope, Severity,
-    UpdateId, UpdateKind, UtcTime, WindowsBuild,
+    UpdateId, UpdateKind, UtcTime, WindowsBuild, WindowsRelease,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -229,7 +229,6 @@ impl Scene {
         index.dedup();
         let host = Host {
             facts: &self.facts,
-            release: &release,
             arch: Some("x86_64"),
             os_names: &names,
             rules: &self.rules,

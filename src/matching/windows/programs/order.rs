@@ -59,18 +59,30 @@ enum Piece {
 }
 
 fn compare(a: &[Piece], b: &[Piece]) -> Ordering {
-    for at in 0..a.len().max(b.len()) {
-        let piece = |list: &[Piece]| list.get(at).copied().unwrap_or(Piece::End);
-        let order = match (piece(a), piece(b)) {
-            // 1.0 and 1.0.0 are the same.
-            (Piece::Number(0), Piece::End) | (Piece::End, Piece::Number(0)) => Ordering::Equal,
-            (one, other) => one.cmp(&other),
-        };
-        if order != Ordering::Equal {
-            return order;
+    let (a, b) = (without_zeros(a), without_zeros(b));
+    let most = a.len().max(b.len());
+    let padded = |list: Vec<Piece>| {
+        let rest = most - list.len();
+        list.into_iter()
+            .chain(std::iter::repeat_n(Piece::End, rest))
+    };
+    padded(a).cmp(padded(b))
+}
+
+/// Without the zeros behind which no number comes: 1.0.0 is 1, and 1.0-rc is 1-rc.
+fn without_zeros(pieces: &[Piece]) -> Vec<Piece> {
+    let mut kept: Vec<Piece> = Vec::with_capacity(pieces.len());
+    for piece in pieces.iter().chain([&Piece::End]) {
+        if !matches!(piece, Piece::Number(_)) {
+            while kept.last() == Some(&Piece::Number(0)) {
+                kept.pop();
+            }
+        }
+        if *piece != Piece::End {
+            kept.push(*piece);
         }
     }
-    Ordering::Equal
+    kept
 }
 
 /// Words for what comes before a release, in their order.
@@ -158,6 +170,8 @@ mod tests {
             assert_eq!(plain(high, low), Some(Ordering::Greater), "{low} {high}");
         }
         assert_eq!(plain("v1.0", "1.0.0"), Some(Ordering::Equal));
+        assert_eq!(plain("1.0-rc", "1-rc"), Some(Ordering::Equal));
+        assert_eq!(plain("1.1.0a", "1.1.1"), Some(Ordering::Less));
         assert_eq!(plain("1.0 Professional", "1.0"), Some(Ordering::Equal));
         assert_eq!(plain("1.0-service", "1.0"), None);
         assert_eq!(plain("unknown", "1.0"), None);
@@ -201,8 +215,9 @@ mod tests {
         #[test]
         fn the_plain_order_is_total(list in proptest::collection::vec("[0-2]([.-][0-2a-c]|-rc|-beta){0,3}", 3)) {
             let [a, b, c] = &list[..] else { return Ok(()) };
-            if plain(a, b) == Some(Ordering::Less) && plain(b, c) == Some(Ordering::Less) {
-                prop_assert_eq!(plain(a, c), Some(Ordering::Less));
+            let (first, second) = (plain(a, b), plain(b, c));
+            if first.is_some() && first == second {
+                prop_assert_eq!(plain(a, c), first);
             }
         }
     }
