@@ -6,6 +6,7 @@
 //! (Internet Explorer, …) is serviced with it; what has a patch level of its own is in `components`.
 
 mod components;
+mod doubt;
 mod host;
 mod lifecycle;
 mod programs;

@@ -5,6 +5,7 @@
 //! a list that names what was rolled back, a UBR that is written before the restart. Where they contradict
 //! each other the updates between them are neither in nor missing but `inconsistent` or `pending_reboot`.
 
+use super::doubt::Doubt;
 use super::host::Host;
 use super::stream::{Apart, Part, Place, Stream};
 use super::system::{Servicing, System};
@@ -124,14 +125,17 @@ impl Standing {
                 .iter()
                 .position(|one| one.revision.is_some());
             let first = first.unwrap_or(self.reached);
-            return match self.reached.saturating_sub(first) >= FILES_MAY_LAG {
-                true => first,
-                false => self.reached,
-            };
+            return self.lagging(first);
         };
-        match self.reached.saturating_sub(by_files) >= FILES_MAY_LAG {
-            true => by_files,
-            false => self.reached,
+        self.lagging(by_files)
+    }
+
+    /// A place of the files, where it is too far behind to be no lag of theirs.
+    fn lagging(&self, files: usize) -> usize {
+        if self.reached.saturating_sub(files) >= FILES_MAY_LAG {
+            files
+        } else {
+            self.reached
         }
     }
 }
@@ -187,9 +191,10 @@ fn undecided(
             let between = rest.take_while(|one| one.revision.is_none()).count();
             let last = standing.reached.checked_sub(1);
             let last = last.and_then(|at| stream.releases.get(at)?.revision);
-            match Some(ubr) > last {
-                true => standing.reached..standing.reached + between,
-                false => nothing,
+            if Some(ubr) > last {
+                standing.reached..standing.reached + between
+            } else {
+                nothing
             }
         }
         (_, None) => 0..stream.releases.len(),
@@ -295,27 +300,6 @@ pub(super) enum Met {
     Out,
 }
 
-/// Why nothing tells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) enum Doubt {
-    /// The list of updates is not known.
-    NoList,
-    /// The host's UBR is older than the builds that the documents state.
-    BeforeBuilds,
-    /// Neither UBR nor a listed cumulative update.
-    NoBuild,
-    /// A single update from before the rollups that are in.
-    UnderRollup,
-    /// Only for machines with Secure Boot, on which it is not told whether it is in.
-    SecureBoot,
-    /// The servicing stack's version is not known.
-    ServicingStack,
-    /// The recovery environment's version is not known.
-    Recovery,
-    /// Flash Player's version is not known.
-    Flash,
-}
-
 impl Standing {
     /// Whether an update of the main stream is in.
     pub(super) fn main(&self, at: usize, host: &Host<'_>) -> Met {
@@ -359,23 +343,24 @@ impl Standing {
             Some(Place::Main(at)) => self.main(at, host),
             Some(Place::Hotpatch(revision)) => {
                 let by_ubr = self.hotpatched && revision.is_some() && host.ubr >= revision;
-                match by_ubr || host.has(kb) {
-                    true => Met::In {
+                match () {
+                    () if by_ubr || host.has(kb) => Met::In {
                         later: !host.has(kb),
                     },
-                    false if host.awaits(kb) => Met::Pending,
-                    false if self.hotpatched => Met::Out,
+                    () if host.awaits(kb) => Met::Pending,
+                    () if self.hotpatched => Met::Out,
                     // Nothing is patched hot on this host.
-                    false => Met::Never,
+                    () => Met::Never,
                 }
             }
             Some(Place::Within(part, month)) => {
                 let later_part = part == Part::Explorer && self.explorer >= Some(month);
-                match later_part || rolled(month) {
-                    true => Met::In {
+                if later_part || rolled(month) {
+                    Met::In {
                         later: !host.has(kb),
-                    },
-                    false => own(Met::Out),
+                    }
+                } else {
+                    own(Met::Out)
                 }
             }
             Some(Place::Before(month)) => match self.reached.checked_sub(1) {
@@ -384,7 +369,7 @@ impl Standing {
                 },
                 _ => own(Met::Out),
             },
-            Some(Place::Apart(apart, month)) => self.apart(stream, host, kb, apart, month),
+            Some(Place::Apart(apart, month)) => self.apart(stream, host, kb, (apart, month)),
             Some(Place::Single) if self.contained.contains(&kb) => Met::In {
                 later: !host.has(kb),
             },
@@ -401,8 +386,7 @@ impl Standing {
         stream: &Stream<'_>,
         host: &Host<'_>,
         kb: KbId,
-        apart: Apart,
-        month: Option<Month>,
+        (apart, month): (Apart, Option<Month>),
     ) -> Met {
         if host.has(kb) {
             return Met::In { later: false };
@@ -419,10 +403,8 @@ impl Standing {
         match apart {
             Apart::SecureBoot => Met::Undecided(Doubt::SecureBoot),
             Apart::Recovery => Met::Undecided(Doubt::Recovery),
-            Apart::BesideHotpatch => match self.hotpatched {
-                true => Met::Out,
-                false => Met::Never,
-            },
+            Apart::BesideHotpatch if self.hotpatched => Met::Out,
+            Apart::BesideHotpatch => Met::Never,
             Apart::ServicingStack => {
                 // A servicing stack is built with the cumulative update of its month.
                 let reached = host.stack.and_then(|revision| reached_by(stream, revision));

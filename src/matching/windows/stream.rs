@@ -306,7 +306,7 @@ fn is_windows(version: &str) -> bool {
     matches!(major, 6 | 10) && build > 2000
 }
 
-/// Splits releases, sorted by build, into those whose months are in step with it, of which as many flaws
+/// Splits releases, sorted by build, into those whose months or numbers are in step with it, of which as many flaws
 /// as possible speak, and the others.
 fn in_step(releases: Vec<Release<'_>>) -> (Vec<Release<'_>>, Vec<Release<'_>>) {
     // The best chain that ends at each release: its weight, and the one before.
@@ -315,7 +315,10 @@ fn in_step(releases: Vec<Release<'_>>) -> (Vec<Release<'_>>, Vec<Release<'_>>) {
         let month = release.update.released;
         let before = releases.iter().zip(&best).enumerate();
         let before = before
-            .filter(|(_, (earlier, _))| earlier.update.released <= month)
+            .filter(|(_, (earlier, _))| {
+                // An update that is told of in an earlier month only has the number of its own.
+                earlier.update.released <= month || earlier.kb < release.kb
+            })
             .max_by_key(|(_, (_, (weight, _)))| *weight)
             .map(|(at, (_, (weight, _)))| (at, *weight));
         let own = release.update.flaws.max(1);

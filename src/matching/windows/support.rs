@@ -26,12 +26,15 @@ impl Support {
     }
 
     /// What a lack of an update of a month is.
-    pub(super) fn state(&self, month: Option<Month>) -> FindingState {
+    pub(super) fn state(self, month: Option<Month>) -> FindingState {
         match self.last {
-            Some(last) if month > Some(last) && !self.subscribed => match self.extended {
-                true => FindingState::MissingNeedsSubscription,
-                false => FindingState::EndOfLife,
-            },
+            Some(last) if month > Some(last) && !self.subscribed => {
+                if self.extended {
+                    FindingState::MissingNeedsSubscription
+                } else {
+                    FindingState::EndOfLife
+                }
+            }
             _ => FindingState::Missing,
         }
     }

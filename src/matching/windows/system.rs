@@ -207,6 +207,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "a table")]
     fn a_windows_is_named_by_its_build_and_kind_and_not_by_its_name() {
         let cases = [
             (

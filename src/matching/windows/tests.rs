@@ -148,9 +148,10 @@ impl Desk {
             ..Known::default()
         };
         let today = Date::parse("2026-07-06").unwrap();
-        match all {
-            true => findings_with_closed(&self.inventory, &known, today),
-            false => findings(&self.inventory, &known, today),
+        if all {
+            findings_with_closed(&self.inventory, &known, today)
+        } else {
+            findings(&self.inventory, &known, today)
         }
     }
 
@@ -783,6 +784,18 @@ fn a_cumulative_update_that_is_told_of_for_internet_explorer_only_is_one() {
         .says(&format!("2019-Jan | {name} | CVE-2019-0543 | 4480961 cu -"))
         .installed(&[4_483_229]);
     assert_eq!(desk.open(), ["KB4480961 missing CVE-2019-0543"]);
+}
+
+#[test]
+fn an_update_that_is_told_of_for_an_old_flaw_only_keeps_its_place() {
+    let name = "Windows 10 Version 1809 for ARM64-based Systems";
+    let mut desk = Desk::new(17763, Some(5936), "Client")
+        .says(&format!("2024-May | {name} | CVE-2024-1 | 5037765 cu 10.0.17763.5820"))
+        .says(&format!("2024-Jun | {name} | CVE-2024-2 | 5039217 cu 10.0.17763.5936"))
+        // The update of July 2024.
+        .says(&format!("2023-May | {name} | CVE-2023-24932 | 5040430 cu 10.0.17763.6054"));
+    desk.inventory.platform.arch = Some("arm64".to_owned());
+    assert_eq!(desk.open(), ["KB5040430 missing CVE-2023-24932"]);
 }
 
 #[test]

@@ -1,19 +1,21 @@
 //! The verdicts on the updates of a Windows itself, and of the parts that come with it.
 
+mod evidence;
+mod remedy;
+
 use super::Case;
+use super::doubt::Doubt;
 use super::host::Host;
 use super::row::Row;
-use super::standing::{Doubt, Met, Standing};
+use super::standing::{Met, Standing};
 use super::stream::{Place, Stream};
 use super::support::Support;
 use super::system::{Servicing, System};
 use super::words;
-use crate::catalog::{Flaw, Month, ProductSlice, Update};
+use crate::catalog::{Flaw, ProductSlice, Update};
 use crate::matching::Which;
-use crate::model::{
-    BulletinId, Confidence, Evidence, Finding, FindingState, KbId, Remedy, Restart,
-};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use crate::model::{BulletinId, Confidence, Evidence, Finding, FindingState, KbId, UtcTime};
+use std::collections::{BTreeMap, HashMap};
 
 /// A Windows with all that its documents say of it, and how far along it is.
 pub(super) struct Serviced<'a> {
@@ -148,23 +150,23 @@ impl<'a> Serviced<'a> {
                 best = Some(heading);
             }
         }
+        // Beside an open question, an update that is not in may not be the one that would be needed.
+        let is_out = matches!(
+            best,
+            None | Some(Heading::Main(_, Told::Out) | Heading::Other(_, Told::Out | Told::Never))
+        );
         match (best, doubt) {
-            // The one that is not in may not be the one that would be needed.
-            (
-                Some(Heading::Main(_, Told::Out) | Heading::Other(_, Told::Out | Told::Never)),
-                Some(doubt),
-            ) => Heading::Doubt(doubt),
+            (_, Some(doubt)) if is_out => Heading::Doubt(doubt),
             (Some(best), _) => best,
-            (None, Some(doubt)) => Heading::Doubt(doubt),
-            (None, None) if is_new(case, flaw) => Heading::NoFix,
-            (None, None) => Heading::NoFixStated,
+            (None, _) if is_new(case, flaw) => Heading::NoFix,
+            (None, _) => Heading::NoFixStated,
         }
     }
 
     /// Of an update and those that are needed beside it, the one that is least in.
     fn together(&self, kb: KbId, others: &[KbId]) -> (KbId, Met) {
         let met = |kb| (kb, self.standing.met(&self.stream, &self.host, kb));
-        let all = [kb].into_iter().chain(others.iter().copied()).map(met);
+        let all: Vec<(KbId, Met)> = [kb].iter().chain(others).copied().map(met).collect();
         let weight = |met: Met| match met {
             Met::In { later: true } => 0,
             Met::In { later: false } => 1,
@@ -174,10 +176,8 @@ impl<'a> Serviced<'a> {
             Met::Undecided(_) => 5,
             Met::Out => 6,
         };
-        let least = all.reduce(|one, other| match weight(other.1) > weight(one.1) {
-            true => other,
-            false => one,
-        });
+        // The first of equals.
+        let least = all.into_iter().rev().max_by_key(|(_, met)| weight(*met));
         least.unwrap_or((kb, Met::Out))
     }
 
@@ -206,10 +206,8 @@ impl<'a> Serviced<'a> {
             Told::Never => FindingState::NotApplicable,
         };
         let update = self.updates.get(&kb).copied();
-        let remedy = match state.is_closed() || state == FindingState::EndOfLife {
-            true => None,
-            false => Some(self.remedy(heading, state, all)),
-        };
+        let is_to_install = !state.is_closed() && state != FindingState::EndOfLife;
+        let remedy = is_to_install.then(|| self.remedy(heading, state, all));
         Some(Row {
             slice,
             flaws,
@@ -246,9 +244,8 @@ impl<'a> Serviced<'a> {
 
     /// The version that an update brings, in the host's own words.
     fn brings(&self, kb: KbId) -> Option<String> {
-        let at = match self.stream.place(kb)? {
-            Place::Main(at) => at,
-            _ => return None,
+        let Place::Main(at) = self.stream.place(kb)? else {
+            return None;
         };
         let revision = self.stream.releases.get(at)?.revision?;
         Some(format!("{}.{revision}", self.host.build))
@@ -268,248 +265,6 @@ impl<'a> Serviced<'a> {
             (Servicing::Cumulative, None) => Confidence::Medium,
             _ => Confidence::High,
         }
-    }
-
-    /// The newest update that is to be had.
-    fn remedy(&self, heading: Heading, state: FindingState, all: &[Heading]) -> Remedy {
-        let kb = match heading {
-            Heading::Main(at, _) => self.newest(at, state),
-            Heading::Other(kb, _) => self.replacement(kb),
-            _ => None,
-        };
-        let own = match heading {
-            Heading::Main(at, _) => self.stream.releases.get(at).map(|release| release.kb),
-            Heading::Other(kb, _) => Some(kb),
-            _ => None,
-        };
-        let kb = kb.or(own).unwrap_or(KbId(0));
-        let update = self.updates.get(&kb).copied();
-        let mut supersedes: Vec<String> = Vec::new();
-        if let Some(Place::Main(last)) = self.stream.place(kb) {
-            for other in all {
-                if let Heading::Main(at, Told::Out | Told::Claimed | Told::Pending) = other
-                    && *at < last
-                    && let Some(release) = self.stream.releases.get(*at)
-                {
-                    supersedes.push(release.kb.to_string());
-                }
-            }
-            supersedes.dedup();
-        }
-        let is_hotpatch = matches!(self.stream.place(kb), Some(Place::Hotpatch(..)));
-        Remedy {
-            update: kb.to_string(),
-            kb: Some(kb),
-            title: self.title(update, kb),
-            build: self.brings(kb),
-            restart: match is_hotpatch {
-                true => Some(Restart::No),
-                false => update.and_then(|update| update.restart),
-            },
-            prerequisites: self.prerequisites(kb),
-            supersedes,
-            download: update.and_then(|update| update.url.clone()),
-        }
-    }
-
-    /// The newest release from a place on that is for the same customers.
-    fn newest(&self, at: usize, state: FindingState) -> Option<KbId> {
-        let releases = self.stream.releases.iter().enumerate().skip(at);
-        let for_all = |month| self.support.state(month) == FindingState::Missing;
-        let fits = releases.filter(|(_, release)| {
-            state == FindingState::MissingNeedsSubscription || for_all(release.update.released)
-        });
-        let (_, newest) = fits.last()?;
-        if self.standing.hotpatched {
-            let month = newest.update.released;
-            let hotpatch = self.stream.hotpatches().find(|(kb, _)| {
-                let update = self.updates.get(kb);
-                update.is_some_and(|update| update.released == month)
-            });
-            if let Some((kb, _)) = hotpatch {
-                return Some(kb);
-            }
-        }
-        Some(newest.kb)
-    }
-
-    /// The update that replaces one, and is replaced by none.
-    fn replacement(&self, kb: KbId) -> Option<KbId> {
-        let mut current = kb;
-        let mut seen = HashSet::from([kb]);
-        loop {
-            let replaces = |update: &&&Update| update.supersedes.contains(&current);
-            let later = self.updates.values().filter(replaces);
-            let later = later.filter_map(|update| update.id.kb());
-            let Some(next) = later.filter(|kb| !seen.contains(kb)).max() else {
-                return Some(current);
-            };
-            seen.insert(next);
-            current = next;
-        }
-    }
-
-    /// What must be in before an update goes in, and is not listed.
-    fn prerequisites(&self, kb: KbId) -> Vec<String> {
-        /// Windows of this build, for updates from this month on, need these articles: Microsoft, KB2919355;
-        /// "2019 SHA-2 Code Signing Support requirement for Windows and WSUS".
-        const NEEDS: &[(u32, Month, &[u32])] = &[
-            (
-                9600,
-                Month {
-                    year: 2014,
-                    month: 5,
-                },
-                &[2_919_355],
-            ),
-            (
-                7601,
-                Month {
-                    year: 2019,
-                    month: 7,
-                },
-                &[4_474_419, 4_490_628],
-            ),
-            (
-                6002,
-                Month {
-                    year: 2019,
-                    month: 7,
-                },
-                &[4_474_419, 4_493_730],
-            ),
-        ];
-        let month = self.updates.get(&kb).and_then(|update| update.released);
-        let needs = NEEDS.iter().filter(|(build, since, _)| {
-            self.system.family.contains(build) && month >= Some(*since)
-        });
-        let mut needed: Vec<String> = needs
-            .flat_map(|(_, _, kbs)| kbs.iter())
-            .map(|kb| KbId(*kb))
-            .filter(|kb| !self.host.has(*kb))
-            .map(|kb| kb.to_string())
-            .collect();
-        if let Some(pack) = self.system.behind {
-            needed.push(pack.to_owned());
-        }
-        needed
-    }
-
-    fn evidence(
-        &self,
-        heading: Heading,
-        kb: KbId,
-        update: Option<&Update>,
-        told: Told,
-    ) -> Evidence {
-        let mut witnesses = self.standing.witnesses.clone();
-        if !witnesses
-            .iter()
-            .any(|one| one.value.starts_with(&kb.to_string()))
-        {
-            witnesses.extend(self.host.listed(kb, Some(matches!(told, Told::In))));
-        }
-        let state = self.installed();
-        let brings = self.brings(kb);
-        let rule = match (heading, told, brings) {
-            (Heading::Main(..), Told::Out, Some(brings)) => {
-                format!("{} order: {state} < {brings} of {kb}", self.order())
-            }
-            (Heading::Main(..), Told::Out, None) => {
-                let newest = self.newest_in();
-                format!("{} order: {newest}, before {kb}", self.order())
-            }
-            (Heading::Main(..), Told::In | Told::InLater, Some(brings))
-                if self.host.ubr.is_some() && told == Told::InLater =>
-            {
-                format!("{} order: {state} >= {brings} of {kb}", self.order())
-            }
-            (Heading::Main(..), Told::In | Told::InLater, _) => {
-                let newest = self.newest_in();
-                format!("{} order: {newest}, not before {kb}", self.order())
-            }
-            (_, Told::Claimed, _) => self.contradiction(heading, kb),
-            (_, Told::Pending, _) => {
-                format!("{kb}, or a later update that has it, waits for a restart")
-            }
-            (_, Told::Never, _) => {
-                format!("{kb} is for installation media, not for a running system")
-            }
-            (_, Told::In, _) => format!("{kb} is listed as installed"),
-            (_, Told::InLater, _) => format!("an update that is in contains or replaces {kb}"),
-            (_, Told::Out, _) => format!("{kb} is not listed, and nothing that is in contains it"),
-        };
-        Evidence {
-            observed: state,
-            question: match self.host.ubr {
-                Some(_) => "current-version".to_owned(),
-                None => "hotfixes".to_owned(),
-            },
-            rule,
-            record: self.record(kb, update),
-            witnesses,
-        }
-    }
-
-    fn contradiction(&self, heading: Heading, kb: KbId) -> String {
-        match heading {
-            Heading::Main(at, _) if at < self.standing.reached => {
-                let file = self.host.file.map_or(String::new(), |(revision, path)| {
-                    format!("{path} is of revision {revision}")
-                });
-                format!(
-                    "the registry says {}, but {file}: {} releases behind",
-                    self.installed(),
-                    self.standing.reached - self.standing.doubted
-                )
-            }
-            _ => format!(
-                "{kb}, or a later update, is listed as installed, but the registry says {}",
-                self.installed()
-            ),
-        }
-    }
-
-    fn order(&self) -> &'static str {
-        match self.system.servicing {
-            Servicing::Cumulative => "cumulative",
-            _ => "rollup",
-        }
-    }
-
-    /// `the newest update that is in is KB5082123 of 2026-04`
-    fn newest_in(&self) -> String {
-        let newest = self.standing.reached.checked_sub(1);
-        match newest.and_then(|at| self.stream.releases.get(at)) {
-            Some(release) => {
-                let month = release.update.released;
-                let month = month.map(|month| format!(" of {month}"));
-                let (kb, month) = (release.kb, month.unwrap_or_default());
-                format!("the newest update that is in is {kb}{month}")
-            }
-            None => format!("no {} is in", self.order_noun()),
-        }
-    }
-
-    fn order_noun(&self) -> &'static str {
-        match self.system.servicing {
-            Servicing::Cumulative => "cumulative update",
-            _ => "monthly rollup",
-        }
-    }
-
-    fn record(&self, kb: KbId, update: Option<&Update>) -> String {
-        let Some(update) = update else {
-            return kb.to_string();
-        };
-        let month = update.released.map(|month| format!(" of {month}"));
-        format!(
-            "{kb}{}, {}, for {}: {} flaws",
-            month.unwrap_or_default(),
-            update.kind.as_str(),
-            self.system.key,
-            update.flaws
-        )
     }
 
     /// One row for all that one question leaves open.
@@ -550,17 +305,18 @@ impl<'a> Serviced<'a> {
     /// One row for the flaws for which the documents name no update.
     fn without_fix(&self, is_new: bool, slice: &'a ProductSlice, flaws: Vec<&'a Flaw>) -> Row<'a> {
         let count = flaws.len();
-        let (id, state, rule) = match is_new {
-            true => (
+        let (id, state, rule) = if is_new {
+            (
                 "no-fix-yet",
                 FindingState::NoFixYet,
                 "the publisher calls it affected, and no update is out",
-            ),
-            false => (
+            )
+        } else {
+            (
                 "unverified:no-update-stated",
                 FindingState::Unverified,
                 "the publisher calls it affected and names no update for it: read the advisories, some want a setting",
-            ),
+            )
         };
         let plural = if count == 1 { "" } else { "s" };
         Row {
@@ -585,63 +341,6 @@ impl<'a> Serviced<'a> {
     }
 }
 
-impl Doubt {
-    /// Its id, the verdict, the question that would settle it, and why.
-    fn words(self) -> (&'static str, FindingState, &'static str, &'static str) {
-        use FindingState::{Unknown, Unverified};
-        match self {
-            Self::NoList => (
-                "hotfixes",
-                Unknown,
-                "hotfixes",
-                "the list of installed updates is not known",
-            ),
-            Self::NoBuild => (
-                "current-version",
-                Unknown,
-                "current-version",
-                "no cumulative update of the catalogue is listed, and the UBR, which would settle it, is not known",
-            ),
-            Self::BeforeBuilds => (
-                "before-builds",
-                Unverified,
-                "hotfixes",
-                "the UBR is from before the builds that the documents state, and no cumulative update is listed",
-            ),
-            Self::UnderRollup => (
-                "under-rollup",
-                Unverified,
-                "files",
-                "single updates from before the monthly rollups: the rollup that is in may or may not contain them; the versions of their files would settle it",
-            ),
-            Self::SecureBoot => (
-                "secure-boot",
-                Unverified,
-                "hotfixes",
-                "updates of the Secure Boot list are for UEFI machines only, and none is listed; the list itself (dbx) would settle it",
-            ),
-            Self::ServicingStack => (
-                "servicing-stack",
-                Unverified,
-                "cbs-packages",
-                "the version of the servicing stack would settle it",
-            ),
-            Self::Recovery => (
-                "recovery",
-                Unverified,
-                "files",
-                "the version of the recovery environment on its own partition would settle it",
-            ),
-            Self::Flash => (
-                "flash",
-                Unverified,
-                "files",
-                "the version of Adobe Flash Player, where it is there at all, would settle it",
-            ),
-        }
-    }
-}
-
 /// Which of two alternatives a flaw is told under: what closes it, what may, then the earliest release.
 fn precedence(heading: Heading) -> (u8, u8, std::cmp::Reverse<usize>, std::cmp::Reverse<u32>) {
     let (told, is_main, at, kb) = match heading {
@@ -662,6 +361,6 @@ fn precedence(heading: Heading) -> (u8, u8, std::cmp::Reverse<usize>, std::cmp::
 
 /// Whether a flaw was published within a year, so that an update may still come.
 fn is_new(case: &Case<'_>, flaw: &Flaw) -> bool {
-    let published = flaw.published.map(|time| time.date());
+    let published = flaw.published.map(UtcTime::date);
     published.is_some_and(|day| day.days_until(case.today) <= 365)
 }
