@@ -129,7 +129,8 @@ impl ProductSlice {
         for advisory in advisories {
             for affected in &advisory.affected {
                 if ProductKey::of(&affected.product) == *key {
-                    builder.add(&Said::of(&advisory, affected));
+                    let fixes: Vec<&Fix> = affected.fixes.iter().collect();
+                    builder.add(&Said::of(&advisory, affected, &fixes));
                 }
             }
         }
@@ -185,15 +186,16 @@ impl ProductSlice {
 pub(super) struct Said<'a> {
     pub(super) id: &'a BulletinId,
     pub(super) document: &'a str,
+    /// Empty as well where the id is the only one.
     pub(super) cves: &'a [String],
     pub(super) published: Option<UtcTime>,
     pub(super) severity: Option<Severity>,
     pub(super) cvss_tenths: Option<u8>,
-    pub(super) fixes: &'a [Fix],
+    pub(super) fixes: &'a [&'a Fix],
 }
 
 impl<'a> Said<'a> {
-    pub(super) fn of(advisory: &'a Advisory, affected: &'a AffectedProduct) -> Self {
+    fn of(advisory: &'a Advisory, affected: &'a AffectedProduct, fixes: &'a [&'a Fix]) -> Self {
         Self {
             id: &advisory.id,
             document: &advisory.document,
@@ -201,7 +203,7 @@ impl<'a> Said<'a> {
             published: advisory.published,
             severity: affected.severity,
             cvss_tenths: affected.cvss_tenths,
-            fixes: &affected.fixes,
+            fixes,
         }
     }
 }

@@ -155,15 +155,17 @@ impl Page {
         document: &str,
         each: &mut dyn FnMut(&Said<'_>),
     ) -> serde_json::Result<()> {
-        for (id, said) in Self::read(json)?.0 {
+        let Form(fixes, rows) = serde_json::from_str(json)?;
+        for Row(id, cves, severity, cvss_tenths, published, _, places) in rows {
+            let fixes = places.iter().filter_map(|place| fixes.get(*place));
             each(&Said {
                 id: &BulletinId::new(id),
                 document,
-                cves: &said.cves,
-                published: said.published,
-                severity: said.severity,
-                cvss_tenths: said.cvss_tenths,
-                fixes: &said.fixes,
+                cves: cves.as_deref().unwrap_or_default(),
+                published,
+                severity,
+                cvss_tenths,
+                fixes: &fixes.collect::<Vec<&Fix>>(),
             });
         }
         Ok(())

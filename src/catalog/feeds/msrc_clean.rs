@@ -230,8 +230,8 @@ pub(super) fn restart(text: &str) -> Result<Option<Restart>, String> {
 
 /// An address on the web; `None` where there is none, an error for one of another kind.
 pub(super) fn url(text: &str) -> Result<Option<String>, String> {
-    let text = text.trim();
-    if is_nothing(text) {
+    let text = text.trim().replace(' ', "%20");
+    if is_nothing(&text) {
         return Ok(None);
     }
     let starts = |start: &str| {
@@ -240,9 +240,9 @@ pub(super) fn url(text: &str) -> Result<Option<String>, String> {
     };
     let is_plain = !text.contains(|char: char| char.is_whitespace() || is_invisible(char));
     if (starts("https://") || starts("http://")) && is_plain && text.len() <= LONGEST_URL {
-        return Ok(Some(text.to_owned()));
+        return Ok(Some(text));
     }
-    Err(words(text))
+    Err(words(&text))
 }
 
 /// The id of a flaw at the beginning of a field, whatever stands after it, and whether it is a CVE. `None`
@@ -464,7 +464,12 @@ mod tests {
             url("https://x.test/a").unwrap().as_deref(),
             Some("https://x.test/a")
         );
-        assert!(url("file://cpvsbuild/drops").is_err() && url("https://a b").is_err());
+        let spaced = url("https://x.test/?q=Visual Studio 2017").unwrap();
+        assert_eq!(
+            spaced.as_deref(),
+            Some("https://x.test/?q=Visual%20Studio%202017")
+        );
+        assert!(url("file://cpvsbuild/drops").is_err() && url("https://a\nb").is_err());
         assert_eq!(
             (tenths("7.8"), tenths("10.0"), tenths("10")),
             (Some(78), Some(100), Some(100))

@@ -3,7 +3,7 @@
 use super::products::{each_page, each_title, not_json};
 use super::writer::Writer;
 use crate::catalog::said::{Change, Page, Statement};
-use crate::model::{Advisory, AffectedProduct, BuildRow, ProductKey, UtcTime};
+use crate::model::{Advisory, AffectedProduct, BuildRow, BulletinId, ProductKey, UtcTime};
 use rusqlite::{OptionalExtension as _, params};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -15,6 +15,8 @@ const MOST_GATHERED: usize = 100_000;
 pub(super) struct Gathered {
     /// By feed, document and product.
     pages: BTreeMap<(String, String, ProductKey), NewPage>,
+    /// By feed, document and id, without what they affect; with the places in `outcomes`.
+    titles: BTreeMap<(String, String, BulletinId), (Advisory, usize)>,
     outcomes: Vec<Change>,
     statements: usize,
     /// Products whose names were read already.
@@ -51,15 +53,44 @@ impl Gathered {
     }
 }
 
+impl Gathered {
+    /// Keeps an advisory's own words. Of two with one id in one document, both are kept as one.
+    fn title(&mut self, advisory: Advisory, place: usize) {
+        let (feed, document) = (advisory.feed.clone(), advisory.document.clone());
+        let key = (feed, document, advisory.id.clone());
+        let Some((known, _)) = self.titles.get_mut(&key) else {
+            self.titles.insert(key, (advisory, place));
+            return;
+        };
+        if known.title.is_empty() {
+            known.title = advisory.title;
+        }
+        known.cves.extend(advisory.cves);
+        known.cves.sort_unstable();
+        known.cves.dedup();
+        known.published = match (known.published, advisory.published) {
+            (Some(one), Some(two)) => Some(one.min(two)),
+            (one, two) => one.or(two),
+        };
+        known.modified = known.modified.max(advisory.modified);
+    }
+
+    fn note(&mut self, place: usize, change: Change) {
+        if let Some(outcome) = self.outcomes.get_mut(place) {
+            *outcome = change.max(*outcome);
+        }
+    }
+}
+
 impl Writer {
     /// Gathers an advisory. What becomes of it, [`Writer::end_document`] knows.
     pub(super) fn put_advisory(&mut self, mut advisory: Advisory) -> rusqlite::Result<()> {
-        let outcome = self.put_title(&advisory)?;
         let place = self.gathered.outcomes.len();
-        self.gathered.outcomes.push(outcome);
+        self.gathered.outcomes.push(Change::Same);
         for affected in std::mem::take(&mut advisory.affected) {
             self.gathered.add(&advisory, affected, place);
         }
+        self.gathered.title(advisory, place);
         if self.gathered.statements > MOST_GATHERED {
             self.lay_down()?;
         }
@@ -108,6 +139,10 @@ impl Writer {
 
     fn lay_down(&mut self) -> rusqlite::Result<()> {
         self.gathered.statements = 0;
+        for (advisory, place) in std::mem::take(&mut self.gathered.titles).into_values() {
+            let change = self.put_title(&advisory)?;
+            self.gathered.note(place, change);
+        }
         for ((feed, document, product), said) in std::mem::take(&mut self.gathered.pages) {
             let page = (&*feed, &*document, product.as_str());
             if self.merge(page, said)? {
@@ -146,9 +181,7 @@ impl Writer {
                     change
                 }
             };
-            if let Some(outcome) = self.gathered.outcomes.get_mut(place) {
-                *outcome = change.max(*outcome);
-            }
+            self.gathered.note(place, change);
         }
         let json = page.write();
         if known.as_deref() == Some(&*json) {

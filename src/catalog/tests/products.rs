@@ -175,6 +175,22 @@ fn the_newest_copy_counts_whatever_the_order_of_imports() {
 }
 
 #[test]
+fn one_flaw_that_stands_twice_in_a_document_is_one_and_does_not_change_by_itself() {
+    let place = Place::new();
+    // As CVE-2023-38039 in the document of October 2023.
+    let twice = DECEMBER.replace("CVE-2025-62554", "CVE-2025-54100");
+    let path = place.file("a.xml", twice);
+    place.import(std::slice::from_ref(&path)).unwrap();
+    let digest = place.digest();
+    let report = place.import(&[path]).unwrap();
+    assert_eq!((report.feeds[0].unchanged, report.feeds[0].changed), (2, 0));
+    assert_eq!(report.digest, digest);
+    let catalog = place.open();
+    assert_eq!(catalog.titles_of("CVE-2025-54100").unwrap().len(), 1);
+    assert_eq!(catalog.products_of("CVE-2025-54100").unwrap().len(), 6);
+}
+
+#[test]
 fn two_documents_on_one_flaw_are_kept_side_by_side() {
     let place = Place::new();
     let january = copy("2026-07-05T00:00:00", "6.3.9600.3").replace("2025-Dec<", "2026-Jan<");

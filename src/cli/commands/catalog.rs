@@ -85,12 +85,11 @@ fn info(path: &Path, products: bool, problems: bool) -> Result<String, Stop> {
     let feeds: Vec<Vec<String>> = feeds.collect();
     let head = ["feed", "records", "newest", "in document"];
     let _ = writeln!(text, "\n{}", columns(&head, &feeds).trim_end());
-    let slices = sections(&info.slices);
-    let _ = writeln!(
-        text,
-        "\n{}",
-        columns(&["slice", "records", "digest"], &slices).trim_end()
-    );
+    if !info.slices.is_empty() {
+        let head = ["slice", "records", "digest"];
+        let slices = columns(&head, &sections(&info.slices));
+        let _ = writeln!(text, "\n{}", slices.trim_end());
+    }
     if !info.products.is_empty() {
         let _ = writeln!(text, "\nproducts: {}", info.products.len());
     }

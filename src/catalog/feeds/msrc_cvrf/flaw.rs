@@ -88,7 +88,7 @@ impl<'a> Taker<'a> {
     }
 
     /// Takes a flaw. It has to come after the name of the document and the products.
-    pub(super) fn flaw(&mut self, raw: RawFlaw) -> Result<(), &'static str> {
+    pub(super) fn flaw(&mut self, raw: &RawFlaw) -> Result<(), &'static str> {
         let document = self.document.take().ok_or("a flaw comes before its id")?;
         match self.advisory(&raw, &document) {
             Ok(Some(advisory)) => {
@@ -117,7 +117,9 @@ impl<'a> Taker<'a> {
             return Ok(None);
         }
         let Some((id, is_cve)) = clean::flaw_id(&raw.cve) else {
-            return Err(clean::words(&raw.cve));
+            // What speaks of no product hides no finding.
+            let id = clean::words(&raw.cve);
+            return if speaks_of_some { Err(id) } else { Ok(None) };
         };
         for product in &products.unknown {
             let what = format!("product `{product}` is not among the document's products");

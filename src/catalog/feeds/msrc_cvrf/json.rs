@@ -83,7 +83,7 @@ impl<'de> Visitor<'de> for Flaws<'_, '_> {
             let name = value.get("CVE").and_then(Value::as_str);
             let name = name.map_or_else(|| format!("number {number}"), str::to_owned);
             match serde_json::from_value::<JsonFlaw>(value) {
-                Ok(flaw) => self.0.flaw(flaw.into()).map_err(A::Error::custom)?,
+                Ok(flaw) => self.0.flaw(&flaw.into()).map_err(A::Error::custom)?,
                 Err(error) => self.0.report.skip(&name, error),
             }
         }

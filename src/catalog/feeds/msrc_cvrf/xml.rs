@@ -214,7 +214,7 @@ impl Walk<'_, '_> {
             Tag::Remediation => self.flaw.fixes.extend(self.fix.take()),
             Tag::Vulnerability => {
                 let flaw = std::mem::take(&mut self.flaw);
-                self.taker.flaw(flaw).map_err(shape)?;
+                self.taker.flaw(&flaw).map_err(shape)?;
             }
             _ => {}
         }
