@@ -790,10 +790,16 @@ fn a_cumulative_update_that_is_told_of_for_internet_explorer_only_is_one() {
 fn an_update_that_is_told_of_for_an_old_flaw_only_keeps_its_place() {
     let name = "Windows 10 Version 1809 for ARM64-based Systems";
     let mut desk = Desk::new(17763, Some(5936), "Client")
-        .says(&format!("2024-May | {name} | CVE-2024-1 | 5037765 cu 10.0.17763.5820"))
-        .says(&format!("2024-Jun | {name} | CVE-2024-2 | 5039217 cu 10.0.17763.5936"))
+        .says(&format!(
+            "2024-May | {name} | CVE-2024-1 | 5037765 cu 10.0.17763.5820"
+        ))
+        .says(&format!(
+            "2024-Jun | {name} | CVE-2024-2 | 5039217 cu 10.0.17763.5936"
+        ))
         // The update of July 2024.
-        .says(&format!("2023-May | {name} | CVE-2023-24932 | 5040430 cu 10.0.17763.6054"));
+        .says(&format!(
+            "2023-May | {name} | CVE-2023-24932 | 5040430 cu 10.0.17763.6054"
+        ));
     desk.inventory.platform.arch = Some("arm64".to_owned());
     assert_eq!(desk.open(), ["KB5040430 missing CVE-2023-24932"]);
 }

@@ -2,6 +2,7 @@
 
 use super::{NEW, OLD, desk, flags, network};
 use crate::support::{Desk, Site};
+use std::fmt::Write as _;
 use std::path::Path;
 
 /// What is printed of a recorded host.
@@ -30,7 +31,7 @@ fn what_is_reported_and_what_is_not_has_its_reason() {
     let mut text = String::new();
     for (what, id) in DEBIAN {
         let shown = explained(&desk, "debian-12-old", &format!("filer {id}"));
-        text += &format!("# {what}\n$ underdesk explain filer {id}\n{shown}\n");
+        writeln!(text, "# {what}\n$ underdesk explain filer {id}\n{shown}").unwrap();
     }
     insta::assert_snapshot!("explain-debian", text);
 }

@@ -90,7 +90,7 @@ impl<'a> Taker<'a> {
     /// Takes a flaw. It has to come after the name of the document and the products.
     pub(super) fn flaw(&mut self, raw: &RawFlaw) -> Result<(), &'static str> {
         let document = self.document.take().ok_or("a flaw comes before its id")?;
-        match self.advisory(&raw, &document) {
+        match self.advisory(raw, &document) {
             Ok(Some(advisory)) => {
                 self.report.read += 1;
                 (self.out)(Record::Advisory(advisory));
