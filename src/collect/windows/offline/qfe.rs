@@ -7,6 +7,7 @@
 use super::super::text::{MOST_ROWS, NAME, certain_day, clip};
 use super::{Updates, is_no_update, update};
 use crate::collect::windows::hotfixes::QfeRow;
+use crate::model::KbId;
 
 const ID: &str = "hotfixid";
 
@@ -118,29 +119,19 @@ impl List {
                 continue;
             }
             let cells: Vec<&str> = cells_of(row);
-            let words = row.split_whitespace();
-            let found = cells.iter().find_map(|cell| update(cell));
-            let found = found.or_else(|| {
-                let mut kbs = words.filter(|word| word.to_ascii_uppercase().starts_with("KB"));
-                kbs.find_map(update)
-            });
             let first = cells.iter().find(|cell| !cell.contains("://"));
             if has_host && self.host.is_none() {
-                self.host = first
-                    .filter(|cell| !cell.contains(' '))
-                    .map(|cell| clip(cell, NAME));
+                let name = first.filter(|cell| !cell.contains(' '));
+                self.host = name.map(|cell| clip(cell, NAME));
             }
-            let Some(kb) = found else {
+            let Some((name, kb)) = named_in(row, &cells) else {
                 self.updates.is_cut |= !cells.iter().any(|cell| is_no_update(cell));
                 continue;
             };
+            let behind = row.split_once(name).map_or("", |(_, behind)| behind);
+            let mut days = cells_of(behind).into_iter();
             let mut entry = QfeRow::of(kb);
-            let behind = cells
-                .iter()
-                .skip_while(|cell| update(cell) != Some(kb))
-                .skip(1);
-            let mut days = behind.filter(|cell| is_day(cell, is_wmi));
-            entry.installed_on = days.next().map(|cell| (*cell).to_owned());
+            entry.installed_on = days.find(|cell| is_day(cell, is_wmi)).map(str::to_owned);
             self.updates.rows.push(entry);
         }
     }
@@ -181,6 +172,14 @@ impl List {
 fn is_wmic(row: &[(String, &str)]) -> bool {
     let has = |names: &[&str]| row.iter().any(|(name, _)| names.contains(&name.as_str()));
     has(&["fixcomments", "node"]) && !has(&["pscomputername", "__server"])
+}
+
+/// The update that a row names: a cell, or a word where one blank is all that is between two cells.
+fn named_in<'a>(row: &'a str, cells: &[&'a str]) -> Option<(&'a str, KbId)> {
+    let words = row.split_whitespace();
+    let kbs = words.filter(|word| word.to_ascii_uppercase().starts_with("KB"));
+    let mut names = cells.iter().copied().chain(kbs);
+    names.find_map(|name| Some((name, update(name)?)))
 }
 
 /// The cells of a row: blanks between them, at least two.
