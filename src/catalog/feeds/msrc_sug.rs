@@ -65,11 +65,10 @@ impl Feed for MsrcSug {
                 report.irrelevant += 1;
             } else if let Err(what) = row.lay_down(self.name(), &mut advisories, &mut report) {
                 report.skip(&name, what);
-            } else {
-                report.read += 1;
             }
         }
         for advisory in advisories.into_values() {
+            report.read += 1;
             out(Record::Advisory(advisory));
         }
         Ok(report)
@@ -249,7 +248,7 @@ mod tests {
     fn rows_of_one_flaw_are_one_advisory_with_its_products() {
         assert!(MsrcSug.recognises(&Outline::of(PAGE.as_bytes())));
         let (report, advisories) = read(PAGE).unwrap();
-        assert_eq!((report.read, report.skipped, report.irrelevant), (3, 2, 2));
+        assert_eq!((report.read, report.skipped, report.irrelevant), (2, 2, 2));
         assert_eq!(advisories.len(), 2);
         let kernel = &advisories[1];
         assert_eq!(kernel.id.as_str(), "CVE-2025-24066");

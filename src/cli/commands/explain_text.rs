@@ -405,16 +405,25 @@ fn open(page: &mut Page, inventory: &Inventory, unjudged: &[Finding]) {
     }
 }
 
+/// The beginning of a text that would make a table too wide.
+fn clipped(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    let start: String = text.chars().take(most.saturating_sub(1)).collect();
+    format!("{start}…")
+}
+
 fn table<'a>(findings: impl Iterator<Item = &'a Finding>) -> String {
     let rows: Vec<Vec<String>> = findings
         .map(|one| {
             vec![
                 one.state.as_str().to_owned(),
-                one.bulletin.to_string(),
-                one.product.clone(),
-                one.installed.clone(),
-                one.fixed.clone().unwrap_or_default(),
-                one.title.clone(),
+                clipped(one.bulletin.as_str(), 36),
+                clipped(&one.product, 36),
+                clipped(&one.installed, 20),
+                clipped(one.fixed.as_deref().unwrap_or_default(), 20),
+                clipped(&one.title, 40),
             ]
         })
         .collect();

@@ -1,3 +1,5 @@
+//! Documents of Microsoft and of others, whole, cut short and hostile.
+
 use super::*;
 use crate::catalog::feeds::FEEDS;
 use crate::model::{Advisory, KbId, ProductKey, Restart, Severity, UpdateId, UpdateKind};
