@@ -21,3 +21,4 @@ ci:
 slow:
     cargo bench
     bash .ci/bench-ssh
+    python3 .ci/bench-windows
