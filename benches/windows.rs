@@ -16,7 +16,7 @@ use rand::rngs::SmallRng;
 use rand::{RngExt as _, SeedableRng as _};
 use std::path::PathBuf;
 use underdesk::catalog::{Catalog, Update};
-use underdesk::matching::{self, Known};
+use underdesk::matching::{self, Knowledge, Known};
 use underdesk::model::{
     Date, Family, HostIdentity, Hotfix, HotfixSource, HotfixState, Inventory, Kernel, Observed,
     Platform, ProductKey, Reboot, WindowsBuild, WindowsFacts, WindowsRelease,
@@ -195,8 +195,8 @@ fn first_host(bencher: Bencher) {
     let host = host(&Catalog::open(&path).unwrap(), 7);
     let today = Date::parse("2026-07-06").unwrap();
     bencher.bench(|| {
-        let catalog = Catalog::open(&path).unwrap();
-        let known = Known::load(&catalog, &host).unwrap();
+        let knowledge = Knowledge::from(Catalog::open(&path).unwrap());
+        let known = Known::load(&knowledge, &host).unwrap();
         matching::findings(&host, &known, today).len()
     });
 }
@@ -205,14 +205,14 @@ fn first_host(bencher: Bencher) {
 #[divan::bench(sample_count = 3)]
 fn ten_thousand_hosts(bencher: Bencher) {
     const HOSTS: usize = 10_000;
-    let catalog = Catalog::open(&catalog_path().unwrap()).unwrap();
+    let knowledge = Knowledge::from(Catalog::open(&catalog_path().unwrap()).unwrap());
     let today = Date::parse("2026-07-06").unwrap();
     let fleet: Vec<Inventory> = (0..HOSTS as u64)
-        .map(|number| host(&catalog, number))
+        .map(|number| host(&knowledge.catalog, number))
         .collect();
     bencher.counter(ItemsCount::new(HOSTS)).bench(|| {
         let judge = |host: &Inventory| {
-            let known = Known::load(&catalog, host).unwrap();
+            let known = Known::load(&knowledge, host).unwrap();
             matching::findings(host, &known, today).len()
         };
         fleet.iter().map(judge).sum::<usize>()

@@ -90,9 +90,11 @@ pub(super) struct ScanArguments {
     #[command(flatten)]
     pub(super) login: LoginArguments,
     #[command(flatten)]
+    pub(super) verdicts: VerdictArguments,
+    #[command(flatten)]
     pub(super) output: OutputArguments,
     /// Go on with an interrupted run: its targets and settings are taken from the store
-    #[arg(long, value_name = "RUN", conflicts_with_all = ["targets", "local", "dry_run"])]
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["targets", "local", "dry_run", "programs"])]
     pub(super) resume: Option<String>,
     /// Read this machine, without a network
     #[arg(long, conflicts_with = "targets")]
@@ -212,6 +214,15 @@ pub(super) struct LoginArguments {
 }
 
 #[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Verdicts")]
+pub(super) struct VerdictArguments {
+    /// Rules of your own for which installed program is which product, before the built-in ones (see
+    /// docs/programs.md); of several files the first is asked first
+    #[arg(long, value_name = "FILE")]
+    pub(super) programs: Vec<PathBuf>,
+}
+
+#[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Output")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag as typed")]
 pub(super) struct OutputArguments {
@@ -279,6 +290,8 @@ pub(super) struct MatchArguments {
     #[command(flatten)]
     pub(super) given: GivenArguments,
     #[command(flatten)]
+    pub(super) verdicts: VerdictArguments,
+    #[command(flatten)]
     pub(super) output: OutputArguments,
 }
 
@@ -314,6 +327,8 @@ pub(super) struct ExportArguments {
     /// The run [default: the latest]
     #[arg(value_name = "RUN")]
     pub(super) run: Option<String>,
+    #[command(flatten)]
+    pub(super) verdicts: VerdictArguments,
     #[command(flatten)]
     pub(super) output: OutputArguments,
 }
@@ -385,6 +400,8 @@ pub(super) struct ExplainHostArguments {
     pub(super) run: Option<String>,
     #[command(flatten)]
     pub(super) given: GivenArguments,
+    #[command(flatten)]
+    pub(super) verdicts: VerdictArguments,
 }
 
 #[derive(Debug, Subcommand)]

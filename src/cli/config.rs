@@ -18,6 +18,8 @@ pub(super) struct Settings {
     pub(super) known_hosts: Vec<PathBuf>,
     /// Files of certificate authorities, beside the system's.
     pub(super) tls_ca: Vec<PathBuf>,
+    /// Files of rules for programs, for when no flag names any.
+    pub(super) programs: Vec<PathBuf>,
     pub(super) site: String,
     pub(super) operator: String,
     /// Targets that no flag overrides, each with the file it is from.
@@ -60,6 +62,7 @@ struct File {
     credentials: Option<PathBuf>,
     known_hosts: Option<Vec<PathBuf>>,
     tls_ca: Option<Vec<PathBuf>>,
+    programs: Option<Vec<PathBuf>>,
     site: Option<String>,
     operator: Option<String>,
     never_scan: Vec<String>,
@@ -124,6 +127,7 @@ impl Settings {
                 .first(|file| file.known_hosts.clone())
                 .unwrap_or_else(|| default_known_hosts(environment)),
             tls_ca: layers.first(|file| file.tls_ca.clone()).unwrap_or_default(),
+            programs: layers.programs(),
             site: layers
                 .text(global.site.clone(), "UNDERDESK_SITE", |file| {
                     file.site.clone()
@@ -224,6 +228,14 @@ impl<'a> Layers<'a> {
             variable: "XDG_DATA_HOME",
             flag: "--catalog",
         })
+    }
+
+    /// Files of rules for programs. The variable lists them as `PATH` lists folders.
+    fn programs(&self) -> Vec<PathBuf> {
+        let set = self.environment.get("UNDERDESK_PROGRAMS");
+        set.map(|paths| env::split_paths(paths).collect())
+            .or_else(|| self.first(|file| file.programs.clone()))
+            .unwrap_or_default()
     }
 
     /// Where a credentials file may be; one that is named is the only place.
@@ -340,6 +352,24 @@ mod tests {
             all.catalog,
             Path::new("/h/.local/share/underdesk/catalog.db")
         );
+    }
+
+    #[test]
+    fn rules_for_programs_are_of_the_environment_before_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("u.toml");
+        fs::write(&path, "programs = [\"/file.toml\"]").unwrap();
+        let mut global = global();
+        global.config = Some(path);
+        let programs = |pairs: &[(&str, &str)]| {
+            let all = [&[("HOME", "/h")], pairs].concat();
+            let settings = Settings::load(&global, &environment(&all));
+            settings.unwrap().programs
+        };
+        assert_eq!(programs(&[]), [Path::new("/file.toml")]);
+        let set = env::join_paths(["/a.toml", "/b.toml"]).unwrap();
+        let set = [("UNDERDESK_PROGRAMS", set.to_str().unwrap())];
+        assert_eq!(programs(&set), [Path::new("/a.toml"), Path::new("/b.toml")]);
     }
 
     #[test]

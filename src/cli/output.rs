@@ -1,8 +1,9 @@
 //! Where the documents of a run go, and what the exit code says of it.
 
 use super::args::{CsvArgument, OutputArguments};
-use super::{Exit, Stop, complain, hints, runtime};
+use super::{Exit, Stop, complain, hints, knowledge, runtime};
 use crate::catalog::{Catalog, CatalogError};
+use crate::matching::Knowledge;
 use crate::model::{RunId, RunSummary, Severity};
 use crate::report::{self, Destination, Dialect, Options, ReportSource as _, Sink, Written};
 use crate::scan::{RunError, RunKind, RunSource};
@@ -10,7 +11,6 @@ use crate::store::{Store, StoreError};
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 /// Looks at the flags before the work begins: hours later is late for a misspelt one.
 pub(super) fn check(output: &OutputArguments) -> Result<(), Stop> {
@@ -27,14 +27,14 @@ pub(super) fn check(output: &OutputArguments) -> Result<(), Stop> {
 }
 
 /// Writes the documents of a run, prints its summary, and says how the command ends. With `--all`
-/// closed findings are found again by `catalog`.
+/// closed findings are found again by `known`.
 pub(super) fn write(
     store: &Store,
     run: &RunId,
     output: &OutputArguments,
-    catalog: Option<Arc<Catalog>>,
+    known: Option<Knowledge>,
 ) -> Result<Vec<Exit>, Stop> {
-    let source = open_source(store, run, output, catalog)?;
+    let source = open_source(store, run, output, known)?;
     let threshold = output.fail_on.as_deref().map(threshold).transpose()?;
     let to_stdout = output.output.is_some();
     let options = Options {
@@ -84,20 +84,20 @@ fn open_source(
     store: &Store,
     run: &RunId,
     output: &OutputArguments,
-    catalog: Option<Arc<Catalog>>,
+    known: Option<Knowledge>,
 ) -> Result<RunSource, Stop> {
     let source = RunSource::open(store, run, output.no_merge).map_err(|error| match error {
         RunError::Store(error @ StoreError::NoSuchRun { .. }) => Stop::configuration(&error),
         error => Stop::failed(&error),
     })?;
-    let Some(catalog) = catalog.filter(|_| output.all) else {
+    let Some(known) = known.filter(|_| output.all) else {
         return Ok(source);
     };
-    if catalog.digest() == source.run().catalog_digest {
-        return Ok(source.with_closed(catalog));
-    }
+    let Some(changed) = knowledge::changed(&known, source.run()) else {
+        return Ok(source.with_closed(known));
+    };
     complain(&format!(
-        "--all: closed findings are left out, as the catalogue has changed since this run was judged; underdesk match {run} judges it anew"
+        "--all: closed findings are left out, as {changed} since this run was judged; underdesk match {run} judges it anew"
     ));
     Ok(source)
 }

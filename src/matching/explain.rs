@@ -3,8 +3,8 @@
 //! Everything that speaks of an update or a flaw on one host: the verdicts with their evidence, closed
 //! ones too, what the catalogue says of it, and, where there is no verdict, the reason.
 
-use super::{Known, findings_with_closed};
-use crate::catalog::{Catalog, CatalogError, Entry, FixOf, Flaw, Month, ProductSlice, Update};
+use super::{Knowledge, Known, findings_with_closed};
+use crate::catalog::{CatalogError, Entry, FixOf, Flaw, Month, ProductSlice, Update};
 use crate::model::{
     Date, Epss, Finding, Gap, Hotfix, Inventory, KbId, KnownExploited, Observed, PackageState,
     ProductKey, Restart, Severity, UpdateKind, UtcTime,
@@ -212,12 +212,13 @@ pub struct PackageRecord {
 ///
 /// A part of the catalogue that cannot be read.
 pub fn explain(
-    catalog: &Catalog,
+    knowledge: &Knowledge,
     inventory: &Inventory,
     asked: &Asked,
     today: Date,
 ) -> Result<Explanation, CatalogError> {
-    let known = Known::load(catalog, inventory)?;
+    let catalog = &knowledge.catalog;
+    let known = Known::load(knowledge, inventory)?;
     let all = findings_with_closed(inventory, &known, today);
     let name = asked.to_string();
     let listed = catalog.products_of(&name)?;

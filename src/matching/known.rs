@@ -1,7 +1,8 @@
 //! What the catalogue knows of one host, loaded before it is judged.
 
-use super::{lifecycle_of, windows};
-use crate::catalog::{Catalog, CatalogError, ProductSlice, Slice};
+use super::windows::{self, Rules};
+use super::{Knowledge, lifecycle_of};
+use crate::catalog::{CatalogError, ProductSlice, Slice};
 use crate::model::{BuildRow, Inventory, Lifecycle, ProductKey};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,6 +22,8 @@ pub struct Known<'a> {
     pub builds: BTreeMap<String, Arc<[BuildRow]>>,
     /// Whether the catalogue has any advisory of the kind at all: an empty one says nothing of a host.
     pub has_products: bool,
+    /// What its programs are taken for; the built-in rules by default.
+    pub rules: &'a Rules,
 }
 
 /// What of the catalogue a host needs to be judged.
@@ -38,7 +41,8 @@ impl<'a> Known<'a> {
     /// # Errors
     ///
     /// A part of the catalogue that is not what was imported: better no verdict than a wrong one.
-    pub fn load(catalog: &'a Catalog, inventory: &Inventory) -> Result<Self, CatalogError> {
+    pub fn load(knowledge: &'a Knowledge, inventory: &Inventory) -> Result<Self, CatalogError> {
+        let (catalog, rules) = (&knowledge.catalog, &knowledge.rules);
         let platform = &inventory.platform;
         let slice = match &platform.ecosystem {
             Some(ecosystem) => catalog.slice(ecosystem)?,
@@ -46,7 +50,7 @@ impl<'a> Known<'a> {
         };
         let release = lifecycle_of(platform);
         let lifecycle = release.and_then(|(id, version)| catalog.lifecycle(&id, &version));
-        let wanted = windows::wanted(inventory, catalog.products());
+        let wanted = windows::wanted(inventory, catalog.products(), rules);
         let mut products = BTreeMap::new();
         for key in wanted.products {
             if let Some(slice) = catalog.product(&key)? {
@@ -67,6 +71,7 @@ impl<'a> Known<'a> {
             products,
             builds,
             has_products: !catalog.products().is_empty(),
+            rules,
         })
     }
 

@@ -11,6 +11,7 @@
 mod doubt;
 mod explain;
 mod kernel;
+mod knowledge;
 mod known;
 mod origin;
 mod packages;
@@ -21,6 +22,7 @@ pub use explain::{
     Asked, Explanation, FixRecord, FlawRecord, OnHost, PackageRecord, Reason, Step, UpdateRecord,
     explain,
 };
+pub use knowledge::Knowledge;
 pub use known::{Known, Wanted};
 
 use crate::catalog::Slice;

@@ -80,6 +80,9 @@ pub struct RunSummary {
     pub catalog_digest: String,
     /// When that catalogue was last imported into.
     pub catalog_imported: Option<UtcTime>,
+    /// SHA-256 of the operator's rules for programs that the verdicts were made with, in hex; empty where
+    /// there were only the built-in ones.
+    pub programs_digest: String,
     /// Whether the hosts are simulated.
     pub simulated: bool,
 }

@@ -66,6 +66,7 @@ pub(super) struct RunV1<'a> {
     /// Whole days from its last import to the beginning of the run; 0 for a catalogue imported
     /// since, when an old run is judged anew.
     catalog_age_days: Option<i64>,
+    programs_digest: Option<&'a str>,
 }
 
 impl<'a> RunV1<'a> {
@@ -86,11 +87,16 @@ impl<'a> RunV1<'a> {
             authorised_by: run.authorised_by.as_deref(),
             targets: &run.targets,
             guards_lifted: &run.guards_lifted,
-            catalog_digest: Some(run.catalog_digest.as_str()).filter(|digest| !digest.is_empty()),
+            catalog_digest: digest(&run.catalog_digest),
             catalog_imported_utc: run.catalog_imported.map(|time| time.to_string()),
             catalog_age_days: age,
+            programs_digest: digest(&run.programs_digest),
         }
     }
+}
+
+fn digest(text: &str) -> Option<&str> {
+    Some(text).filter(|digest| !digest.is_empty())
 }
 
 /// How the documents were asked for.

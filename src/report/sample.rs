@@ -112,6 +112,7 @@ pub(super) fn run(machines: Vec<MachineRecord>) -> Run {
             site: "default".to_owned(),
             catalog_digest: "c0ffee".to_owned(),
             catalog_imported: Some(time("2026-11-01T00:00:00Z")),
+            programs_digest: String::new(),
             simulated: false,
         },
         coverage: vec![row("10.0.10.0/24", 1), row("10.0.2.0/24", 2)],

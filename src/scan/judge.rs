@@ -1,8 +1,7 @@
-//! Verdicts on an inventory, with the catalogue of the run.
+//! Verdicts on an inventory, with what the run knows.
 
 use super::{Context, RunError};
-use crate::catalog::Catalog;
-use crate::matching::{self, Known};
+use crate::matching::{self, Knowledge, Known};
 use crate::model::{Date, Finding, Inventory};
 use crate::store::Matched;
 use std::sync::Arc;
@@ -13,9 +12,9 @@ pub(super) async fn judge(
     cx: &Context,
     inventory: Inventory,
 ) -> Result<(Inventory, Matched), RunError> {
-    let (catalog, today) = (Arc::clone(&cx.catalog), cx.today);
+    let (knowledge, today) = (cx.knowledge.clone(), cx.today);
     let work = move || {
-        let matched = of(&catalog, &inventory, today);
+        let matched = of(&knowledge, &inventory, today);
         matched.map(|matched| (inventory, matched))
     };
     match tokio::task::spawn_blocking(work).await {
@@ -33,22 +32,22 @@ pub(super) async fn judge(
 ///
 /// # Errors
 /// A catalogue that cannot be read: better no verdict than a wrong one.
-pub fn of(catalog: &Catalog, inventory: &Inventory, today: Date) -> Result<Matched, RunError> {
-    let known = Known::load(catalog, inventory)?;
+pub fn of(knowledge: &Knowledge, inventory: &Inventory, today: Date) -> Result<Matched, RunError> {
+    let known = Known::load(knowledge, inventory)?;
     let findings = matching::findings(inventory, &known, today);
     Ok(Matched {
         findings: Arc::new(findings),
-        catalog_digest: catalog.digest().to_owned(),
+        catalog_digest: knowledge.catalog.digest().to_owned(),
         end_of_life: known.lifecycle.and_then(|lifecycle| lifecycle.end_of_life),
     })
 }
 
 /// All findings on an inventory, those that are closed included.
 pub(super) fn with_closed(
-    catalog: &Catalog,
+    knowledge: &Knowledge,
     inventory: &Inventory,
     today: Date,
 ) -> Result<Vec<Finding>, RunError> {
-    let known = Known::load(catalog, inventory)?;
+    let known = Known::load(knowledge, inventory)?;
     Ok(matching::findings_with_closed(inventory, &known, today))
 }

@@ -20,15 +20,16 @@ pub use event::Event;
 pub use given::{GivenHost, run_given};
 pub use judge::of as judge;
 pub use keyring::{Keyring, StoredProof};
-pub use plan::{Pace, RunKind, RunPlan, Scope, polite_ports};
+pub use plan::{Pace, RuleFile, RunKind, RunPlan, Scope, polite_ports};
 pub use resume::outstanding;
 pub use source::RunSource;
 
-use crate::catalog::{Catalog, CatalogError};
+use crate::catalog::CatalogError;
 use crate::credentials::Holder;
+use crate::matching::Knowledge;
 use crate::model::{CredentialId, Date, LiveHost, RunId, UtcTime};
 use crate::session::{Connector, SshConnector};
-use crate::store::{HostCommit, RunState, Store, StoreError};
+use crate::store::{HostCommit, JudgedBy, RunState, Store, StoreError};
 use crate::sweep::{PlanError, Sweeper};
 use crate::targets::TargetSet;
 use breaker::Breaker;
@@ -47,7 +48,7 @@ pub struct Context {
     run: RunId,
     site: String,
     plan: RunPlan,
-    catalog: Arc<Catalog>,
+    knowledge: Knowledge,
     keyring: Keyring,
     connectors: Connectors,
     events: mpsc::UnboundedSender<Event>,
@@ -93,7 +94,7 @@ pub struct Parts {
     /// Its settings.
     pub plan: RunPlan,
     /// What is known to be broken.
-    pub catalog: Arc<Catalog>,
+    pub knowledge: Knowledge,
     /// Who we are.
     pub keyring: Keyring,
     /// How we meet hosts.
@@ -117,7 +118,7 @@ impl Context {
             run: parts.run,
             site: parts.site,
             plan: parts.plan,
-            catalog: parts.catalog,
+            knowledge: parts.knowledge,
             keyring: parts.keyring,
             connectors: parts.connectors,
             events: parts.events,
@@ -204,18 +205,22 @@ pub async fn run_local(cx: Arc<Context>) -> Result<RunEnd, RunError> {
 pub async fn rematch(
     store: &Store,
     run: &RunId,
-    catalog: &Catalog,
+    knowledge: &Knowledge,
     today: Date,
 ) -> Result<usize, RunError> {
     let inventories = store.inventories(run).await?;
     let count = inventories.len();
     for entry in inventories {
         let inventory = store.inventory(entry.digest).await?;
-        let matched = judge::of(catalog, &inventory, today)?;
+        let matched = judge::of(knowledge, &inventory, today)?;
         store.store_verdict(run, entry.addresses, &matched).await?;
     }
-    let digest = catalog.digest().to_owned();
-    store.set_catalog(run, digest, catalog.imported()).await?;
+    let judged_by = JudgedBy {
+        catalog_digest: knowledge.catalog.digest().to_owned(),
+        catalog_imported: knowledge.catalog.imported(),
+        programs_digest: knowledge.rules.digest().to_owned(),
+    };
+    store.set_judged_by(run, judged_by).await?;
     Ok(count)
 }
 

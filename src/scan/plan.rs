@@ -72,8 +72,21 @@ pub struct RunPlan {
     /// Files of certificate authorities that vouch for WinRM hosts, beside this machine's.
     #[serde(default)]
     pub tls_ca: Vec<PathBuf>,
+    /// The operator's files of rules for programs, the first to be asked first.
+    #[serde(default)]
+    pub programs: Vec<RuleFile>,
     /// Where answers are recorded.
     pub record: Option<PathBuf>,
+}
+
+/// A file of rules for programs, as it was when the run began: what changes on the disk does not change
+/// a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuleFile {
+    /// Where it was.
+    pub path: PathBuf,
+    /// What it said.
+    pub text: String,
 }
 
 /// A [`Profile`] that can be stored.

@@ -1,8 +1,8 @@
 //! A stored run, as the exporters read it.
 
 use super::{RunError, RunKind, RunPlan, judge};
-use crate::catalog::Catalog;
 use crate::identify;
+use crate::matching::Knowledge;
 use crate::model::{
     CoverageRow, FindingState, MachineRecord, ResultCode, RunSummary, SeenBy, Service, Severity,
 };
@@ -25,7 +25,7 @@ pub struct RunSource {
     /// Names among the targets that have no address.
     unresolved: usize,
     /// By what closed findings are found again; they are not stored.
-    closed: Option<Arc<Catalog>>,
+    closed: Option<Knowledge>,
 }
 
 impl RunSource {
@@ -92,10 +92,10 @@ impl RunSource {
         Ok(coverage::rows(&targets.parts(), &progress, seen, assessed))
     }
 
-    /// Shows closed findings as well, by the catalogue that judged the run.
+    /// Shows closed findings as well, by what the run was judged by.
     #[must_use]
-    pub fn with_closed(self, catalog: Arc<Catalog>) -> Self {
-        let closed = Some(catalog);
+    pub fn with_closed(self, knowledge: Knowledge) -> Self {
+        let closed = Some(knowledge);
         Self { closed, ..self }
     }
 
@@ -186,9 +186,9 @@ impl ReportSource for RunSource {
 
 impl RunSource {
     fn add_closed(&self, machine: &mut MachineRecord) -> Result<(), RunError> {
-        if let (Some(catalog), Some(inventory)) = (&self.closed, &machine.inventory) {
+        if let (Some(knowledge), Some(inventory)) = (&self.closed, &machine.inventory) {
             let day = machine.last_seen.date();
-            machine.findings = Arc::new(judge::with_closed(catalog, inventory, day)?);
+            machine.findings = Arc::new(judge::with_closed(knowledge, inventory, day)?);
         }
         Ok(())
     }
@@ -235,6 +235,7 @@ mod tests {
             site: "default".to_owned(),
             catalog_digest: String::new(),
             catalog_imported: None,
+            programs_digest: String::new(),
             simulated: false,
         }
     }

@@ -34,6 +34,7 @@ fn plan(ports: &[u16], ssh_ports: &[u16]) -> RunPlan {
         credentials: None,
         known_hosts: Vec::new(),
         tls_ca: Vec::new(),
+        programs: Vec::new(),
         record: None,
     }
 }
@@ -53,6 +54,7 @@ async fn context(plan: &RunPlan) -> (Arc<Context>, Arc<TargetSet>) {
         site: "default".to_owned(),
         catalog_digest: String::new(),
         catalog_imported: None,
+        programs_digest: String::new(),
         simulated: true,
     };
     let new = NewRun {
@@ -67,7 +69,7 @@ async fn context(plan: &RunPlan) -> (Arc<Context>, Arc<TargetSet>) {
         run,
         site: "default".to_owned(),
         plan: plan.clone(),
-        catalog: Arc::new(Catalog::for_demo().unwrap()),
+        knowledge: Catalog::for_demo().unwrap().into(),
         keyring: Keyring::default(),
         connectors: Connectors::nobody(),
         events: mpsc::unbounded_channel().0,

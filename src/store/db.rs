@@ -16,7 +16,10 @@ use std::thread::sleep;
 use std::time::Duration;
 
 /// The schema, a step a file; the version in the file is the number of steps done.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001.sql"),
+    include_str!("migrations/0002.sql"),
+];
 
 /// "unde": tells our files from other programs' databases.
 const APPLICATION_ID: i64 = 0x756e_6465;
@@ -312,23 +315,24 @@ mod tests {
 
     #[test]
     fn a_step_is_taken_once_and_a_broken_one_leaves_the_version_before() {
-        let [first] = MIGRATIONS else {
+        let [first, second] = MIGRATIONS else {
             panic!("test the new step too");
         };
         let mut db = Db::in_memory().unwrap();
-        assert_eq!(found(&mut db), (1, 0));
-        db.write(|tx| migrate(tx, &[first, BROKEN])).unwrap_err();
-        assert_eq!(found(&mut db), (1, 0));
+        assert_eq!(found(&mut db), (2, 0));
+        db.write(|tx| migrate(tx, &[first, second, BROKEN]))
+            .unwrap_err();
+        assert_eq!(found(&mut db), (2, 0));
         for _ in 0..2 {
-            db.write(|tx| migrate(tx, &[first, NEXT])).unwrap();
-            assert_eq!(found(&mut db), (2, 1));
+            db.write(|tx| migrate(tx, &[first, second, NEXT])).unwrap();
+            assert_eq!(found(&mut db), (3, 1));
         }
         let error = db.write(|tx| migrate(tx, MIGRATIONS)).unwrap_err();
         assert!(matches!(
             error,
             StoreError::Newer {
-                found: 2,
-                known: 1,
+                found: 3,
+                known: 2,
                 ..
             }
         ));

@@ -31,8 +31,9 @@ pub use error::StoreError;
 pub use pending::Pending;
 pub use report::{ReportOptions, RunReport};
 pub use rows::{
-    Answer, Digest, FirstPin, HostCommit, InventoryRef, Matched, NewRun, Pin, Reservation,
-    RunRecord, RunState, SightingRow, StopRow, TryId, TryRequest, TryRow, TryState, Verdict,
+    Answer, Digest, FirstPin, HostCommit, InventoryRef, JudgedBy, Matched, NewRun, Pin,
+    Reservation, RunRecord, RunState, SightingRow, StopRow, TryId, TryRequest, TryRow, TryState,
+    Verdict,
 };
 
 use crate::model::{CredentialId, HostKey, Inventory, MachineId, RunId, UtcTime};
@@ -97,16 +98,10 @@ impl Store {
         self.thread.ask(move |db| runs::finish(db, &id, state, at))
     }
 
-    /// Says which catalogue the run's verdicts were made with.
-    pub fn set_catalog(
-        &self,
-        id: &RunId,
-        digest: String,
-        imported: Option<UtcTime>,
-    ) -> Pending<()> {
+    /// Says what the run's verdicts were made by.
+    pub fn set_judged_by(&self, id: &RunId, by: JudgedBy) -> Pending<()> {
         let id = id.clone();
-        self.thread
-            .ask(move |db| runs::set_catalog(db, &id, &digest, imported))
+        self.thread.ask(move |db| runs::set_judged_by(db, &id, &by))
     }
 }
 

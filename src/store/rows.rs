@@ -111,6 +111,15 @@ pub struct HostCommit {
     pub finished: UtcTime,
 }
 
+/// What all verdicts of a run were made by; the fields are those of [`RunSummary`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields are those of `RunSummary`")]
+pub struct JudgedBy {
+    pub catalog_digest: String,
+    pub catalog_imported: Option<UtcTime>,
+    pub programs_digest: String,
+}
+
 /// The verdicts of a catalogue on an inventory.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Matched {

@@ -1,7 +1,7 @@
 //! Runs: begun, listed, ended.
 
 use super::db::{Db, Fault, Time, from_json, to_json};
-use super::{NewRun, RunRecord, RunState, StoreError};
+use super::{JudgedBy, NewRun, RunRecord, RunState, StoreError};
 use crate::model::{RunId, RunSummary, UtcTime};
 use rusqlite::{Connection, OptionalExtension as _, Row, named_params, params};
 
@@ -45,9 +45,11 @@ pub(super) fn begin(db: &mut Db, new: &NewRun) -> Result<(), StoreError> {
         }
         tx.execute(
             "INSERT INTO run (id, site, kind, state, started, operator, authorised_by, targets, guards,
-                              settings, plan, seed, catalog_digest, catalog_imported, simulated)
+                              settings, plan, seed, catalog_digest, catalog_imported, programs_digest,
+                              simulated)
              VALUES (:id, :site, :kind, 'running', :started, :operator, :authorised_by, :targets, :guards,
-                     :settings, :plan, :seed, :catalog_digest, :catalog_imported, :simulated)",
+                     :settings, :plan, :seed, :catalog_digest, :catalog_imported, :programs_digest,
+                     :simulated)",
             named_params! {
                 ":id": run.id.as_str(),
                 ":site": run.site,
@@ -62,6 +64,7 @@ pub(super) fn begin(db: &mut Db, new: &NewRun) -> Result<(), StoreError> {
                 ":seed": new.seed.cast_signed(),
                 ":catalog_digest": run.catalog_digest,
                 ":catalog_imported": run.catalog_imported.map(Time),
+                ":programs_digest": run.programs_digest,
                 ":simulated": run.simulated,
             },
         )?;
@@ -106,16 +109,17 @@ pub(super) fn finish(
     })
 }
 
-pub(super) fn set_catalog(
-    db: &mut Db,
-    id: &RunId,
-    digest: &str,
-    imported: Option<UtcTime>,
-) -> Result<(), StoreError> {
+pub(super) fn set_judged_by(db: &mut Db, id: &RunId, by: &JudgedBy) -> Result<(), StoreError> {
     db.write(|tx| {
         let changed = tx.execute(
-            "UPDATE run SET catalog_digest = ?2, catalog_imported = ?3 WHERE id = ?1",
-            params![id.as_str(), digest, imported.map(Time)],
+            "UPDATE run SET catalog_digest = ?2, catalog_imported = ?3, programs_digest = ?4
+             WHERE id = ?1",
+            params![
+                id.as_str(),
+                by.catalog_digest,
+                by.catalog_imported.map(Time),
+                by.programs_digest,
+            ],
         )?;
         (changed == 1).then_some(()).ok_or_else(|| no_such(id))
     })
@@ -128,7 +132,7 @@ fn select(
 ) -> Result<Vec<RunRecord>, Fault> {
     let query = format!(
         "SELECT id, site, kind, state, started, finished, operator, authorised_by, targets, guards,
-                settings, plan, seed, catalog_digest, catalog_imported, simulated, mark
+                settings, plan, seed, catalog_digest, catalog_imported, programs_digest, simulated, mark
          FROM run {which}"
     );
     let mut query = conn.prepare_cached(&query)?;
@@ -156,6 +160,7 @@ fn read(row: &Row<'_>) -> Result<RunRecord, Fault> {
             site: row.get("site")?,
             catalog_digest: row.get("catalog_digest")?,
             catalog_imported: time("catalog_imported")?,
+            programs_digest: row.get("programs_digest")?,
             simulated: row.get("simulated")?,
         },
         settings: from_json("a run's settings", &row.get::<_, String>("settings")?)?,

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use underdesk::catalog::Catalog;
 use underdesk::collect;
-use underdesk::matching::{self, Known};
+use underdesk::matching::{self, Knowledge, Known};
 use underdesk::model::{
     Component, Date, Finding, Hotfix, HotfixSource, Inventory, Observed, Package, Program, Service,
     SystemService, WindowsFacts,
@@ -37,11 +37,11 @@ fn every_recorded_host_gives_its_inventory() {
 
 #[test]
 fn every_recorded_host_gives_its_findings() {
-    let catalog = Catalog::for_demo().unwrap();
+    let knowledge = Knowledge::from(Catalog::for_demo().unwrap());
     let today = Date::parse("2026-11-22").unwrap();
     for folder in folders() {
         let inventory = inventory(&folder);
-        let known = Known::load(&catalog, &inventory).unwrap();
+        let known = Known::load(&knowledge, &inventory).unwrap();
         let found = matching::findings(&inventory, &known, today);
         assert_eq!(found, matching::findings(&inventory, &known, today));
         let name = format!("findings-{}", name(&folder));

@@ -157,7 +157,7 @@ impl Visitor {
             run: self.run.clone(),
             site: "default".to_owned(),
             plan,
-            catalog: Arc::new(Catalog::starter().unwrap()),
+            knowledge: Catalog::starter().unwrap().into(),
             keyring,
             connectors: Connectors {
                 ssh: Arc::new(SshConnector::new(Arc::new(known))),
@@ -209,6 +209,7 @@ impl Visitor {
             credentials: None,
             known_hosts: Vec::new(),
             tls_ca: Vec::new(),
+            programs: Vec::new(),
             record: None,
         }
     }
@@ -227,6 +228,7 @@ impl Visitor {
                 site: "default".to_owned(),
                 catalog_digest: String::new(),
                 catalog_imported: None,
+                programs_digest: String::new(),
                 simulated: true,
             },
             settings: serde_json::to_value(plan).unwrap(),

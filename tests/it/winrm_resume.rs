@@ -1,7 +1,9 @@
 //! Scans of Windows hosts that are killed and resumed, or recorded and read again.
 
+use crate::cli::programs;
 use crate::support::{Office, Table, logon, tables, windows};
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::net::IpAddr;
 use std::thread;
 use std::time::Duration;
@@ -88,6 +90,49 @@ fn killed_in_the_middle_and_resumed_the_rows_are_the_same_and_nobody_is_visited_
         let name = format!("killed after {shells} shells");
         assert_same(&timeless(&office), &expected, &name);
     }
+}
+
+#[test]
+fn a_resumed_run_judges_by_the_rules_for_programs_that_it_began_with() {
+    let office = slow(3);
+    let desk = &office.desk;
+    desk.write("own.csv", programs::BULLETINS);
+    desk.expect(0, "catalog import own.csv");
+    let rules = desk.write("own.toml", programs::RULES);
+    let flags = "--tls-ca ca.pem --hands 1 --seed 5 --programs own.toml";
+    killed_after(&office, &office.words("127.97.3.1-8", flags), 4);
+    fs::remove_file(rules).unwrap();
+    let run = desk.run_id();
+    let ended = desk.expect(3, &format!("scan --resume {run} --no-merge --out out"));
+    assert!(!ended.err.contains("--programs"), "{}", ended.err);
+    let found = |folder: &str| {
+        let findings = Table::open(&desk.path(folder).join("findings.csv"));
+        findings.rows_where("bulletin_id", "CVE-2099-0002").len()
+    };
+    // Three hosts are such; some were judged before, some after.
+    assert_eq!(found("out"), 3);
+    // Whoever does not name them again is told.
+    let ended = desk.expect(3, "export --all --no-merge --out all");
+    assert!(
+        ended
+            .err
+            .contains("the rules for programs (--programs) have changed")
+    );
+    assert_eq!(found("all"), 3);
+    desk.write("own.toml", programs::RULES);
+    let ended = desk.expect(3, "export --all --no-merge --programs own.toml --out all");
+    assert!(!ended.err.contains("--programs"), "{}", ended.err);
+    assert_eq!(found("all"), 3);
+    let ended = desk.expect(3, "match --no-merge --out again");
+    assert!(
+        ended.err.contains("other rules for programs"),
+        "{}",
+        ended.err
+    );
+    assert_eq!(found("again"), 0);
+    let ended = desk.expect(3, "match --no-merge --programs own.toml --out again");
+    assert!(!ended.err.contains("rules for programs"), "{}", ended.err);
+    assert_eq!(found("again"), 3);
 }
 
 #[test]

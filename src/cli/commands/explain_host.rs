@@ -2,11 +2,10 @@
 
 use super::super::args::{ExplainHostArguments, GivenArguments};
 use super::super::config::Settings;
-use super::super::{Exit, Stop, complain, hints, output, runtime};
+use super::super::{Exit, Stop, complain, hints, knowledge, output, runtime};
 use super::{explain_text, given};
-use crate::catalog::Catalog;
-use crate::matching::{self, Asked, Known};
-use crate::model::{Inventory, MachineRecord, Observed};
+use crate::matching::{self, Asked, Knowledge, Known};
+use crate::model::{Inventory, MachineRecord, Observed, RunSummary};
 use crate::store::ReportOptions;
 use std::io::{self, Write as _};
 use std::sync::Arc;
@@ -35,17 +34,14 @@ pub(in crate::cli) fn run(
     let text = match &host.inventory {
         None => explain_text::unread(&host),
         Some(inventory) => {
-            let catalog = output::open_catalog(&settings.catalog)?;
-            if host
-                .catalog_digest
-                .as_deref()
-                .is_some_and(|old| old != catalog.digest())
-            {
-                complain(
-                    "the catalogue has changed since this run was judged: this is by the present one",
-                );
+            let known = knowledge::open(settings, &command.verdicts)?;
+            let before = host.judged_as.as_ref();
+            if let Some(changed) = before.and_then(|run| knowledge::changed(&known, run)) {
+                complain(&format!(
+                    "{changed} since this run was judged: this is by what there is now"
+                ));
             }
-            explained(&catalog, inventory, &host, asked.as_ref())?
+            explained(&known, inventory, &host, asked.as_ref())?
         }
     };
     io::stdout()
@@ -56,7 +52,7 @@ pub(in crate::cli) fn run(
 }
 
 fn explained(
-    catalog: &Catalog,
+    knowledge: &Knowledge,
     inventory: &Inventory,
     host: &Host,
     asked: Option<&Asked>,
@@ -67,10 +63,10 @@ fn explained(
     };
     let today = runtime::now().date();
     if let Some(asked) = asked {
-        let explanation = matching::explain(catalog, inventory, asked, today).map_err(unfit)?;
+        let explanation = matching::explain(knowledge, inventory, asked, today).map_err(unfit)?;
         return Ok(explain_text::explanation(host, inventory, &explanation));
     }
-    let known = Known::load(catalog, inventory).map_err(unfit)?;
+    let known = Known::load(knowledge, inventory).map_err(unfit)?;
     let findings = matching::findings_with_closed(inventory, &known, today);
     Ok(explain_text::summary(host, inventory, &findings))
 }
@@ -84,8 +80,8 @@ pub(super) struct Host {
     /// Where it stopped, when it did.
     pub(super) failure: Option<String>,
     pub(super) inventory: Option<Arc<Inventory>>,
-    /// Of the catalogue that the run was judged by.
-    catalog_digest: Option<String>,
+    /// The run, where it was judged.
+    judged_as: Option<RunSummary>,
 }
 
 fn stored(settings: &Settings, name: &str, run: Option<&str>) -> Result<Host, Stop> {
@@ -109,13 +105,13 @@ fn stored(settings: &Settings, name: &str, run: Option<&str>) -> Result<Host, St
     let mut place = vec![machine.id.to_string()];
     place.extend(machine.addresses.iter().map(ToString::to_string));
     place.push(format!("run {run}"));
-    let digest = report.run().catalog_digest.clone();
+    let judged_as = Some(report.run().clone());
     Ok(Host {
         place,
         name: called(machine.inventory.as_deref(), machine.target_name.as_deref()),
         failure: Some(why_unread(&machine)),
         inventory: machine.inventory,
-        catalog_digest: Some(digest).filter(|digest| !digest.is_empty()),
+        judged_as: judged_as.filter(|run| !run.catalog_digest.is_empty()),
     })
 }
 
@@ -159,7 +155,7 @@ fn from_files(given: &GivenArguments, name: &str) -> Result<Host, Stop> {
         name: called(Some(&host.inventory), host.name.as_deref()),
         failure: None,
         inventory: Some(Arc::new(host.inventory)),
-        catalog_digest: None,
+        judged_as: None,
     })
 }
 

@@ -2,11 +2,12 @@
 
 use super::super::args::MatchArguments;
 use super::super::config::Settings;
-use super::super::{Exit, Stop, output, runtime};
+use super::super::{Exit, Stop, complain, knowledge, output, runtime};
 use super::given;
 use super::scan::run_id;
 use crate::credentials::Holder;
-use crate::model::RunSummary;
+use crate::matching::Knowledge;
+use crate::model::{RunId, RunSummary};
 use crate::scan::{self, Connectors, Context, Keyring, Pace, Parts, RunKind, RunPlan, Scope};
 use crate::store::{NewRun, Store};
 use crate::sweep::Profile;
@@ -21,19 +22,32 @@ pub(in crate::cli) fn run(settings: &Settings, command: &MatchArguments) -> Resu
     }
     let store = output::open_store(&settings.store)?;
     let run = output::find_run(&store, command.run.as_deref())?;
-    let catalog = Arc::new(output::open_catalog(&settings.catalog)?);
+    let known = knowledge::open(settings, &command.verdicts)?;
+    warn_of_rules(&store, &run, &known)?;
     let today = runtime::now().date();
-    let judged = runtime::block_on(scan::rematch(&store, &run, &catalog, today))?;
+    let judged = runtime::block_on(scan::rematch(&store, &run, &known, today))?;
     judged.map_err(|error| Stop::failed(&error))?;
-    let exits = output::write(&store, &run, &command.output, Some(catalog))?;
+    let exits = output::write(&store, &run, &command.output, Some(known))?;
     Ok(Exit::worst(exits))
+}
+
+/// What only a rule of the operator's own finds would go without a word where it is not named again.
+fn warn_of_rules(store: &Store, run: &RunId, known: &Knowledge) -> Result<(), Stop> {
+    let before = store.load_run(run).wait();
+    let before = before.map_err(|error| Stop::failed(&error))?.summary;
+    if !before.programs_digest.is_empty() && before.programs_digest != known.rules.digest() {
+        complain(&format!(
+            "run {run} was judged by other rules for programs before; --programs FILE names rules of your own"
+        ));
+    }
+    Ok(())
 }
 
 /// Given hosts are a run of their own, kept nowhere.
 fn given(settings: &Settings, command: &MatchArguments) -> Result<Exit, Stop> {
+    let known = knowledge::open(settings, &command.verdicts)?;
     let hosts = given::hosts(&command.given)?;
     let store = Store::in_memory().map_err(|error| Stop::failed(&error))?;
-    let catalog = Arc::new(output::open_catalog(&settings.catalog)?);
     let now = runtime::now();
     let summary = RunSummary {
         id: run_id(now),
@@ -45,8 +59,9 @@ fn given(settings: &Settings, command: &MatchArguments) -> Result<Exit, Stop> {
         targets: given::sources(&command.given),
         guards_lifted: Vec::new(),
         site: settings.site.clone(),
-        catalog_digest: catalog.digest().to_owned(),
-        catalog_imported: catalog.imported(),
+        catalog_digest: known.catalog.digest().to_owned(),
+        catalog_imported: known.catalog.imported(),
+        programs_digest: known.rules.digest().to_owned(),
         simulated: false,
     };
     let run = summary.id.clone();
@@ -62,7 +77,7 @@ fn given(settings: &Settings, command: &MatchArguments) -> Result<Exit, Stop> {
         run: run.clone(),
         site: settings.site.clone(),
         plan: plan(),
-        catalog: Arc::clone(&catalog),
+        knowledge: known.clone(),
         keyring: Keyring::default(),
         connectors: Connectors::nobody(),
         events,
@@ -74,7 +89,7 @@ fn given(settings: &Settings, command: &MatchArguments) -> Result<Exit, Stop> {
         begun.map_err(|error| Stop::failed(&error))?;
         scan::run_given(Arc::new(cx), hosts).await
     })??;
-    let exits = output::write(&store, &run, &command.output, Some(catalog))?;
+    let exits = output::write(&store, &run, &command.output, Some(known))?;
     Ok(Exit::worst(exits))
 }
 
@@ -95,6 +110,7 @@ fn plan() -> RunPlan {
         credentials: None::<PathBuf>,
         known_hosts: Vec::new(),
         tls_ca: Vec::new(),
+        programs: Vec::new(),
         record: None,
     }
 }

@@ -6,10 +6,10 @@ use super::super::args::{
 };
 use super::super::config::{Environment, Settings};
 use super::super::progress::{self, Display};
-use super::super::{Exit, Stop, complain, hints, output, peers, runtime, secrets};
+use super::super::{Exit, Stop, complain, hints, knowledge, output, peers, runtime, secrets};
 use super::{dry_run, scope};
-use crate::catalog::Catalog;
 use crate::credentials::{self, Holder};
+use crate::matching::Knowledge;
 use crate::model::{RunId, RunSummary, UtcTime, hex};
 use crate::scan::{
     self, Connectors, Context, Keyring, Parts, RunEnd, RunKind, RunPlan, Scope, polite_ports,
@@ -48,7 +48,7 @@ struct Job<'a> {
 struct Means {
     site: String,
     targets: Option<Arc<TargetSet>>,
-    catalog: Catalog,
+    knowledge: Knowledge,
     keyring: Keyring,
     connectors: Connectors,
 }
@@ -87,6 +87,8 @@ pub(in crate::cli) fn run_as(
     };
     let mut plan = plan(kind, settings, &command.targets, &command.sweep)?;
     login(&mut plan, settings, &command.login);
+    plan.programs = knowledge::rule_files(settings, &command.verdicts)?;
+    knowledge::rules(&plan.programs)?;
     plan.record = command.record.as_deref().map(absolute);
     if command.targets.dry_run {
         return preview(&plan, settings.verbose);
@@ -151,6 +153,7 @@ fn plan(
         credentials: None,
         known_hosts: Vec::new(),
         tls_ca: Vec::new(),
+        programs: Vec::new(),
         record: None,
     })
 }
@@ -289,10 +292,10 @@ fn absolute(path: &std::path::Path) -> PathBuf {
 impl Job<'_> {
     fn begin(&self, plan: RunPlan) -> Result<Exit, Stop> {
         let (targets, fingerprint) = targets(&plan)?;
-        let catalog = self.catalog(plan.kind)?;
+        let knowledge = self.knowledge(&plan)?;
         let store = output::open_store(&self.settings.store)?;
         let now = runtime::now();
-        let summary = self.summary(&plan, now, &catalog);
+        let summary = self.summary(&plan, now, &knowledge);
         let run = summary.id.clone();
         // Secrets first: a run that cannot log in anywhere should not begin.
         runtime::block_on(async {
@@ -303,7 +306,7 @@ impl Job<'_> {
                 keyring,
                 site: self.settings.site.clone(),
                 targets,
-                catalog,
+                knowledge,
             };
             let settings = serde_json::to_value(&plan).map_err(|error| Stop::failed(&error))?;
             let new = NewRun {
@@ -350,11 +353,11 @@ impl Job<'_> {
                 "run {run} cannot be resumed: this version reads its targets differently; begin a new run"
             )));
         }
-        let catalog = self.catalog(plan.kind)?;
-        if catalog.digest() != record.summary.catalog_digest {
-            complain(
-                "the catalogue has changed since the run began; underdesk match judges all of its hosts by the same one",
-            );
+        let knowledge = self.knowledge(&plan)?;
+        if let Some(changed) = knowledge::changed(&knowledge, &record.summary) {
+            complain(&format!(
+                "{changed} since the run began; underdesk match judges all of its hosts by the same"
+            ));
         }
         // The pins and machines are those of the site where the run began.
         let site = record.summary.site.clone();
@@ -366,7 +369,7 @@ impl Job<'_> {
                 keyring,
                 site,
                 targets,
-                catalog,
+                knowledge,
             };
             let (state, now) = (RunState::Running, runtime::now());
             store
@@ -377,13 +380,18 @@ impl Job<'_> {
         })?
     }
 
-    fn catalog(&self, kind: RunKind) -> Result<Catalog, Stop> {
+    /// What the run's hosts are judged by: the present catalogue, and the rules that the run began with.
+    fn knowledge(&self, plan: &RunPlan) -> Result<Knowledge, Stop> {
         let path = &self.settings.catalog;
-        match kind {
+        let catalog = match plan.kind {
             RunKind::Sweep => output::no_catalog(),
             _ if self.simulated => output::open_demo_catalog(path),
             _ => output::open_catalog(path),
-        }
+        };
+        Ok(Knowledge {
+            rules: knowledge::rules(&plan.programs)?,
+            catalog: Arc::new(catalog?),
+        })
     }
 
     /// What may have changed since the run began must not make it less careful.
@@ -435,13 +443,13 @@ impl Job<'_> {
             say_worst_case(&means.keyring, targets);
         }
         let (events, receiver) = mpsc::unbounded_channel();
-        let catalog = Arc::new(means.catalog);
+        let knowledge = means.knowledge;
         let cx = Arc::new(Context::new(Parts {
             store: store.clone(),
             run: run.clone(),
             site: means.site,
             connectors: means.connectors,
-            catalog: Arc::clone(&catalog),
+            knowledge: knowledge.clone(),
             keyring: means.keyring,
             events,
             clock: runtime::clock(),
@@ -484,7 +492,7 @@ impl Job<'_> {
                 ));
             }
         }
-        self.export(store, run, catalog, exits).await
+        self.export(store, run, knowledge, exits).await
     }
 
     /// Writes the files, and says how the command ends, given how the run did.
@@ -492,11 +500,11 @@ impl Job<'_> {
         &self,
         store: Store,
         run: RunId,
-        catalog: Arc<Catalog>,
+        knowledge: Knowledge,
         mut exits: Vec<Exit>,
     ) -> Result<Exit, Stop> {
         let (output, of) = (self.output.clone(), run.clone());
-        let export = move || output::write(&store, &of, &output, Some(catalog));
+        let export = move || output::write(&store, &of, &output, Some(knowledge));
         let export = tokio::task::spawn_blocking(export);
         // Who has asked once already need not ask twice more.
         let asked = exits.contains(&Exit::Interrupted);
@@ -510,7 +518,7 @@ impl Job<'_> {
         Ok(Exit::worst(exits))
     }
 
-    fn summary(&self, plan: &RunPlan, now: UtcTime, catalog: &Catalog) -> RunSummary {
+    fn summary(&self, plan: &RunPlan, now: UtcTime, known: &Knowledge) -> RunSummary {
         let lifted = [
             ("allow_public", plan.scope.allow_public),
             ("yes", plan.scope.yes),
@@ -526,8 +534,9 @@ impl Job<'_> {
             targets: plan.scope.targets.clone(),
             guards_lifted: lifted.map(|(word, _)| (*word).to_owned()).collect(),
             site: self.settings.site.clone(),
-            catalog_digest: catalog.digest().to_owned(),
-            catalog_imported: catalog.imported(),
+            catalog_digest: known.catalog.digest().to_owned(),
+            catalog_imported: known.catalog.imported(),
+            programs_digest: known.rules.digest().to_owned(),
             simulated: self.simulated,
         }
     }

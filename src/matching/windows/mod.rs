@@ -34,7 +34,7 @@ use updates::Serviced;
 
 /// The products and tables that a host is judged by, of those that the catalogue has (`index`, sorted).
 /// Nothing for a host that is no Windows.
-pub fn wanted(inventory: &Inventory, index: &[ProductKey]) -> Wanted {
+pub fn wanted(inventory: &Inventory, index: &[ProductKey], rules: &Rules) -> Wanted {
     let mut wanted = Wanted::default();
     let Some(system) = System::of(&inventory.platform) else {
         return wanted;
@@ -55,7 +55,7 @@ pub fn wanted(inventory: &Inventory, index: &[ProductKey]) -> Wanted {
             facts,
             arch: inventory.platform.arch.as_deref(),
             os_names: &names,
-            rules: Rules::builtin(),
+            rules,
         },
         index,
     );
@@ -172,7 +172,6 @@ pub(super) fn judge(case: &Case<'_>) -> Vec<Finding> {
         let beside = components::System {
             names: &names,
             has: &holds,
-            rules: Rules::builtin(),
         };
         components::judge(case, &beside, &mut findings);
     }

@@ -1,7 +1,7 @@
 //! The traps of this trade, each with real facts: articles, builds and months as MSRC's documents state them.
 
 use super::super::{Known, findings, findings_with_closed};
-use super::wanted;
+use super::{Rules, wanted};
 use crate::catalog::ProductSlice;
 use crate::model::{
     Advisory, AffectedProduct, BulletinId, Component, ComponentKind, Date, Family, FileVersion,
@@ -133,7 +133,7 @@ impl Desk {
         let mut index: Vec<ProductKey> = keys.map(|one| ProductKey::of(&one.product)).collect();
         index.sort_unstable();
         index.dedup();
-        let wanted = wanted(&self.inventory, &index).products;
+        let wanted = wanted(&self.inventory, &index, Rules::builtin()).products;
         let products: BTreeMap<_, _> = wanted
             .into_iter()
             .map(|key| {

@@ -51,6 +51,7 @@ fn a_file_of_version_1_opens_with_everything_in_it() {
     let store = Store::open(&file).unwrap();
     let run = store.latest_run().wait().unwrap().unwrap();
     assert_eq!(run.summary.id, RunId::new("r-old"));
+    assert_eq!(run.summary.programs_digest, "");
     store.begin_run(new_run(1)).wait().unwrap();
 }
 

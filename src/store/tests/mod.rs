@@ -39,6 +39,7 @@ pub(super) fn new_run(number: u32) -> NewRun {
             site: "default".into(),
             catalog_digest: String::new(),
             catalog_imported: None,
+            programs_digest: String::new(),
             simulated: false,
         },
         settings: serde_json::json!({ "ports": [22] }),

@@ -29,7 +29,14 @@ fn a_run_comes_back_as_it_was_begun() {
     assert_eq!(store.load_run(&id).wait().unwrap().summary.finished, None);
 
     store
-        .set_catalog(&id, "abc".into(), Some(end))
+        .set_judged_by(
+            &id,
+            JudgedBy {
+                catalog_digest: "abc".into(),
+                catalog_imported: Some(end),
+                programs_digest: "def".into(),
+            },
+        )
         .wait()
         .unwrap();
     let run = store.load_run(&id).wait().unwrap().summary;
@@ -37,6 +44,7 @@ fn a_run_comes_back_as_it_was_begun() {
         (run.catalog_digest.as_str(), run.catalog_imported),
         ("abc", Some(end))
     );
+    assert_eq!(run.programs_digest, "def");
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod exits;
 mod explain;
 mod facts;
 mod output;
+pub(crate) mod programs;
 mod texts;
 mod trust;
 

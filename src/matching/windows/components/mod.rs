@@ -32,7 +32,7 @@ pub(in crate::matching) struct Host<'a> {
     pub(in crate::matching) arch: Option<&'a str>,
     /// The names under which advisories speak of its system, as [`ProductKey`]s: `windows server 2019`.
     pub(in crate::matching) os_names: &'a [String],
-    /// What programs are taken for: [`Rules::builtin`], or a user's rules before those.
+    /// What programs are taken for.
     pub(in crate::matching) rules: &'a Rules,
 }
 
@@ -43,8 +43,6 @@ pub(in crate::matching) struct System<'a> {
     /// Whether an update that the system itself gets is in: an article named by a component may be
     /// the system's cumulative update. `None` for any other article.
     pub(in crate::matching) has: &'a dyn Fn(KbId) -> Option<bool>,
-    /// As in [`Host::rules`].
-    pub(in crate::matching) rules: &'a Rules,
 }
 
 /// A family of products.

@@ -246,6 +246,7 @@ impl Scene {
                 .filter_map(|name| Some((name.clone(), self.builds.get(&name)?.clone())))
                 .collect(),
             has_products: true,
+            rules: &self.rules,
             ..Known::default()
         };
         let case = Case {
@@ -259,7 +260,6 @@ impl Scene {
         let system = System {
             names: &names,
             has: &|_| None,
-            rules: &self.rules,
         };
         let mut out = Vec::new();
         judge(&case, &system, &mut out);

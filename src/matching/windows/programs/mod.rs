@@ -54,7 +54,7 @@ pub(super) fn wanted(host: &Host<'_>, index: &[ProductKey], wanted: &mut Wanted)
     }
 }
 
-pub(super) fn judge(case: &Case<'_>, system: &System<'_>, out: &mut Vec<Finding>) {
+pub(super) fn judge(case: &Case<'_>, _: &System<'_>, out: &mut Vec<Finding>) {
     let programs = match &case.facts.programs {
         Observed::Known(programs) => programs,
         Observed::Unknown(gap) if gap.question.is_empty() => return,
@@ -67,7 +67,7 @@ pub(super) fn judge(case: &Case<'_>, system: &System<'_>, out: &mut Vec<Finding>
     // Copies of one product for several users, or in several architectures, are one product each.
     let mut copies: BTreeMap<String, Vec<Known<'_>>> = BTreeMap::new();
     for program in programs {
-        if let Some(known) = taken_for(program, system.rules) {
+        if let Some(known) = taken_for(program, case.known.rules) {
             copies.entry(product_of(&known)).or_default().push(known);
         }
     }

@@ -2,9 +2,11 @@
 //! comes before.
 
 use super::order::Scheme;
-use crate::model::Program;
+use crate::model::{Program, hex};
 use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
 use std::sync::LazyLock;
+use toml::Spanned;
 
 /// A file of rules is a few kilobytes.
 const MOST_BYTES: usize = 4 << 20;
@@ -14,6 +16,7 @@ const MOST_RULES: usize = 20_000;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rules {
     rules: Vec<Rule>,
+    digest: String,
 }
 
 /// Why a file of rules is refused.
@@ -24,17 +27,22 @@ pub enum RulesError {
     #[error("more than {MOST_BYTES} bytes or {MOST_RULES} rules of programs")]
     TooLong,
     /// It is no TOML, or says what no rule says.
-    #[error("not a file of rules of programs")]
-    Malformed(#[source] Box<toml::de::Error>),
-    /// A rule that would fit everything or lead to nothing.
-    #[error("rule {number}, `{name}`: {what}")]
-    Senseless {
-        /// Its place, counted from 1.
-        number: usize,
-        /// Its pattern.
-        name: String,
+    #[error("line {line}: {what}")]
+    Malformed {
+        /// Counted from 1.
+        line: usize,
         /// What is wrong.
-        what: &'static str,
+        what: String,
+    },
+    /// A rule that would fit everything or nothing, or lead to nothing.
+    #[error("line {line}: the rule for `{name}`: {what}")]
+    Senseless {
+        /// Where it begins, counted from 1.
+        line: usize,
+        /// Its patterns.
+        name: String,
+        /// What is wrong, and what to write.
+        what: String,
     },
 }
 
@@ -89,14 +97,23 @@ pub(super) enum Fit {
 #[serde(deny_unknown_fields)]
 struct File {
     #[serde(default)]
-    program: Vec<Rule>,
+    program: Vec<Spanned<Rule>>,
+}
+
+impl Default for &Rules {
+    /// [`Rules::builtin`].
+    fn default() -> Self {
+        Rules::builtin()
+    }
 }
 
 impl Rules {
     /// The rules that come with this program.
     pub fn builtin() -> &'static Self {
-        static BUILTIN: LazyLock<Rules> =
-            LazyLock::new(|| Rules::read(include_str!("rules.toml")).unwrap_or_default());
+        static BUILTIN: LazyLock<Rules> = LazyLock::new(|| Rules {
+            digest: String::new(),
+            ..Rules::read(include_str!("rules.toml")).unwrap_or_default()
+        });
         &BUILTIN
     }
 
@@ -109,28 +126,29 @@ impl Rules {
         if text.len() > MOST_BYTES {
             return Err(RulesError::TooLong);
         }
-        let file: File =
-            toml::from_str(text).map_err(|error| RulesError::Malformed(error.into()))?;
+        let malformed = |error: toml::de::Error| RulesError::Malformed {
+            line: line_at(text, error.span().map_or(0, |span| span.start)),
+            what: error.message().to_owned(),
+        };
+        let file: File = toml::from_str(text).map_err(malformed)?;
         if file.program.len() > MOST_RULES {
             return Err(RulesError::TooLong);
         }
-        for (at, rule) in file.program.iter().enumerate() {
-            let is_open = |pattern: &String| pattern.chars().all(|one| one == '*' || one == ' ');
-            let what = if rule.name.is_empty() || rule.name.iter().any(is_open) {
-                "its name fits everything or nothing"
-            } else if rule.product.is_empty() || rule.product.iter().any(is_open) {
-                "it names no product"
-            } else {
-                continue;
-            };
-            return Err(RulesError::Senseless {
-                number: at + 1,
-                name: rule.name.join(", "),
-                what,
-            });
-        }
+        let read = file.program.into_iter().map(|rule| {
+            let line = line_at(text, rule.span().start);
+            let rule = rule.into_inner();
+            match senseless(&rule) {
+                None => Ok(rule),
+                Some(what) => Err(RulesError::Senseless {
+                    line,
+                    name: rule.name.join(", "),
+                    what,
+                }),
+            }
+        });
         Ok(Self {
-            rules: file.program,
+            rules: read.collect::<Result<_, _>>()?,
+            digest: hex(&Sha256::digest(text)),
         })
     }
 
@@ -138,7 +156,16 @@ impl Rules {
     #[must_use]
     pub fn before(mut self, others: &Self) -> Self {
         self.rules.extend(others.rules.iter().cloned());
+        if !others.digest.is_empty() {
+            let both = format!("{} {}", self.digest, others.digest);
+            self.digest = hex(&Sha256::digest(both));
+        }
         self
+    }
+
+    /// The SHA-256 of what users' files say, in hex; empty for the built-in rules alone.
+    pub fn digest(&self) -> &str {
+        &self.digest
     }
 
     /// The rule for a program: one that fits by publisher too, else the first that fits by name.
@@ -180,6 +207,47 @@ impl Rules {
     pub fn is_empty(&self) -> bool {
         self.rules.is_empty()
     }
+}
+
+fn line_at(text: &str, offset: usize) -> usize {
+    let before = text.get(..offset).unwrap_or_default();
+    before.matches('\n').count() + 1
+}
+
+/// Why a rule could not do what its writer means.
+fn senseless(rule: &Rule) -> Option<String> {
+    let is_open = |pattern: &String| pattern.chars().all(|one| one == '*' || one == ' ');
+    if rule.name.is_empty() || rule.name.iter().any(is_open) {
+        return Some("its name fits everything or nothing; name the program".to_owned());
+    }
+    if rule.product.is_empty() || rule.product.iter().any(is_open) {
+        return Some("it has no product; name it as the bulletins do".to_owned());
+    }
+    if rule.lifecycle.is_some() != rule.cycle.is_some() {
+        return Some("lifecycle and cycle need each other; name both or none".to_owned());
+    }
+    let numbers = rule.product.iter().chain(&rule.cycle);
+    let mut strange = numbers.filter(|text| {
+        text.replace("{1}", "")
+            .replace("{2}", "")
+            .contains(['{', '}'])
+    });
+    if let Some(text) = strange.next() {
+        return Some(format!(
+            "`{text}`: only {{1}} and {{2}} stand for numbers of the version"
+        ));
+    }
+    let mut names = rule.name.iter();
+    names.find_map(|pattern| {
+        // A letter: where there would be a number, there could be a word.
+        let name = pattern.to_lowercase().replace('*', "a");
+        (plain_name(&name) != name).then(|| {
+            format!(
+                "`{pattern}` fits no name; leave out what names are compared without: versions, \
+                 architectures, brackets"
+            )
+        })
+    })
 }
 
 /// A name without what changes from version to version and from machine to machine: `Mozilla Firefox
@@ -335,11 +403,56 @@ mod tests {
             "[[program]]\nname = [\"*\"]\nproduct = [\"x\"]\n",
             "[[program]]\nname = [\"x\"]\nproduct = []\n",
             "[[program]]\nname = [\"x\"]\nproduct = [\"x\"]\nwhatever = 1\n",
+            "[[program]]\nname = [\"x\"]\nproduct = [\"x {3}\"]\n",
+            "[[program]]\nname = [\"x\"]\nproduct = [\"x\"]\nlifecycle = \"x\"\n",
             "program = 7",
         ] {
             assert!(Rules::read(bad).is_err(), "{bad}");
         }
-        let error = Rules::read("[[program]]\nname = []\nproduct = [\"x\"]\n").unwrap_err();
-        assert!(error.to_string().starts_with("rule 1"), "{error}");
+    }
+
+    #[test]
+    fn a_pattern_that_no_name_is_left_like_is_refused_and_its_line_named() {
+        let rule =
+            |name: &str| format!("# mine\n\n[[program]]\nname = [\"{name}\"]\nproduct = [\"x\"]\n");
+        for bad in [
+            "till 1.2",
+            "till (x64)",
+            "till x64",
+            "till  pro",
+            "till - pro",
+            "till 1.*",
+        ] {
+            let error = Rules::read(&rule(bad)).expect_err(bad).to_string();
+            assert!(error.starts_with("line 3: the rule for `"), "{error}");
+        }
+        for good in ["till 2", "Till*", "*till *", "till *.* pro"] {
+            assert!(Rules::read(&rule(good)).is_ok(), "{good}");
+        }
+    }
+
+    #[test]
+    fn the_documented_example_is_a_file_of_rules() {
+        let page = include_str!("../../../../docs/programs.md");
+        let example = page.split("```toml").nth(1).unwrap();
+        let rules = Rules::read(example.split("```").next().unwrap()).unwrap();
+        let till = program(
+            "Till Software Pro 4.1.0 (x64)",
+            Some("Example GmbH & Co. KG"),
+        );
+        assert_eq!(rules.of(&till).unwrap().1, Fit::Both);
+    }
+
+    #[test]
+    fn the_digest_is_of_users_files_in_their_order() {
+        let read = |name: &str| {
+            let rule = format!("[[program]]\nname = [\"{name}\"]\nproduct = [\"x\"]\n");
+            Rules::read(&rule).unwrap()
+        };
+        let before = |rules: Rules| rules.before(Rules::builtin()).digest().to_owned();
+        assert_eq!(Rules::builtin().digest(), "");
+        assert_eq!(before(read("a")), read("a").digest());
+        let (first, second) = (read("a").before(&read("b")), read("b").before(&read("a")));
+        assert_ne!(before(first), before(second));
     }
 }
