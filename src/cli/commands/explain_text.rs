@@ -254,7 +254,7 @@ fn install(page: &mut Page, remedy: &Remedy) {
         remedy.restart.map_or("", |restart| restart.as_str()),
     );
     page.fact("needs before", &listed(remedy.prerequisites.iter()));
-    page.fact("makes needless", &listed(remedy.supersedes.iter()));
+    page.fact("instead of", &listed(remedy.supersedes.iter()));
     page.fact("from", remedy.download.as_deref().unwrap_or_default());
 }
 

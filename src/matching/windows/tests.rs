@@ -559,6 +559,30 @@ fn what_the_list_says_and_the_registry_denies_is_open() {
 }
 
 #[test]
+fn each_witness_says_what_it_alone_would() {
+    let desk = server_2019(Some(8389)).with(vec![
+        hotfix(5_078_752, HotfixState::Installed),
+        rollup_fix("17763.8644.1.8", HotfixState::PendingReboot),
+    ]);
+    let found = desk.judged(false);
+    let said = |bulletin: &str| -> Vec<(String, Option<bool>)> {
+        let row = found.iter().find(|one| one.bulletin.as_str() == bulletin);
+        let witnesses = row.unwrap().evidence.witnesses.iter();
+        witnesses
+            .map(|one| (one.value.clone(), one.says_fixed))
+            .collect()
+    };
+    assert_eq!(
+        said("KB5078752"),
+        [
+            ("8389".to_owned(), Some(false)),
+            ("KB5078752 installed".to_owned(), Some(true)),
+            ("8644 pending_reboot".to_owned(), Some(false)),
+        ]
+    );
+}
+
+#[test]
 fn files_that_lag_far_behind_the_registry_are_believed() {
     let mut desk = server_2019(Some(8644))
         .says(&format!(

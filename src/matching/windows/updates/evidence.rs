@@ -4,7 +4,7 @@ use super::{Heading, Serviced, Told};
 use crate::catalog::Update;
 use crate::matching::windows::stream::Place;
 use crate::matching::windows::system::Servicing;
-use crate::model::{Evidence, KbId};
+use crate::model::{Evidence, KbId, Witness, WitnessKind};
 
 impl Serviced<'_> {
     pub(super) fn evidence(
@@ -15,6 +15,11 @@ impl Serviced<'_> {
         told: Told,
     ) -> Evidence {
         let mut witnesses = self.standing.witnesses.clone();
+        if let Heading::Main(at, _) = heading {
+            for witness in &mut witnesses {
+                witness.says_fixed = self.says(witness, at);
+            }
+        }
         if !witnesses
             .iter()
             .any(|one| one.value.starts_with(&kb.to_string()))
@@ -64,6 +69,28 @@ impl Serviced<'_> {
             record: self.record(kb, update),
             witnesses,
         }
+    }
+
+    /// What a witness alone says of a release: by a revision at its beginning, or an article.
+    fn says(&self, witness: &Witness, at: usize) -> Option<bool> {
+        if witness.kind != WitnessKind::Registry {
+            return None;
+        }
+        let (word, state) = witness
+            .value
+            .split_once(' ')
+            .unwrap_or((&witness.value, ""));
+        if !matches!(state, "" | "installed" | "superseded") {
+            return Some(false);
+        }
+        if let Some(kb) = KbId::find(word) {
+            let Place::Main(listed) = self.stream.place(kb)? else {
+                return None;
+            };
+            return Some(listed >= at);
+        }
+        let revision: u32 = word.parse().ok()?;
+        Some(revision >= self.stream.releases.get(at)?.revision?)
     }
 
     fn contradiction(&self, heading: Heading, kb: KbId) -> String {
