@@ -319,14 +319,8 @@ struct Rows<'a> {
 
 impl<'a> Rows<'a> {
     fn of(table: &'a [BuildRow], channel: &str) -> Self {
-        // The table has the editions that have a channel of their own under the name of the edition.
-        let edition = channel
-            .strip_suffix(" Perpetual Enterprise")
-            .map(|edition| format!("{edition} Volume Licensed"));
         let own = table.iter().filter(|row| {
-            row.branch
-                .eq_ignore_ascii_case(edition.as_deref().unwrap_or(channel))
-                && row.is_security != Some(false)
+            row.branch.eq_ignore_ascii_case(channel) && row.is_security != Some(false)
         });
         let rows = own.filter_map(|row| Some((Month::of(row.released?)?, row)));
         Self {
@@ -338,7 +332,12 @@ impl<'a> Rows<'a> {
     /// number of their builds: of one's own version it is the first of the month; a version that has none
     /// needs a newer one.
     fn wanted(&self, month: Month, installed: WindowsVersion<'_>) -> Option<String> {
-        let builds = sorted(self.rows.iter().filter(|(released, _)| *released == month));
+        let of_month = || self.rows.iter().filter(|(released, _)| *released == month);
+        // Before the month's fixes there may have been a build without any.
+        let mut builds = sorted(of_month().filter(|(_, row)| row.is_security == Some(true)));
+        if builds.is_empty() {
+            builds = sorted(of_month());
+        }
         let is_own = |build: &&String| {
             WindowsVersion::parse(build).is_some_and(|build| build.agrees(installed, 3))
         };

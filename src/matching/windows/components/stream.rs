@@ -314,6 +314,7 @@ impl<'a> Rows<'a, '_> {
             return Outcome::Closed(FindingState::NotApplicable, at);
         }
         ways.retain(|(_, fix)| !not_yet(fix));
+        self.of_own_branch(&mut ways);
         if self.subject.has_lines && ways.len() > 1 {
             let nearest = ways.iter().map(|(at, _)| self.nearness(*at)).max();
             ways.retain(|(at, _)| Some(self.nearness(*at)) == nearest);
@@ -321,6 +322,19 @@ impl<'a> Rows<'a, '_> {
         let mut places: Vec<(usize, usize)> = ways.into_iter().map(|(at, _)| at).collect();
         places.sort_by(|a, b| self.compare(*a, *b));
         self.settled(&places, published)
+    }
+
+    /// Where fixes are for the branches that begin with a version, only that of the own branch counts.
+    fn of_own_branch(&self, ways: &mut Vec<((usize, usize), &FixOf)>) {
+        let order = |a: &str, b: &str| (self.subject.order)(a, b).unwrap_or(Ordering::Equal);
+        let starts = ways.iter().filter_map(|(_, fix)| fix.since.as_deref());
+        let Some(own) = starts.max_by(|a, b| order(a, b)).map(str::to_owned) else {
+            return;
+        };
+        ways.retain(|(_, fix)| {
+            let since = fix.since.as_deref();
+            since.is_some_and(|since| order(since, &own) == Ordering::Equal)
+        });
     }
 
     /// What becomes of a flaw that any of these updates fixes.

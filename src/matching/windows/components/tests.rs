@@ -176,6 +176,32 @@ impl Scene {
         self
     }
 
+    /// Of the last record: the first version that is affected.
+    fn since(mut self, version: &str) -> Self {
+        let last = self.advisories.last_mut().unwrap();
+        last.affected[0].fixes[0].since = Some(version.to_owned());
+        self
+    }
+
+    /// Of the last record: another fix, of the branch that begins with a version.
+    fn or(mut self, update: &str, build: &str, since: &str) -> Self {
+        let fixes = &mut self.advisories.last_mut().unwrap().affected[0].fixes;
+        let mut fix = fixes[0].clone();
+        fix.update = UpdateId::Named(update.to_owned());
+        (fix.build, fix.since) = (Some(build.to_owned()), Some(since.to_owned()));
+        fixes.push(fix);
+        self
+    }
+
+    /// Of the last row of a table: it is one with fixes.
+    fn with_fixes(mut self) -> Self {
+        let table = self.builds.get_mut("office click-to-run").unwrap();
+        let mut rows = table.to_vec();
+        rows.last_mut().unwrap().is_security = Some(true);
+        *table = rows.into();
+        self
+    }
+
     fn replacing(mut self, kb: u32) -> Self {
         let last = self.advisories.last_mut().unwrap();
         last.affected[0].fixes[0].supersedes.push(KbId(kb));
@@ -623,7 +649,7 @@ fn click_to_run_without_a_table_of_its_channel_is_one_row_that_names_the_table()
     // A table that ends before the advisories.
     let short = none.row(
         "office click-to-run",
-        "Office LTSC 2021 Volume Licensed",
+        "Office LTSC 2021 Perpetual Enterprise",
         "16.0.14332.20600",
         0,
         "2026-05-12",
@@ -1273,4 +1299,59 @@ fn what_is_closed_is_told_where_it_is_asked_for() {
             "edge-143.0.3650.66 fixed Microsoft Edge",
         ]
     );
+}
+
+#[test]
+fn a_build_before_the_fixes_of_its_month_has_none_of_them() {
+    let office = |build: &str| {
+        scene()
+            .click_to_run(build, "O365ProPlusRetail", "Current Channel")
+            .says(
+                "2021-Jul",
+                "CVE-2021-34452",
+                "Microsoft 365 Apps for Enterprise for 64-bit Systems",
+                "Click to Run",
+                "",
+            )
+            .row(
+                "office click-to-run",
+                "Current Channel",
+                "16.0.14131.20278",
+                0,
+                "2021-07-01",
+            )
+            .row(
+                "office click-to-run",
+                "Current Channel",
+                "16.0.14131.20320",
+                0,
+                "2021-07-13",
+            )
+            .with_fixes()
+    };
+    assert_eq!(
+        office("16.0.14131.20278").lines(),
+        ["office-2021-07 missing Microsoft 365 Apps"]
+    );
+    assert_eq!(office("16.0.14131.20320").lines(), NONE);
+}
+
+#[test]
+fn of_several_branches_only_the_own_one_closes_a_flaw() {
+    let program = |version: &str| {
+        scene()
+            .program("7-Zip 8.00 (x64)", Some("Igor Pavlov"), version)
+            .says("2024-Nov", "CVE-2024-1", "7-Zip", "7-Zip 7.1.3", "7.1.3")
+            .since("7.0")
+            .or("7-Zip 8.0.1", "8.0.1", "8.0")
+    };
+    assert_eq!(
+        program("8.0.0").lines().len(),
+        1,
+        "7.1.3 is no fix of 8.0.0"
+    );
+    assert_eq!(program("8.0.1").lines(), NONE);
+    assert_eq!(program("7.1.3").lines(), NONE);
+    assert_eq!(program("7.1.2").lines().len(), 1);
+    assert_eq!(program("6.9").lines(), NONE, "before every branch");
 }
