@@ -5,7 +5,7 @@ use crate::model::{
     Advisory, AffectedProduct, BulletinId, Date, Epss, Fix, KbId, KnownExploited, ProductKey,
     Restart, Severity, UpdateId, UpdateKind, UtcTime,
 };
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -46,11 +46,11 @@ pub struct FixOf {
     pub update: usize,
     /// The lowest version that has the fix, as this flaw's record says. Records of one update may differ,
     /// and then some are wrong: [`Update::builds`] has them all.
-    pub build: Option<Box<str>>,
+    pub build: Option<Arc<str>>,
     /// The first version that is affected.
     pub since: Option<Box<str>>,
     /// The other updates that are needed beside it, sorted.
-    pub together_with: Vec<KbId>,
+    pub together_with: Box<[KbId]>,
 }
 
 /// An update of the product, over all flaws that it fixes.
@@ -64,7 +64,7 @@ pub struct Update {
     /// article is named in the documents of later months as well.
     pub released: Option<Month>,
     /// The builds that records state for it, the most frequent first.
-    pub builds: Vec<Box<str>>,
+    pub builds: Vec<Arc<str>>,
     /// The updates that it replaces, as any record says, sorted.
     pub supersedes: Vec<KbId>,
     /// Whether it asks for a restart.
@@ -213,7 +213,9 @@ impl<'a> Said<'a> {
 pub(super) struct ProductBuilder {
     flaws: BTreeMap<String, Flaw>,
     updates: Vec<Draft>,
-    places: HashMap<(UpdateId, Option<Box<str>>), usize>,
+    places: HashMap<(UpdateId, Option<Arc<str>>), usize>,
+    /// Builds, once each: many flaws have the same.
+    words: HashSet<Arc<str>>,
 }
 
 /// An update in the making: how many flaws say what of it.
@@ -221,7 +223,7 @@ pub(super) struct ProductBuilder {
 struct Draft {
     kinds: BTreeMap<UpdateKind, usize>,
     months: BTreeMap<Month, usize>,
-    builds: BTreeMap<Box<str>, usize>,
+    builds: BTreeMap<Arc<str>, usize>,
     supersedes: Vec<KbId>,
     restart: Option<Restart>,
     url: Option<String>,
@@ -269,8 +271,18 @@ impl ProductBuilder {
         }
     }
 
+    /// A text that is kept once.
+    fn once(&mut self, text: &str) -> Arc<str> {
+        if let Some(known) = self.words.get(text) {
+            return Arc::clone(known);
+        }
+        let text: Arc<str> = Arc::from(text);
+        self.words.insert(Arc::clone(&text));
+        text
+    }
+
     fn fix(&mut self, fix: &Fix, month: Option<Month>) -> FixOf {
-        let build: Option<Box<str>> = fix.build.as_deref().map(Box::from);
+        let build = fix.build.as_deref().map(|build| self.once(build));
         let apart = fix.update.kb().is_none().then(|| build.clone()).flatten();
         let next = self.updates.len();
         let place = self.places.entry((fix.update.clone(), apart));
@@ -279,14 +291,14 @@ impl ProductBuilder {
             self.updates.push(Draft::default());
         }
         if let Some(draft) = self.updates.get_mut(update) {
-            draft.add(fix, month);
+            draft.add(fix, build.clone(), month);
         }
         let since = fix.since.as_deref().map(Box::from);
         FixOf {
             update,
             build,
             since,
-            together_with: fix.together_with.clone(),
+            together_with: fix.together_with.as_slice().into(),
         }
     }
 
@@ -318,6 +330,8 @@ impl ProductBuilder {
             }
             flaw.fixes.sort_unstable();
             flaw.fixes.dedup();
+            flaw.fixes.shrink_to_fit();
+            flaw.advisories.shrink_to_fit();
             flaw.advisories.sort_unstable();
             let mut last = None;
             for fix in &flaw.fixes {
@@ -340,13 +354,13 @@ impl ProductBuilder {
 }
 
 impl Draft {
-    fn add(&mut self, fix: &Fix, month: Option<Month>) {
+    fn add(&mut self, fix: &Fix, build: Option<Arc<str>>, month: Option<Month>) {
         *self.kinds.entry(fix.kind).or_default() += 1;
         if let Some(month) = month {
             *self.months.entry(month).or_default() += 1;
         }
-        if let Some(build) = &fix.build {
-            *self.builds.entry(build.as_str().into()).or_default() += 1;
+        if let Some(build) = build {
+            *self.builds.entry(build).or_default() += 1;
         }
         for kb in &fix.supersedes {
             if !self.supersedes.contains(kb) {
@@ -363,7 +377,7 @@ impl Draft {
         let mut supersedes = self.supersedes;
         supersedes.retain(|kb| Some(*kb) != id.kb());
         supersedes.sort_unstable();
-        let mut builds: Vec<(Box<str>, usize)> = self.builds.into_iter().collect();
+        let mut builds: Vec<(Arc<str>, usize)> = self.builds.into_iter().collect();
         builds.sort_by(|(_, a), (_, b)| b.cmp(a));
         // A feed that knows no kinds says `Other`: any other word is worth more.
         let kinds = self.kinds.into_iter();
