@@ -32,6 +32,9 @@ pub(super) struct Standing {
     /// Single updates that one that is in replaces, as the documents say.
     pub(super) contained: HashSet<KbId>,
     is_rollup: bool,
+    /// Whether cumulative updates bring the servicing stack with them, as they do from Windows 10 2004 on
+    /// since February 2021: "Simplifying on-premises deployment of servicing stack updates", Microsoft.
+    has_stack: bool,
     /// The month of the newest update for Internet Explorer alone that is in.
     explorer: Option<Month>,
     /// The release that the list shows as the newest one in.
@@ -54,6 +57,7 @@ impl Standing {
         let mut standing = Self {
             hotpatched: is_hotpatched(stream, host),
             explorer: stream.newest_explorer(|kb| host.has(kb)),
+            has_stack: *system.family.start() >= 19041,
             is_rollup: matches!(system.servicing, Servicing::Rollup { .. }),
             ..Self::default()
         };
@@ -405,6 +409,16 @@ impl Standing {
             Apart::Recovery => Met::Undecided(Doubt::Recovery),
             Apart::BesideHotpatch if self.hotpatched => Met::Out,
             Apart::BesideHotpatch => Met::Never,
+            Apart::ServicingStack
+                if self.has_stack && stream.stack(kb).is_some() && host.ubr >= stream.stack(kb) =>
+            {
+                Met::In { later: true }
+            }
+            Apart::ServicingStack if stream.stack(kb).is_some() => match host.stack {
+                Some(revision) if Some(revision) >= stream.stack(kb) => Met::In { later: true },
+                Some(_) => Met::Out,
+                None => Met::Undecided(Doubt::ServicingStack),
+            },
             Apart::ServicingStack => {
                 // A servicing stack is built with the cumulative update of its month.
                 let reached = host.stack.and_then(|revision| reached_by(stream, revision));

@@ -17,6 +17,8 @@ pub(super) struct Stream<'a> {
     /// The cumulative updates or monthly rollups, oldest first: each has all that those before have.
     pub(super) releases: Vec<Release<'a>>,
     places: HashMap<KbId, Place>,
+    /// The revisions that servicing stacks bring, where their documents say.
+    stacks: HashMap<KbId, u32>,
 }
 
 /// A cumulative update or monthly rollup.
@@ -116,7 +118,19 @@ impl<'a> Stream<'a> {
         for (at, release) in releases.iter().enumerate() {
             places.insert(release.kb, Place::Main(at));
         }
-        let mut stream = Self { releases, places };
+        let stacks = own.updates().iter().filter_map(|update| {
+            let kb = update.id.kb()?;
+            let is_stack = places
+                .get(&kb)
+                .is_some_and(|place| matches!(place, Place::Apart(Apart::ServicingStack, _)));
+            is_stack.then(|| Some((kb, revision(system, update, kb)?)))?
+        });
+        let stacks = stacks.collect();
+        let mut stream = Self {
+            releases,
+            places,
+            stacks,
+        };
         for stray in strays {
             stream.place_by_number(stray.kb);
         }
@@ -129,6 +143,11 @@ impl<'a> Stream<'a> {
     /// Where an update belongs; `None` for one that the documents do not name for this system.
     pub(super) fn place(&self, kb: KbId) -> Option<Place> {
         self.places.get(&kb).copied()
+    }
+
+    /// The revision that a servicing stack brings.
+    pub(super) fn stack(&self, kb: KbId) -> Option<u32> {
+        self.stacks.get(&kb).copied()
     }
 
     /// The month of a release.

@@ -734,6 +734,44 @@ fn streams_of_their_own_are_not_closed_by_a_cumulative_update() {
 }
 
 #[test]
+fn a_servicing_stack_is_judged_by_its_own_version() {
+    let name = "Windows Server 2016";
+    let desk = |stack: &str| {
+        let package = Hotfix {
+            kind: Some("ServicingStack".to_owned()),
+            ..rollup_fix(stack, HotfixState::Installed)
+        };
+        Desk::new(14393, Some(9234), "Server")
+            .says(&format!(
+                "2026-Jun | {name} | CVE-2026-1 | 5094122 cu 10.0.14393.9234"
+            ))
+            // The advisory is of November 2018, and names the newest one.
+            .says(&format!(
+                "2018-Nov | {name} | ADV990001 | 5043124 ssu 10.0.14393.7334"
+            ))
+            .with(vec![hotfix(5_094_122, HotfixState::Installed), package])
+    };
+    assert_eq!(desk("14393.7330.1.1").open(), ["KB5043124 missing"]);
+    // From Windows 10 2004 on the cumulative update brings it.
+    let name = "Windows 11 Version 24H2 for x64-based Systems";
+    let new = |ubr| {
+        Desk::new(26100, Some(ubr), "Client")
+            .says(&format!(
+                "2024-Sep | {name} | CVE-2024-1 | 5043080 cu 10.0.26100.1742"
+            ))
+            .says(&format!(
+                "2024-Oct | {name} | CVE-2024-38202 | 5047621 ssu 10.0.26100.2303"
+            ))
+    };
+    assert!(new(2314).open().is_empty());
+    assert_eq!(
+        new(1742).open(),
+        ["unverified:servicing-stack unverified CVE-2024-38202"]
+    );
+    assert!(desk("14393.7334.1.1").open().is_empty());
+}
+
+#[test]
 fn what_no_catalogue_lists_is_unknown() {
     let mut desk = server_2019(Some(8644));
     desk.inventory
