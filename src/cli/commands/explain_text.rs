@@ -405,6 +405,9 @@ fn open(page: &mut Page, inventory: &Inventory, unjudged: &[Finding]) {
     }
 }
 
+/// How wide a table gets.
+const WIDEST: usize = 150;
+
 /// The beginning of a text that would make a table too wide.
 fn clipped(text: &str, most: usize) -> String {
     if text.chars().count() <= most {
@@ -415,7 +418,7 @@ fn clipped(text: &str, most: usize) -> String {
 }
 
 fn table<'a>(findings: impl Iterator<Item = &'a Finding>) -> String {
-    let rows: Vec<Vec<String>> = findings
+    let mut rows: Vec<Vec<String>> = findings
         .map(|one| {
             vec![
                 one.state.as_str().to_owned(),
@@ -423,10 +426,20 @@ fn table<'a>(findings: impl Iterator<Item = &'a Finding>) -> String {
                 clipped(&one.product, 36),
                 clipped(&one.installed, 20),
                 clipped(one.fixed.as_deref().unwrap_or_default(), 20),
-                clipped(&one.title, 40),
+                one.title.clone(),
             ]
         })
         .collect();
+    let wide = |row: &Vec<String>, at: usize| row.get(at).map_or(0, |cell| cell.chars().count());
+    let before: usize = (0..5)
+        .map(|at| rows.iter().map(|row| wide(row, at)).max().unwrap_or(0) + 2)
+        .sum();
+    let left = WIDEST.saturating_sub(before).clamp(20, 60);
+    for row in &mut rows {
+        if let Some(title) = row.last_mut() {
+            *title = clipped(title, left);
+        }
+    }
     columns(
         &[
             "state",
