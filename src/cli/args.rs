@@ -335,8 +335,9 @@ pub(super) struct ExportArguments {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum CatalogCommand {
-    /// Read files of bulletins: OSV, Debian's security tracker, Microsoft's CVRF documents (XML or JSON),
-    /// CISA KEV, lifecycle dates; plain, .gz, .xz, .zst, .zip, or folders of them
+    /// Read what publishers say: bulletins (OSV, Debian's tracker, MSRC's CVRF, CSAF and update guide,
+    /// Microsoft's older tables, wesng's definitions, CSAF of others, a CSV of your own), tables of
+    /// builds, lifecycle dates, CISA KEV, EPSS; plain, .gz, .xz, .zst, .zip, .xlsx, or folders of them
     Import {
         /// What to read; what a newer copy of a document leaves out stays known
         #[arg(required = true, value_name = "PATH")]
