@@ -46,6 +46,7 @@ fn bulletin(number: usize, package: &str, fixed: Option<String>) -> Bulletin {
         affected: vec![Affected {
             ecosystem: "Debian:12".to_owned(),
             package: package.to_owned(),
+            scope: underdesk::model::PackageScope::default(),
             ranges: vec![VersionRange {
                 introduced: None,
                 fixed,
@@ -86,6 +87,8 @@ fn package(name: String, version: String, source: (&str, String)) -> Package {
         held: false,
         installed_at: None,
         vendor: Some("A Team <team@lists.example.org>".to_owned()),
+        module: None,
+        repository: None,
     }
 }
 
@@ -146,6 +149,7 @@ fn inventory(packages: Vec<Package>) -> Inventory {
         },
         packages: Observed::Known(packages),
         windows: None,
+        unix: None,
         services: Observed::Known(Vec::new()),
         reboot: Observed::Known(Reboot::default()),
         gaps: Vec::new(),

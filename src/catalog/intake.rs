@@ -3,7 +3,8 @@
 use super::feeds::Grain;
 use super::slice::{BulletinHead, split};
 use crate::model::{
-    Bulletin, FixStatus, KnownExploited, Lifecycle, Severity, UtcTime, VersionRange, hex,
+    Bulletin, FixStatus, KnownExploited, Lifecycle, PackageScope, Severity, UtcTime, VersionRange,
+    hex,
 };
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -28,14 +29,20 @@ pub(super) struct CutRow {
     pub(super) packages: String,
 }
 
-/// One affected package: name, status, urgency, ranges (introduced, fixed, last affected).
+/// One affected package: name, status, urgency, ranges (introduced, fixed, last affected), and its scope where
+/// that is not the usual one.
 #[derive(Serialize, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct PackageRow(
     pub(super) String,
     pub(super) FixStatus,
     pub(super) Option<String>,
     pub(super) Vec<(Option<String>, Option<String>, Option<String>)>,
+    #[serde(default, skip_serializing_if = "is_usual")] pub(super) PackageScope,
 );
+
+fn is_usual(scope: &PackageScope) -> bool {
+    *scope == PackageScope::default()
+}
 
 impl PackageRow {
     /// The ranges, as the model has them.
@@ -67,7 +74,13 @@ pub(super) fn cut(bulletin: Bulletin, grain: Grain, codenames: &Codenames) -> Cu
         };
         let ranges = one.ranges.into_iter();
         let ranges = ranges.map(|range| (range.introduced, range.fixed, range.last_affected));
-        let row = PackageRow(one.package, one.status, one.urgency, ranges.collect());
+        let row = PackageRow(
+            one.package,
+            one.status,
+            one.urgency,
+            ranges.collect(),
+            one.scope,
+        );
         rows.entry((ecosystem, part)).or_default().push(row);
     }
     let rows = rows.into_iter().map(|((ecosystem, part), mut packages)| {

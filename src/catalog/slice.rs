@@ -2,7 +2,8 @@
 
 use super::feeds::{DEBIAN_TRACKER, OSV};
 use crate::model::{
-    Affected, Bulletin, BulletinId, FixStatus, KnownExploited, Severity, UtcTime, VersionRange,
+    Affected, Bulletin, BulletinId, FixStatus, KnownExploited, PackageScope, Severity, UtcTime,
+    VersionRange,
 };
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -24,6 +25,8 @@ pub struct Slice {
 pub struct Entry {
     /// What the bulletin says of itself.
     pub bulletin: Arc<BulletinHead>,
+    /// Which packages of its name it concerns.
+    pub scope: PackageScope,
     /// The vulnerable ranges, sorted. Empty when the publisher says that it is not affected.
     pub ranges: Vec<VersionRange>,
     /// What the publisher says about a fix.
@@ -82,6 +85,7 @@ impl Slice {
                 if one.ecosystem == ecosystem {
                     let entry = Entry {
                         bulletin: Arc::clone(&head),
+                        scope: one.scope,
                         ranges: one.ranges,
                         status: one.status,
                         urgency: one.urgency,
@@ -275,6 +279,7 @@ mod tests {
         let affected = Affected {
             ecosystem: "Debian:12".to_owned(),
             package: "openssl".to_owned(),
+            scope: PackageScope::default(),
             ranges: vec![VersionRange {
                 introduced: None,
                 fixed: fixed.map(str::to_owned),

@@ -56,6 +56,7 @@ impl Collector for Debian {
             identity: identity::identity(answers),
             packages: Observed::from(packages),
             windows: None,
+            unix: None,
             services: Observed::from(services),
             reboot: Observed::from(reboot),
             gaps,
@@ -119,6 +120,8 @@ fn package(line: &str, times: &BTreeMap<&str, UtcTime>) -> Option<Line> {
         held,
         installed_at: installed_at(seconds, name, arch, times),
         vendor: (!maintainer.is_empty()).then(|| clip(maintainer, 500)),
+        module: None,
+        repository: None,
     }))
 }
 

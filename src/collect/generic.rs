@@ -49,6 +49,7 @@ impl Collector for Generic {
             identity: identity::identity(answers),
             packages: Observed::Unknown(packages),
             windows: None,
+            unix: None,
             services: Observed::from(services),
             reboot: Observed::from(reboot(answers)),
             gaps,

@@ -3,7 +3,7 @@
 use super::*;
 use crate::model::{
     Affected, Bulletin, Family, FixStatus, Gap, GapCause, HostIdentity, Kernel, KnownExploited,
-    Observed, PackageManager, Reboot, SourcePackage, UtcTime, VersionRange,
+    Observed, PackageManager, PackageScope, Reboot, SourcePackage, UtcTime, VersionRange,
 };
 use std::sync::Arc;
 
@@ -21,6 +21,8 @@ fn package(name: &str, version: &str, source: (&str, &str)) -> Package {
         held: false,
         installed_at: None,
         vendor: None,
+        module: None,
+        repository: None,
     }
 }
 
@@ -67,6 +69,7 @@ fn inventory(packages: Vec<Package>, running: Option<&str>) -> Inventory {
         },
         packages: Observed::Known(packages),
         windows: None,
+        unix: None,
         services: Observed::Known(Vec::new()),
         reboot: Observed::Known(Reboot::default()),
         gaps: Vec::new(),
@@ -88,6 +91,7 @@ fn record(feed: &str, cve: &str, package: &str, fixed: Option<&str>) -> Bulletin
         affected: vec![Affected {
             ecosystem: "Debian:12".to_owned(),
             package: package.to_owned(),
+            scope: PackageScope::default(),
             ranges: vec![VersionRange {
                 introduced: None,
                 fixed: fixed.map(str::to_owned),

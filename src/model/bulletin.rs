@@ -35,14 +35,55 @@ pub struct Bulletin {
 pub struct Affected {
     /// The catalogue slice it belongs to, as OSV names ecosystems: `Debian:12`.
     pub ecosystem: String,
-    /// The package: for Debian the source package.
+    /// The package: for Debian the source package. See [`PackageScope::spoken`].
     pub package: String,
+    /// Which of the packages of that name it concerns.
+    pub scope: PackageScope,
     /// The vulnerable ranges; several where a fix came, went and came again.
     pub ranges: Vec<VersionRange>,
     /// What the publisher says about a fix.
     pub status: FixStatus,
     /// The publisher's own word for the urgency here: `unimportant`, `not yet assigned`.
     pub urgency: Option<String>,
+}
+
+/// Which of the packages of a name an advisory concerns. The default is every one built from the source of
+/// that name.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(default)]
+pub struct PackageScope {
+    /// Whose name it is.
+    #[serde(skip_serializing_if = "Spoken::is_source")]
+    pub spoken: Spoken,
+    /// The architectures, sorted, as the package manager writes them; empty for all. `noarch` packages
+    /// belong to every one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub arches: Vec<String>,
+    /// The module stream, `perl:5.32`; `None` for packages of no module.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub module: Option<String>,
+    /// The repository that its builds are in, where that decides: `amzn2extra-kernel-5.10`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repository: Option<String>,
+}
+
+/// Whose name and version an advisory states.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Spoken {
+    /// The source package's: Debian, Ubuntu, Alpine, Wolfi, Rocky Linux in OSV.
+    #[default]
+    Source,
+    /// The binary package's: Red Hat's family, Amazon, SUSE, Arch, FreeBSD.
+    Binary,
+}
+
+impl Spoken {
+    fn is_source(&self) -> bool {
+        *self == Self::Source
+    }
 }
 
 /// A half-open range of vulnerable versions.

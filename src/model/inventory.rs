@@ -1,6 +1,6 @@
 //! What is installed on a host.
 
-use super::{Gap, HostIdentity, Observed, Platform, UtcTime, WindowsFacts, hex};
+use super::{Gap, HostIdentity, Observed, Platform, UnixFacts, UtcTime, WindowsFacts, hex};
 use serde::{Deserialize, Serialize};
 
 /// Everything that was collected from one host. It holds no time and no address, so that identical
@@ -22,6 +22,9 @@ pub struct Inventory {
     /// What only Windows has; `None` on any other system.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub windows: Option<Box<WindowsFacts>>,
+    /// What only Unix systems have; `None` on any other, and where nothing of it was read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unix: Option<Box<UnixFacts>>,
     /// What listens, as the host itself says.
     #[serde(default)]
     pub services: Observed<Vec<Service>>,
@@ -59,6 +62,13 @@ pub struct Package {
     pub installed_at: Option<UtcTime>,
     /// The maintainer or vendor, as the package says.
     pub vendor: Option<String>,
+    /// The module stream it belongs to, as rpm's `MODULARITYLABEL` says: `perl:5.32:8030020200…:1e4bbb35`.
+    /// `None` where it belongs to none, and where its manager knows no modules.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub module: Option<String>,
+    /// The repository it was installed from, where the host remembers: `baseos`, `amzn2-core`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repository: Option<String>,
 }
 
 impl Package {
@@ -112,6 +122,18 @@ pub enum PackageManager {
     Pacman,
     /// FreeBSD's.
     Pkg,
+    /// OpenWrt's.
+    Opkg,
+    /// Gentoo's.
+    Portage,
+    /// Homebrew.
+    Brew,
+    /// Canonical's snaps.
+    Snap,
+    /// Flatpaks.
+    Flatpak,
+    /// macOS: applications and installer receipts.
+    Macos,
 }
 
 impl PackageManager {
@@ -123,6 +145,12 @@ impl PackageManager {
             Self::Apk => "apk",
             Self::Pacman => "pacman",
             Self::Pkg => "pkg",
+            Self::Opkg => "opkg",
+            Self::Portage => "portage",
+            Self::Brew => "brew",
+            Self::Snap => "snap",
+            Self::Flatpak => "flatpak",
+            Self::Macos => "macos",
         }
     }
 
@@ -133,6 +161,12 @@ impl PackageManager {
             Self::Apk => "apk",
             Self::Pacman => "alpm",
             Self::Pkg => "freebsd",
+            Self::Opkg => "opkg",
+            Self::Portage => "ebuild",
+            Self::Brew => "brew",
+            Self::Snap => "snap",
+            Self::Flatpak => "flatpak",
+            Self::Macos => "generic",
         }
     }
 }

@@ -18,6 +18,7 @@ mod outcome;
 mod platform;
 mod severity;
 mod time;
+mod unix;
 mod windows;
 
 pub use access::{AccessRecord, HostTrust, Protocol, ResultCode};
@@ -25,7 +26,9 @@ pub use advisory::{
     Advisory, AffectedProduct, BuildRow, Epss, ExploitPrediction, Fix, ProductKey, Restart,
     UpdateId, UpdateKind,
 };
-pub use bulletin::{Affected, Bulletin, FixStatus, KnownExploited, VersionRange};
+pub use bulletin::{
+    Affected, Bulletin, FixStatus, KnownExploited, PackageScope, Spoken, VersionRange,
+};
 pub use coverage::{CoverageRow, ScopePart};
 pub use facts::HostFacts;
 pub use finding::{Confidence, Evidence, Finding, FindingState, Remedy, Witness, WitnessKind};
@@ -41,6 +44,10 @@ pub use outcome::{Failure, HostFailure, HostOutcome, Stage};
 pub use platform::{Family, Kernel, Platform, WindowsBuild, WindowsRelease, WindowsRole};
 pub use severity::Severity;
 pub use time::{Date, UtcTime};
+pub use unix::{
+    Container, LivePatch, PackageAction, PackageChange, SourceDanger, StaleProgram, Subscription,
+    UnixFacts, UpdateSource,
+};
 pub use windows::{
     Component, ComponentKind, FileVersion, Hotfix, HotfixSource, HotfixState, KbId, Membership,
     Program, ProgramScope, SystemService, UpdatePolicy, WebSite, WindowsFacts,

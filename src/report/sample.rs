@@ -225,6 +225,7 @@ pub(super) fn inventory(name: &str) -> Inventory {
         ]),
         services: Observed::Known(vec![service(SeenBy::Host)]),
         windows: None,
+        unix: None,
         reboot: Observed::Known(Reboot::default()),
         gaps: Vec::new(),
     }
@@ -258,6 +259,8 @@ pub(super) fn package(name: &str, state: PackageState) -> Package {
         held: false,
         installed_at: Some(time("2026-05-01T00:00:00Z")),
         vendor: Some("Debian OpenSSL Team".to_owned()),
+        module: None,
+        repository: None,
     }
 }
 

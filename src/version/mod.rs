@@ -4,7 +4,9 @@
 //! dpkg, rpm and Windows builds disagree on what the same string means.
 
 mod dpkg;
+mod place;
 mod windows;
 
 pub use dpkg::DpkgVersion;
+pub use place::{Order, Place};
 pub use windows::WindowsVersion;

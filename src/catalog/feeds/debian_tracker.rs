@@ -20,7 +20,7 @@
 use super::stream::{Opening, opening};
 use super::{DEBIAN_TRACKER, Feed, FeedError, FeedReport, Grain, Record};
 use crate::catalog::outline::{Outline, Shape};
-use crate::model::{Affected, Bulletin, BulletinId, FixStatus, VersionRange};
+use crate::model::{Affected, Bulletin, BulletinId, FixStatus, PackageScope, VersionRange};
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
@@ -171,6 +171,7 @@ impl Issue {
         let affected = |(codename, release): (String, Release)| Affected {
             ecosystem: format!("Debian:{codename}"),
             package: package.to_owned(),
+            scope: PackageScope::default(),
             ranges: release.ranges(),
             status: release.status(),
             urgency: release.urgency(),

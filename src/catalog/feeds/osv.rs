@@ -8,7 +8,9 @@ use super::osv_record::{OsvAffected, OsvEvent, OsvPackage, OsvRecord, OsvSeverit
 use super::stream::each_value;
 use super::{Feed, FeedError, FeedReport, OSV, Record};
 use crate::catalog::outline::{Outline, Shape};
-use crate::model::{Affected, Bulletin, BulletinId, FixStatus, Severity, UtcTime, VersionRange};
+use crate::model::{
+    Affected, Bulletin, BulletinId, FixStatus, PackageScope, Severity, UtcTime, VersionRange,
+};
 use serde_json::Value;
 use std::io::{BufRead, Read as _};
 
@@ -254,6 +256,7 @@ fn affected_package(one: OsvAffected, id: &str, report: &mut FeedReport) -> Opti
     Some(Affected {
         ecosystem,
         package: name,
+        scope: PackageScope::default(),
         ranges,
         status,
         urgency,

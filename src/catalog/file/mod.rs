@@ -198,8 +198,9 @@ fn add(builder: &mut SliceBuilder, head: BulletinHead, packages: &str) -> rusqli
     let head = Arc::new(head);
     for mut row in packages_of(packages)? {
         let ranges = row.ranges();
-        let PackageRow(package, status, urgency, _) = row;
+        let PackageRow(package, status, urgency, _, scope) = row;
         let entry = Entry {
+            scope,
             bulletin: Arc::clone(&head),
             ranges,
             status,

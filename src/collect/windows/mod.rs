@@ -90,6 +90,7 @@ impl Collector for Windows {
             // Windows has no package manager that anybody could ask.
             packages: Observed::default(),
             windows: Some(Box::new(facts)),
+            unix: None,
             services: listeners.into(),
             reboot: reboot.into(),
             gaps,

@@ -55,6 +55,7 @@ impl Desk {
                 identity: HostIdentity::default(),
                 packages: Observed::default(),
                 windows: Some(Box::new(facts)),
+                unix: None,
                 services: Observed::default(),
                 reboot: Observed::Known(Reboot::default()),
                 gaps: Vec::new(),

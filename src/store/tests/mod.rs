@@ -161,6 +161,7 @@ pub(super) fn inventory(machine: u8, boot: u8, mac: Option<u8>) -> Inventory {
         packages: Observed::Known(vec![package("bash")]),
         services: Observed::Known(Vec::new()),
         windows: None,
+        unix: None,
         reboot: Observed::Known(Reboot::default()),
         gaps: Vec::new(),
     }
@@ -180,6 +181,8 @@ pub(super) fn package(name: &str) -> Package {
         held: false,
         installed_at: None,
         vendor: None,
+        module: None,
+        repository: None,
     }
 }
 

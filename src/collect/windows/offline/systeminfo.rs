@@ -54,6 +54,7 @@ pub(super) fn read(text: &str) -> Option<Host> {
             ..HostIdentity::default()
         },
         packages: Observed::default(),
+        unix: None,
         windows: Some(Box::new(WindowsFacts {
             membership: known(membership),
             last_boot: known(page.last_boot()),

@@ -342,6 +342,7 @@ fn host_of(build: WindowsBuild) -> (Inventory, WindowsRelease) {
         },
         packages: Observed::default(),
         windows: None,
+        unix: None,
         services: Observed::default(),
         reboot: Observed::default(),
         gaps: Vec::new(),
