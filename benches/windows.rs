@@ -155,6 +155,7 @@ fn host(catalog: &Catalog, number: u64) -> Inventory {
             }),
         },
         identity: HostIdentity::default(),
+        unix: None,
         packages: Observed::default(),
         windows: Some(Box::new(WindowsFacts {
             hotfixes: Observed::Known(listed.filter_map(hotfix).collect()),
