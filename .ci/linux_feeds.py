@@ -12,7 +12,7 @@ publisher serves. This puts them back into the publishers' forms, so that import
     arch/all.json: as it is (https://security.archlinux.org/all.json, also /json)
     apollo/advisories-N.json: pages of 100 advisories, API v3
     freebsd/vuln.xml.bz2: VuXML, one document
-    osv/NAME/all.zip: the OSV zips, as they are, by link
+    osv/NAME/all.zip: the OSV zips, as they are
 
 What an archive has lost stays lost and is null: apollo's repository names, and which of two modules a package is of
 where the headline names two.
@@ -23,7 +23,6 @@ import bz2
 import gzip
 import hashlib
 import json
-import os
 import pathlib
 import re
 import shutil
@@ -85,7 +84,8 @@ def update(advisory):
     collection = advisory["Pkglist"]["Collection"]
     packages = "".join(
         f'<package name={quote(one["Name"])} version={quote(one["Version"])} release={quote(one["Release"])} '
-        f'epoch={quote(one["Epoch"])} arch={quote(one["Arch"])}><filename>{escape(one["Filename"])}</filename></package>'
+        f'epoch={quote(one["Epoch"])} arch={quote(one["Arch"])}>'
+        f'<filename>{escape(one["Filename"])}</filename></package>'
         for one in collection["Package"])
     return (f'<update status={quote(advisory["Status"])} version={quote(advisory["Version"])} '
             f'author={quote(advisory["Author"])} type={quote(advisory["Type"])} from={quote(advisory["From"])}>'
@@ -259,8 +259,7 @@ def osv(data, out):
     for zipped in sorted((data / "osv").glob("*/all.zip")):
         target = out / "osv" / zipped.parent.name / "all.zip"
         target.parent.mkdir(parents=True, exist_ok=True)
-        if not target.exists():
-            os.symlink(zipped.resolve(), target)
+        shutil.copyfile(zipped, target)
     return len(list((out / "osv").iterdir()))
 
 

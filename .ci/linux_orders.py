@@ -44,12 +44,10 @@ def evr(text):
 
 @functools.cache
 def by_rpm(a, b):
-    """An epoch that is not there is 0; releases are compared where both have one."""
+    """An epoch that is not there is 0; a version without a release is before each with one."""
     if rpm is None:
         raise Missing("python3-rpm")
     (e, v, r), (f, w, s) = evr(a), evr(b)
-    if r is None or s is None:
-        r = s = ""
     return sign(rpm.labelCompare((e or "0", v, r), (f or "0", w, s)))
 
 
