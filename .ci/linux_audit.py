@@ -8,7 +8,7 @@ some made-up hosts (linux_hosts.py). linux_oracle.py judges the same hosts by th
 own tool must agree that the installed version is before the fixed one. Then each rule is switched off in the judge, to
 show what it is worth: a program without it would fail here.
 
-`ubuntu_2204`, `sles15` and the 16.04 hosts are judged by small feeds of ours with real facts: data/linux has no full
+`ubuntu_2204`, `sles15` and the older Ubuntus are judged by small feeds of ours with real facts: data/linux has no full
 one.
 """
 
@@ -41,12 +41,12 @@ KINDS = {"debian": ["debian"], "alma": ["alma"], "rocky": ["rocky_osv", "rocky_a
 ABLATIONS = [
     ("source", "debian_12", None), ("signed", "debian_12", None), ("module", "alma_8_streams", None),
     ("repository", "amazon_2", None), ("repository", "amazon_2_extras", None), ("pro", "ubuntu_1604", None),
-    ("pockets", "ubuntu_1604_esm", None), ("rocky-epoch", "rocky_9", ["rocky_osv"]),
+    ("pockets", "ubuntu_1404_esm", None), ("rocky-epoch", "rocky_9", ["rocky_osv"]),
     ("rocky-epoch", "rocky_8_epochs", ["rocky_osv"]), ("epoch", "alma_9_patched", None), ("epoch", "amazon_2", None),
     ("flavour", "rocky_9", None), ("running", "alma_9_old_kernels", None), ("running", "alma_9_not_booted", None),
     ("running", "alma_9_tools_left", None), ("security", "alma_9", None), ("arch", "rocky_9", ["rocky_apollo"]),
     ("ecosystem", "debian_12", None), ("ecosystem", "alpine_319", None), ("never", "alpine_319", None),
-    ("majors", "alma_9_java", None),
+    ("majors", "alma_8_java", None),
 ]
 
 

@@ -111,10 +111,9 @@ def made_up():
         rpm("qemu-guest-agent 15:4.2.0-59.module+el8.5.0+726+ce09ee88",
             "qemu-kvm 4.2.0-59.module+el8.5.0+726+ce09ee88", module="virt:rhel"),
     ], "4.18.0-348.el8.0.2.x86_64")
-    java = "java-17-openjdk 17.0.9.0.9-2.el9"
-    add("alma_9_java", "rpm", ["AlmaLinux:9"], "almalinux", "9.3", [
-        rpm("java-17-openjdk 1:17.0.9.0.9-2.el9", java), rpm("java-17-openjdk-headless 1:17.0.9.0.9-2.el9", java)],
-        "5.14.0-362.8.1.el9_3.x86_64")
+    java = "java-17-openjdk 17.0.9.0.9-2.el8"
+    add("alma_8_java", "rpm", ["AlmaLinux:8"], "almalinux", "8.9", [
+        rpm("java-17-openjdk 1:17.0.9.0.9-2.el8", java), rpm("java-17-openjdk-headless 1:17.0.9.0.9-2.el8", java)])
     add("alma_9_patched", "rpm", ["AlmaLinux:9"], "almalinux", "9.8", [
         rpm("openssl 1:3.5.5-4.el9_8"), rpm("openssl-libs 1:3.5.5-4.el9_8", "openssl 3.5.5-4.el9_8"),
         rpm("bind-libs 32:9.16.23-40.el9_8.8", "bind 9.16.23-40.el9_8.8"), rpm("curl 7.76.1-40.el9_8.5"),
@@ -132,12 +131,13 @@ def made_up():
     add("alma_9_tools_left", "rpm", ["AlmaLinux:9"], "almalinux", "9.6", [
         rpm(f"kernel-core {newest}", f"kernel {newest}"), rpm(f"kernel-tools {running}", f"kernel {running}")],
         f"{newest}.x86_64")
-    xenial = ["Ubuntu:16.04:LTS", "Ubuntu:Pro:16.04:LTS"]
-    openssl = [deb(f"{name} 1.0.2g-1ubuntu4.20", "openssl 1.0.2g-1ubuntu4.20") for name in ("openssl", "libssl1.0.0")]
-    add("ubuntu_1604", "dpkg", xenial, "ubuntu", "16.04", openssl, "4.4.0-210-generic")
-    esm = [deb(f"{name} 1.0.2g-1ubuntu4.20+esm2", "openssl 1.0.2g-1ubuntu4.20+esm2")
-           for name in ("openssl", "libssl1.0.0")]
-    add("ubuntu_1604_esm", "dpkg", xenial, "ubuntu", "16.04", esm, "4.4.0-210-generic")
+    for release, kernel, builds in (("14.04", "3.13.0-170", ["1.0.1f-1ubuntu2.27", "1.0.1f-1ubuntu2.27+esm5"]),
+                                    ("16.04", "4.4.0-210", ["1.0.2g-1ubuntu4.20", "1.0.2g-1ubuntu4.20+esm2"])):
+        for suffix, build in zip(("", "_esm"), builds):
+            openssl = [deb(f"{name} {build}", f"openssl {build}") for name in ("openssl", "libssl1.0.0")]
+            add(f"ubuntu_{release.replace('.', '')}{suffix}", "dpkg",
+                [f"Ubuntu:{release}:LTS", f"Ubuntu:Pro:{release}:LTS"], "ubuntu", release, openssl,
+                f"{kernel}-generic")
     add("amazon_2_extras", "rpm", ["Amazon Linux:2"], "amzn", "2", [
         rpm("kernel 5.10.102-99.473.amzn2", repository="amzn2extra-kernel-5.10"),
         rpm("nginx 1:1.22.0-1.amzn2.0.1", repository="amzn2extra-nginx1"),
@@ -176,8 +176,9 @@ def ubuntu_feed():
     jammy, xenial = "Ubuntu:22.04:LTS", "Ubuntu:Pro:16.04:LTS"
     return [
         osv_record("UBUNTU-CVE-2022-0778", "2022-03-15T00:00:00Z", "An endless loop in OpenSSL", ["CVE-2022-0778"], [
-            # Ours: what the tracker says of a release that gets no fixes, beside the fix of Pro.
-            ubuntu_entry("Ubuntu:16.04:LTS", "openssl", None, ssl10),
+            # The first is ours: what the tracker says of a release that gets no fixes, beside the fix of Pro.
+            ubuntu_entry("Ubuntu:14.04:LTS", "openssl", None, ssl10),
+            ubuntu_entry("Ubuntu:Pro:14.04:LTS", "openssl", "1.0.1f-1ubuntu2.27+esm5", ssl10),
             ubuntu_entry(xenial, "openssl", "1.0.2g-1ubuntu4.20+esm2", ssl10),
             ubuntu_entry("Ubuntu:Pro:FIPS:16.04:LTS", "openssl", "1.0.2g-1ubuntu4.fips.4.20.2", hmac),
             ubuntu_entry("Ubuntu:18.04:LTS", "openssl", "1.1.1-1ubuntu2.1~18.04.15", ["libssl1.1", "openssl"]),
