@@ -46,7 +46,6 @@ ABLATIONS = [
     ("flavour", "rocky_9", None), ("running", "alma_9_old_kernels", None), ("running", "alma_9_not_booted", None),
     ("running", "alma_9_tools_left", None), ("security", "alma_9", None), ("arch", "rocky_9", ["rocky_apollo"]),
     ("ecosystem", "debian_12", None), ("ecosystem", "alpine_319", None), ("never", "alpine_319", None),
-    ("majors", "alma_8_java", None),
 ]
 
 

@@ -14,10 +14,9 @@ import zipfile
 from linux_feeds import members
 
 # `spoken`: whose name and version it is, "source" or "binary". `fixed` is None while there is no fix. `arches`,
-# `modules` and `repository` are None where the claim is about all. `place` is the file's folder: an id may occur in
-# several.
+# `modules` and `repository` are None where the claim is about all.
 Claim = collections.namedtuple(
-    "Claim", "advisory ecosystem name spoken introduced fixed last arches modules repository cves status place")
+    "Claim", "advisory ecosystem name spoken introduced fixed last arches modules repository cves status")
 STREAM = re.compile(r"([A-Za-z][\w.+-]*):([\w.+-]+)")
 CVE = re.compile(r"CVE-\d{4}-\d{4,}")
 
@@ -56,9 +55,9 @@ class Documents:
             yield from osv(record, "source")
 
     def alma(self):
-        for name, record in self.records("AlmaLinux"):
+        for _, record in self.records("AlmaLinux"):
             for one in osv(record, "binary"):
-                yield one._replace(modules=streams(record.get("summary", ""), one.fixed), place=name.split("/")[0])
+                yield one._replace(modules=streams(record.get("summary", ""), one.fixed))
 
     def rocky_osv(self):
         for _, record in self.records("Rocky Linux"):

@@ -25,7 +25,6 @@ RULES = {
     "never": "Alpine's version 0 says not affected",
     "pro": "fixes of Ubuntu Pro are known also where the release itself gets none any more",
     "pockets": "a fix of any pocket that is installed counts",
-    "majors": "one id may be an advisory of two releases",
 }
 Package = collections.namedtuple("Package", "name version arch source source_version module repository")
 # Packages with a kernel's code, in the family of Red Hat, at SUSE, Debian and Ubuntu.
@@ -104,15 +103,12 @@ class Judge:
 
     def wanted(self, claims):
         found = collections.defaultdict(list)
-        last = {} if self.on("majors") else {one.advisory: one.place for one in claims}
         for one in claims:
             if self.on("ecosystem") and one.ecosystem not in self.host.ecosystems:
                 continue
             if not self.on("pro") and one.ecosystem is not None and ":Pro:" in one.ecosystem:
                 continue
             if self.on("security") and one.advisory.startswith(("ALBA-", "ALEA-")):
-                continue
-            if last.get(one.advisory, one.place) != one.place:
                 continue
             if one.name in self.by_name[one.spoken]:
                 found[one.advisory, one.spoken, one.name].append(one)
