@@ -51,6 +51,7 @@ pub struct Catalog {
     kev: Arc<Kev>,
     lifecycles: Vec<Lifecycle>,
     products: Vec<ProductKey>,
+    ecosystems: Vec<String>,
     loaded: Mutex<Loaded>,
 }
 
@@ -149,6 +150,7 @@ impl Catalog {
             kev: Arc::new(kev.map(|known| (known.cve.clone(), known)).collect()),
             lifecycles,
             products: file.products()?,
+            ecosystems: file.ecosystems()?,
             loaded: Mutex::default(),
             file: Mutex::new(file),
         })
@@ -217,6 +219,11 @@ impl Catalog {
     /// All lifecycle dates.
     pub fn lifecycles(&self) -> &[Lifecycle] {
         &self.lifecycles
+    }
+
+    /// The ecosystems that bulletins speak of, sorted.
+    pub fn ecosystems(&self) -> &[String] {
+        &self.ecosystems
     }
 
     /// The products that advisories speak of, sorted.
