@@ -2,7 +2,7 @@
 
 use super::platform::{clip, installed_kernels, platform};
 use super::unix::{DPKG_PACKAGES, DPKG_TIMES, OS_RELEASE, REBOOT};
-use super::{Collector, UNIX, identity, services};
+use super::{Collector, UNIX, identity, services, state};
 use crate::model::{
     Family, Gap, GapCause, Inventory, Observed, Package, PackageManager, PackageState, Platform,
     Reboot, SourcePackage, UtcTime,
@@ -56,7 +56,7 @@ impl Collector for Debian {
             identity: identity::identity(answers),
             packages: Observed::from(packages),
             windows: None,
-            unix: None,
+            unix: Some(Box::new(state::facts(answers, platform))),
             services: Observed::from(services),
             reboot: Observed::from(reboot),
             gaps,

@@ -5,7 +5,7 @@
 
 use super::platform::platform;
 use super::unix::{OS_RELEASE, REBOOT};
-use super::{Collector, UNIX, identity, services};
+use super::{Collector, UNIX, identity, services, state};
 use crate::model::{Family, Gap, GapCause, Inventory, Observed, Platform, Reboot};
 use crate::session::{Answers, QuestionSet};
 
@@ -49,7 +49,7 @@ impl Collector for Generic {
             identity: identity::identity(answers),
             packages: Observed::Unknown(packages),
             windows: None,
-            unix: None,
+            unix: Some(Box::new(state::facts(answers, platform))),
             services: Observed::from(services),
             reboot: Observed::from(reboot(answers)),
             gaps,

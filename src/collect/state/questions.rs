@@ -1,0 +1,1 @@
+//! What every Unix is asked about its state.
