@@ -3,7 +3,7 @@
 //!
 //! One function serves every collector: the questions are the same for all.
 
-mod questions;
+pub(super) mod questions;
 
 use crate::model::{Platform, UnixFacts};
 use crate::session::Answers;
