@@ -148,7 +148,7 @@ if [ -d /etc/apt ] && ! have pro && ! have ua; then printf 'pro\tnone\n'; exit 0
 exit $cause";
 
 /// `# path`, and the first `<name>` and `<version>` of each product file.
-const PRODUCTS_SCRIPT: &str = r#"[ -d /etc/products.d ] || exit 120
+const PRODUCTS_SCRIPT: &str = r##"[ -d /etc/products.d ] || exit 120
 set --
 for file in /etc/products.d/*.prod; do
   [ -r "$file" ] && set -- "$@" "$file"
@@ -157,7 +157,7 @@ done
 limited awk 'FNR == 1 { print "# " FILENAME; name = 0; version = 0 }
 !name && /<name>/ { name = 1; print }
 !version && /<version>/ { version = 1; print }' "$@"
-exit 0"#;
+exit 0"##;
 
 /// The lines `[name]`, `name=`, `stream=` and `state=` of every module file.
 const MODULES_SCRIPT: &str = r#"[ -d /etc/dnf/modules.d ] || exit 120
