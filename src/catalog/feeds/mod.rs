@@ -22,7 +22,8 @@ mod msrc_sug;
 mod office;
 mod office_words;
 mod osv;
-mod osv_record;
+mod records;
+mod rpm;
 mod stream;
 mod text;
 
