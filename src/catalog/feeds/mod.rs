@@ -9,6 +9,7 @@ mod csaf;
 mod dbatools;
 mod debian_tracker;
 mod dotnet;
+mod elements;
 mod endoflife;
 mod epss;
 mod exchange;
@@ -26,6 +27,7 @@ mod records;
 mod rpm;
 mod stream;
 mod text;
+mod vuxml;
 
 use super::outline::Outline;
 use super::problems;
@@ -40,6 +42,7 @@ pub const FEEDS: &[&dyn Feed] = &[
     &debian_tracker::DebianTracker,
     &lifecycle::DistroInfo,
     &msrc_cvrf::MsrcCvrf,
+    &vuxml::VuXml,
     &endoflife::EndOfLifeDate,
     &dbatools::DbatoolsBuilds,
     &exchange::ExchangeBuilds,
