@@ -6,6 +6,7 @@
 pub mod feeds;
 
 mod error;
+pub mod fetch;
 mod file;
 mod import;
 mod info;
@@ -16,6 +17,7 @@ mod problems;
 mod product;
 mod said;
 mod slice;
+pub mod sources;
 mod starter;
 mod unpack;
 mod workbook;
