@@ -143,7 +143,7 @@ def theirs_by_key(host, found):
     judge = Judge(host, [])
     by_key, apart = {}, []
     for row in found:
-        if row["bulletin_id"].startswith(("unknown:", "eol:")) or not row["product"]:
+        if re.match("[a-z_-]+:", row["bulletin_id"]):
             apart.append(row)
             continue
         sources = {judge.source(package) for package in judge.by_name["binary"].get(row["product"], ())}
