@@ -8,6 +8,7 @@ takes half a minute), a copy of it in a temporary folder, and in that copy the r
 of a network namespace that has nothing else. underdesk logs in with a key, to accounts with the login shells of that
 userland. software.csv must agree with the userland's dpkg-query line for line, and the findings with debsecan, fed the
 userland's dpkg status file and the same advisories. A release that no catalogue speaks of must be called unknown.
+Two more have databases that rpm and pacman made (linux_packagers.py); what is found there is what linux_oracle.py says.
 
 Prints a line for each thing checked, and at the end `N passed, M failed, K skipped`.
 """
@@ -24,9 +25,14 @@ import sys
 import time
 
 import audit_lab
+import linux_audit
+import linux_documents
+import linux_hosts
+import linux_packagers
 from audit import Report
 from audit_checks import accesses, catalog, same_as_debsecan
 from audit_lab import Lab, Server, Skip, rows, software
+from linux_oracle import Host, Judge, Package
 
 # Release, its number where advisories speak of it, packages for the login shells that are tried in it.
 RELEASES = {
@@ -35,6 +41,11 @@ RELEASES = {
     "trixie": ("13", ("zsh", "fish", "tcsh", "busybox")),
     "forky": (None, ()),
 }
+# What rpm and pacman make their databases with, in a userland of this release.
+TOOLS, TOOLS_OF = "bookworm", ("rpm", "pacman-package-manager")
+ARCH_PACKAGES = [("rsync", "3.3.0-2", "rsync"), ("oath-toolkit", "2.6.11-1", "oath-toolkit"),
+                 ("krb5", "1.21.2-1", "krb5"), ("openssh", "9.8p1-1", "openssh"), ("lib32-krb5", "1.21.3-1", "krb5"),
+                 ("libxml2", "2.9.10-8", "libxml2"), ("wpa_supplicant", "2:2.9-7", "wpa_supplicant")]
 # The account's shell by name: where the program is, and the file that it reads before any command.
 SHELLS = {
     "bash": ("/bin/bash", ".bashrc"), "dash": ("/bin/dash", None), "rbash": ("/bin/rbash", None),
@@ -70,13 +81,13 @@ class Userland:
         return sorted(tuple(line[:3]) for line in lines if line[3] not in ("config-files", "not-installed"))
 
 
-def made(release, packages, cache):
-    """The userland of a release, from the cache or the mirror; and why there is none."""
-    kept = cache / release
+def made(name, release, packages, cache):
+    """A userland, from the cache or the mirror; and why there is none."""
+    kept = cache / name
     if kept.is_dir():
         return kept, "from the cache"
     began = time.monotonic()
-    fresh = cache / f"{release}.{os.getpid()}"
+    fresh = cache / f"{name}.{os.getpid()}"
     include = ",".join(("openssh-server", "iproute2", *packages))
     done = subprocess.run(["mmdebstrap", *OPTIONS, f"--include={include}", release, fresh], capture_output=True,
                           text=True, check=False)
@@ -91,17 +102,19 @@ def made(release, packages, cache):
 def userlands(cache, only, report):
     """All that can be had, two at a time."""
     cache.mkdir(parents=True, exist_ok=True)
-    wanted = {release: said for release, said in RELEASES.items() if not only or release in only}
+    wanted = {release: (release, packages) for release, (_, packages) in RELEASES.items()}
+    wanted["tools"] = (TOOLS, TOOLS_OF)
+    wanted = {name: said for name, said in wanted.items() if not only or name in only}
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        futures = {release: pool.submit(made, release, packages, cache) for release, (_, packages) in wanted.items()}
+        futures = {name: pool.submit(made, name, *said, cache) for name, said in wanted.items()}
     found = []
-    for release, future in futures.items():
+    for name, future in futures.items():
         kept, how = future.result()
         if kept is None:
-            report.skip(f"{release}: the mirror gives no userland: {how}")
+            report.skip(f"{name}: the mirror gives no userland: {how}")
             continue
-        print(f"userland of {release}: {how}", flush=True)
-        found.append(Userland(release, wanted[release][0], kept))
+        print(f"userland {name}: {how}", flush=True)
+        found.append(name)
     return found
 
 
@@ -137,10 +150,11 @@ class OwnServer(Server):
         subprocess.run(["umount", self.root / "proc"], capture_output=True, check=False)
 
 
-def started(lab, userland, network):
-    """Copies the userland, makes its accounts, starts its sshd. Returns address -> account's shell."""
+def started(lab, userland, network, fill=lambda root: None):
+    """Copies the userland, fills it, makes its accounts, starts its sshd. Returns address -> account's shell."""
     userland.root = lab.root / f"root-{userland.release}"
     subprocess.run(["cp", "-a", "--reflink=auto", userland.kept, userland.root], check=True)
+    fill(userland.root)
     busybox = next((path for path in ("bin/busybox", "usr/bin/busybox") if (userland.root / path).is_file()), None)
     if busybox:
         (userland.root / "bin/ash").symlink_to("busybox")
@@ -218,6 +232,64 @@ def findings(lab, report, userland, addresses):
                      userland.root / "var/lib/dpkg/status", os.uname().release)
 
 
+def other_managers(lab, report, kept):
+    """Databases that rpm and pacman themselves made, of AlmaLinux 8 and of Arch."""
+    report.skip("apk: no Debian release packs apk-tools: no database of Alpine is made by the real tool")
+    documents = documents_known(lab) if lab.catalog else None
+    real, _ = linux_hosts.made_up()["alma_8_streams"]
+    packages = [one for one in real.packages if not one.name.startswith("kernel")]
+    alma = Host("AlmaLinux 8 by rpm", "rpm", real.ecosystems, packages)
+    arch = Host("Arch by pacman", "pacman", ["Arch Linux"], [
+        Package(name, version, "x86_64", base, version, None, None) for name, version, base in ARCH_PACKAGES])
+    for network, (host, fill, says, kind) in enumerate(((alma, as_alma, linux_packagers.rpm_says, "alma"),
+                                                        (arch, as_arch, linux_packagers.pacman_says, "arch")), 60):
+        userland = Userland(host.manager, None, kept)
+        try:
+            addresses = started(lab, userland, network, lambda root: fill(root, host))
+            first = next(iter(addresses))
+            folder = lab.folder(f"out-{host.manager}")
+            done = scan(lab, userland, {first: addresses[first]}, folder, host.manager)
+            ours, theirs = software(folder, first), says(userland.root)
+            report.that(ours == theirs, f"{host.name}: {len(theirs)} packages agree with {host.manager}",
+                        f"{sorted(set(ours) ^ set(theirs))[:6]} {accesses(folder, first)} {done.err[-600:]}")
+            if documents:
+                found = list(linux_audit.findings(folder))
+                linux_audit.check(report, host, found, Judge(host, documents.of(kind)).findings())
+        except (OSError, RuntimeError, subprocess.SubprocessError) as error:
+            report.that(False, host.name, f"{error} {getattr(error, 'stderr', '')}")
+        finally:
+            if userland.server:
+                userland.server.stop()
+
+
+def documents_known(lab):
+    """The catalogue gets AlmaLinux's and Arch's advisories, too."""
+    data = lab.shared / "data/linux"
+    done = lab.run("catalog", "catalog", "import", data / "osv/AlmaLinux/all.zip",
+                   data / "bulk/arch-security-json.json", seconds=280)
+    if done.code not in (0, 3):
+        raise RuntimeError(f"advisories of AlmaLinux and Arch cannot be imported: {done.err[-600:]}")
+    return linux_documents.Documents(lab.shared)
+
+
+def as_alma(root, host):
+    linux_packagers.rpms(root, host, "almalinux")
+    linux_packagers.os_release(root, NAME="AlmaLinux", VERSION="8.4 (Electric Cheetah)", ID="almalinux",
+                               ID_LIKE="rhel centos fedora", VERSION_ID="8.4", PLATFORM_ID="platform:el8",
+                               PRETTY_NAME="AlmaLinux 8.4 (Electric Cheetah)",
+                               CPE_NAME="cpe:/o:almalinux:almalinux:8.4:GA")
+    linux_packagers.without_dpkg(root)
+
+
+def as_arch(root, _):
+    linux_packagers.pacman(root, ARCH_PACKAGES)
+    linux_packagers.os_release(root, NAME="Arch Linux", PRETTY_NAME="Arch Linux", ID="arch", BUILD_ID="rolling")
+    linux_packagers.without_dpkg(root)
+    for name in ("rpm", "rpmquery"):
+        (root / "usr/bin" / name).unlink()
+    shutil.rmtree(root / "var/lib/rpm")
+
+
 def unfit(binary):
     """Why this cannot run here at all."""
     if os.geteuid() != 0:
@@ -246,7 +318,7 @@ def main():
     parser.add_argument("--binary", required=True)
     parser.add_argument("--shared", type=pathlib.Path)
     parser.add_argument("--cache", type=pathlib.Path, default=pathlib.Path("target/userlands"))
-    parser.add_argument("--only", action="append", choices=sorted(RELEASES), default=[])
+    parser.add_argument("--only", action="append", choices=[*sorted(RELEASES), "tools"], default=[])
     args = parser.parse_args()
     why = unfit(args.binary)
     if why:
@@ -281,6 +353,8 @@ def main():
             finally:
                 if userland.server:
                     userland.server.stop()
+        if (args.cache / "tools").is_dir() and (not args.only or "tools" in args.only):
+            other_managers(lab, report, args.cache / "tools")
     print(f"{report.passed} passed, {report.failed} failed, {report.skipped} skipped")
     return 1 if report.failed else 0
 
