@@ -76,7 +76,7 @@ class Documents:
                     if arch != "src":
                         fixes[name, version].add(arch)
                 for (name, version), arches in fixes.items():
-                    yield claim(advisory["name"], product.replace("Linux ", "Linux:").replace("SIG:", "SIG "), name,
+                    yield claim(advisory["name"], product.replace("Linux ", "Linux:"), name,
                                 "binary", version, arches=frozenset(arches), cves=cves,
                                 modules=streams(advisory["synopsis"], version))
 
