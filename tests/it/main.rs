@@ -38,6 +38,8 @@ mod shells;
 #[cfg(unix)]
 mod support;
 #[cfg(test)]
+mod versions;
+#[cfg(test)]
 mod visits;
 #[cfg(test)]
 mod windows;
