@@ -1,7 +1,8 @@
 //! Debian, Ubuntu and their kin, by way of `dpkg-query`.
 
 use super::platform::{clip, installed_kernels, platform};
-use super::unix::{DPKG_PACKAGES, DPKG_TIMES, OS_RELEASE, REBOOT};
+use super::state::{self, Signs};
+use super::unix::{DPKG_PACKAGES, DPKG_TIMES, OS_RELEASE};
 use super::{Collector, UNIX, identity, services};
 use crate::model::{
     Family, Gap, GapCause, Inventory, Observed, Package, PackageManager, PackageState, Platform,
@@ -38,7 +39,9 @@ impl Collector for Debian {
     fn read(&self, platform: &Platform, answers: &Answers) -> Inventory {
         let packages = packages(answers);
         let reboot = reboot(answers, platform, packages.as_deref().unwrap_or_default());
+        let known = packages.as_deref().unwrap_or_default();
         let services = services::services(answers);
+        let services = services.map(|services| state::with_versions(services, known));
         let mut gaps: Vec<Gap> = [
             answers.text(OS_RELEASE).err(),
             packages.as_ref().err().cloned(),
@@ -56,7 +59,7 @@ impl Collector for Debian {
             identity: identity::identity(answers),
             packages: Observed::from(packages),
             windows: None,
-            unix: None,
+            unix: Some(Box::new(state::facts(answers, platform))),
             services: Observed::from(services),
             reboot: Observed::from(reboot),
             gaps,
@@ -208,26 +211,13 @@ fn times(answers: &Answers) -> BTreeMap<&str, UtcTime> {
 /// Whether the host waits for a reboot: by the flag that update tools leave, or because a kernel
 /// newer than the running one is installed (minimal systems have no tool that leaves the flag).
 fn reboot(answers: &Answers, platform: &Platform, packages: &[Package]) -> Result<Reboot, Gap> {
-    let text = answers.text(REBOOT)?;
-    let mut required = text.lines().any(|line| line == "required");
-    let asked = text
-        .lines()
-        .filter_map(|line| line.strip_prefix("package\t"));
-    let mut names: Vec<String> = asked
-        .map(str::trim)
-        .filter(|name| is_name(name))
-        .map(str::to_owned)
-        .collect();
-    if let Some(newer) = newer_kernel(platform, packages) {
-        required = true;
-        names.push(newer.name.clone());
-    }
-    names.sort_unstable();
-    names.dedup();
-    Ok(Reboot {
-        required,
-        packages: names,
-    })
+    let newer = newer_kernel(platform, packages);
+    let signs = Signs {
+        newer_kernel: newer.map(|package| package.name.as_str()),
+        flags_tell: true,
+        ..Signs::default()
+    };
+    state::reboot(answers, &signs)
 }
 
 /// An installed kernel image newer than the one that runs, when that one is a package.
@@ -268,6 +258,7 @@ fn flavour(name: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::super::tests::answers;
+    use super::super::unix::REBOOT;
     use super::*;
 
     fn read(text: &str) -> Result<Vec<Package>, Gap> {

@@ -17,6 +17,7 @@ mod os_release;
 mod platform;
 mod record;
 mod services;
+mod state;
 mod unix;
 mod windows;
 

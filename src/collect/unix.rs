@@ -5,6 +5,7 @@
 //! lacks costs nothing: its question is answered by "missing" (exit status 120), and a file that
 //! the account may not read by "denied" (121).
 
+use super::state::questions as state;
 use crate::session::{Ask, Question, QuestionSet};
 
 /// The one set for every Unix.
@@ -72,6 +73,15 @@ pub const UNIX: QuestionSet = QuestionSet {
             ask: Ask::Sh(VIRTUAL_SCRIPT),
             why: "whether it is a virtual machine or a container, which shares its host's kernel",
         },
+        state::ASK_SOURCES,
+        state::ASK_REFRESHED,
+        state::ASK_SUBSCRIPTION,
+        state::ASK_PRODUCTS,
+        state::ASK_MODULES,
+        state::ASK_LIVE_PATCHES,
+        state::ASK_STALE,
+        state::ASK_HISTORY,
+        state::ASK_CONTAINERS,
     ],
 };
 
@@ -143,7 +153,7 @@ for entry in /boot/vmlinuz-*; do
 done
 exit 0"#;
 
-/// `required`, and `package<TAB>name` for those that asked.
+/// `required`, `package<TAB>name` for those that asked, and `boot<TAB>seconds` since when it runs.
 const REBOOT_SCRIPT: &str = r#"[ "$(uname -s)" = Linux ] || exit 120
 for file in /run/reboot-required /var/run/reboot-required /run/reboot-needed; do
   if [ -e "$file" ]; then echo required; break; fi
@@ -153,6 +163,7 @@ for file in /run/reboot-required.pkgs /var/run/reboot-required.pkgs; do
   while read -r line || [ -n "$line" ]; do printf 'package\t%s\n' "$line"; done <"$file"
   break
 done
+sed -n 's/^btime /boot	/p' /proc/stat
 exit 0"#;
 
 /// A line `# FORMAT`, then what the first tool that works says; after `# users`, `uid<TAB>name` for

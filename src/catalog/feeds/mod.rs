@@ -9,6 +9,7 @@ mod csaf;
 mod dbatools;
 mod debian_tracker;
 mod dotnet;
+mod elements;
 mod endoflife;
 mod epss;
 mod exchange;
@@ -22,9 +23,11 @@ mod msrc_sug;
 mod office;
 mod office_words;
 mod osv;
-mod osv_record;
+mod records;
+mod rpm;
 mod stream;
 mod text;
+mod vuxml;
 
 use super::outline::Outline;
 use super::problems;
@@ -39,6 +42,7 @@ pub const FEEDS: &[&dyn Feed] = &[
     &debian_tracker::DebianTracker,
     &lifecycle::DistroInfo,
     &msrc_cvrf::MsrcCvrf,
+    &vuxml::VuXml,
     &endoflife::EndOfLifeDate,
     &dbatools::DbatoolsBuilds,
     &exchange::ExchangeBuilds,
