@@ -38,6 +38,8 @@ mod shells;
 #[cfg(unix)]
 mod support;
 #[cfg(test)]
+mod version_peers;
+#[cfg(test)]
 mod versions;
 #[cfg(test)]
 mod visits;
