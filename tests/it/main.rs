@@ -23,6 +23,8 @@ mod local;
 #[cfg(test)]
 mod openssh;
 #[cfg(test)]
+mod os_release;
+#[cfg(test)]
 #[cfg(unix)]
 mod passwords;
 #[cfg(test)]

@@ -52,8 +52,8 @@ fn is_on(switch: &str) -> bool {
 /// Pairs to compare: one half unrelated, the other of versions that begin the same. The same in each run.
 fn pairs(count: usize, begin: &str, end: &str) -> Vec<(String, String)> {
     let regex = |text: &str| proptest::string::string_regex(text).unwrap();
-    let whole = (regex(begin), regex(end)).prop_map(|(begin, end)| begin + &end);
-    let unrelated = (whole.clone(), whole);
+    let whole = || (regex(begin), regex(end)).prop_map(|(begin, end)| begin + &end);
+    let unrelated = (whole(), whole());
     let related = (regex(begin), regex(end), regex(end))
         .prop_map(|(begin, a, b)| (begin.clone() + &a, begin + &b));
     let either = proptest::prop_oneof![unrelated, related];
