@@ -4,9 +4,10 @@
 //! `unknown` row and never looks clean.
 
 use super::platform::platform;
-use super::unix::{OS_RELEASE, REBOOT};
+use super::state::{self, Signs};
+use super::unix::OS_RELEASE;
 use super::{Collector, UNIX, identity, services};
-use crate::model::{Family, Gap, GapCause, Inventory, Observed, Platform, Reboot};
+use crate::model::{Family, Gap, GapCause, Inventory, Observed, Platform};
 use crate::session::{Answers, QuestionSet};
 
 /// Any Unix.
@@ -49,27 +50,12 @@ impl Collector for Generic {
             identity: identity::identity(answers),
             packages: Observed::Unknown(packages),
             windows: None,
-            unix: None,
+            unix: Some(Box::new(state::facts(answers, platform))),
             services: Observed::from(services),
-            reboot: Observed::from(reboot(answers)),
+            reboot: Observed::from(state::reboot(answers, &Signs::default())),
             gaps,
         }
     }
-}
-
-/// A flag that says yes is believed; without it nothing follows, as most systems have none.
-fn reboot(answers: &Answers) -> Result<Reboot, Gap> {
-    let text = answers.text(REBOOT)?;
-    if text.lines().any(|line| line == "required") {
-        return Ok(Reboot {
-            required: true,
-            packages: Vec::new(),
-        });
-    }
-    Err(Gap {
-        question: REBOOT.to_owned(),
-        cause: GapCause::Missing,
-    })
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@
 //! lacks costs nothing: its question is answered by "missing" (exit status 120), and a file that
 //! the account may not read by "denied" (121).
 
+use super::questions;
+use super::state::questions as state;
 use crate::session::{Ask, Question, QuestionSet};
 
 /// The one set for every Unix.
@@ -72,6 +74,28 @@ pub const UNIX: QuestionSet = QuestionSet {
             ask: Ask::Sh(VIRTUAL_SCRIPT),
             why: "whether it is a virtual machine or a container, which shares its host's kernel",
         },
+        state::ASK_SOURCES,
+        state::ASK_REFRESHED,
+        state::ASK_SUBSCRIPTION,
+        state::ASK_PRODUCTS,
+        state::ASK_MODULES,
+        state::ASK_LIVE_PATCHES,
+        state::ASK_STALE,
+        state::ASK_HISTORY,
+        state::ASK_CONTAINERS,
+        questions::ASK_RPM,
+        questions::ASK_RPM_REPOSITORIES,
+        questions::ASK_APK,
+        questions::ASK_PACMAN,
+        questions::ASK_PKG,
+        questions::ASK_FREEBSD_BASE,
+        questions::ASK_OPKG,
+        questions::ASK_PORTAGE,
+        questions::ASK_SNAPS,
+        questions::ASK_FLATPAKS,
+        questions::ASK_BREW,
+        questions::ASK_MAC_APPLICATIONS,
+        questions::ASK_MAC_RECEIPTS,
     ],
 };
 
@@ -88,8 +112,8 @@ pub(super) const INTERFACES: &str = "interfaces";
 pub(super) const NAMES: &str = "names";
 pub(super) const VIRTUAL: &str = "virtual";
 
-/// `limited` runs a tool for at most 30 s where `timeout` works as in coreutils. `read_first` prints
-/// the first of some files, and says why when it cannot.
+/// `limited` runs a tool for at most 30 s where `timeout` works as in coreutils; macOS has none, but an
+/// alarm. `read_first` prints the first of some files, and says why when it cannot.
 const PRELUDE: &str = r#"LC_ALL=C; LANG=C; LANGUAGE=C; export LC_ALL LANG LANGUAGE
 PATH="${PATH:-/usr/bin:/bin}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"; export PATH
 unset GREP_OPTIONS DPKG_COLORS DPKG_ROOT DPKG_ADMINDIR LS_COLORS 2>/dev/null
@@ -97,6 +121,8 @@ umask 077
 have() { command -v "$1" >/dev/null 2>&1; }
 if have timeout && timeout 1 true >/dev/null 2>&1 </dev/null; then
   limited() { timeout 30 "$@"; }
+elif have sw_vers && have perl; then
+  limited() { perl -e 'alarm 30; exec @ARGV' "$@"; }
 else
   limited() { "$@"; }
 fi
@@ -111,8 +137,10 @@ read_first() {
 
 const OS_RELEASE_SCRIPT: &str = "read_first /etc/os-release /usr/lib/os-release || exit $?";
 
-/// `file<TAB>line` for every line of every release file.
-const RELEASE_FILES_SCRIPT: &str = r#"for file in /etc/debian_version /etc/redhat-release /etc/alpine-release /etc/SuSE-release /etc/openwrt_release /etc/rpi-issue; do
+/// `file<TAB>line` for every line of every release file, and of what says which branch Alpine follows.
+const RELEASE_FILES_SCRIPT: &str = r#"for file in /etc/debian_version /etc/oracle-release /etc/enterprise-release /etc/centos-release /etc/system-release \
+  /etc/redhat-release /etc/alpine-release /etc/apk/repositories /etc/SuSE-release /etc/lsb-release /etc/openwrt_release \
+  /etc/gentoo-release /etc/rpi-issue /etc/platform /etc/version /usr/local/opnsense/version/core; do
   [ -f "$file" ] && [ -r "$file" ] || continue
   while read -r line || [ -n "$line" ]; do printf '%s\t%s\n' "$file" "$line"; done <"$file"
 done
@@ -143,7 +171,7 @@ for entry in /boot/vmlinuz-*; do
 done
 exit 0"#;
 
-/// `required`, and `package<TAB>name` for those that asked.
+/// `required`, `package<TAB>name` for those that asked, and `boot<TAB>seconds` since when it runs.
 const REBOOT_SCRIPT: &str = r#"[ "$(uname -s)" = Linux ] || exit 120
 for file in /run/reboot-required /var/run/reboot-required /run/reboot-needed; do
   if [ -e "$file" ]; then echo required; break; fi
@@ -153,6 +181,7 @@ for file in /run/reboot-required.pkgs /var/run/reboot-required.pkgs; do
   while read -r line || [ -n "$line" ]; do printf 'package\t%s\n' "$line"; done <"$file"
   break
 done
+sed -n 's/^btime /boot	/p' /proc/stat
 exit 0"#;
 
 /// A line `# FORMAT`, then what the first tool that works says; after `# users`, `uid<TAB>name` for

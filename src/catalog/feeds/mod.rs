@@ -11,6 +11,7 @@ mod csaf;
 mod dbatools;
 mod debian_tracker;
 mod dotnet;
+mod elements;
 mod endoflife;
 mod epss;
 mod errata;
@@ -31,6 +32,7 @@ mod secdb;
 mod stream;
 mod text;
 mod updateinfo;
+mod vuxml;
 
 use super::outline::Outline;
 use super::problems;
@@ -45,6 +47,7 @@ pub const FEEDS: &[&dyn Feed] = &[
     &debian_tracker::DebianTracker,
     &lifecycle::DistroInfo,
     &msrc_cvrf::MsrcCvrf,
+    &vuxml::VuXml,
     &endoflife::EndOfLifeDate,
     &dbatools::DbatoolsBuilds,
     &exchange::ExchangeBuilds,
