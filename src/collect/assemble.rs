@@ -1,9 +1,9 @@
 //! From the readings of one Unix to its inventory: the same for every collector.
 
 use super::platform::installed_kernels;
-use super::unix::{OS_RELEASE, REBOOT};
-use super::{identity, lists, services, state};
-use crate::model::{Family, Gap, Inventory, Observed, Package, Platform, Reboot};
+use super::unix::OS_RELEASE;
+use super::{extras, identity, services, state};
+use crate::model::{Family, Gap, GapCause, Inventory, Observed, Package, Platform, Reboot};
 use crate::session::Answers;
 
 /// What a collector has read of a Unix.
@@ -22,7 +22,9 @@ pub(super) fn inventory(
     reading: Reading,
 ) -> Inventory {
     let Reading { packages, reboot } = reading;
+    let known = packages.as_deref().unwrap_or_default();
     let services = services::services(answers);
+    let services = services.map(|services| state::with_versions(services, known));
     let is_linux = matches!(platform.family, Family::Linux | Family::Debian);
     let is_nameless = platform.id == "linux" || platform.family == Family::Debian;
     let mut gaps: Vec<Gap> = [
@@ -32,12 +34,19 @@ pub(super) fn inventory(
             .filter(|_| is_linux && is_nameless),
         packages.as_ref().err().cloned(),
         installed_kernels(answers).err().filter(|_| is_linux),
-        reboot.as_ref().err().cloned(),
+        // Where nobody can tell, nothing was lost.
+        reboot
+            .as_ref()
+            .err()
+            .filter(|gap| gap.cause != GapCause::Missing)
+            .cloned(),
         services.as_ref().err().cloned(),
     ]
     .into_iter()
     .flatten()
     .collect();
+    let mut unix = state::facts(answers, platform);
+    gaps.extend(extras::add(&mut unix, answers, platform));
     gaps.sort_unstable();
     gaps.dedup();
     Inventory {
@@ -46,34 +55,9 @@ pub(super) fn inventory(
         identity: identity::identity(answers),
         packages: Observed::from(packages),
         windows: None,
-        unix: Some(Box::new(state::facts(answers, platform))),
+        unix: Some(Box::new(unix)),
         services: Observed::from(services),
         reboot: Observed::from(reboot),
         gaps,
     }
-}
-
-/// Whether the host waits for a reboot: by the flag that update tools leave, or because a kernel
-/// newer than the running one is installed (minimal systems have no tool that leaves the flag).
-pub(super) fn reboot(answers: &Answers, newer: Option<&Package>) -> Result<Reboot, Gap> {
-    let text = answers.text(REBOOT)?;
-    let mut required = text.lines().any(|line| line == "required");
-    let asked = text
-        .lines()
-        .filter_map(|line| line.strip_prefix("package\t"));
-    let mut names: Vec<String> = asked
-        .map(str::trim)
-        .filter(|name| lists::is_name(name))
-        .map(str::to_owned)
-        .collect();
-    if let Some(newer) = newer {
-        required = true;
-        names.push(newer.name.clone());
-    }
-    names.sort_unstable();
-    names.dedup();
-    Ok(Reboot {
-        required,
-        packages: names,
-    })
 }

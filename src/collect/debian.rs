@@ -3,6 +3,7 @@
 use super::assemble::{self, Reading};
 use super::lists::{self, malformed};
 use super::platform::{clip, platform};
+use super::state::{self, Signs};
 use super::unix::{DPKG_PACKAGES, DPKG_TIMES};
 use super::{Collector, UNIX};
 use crate::model::{
@@ -38,8 +39,14 @@ impl Collector for Debian {
 
     fn read(&self, platform: &Platform, answers: &Answers) -> Inventory {
         let packages = packages(answers);
-        let newer = newer_kernel(platform, packages.as_deref().unwrap_or_default());
-        let reboot = assemble::reboot(answers, newer);
+        let known = packages.as_deref().unwrap_or_default();
+        let newer = newer_kernel(platform, known);
+        let signs = Signs {
+            newer_kernel: newer.map(|package| package.name.as_str()),
+            flags_tell: true,
+            ..Signs::default()
+        };
+        let reboot = state::reboot(answers, &signs);
         assemble::inventory(self.name(), platform, answers, Reading { packages, reboot })
     }
 }

@@ -4,9 +4,10 @@
 //! `unknown` row and never looks clean.
 
 use super::platform::platform;
-use super::unix::{OS_RELEASE, REBOOT};
-use super::{Collector, UNIX, identity, services, state};
-use crate::model::{Family, Gap, GapCause, Inventory, Observed, Platform, Reboot};
+use super::state::{self, Signs};
+use super::unix::OS_RELEASE;
+use super::{Collector, UNIX, extras, identity, services};
+use crate::model::{Family, Gap, GapCause, Inventory, Observed, Platform};
 use crate::session::{Answers, QuestionSet};
 
 /// Any Unix.
@@ -42,6 +43,8 @@ impl Collector for Generic {
         .into_iter()
         .flatten()
         .collect();
+        let mut unix = state::facts(answers, platform);
+        gaps.extend(extras::add(&mut unix, answers, platform));
         gaps.sort_unstable();
         Inventory {
             collector: self.name().to_owned(),
@@ -49,27 +52,12 @@ impl Collector for Generic {
             identity: identity::identity(answers),
             packages: Observed::Unknown(packages),
             windows: None,
-            unix: Some(Box::new(state::facts(answers, platform))),
+            unix: Some(Box::new(unix)),
             services: Observed::from(services),
-            reboot: Observed::from(reboot(answers)),
+            reboot: Observed::from(state::reboot(answers, &Signs::default())),
             gaps,
         }
     }
-}
-
-/// A flag that says yes is believed; without it nothing follows, as most systems have none.
-fn reboot(answers: &Answers) -> Result<Reboot, Gap> {
-    let text = answers.text(REBOOT)?;
-    if text.lines().any(|line| line == "required") {
-        return Ok(Reboot {
-            required: true,
-            packages: Vec::new(),
-        });
-    }
-    Err(Gap {
-        question: REBOOT.to_owned(),
-        cause: GapCause::Missing,
-    })
 }
 
 #[cfg(test)]

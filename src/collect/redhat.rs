@@ -3,6 +3,7 @@
 
 use super::assemble::{self, Reading};
 use super::questions::RPM_PACKAGES;
+use super::state::{self, Signs};
 use super::{Collector, UNIX, lists, rpm, rpm_kernel};
 use crate::model::{Inventory, PackageManager, Platform};
 use crate::session::{Answers, QuestionSet};
@@ -26,8 +27,15 @@ impl Collector for RedHat {
 
     fn read(&self, platform: &Platform, answers: &Answers) -> Inventory {
         let packages = rpm::packages(answers);
-        let newer = rpm_kernel::newer(platform, packages.as_deref().unwrap_or_default());
-        let reboot = assemble::reboot(answers, newer);
+        let known = packages.as_deref().unwrap_or_default();
+        let newer = rpm_kernel::newer(platform, known);
+        let signs = Signs {
+            newer_kernel: newer.map(|package| package.name.as_str()),
+            core_of: Some(known),
+            // What SUSE's tools leave, `/run/reboot-needed`, is no habit of Red Hat's.
+            flags_tell: false,
+        };
+        let reboot = state::reboot(answers, &signs);
         assemble::inventory(self.name(), platform, answers, Reading { packages, reboot })
     }
 }

@@ -6,6 +6,7 @@
 //! the account may not read by "denied" (121).
 
 use super::questions;
+use super::state::questions as state;
 use crate::session::{Ask, Question, QuestionSet};
 
 /// The one set for every Unix.
@@ -86,6 +87,15 @@ pub const UNIX: QuestionSet = QuestionSet {
         questions::ASK_BREW,
         questions::ASK_MAC_APPLICATIONS,
         questions::ASK_MAC_RECEIPTS,
+        state::ASK_SOURCES,
+        state::ASK_REFRESHED,
+        state::ASK_SUBSCRIPTION,
+        state::ASK_PRODUCTS,
+        state::ASK_MODULES,
+        state::ASK_LIVE_PATCHES,
+        state::ASK_STALE,
+        state::ASK_HISTORY,
+        state::ASK_CONTAINERS,
     ],
 };
 
@@ -161,7 +171,7 @@ for entry in /boot/vmlinuz-*; do
 done
 exit 0"#;
 
-/// `required`, and `package<TAB>name` for those that asked.
+/// `required`, `package<TAB>name` for those that asked, and `boot<TAB>seconds` since when it runs.
 const REBOOT_SCRIPT: &str = r#"[ "$(uname -s)" = Linux ] || exit 120
 for file in /run/reboot-required /var/run/reboot-required /run/reboot-needed; do
   if [ -e "$file" ]; then echo required; break; fi
@@ -171,6 +181,7 @@ for file in /run/reboot-required.pkgs /var/run/reboot-required.pkgs; do
   while read -r line || [ -n "$line" ]; do printf 'package\t%s\n' "$line"; done <"$file"
   break
 done
+sed -n 's/^btime /boot	/p' /proc/stat
 exit 0"#;
 
 /// A line `# FORMAT`, then what the first tool that works says; after `# users`, `uid<TAB>name` for
