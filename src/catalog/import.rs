@@ -11,7 +11,9 @@ use super::outline::{HEAD_BYTES, Outline, Shape};
 use super::problems::Problems;
 use super::said::Change;
 use super::starter;
-use super::unpack::{Budget, Limits, UnpackError, is_zip, stream, zip_members};
+use super::unpack::{
+    Budget, Limits, UnpackError, Unpacked, is_zip, open, tar_members, zip_members,
+};
 use super::workbook::{is_workbook, sheets};
 use crate::model::{UtcTime, hex};
 use sha2::{Digest as _, Sha256};
@@ -25,7 +27,8 @@ const DEEPEST_FOLDER: usize = 16;
 
 /// Imports files and folders into a catalogue file, which is made if it is not there.
 ///
-/// Documents are recognised by their content: plain, .gz, .xz, .zst, .zip, and folders of them. All of
+/// Documents are recognised by their content: plain, .gz, .bz2, .xz, .zst, .zip, .tar under any of them, and
+/// folders of them. All of
 /// it is imported, or nothing.
 ///
 /// # Errors
@@ -180,27 +183,26 @@ impl Intake {
         let mut file = File::open(path).map_err(failed)?;
         let (head, sum) = head_and_sum(&mut file).map_err(failed)?;
         file.seek(SeekFrom::Start(0)).map_err(failed)?;
-        if !is_zip(&head) {
-            let content = stream(Box::new(file), budget);
-            let content = content.map_err(|source| unpack(&place, source))?;
-            self.document(&place, origin, content)?;
-            return Ok(sum);
-        }
         let mut member_place = place.clone();
-        let is_book = is_workbook(&mut file);
-        file.seek(SeekFrom::Start(0)).map_err(failed)?;
-        let members = if is_book {
-            sheets(file, budget, &mut |name, table| {
-                member_place = format!("{place}!{name}");
-                self.document(&member_place, Origin::Found, table)
-                    .map_err(MemberError::Import)
-            })
+        let mut take = |name: &str, content: &mut dyn BufRead| {
+            member_place = format!("{place}!{name}");
+            self.document(&member_place, Origin::Found, content)
+                .map_err(MemberError::Import)
+        };
+        let members = if !is_zip(&head) {
+            match open(Box::new(file), budget).map_err(|source| unpack(&place, source))? {
+                Unpacked::Document(content) => {
+                    self.document(&place, origin, content)?;
+                    return Ok(sum);
+                }
+                Unpacked::Tar(mut archive) => tar_members(&mut archive, budget, &mut take),
+            }
+        } else if is_workbook(&mut file) {
+            file.seek(SeekFrom::Start(0)).map_err(failed)?;
+            sheets(file, budget, &mut |name, mut table| take(name, &mut table))
         } else {
-            zip_members(BufReader::new(file), budget, &mut |name, content| {
-                member_place = format!("{place}!{name}");
-                self.document(&member_place, Origin::Found, content)
-                    .map_err(MemberError::Import)
-            })
+            file.seek(SeekFrom::Start(0)).map_err(failed)?;
+            zip_members(BufReader::new(file), budget, &mut take)
         };
         match members {
             Ok(()) => Ok(sum),

@@ -6,6 +6,7 @@
 pub mod feeds;
 
 mod error;
+pub mod fetch;
 mod file;
 mod import;
 mod info;
@@ -16,6 +17,7 @@ mod problems;
 mod product;
 mod said;
 mod slice;
+pub mod sources;
 mod starter;
 mod unpack;
 mod workbook;
@@ -51,6 +53,7 @@ pub struct Catalog {
     kev: Arc<Kev>,
     lifecycles: Vec<Lifecycle>,
     products: Vec<ProductKey>,
+    ecosystems: Vec<String>,
     loaded: Mutex<Loaded>,
 }
 
@@ -149,6 +152,7 @@ impl Catalog {
             kev: Arc::new(kev.map(|known| (known.cve.clone(), known)).collect()),
             lifecycles,
             products: file.products()?,
+            ecosystems: file.ecosystems()?,
             loaded: Mutex::default(),
             file: Mutex::new(file),
         })
@@ -217,6 +221,11 @@ impl Catalog {
     /// All lifecycle dates.
     pub fn lifecycles(&self) -> &[Lifecycle] {
         &self.lifecycles
+    }
+
+    /// The ecosystems that bulletins speak of, sorted.
+    pub fn ecosystems(&self) -> &[String] {
+        &self.ecosystems
     }
 
     /// The products that advisories speak of, sorted.

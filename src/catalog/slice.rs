@@ -2,8 +2,8 @@
 
 use super::feeds::{DEBIAN_TRACKER, OSV};
 use crate::model::{
-    Affected, Bulletin, BulletinId, FixStatus, KnownExploited, PackageScope, Severity, UtcTime,
-    VersionRange,
+    Affected, Bulletin, BulletinId, FixStatus, KnownExploited, PackageScope, Severity, Spoken,
+    UtcTime, VersionRange,
 };
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -18,6 +18,7 @@ pub struct Slice {
     by_package: HashMap<String, Vec<Entry>>,
     kev: Arc<Kev>,
     is_sample: bool,
+    speaks_of_binaries: bool,
 }
 
 /// A bulletin, as it concerns one package of one release.
@@ -36,12 +37,13 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// What it is about: its CVE, when it is about just one, else the bulletin itself. Entries of
+    /// What it is about: the CVE, when it is that one's own record, else the bulletin itself. Entries of
     /// several feeds about one matter have this in common.
     pub fn matter(&self) -> &str {
+        let id = self.bulletin.id.as_str();
         match self.bulletin.cves.as_slice() {
-            [cve] => cve,
-            _ => self.bulletin.id.as_str(),
+            [cve] if id.ends_with(cve.as_str()) => cve,
+            _ => id,
         }
     }
 }
@@ -124,6 +126,17 @@ impl Slice {
         self.by_package.get(package).map_or(&[], Vec::as_slice)
     }
 
+    /// The same, with the name as the slice has it; `None` where nothing is known of it.
+    pub fn named(&self, package: &str) -> Option<(&str, &[Entry])> {
+        let (name, entries) = self.by_package.get_key_value(package)?;
+        Some((name, entries))
+    }
+
+    /// Whether any entry is about binary packages by name ([`crate::model::Spoken::Binary`]).
+    pub fn speaks_of_binaries(&self) -> bool {
+        self.speaks_of_binaries
+    }
+
     /// The entries about a bulletin or CVE, with their packages, sorted by package.
     pub fn entries_about(&self, id: &str) -> Vec<(&str, &Entry)> {
         let is_it = |entry: &&Entry| {
@@ -192,6 +205,8 @@ impl SliceBuilder {
     }
 
     pub(super) fn build(self, ecosystem: &str, kev: Arc<Kev>) -> Slice {
+        let mut entries = self.by_package.values().flatten();
+        let speaks_of_binaries = entries.any(|entry| entry.scope.spoken == Spoken::Binary);
         let packages = self.by_package.into_iter();
         Slice {
             ecosystem: ecosystem.to_owned(),
@@ -200,6 +215,7 @@ impl SliceBuilder {
                 .collect(),
             kev,
             is_sample: false,
+            speaks_of_binaries,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Archives and compressed streams, recognised by their content and read within bounds.
 
+use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
 use std::cell::Cell;
 use std::io::{self, BufRead, BufReader, Cursor, Read, Seek};
 
@@ -15,11 +16,11 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// Several times what the largest feeds have: 512 MiB, 8 GiB, one million.
+    /// Several times what the largest feeds have: 512 MiB, 64 GiB, one million.
     fn default() -> Self {
         Self {
             document_bytes: 512 << 20,
-            total_bytes: 8 << 30,
+            total_bytes: 64 << 30,
             documents: 1_000_000,
         }
     }
@@ -118,33 +119,93 @@ pub(super) fn is_zip(head: &[u8]) -> bool {
     kind(head) == Kind::Zip
 }
 
-/// Takes off what a stream is compressed with.
-pub(super) fn stream<'a>(
+/// What is under all compression.
+pub(super) enum Unpacked<'a> {
+    /// One document.
+    Document(Box<dyn BufRead + 'a>),
+    /// A tar archive, to be read with [`tar_members`].
+    Tar(Box<dyn Read + 'a>),
+}
+
+/// Takes off what a file is compressed with.
+pub(super) fn open<'a>(
     input: Box<dyn Read + 'a>,
     budget: &'a Budget,
+) -> Result<Unpacked<'a>, UnpackError> {
+    layers(input, budget, Meter::Both)
+}
+
+/// Takes off what a document in an archive is compressed with.
+fn member<'a>(
+    input: Box<dyn Read + 'a>,
+    budget: &'a Budget,
+    meter: Meter,
 ) -> Result<Box<dyn BufRead + 'a>, UnpackError> {
+    match layers(input, budget, meter)? {
+        Unpacked::Document(content) => Ok(content),
+        Unpacked::Tar(_) => Err(UnpackError::Unsupported(
+            "a tar archive inside another archive",
+        )),
+    }
+}
+
+/// `meter` is for what is not compressed at all: under a compression its bytes are counted already.
+fn layers<'a>(
+    input: Box<dyn Read + 'a>,
+    budget: &'a Budget,
+    mut meter: Meter,
+) -> Result<Unpacked<'a>, UnpackError> {
     let mut input = input;
     for _ in 0..=MOST_LAYERS {
         let (head, whole) = peek(input)?;
         let inner: Box<dyn Read + 'a> = match kind(&head) {
-            Kind::Plain => return Ok(Box::new(BufReader::new(Metered::new(whole, budget)))),
+            Kind::Plain => {
+                let content = Metered::new(whole, budget, meter);
+                return Ok(Unpacked::Document(Box::new(BufReader::new(content))));
+            }
+            Kind::Tar => return Ok(Unpacked::Tar(whole)),
             Kind::Gzip => Box::new(flate2::read::MultiGzDecoder::new(whole)),
             Kind::Xz => Box::new(lzma_rust2::XzReader::new(whole, true)),
             Kind::Zstd => Box::new(zstd(whole)?),
-            Kind::Tar => return Err(UnpackError::Unsupported("a tar archive")),
-            Kind::Bzip2 => return Err(UnpackError::Unsupported("compressed with bzip2")),
+            Kind::Bzip2 => Box::new(bzip2::read::MultiBzDecoder::new(whole)),
             Kind::Zip => return Err(UnpackError::Unsupported("a zip inside another archive")),
         };
-        input = Box::new(Metered::new(inner, budget));
+        input = Box::new(Metered::new(inner, budget, Meter::Whole));
+        meter = Meter::Document;
     }
     Err(UnpackError::TooDeep)
 }
 
-fn zstd<R: Read>(
-    whole: R,
-) -> Result<ruzstd::decoding::StreamingDecoder<R, ruzstd::decoding::FrameDecoder>, UnpackError> {
-    ruzstd::decoding::StreamingDecoder::new(whole)
-        .map_err(|error| UnpackError::Stream(io::Error::other(error)))
+type Frame<R> = StreamingDecoder<BufReader<R>, FrameDecoder>;
+
+/// Frames of zstd, one after another. The decoder reads one.
+struct Frames<R: Read>(Option<Frame<R>>);
+
+fn zstd<R: Read>(whole: R) -> Result<Frames<R>, UnpackError> {
+    let first = frame(BufReader::new(whole)).map_err(UnpackError::Stream)?;
+    Ok(Frames(Some(first)))
+}
+
+fn frame<R: Read>(source: BufReader<R>) -> io::Result<Frame<R>> {
+    StreamingDecoder::new(source).map_err(io::Error::other)
+}
+
+impl<R: Read> Read for Frames<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while let Some(decoder) = &mut self.0 {
+            let read = decoder.read(buffer)?;
+            if read > 0 || buffer.is_empty() {
+                return Ok(read);
+            }
+            let Some(mut rest) = self.0.take().map(StreamingDecoder::into_inner) else {
+                break;
+            };
+            if !rest.fill_buf()?.is_empty() {
+                self.0 = Some(frame(rest)?);
+            }
+        }
+        Ok(0)
+    }
 }
 
 /// The first bytes, and the whole again.
@@ -181,25 +242,88 @@ pub(super) fn zip_members<R: Read + Seek, E: From<UnpackError>>(
     }
     members.sort_unstable();
     for (name, index) in members {
-        let member = archive.by_index(index).map_err(damaged)?;
-        let mut content = stream(Box::new(member), budget)?;
+        let packed = archive.by_index(index).map_err(damaged)?;
+        let mut content = member(Box::new(packed), budget, Meter::Both)?;
         each(&name, &mut content)?;
     }
     Ok(())
 }
 
+/// Calls `each` with the name and content of every document of a tar archive, in the archive's order,
+/// as it streams by. Folders, links and hidden files are left out. Where the archive ends too early, what
+/// came before has been handed out.
+pub(super) fn tar_members<E: From<UnpackError>>(
+    reader: &mut dyn Read,
+    budget: &Budget,
+    each: &mut dyn FnMut(&str, &mut dyn BufRead) -> Result<(), E>,
+) -> Result<(), E> {
+    let damaged = UnpackError::Stream;
+    let mut archive = tar::Archive::new(reader);
+    let mut documents = 0;
+    for entry in archive.entries().map_err(damaged)? {
+        let entry = entry.map_err(damaged)?;
+        let path = entry.path_bytes();
+        let name = String::from_utf8_lossy(&path).into_owned();
+        let mut parts = name.split('/');
+        let hidden = parts.any(|part| part.starts_with('.') && part != ".");
+        if !entry.header().entry_type().is_file() || hidden {
+            continue;
+        }
+        documents += 1;
+        if documents > budget.limits.documents {
+            return Err(UnpackError::TooMany(budget.limits.documents).into());
+        }
+        let whole = Whole {
+            left: entry.size(),
+            inner: entry,
+        };
+        let mut content = member(Box::new(whole), budget, Meter::Document)?;
+        each(&name, &mut content)?;
+    }
+    Ok(())
+}
+
+/// What has a known length: it fails where it ends before.
+struct Whole<R> {
+    inner: R,
+    left: u64,
+}
+
+impl<R: Read> Read for Whole<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        self.left = self.left.saturating_sub(read as u64);
+        if read == 0 && self.left > 0 && !buffer.is_empty() {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        Ok(read)
+    }
+}
+
+/// Which limits a reader keeps to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Meter {
+    /// That of one document: its bytes are in the whole's count already.
+    Document,
+    /// That of the whole: there may be many documents in it.
+    Whole,
+    Both,
+}
+
 /// A reader that fails where a limit is passed: a bomb is never unpacked as a whole.
 struct Metered<'a, R> {
     inner: R,
-    document_left: u64,
+    document_left: Option<u64>,
+    counts: bool,
     budget: &'a Budget,
 }
 
 impl<'a, R: Read> Metered<'a, R> {
-    fn new(inner: R, budget: &'a Budget) -> Self {
+    fn new(inner: R, budget: &'a Budget, meter: Meter) -> Self {
         Self {
             inner,
-            document_left: budget.limits.document_bytes,
+            document_left: (meter != Meter::Whole).then_some(budget.limits.document_bytes),
+            counts: meter != Meter::Document,
             budget,
         }
     }
@@ -210,100 +334,19 @@ impl<R: Read> Read for Metered<'_, R> {
         let read = self.inner.read(buffer)?;
         let bytes = read as u64;
         let limits = self.budget.limits;
-        if bytes > self.document_left {
-            return Err(over("this document", limits.document_bytes));
+        if let Some(left) = &mut self.document_left {
+            *left = left
+                .checked_sub(bytes)
+                .ok_or_else(|| over("this document", limits.document_bytes))?;
         }
-        if bytes > self.budget.left.get() {
-            return Err(over("the whole", limits.total_bytes));
+        if self.counts {
+            let left = self.budget.left.get().checked_sub(bytes);
+            let left = left.ok_or_else(|| over("the whole", limits.total_bytes))?;
+            self.budget.left.set(left);
         }
-        self.document_left -= bytes;
-        self.budget.left.set(self.budget.left.get() - bytes);
         Ok(read)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::io::Write as _;
-
-    const TEXT: &[u8] = b"{\"id\": 1}";
-
-    fn limits(document_bytes: u64, total_bytes: u64) -> Limits {
-        Limits {
-            document_bytes,
-            total_bytes,
-            documents: 10,
-        }
-    }
-
-    fn gzip(bytes: &[u8]) -> Vec<u8> {
-        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
-        encoder.write_all(bytes).unwrap();
-        encoder.finish().unwrap()
-    }
-
-    fn xz(bytes: &[u8]) -> Vec<u8> {
-        let options = lzma_rust2::XzOptions::with_preset(1);
-        let mut writer = lzma_rust2::XzWriter::new(Vec::new(), options).unwrap();
-        writer.write_all(bytes).unwrap();
-        writer.finish().unwrap()
-    }
-
-    fn zstd(bytes: &[u8]) -> Vec<u8> {
-        ruzstd::encoding::compress_to_vec(bytes, ruzstd::encoding::CompressionLevel::Fastest)
-    }
-
-    fn read(bytes: &[u8], limits: Limits) -> Result<Vec<u8>, String> {
-        let budget = Budget::new(limits);
-        let mut stream = stream(Box::new(bytes), &budget).map_err(|error| error.to_string())?;
-        let mut content = Vec::new();
-        stream
-            .read_to_end(&mut content)
-            .map_err(|error| error.to_string())?;
-        Ok(content)
-    }
-
-    #[test]
-    fn compression_is_recognised_by_content_and_taken_off_in_layers() {
-        let packed = [
-            TEXT.to_vec(),
-            gzip(TEXT),
-            xz(TEXT),
-            zstd(TEXT),
-            gzip(&xz(TEXT)),
-        ];
-        for bytes in packed {
-            assert_eq!(read(&bytes, Limits::default()).unwrap(), TEXT);
-        }
-    }
-
-    #[test]
-    fn a_compressed_stream_cut_short_is_an_error() {
-        let long: Vec<u8> = (0..20_000u32).flat_map(u32::to_le_bytes).collect();
-        for bytes in [gzip(&long), xz(&long), zstd(&long)] {
-            assert!(read(&bytes[..bytes.len() - 5], Limits::default()).is_err());
-        }
-    }
-
-    #[test]
-    fn a_bomb_is_refused_with_its_limit() {
-        let bomb = gzip(&gzip(&vec![b' '; 10 << 20]));
-        let error = read(&bomb, limits(1 << 20, 1 << 30)).unwrap_err();
-        assert!(error.contains("more than 1048576 bytes"), "{error}");
-        let error = read(&bomb, limits(1 << 30, 1 << 20)).unwrap_err();
-        assert!(error.contains("the whole"), "{error}");
-        let nested = (0..5).fold(TEXT.to_vec(), |bytes, _| gzip(&bytes));
-        assert!(
-            read(&nested, Limits::default())
-                .unwrap_err()
-                .contains("times over")
-        );
-    }
-
-    #[test]
-    fn what_we_do_not_unpack_says_so() {
-        let error = read(b"BZh91AY", Limits::default()).unwrap_err();
-        assert_eq!(error, "compressed with bzip2: unpack it first");
-    }
-}
+mod tests;

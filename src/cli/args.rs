@@ -337,7 +337,7 @@ pub(super) struct ExportArguments {
 pub(super) enum CatalogCommand {
     /// Read what publishers say: bulletins (OSV, Debian's tracker, MSRC's CVRF, CSAF and update guide,
     /// Microsoft's older tables, wesng's definitions, CSAF of others, a CSV of your own), tables of
-    /// builds, lifecycle dates, CISA KEV, EPSS; plain, .gz, .xz, .zst, .zip, .xlsx, or folders of them
+    /// builds, lifecycle dates, CISA KEV, EPSS; plain, .gz, .bz2, .xz, .zst, .zip, .tar, .xlsx, or folders of them
     Import {
         /// What to read; what a newer copy of a document leaves out stays known
         #[arg(required = true, value_name = "PATH")]

@@ -39,8 +39,7 @@ impl Collector for Debian {
 
     fn read(&self, platform: &Platform, answers: &Answers) -> Inventory {
         let packages = packages(answers);
-        let known = packages.as_deref().unwrap_or_default();
-        let newer = newer_kernel(platform, known);
+        let newer = newer_kernel(platform, packages.as_deref().unwrap_or_default());
         let signs = Signs {
             newer_kernel: newer.map(|package| package.name.as_str()),
             flags_tell: true,

@@ -27,12 +27,10 @@ impl Collector for RedHat {
 
     fn read(&self, platform: &Platform, answers: &Answers) -> Inventory {
         let packages = rpm::packages(answers);
-        let known = packages.as_deref().unwrap_or_default();
-        let newer = rpm_kernel::newer(platform, known);
+        let newer = rpm_kernel::newer(platform, packages.as_deref().unwrap_or_default());
         let signs = Signs {
             newer_kernel: newer.map(|package| package.name.as_str()),
-            core_of: Some(known),
-            // What SUSE's tools leave, `/run/reboot-needed`, is no habit of Red Hat's.
+            core_of: packages.as_deref().ok(),
             flags_tell: false,
         };
         let reboot = state::reboot(answers, &signs);

@@ -7,7 +7,7 @@ use super::{Knowledge, Known, findings_with_closed};
 use crate::catalog::{CatalogError, Entry, FixOf, Flaw, Month, ProductSlice, Update};
 use crate::model::{
     Date, Epss, Finding, Gap, Hotfix, Inventory, KbId, KnownExploited, Observed, PackageState,
-    ProductKey, Restart, Severity, UpdateKind, UtcTime,
+    ProductKey, Restart, Severity, Spoken, UpdateKind, UtcTime,
 };
 use std::fmt;
 
@@ -401,21 +401,23 @@ fn flaw_record(flaw: &Flaw, slice: &ProductSlice) -> FlawRecord {
 }
 
 fn packages(name: &str, inventory: &Inventory, known: &Known<'_>) -> Vec<PackageRecord> {
-    let Some(slice) = &known.slice else {
-        return Vec::new();
-    };
-    let installed = |source: &str| {
+    let installed = |name: &str, spoken: Spoken| {
         let packages = inventory.packages.known().map_or(&[][..], Vec::as_slice);
         packages.iter().any(|package| {
-            let own = super::kernel::source(&package.source.name, &inventory.platform);
-            own == source && package.state != PackageState::ConfigFiles
+            let own = super::packages::source(package, &inventory.platform);
+            let is_it = match spoken {
+                Spoken::Source => own == name,
+                Spoken::Binary => package.name == name,
+            };
+            is_it && package.state != PackageState::ConfigFiles
         })
     };
-    let records = slice.entries_about(name).into_iter();
+    let slices = known.pockets.iter().map(|pocket| &pocket.slice);
+    let records = slices.flat_map(|slice| slice.entries_about(name));
     records
         .map(|(package, entry)| PackageRecord {
             package: package.to_owned(),
-            is_installed: installed(package),
+            is_installed: installed(package, entry.scope.spoken),
             bulletin: format!("{} {}", entry.bulletin.feed, entry.bulletin.id),
             ranges: ranges(entry),
             withdrawn: entry.bulletin.withdrawn,
@@ -442,7 +444,7 @@ fn reasons(explanation: &Explanation, inventory: &Inventory, known: &Known<'_>) 
     let is_known = is_own || !packages.is_empty() || !explanation.elsewhere.is_empty();
     let is_empty = match inventory.windows {
         Some(_) => !known.has_products,
-        None => known.slice.is_none(),
+        None => known.pockets.is_empty(),
     };
     let live = || packages.iter().filter(|record| record.withdrawn.is_none());
     let mut reasons = Vec::new();

@@ -1,5 +1,6 @@
 //! What the catalogue knows of one host, loaded before it is judged.
 
+use super::packages::{Access, Pocket, pockets::pockets};
 use super::windows::{self, Rules};
 use super::{Knowledge, lifecycle_of};
 use crate::catalog::{CatalogError, ProductSlice, Slice};
@@ -10,8 +11,9 @@ use std::sync::Arc;
 /// What the catalogue knows of one host.
 #[derive(Clone, Debug, Default)]
 pub struct Known<'a> {
-    /// The slice of its ecosystem; `None` for a system that no package advisory speaks of.
-    pub slice: Option<Arc<Slice>>,
+    /// The parts of the catalogue that speak of its packages; none for a system that no package advisory
+    /// speaks of.
+    pub pockets: Vec<Pocket>,
     /// The dates of its release.
     pub lifecycle: Option<&'a Lifecycle>,
     /// All lifecycle dates, for what is installed on it.
@@ -44,10 +46,13 @@ impl<'a> Known<'a> {
     pub fn load(knowledge: &'a Knowledge, inventory: &Inventory) -> Result<Self, CatalogError> {
         let (catalog, rules) = (&knowledge.catalog, &knowledge.rules);
         let platform = &inventory.platform;
-        let slice = match &platform.ecosystem {
-            Some(ecosystem) => catalog.slice(ecosystem)?,
-            None => None,
-        };
+        let ecosystems = catalog.ecosystems().iter().map(String::as_str);
+        let mut found = Vec::new();
+        for (ecosystem, access) in pockets(inventory, ecosystems) {
+            if let Some(slice) = catalog.slice(ecosystem)? {
+                found.push(Pocket { slice, access });
+            }
+        }
         let release = lifecycle_of(platform);
         let lifecycle = release.and_then(|(id, version)| catalog.lifecycle(&id, &version));
         let wanted = windows::wanted(inventory, catalog.products(), rules);
@@ -65,7 +70,7 @@ impl<'a> Known<'a> {
             }
         }
         Ok(Self {
-            slice,
+            pockets: found,
             lifecycle,
             lifecycles: catalog.lifecycles(),
             products,
@@ -77,8 +82,12 @@ impl<'a> Known<'a> {
 
     /// A slice of packages and nothing else.
     pub fn of_slice(slice: Option<Arc<Slice>>, lifecycle: Option<&'a Lifecycle>) -> Self {
-        Self {
+        let pockets = slice.into_iter().map(|slice| Pocket {
             slice,
+            access: Access::Open,
+        });
+        Self {
+            pockets: pockets.collect(),
             lifecycle,
             ..Self::default()
         }

@@ -1,21 +1,16 @@
 //! Which bulletins concern a host.
 //!
 //! Pure: the same inventory, slice of the catalogue, lifecycle and day give the same findings. The
-//! rules are those of Debian's own tracker and debsecan, whose answers ours are compared with:
-//! by source package and release, in dpkg's order, and the kernel by what runs.
+//! rules are those of the publishers' own tools, whose answers ours are compared with.
 //!
 //! What packages alone cannot decide is one row per product and reason, however many flaws it is
 //! about. A host that could not be judged never looks clean: it gets one row that says which question is
 //! open. So does a release whose support has ended.
 
-mod doubt;
 mod explain;
-mod kernel;
 mod knowledge;
 mod known;
-mod origin;
 mod packages;
-mod verdict;
 pub mod windows;
 
 pub use explain::{
@@ -24,14 +19,11 @@ pub use explain::{
 };
 pub use knowledge::Knowledge;
 pub use known::{Known, Wanted};
+pub use packages::{Access, Pocket};
 
-use crate::catalog::Slice;
 use crate::model::{
-    BulletinId, Confidence, Date, Evidence, Finding, FindingState, Inventory, Lifecycle, Package,
-    PackageState, Platform,
+    BulletinId, Confidence, Date, Evidence, Finding, FindingState, Inventory, Lifecycle, Platform,
 };
-use packages::Subject;
-use std::collections::BTreeMap;
 
 /// What is open or undecided on a host, sorted by product and bulletin.
 ///
@@ -55,9 +47,13 @@ pub fn lifecycle_of(platform: &Platform) -> Option<(String, String)> {
         let (product, version) = windows::release_of(release)?;
         return Some((product.to_owned(), version));
     }
+    // A derivative has the dates of what it derives from.
     let base = platform.ecosystem.as_deref().and_then(|ecosystem| {
         let mut parts = ecosystem.split(':');
-        Some((parts.next()?.to_ascii_lowercase(), parts.next()?.to_owned()))
+        let name = parts
+            .next()
+            .filter(|name| matches!(*name, "Debian" | "Ubuntu"))?;
+        Some((name.to_ascii_lowercase(), parts.next()?.to_owned()))
     });
     base.or_else(|| Some((platform.id.clone(), platform.version.clone()?)))
 }
@@ -83,69 +79,10 @@ fn all_of(inventory: &Inventory, known: &Known<'_>, today: Date, which: Which) -
             which,
         }));
     } else {
-        findings.extend(of_packages(inventory, known, which));
+        findings.extend(packages::judge(inventory, &known.pockets, which));
     }
     findings.sort_by(|a, b| (&a.product, &a.bulletin).cmp(&(&b.product, &b.bulletin)));
     findings
-}
-
-/// The verdicts on a system of packages.
-fn of_packages(inventory: &Inventory, known: &Known<'_>, which: Which) -> Vec<Finding> {
-    let (packages, slice) = match readable(inventory, known.slice.as_deref()) {
-        Ok(readable) => readable,
-        Err(row) => return vec![*row],
-    };
-    let context = Context {
-        inventory,
-        slice,
-        which,
-    };
-    let (kernels, sources) = subjects(packages, &inventory.platform);
-    let mut rows = Vec::new();
-    for subject in &sources {
-        packages::judge(&context, subject, &mut rows);
-    }
-    kernel::judge(&context, &kernels, packages, &mut rows);
-    let mut findings = doubt::gathered(rows);
-    if slice.is_sample() {
-        findings.push(*sample(&inventory.platform, slice.ecosystem()));
-    }
-    findings
-}
-
-/// What every rule looks at.
-struct Context<'a> {
-    inventory: &'a Inventory,
-    slice: &'a Slice,
-    which: Which,
-}
-
-/// The packages and the slice to judge them by, or the row that says why there is no judging.
-fn readable<'a>(
-    inventory: &'a Inventory,
-    slice: Option<&'a Slice>,
-) -> Result<(&'a [Package], &'a Slice), Box<Finding>> {
-    let platform = &inventory.platform;
-    let packages = match &inventory.packages {
-        crate::model::Observed::Known(packages) if !packages.is_empty() => packages,
-        crate::model::Observed::Known(_) => {
-            let why = "the package list is empty, which no installed system's is";
-            return Err(unknown(platform, "packages", why));
-        }
-        crate::model::Observed::Unknown(gap) => {
-            let why = format!("no answer to {}: {}", gap.question, gap.cause.as_str());
-            return Err(unknown(platform, &gap.question, &why));
-        }
-    };
-    let Some(ecosystem) = &platform.ecosystem else {
-        let why = "no catalogue speaks of this system or release";
-        return Err(unknown(platform, "os-release", why));
-    };
-    let Some(slice) = slice else {
-        let why = format!("the catalogue holds nothing about {ecosystem}; import its feed");
-        return Err(unknown(platform, "catalogue", &why));
-    };
-    Ok((packages, slice))
 }
 
 /// The one row of a machine that could not be judged.
@@ -226,24 +163,5 @@ fn about_machine(
     }
 }
 
-/// The installed packages by the source that advisories speak of; kernels apart.
-fn subjects<'a>(
-    packages: &'a [Package],
-    platform: &Platform,
-) -> (Vec<Subject<'a>>, Vec<Subject<'a>>) {
-    let mut by_source: BTreeMap<String, Vec<&Package>> = BTreeMap::new();
-    for package in packages {
-        // Of a removed package only configuration is left: its code cannot run.
-        if package.state != PackageState::ConfigFiles {
-            let source = kernel::source(&package.source.name, platform);
-            by_source.entry(source).or_default().push(package);
-        }
-    }
-    let subjects = by_source
-        .into_iter()
-        .map(|(source, packages)| Subject::new(source, packages));
-    subjects.partition(Subject::is_kernel)
-}
-
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,9 +1,11 @@
 //! The rules, one by one, on inventories and slices made for each.
 
 use super::*;
+use crate::catalog::Slice;
 use crate::model::{
     Affected, Bulletin, Family, FixStatus, Gap, GapCause, HostIdentity, Kernel, KnownExploited,
-    Observed, PackageManager, PackageScope, Reboot, SourcePackage, UtcTime, VersionRange,
+    Observed, Package, PackageManager, PackageScope, PackageState, Reboot, SourcePackage, UtcTime,
+    VersionRange,
 };
 use std::sync::Arc;
 
@@ -74,6 +76,18 @@ fn inventory(packages: Vec<Package>, running: Option<&str>) -> Inventory {
         reboot: Observed::Known(Reboot::default()),
         gaps: Vec::new(),
     }
+}
+
+/// A host of a distribution, without packages.
+pub(crate) fn inventory_of(ecosystem: &str, id: &str, version: &str) -> Inventory {
+    let mut host = inventory(Vec::new(), None);
+    let platform = &mut host.platform;
+    (platform.family, platform.codename) = (Family::Linux, None);
+    platform.id = id.to_owned();
+    platform.name = format!("{id} {version}");
+    platform.version = Some(version.to_owned());
+    platform.ecosystem = Some(ecosystem.to_owned());
+    host
 }
 
 fn record(feed: &str, cve: &str, package: &str, fixed: Option<&str>) -> Bulletin {
@@ -437,26 +451,27 @@ fn headers_and_tools_of_the_kernel_make_one_row_and_only_where_no_image_is_open(
 #[test]
 fn signed_kernels_are_judged_by_the_source_that_advisories_name() {
     let mut platform = inventory(Vec::new(), None).platform;
-    assert_eq!(kernel::source("linux-signed-amd64", &platform), "linux");
-    assert_eq!(
-        kernel::source("linux-signed-6.1-arm64", &platform),
-        "linux-6.1"
-    );
-    assert_eq!(kernel::source("linux", &platform), "linux");
+    let source = |name: &str, platform: &Platform| {
+        packages::source(&package("linux-image-x", "1", (name, "1")), platform)
+    };
+    assert_eq!(source("linux-signed-amd64", &platform), "linux");
+    assert_eq!(source("linux-signed-6.1-arm64", &platform), "linux-6.1");
+    assert_eq!(source("linux", &platform), "linux");
     platform.ecosystem = Some("Ubuntu:22.04:LTS".to_owned());
-    assert_eq!(kernel::source("linux-signed", &platform), "linux");
-    assert_eq!(
-        kernel::source("linux-signed-hwe-6.8", &platform),
-        "linux-hwe-6.8"
-    );
+    assert_eq!(source("linux-signed", &platform), "linux");
+    assert_eq!(source("linux-signed-hwe-6.8", &platform), "linux-hwe-6.8");
     let kernels = ["linux", "linux-6.1", "linux-aws", "linux-hwe-6.8"];
     assert!(
         kernels
             .iter()
-            .all(|source| kernel::is_kernel_source(source))
+            .all(|source| packages::is_kernel_source(source))
     );
     let others = ["linux-base", "linux-atm", "linuxptp", "util-linux"];
-    assert!(!others.iter().any(|source| kernel::is_kernel_source(source)));
+    assert!(
+        !others
+            .iter()
+            .any(|source| packages::is_kernel_source(source))
+    );
 }
 
 #[test]

@@ -59,7 +59,8 @@ pub struct PackageScope {
     /// belong to every one.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub arches: Vec<String>,
-    /// The module stream, `perl:5.32`; `None` for packages of no module.
+    /// The module stream, `perl:5.32`; `None` for packages of no module. An empty text is a module that
+    /// the publisher does not name: the build is some module's, never a stock one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub module: Option<String>,
     /// The repository that its builds are in, where that decides: `amzn2extra-kernel-5.10`.

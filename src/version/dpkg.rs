@@ -4,6 +4,7 @@
 //! (`deb-version`) cuts strings at character counts and panics on a version that is not ASCII, and
 //! neither it nor its peers say that a version is invalid.
 
+use super::runs::{Digits, breaks_words, split_run};
 use std::cmp::Ordering;
 
 /// A Debian version, split into its parts.
@@ -31,7 +32,7 @@ impl<'a> DpkgVersion<'a> {
             match byte {
                 b':' => colon = colon.or(Some(at)),
                 b'-' => hyphen = Some(at),
-                _ if byte.is_ascii_whitespace() || byte.is_ascii_control() => return None,
+                _ if breaks_words(byte) => return None,
                 _ => {}
             }
         }
@@ -93,7 +94,8 @@ fn compare_part(mut a: &[u8], mut b: &[u8]) -> Ordering {
         let (b_text, b_rest) = split_run(b, |byte| !byte.is_ascii_digit());
         let (a_digits, a_next) = split_run(a_rest, u8::is_ascii_digit);
         let (b_digits, b_next) = split_run(b_rest, u8::is_ascii_digit);
-        let order = compare_text(a_text, b_text).then_with(|| compare_digits(a_digits, b_digits));
+        let order =
+            compare_text(a_text, b_text).then_with(|| Digits(a_digits).cmp(&Digits(b_digits)));
         if order.is_ne() {
             return order;
         }
@@ -121,21 +123,10 @@ fn weight(byte: u8) -> i32 {
     }
 }
 
-/// Compares numbers of any length.
-fn compare_digits(a: &[u8], b: &[u8]) -> Ordering {
-    let (_, a) = split_run(a, |byte| *byte == b'0');
-    let (_, b) = split_run(b, |byte| *byte == b'0');
-    a.len().cmp(&b.len()).then_with(|| a.cmp(b))
-}
-
-fn split_run(text: &[u8], in_run: impl Fn(&u8) -> bool) -> (&[u8], &[u8]) {
-    let end = text.iter().position(|byte| !in_run(byte));
-    text.split_at(end.unwrap_or(text.len()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::version::tests::{self, Pair};
     use proptest::prelude::*;
     use std::process::Command;
 
@@ -145,31 +136,16 @@ mod tests {
         DpkgVersion::parse(text).unwrap_or_else(|| panic!("not a version: {text:?}"))
     }
 
-    fn vectors() -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
-        let lines = VECTORS
-            .lines()
-            .filter(|line| !line.is_empty() && !line.starts_with('#'));
-        lines.map(|line| {
-            let words: Vec<_> = line.split(' ').collect();
-            (words[0], words[1], words[2])
-        })
-    }
-
     /// Each pair was ordered by `dpkg --compare-versions`.
     #[test]
     fn agrees_with_dpkg() {
-        for (a, word, b) in vectors() {
-            let expected = match word {
-                "lt" => Ordering::Less,
-                "eq" => Ordering::Equal,
-                "gt" => Ordering::Greater,
-                other => panic!("{other}"),
-            };
-            assert_eq!(version(a).cmp(&version(b)), expected, "{a} {word} {b}");
+        let pairs = tests::pairs(VECTORS);
+        assert!(pairs.len() >= 200);
+        for Pair { a, order, b } in pairs {
+            assert_eq!(version(a).cmp(&version(b)), order, "{a} against {b}");
             let mirrored = version(b).cmp(&version(a));
-            assert_eq!(mirrored, expected.reverse(), "{b} against {a}");
+            assert_eq!(mirrored, order.reverse(), "{b} against {a}");
         }
-        assert!(vectors().count() >= 200);
     }
 
     /// Asks dpkg itself, and about pairs that nobody wrote down. Runs where
@@ -191,7 +167,7 @@ mod tests {
             dpkg.args(["--compare-versions", a, word, b]);
             dpkg.status().expect("dpkg is installed").success()
         };
-        let sides: Vec<_> = vectors().map(|(a, _, _)| a).collect();
+        let sides: Vec<_> = tests::pairs(VECTORS).iter().map(|pair| pair.a).collect();
         for (a, b) in sides.iter().zip(sides.iter().skip(7)) {
             let word = match version(a).cmp(&version(b)) {
                 Ordering::Less => "lt",
@@ -253,11 +229,7 @@ mod tests {
     proptest! {
         #[test]
         fn is_a_total_order(a in any_version(), b in any_version(), c in any_version()) {
-            let (a, b, c) = (version(&a), version(&b), version(&c));
-            prop_assert_eq!(a.cmp(&a), Ordering::Equal);
-            prop_assert_eq!(a.cmp(&b), b.cmp(&a).reverse());
-            prop_assert!(!(a <= b && b <= c) || a <= c);
-            prop_assert!(!(a == b && b == c) || a == c);
+            tests::assert_total_order(&[version(&a), version(&b), version(&c)])?;
         }
 
         #[test]

@@ -40,6 +40,10 @@ mod shells;
 #[cfg(unix)]
 mod support;
 #[cfg(test)]
+mod version_peers;
+#[cfg(test)]
+mod versions;
+#[cfg(test)]
 mod visits;
 #[cfg(test)]
 mod windows;

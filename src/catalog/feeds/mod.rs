@@ -3,14 +3,18 @@
 //! A feed reads one document; it opens nothing and keeps nothing. To add a feed, write one file and
 //! add one line to [`FEEDS`].
 
+mod arch;
+mod builds;
 mod bulletins;
 mod bulletins_csv;
 mod csaf;
 mod dbatools;
 mod debian_tracker;
 mod dotnet;
+mod elements;
 mod endoflife;
 mod epss;
+mod errata;
 mod exchange;
 mod kev;
 mod lifecycle;
@@ -22,9 +26,13 @@ mod msrc_sug;
 mod office;
 mod office_words;
 mod osv;
-mod osv_record;
+mod records;
+mod rpm;
+mod secdb;
 mod stream;
 mod text;
+mod updateinfo;
+mod vuxml;
 
 use super::outline::Outline;
 use super::problems;
@@ -39,6 +47,7 @@ pub const FEEDS: &[&dyn Feed] = &[
     &debian_tracker::DebianTracker,
     &lifecycle::DistroInfo,
     &msrc_cvrf::MsrcCvrf,
+    &vuxml::VuXml,
     &endoflife::EndOfLifeDate,
     &dbatools::DbatoolsBuilds,
     &exchange::ExchangeBuilds,
@@ -51,6 +60,12 @@ pub const FEEDS: &[&dyn Feed] = &[
     &msrc_sug::MsrcSug,
     &bulletins::search::BulletinSearch,
     &bulletins::wesng::Wesng,
+    &secdb::AlpineSecdb,
+    &arch::ArchTracker,
+    &updateinfo::AmazonUpdateinfo,
+    &updateinfo::Updateinfo,
+    &errata::RockyErrata,
+    &errata::AlmaErrata,
     &osv::Osv,
 ];
 
@@ -58,6 +73,14 @@ pub const FEEDS: &[&dyn Feed] = &[
 pub(super) const OSV: &str = "osv";
 /// The name of the Debian tracker's feed.
 pub(super) const DEBIAN_TRACKER: &str = "debian-tracker";
+/// The name of the feed of Alpine's secdb.
+pub(super) const ALPINE_SECDB: &str = "alpine-secdb";
+/// The name of Arch Linux's tracker's feed.
+pub(super) const ARCH_TRACKER: &str = "arch-tracker";
+/// The name of the feed of Rocky Linux's errata.
+pub(super) const ROCKY_ERRATA: &str = "rocky-errata";
+/// The name of the feed of `AlmaLinux`'s errata.
+pub(super) const ALMA_ERRATA: &str = "alma-errata";
 
 /// The name of Microsoft's feed of monthly documents.
 pub(super) const MSRC_CVRF: &str = "msrc-cvrf";
@@ -97,6 +120,9 @@ pub enum Grain {
     Release,
     /// One package of a release: nothing is said of the others.
     Package,
+    /// One package of a release, for the architectures and the module that it names: another document
+    /// has the others.
+    Build,
 }
 
 /// One thing that a document holds.

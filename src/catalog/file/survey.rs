@@ -24,6 +24,12 @@ impl CatalogFile {
         read().map_err(self.failed("read"))
     }
 
+    /// The ecosystems that bulletins speak of, sorted.
+    pub(in crate::catalog) fn ecosystems(&self) -> Result<Vec<String>, CatalogError> {
+        let sections = self.sections("slice")?.into_iter();
+        Ok(sections.map(|section| section.ecosystem).collect())
+    }
+
     /// What it holds, by feed: bulletins that concern some release, advisories, and the tables.
     pub(in crate::catalog) fn feeds(&self) -> Result<Vec<FeedInfo>, CatalogError> {
         let old = "SELECT feed, records, newest, NULL FROM \

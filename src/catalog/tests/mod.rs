@@ -104,7 +104,7 @@ fn a_folder_of_every_format_is_imported_and_matched_by_release() {
             ("debian-tracker", 7),
             ("kev", 2),
             ("msrc-cvrf", 5),
-            ("osv", 4),
+            ("osv", 11),
         ]
     );
     assert!(
@@ -549,7 +549,7 @@ fn info_counts_by_feed_and_release() {
         ("debian-tracker", 7),
         ("kev", 2),
         ("msrc-cvrf", 5),
-        ("osv", 3),
+        ("osv", 10),
     ];
     assert_eq!(feeds, expected);
     let newest = |place: usize| {
@@ -568,9 +568,16 @@ fn info_counts_by_feed_and_release() {
         "AlmaLinux:8",
         "AlmaLinux:9",
         "Alpine:v3.13",
+        "Chainguard",
         "Debian:11",
         "Debian:12",
         "Debian:13",
+        "Red Hat:rhel_eus:9.2::appstream",
+        "Rocky Linux:8",
+        "Rocky Linux:9",
+        "SUSE:Linux Enterprise Server 11 SP2-LTSS",
+        "Ubuntu:22.04:LTS",
+        "Wolfi",
     ];
     assert_eq!(slices, expected);
     assert!(

@@ -3,15 +3,19 @@
 //! Five hundred rows that all say "ask somebody else" hide the ones that say "update this". So the
 //! flaws that one open question leaves undecided share a row, which lists all of their CVEs.
 
+use super::{Access, subject::Version};
 use crate::model::{BulletinId, Confidence, Evidence, Finding, FindingState};
-use crate::version::DpkgVersion;
+use crate::version::Order;
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Why a version that looks vulnerable decides nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Doubt {
     /// The packages are from somebody else, named here, whose versions follow other rules.
-    ThirdParty(&'static str),
+    ThirdParty(String),
+    /// They are of a module, and do not say of which.
+    UnknownModule,
     /// What runs is not the kernel of these packages.
     NotRunning,
     /// Only headers and tools of the kernel's source are that old.
@@ -20,29 +24,36 @@ pub(super) enum Doubt {
 
 impl Doubt {
     /// Stable: it is part of the finding's id.
-    fn bulletin(self) -> &'static str {
+    fn bulletin(&self) -> &'static str {
         match self {
             Self::ThirdParty(_) => "unverified:third-party",
+            Self::UnknownModule => "unverified:unknown-module",
             Self::NotRunning => "unverified:not-running",
             Self::HeadersAndTools => "unverified:headers-and-tools",
         }
     }
 
     /// As the end of a title.
-    fn in_short(self) -> &'static str {
+    fn in_short(&self) -> &'static str {
         match self {
             Self::ThirdParty(_) => "the packages are not the distribution's own",
+            Self::UnknownModule => "the packages do not say of which module stream they are",
             Self::NotRunning => "the kernel of these packages is not the one that runs",
             Self::HeadersAndTools => "only headers and tools of the kernel are this old",
         }
     }
 
     /// As a rule.
-    fn at_length(self) -> String {
+    fn at_length(&self) -> String {
         match self {
             Self::ThirdParty(origin) => format!(
                 "from {origin}, of which these advisories do not speak: compare with its own"
             ),
+            Self::UnknownModule => {
+                "each stream of a module has versions and advisories of its own: \
+                ask the host for its enabled modules (dnf module list --enabled)"
+                    .to_owned()
+            }
             Self::NotRunning => "the running kernel is not from a package, and the newest \
                 installed image is not it: ask whoever built it"
                 .to_owned(),
@@ -56,17 +67,27 @@ impl Doubt {
 /// A finding, and why it may be none.
 pub(super) struct Row {
     pub(super) finding: Finding,
+    /// What the host may install of what decided.
+    pub(super) access: Access,
     doubt: Option<Doubt>,
 }
 
 impl From<Finding> for Row {
     fn from(finding: Finding) -> Self {
-        let doubt = None;
-        Self { finding, doubt }
+        Self {
+            finding,
+            access: Access::Open,
+            doubt: None,
+        }
     }
 }
 
 impl Row {
+    /// Whether it is left undecided because the packages are from somebody else.
+    pub(super) fn is_third_party(&self) -> bool {
+        matches!(self.doubt, Some(Doubt::ThirdParty(_)))
+    }
+
     /// The same, left undecided.
     pub(super) fn doubted(self, doubt: Doubt) -> Self {
         let doubt = Some(doubt);
@@ -78,7 +99,7 @@ impl Row {
 pub(super) fn gathered(rows: Vec<Row>) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut doubted: BTreeMap<(String, &str), (Doubt, Vec<Finding>)> = BTreeMap::new();
-    for Row { finding, doubt } in rows {
+    for Row { finding, doubt, .. } in rows {
         let Some(doubt) = doubt else {
             findings.push(finding);
             continue;
@@ -90,17 +111,17 @@ pub(super) fn gathered(rows: Vec<Row>) -> Vec<Finding> {
     findings.extend(
         doubted
             .into_iter()
-            .map(|((product, _), (doubt, same))| one_row(product, doubt, &same)),
+            .map(|((product, _), (doubt, same))| one_row(product, &doubt, &same)),
     );
     findings
 }
 
-fn one_row(product: String, doubt: Doubt, same: &[Finding]) -> Finding {
+fn one_row(product: String, doubt: &Doubt, same: &[Finding]) -> Finding {
     let strings = |of: &dyn Fn(&Finding) -> &[String]| -> Vec<String> {
         let all: BTreeSet<&String> = same.iter().flat_map(of).collect();
         all.into_iter().cloned().collect()
     };
-    let order = |a: &&str, b: &&str| (DpkgVersion::parse(a), *a).cmp(&(DpkgVersion::parse(b), *b));
+    let order = |a: &&str, b: &&str| by_any_order(a, b).then_with(|| a.cmp(b));
     let installed = same.iter().map(|one| one.installed.as_str());
     let fixed = same.iter().filter_map(|one| one.fixed.as_deref());
     let fixed = fixed.max_by(order);
@@ -123,17 +144,22 @@ fn one_row(product: String, doubt: Doubt, same: &[Finding]) -> Finding {
         kev: strings(&|one| &one.kev),
         kev_checked: same.iter().all(|one| one.kev_checked),
         kev_due: same.iter().filter_map(|one| one.kev_due).min(),
-        epss: None,
+        epss: same.iter().filter_map(|one| one.epss).max(),
         remedy: None,
         evidence: evidence(doubt, same),
         product,
     }
 }
 
+/// In the order of whichever system both versions have a place in.
+fn by_any_order(a: &str, b: &str) -> Ordering {
+    Version::new(Order::Dpkg, a).cmp(&Version::new(Order::Dpkg, b))
+}
+
 /// How many observations and records the evidence names.
 const NAMED: usize = 20;
 
-fn evidence(doubt: Doubt, same: &[Finding]) -> Evidence {
+fn evidence(doubt: &Doubt, same: &[Finding]) -> Evidence {
     let list = |of: &dyn Fn(&Evidence) -> &str| {
         let all: BTreeSet<&str> = same.iter().map(|one| of(&one.evidence)).collect();
         let mut named: Vec<&str> = all.iter().copied().take(NAMED).collect();
