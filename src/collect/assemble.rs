@@ -26,7 +26,7 @@ pub(super) fn inventory(
     let services = services::services(answers);
     let services = services.map(|services| state::with_versions(services, known));
     let is_linux = matches!(platform.family, Family::Linux | Family::Debian);
-    let is_nameless = platform.id == "linux" || platform.family == Family::Debian;
+    let is_nameless = platform.id == "linux";
     let mut gaps: Vec<Gap> = [
         answers
             .text(OS_RELEASE)
