@@ -22,3 +22,4 @@ slow:
     cargo bench
     bash .ci/bench-ssh
     python3 .ci/bench-windows
+    /usr/bin/python3 .ci/bench-linux

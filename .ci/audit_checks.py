@@ -227,6 +227,8 @@ SHELLS = {
     "fish": ("fish", ".config/fish/config.fish"),
     "tcsh": ("tcsh", ".tcshrc"),
     "mksh": ("mksh", None),
+    "ksh": ("ksh", None),
+    "rbash": ("/bin/rbash", None),
     "ash": ("busybox", None),
 }
 NOISE = "echo 'Welcome, dear user'\necho 'all you do is watched' >&2\nprintf 'no line break at the end'\n"

@@ -116,14 +116,19 @@ def matched(binary, facts, catalog, folder):
     if done.returncode not in (0, 3, 4):
         sys.exit(f"the hosts cannot be matched: {done.stderr[-800:]}")
     print(f"match: {len(facts)} hosts in {time.monotonic() - began:.2f} s")
-    cves = collections.defaultdict(set)
-    for row in rows(out, "findings_cve"):
-        cves[row["finding_id"]].add(row["cve"])
-    names = {row["machine_id"]: row["ip"] for row in rows(out, "machines")}
     found = {f"0.0.0.{number}": [] for number, _ in enumerate(facts, 1)}
-    for row in rows(out, "findings"):
-        found[names.get(row["machine_id"], row["ip"])].append(row | {"all cves": cves[row["finding_id"]]})
+    for row in findings(out):
+        found[row["ip"]].append(row)
     return {one["name"]: found[f"0.0.0.{number}"] for number, one in enumerate(facts, 1)}
+
+
+def findings(folder):
+    """The rows of findings.csv, each with all its CVEs."""
+    cves = collections.defaultdict(set)
+    for row in rows(folder, "findings_cve"):
+        cves[row["machine_id"], row["finding_id"]].add(row["cve"])
+    for row in rows(folder, "findings"):
+        yield row | {"all cves": cves[row["machine_id"], row["finding_id"]]}
 
 
 def rows(folder, table):
@@ -143,7 +148,7 @@ def theirs_by_key(host, found):
     judge = Judge(host, [])
     by_key, apart = {}, []
     for row in found:
-        if row["bulletin_id"].startswith(("unknown:", "eol:")) or not row["product"]:
+        if re.match("[a-z_-]+:", row["bulletin_id"]):
             apart.append(row)
             continue
         sources = {judge.source(package) for package in judge.by_name["binary"].get(row["product"], ())}
@@ -155,18 +160,18 @@ def theirs_by_key(host, found):
     return by_key, apart
 
 
-def ours_by_key(host, findings):
+def ours_by_key(host, judged):
     by_key = {}
-    for (advisory, source), row in findings.items():
+    for (advisory, source), row in judged.items():
         for name in (row.cves if host.name.startswith("debian") else {plain(advisory)}):
             by_key.setdefault((name, source), set()).add(row.state)
     return by_key
 
 
-def check(report, host, found, findings):
+def check(report, host, found, judged):
     """Both must say the same of a host."""
     theirs, apart = theirs_by_key(host, found)
-    ours = ours_by_key(host, findings)
+    ours = ours_by_key(host, judged)
     extra, lost = sorted(set(theirs) - set(ours)), sorted(set(ours) - set(theirs))
     states = collections.Counter(row["state"] for row in found)
     print(f"{host.name}: {len(host.packages)} packages; the judge {len(ours)}, the program {len(theirs)} "
@@ -268,12 +273,12 @@ def main():
             imported(binary, folder / "feeds", folder / "catalog.db")
             found = matched(binary, [chosen[name][1] for name in names], folder / "catalog.db", folder)
         for name in names:
-            findings = Judge(hosts[name], claims.of(name)).findings()
+            judged = Judge(hosts[name], claims.of(name)).findings()
             if given.binary:
-                check(report, hosts[name], found[name], findings)
+                check(report, hosts[name], found[name], judged)
             else:
-                states = collections.Counter(row.state for row in findings.values())
-                print(f"{name}: the judge {len(findings)}: {dict(states)}")
+                states = collections.Counter(row.state for row in judged.values())
+                print(f"{name}: the judge {len(judged)}: {dict(states)}")
         ablations(report, hosts, claims, given.only)
         if "debian_12" in found:
             unfixed_apart(report, found["debian_12"])

@@ -76,7 +76,7 @@ class Documents:
                     if arch != "src":
                         fixes[name, version].add(arch)
                 for (name, version), arches in fixes.items():
-                    yield claim(advisory["name"], product.replace("Linux ", "Linux:").replace("SIG:", "SIG "), name,
+                    yield claim(advisory["name"], product.replace("Linux ", "Linux:"), name,
                                 "binary", version, arches=frozenset(arches), cves=cves,
                                 modules=streams(advisory["synopsis"], version))
 
@@ -112,8 +112,9 @@ class Documents:
         for group in json.loads((self.data / "bulk/arch-security-json.json").read_bytes()):
             for name in group["packages"]:
                 status = {"Not affected": "never", "Unknown": "undetermined"}.get(group["status"], "stated")
+                # `affected` is where it was seen, not where it began.
                 yield claim(group["name"], "Arch Linux", name, "binary", group["fixed"], status=status,
-                            introduced=group["affected"], cves=frozenset(group["issues"]))
+                            cves=frozenset(group["issues"]))
 
 
 def osv(record, spoken):

@@ -71,6 +71,7 @@ pub(super) fn cut(bulletin: Bulletin, grain: Grain, codenames: &Codenames) -> Cu
         let part = match grain {
             Grain::Release => String::new(),
             Grain::Package => one.package.clone(),
+            Grain::Build => build(&one.package, &one.scope),
         };
         let ranges = one.ranges.into_iter();
         let ranges = ranges.map(|range| (range.introduced, range.fixed, range.last_affected));
@@ -98,6 +99,13 @@ pub(super) fn cut(bulletin: Bulletin, grain: Grain, codenames: &Codenames) -> Cu
         references: references.join("\n"),
         rows: rows.collect(),
     }
+}
+
+/// The part of a release that a statement about builds is about.
+fn build(package: &str, scope: &PackageScope) -> String {
+    let arches = scope.arches.join(",");
+    let module = scope.module.as_deref().unwrap_or_default();
+    format!("{package} {arches} {module}")
 }
 
 /// The numbers of Debian's codenames.

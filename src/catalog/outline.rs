@@ -17,7 +17,7 @@ pub struct Outline {
     pub first_line: String,
     /// The first element's name without a prefix, when it is XML.
     pub root: Option<String>,
-    /// The first bytes, when they are text.
+    /// The first bytes, when they are text or XML.
     text: String,
 }
 
@@ -60,7 +60,7 @@ impl Outline {
             Shape::FrontMatter => (front_keys(head), Vec::new()),
             Shape::Empty | Shape::Text | Shape::Xml => Keys::default(),
         };
-        let is_text = matches!(shape, Shape::FrontMatter | Shape::Text);
+        let is_text = matches!(shape, Shape::FrontMatter | Shape::Text | Shape::Xml);
         let line = first_line(head.get(..head.len().min(400)).unwrap_or_default());
         Self {
             shape,

@@ -1,12 +1,13 @@
 //! Debian, Ubuntu and their kin, by way of `dpkg-query`.
 
-use super::platform::{clip, installed_kernels, platform};
+use super::assemble::{self, Reading};
+use super::lists::{self, malformed};
+use super::platform::{clip, platform};
 use super::state::{self, Signs};
-use super::unix::{DPKG_PACKAGES, DPKG_TIMES, OS_RELEASE};
-use super::{Collector, UNIX, identity, services};
+use super::unix::{DPKG_PACKAGES, DPKG_TIMES};
+use super::{Collector, UNIX};
 use crate::model::{
-    Family, Gap, GapCause, Inventory, Observed, Package, PackageManager, PackageState, Platform,
-    Reboot, SourcePackage, UtcTime,
+    Family, Gap, Inventory, Package, PackageManager, PackageState, Platform, SourcePackage, UtcTime,
 };
 use crate::session::{Answers, QuestionSet};
 use crate::version::DpkgVersion;
@@ -29,7 +30,7 @@ impl Collector for Debian {
         let mut platform = platform(answers)?;
         let named = platform.family == Family::Debian;
         // Without os-release the packages still tell the family, though not the release.
-        let nameless = answers.text(OS_RELEASE).is_err() && answers.text(DPKG_PACKAGES).is_ok();
+        let nameless = platform.id == "linux" && answers.text(DPKG_PACKAGES).is_ok();
         (named || nameless).then(|| {
             platform.family = Family::Debian;
             platform
@@ -38,39 +39,14 @@ impl Collector for Debian {
 
     fn read(&self, platform: &Platform, answers: &Answers) -> Inventory {
         let packages = packages(answers);
-        let reboot = reboot(answers, platform, packages.as_deref().unwrap_or_default());
-        let known = packages.as_deref().unwrap_or_default();
-        let services = services::services(answers);
-        let services = services.map(|services| state::with_versions(services, known));
-        let mut gaps: Vec<Gap> = [
-            answers.text(OS_RELEASE).err(),
-            packages.as_ref().err().cloned(),
-            installed_kernels(answers).err(),
-            reboot.as_ref().err().cloned(),
-            services.as_ref().err().cloned(),
-        ]
-        .into_iter()
-        .flatten()
-        .collect();
-        gaps.sort_unstable();
-        Inventory {
-            collector: self.name().to_owned(),
-            platform: platform.clone(),
-            identity: identity::identity(answers),
-            packages: Observed::from(packages),
-            windows: None,
-            unix: Some(Box::new(state::facts(answers, platform))),
-            services: Observed::from(services),
-            reboot: Observed::from(reboot),
-            gaps,
-        }
-    }
-}
-
-fn malformed() -> Gap {
-    Gap {
-        question: DPKG_PACKAGES.to_owned(),
-        cause: GapCause::Malformed,
+        let newer = newer_kernel(platform, packages.as_deref().unwrap_or_default());
+        let signs = Signs {
+            newer_kernel: newer.map(|package| package.name.as_str()),
+            flags_tell: true,
+            ..Signs::default()
+        };
+        let reboot = state::reboot(answers, &signs);
+        assemble::inventory(self.name(), platform, answers, Reading { packages, reboot })
     }
 }
 
@@ -81,17 +57,13 @@ fn packages(answers: &Answers) -> Result<Vec<Package>, Gap> {
     let times = times(answers);
     let mut packages = Vec::new();
     for line in text.lines() {
-        match package(line, &times).ok_or_else(malformed)? {
+        match package(line, &times).ok_or_else(|| malformed(DPKG_PACKAGES))? {
             Line::Package(package) => packages.push(package),
             Line::NotInstalled => {}
         }
     }
-    if packages.is_empty() {
-        // dpkg itself is a package: a list without any is no answer.
-        return Err(malformed());
-    }
-    packages.sort_by(|a, b| (&a.name, &a.arch, &a.version).cmp(&(&b.name, &b.arch, &b.version)));
-    Ok(packages)
+    // dpkg itself is a package: a list without any is no answer.
+    lists::finished(packages, DPKG_PACKAGES)
 }
 
 enum Line {
@@ -208,18 +180,6 @@ fn times(answers: &Answers) -> BTreeMap<&str, UtcTime> {
     lines.collect()
 }
 
-/// Whether the host waits for a reboot: by the flag that update tools leave, or because a kernel
-/// newer than the running one is installed (minimal systems have no tool that leaves the flag).
-fn reboot(answers: &Answers, platform: &Platform, packages: &[Package]) -> Result<Reboot, Gap> {
-    let newer = newer_kernel(platform, packages);
-    let signs = Signs {
-        newer_kernel: newer.map(|package| package.name.as_str()),
-        flags_tell: true,
-        ..Signs::default()
-    };
-    state::reboot(answers, &signs)
-}
-
 /// An installed kernel image newer than the one that runs, when that one is a package.
 fn newer_kernel<'a>(platform: &Platform, packages: &'a [Package]) -> Option<&'a Package> {
     let running = platform.kernel.running.as_deref()?;
@@ -258,8 +218,9 @@ fn flavour(name: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::super::tests::answers;
-    use super::super::unix::REBOOT;
+    use super::super::unix::{OS_RELEASE, REBOOT};
     use super::*;
+    use crate::model::GapCause;
 
     fn read(text: &str) -> Result<Vec<Package>, Gap> {
         packages(&answers(&[(DPKG_PACKAGES, text)]))

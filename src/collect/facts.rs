@@ -270,7 +270,7 @@ fn complete_debian(inventory: &mut Inventory) {
 }
 
 fn ecosystem(platform: &Platform) -> Option<String> {
-    super::platform::ecosystem_of(&platform.id, platform.version.as_deref()?)
+    super::platform::ecosystem_of(&platform.id, platform.version.as_deref())
 }
 
 /// A fact that nobody told is one that nobody asked for: says which question it answers.

@@ -9,15 +9,22 @@
 //! root's alone or merely help to tell machines apart are unknown where they are missing, and do not
 //! make a scan partial.
 
+mod assemble;
 mod debian;
 mod facts;
 mod generic;
 mod identity;
+mod lists;
 mod os_release;
 mod platform;
+mod questions;
 mod record;
+mod redhat;
+mod rpm;
+mod rpm_kernel;
 mod services;
 mod state;
+mod suse;
 mod unix;
 mod windows;
 
@@ -31,7 +38,13 @@ use crate::session::{Answers, QuestionSet};
 
 /// Every collector, in the order in which they are offered the answers to their set: the last of a
 /// set takes any.
-pub const COLLECTORS: &[&dyn Collector] = &[&debian::Debian, &generic::Generic, &windows::Windows];
+pub const COLLECTORS: &[&dyn Collector] = &[
+    &debian::Debian,
+    &suse::Suse,
+    &redhat::RedHat,
+    &generic::Generic,
+    &windows::Windows,
+];
 
 /// Knows how one family tells what is installed.
 pub trait Collector: Send + Sync {

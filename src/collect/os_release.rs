@@ -14,6 +14,16 @@ impl OsRelease {
         Self(assignments.take(200).collect())
     }
 
+    /// What another file says, in os-release's words.
+    pub(super) fn from_fields(fields: impl IntoIterator<Item = (&'static str, String)>) -> Self {
+        let fields = fields.into_iter();
+        Self(
+            fields
+                .map(|(name, value)| (name.to_owned(), value))
+                .collect(),
+        )
+    }
+
     /// A field that is set to something.
     pub(super) fn field(&self, name: &str) -> Option<&str> {
         let value = self.0.get(name).map(String::as_str);

@@ -5,6 +5,7 @@
 //! lacks costs nothing: its question is answered by "missing" (exit status 120), and a file that
 //! the account may not read by "denied" (121).
 
+use super::questions;
 use super::state::questions as state;
 use crate::session::{Ask, Question, QuestionSet};
 
@@ -82,6 +83,19 @@ pub const UNIX: QuestionSet = QuestionSet {
         state::ASK_STALE,
         state::ASK_HISTORY,
         state::ASK_CONTAINERS,
+        questions::ASK_RPM,
+        questions::ASK_RPM_REPOSITORIES,
+        questions::ASK_APK,
+        questions::ASK_PACMAN,
+        questions::ASK_PKG,
+        questions::ASK_FREEBSD_BASE,
+        questions::ASK_OPKG,
+        questions::ASK_PORTAGE,
+        questions::ASK_SNAPS,
+        questions::ASK_FLATPAKS,
+        questions::ASK_BREW,
+        questions::ASK_MAC_APPLICATIONS,
+        questions::ASK_MAC_RECEIPTS,
     ],
 };
 
@@ -98,8 +112,8 @@ pub(super) const INTERFACES: &str = "interfaces";
 pub(super) const NAMES: &str = "names";
 pub(super) const VIRTUAL: &str = "virtual";
 
-/// `limited` runs a tool for at most 30 s where `timeout` works as in coreutils. `read_first` prints
-/// the first of some files, and says why when it cannot.
+/// `limited` runs a tool for at most 30 s where `timeout` works as in coreutils; macOS has none, but an
+/// alarm. `read_first` prints the first of some files, and says why when it cannot.
 const PRELUDE: &str = r#"LC_ALL=C; LANG=C; LANGUAGE=C; export LC_ALL LANG LANGUAGE
 PATH="${PATH:-/usr/bin:/bin}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"; export PATH
 unset GREP_OPTIONS DPKG_COLORS DPKG_ROOT DPKG_ADMINDIR LS_COLORS 2>/dev/null
@@ -107,6 +121,8 @@ umask 077
 have() { command -v "$1" >/dev/null 2>&1; }
 if have timeout && timeout 1 true >/dev/null 2>&1 </dev/null; then
   limited() { timeout 30 "$@"; }
+elif have sw_vers && have perl; then
+  limited() { perl -e 'alarm 30; exec @ARGV' "$@"; }
 else
   limited() { "$@"; }
 fi
@@ -121,8 +137,10 @@ read_first() {
 
 const OS_RELEASE_SCRIPT: &str = "read_first /etc/os-release /usr/lib/os-release || exit $?";
 
-/// `file<TAB>line` for every line of every release file.
-const RELEASE_FILES_SCRIPT: &str = r#"for file in /etc/debian_version /etc/redhat-release /etc/alpine-release /etc/SuSE-release /etc/openwrt_release /etc/rpi-issue; do
+/// `file<TAB>line` for every line of every release file, and of what says which branch Alpine follows.
+const RELEASE_FILES_SCRIPT: &str = r#"for file in /etc/debian_version /etc/oracle-release /etc/enterprise-release /etc/centos-release /etc/system-release \
+  /etc/redhat-release /etc/alpine-release /etc/apk/repositories /etc/SuSE-release /etc/lsb-release /etc/openwrt_release \
+  /etc/gentoo-release /etc/rpi-issue /etc/platform /etc/version /usr/local/opnsense/version/core; do
   [ -f "$file" ] && [ -r "$file" ] || continue
   while read -r line || [ -n "$line" ]; do printf '%s\t%s\n' "$file" "$line"; done <"$file"
 done

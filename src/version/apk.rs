@@ -14,13 +14,17 @@ use std::cmp::Ordering;
 pub struct ApkVersion<'a>(&'a [u8]);
 
 impl<'a> ApkVersion<'a> {
-    /// Reads a version. `None` for what does not begin with a digit, and for blanks or control characters
-    /// inside.
+    /// Reads a version. `None` for nothing at all, and for blanks or control characters inside.
     pub fn parse(text: &'a str) -> Option<Self> {
         let text = text.trim_ascii().as_bytes();
-        let begins = text.first().is_some_and(u8::is_ascii_digit);
         let is_word = !text.iter().copied().any(breaks_words);
-        (begins && is_word).then_some(Self(text))
+        (is_word && !text.is_empty()).then_some(Self(text))
+    }
+
+    /// Whether apk compares anything of it: what does not begin with a digit comes before every version,
+    /// and one is like the other.
+    pub fn has_number(&self) -> bool {
+        self.0.first().is_some_and(u8::is_ascii_digit)
     }
 
     /// Whether a package may have this version: what `apk version --check` says.
@@ -159,6 +163,7 @@ impl<'a> Tokens<'a> {
         };
         match (first, self.last) {
             (b'0'..=b'9', Part::Begin) => self.number(self.rest, Part::Number, Token::First),
+            (_, Part::Begin) => Token::Invalid,
             (b'.', Part::Number) => self.number(after, Part::Number, |digits| {
                 Token::Fraction(Fraction(digits))
             }),
@@ -277,8 +282,17 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_begin_with_a_number_is_none() {
-        for text in ["", " ", ".1", "a", "_pre1", "-r1", "1 0", "1.0\u{0}", "١"] {
+    fn what_does_not_begin_with_a_number_comes_before_everything() {
+        for text in [".1", "a", "_pre1", "-r1", "١"] {
+            assert!(!version(text).has_number(), "{text:?}");
+            assert!(version(text) < version("0_alpha"), "{text:?}");
+            assert_eq!(version(text), version("c"));
+        }
+    }
+
+    #[test]
+    fn what_is_no_word_is_none() {
+        for text in ["", " ", "1 0", "1.0\u{0}"] {
             assert!(ApkVersion::parse(text).is_none(), "{text:?}");
         }
         assert!(ApkVersion::parse(" 1.0 ").is_some());
@@ -298,7 +312,7 @@ mod tests {
         }
 
         #[test]
-        fn nothing_makes_it_panic(a in "[0-9]\\PC{0,24}", b in "[0-9]\\PC{0,24}") {
+        fn nothing_makes_it_panic(a in "[0-9]?\\PC{0,24}", b in "[0-9]?\\PC{0,24}") {
             if let (Some(a), Some(b)) = (ApkVersion::parse(&a), ApkVersion::parse(&b)) {
                 prop_assert_eq!(a.cmp(&b), b.cmp(&a).reverse());
                 prop_assert_eq!(a.is_valid(), a.is_valid());

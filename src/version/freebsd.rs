@@ -34,9 +34,10 @@ impl<'a> FreeBsdVersion<'a> {
                 _ => {}
             }
         }
-        let number = |sign: Option<usize>| {
-            let digits = sign.and_then(|at| text.get(at + 1..));
-            digits.map_or(0, leading_number)
+        // pkg lets a number have a sign.
+        let number = |mark: Option<usize>| {
+            let text = mark.and_then(|at| text.get(at + 1..)).unwrap_or_default();
+            leading_number(text.strip_prefix(b"+").unwrap_or(text))
         };
         let version = text.get(..underscore.or(comma).unwrap_or(text.len()))?;
         (!version.is_empty()).then_some(Self {

@@ -67,11 +67,16 @@ pub enum Place<'a> {
 
 impl<'a> Place<'a> {
     /// Splits a version; `None` for a text that has no place in the order.
+    ///
+    /// apk has one for every word, and words that no version begins with before everything. As bounds they
+    /// would be met by all that is installed, so here they are none.
     pub fn parse(order: Order, text: &'a str) -> Option<Self> {
         match order {
             Order::Dpkg => DpkgVersion::parse(text).map(Self::Dpkg),
             Order::Rpm => RpmVersion::parse(text).map(Self::Rpm),
-            Order::Apk => ApkVersion::parse(text).map(Self::Apk),
+            Order::Apk => ApkVersion::parse(text)
+                .filter(ApkVersion::has_number)
+                .map(Self::Apk),
             Order::Pacman => PacmanVersion::parse(text).map(Self::Pacman),
             Order::FreeBsd => FreeBsdVersion::parse(text).map(Self::FreeBsd),
         }
@@ -164,6 +169,12 @@ mod tests {
             against(Order::FreeBsd, "1.0_2", "1.0"),
             Some(Ordering::Greater)
         );
+    }
+
+    #[test]
+    fn a_bound_of_apks_that_everything_would_meet_is_none() {
+        assert!(Place::parse(Order::Apk, "unknown").is_none());
+        assert!(Place::parse(Order::Apk, "6.6.4p1-r1").is_some());
     }
 
     #[test]

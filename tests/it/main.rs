@@ -23,6 +23,8 @@ mod local;
 #[cfg(test)]
 mod openssh;
 #[cfg(test)]
+mod os_release;
+#[cfg(test)]
 #[cfg(unix)]
 mod passwords;
 #[cfg(test)]
@@ -37,6 +39,10 @@ mod shells;
 #[cfg(test)]
 #[cfg(unix)]
 mod support;
+#[cfg(test)]
+mod version_peers;
+#[cfg(test)]
+mod versions;
 #[cfg(test)]
 mod visits;
 #[cfg(test)]

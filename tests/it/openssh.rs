@@ -244,6 +244,7 @@ const ACCOUNTS: &[(&str, &str)] = &[
     ("ud-tcsh", "/usr/bin/tcsh"),
     ("ud-csh", "/bin/csh"),
     ("ud-mksh", "/bin/mksh"),
+    ("ud-ksh", "/bin/ksh"),
     ("ud-rbash", "/bin/rbash"),
     ("ud-ash", "/usr/local/lib/underdesk-test/ash"),
     ("ud-nologin", "/usr/sbin/nologin"),
@@ -298,7 +299,7 @@ fn make_noisy(home: &Path) {
          echo '{marker} E greeting 0'\necho '{marker} DONE'\n"
     );
     for name in [
-        ".bashrc", ".zshenv", ".cshrc", ".tcshrc", ".mkshrc", ".profile",
+        ".bashrc", ".zshenv", ".cshrc", ".tcshrc", ".mkshrc", ".kshrc", ".profile",
     ] {
         fs::write(home.join(name), &noise).unwrap();
     }
@@ -316,8 +317,8 @@ async fn every_login_shell_answers_however_noisy_its_rc_files_are() {
     let Some(sshd) = peer() else { return };
     let server = Sshd::start(&sshd, "");
     let shells = [
-        "ud-bash", "ud-dash", "ud-zsh", "ud-fish", "ud-tcsh", "ud-csh", "ud-mksh", "ud-rbash",
-        "ud-ash", "ud-nosh",
+        "ud-bash", "ud-dash", "ud-zsh", "ud-fish", "ud-tcsh", "ud-csh", "ud-mksh", "ud-ksh",
+        "ud-rbash", "ud-ash", "ud-nosh",
     ];
     for user in shells {
         let mut login = server.key_login(user).await.unwrap();

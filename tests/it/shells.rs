@@ -3,47 +3,67 @@
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 use underdesk::collect::{self, UNIX};
-use underdesk::session::{Answers, Limits, Nonce};
+use underdesk::session::{Answers, Limits, Nonce, Parsed};
 
 /// Shells that may be `sh` on a host, and how they are told to be one.
 const SHELLS: &[&[&str]] = &[
-    &["sh"],
-    &["dash"],
-    &["bash", "--posix"],
-    &["busybox", "ash"],
-    &["mksh"],
-    &["ksh"],
-    &["yash"],
-    &["zsh", "--emulate", "sh"],
+    &["sh", "-s"],
+    &["dash", "-s"],
+    &["bash", "--posix", "-s"],
+    &["busybox", "sh", "-s"],
+    &["mksh", "-s"],
+    &["ksh", "-s"],
+    &["yash", "-s"],
+    &["zsh", "--emulate", "sh", "-s"],
 ];
 
-/// What a shell answers; `None` where there is no such shell.
-fn ask(shell: &[&str]) -> Option<Answers> {
+/// Login shells, as sshd starts them. What they read first at a login is tested with a real sshd.
+const LOGIN_SHELLS: &[&[&str]] = &[
+    &["bash", "-c", "sh -s"],
+    &["dash", "-c", "sh -s"],
+    &["zsh", "-c", "sh -s"],
+    &["fish", "-c", "sh -s"],
+    &["tcsh", "-c", "sh -s"],
+    &["ksh", "-c", "sh -s"],
+    &["mksh", "-c", "sh -s"],
+    &["rbash", "-c", "sh -s"],
+    &["busybox", "sh", "-c", "sh -s"],
+];
+
+/// What a shell makes of the script; `None`, and a loud word, where there is no such shell.
+fn run(shell: &[&str]) -> Option<(Parsed, String)> {
     let nonce = Nonce::from_bytes([7; 16]);
-    let mut child = Command::new(shell[0])
+    let child = Command::new(shell[0])
         .args(&shell[1..])
-        .arg("-s")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
-        .spawn()
-        .ok()?;
+        .spawn();
+    let Ok(mut child) = child else {
+        eprintln!("SKIPPED: {} is not installed", shell[0]);
+        return None;
+    };
     let script = UNIX.script(&nonce);
     let mut stdin = child.stdin.take().unwrap();
-    stdin.write_all(script.as_bytes()).unwrap();
+    // A shell that refuses does not read.
+    stdin.write_all(script.as_bytes()).ok();
     drop(stdin);
     let output = child.wait_with_output().unwrap();
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(errors, "", "{shell:?}");
-    let parsed = UNIX.parse_frames(&nonce, &output.stdout, &Limits::default());
-    assert!(parsed.done, "{shell:?}");
-    Some(parsed.answers)
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    let frames = UNIX.parse_frames(&nonce, &output.stdout, &Limits::default());
+    Some((frames, errors))
 }
 
-#[test]
-fn every_shell_asks_the_same_and_gets_the_same() {
+fn ask(shell: &[&str]) -> Option<Answers> {
+    let (frames, errors) = run(shell)?;
+    assert_eq!(errors, "", "{shell:?}");
+    assert!(frames.done, "{shell:?}");
+    Some(frames.answers)
+}
+
+fn assert_same_answers(shells: &[&[&str]]) {
     let reference = ask(SHELLS[0]).unwrap();
-    for shell in &SHELLS[1..] {
+    for shell in shells {
         let Some(answers) = ask(shell) else {
             continue;
         };
@@ -65,6 +85,24 @@ fn every_shell_asks_the_same_and_gets_the_same() {
             }
         }
     }
+}
+
+#[test]
+fn every_shell_asks_the_same_and_gets_the_same() {
+    assert_same_answers(&SHELLS[1..]);
+}
+
+#[test]
+fn every_login_shell_lets_sh_ask() {
+    assert_same_answers(LOGIN_SHELLS);
+}
+
+#[test]
+fn a_shell_that_refuses_answers_nothing() {
+    let Some((frames, _)) = run(&["/usr/sbin/nologin", "-c", "sh -s"]) else {
+        return;
+    };
+    assert!(!frames.done);
 }
 
 #[test]

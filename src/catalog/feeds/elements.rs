@@ -6,13 +6,18 @@
 use super::FeedError;
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::{Reader, XmlVersion};
-use std::io::BufRead;
+use std::cell::Cell;
+use std::io::{self, BufRead, Read};
 
 /// The deepest that elements may nest. OVAL's criteria and the XHTML in VuXML reach a dozen.
 const DEEPEST: usize = 64;
 
 /// The longest text of one element that is kept. What matters here is names, versions and titles.
 const MOST_TEXT: usize = 64 << 10;
+
+/// The most bytes of one tag or text, which the parser holds in memory. Descriptions reach some hundred
+/// kilobytes.
+const MOST_BYTES: usize = 16 << 20;
 
 /// Takes a document apart.
 pub(super) trait Walk {
@@ -57,11 +62,13 @@ pub(super) fn each_element(
         feed,
         what: what.to_owned(),
     };
-    let mut reader = Reader::from_reader(doc);
+    let left = Cell::new(MOST_BYTES);
+    let mut reader = Reader::from_reader(Bounded { doc, left: &left });
     let mut buffer = Vec::new();
     let mut place = Place::default();
     loop {
         buffer.clear();
+        left.set(MOST_BYTES);
         let event = reader.read_event_into(&mut buffer);
         let event = event.map_err(|source| FeedError::Xml {
             feed,
@@ -92,6 +99,33 @@ pub(super) fn each_element(
             Event::Eof if place.is_whole() => return Ok(()),
             Event::Eof => return Err(shape("it ends too early")),
         }
+    }
+}
+
+/// A reader that fails where one tag or text has more bytes than any has.
+struct Bounded<'a> {
+    doc: &'a mut dyn BufRead,
+    left: &'a Cell<usize>,
+}
+
+impl Read for Bounded<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.doc.read(buffer)
+    }
+}
+
+impl BufRead for Bounded<'_> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.left.get() == 0 {
+            let what = format!("one element has more than {MOST_BYTES} bytes");
+            return Err(io::Error::other(what));
+        }
+        self.doc.fill_buf()
+    }
+
+    fn consume(&mut self, amount: usize) {
+        self.left.set(self.left.get().saturating_sub(amount));
+        self.doc.consume(amount);
     }
 }
 
@@ -204,6 +238,13 @@ mod tests {
     fn what_nests_too_deep_is_refused() {
         let error = log(&"<a>".repeat(1000)).unwrap_err();
         assert!(error.to_string().ends_with("nest too deep"), "{error}");
+    }
+
+    #[test]
+    fn a_text_without_end_fills_no_memory() {
+        let error = log(&format!("<a>{}", "x".repeat(MOST_BYTES + (1 << 20)))).unwrap_err();
+        let text = format!("{error:?}");
+        assert!(text.contains("one element has more than"), "{text}");
     }
 
     proptest! {

@@ -3,6 +3,8 @@
 //! A feed reads one document; it opens nothing and keeps nothing. To add a feed, write one file, add one
 //! line to [`FEEDS`], and one to `sources/table.csv` for where its documents are.
 
+mod arch;
+mod builds;
 mod bulletins;
 mod bulletins_csv;
 mod csaf;
@@ -12,6 +14,7 @@ mod dotnet;
 mod elements;
 mod endoflife;
 mod epss;
+mod errata;
 mod exchange;
 mod kev;
 mod lifecycle;
@@ -25,8 +28,10 @@ mod office_words;
 mod osv;
 mod records;
 mod rpm;
+mod secdb;
 mod stream;
 mod text;
+mod updateinfo;
 mod vuxml;
 
 use super::outline::Outline;
@@ -55,6 +60,12 @@ pub const FEEDS: &[&dyn Feed] = &[
     &msrc_sug::MsrcSug,
     &bulletins::search::BulletinSearch,
     &bulletins::wesng::Wesng,
+    &secdb::AlpineSecdb,
+    &arch::ArchTracker,
+    &updateinfo::AmazonUpdateinfo,
+    &updateinfo::Updateinfo,
+    &errata::RockyErrata,
+    &errata::AlmaErrata,
     &osv::Osv,
 ];
 
@@ -62,6 +73,14 @@ pub const FEEDS: &[&dyn Feed] = &[
 pub(super) const OSV: &str = "osv";
 /// The name of the Debian tracker's feed.
 pub(super) const DEBIAN_TRACKER: &str = "debian-tracker";
+/// The name of the feed of Alpine's secdb.
+pub(super) const ALPINE_SECDB: &str = "alpine-secdb";
+/// The name of Arch Linux's tracker's feed.
+pub(super) const ARCH_TRACKER: &str = "arch-tracker";
+/// The name of the feed of Rocky Linux's errata.
+pub(super) const ROCKY_ERRATA: &str = "rocky-errata";
+/// The name of the feed of `AlmaLinux`'s errata.
+pub(super) const ALMA_ERRATA: &str = "alma-errata";
 
 /// The name of Microsoft's feed of monthly documents.
 pub(super) const MSRC_CVRF: &str = "msrc-cvrf";
@@ -98,6 +117,9 @@ pub enum Grain {
     Release,
     /// One package of a release: nothing is said of the others.
     Package,
+    /// One package of a release, for the architectures and the module that it names: another document
+    /// has the others.
+    Build,
 }
 
 /// One thing that a document holds.

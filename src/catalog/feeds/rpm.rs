@@ -69,6 +69,17 @@ pub(super) fn modules_of(evr: &str, streams: &[String]) -> Vec<Option<String>> {
     streams.iter().cloned().map(Some).collect()
 }
 
+/// The number of the release that a build is made for: `9` of `1.0-1.el9_4.1`, where `dist` is `el`.
+pub(super) fn dist<'a>(evr: &'a str, dist: &str) -> Option<&'a str> {
+    evr.split(['.', '+', '_', '~', '-']).find_map(|part| {
+        let rest = part.strip_prefix(dist)?;
+        let is_number = |text: &&str| {
+            !text.is_empty() && text.len() <= 3 && text.bytes().all(|byte| byte.is_ascii_digit())
+        };
+        Some(rest).filter(is_number)
+    })
+}
+
 /// Parts of `name-epoch:version-release.arch.rpm`.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Nevra<'a> {
@@ -190,6 +201,19 @@ mod tests {
         let named = ["perl:5.32".to_owned()];
         assert_eq!(modules_of(modular, &named), [Some("perl:5.32".to_owned())]);
         assert!(is_modular("2.0.7.1-6.module_el8.3.0+2041+d1f204ad"));
+    }
+
+    #[test]
+    fn a_build_says_for_which_release_it_is_made() {
+        for (evr, expected) in [
+            ("8.7p1-38.el9_4.1", Some("9")),
+            ("1-2.module+el8.4.0+534+4680a14e", Some("8")),
+            ("1-2.module_el10.0.0+1+a", Some("10")),
+            ("1-1.amzn2", None),
+            ("1-1.elixir", None),
+        ] {
+            assert_eq!(dist(evr, "el"), expected, "{evr}");
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Documents that are tables or pages: read with a cap, by the names of columns, in the words of dates.
 
 use super::FeedError;
-use crate::model::Date;
+use crate::model::{Date, UtcTime};
 use std::borrow::Cow;
 use std::io::{self, BufRead, Read};
 
@@ -197,6 +197,30 @@ pub(super) fn day_of(year: &str, month: &str, day: &str) -> Option<Date> {
     Date::parse(&format!("{year:0>4}-{month:02}-{day:02}"))
 }
 
+/// A moment in one of the ways that errata state it, in UTC: `2022-06-06 17:58`, with seconds or a zone,
+/// only the day, or seconds since 1970.
+pub(super) fn moment(text: &str) -> Option<UtcTime> {
+    let text = text.trim();
+    if text.len() <= 12
+        && text
+            .parse::<u32>()
+            .is_ok_and(|seconds| seconds > 100_000_000)
+    {
+        return text.parse().ok().map(UtcTime::from_unix);
+    }
+    let zoned = || UtcTime::parse(text);
+    let bare = || {
+        let (day, time) = text.split_once([' ', 'T']).unwrap_or((text, "00:00"));
+        let seconds = if time.matches(':').count() == 1 {
+            ":00"
+        } else {
+            ""
+        };
+        UtcTime::parse(&format!("{day}T{time}{seconds}Z"))
+    };
+    zoned().or_else(bare)
+}
+
 /// A version of dotted numbers without leading zeros: `15.02.1544.014` is `15.2.1544.14`. `None` for
 /// anything else.
 pub(super) fn dotted(text: &str) -> Option<String> {
@@ -266,6 +290,27 @@ mod tests {
         assert_eq!(dotted(" 8.0.0 ").as_deref(), Some("8.0.0"));
         for text in ["", "8", "8..0", "8.0.0-rc.1", "1.2.3.4.5.6.7", "v8.0"] {
             assert_eq!(dotted(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_moment_is_read_however_errata_state_it() {
+        let read = |text: &str| moment(text).map(|time| time.to_string());
+        for text in [
+            "2022-06-06 17:58",
+            "2022-06-06 17:58:00",
+            "2022-06-06T17:58:00.00+00:00",
+            "1654538280",
+        ] {
+            assert_eq!(
+                read(text).as_deref(),
+                Some("2022-06-06T17:58:00Z"),
+                "{text}"
+            );
+        }
+        assert_eq!(read("2022-06-06").as_deref(), Some("2022-06-06T00:00:00Z"));
+        for text in ["", "soon", "2022-13-01", "20220606", "2022-06-06 x"] {
+            assert_eq!(read(text), None, "{text}");
         }
     }
 

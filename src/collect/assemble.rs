@@ -1,0 +1,56 @@
+//! From the readings of one Unix to its inventory: the same for every collector.
+
+use super::platform::installed_kernels;
+use super::unix::OS_RELEASE;
+use super::{identity, services, state};
+use crate::model::{Family, Gap, Inventory, Observed, Package, Platform, Reboot};
+use crate::session::Answers;
+
+/// What a collector has read of a Unix.
+pub(super) struct Reading {
+    /// The installed packages.
+    pub(super) packages: Result<Vec<Package>, Gap>,
+    /// Whether it waits for a reboot.
+    pub(super) reboot: Result<Reboot, Gap>,
+}
+
+/// The inventory of a host whose packages are read.
+pub(super) fn inventory(
+    collector: &str,
+    platform: &Platform,
+    answers: &Answers,
+    reading: Reading,
+) -> Inventory {
+    let Reading { packages, reboot } = reading;
+    let known = packages.as_deref().unwrap_or_default();
+    let services = services::services(answers);
+    let services = services.map(|services| state::with_versions(services, known));
+    let is_linux = matches!(platform.family, Family::Linux | Family::Debian);
+    let is_nameless = platform.id == "linux" || platform.family == Family::Debian;
+    let mut gaps: Vec<Gap> = [
+        answers
+            .text(OS_RELEASE)
+            .err()
+            .filter(|_| is_linux && is_nameless),
+        packages.as_ref().err().cloned(),
+        installed_kernels(answers).err().filter(|_| is_linux),
+        reboot.as_ref().err().cloned(),
+        services.as_ref().err().cloned(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    gaps.sort_unstable();
+    gaps.dedup();
+    Inventory {
+        collector: collector.to_owned(),
+        platform: platform.clone(),
+        identity: identity::identity(answers),
+        packages: Observed::from(packages),
+        windows: None,
+        unix: Some(Box::new(state::facts(answers, platform))),
+        services: Observed::from(services),
+        reboot: Observed::from(reboot),
+        gaps,
+    }
+}
