@@ -15,6 +15,7 @@ mod generic;
 mod identity;
 mod os_release;
 mod platform;
+mod privileged;
 mod record;
 mod services;
 mod state;
@@ -22,6 +23,7 @@ mod unix;
 mod windows;
 
 pub use facts::{FactsError, FactsFault, FactsReader};
+pub use privileged::{UNIX_PRIVILEGED, told_by_root};
 pub use record::{RecordError, from_files, load, save};
 pub use unix::UNIX;
 pub use windows::{OfflineError, WINDOWS, from_tools};

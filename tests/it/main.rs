@@ -27,6 +27,9 @@ mod openssh;
 mod passwords;
 #[cfg(test)]
 #[cfg(unix)]
+mod privileged;
+#[cfg(test)]
+#[cfg(unix)]
 mod resume;
 #[cfg(test)]
 mod secrets;
