@@ -69,7 +69,7 @@ pub(super) fn cut(bulletin: Bulletin, grain: Grain, codenames: &Codenames) -> Cu
             continue;
         };
         let part = match grain {
-            Grain::Release => String::new(),
+            Grain::Release | Grain::Record => String::new(),
             Grain::Package => one.package.clone(),
         };
         let ranges = one.ranges.into_iter();

@@ -5,6 +5,7 @@
 
 pub mod feeds;
 
+mod content_sets;
 mod error;
 mod file;
 mod import;
@@ -60,6 +61,7 @@ struct Loaded {
     products: HashMap<ProductKey, Arc<ProductSlice>>,
     builds: HashMap<String, Arc<[BuildRow]>>,
     predictions: Option<Predictions>,
+    content_sets: Option<Arc<BTreeMap<String, Vec<String>>>>,
     titles: Option<BTreeMap<String, Vec<(String, String)>>>,
 }
 

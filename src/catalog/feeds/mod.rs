@@ -5,6 +5,7 @@
 
 mod bulletins;
 mod bulletins_csv;
+mod content_sets;
 mod csaf;
 mod dbatools;
 mod debian_tracker;
@@ -12,6 +13,7 @@ mod dotnet;
 mod elements;
 mod endoflife;
 mod epss;
+mod evr;
 mod exchange;
 mod kev;
 mod lifecycle;
@@ -24,13 +26,16 @@ mod office;
 mod office_words;
 mod osv;
 mod osv_record;
+mod redhat;
 mod stream;
 mod text;
 mod vuxml;
 
 use super::outline::Outline;
 use super::problems;
-use crate::model::{Advisory, BuildRow, Bulletin, ExploitPrediction, KnownExploited, Lifecycle};
+use crate::model::{
+    Advisory, BuildRow, Bulletin, ContentSet, ExploitPrediction, KnownExploited, Lifecycle,
+};
 use std::collections::BTreeMap;
 use std::io::BufRead;
 
@@ -48,6 +53,8 @@ pub const FEEDS: &[&dyn Feed] = &[
     &dotnet::DotnetReleases,
     &office::OfficeClickToRun,
     &bulletins_csv::BulletinsCsv,
+    &redhat::RedHatCsaf,
+    &content_sets::RedHatContentSets,
     &csaf::MsrcCsaf,
     &csaf::MsrcVex,
     &csaf::Csaf,
@@ -62,6 +69,8 @@ pub(super) const OSV: &str = "osv";
 /// The name of the Debian tracker's feed.
 pub(super) const DEBIAN_TRACKER: &str = "debian-tracker";
 
+/// The name of Red Hat's feed of CSAF documents.
+pub(super) const REDHAT_CSAF: &str = "redhat-csaf";
 /// The name of Microsoft's feed of monthly documents.
 pub(super) const MSRC_CVRF: &str = "msrc-cvrf";
 
@@ -100,6 +109,8 @@ pub enum Grain {
     Release,
     /// One package of a release: nothing is said of the others.
     Package,
+    /// Every release: one that the newer record leaves out is no longer affected.
+    Record,
 }
 
 /// One thing that a document holds.
@@ -118,6 +129,8 @@ pub enum Record {
     Build(BuildRow),
     /// How likely a CVE is to be exploited.
     Prediction(ExploitPrediction),
+    /// A repository, and what is in it.
+    ContentSet(ContentSet),
 }
 
 /// How the reading of a document went, in records.

@@ -1,5 +1,6 @@
 //! The catalogue as a whole: documents in, slices out.
 
+mod linux;
 mod products;
 
 use super::*;
