@@ -29,6 +29,7 @@ mod osv_record;
 mod redhat;
 mod stream;
 mod text;
+mod ubuntu;
 mod vuxml;
 
 use super::outline::Outline;
@@ -44,6 +45,7 @@ pub const FEEDS: &[&dyn Feed] = &[
     &kev::Kev,
     &epss::Epss,
     &debian_tracker::DebianTracker,
+    &ubuntu::UbuntuTracker,
     &lifecycle::DistroInfo,
     &msrc_cvrf::MsrcCvrf,
     &vuxml::VuXml,

@@ -123,3 +123,18 @@ fn what_a_newer_record_leaves_out_is_taken_back_in_every_release() {
     assert_eq!(report.feeds[0].older, 1);
     assert_eq!((count(&place, MAJOR), count(&place, BASE)), (0, 1));
 }
+
+#[test]
+fn a_release_whose_support_has_ended_is_not_clean_and_its_pockets_are_apart() {
+    let place = Place::new();
+    place.import(&[fixtures("feeds/ubuntu-tracker")]).unwrap();
+    let catalog = place.open();
+    let status = |ecosystem: &str| {
+        let slice = catalog.slice(ecosystem).unwrap().unwrap();
+        slice.affecting("linux")[0].status
+    };
+    assert_eq!(status("Ubuntu:16.04:LTS"), FixStatus::EndOfLife);
+    assert_eq!(status("Ubuntu:14.04:LTS"), FixStatus::EndOfLife);
+    assert_eq!(status("Ubuntu:Pro:16.04:LTS"), FixStatus::Stated);
+    assert_eq!(status("Ubuntu:22.04:LTS"), FixStatus::Stated);
+}
