@@ -60,7 +60,7 @@ impl Outline {
             Shape::FrontMatter => (front_keys(head), Vec::new()),
             Shape::Empty | Shape::Text | Shape::Xml => Keys::default(),
         };
-        let is_text = matches!(shape, Shape::FrontMatter | Shape::Text);
+        let is_text = matches!(shape, Shape::FrontMatter | Shape::Text | Shape::Xml);
         let line = first_line(head.get(..head.len().min(400)).unwrap_or_default());
         Self {
             shape,

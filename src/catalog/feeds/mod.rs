@@ -24,6 +24,7 @@ mod msrc_cvrf;
 mod msrc_sug;
 mod office;
 mod office_words;
+mod oracle;
 mod osv;
 mod osv_record;
 mod redhat;
@@ -49,6 +50,7 @@ pub const FEEDS: &[&dyn Feed] = &[
     &lifecycle::DistroInfo,
     &msrc_cvrf::MsrcCvrf,
     &vuxml::VuXml,
+    &oracle::OracleOval,
     &endoflife::EndOfLifeDate,
     &dbatools::DbatoolsBuilds,
     &exchange::ExchangeBuilds,
