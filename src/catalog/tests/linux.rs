@@ -138,3 +138,37 @@ fn a_release_whose_support_has_ended_is_not_clean_and_its_pockets_are_apart() {
     assert_eq!(status("Ubuntu:Pro:16.04:LTS"), FixStatus::Stated);
     assert_eq!(status("Ubuntu:22.04:LTS"), FixStatus::Stated);
 }
+
+#[test]
+fn the_built_in_dates_know_every_distribution_by_the_names_of_os_release() {
+    let catalog = Catalog::starter().unwrap();
+    let ends = [
+        ("rhel", "6.10", "2020-11-30"),
+        ("rhel", "10.1", "2035-05-31"),
+        ("centos", "7", "2024-06-30"),
+        ("centos-stream", "9", "2027-05-31"),
+        ("almalinux", "9.6", "2032-05-31"),
+        ("rocky", "8.10", "2029-05-31"),
+        ("ol", "7.9", "2024-12-31"),
+        ("amzn", "2018.03", "2023-12-31"),
+        ("amzn", "2", "2026-06-30"),
+        ("fedora", "40", "2025-05-13"),
+        ("sles", "15.5", "2024-12-31"),
+        ("opensuse-leap", "15.6", "2026-04-30"),
+        ("alpine", "3.19.1", "2025-11-01"),
+        ("freebsd", "14.1", "2025-03-31"),
+        ("macos", "13.7.2", "2025-09-15"),
+        ("linuxmint", "21.3", "2027-04-30"),
+        ("photon", "4.0", "2027-10-11"),
+        ("ubuntu", "16.04", "2021-04-30"),
+        ("debian", "10", "2024-06-30"),
+    ];
+    for (id, version, end) in ends {
+        let row = catalog.lifecycle(id, version);
+        let found = row
+            .and_then(|row| row.end_of_life)
+            .map(|day| day.to_string());
+        assert_eq!(found.as_deref(), Some(end), "{id} {version}");
+    }
+    assert_eq!(catalog.lifecycle("fedora", "99"), None);
+}
