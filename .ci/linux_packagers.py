@@ -2,7 +2,7 @@
 
 A Debian userland with these tools gets another system's os-release, loses dpkg, and gets packages that are built and
 installed by the tools themselves: empty ones, with the names, epochs, versions, sources, module labels and vendors of
-that system. apk-tools are in no Debian release: Alpine is not made here, and that is said.
+that system. apk-tools are in no Debian release, so that there is no Alpine among them.
 """
 
 import io
