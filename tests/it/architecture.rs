@@ -65,6 +65,7 @@ const TALKING: &[&str] = &[
     "catalog/import.rs",
     "catalog/walk.rs",
     "catalog/fetch/mod.rs",
+    "catalog/fetch/agent.rs",
     "catalog/fetch/cache.rs",
     "catalog/fetch/http.rs",
     "catalog/fetch/local.rs",

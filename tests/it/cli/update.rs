@@ -382,6 +382,14 @@ fn serve(stream: TcpStream, folder: &Path, notes: &Mutex<Vec<String>>, slow: Opt
         .ok();
         return;
     };
+    if head.contains("if-none-match: \"a\"") {
+        write!(
+            &stream,
+            "HTTP/1.1 304 x\r\nETag: \"a\"\r\nConnection: close\r\n\r\n"
+        )
+        .ok();
+        return;
+    }
     let range = head
         .split_once("range: bytes=")
         .and_then(|(_, rest)| rest.split('-').next());
