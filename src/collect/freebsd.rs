@@ -29,7 +29,8 @@ impl Collector for FreeBsd {
         let is_freebsd = platform.kernel.name.as_deref() == Some("FreeBSD");
         (platform.family == Family::Bsd && is_freebsd).then(|| {
             let base = Base::read(answers);
-            platform.kernel.installed = base.ok().and_then(|base| base.kernel).into_iter().collect();
+            platform.kernel.installed =
+                base.ok().and_then(|base| base.kernel).into_iter().collect();
             platform
         })
     }
