@@ -164,7 +164,8 @@ def made_up():
             ("python39", "3.9.16_2", "lang/python39"), ("git", "2.40.0", "devel/git"), ("php82", "8.2.5", "lang/php82"),
             ("mariadb106-server", "10.6.12", "databases/mariadb106-server"), ("vim", "9.0.1441", "editors/vim"),
             ("libxml2", "2.10.3_1", "textproc/libxml2"),
-            ("openssh-portable", "9.3.p1_1,1", "security/openssh-portable"), ("roundcube-php82", "1.6.1,1", "mail/roundcube"), ("gitea", "1.19.1", "www/gitea"))])
+            ("openssh-portable", "9.3.p1_1,1", "security/openssh-portable"),
+            ("roundcube-php82", "1.6.1,1", "mail/roundcube"), ("gitea", "1.19.1", "www/gitea"))])
     return hosts
 
 
