@@ -14,16 +14,14 @@ use super::starter;
 use super::unpack::{
     Budget, Limits, UnpackError, Unpacked, is_zip, open, tar_members, zip_members,
 };
+use super::walk::{head_and_sum, walk};
 use super::workbook::{is_workbook, sheets};
 use crate::model::{UtcTime, hex};
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, Read as _, Seek as _, SeekFrom};
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
-
-/// Folders inside folders that are followed.
-const DEEPEST_FOLDER: usize = 16;
 
 /// Imports files and folders into a catalogue file, which is made if it is not there.
 ///
@@ -48,37 +46,25 @@ pub fn import_within(
     if paths.is_empty() {
         return Err(ImportError::NothingGiven);
     }
-    let draft = Draft::of(into)?;
-    let lifecycles = starter::lifecycles()?;
-    let mut intake = Intake {
-        writer: Writer::begin(&draft.path, &lifecycles, now)?,
-        counts: BTreeMap::new(),
-        documents: 0,
-        problems: Vec::new(),
-        path: PathCount::default(),
-    };
+    let mut intake = Intake::begin(into, now)?;
     for path in paths {
         intake.given(path, limits)?;
     }
-    let (digest, file) = intake.writer.finish()?;
-    drop(file);
-    draft.publish()?;
-    Ok(ImportReport {
-        documents: intake.documents,
-        feeds: intake.counts.into_values().collect(),
-        problems: intake.problems,
-        digest,
-    })
+    intake.finish()
 }
 
 /// An import that is under way.
-struct Intake {
-    writer: Writer,
+pub(super) struct Intake {
+    pub(super) writer: Writer,
+    /// The copy that is written to; none of a trial.
+    draft: Option<Draft>,
     counts: BTreeMap<&'static str, FeedCount>,
     /// Of all paths that are done.
     documents: u64,
     problems: Vec<String>,
     path: PathCount,
+    /// The feeds one of which must read what is given; empty for any.
+    pub(super) only: &'static [&'static str],
 }
 
 /// What came of one given path.
@@ -103,14 +89,59 @@ enum Origin {
 }
 
 impl Intake {
+    /// Begins an import into a catalogue file.
+    pub(super) fn begin(into: &Path, now: UtcTime) -> Result<Self, ImportError> {
+        let draft = Draft::of(into)?;
+        let lifecycles = starter::lifecycles()?;
+        let writer = Writer::begin(&draft.path, &lifecycles, now)?;
+        Ok(Self::of(writer, Some(draft)))
+    }
+
+    /// Begins an import of which nothing will be kept.
+    pub(super) fn trial(now: UtcTime) -> Result<Self, ImportError> {
+        let lifecycles = starter::lifecycles()?;
+        Ok(Self::of(Writer::in_memory(&lifecycles, now)?, None))
+    }
+
+    fn of(writer: Writer, draft: Option<Draft>) -> Self {
+        Self {
+            writer,
+            draft,
+            counts: BTreeMap::new(),
+            documents: 0,
+            problems: Vec::new(),
+            path: PathCount::default(),
+            only: &[],
+        }
+    }
+
+    /// Puts all that was read in the catalogue's place.
+    pub(super) fn finish(self) -> Result<ImportReport, ImportError> {
+        let (digest, file) = self.writer.finish()?;
+        drop(file);
+        self.draft.map_or(Ok(()), Draft::publish)?;
+        Ok(ImportReport {
+            documents: self.documents,
+            feeds: self.counts.into_values().collect(),
+            problems: self.problems,
+            digest,
+        })
+    }
+
     /// Imports what the user named.
     fn given(&mut self, path: &Path, limits: Limits) -> Result<(), ImportError> {
+        let sum = self.path(path, limits)?;
+        self.end_of_path(&path.display().to_string(), &sum, true)
+    }
+
+    /// Imports a file or a folder, and returns its SHA-256.
+    pub(super) fn path(&mut self, path: &Path, limits: Limits) -> Result<Vec<u8>, ImportError> {
         let budget = Budget::new(limits);
         self.path = PathCount::default();
         let mut files = Vec::new();
         let is_folder = path.is_dir();
         if is_folder {
-            walk(path, DEEPEST_FOLDER, &mut files)?;
+            walk(path, &mut files)?;
         } else {
             files.push(path.to_owned());
         }
@@ -129,20 +160,26 @@ impl Intake {
             }
             sum.update(&content);
             if !is_folder {
-                return self.end_of_path(path, &content);
+                return Ok(content);
             }
         }
-        self.end_of_path(path, &sum.finalize())
+        Ok(sum.finalize().to_vec())
     }
 
-    /// Sees that a path gave something, and writes it into the log.
-    fn end_of_path(&mut self, path: &Path, sha256: &[u8]) -> Result<(), ImportError> {
-        let place = path.display().to_string();
+    /// Sees that a path gave something, and writes it into the log. Where it need not have anything that
+    /// we match, it must still have nothing wrong.
+    pub(super) fn end_of_path(
+        &mut self,
+        place: &str,
+        sha256: &[u8],
+        needs_records: bool,
+    ) -> Result<(), ImportError> {
         let one = std::mem::take(&mut self.path);
+        let place = place.to_owned();
         if one.documents == 0 && one.problems.is_empty() {
             return Err(ImportError::Empty { place });
         }
-        if one.read == 0 {
+        if one.read == 0 && (needs_records || !one.problems.is_empty()) {
             let why = one.problems.first().map_or_else(
                 || format!("{} records, none of an ecosystem we match", one.irrelevant),
                 str::to_owned,
@@ -232,6 +269,13 @@ impl Intake {
         let Some(feed) = feed else {
             return self.unrecognised(place, origin);
         };
+        if !self.only.is_empty() && !self.only.contains(&feed.name()) {
+            return Err(ImportError::Unexpected {
+                place: place.to_owned(),
+                feed: feed.name(),
+                expected: self.only.join(", "),
+            });
+        }
         let report = self.read(*feed, place, &mut head.chain(content))?;
         self.note(*feed, place, report);
         Ok(())
@@ -326,49 +370,5 @@ fn unpack(place: &str, source: UnpackError) -> ImportError {
     ImportError::Unpack {
         place: place.to_owned(),
         source,
-    }
-}
-
-/// The files of a folder and of the folders in it, sorted. Hidden ones are left out, and links to
-/// folders are not followed.
-fn walk(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), ImportError> {
-    let failed = |source| ImportError::Read {
-        path: folder.to_owned(),
-        source,
-    };
-    let entries = fs::read_dir(folder).map_err(failed)?;
-    let entries: io::Result<Vec<_>> = entries.collect();
-    let mut entries = entries.map_err(failed)?;
-    entries.sort_by_key(fs::DirEntry::file_name);
-    for entry in entries {
-        if entry.file_name().as_encoded_bytes().starts_with(b".") {
-            continue;
-        }
-        let path = entry.path();
-        let kind = entry.file_type().map_err(failed)?;
-        if kind.is_dir() && depth > 0 {
-            walk(&path, depth - 1, files)?;
-        } else if path.is_file() {
-            files.push(path);
-        }
-    }
-    Ok(())
-}
-
-/// The first bytes of a file, and the SHA-256 of all of it.
-fn head_and_sum(file: &mut File) -> io::Result<(Vec<u8>, Vec<u8>)> {
-    let mut head = Vec::new();
-    let mut sum = Sha256::new();
-    let mut buffer = vec![0; 64 << 10];
-    loop {
-        let read = file.read(&mut buffer)?;
-        let bytes = buffer.get(..read).unwrap_or_default();
-        if bytes.is_empty() {
-            return Ok((head, sum.finalize().to_vec()));
-        }
-        if head.is_empty() {
-            head.extend(bytes.iter().take(512));
-        }
-        sum.update(bytes);
     }
 }

@@ -20,9 +20,12 @@ mod slice;
 pub mod sources;
 mod starter;
 mod unpack;
+mod update;
+mod walk;
 mod workbook;
 
 pub use error::CatalogError;
+pub use file::{Portable, PortableError, export, is_portable, take};
 pub use import::{import, import_within};
 pub use info::{CatalogInfo, FeedInfo, SliceInfo};
 pub use outcome::{FeedCount, ImportError, ImportReport};
@@ -30,6 +33,7 @@ pub use outline::{Outline, Shape};
 pub use product::{FixOf, Flaw, Month, ProductSlice, Update};
 pub use slice::{BulletinHead, Entry, Slice};
 pub use unpack::{Limits, UnpackError};
+pub use update::{LeftOut, Updated, update};
 
 use crate::model::{BuildRow, Fix, Lifecycle, ProductKey, UtcTime, VersionRange};
 use file::{CatalogFile, Predictions};

@@ -80,6 +80,16 @@ pub enum ImportError {
         /// The feeds.
         known: String,
     },
+    /// It is a document of another feed than it should be.
+    #[error("{place} is a document of the feed {feed} and should be one of {expected}")]
+    Unexpected {
+        /// The file, and the member in it.
+        place: String,
+        /// The feed that it is of.
+        feed: &'static str,
+        /// The feeds that it may be of.
+        expected: String,
+    },
     /// A document does not read.
     #[error("{place} does not read")]
     Document {
@@ -96,6 +106,12 @@ pub enum ImportError {
         place: String,
         /// The first thing that was wrong, or what it speaks of instead.
         why: String,
+    },
+    /// An exported catalogue among other things.
+    #[error("{} is an exported catalogue, which replaces the one that is there: import it alone", path.display())]
+    NotAlone {
+        /// The file.
+        path: PathBuf,
     },
     /// Somebody else is at it.
     #[error("another import into {} is running: wait for it to end", path.display())]
@@ -115,4 +131,14 @@ pub enum ImportError {
     /// The catalogue that is there cannot be used.
     #[error(transparent)]
     Catalog(#[from] CatalogError),
+}
+
+impl ImportError {
+    /// Whether one given path is what is wrong, and not the catalogue or its place.
+    pub(super) fn is_of_a_path(&self) -> bool {
+        !matches!(
+            self,
+            Self::Busy { .. } | Self::Write { .. } | Self::Catalog(_) | Self::NothingGiven
+        )
+    }
 }

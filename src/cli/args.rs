@@ -1,5 +1,6 @@
 //! The command line as typed. [`super::config`] turns it into what is meant.
 
+use super::catalog_args::CatalogCommand;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -8,7 +9,8 @@ const EXITS: &str = "\
 Exit codes, the first that holds: 130 interrupted, what is done is saved; 1 the run failed; 2 wrong usage \
 or configuration; 6 safety stop: an account's wrong tries are spent, or a host key changed; 5 the catalogue \
 is missing, too old or damaged; 4 open findings at or above --fail-on; 3 done, but a host that a \
-credential covers, or that looks like a computer, was not assessed; 0 clean and complete.";
+credential covers, or that looks like a computer, was not assessed, or a source of the catalogue was not \
+fetched; 0 clean and complete.";
 
 /// An agentless network scanner: finds the unpatched server under somebody's desk.
 ///
@@ -331,27 +333,6 @@ pub(super) struct ExportArguments {
     pub(super) verdicts: VerdictArguments,
     #[command(flatten)]
     pub(super) output: OutputArguments,
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum CatalogCommand {
-    /// Read what publishers say: bulletins (OSV, Debian's tracker, MSRC's CVRF, CSAF and update guide,
-    /// Microsoft's older tables, wesng's definitions, CSAF of others, a CSV of your own), tables of
-    /// builds, lifecycle dates, CISA KEV, EPSS; plain, .gz, .bz2, .xz, .zst, .zip, .tar, .xlsx, or folders of them
-    Import {
-        /// What to read; what a newer copy of a document leaves out stays known
-        #[arg(required = true, value_name = "PATH")]
-        paths: Vec<PathBuf>,
-    },
-    /// Show what the catalogue holds
-    Info {
-        /// List the products that Microsoft's bulletins speak of
-        #[arg(long)]
-        products: bool,
-        /// List what could not be read in the last import of each path
-        #[arg(long)]
-        problems: bool,
-    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 pub enum Exit {
     /// 130: interrupted; what was done is saved.
     Interrupted,
-    /// 1: the run failed.
+    /// 1: the run failed; of `catalog update`, nothing was fetched or imported.
     Failed,
     /// 2: wrong usage or configuration.
     Usage,
@@ -18,7 +18,8 @@ pub enum Exit {
     CatalogUnfit,
     /// 4: open findings at or above `--fail-on`.
     Findings,
-    /// 3: done, but a host that a credential covers, or that looks like a computer, was not assessed.
+    /// 3: done, but a host that a credential covers, or that looks like a computer, was not assessed; of
+    /// `catalog update`, done, but something was not fetched or did not read.
     Incomplete,
     /// 0: clean and complete.
     Clean,

@@ -2,8 +2,8 @@
 
 use super::platform::installed_kernels;
 use super::unix::OS_RELEASE;
-use super::{identity, services, state};
-use crate::model::{Family, Gap, Inventory, Observed, Package, Platform, Reboot};
+use super::{extras, identity, services, state};
+use crate::model::{Family, Gap, GapCause, Inventory, Observed, Package, Platform, Reboot};
 use crate::session::Answers;
 
 /// What a collector has read of a Unix.
@@ -26,7 +26,7 @@ pub(super) fn inventory(
     let services = services::services(answers);
     let services = services.map(|services| state::with_versions(services, known));
     let is_linux = matches!(platform.family, Family::Linux | Family::Debian);
-    let is_nameless = platform.id == "linux" || platform.family == Family::Debian;
+    let is_nameless = platform.id == "linux";
     let mut gaps: Vec<Gap> = [
         answers
             .text(OS_RELEASE)
@@ -34,12 +34,19 @@ pub(super) fn inventory(
             .filter(|_| is_linux && is_nameless),
         packages.as_ref().err().cloned(),
         installed_kernels(answers).err().filter(|_| is_linux),
-        reboot.as_ref().err().cloned(),
+        // Where nobody can tell, nothing was lost.
+        reboot
+            .as_ref()
+            .err()
+            .filter(|gap| gap.cause != GapCause::Missing)
+            .cloned(),
         services.as_ref().err().cloned(),
     ]
     .into_iter()
     .flatten()
     .collect();
+    let mut unix = state::facts(answers, platform);
+    gaps.extend(extras::add(&mut unix, answers, platform));
     gaps.sort_unstable();
     gaps.dedup();
     Inventory {
@@ -48,7 +55,7 @@ pub(super) fn inventory(
         identity: identity::identity(answers),
         packages: Observed::from(packages),
         windows: None,
-        unix: Some(Box::new(state::facts(answers, platform))),
+        unix: Some(Box::new(unix)),
         services: Observed::from(services),
         reboot: Observed::from(reboot),
         gaps,

@@ -5,7 +5,9 @@
 //! misspelt one would be a fact lost in silence.
 
 use super::windows;
-use crate::model::{Family, Gap, GapCause, HostFacts, Inventory, Observed, Platform};
+use crate::model::{
+    Family, Gap, GapCause, HostFacts, Inventory, Observed, Package, PackageManager, Platform,
+};
 use std::io::{self, BufRead};
 use std::sync::Arc;
 
@@ -224,8 +226,7 @@ fn complete(inventory: &mut Inventory) {
     let before = inventory.gaps.len();
     match inventory.platform.family {
         Family::Windows => windows::complete(inventory),
-        Family::Debian => complete_debian(inventory),
-        _ => {}
+        _ => complete_unix(inventory),
     }
     let platform = &mut inventory.platform;
     if platform.id.is_empty() {
@@ -242,30 +243,51 @@ fn complete(inventory: &mut Inventory) {
     }
 }
 
-fn complete_debian(inventory: &mut Inventory) {
+fn complete_unix(inventory: &mut Inventory) {
     let platform = &mut inventory.platform;
     if platform.id.is_empty() {
-        "debian".clone_into(&mut platform.id);
+        platform.family.as_str().clone_into(&mut platform.id);
     }
     if platform.ecosystem.is_none() {
         platform.ecosystem = ecosystem(platform);
     }
+    let question = package_question(platform);
     let gaps = &mut inventory.gaps;
-    not_told(&mut inventory.packages, super::unix::DPKG_PACKAGES, gaps);
+    not_told(&mut inventory.packages, question, gaps);
     not_told(&mut inventory.services, super::unix::LISTENERS, gaps);
     not_told(&mut inventory.reboot, super::unix::REBOOT, gaps);
     if let Observed::Known(packages) = &mut inventory.packages {
-        for package in packages.iter_mut() {
-            let source = &mut package.source;
-            if source.name.is_empty() {
-                source.name.clone_from(&package.name);
-            }
-            if source.version.is_empty() {
-                source.version.clone_from(&package.version);
-            }
-        }
-        packages
-            .sort_by(|a, b| (&a.name, &a.arch, &a.version).cmp(&(&b.name, &b.arch, &b.version)));
+        packages.iter_mut().for_each(complete_package);
+        super::lists::sort(packages);
+    }
+}
+
+/// What a package was built from is the package itself, unless it says otherwise. The version of a source
+/// package of rpm has no epoch.
+fn complete_package(package: &mut Package) {
+    let source = &mut package.source;
+    if source.name.is_empty() {
+        source.name.clone_from(&package.name);
+    }
+    if source.version.is_empty() {
+        let version = match package.version.split_once(':') {
+            Some((_, version)) if package.manager == PackageManager::Rpm => version,
+            _ => &package.version,
+        };
+        version.clone_into(&mut source.version);
+    }
+}
+
+/// The question that a system's packages answer.
+fn package_question(platform: &Platform) -> &'static str {
+    match super::platform::manager_of(&platform.id) {
+        _ if platform.family == Family::Debian => super::unix::DPKG_PACKAGES,
+        Some(PackageManager::Rpm) => super::questions::RPM_PACKAGES,
+        Some(PackageManager::Apk) => super::questions::APK_PACKAGES,
+        Some(PackageManager::Pacman) => super::questions::PACMAN_PACKAGES,
+        Some(PackageManager::Pkg) => super::questions::PKG_PACKAGES,
+        Some(PackageManager::Portage) => super::questions::PORTAGE_PACKAGES,
+        _ => "packages",
     }
 }
 
@@ -398,6 +420,25 @@ mod tests {
             facts.inventory.packages.gap().unwrap().question,
             "dpkg-packages"
         );
+    }
+
+    #[test]
+    fn a_unix_of_another_kind_follows_from_its_id_and_release() {
+        let alma = r#"{"format":"underdesk-facts","version":1,"inventory":{
+            "platform":{"family":"linux","id":"almalinux","version":"9.6"},
+            "packages":{"known":[{"manager":"rpm","name":"openssl-libs","version":"1:3.0.7-24.el9"}]}}}"#;
+        let inventory = all(alma).unwrap().remove(0).inventory;
+        assert_eq!(inventory.platform.ecosystem.as_deref(), Some("AlmaLinux:9"));
+        let source = &inventory.packages.known().unwrap()[0].source;
+        assert_eq!(
+            (source.name.as_str(), source.version.as_str()),
+            ("openssl-libs", "3.0.7-24.el9")
+        );
+        let arch = r#"{"format":"underdesk-facts","version":1,"inventory":{"platform":{"family":"linux","id":"arch"}}}"#;
+        let inventory = all(arch).unwrap().remove(0).inventory;
+        assert_eq!(inventory.platform.ecosystem.as_deref(), Some("Arch Linux"));
+        let gap = inventory.packages.gap().unwrap();
+        assert_eq!(gap.question, "pacman-packages");
     }
 
     #[test]

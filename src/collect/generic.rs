@@ -6,7 +6,7 @@
 use super::platform::platform;
 use super::state::{self, Signs};
 use super::unix::OS_RELEASE;
-use super::{Collector, UNIX, identity, services};
+use super::{Collector, UNIX, extras, identity, services};
 use crate::model::{Family, Gap, GapCause, Inventory, Observed, Platform};
 use crate::session::{Answers, QuestionSet};
 
@@ -43,6 +43,8 @@ impl Collector for Generic {
         .into_iter()
         .flatten()
         .collect();
+        let mut unix = state::facts(answers, platform);
+        gaps.extend(extras::add(&mut unix, answers, platform));
         gaps.sort_unstable();
         Inventory {
             collector: self.name().to_owned(),
@@ -50,7 +52,7 @@ impl Collector for Generic {
             identity: identity::identity(answers),
             packages: Observed::Unknown(packages),
             windows: None,
-            unix: Some(Box::new(state::facts(answers, platform))),
+            unix: Some(Box::new(unix)),
             services: Observed::from(services),
             reboot: Observed::from(state::reboot(answers, &Signs::default())),
             gaps,

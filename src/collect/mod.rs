@@ -9,15 +9,22 @@
 //! root's alone or merely help to tell machines apart are unknown where they are missing, and do not
 //! make a scan partial.
 
+mod alpine;
+mod arch;
 mod assemble;
 mod debian;
+mod extras;
 mod facts;
+mod freebsd;
 mod generic;
 mod identity;
 mod lists;
+mod macos;
 mod os_release;
+mod others;
 mod platform;
 mod questions;
+mod receipts;
 mod record;
 mod redhat;
 mod rpm;
@@ -42,6 +49,12 @@ pub const COLLECTORS: &[&dyn Collector] = &[
     &debian::Debian,
     &suse::Suse,
     &redhat::RedHat,
+    &alpine::Alpine,
+    &arch::Arch,
+    &freebsd::FreeBsd,
+    &macos::MacOs,
+    &others::OpenWrt,
+    &others::Gentoo,
     &generic::Generic,
     &windows::Windows,
 ];

@@ -112,12 +112,12 @@ pub(super) const ASK_MAC_RECEIPTS: Question = Question {
 };
 
 /// Before 4.14 rpm knows no module labels, and refuses the whole query before it prints anything.
-const RPM_SCRIPT: &str = r"have rpm || exit 120
+const RPM_SCRIPT: &str = r#"have rpm || exit 120
 unset RPM_CONFIGDIR
 fields='%{NAME}\t%|EPOCH?{%{EPOCH}}:{0}|\t%{VERSION}\t%{RELEASE}\t%{ARCH}\t%{SOURCERPM}\t%{INSTALLTIME}'
-limited rpm -qa --qf $fields'\t%{MODULARITYLABEL}\t%{VENDOR}\n' && exit 0
+limited rpm -qa --qf "$fields\t%{MODULARITYLABEL}\t%{VENDOR}\n" && exit 0
 [ $? -ne 124 ] || exit 124
-limited rpm -qa --qf $fields'\t(none)\t%{VENDOR}\n'";
+limited rpm -qa --qf "$fields\t(none)\t%{VENDOR}\n""#;
 
 /// `# dnf5` and its table, or `# yumdb` and `path:repository`. dnf 4 keeps this in a database of root's.
 const RPM_REPOSITORIES_SCRIPT: &str = r"for file in /usr/lib/sysimage/libdnf5/nevras.toml /usr/lib/sysimage/dnf/nevras.toml; do

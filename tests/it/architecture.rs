@@ -56,11 +56,19 @@ const TALKING: &[&str] = &[
     "catalog/file/mod.rs",
     "catalog/file/draft.rs",
     "catalog/file/gather.rs",
+    "catalog/file/portable.rs",
     "catalog/file/predictions.rs",
     "catalog/file/products.rs",
+    "catalog/file/reader.rs",
     "catalog/file/survey.rs",
     "catalog/file/writer.rs",
     "catalog/import.rs",
+    "catalog/walk.rs",
+    "catalog/fetch/mod.rs",
+    "catalog/fetch/cache.rs",
+    "catalog/fetch/http.rs",
+    "catalog/fetch/local.rs",
+    "catalog/fetch/run.rs",
 ];
 
 const IMPURE: &[&str] = &[

@@ -53,6 +53,20 @@ fn every_recorded_host_gives_its_findings() {
 fn inventory_text(mut inventory: Inventory) -> String {
     let packages = taken(&mut inventory.packages);
     let mut lines: Vec<String> = packages.iter().map(package_line).collect();
+    if let Some(facts) = &mut inventory.unix {
+        let beside = [
+            ("snap", &mut facts.snaps),
+            ("flatpak", &mut facts.flatpaks),
+            ("application", &mut facts.applications),
+        ];
+        for (kind, list) in beside {
+            let list = taken(list);
+            lines.extend(
+                list.iter()
+                    .map(|one| format!("{kind} {}", package_line(one))),
+            );
+        }
+    }
     // Of any other host, what listens is what tests have shown so far: as JSON.
     if let Some(facts) = &mut inventory.windows {
         lines.extend(windows_lines(facts));
@@ -177,8 +191,10 @@ fn listening_line(service: &Service) -> String {
 
 fn package_line(package: &Package) -> String {
     let time = package.installed_at.map(|time| time.to_string());
+    let module = package.module.as_deref();
+    let repository = package.repository.as_deref();
     format!(
-        "{} {} {} ({} {}) {:?}{} {} {:?}",
+        "{} {} {} ({} {}) {:?}{} {} {:?}{}{}",
         package.name,
         package.version,
         package.arch,
@@ -188,6 +204,12 @@ fn package_line(package: &Package) -> String {
         if package.held { " held" } else { "" },
         time.as_deref().unwrap_or("-"),
         package.vendor.as_deref().unwrap_or_default(),
+        module
+            .map(|name| format!(" module {name}"))
+            .unwrap_or_default(),
+        repository
+            .map(|name| format!(" from {name}"))
+            .unwrap_or_default(),
     )
 }
 

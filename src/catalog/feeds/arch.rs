@@ -34,10 +34,6 @@ impl Feed for ArchTracker {
         ARCH_TRACKER
     }
 
-    fn seeds(&self) -> &'static [&'static str] {
-        &["https://security.archlinux.org/json"]
-    }
-
     fn recognises(&self, outline: &Outline) -> bool {
         let keys = ["name", "packages", "status", "issues", "advisories"];
         outline.shape == Shape::Array && keys.iter().all(|key| outline.has(2, key))

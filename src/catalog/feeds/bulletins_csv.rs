@@ -46,10 +46,6 @@ impl Feed for BulletinsCsv {
         "bulletins-csv"
     }
 
-    fn seeds(&self) -> &'static [&'static str] {
-        &[]
-    }
-
     fn recognises(&self, outline: &Outline) -> bool {
         outline.has_columns(&["product", "fixed_version"])
     }

@@ -40,12 +40,6 @@ impl Feed for DbatoolsBuilds {
         "dbatools-builds"
     }
 
-    fn seeds(&self) -> &'static [&'static str] {
-        &[
-            "https://raw.githubusercontent.com/dataplat/dbatools/development/bin/dbatools-buildref-index.json",
-        ]
-    }
-
     fn recognises(&self, outline: &Outline) -> bool {
         outline.shape == Shape::Object
             && outline.has(1, "Data")

@@ -37,10 +37,6 @@ impl Feed for DebianTracker {
         DEBIAN_TRACKER
     }
 
-    fn seeds(&self) -> &'static [&'static str] {
-        &["https://security-tracker.debian.org/tracker/data/json"]
-    }
-
     fn grain(&self) -> Grain {
         Grain::Package
     }

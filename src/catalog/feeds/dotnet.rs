@@ -39,16 +39,6 @@ impl Feed for DotnetReleases {
         "dotnet-releases"
     }
 
-    fn seeds(&self) -> &'static [&'static str] {
-        &[
-            "https://builds.dotnet.microsoft.com/dotnet/release-metadata/releases-index.json",
-            "https://builds.dotnet.microsoft.com/dotnet/release-metadata/10.0/releases.json",
-            "https://builds.dotnet.microsoft.com/dotnet/release-metadata/9.0/releases.json",
-            "https://builds.dotnet.microsoft.com/dotnet/release-metadata/8.0/releases.json",
-            "https://builds.dotnet.microsoft.com/dotnet/release-metadata/6.0/releases.json",
-        ]
-    }
-
     fn recognises(&self, outline: &Outline) -> bool {
         outline.shape == Shape::Object
             && (outline.has(1, "releases-index")

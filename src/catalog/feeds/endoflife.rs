@@ -47,10 +47,6 @@ impl Feed for EndOfLifeDate {
         "endoflife"
     }
 
-    fn seeds(&self) -> &'static [&'static str] {
-        &["https://endoflife.date/api/v1/products/full"]
-    }
-
     fn recognises(&self, outline: &Outline) -> bool {
         let inside = |depth| outline.has(depth, "name") && outline.has(depth, "releases");
         match outline.shape {

@@ -26,10 +26,6 @@ impl Feed for Epss {
         "epss"
     }
 
-    fn seeds(&self) -> &'static [&'static str] {
-        &["https://epss.empiricalsecurity.com/epss_scores-current.csv.gz"]
-    }
-
     fn recognises(&self, outline: &Outline) -> bool {
         let first = &outline.first_line;
         outline.shape == Shape::Text

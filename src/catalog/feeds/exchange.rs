@@ -32,12 +32,6 @@ impl Feed for ExchangeBuilds {
         "exchange-builds"
     }
 
-    fn seeds(&self) -> &'static [&'static str] {
-        &[
-            "https://raw.githubusercontent.com/MicrosoftDocs/OfficeDocs-Exchange/public/Exchange/ExchangeServer/new-features/build-numbers-and-release-dates.md",
-        ]
-    }
-
     fn recognises(&self, outline: &Outline) -> bool {
         let is_page = outline.shape == Shape::FrontMatter
             && outline.has(1, "title")

@@ -19,10 +19,6 @@ impl Feed for Kev {
         "kev"
     }
 
-    fn seeds(&self) -> &'static [&'static str] {
-        &["https://www.cisa.gov/sites/default/files/feeds/known_exploited_vulnerabilities.json"]
-    }
-
     fn recognises(&self, outline: &Outline) -> bool {
         outline.shape == Shape::Object
             && (outline.has(1, "catalogVersion") || outline.has(3, "cveID"))

@@ -20,13 +20,6 @@ impl Feed for DistroInfo {
         "distro-info"
     }
 
-    fn seeds(&self) -> &'static [&'static str] {
-        &[
-            "https://salsa.debian.org/debian/distro-info-data/-/raw/main/debian.csv",
-            "https://salsa.debian.org/debian/distro-info-data/-/raw/main/ubuntu.csv",
-        ]
-    }
-
     fn recognises(&self, outline: &Outline) -> bool {
         outline.shape == Shape::Text && outline.first_line.starts_with("version,codename,series,")
     }

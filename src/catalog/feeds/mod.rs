@@ -1,7 +1,7 @@
 //! Where bulletins come from: who publishes what, in which format.
 //!
-//! A feed reads one document; it opens nothing and keeps nothing. To add a feed, write one file and
-//! add one line to [`FEEDS`].
+//! A feed reads one document; it opens nothing and keeps nothing. To add a feed, write one file, add one
+//! line to [`FEEDS`], and one to `sources/table.csv` for where its documents are.
 
 mod arch;
 mod builds;
@@ -89,9 +89,6 @@ pub(super) const MSRC_CVRF: &str = "msrc-cvrf";
 pub trait Feed: Send + Sync {
     /// The name in the catalogue, in reports and in evidence.
     fn name(&self) -> &'static str;
-
-    /// Where the publisher keeps its documents. Nothing here fetches them.
-    fn seeds(&self) -> &'static [&'static str];
 
     /// What one record states the whole truth about.
     fn grain(&self) -> Grain {

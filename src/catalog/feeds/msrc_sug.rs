@@ -29,10 +29,6 @@ impl Feed for MsrcSug {
         "msrc-sug"
     }
 
-    fn seeds(&self) -> &'static [&'static str] {
-        &["https://api.msrc.microsoft.com/sug/v2.0/en-US/affectedProduct"]
-    }
-
     fn recognises(&self, outline: &Outline) -> bool {
         const ROW: &[&str] = &["cveNumber", "kbArticles", "advisoryNumber", "articleName"];
         outline.shape == Shape::Object

@@ -49,14 +49,6 @@ impl Feed for OfficeClickToRun {
         "office-c2r"
     }
 
-    fn seeds(&self) -> &'static [&'static str] {
-        &[
-            "https://raw.githubusercontent.com/MicrosoftDocs/OfficeDocs-OfficeUpdates/public/OfficeUpdates/update-history-microsoft365-apps-by-date.md",
-            "https://raw.githubusercontent.com/MicrosoftDocs/OfficeDocs-OfficeUpdates/public/OfficeUpdates/microsoft365-apps-security-updates.md",
-            "https://raw.githubusercontent.com/MicrosoftDocs/OfficeDocs-OfficeUpdates/public/OfficeUpdates/update-history-office-2019.md",
-        ]
-    }
-
     fn recognises(&self, outline: &Outline) -> bool {
         outline.shape == Shape::FrontMatter
             && outline.has(1, "title")

@@ -46,10 +46,12 @@ pub(super) fn streams(title: &str) -> Vec<String> {
         let Some((name, stream)) = word.split_once(':') else {
             continue;
         };
+        // `httpd:2.4/mod_http2` is about one package of a stream.
+        let stream = stream.split('/').next().unwrap_or_default();
         // `CVE:2021` is a number, and no module has less than a letter.
         let has_letter = name.bytes().any(|byte| byte.is_ascii_alphabetic());
         if is_name(name) && is_name(stream) && has_letter {
-            streams.push(word.to_owned());
+            streams.push(format!("{name}:{stream}"));
         }
     }
     streams.sort_unstable();
@@ -181,6 +183,10 @@ mod tests {
             (
                 "Red Hat Security Advisory: perl:5.32 security update",
                 &["perl:5.32"],
+            ),
+            (
+                "Important: httpd:2.4/mod_http2 security update",
+                &["httpd:2.4"],
             ),
             ("container-tools bug fix update", &[]),
             ("Low: see https://example.org/a and 10:30", &[]),

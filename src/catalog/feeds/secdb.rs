@@ -27,14 +27,6 @@ impl Feed for AlpineSecdb {
         ALPINE_SECDB
     }
 
-    fn seeds(&self) -> &'static [&'static str] {
-        &[
-            "https://secdb.alpinelinux.org/",
-            "https://packages.wolfi.dev/os/security.json",
-            "https://packages.cgr.dev/chainguard/security.json",
-        ]
-    }
-
     /// A flaw's packages stand in two documents of a branch, `main` and `community`.
     fn grain(&self) -> Grain {
         Grain::Package

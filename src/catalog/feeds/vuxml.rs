@@ -41,10 +41,6 @@ impl Feed for VuXml {
         NAME
     }
 
-    fn seeds(&self) -> &'static [&'static str] {
-        &["https://vuxml.freebsd.org/freebsd/vuln.xml.bz2"]
-    }
-
     fn recognises(&self, outline: &Outline) -> bool {
         matches!(outline.root.as_deref(), Some("vuxml" | "vuln"))
     }

@@ -219,10 +219,10 @@ impl Request<'_> {
 }
 
 impl Try {
-    /// A try that was cut off without a byte brought nothing.
+    /// A try that was cut off after next to nothing brought nothing.
     fn checked(self) -> Self {
         match self {
-            Self::Cut(error, 0) => Self::Later(error, None),
+            Self::Cut(error, 0..512) => Self::Later(error, None),
             other => other,
         }
     }

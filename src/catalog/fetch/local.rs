@@ -3,7 +3,8 @@
 use super::cache::{Cache, failed, sum};
 use super::error::FetchError;
 use super::http::check;
-use super::{Document, Here, Places};
+use super::run::Here;
+use super::{Document, Places};
 use crate::catalog::sources::{From, Source, Wanted};
 use reqwest::{Client, Url};
 use std::fs::File;

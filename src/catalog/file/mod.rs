@@ -5,12 +5,15 @@
 
 mod draft;
 mod gather;
+mod portable;
 mod predictions;
 mod products;
+mod reader;
 mod survey;
 mod writer;
 
 pub(super) use draft::Draft;
+pub use portable::{Portable, PortableError, export, is_portable, take};
 pub(super) use predictions::Predictions;
 pub(super) use writer::{ImportRow, Writer};
 

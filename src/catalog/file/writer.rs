@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 /// It keeps no journal: whoever gives up throws the file away.
 pub(in crate::catalog) struct Writer {
     pub(super) db: Connection,
-    path: PathBuf,
+    pub(super) path: PathBuf,
     codenames: Codenames,
     touched: BTreeSet<String>,
     pub(super) gathered: Gathered,

@@ -65,10 +65,7 @@ impl std::fmt::Debug for Header {
 /// What a kind is called, and the feeds that may read it.
 const KINDS: [(&str, &[&str]); 3] = [
     ("osv", &["osv"]),
-    (
-        "csaf",
-        &["csaf", "msrc-csaf", "msrc-vex", "redhat-csaf", "redhat-vex"],
-    ),
+    ("csaf", &["csaf", "msrc-csaf", "msrc-vex", "redhat-csaf"]),
     ("csv", &["bulletins-csv"]),
 ];
 

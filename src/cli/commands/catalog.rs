@@ -1,18 +1,35 @@
-//! `catalog`: bring bulletins in, and see what is there.
+//! `catalog`: bring bulletins in, see what is there, carry it elsewhere.
 
-use super::super::args::CatalogCommand;
-use super::super::config::Settings;
+use super::super::catalog_args::CatalogCommand;
+use super::super::config::{Environment, Settings};
 use super::super::{Exit, Stop, hints, output, runtime};
-use crate::catalog;
+use super::catalog_update;
+use crate::catalog::sources::{From, Source};
+use crate::catalog::{self, ImportError, Portable, PortableError};
 use crate::report::{columns, for_terminal};
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-/// Imports, or shows.
-pub(in crate::cli) fn run(settings: &Settings, command: &CatalogCommand) -> Result<Exit, Stop> {
+/// Fetches, imports, exports, or shows.
+pub(in crate::cli) fn run(
+    settings: &Settings,
+    environment: &Environment,
+    command: &CatalogCommand,
+) -> Result<Exit, Stop> {
     let text = match command {
-        CatalogCommand::Import { paths } => import(&settings.catalog, paths)?,
+        CatalogCommand::Update(arguments) => {
+            return catalog_update::update(settings, environment, arguments);
+        }
+        CatalogCommand::Mirror(arguments) => {
+            return catalog_update::mirror(settings, environment, arguments);
+        }
+        CatalogCommand::Sources(arguments) => {
+            let all = catalog_update::all(settings, environment, arguments.feeds.as_ref())?;
+            sources(&all)
+        }
+        CatalogCommand::Import { paths, replace } => import(&settings.catalog, paths, *replace)?,
+        CatalogCommand::Export { file } => export(&settings.catalog, file)?,
         CatalogCommand::Info { products, problems } => {
             info(&settings.catalog, *products, *problems)?
         }
@@ -21,29 +38,26 @@ pub(in crate::cli) fn run(settings: &Settings, command: &CatalogCommand) -> Resu
     Ok(Exit::Clean)
 }
 
-fn import(into: &Path, paths: &[PathBuf]) -> Result<String, Stop> {
-    let report = catalog::import(paths, into, runtime::now()).map_err(|error| Stop {
+fn import(into: &Path, paths: &[PathBuf], replace: bool) -> Result<String, Stop> {
+    let failed = |error: &dyn std::error::Error| Stop {
         exit: Exit::Failed,
-        text: format!("nothing was imported: {}", hints::chain(&error)),
-    })?;
-    let mut text = String::new();
-    for feed in &report.feeds {
-        let _ = writeln!(
-            text,
-            "{}: {} records read, {} new, {} changed, {} the same, {} older; {} could not be read, {} concern nothing we match",
-            feed.feed,
-            feed.read,
-            feed.added,
-            feed.changed,
-            feed.unchanged,
-            feed.older,
-            feed.skipped,
-            feed.irrelevant
-        );
+        text: format!("nothing was imported: {}", hints::chain(error)),
+    };
+    if let Some(path) = paths.iter().find(|path| catalog::is_portable(path)) {
+        if paths.len() > 1 {
+            let path = path.clone();
+            return Err(failed(&ImportError::NotAlone { path }));
+        }
+        let taken = catalog::take(path, into, replace).map_err(|error| failed(&error))?;
+        return Ok(format!(
+            "catalogue {} is the exported one{} and has digest {}\n",
+            into.display(),
+            of_day(&taken),
+            taken.digest
+        ));
     }
-    for problem in &report.problems {
-        let _ = writeln!(text, "  {}", for_terminal(problem));
-    }
+    let report = catalog::import(paths, into, runtime::now()).map_err(|error| failed(&error))?;
+    let mut text = catalog_update::feeds(&report);
     let _ = writeln!(
         text,
         "catalogue {} now has digest {}",
@@ -51,6 +65,55 @@ fn import(into: &Path, paths: &[PathBuf]) -> Result<String, Stop> {
         report.digest
     );
     Ok(text)
+}
+
+fn of_day(carried: &Portable) -> String {
+    let day = carried.imported.map(|time| format!(" of {time}"));
+    day.unwrap_or_default()
+}
+
+fn export(from: &Path, to: &Path) -> Result<String, Stop> {
+    let written = catalog::export(from, to).map_err(|error| Stop {
+        exit: match &error {
+            PortableError::Catalog(_) => Exit::CatalogUnfit,
+            _ => Exit::Failed,
+        },
+        text: hints::chain(&error),
+    })?;
+    Ok(format!(
+        "{}: the catalogue{} with digest {}, {}\ntake it elsewhere with: underdesk catalog import {}\n",
+        to.display(),
+        of_day(&written),
+        written.digest,
+        catalog_update::size(written.bytes),
+        to.display(),
+    ))
+}
+
+/// The sources as a table.
+fn sources(all: &[Source]) -> String {
+    let row = |source: &Source| {
+        let place = match &source.from {
+            From::Url(url) => url.to_string(),
+            From::Path(path) => path.display().to_string(),
+        };
+        let fetched = if source.is_default { "yes" } else { "if named" };
+        let cells = [
+            source.name.clone(),
+            source.feed.clone(),
+            source.group().to_owned(),
+            fetched.to_owned(),
+            source.megabytes.to_string(),
+            source.note.clone(),
+            place,
+        ];
+        cells.to_vec()
+    };
+    let rows: Vec<Vec<String>> = all.iter().map(row).collect();
+    let head = [
+        "name", "feed", "group", "fetched", "about MB", "what", "where",
+    ];
+    format!("{}\n", columns(&head, &rows).trim_end())
 }
 
 fn info(path: &Path, products: bool, problems: bool) -> Result<String, Stop> {

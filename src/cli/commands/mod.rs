@@ -1,6 +1,7 @@
 //! What each verb does.
 
 pub(super) mod catalog;
+pub(super) mod catalog_update;
 pub(super) mod demo;
 mod dry_run;
 pub(super) mod explain;

@@ -59,8 +59,8 @@ fn has_repository(stated: Option<&str>, package: &Package) -> bool {
 }
 
 /// Builds of one version for another purpose, which follow advisories of their own: Oracle's
-/// user-space live patches and validated cryptography.
-const FLAVOURS: &[&str] = &[".ksplice1.", ".ksplice2.", "_fips"];
+/// user-space live patches and validated cryptography, Rocky Linux's kernels for clouds.
+const FLAVOURS: &[&str] = &[".ksplice1.", ".ksplice2.", "_fips", ".cloud"];
 
 fn flavour(version: &str) -> Option<&'static str> {
     FLAVOURS
@@ -144,6 +144,7 @@ mod tests {
     fn a_flavour_is_in_the_release() {
         assert_eq!(flavour("2:2.28-1.0.1.ksplice1.el8"), Some(".ksplice1."));
         assert_eq!(flavour("3.6.16-4.el8_fips"), Some("_fips"));
+        assert_eq!(flavour("5.14.0-427.16.1.el9_4.cloud.1.0"), Some(".cloud"));
         assert_eq!(flavour("3.6.16-4.el8"), None);
     }
 }

@@ -8,6 +8,7 @@ mod output;
 pub(crate) mod programs;
 mod texts;
 mod trust;
+mod update;
 
 use crate::support::{Desk, Site};
 use std::fmt::Write as _;

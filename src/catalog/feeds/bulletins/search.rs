@@ -22,13 +22,6 @@ impl Feed for BulletinSearch {
         "bulletin-search"
     }
 
-    fn seeds(&self) -> &'static [&'static str] {
-        &[
-            "https://download.microsoft.com/download/6/7/3/673E4349-1CA5-40B9-8879-095C72D5B49D/BulletinSearch.xlsx",
-            "https://download.microsoft.com/download/6/7/3/673E4349-1CA5-40B9-8879-095C72D5B49D/BulletinSearch2001-2008.xlsx",
-        ]
-    }
-
     fn recognises(&self, outline: &Outline) -> bool {
         let names = names(&outline.first_line);
         let has = |wanted: &str| names.iter().any(|name| name == wanted);

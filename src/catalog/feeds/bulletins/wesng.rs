@@ -47,10 +47,6 @@ impl Feed for Wesng {
         "wesng"
     }
 
-    fn seeds(&self) -> &'static [&'static str] {
-        &["https://raw.githubusercontent.com/bitsadmin/wesng/master/definitions.zip"]
-    }
-
     fn recognises(&self, outline: &Outline) -> bool {
         let names = names(&outline.first_line);
         let has = |wanted: &str| names.iter().any(|name| name == wanted);

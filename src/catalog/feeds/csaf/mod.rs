@@ -41,10 +41,6 @@ impl Feed for MsrcCsaf {
         "msrc-csaf"
     }
 
-    fn seeds(&self) -> &'static [&'static str] {
-        &["https://msrc.microsoft.com/csaf/provider-metadata.json"]
-    }
-
     fn recognises(&self, outline: &Outline) -> bool {
         is_csaf(outline) && is_microsoft(outline) && !is_vex(outline)
     }
@@ -63,10 +59,6 @@ impl Feed for MsrcVex {
         "msrc-vex"
     }
 
-    fn seeds(&self) -> &'static [&'static str] {
-        &["https://msrc.microsoft.com/csaf/vex/"]
-    }
-
     fn recognises(&self, outline: &Outline) -> bool {
         is_csaf(outline) && is_microsoft(outline) && is_vex(outline)
     }
@@ -83,10 +75,6 @@ impl Feed for MsrcVex {
 impl Feed for Csaf {
     fn name(&self) -> &'static str {
         "csaf"
-    }
-
-    fn seeds(&self) -> &'static [&'static str] {
-        &[]
     }
 
     fn recognises(&self, outline: &Outline) -> bool {

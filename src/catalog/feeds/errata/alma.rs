@@ -24,14 +24,6 @@ impl Feed for AlmaErrata {
         ALMA_ERRATA
     }
 
-    fn seeds(&self) -> &'static [&'static str] {
-        &[
-            "https://errata.almalinux.org/8/errata.full.json",
-            "https://errata.almalinux.org/9/errata.full.json",
-            "https://errata.almalinux.org/10/errata.full.json",
-        ]
-    }
-
     fn recognises(&self, outline: &Outline) -> bool {
         match outline.shape {
             Shape::Object => {

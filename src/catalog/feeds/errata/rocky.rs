@@ -26,10 +26,6 @@ impl Feed for RockyErrata {
         ROCKY_ERRATA
     }
 
-    fn seeds(&self) -> &'static [&'static str] {
-        &["https://apollo.build.resf.org/api/v3/advisories/"]
-    }
-
     fn recognises(&self, outline: &Outline) -> bool {
         let is_advisory = |depth| outline.has(depth, "synopsis") && outline.has(depth, "name");
         let is_page = outline.has(1, PAGE) && outline.any(3, |key| key == "synopsis");

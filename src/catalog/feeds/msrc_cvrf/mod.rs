@@ -24,10 +24,6 @@ impl Feed for MsrcCvrf {
         MSRC_CVRF
     }
 
-    fn seeds(&self) -> &'static [&'static str] {
-        &["https://api.msrc.microsoft.com/cvrf/v3.0/updates"]
-    }
-
     fn recognises(&self, outline: &Outline) -> bool {
         match outline.shape {
             Shape::Xml => outline.root.as_deref() == Some("cvrfdoc"),

@@ -29,21 +29,6 @@ impl Feed for Osv {
         OSV
     }
 
-    fn seeds(&self) -> &'static [&'static str] {
-        &[
-            "https://osv-vulnerabilities.storage.googleapis.com/AlmaLinux/all.zip",
-            "https://osv-vulnerabilities.storage.googleapis.com/Alpine/all.zip",
-            "https://osv-vulnerabilities.storage.googleapis.com/Chainguard/all.zip",
-            "https://osv-vulnerabilities.storage.googleapis.com/Debian/all.zip",
-            "https://osv-vulnerabilities.storage.googleapis.com/Red%20Hat/all.zip",
-            "https://osv-vulnerabilities.storage.googleapis.com/Rocky%20Linux/all.zip",
-            "https://osv-vulnerabilities.storage.googleapis.com/SUSE/all.zip",
-            "https://osv-vulnerabilities.storage.googleapis.com/Ubuntu/all.zip",
-            "https://osv-vulnerabilities.storage.googleapis.com/Wolfi/all.zip",
-            "https://osv-vulnerabilities.storage.googleapis.com/openSUSE/all.zip",
-        ]
-    }
-
     fn recognises(&self, outline: &Outline) -> bool {
         const KEYS: &[&str] = &[
             "id",

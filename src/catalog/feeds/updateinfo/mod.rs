@@ -33,15 +33,6 @@ impl Feed for AmazonUpdateinfo {
         "amazon-updateinfo"
     }
 
-    fn seeds(&self) -> &'static [&'static str] {
-        &[
-            "https://cdn.amazonlinux.com/2/core/latest/x86_64/mirror.list",
-            "https://cdn.amazonlinux.com/2/extras-catalog.json",
-            "https://cdn.amazonlinux.com/al2023/core/mirrors/latest/x86_64/mirror.list",
-            "http://repo.us-west-2.amazonaws.com/2018.03/updates/x86_64/mirror.list",
-        ]
-    }
-
     fn recognises(&self, outline: &Outline) -> bool {
         is_updateinfo(outline) && outline.says(AMAZON)
     }
@@ -58,15 +49,6 @@ impl Feed for AmazonUpdateinfo {
 impl Feed for Updateinfo {
     fn name(&self) -> &'static str {
         "updateinfo"
-    }
-
-    fn seeds(&self) -> &'static [&'static str] {
-        &[
-            "https://repo.almalinux.org/almalinux/9/AppStream/x86_64/os/repodata/repomd.xml",
-            "https://dl.rockylinux.org/pub/rocky/9/AppStream/x86_64/os/repodata/repomd.xml",
-            "https://dl.fedoraproject.org/pub/fedora/linux/updates/42/Everything/x86_64/repodata/repomd.xml",
-            "https://download.opensuse.org/update/leap/15.6/sle/repodata/repomd.xml",
-        ]
     }
 
     fn grain(&self) -> Grain {

@@ -2,6 +2,10 @@
 //!
 //! The only file that reads the environment.
 
+mod fetching;
+
+pub(super) use fetching::FetchSettings;
+
 use super::args::Global;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -20,6 +24,8 @@ pub(super) struct Settings {
     pub(super) tls_ca: Vec<PathBuf>,
     /// Files of rules for programs, for when no flag names any.
     pub(super) programs: Vec<PathBuf>,
+    /// How `catalog update` fetches.
+    pub(super) fetching: FetchSettings,
     pub(super) site: String,
     pub(super) operator: String,
     /// Targets that no flag overrides, each with the file it is from.
@@ -63,6 +69,7 @@ struct File {
     known_hosts: Option<Vec<PathBuf>>,
     tls_ca: Option<Vec<PathBuf>>,
     programs: Option<Vec<PathBuf>>,
+    update: fetching::FetchFile,
     site: Option<String>,
     operator: Option<String>,
     never_scan: Vec<String>,
@@ -128,6 +135,7 @@ impl Settings {
                 .unwrap_or_else(|| default_known_hosts(environment)),
             tls_ca: layers.first(|file| file.tls_ca.clone()).unwrap_or_default(),
             programs: layers.programs(),
+            fetching: layers.fetching(),
             site: layers
                 .text(global.site.clone(), "UNDERDESK_SITE", |file| {
                     file.site.clone()
@@ -305,91 +313,4 @@ fn read(path: &Path, named: bool) -> Result<File, ConfigError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn global() -> Global {
-        Global {
-            store: None,
-            catalog: None,
-            config: None,
-            site: None,
-            verbose: 0,
-            no_input: false,
-        }
-    }
-
-    fn environment(pairs: &[(&str, &str)]) -> Environment {
-        let pairs = pairs
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        Environment(pairs.collect())
-    }
-
-    #[test]
-    fn a_flag_beats_the_environment_beats_the_file() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("u.toml");
-        fs::write(
-            &path,
-            "site = \"file\"\nstore = \"/file.db\"\nnever_scan = [\"10.0.0.1\"]",
-        )
-        .unwrap();
-        let mut global = global();
-        global.config = Some(path);
-        let settings = |global: &Global, pairs: &[(&str, &str)]| {
-            let all = [&[("HOME", "/h")], pairs].concat();
-            Settings::load(global, &environment(&all)).unwrap()
-        };
-        assert_eq!(settings(&global, &[]).site, "file");
-        assert_eq!(settings(&global, &[("UNDERDESK_SITE", "env")]).site, "env");
-        global.site = Some("flag".to_owned());
-        let all = settings(&global, &[("UNDERDESK_SITE", "env")]);
-        assert_eq!(all.site, "flag");
-        assert_eq!(all.store, Path::new("/file.db"));
-        assert_eq!(all.never_scan[0].0, "10.0.0.1");
-        assert_eq!(
-            all.catalog,
-            Path::new("/h/.local/share/underdesk/catalog.db")
-        );
-    }
-
-    #[test]
-    fn rules_for_programs_are_of_the_environment_before_the_file() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("u.toml");
-        fs::write(&path, "programs = [\"/file.toml\"]").unwrap();
-        let mut global = global();
-        global.config = Some(path);
-        let programs = |pairs: &[(&str, &str)]| {
-            let all = [&[("HOME", "/h")], pairs].concat();
-            let settings = Settings::load(&global, &environment(&all));
-            settings.unwrap().programs
-        };
-        assert_eq!(programs(&[]), [Path::new("/file.toml")]);
-        let set = env::join_paths(["/a.toml", "/b.toml"]).unwrap();
-        let set = [("UNDERDESK_PROGRAMS", set.to_str().unwrap())];
-        assert_eq!(programs(&set), [Path::new("/a.toml"), Path::new("/b.toml")]);
-    }
-
-    #[test]
-    fn a_misspelt_key_is_an_error_with_its_place() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("u.toml");
-        fs::write(&path, "site = \"a\"\nnever_scam = []").unwrap();
-        let mut global = global();
-        global.config = Some(path);
-        let error = Settings::load(&global, &environment(&[("HOME", "/h")])).unwrap_err();
-        let text = error.to_string();
-        assert!(
-            text.contains("line 2, column 1") && text.contains("never_scam"),
-            "{text}"
-        );
-    }
-
-    #[test]
-    fn without_a_home_the_error_names_the_flag() {
-        let error = Settings::load(&global(), &environment(&[])).unwrap_err();
-        assert!(error.to_string().contains("--store"), "{error}");
-    }
-}
+mod tests;

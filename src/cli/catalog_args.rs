@@ -1,0 +1,107 @@
+//! The command line of `catalog`, as typed.
+
+use clap::{Args, Subcommand};
+use std::path::PathBuf;
+
+/// The exit codes of fetching, for `--help`.
+const EXITS: &str = "\
+Exit codes: 0 everything named is here; 3 done, but something could not be fetched or read (it is named, and \
+the rest is imported); 1 nothing could be fetched, or the catalogue cannot be written; 2 wrong usage or \
+configuration; 130 interrupted: the catalogue is what it was, and the same command goes on.";
+
+#[derive(Debug, Subcommand)]
+pub(super) enum CatalogCommand {
+    /// Fetch what publishers say from their own addresses, and import what is new
+    Update(UpdateArguments),
+    /// Fetch what publishers say into a folder, to be carried to where there is no network; there: catalog
+    /// update --mirror DIR
+    Mirror(MirrorArguments),
+    /// List the sources of update: names, sizes, addresses
+    Sources(SourcesArguments),
+    /// Read what publishers say: bulletins (OSV, Debian's tracker, MSRC's CVRF, CSAF and update guide,
+    /// Microsoft's older tables, wesng's definitions, CSAF of others, a CSV of your own), tables of
+    /// builds, lifecycle dates, CISA KEV, EPSS; plain, .gz, .bz2, .xz, .zst, .zip, .tar, .xlsx, or folders of
+    /// them. Or take a catalogue that catalog export wrote: it replaces the one that is there
+    Import {
+        /// What to read; what a newer copy of a document leaves out stays known
+        #[arg(required = true, value_name = "PATH")]
+        paths: Vec<PathBuf>,
+        /// Take an exported catalogue also where it is older than the one that is there, or lacks some of it
+        #[arg(long)]
+        replace: bool,
+    },
+    /// Write the catalogue into one file to carry, for catalog import elsewhere
+    Export {
+        /// The file
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Show what the catalogue holds
+    Info {
+        /// List the products that Microsoft's bulletins speak of
+        #[arg(long)]
+        products: bool,
+        /// List what could not be read in the last import of each path
+        #[arg(long)]
+        problems: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = EXITS)]
+pub(super) struct UpdateArguments {
+    /// Sources, feeds or groups (windows, linux, bsd, common, own), or all; see catalog sources. What is
+    /// large or says the same as another is fetched only when it is named [default: all others]
+    #[arg(value_name = "FEED")]
+    pub(super) names: Vec<String>,
+    #[command(flatten)]
+    pub(super) fetch: FetchArguments,
+    /// Ask nobody: import what was downloaded before
+    #[arg(long, conflicts_with_all = ["mirror", "proxy"])]
+    pub(super) offline: bool,
+    /// Read also what has not changed since it was imported
+    #[arg(long)]
+    pub(super) reread: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = EXITS)]
+pub(super) struct MirrorArguments {
+    /// The folder; what is there already is fetched only if it has changed
+    #[arg(value_name = "DIR")]
+    pub(super) folder: PathBuf,
+    /// As for catalog update
+    #[arg(value_name = "FEED")]
+    pub(super) names: Vec<String>,
+    #[command(flatten)]
+    pub(super) fetch: FetchArguments,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SourcesArguments {
+    /// The file with sources of your own [default: feeds.toml in the user's configuration folder]
+    #[arg(long, value_name = "FILE")]
+    pub(super) feeds: Option<PathBuf>,
+}
+
+/// How documents are fetched.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Network")]
+pub(super) struct FetchArguments {
+    /// Take everything from a mirror instead of from its publisher: a folder that catalog mirror wrote, or
+    /// the address of one
+    #[arg(long, value_name = "URL|DIR")]
+    pub(super) mirror: Option<String>,
+    /// The proxy, as http://proxy.example:3128; none for none. One with a password is better given by
+    /// HTTPS_PROXY, which nobody sees [default: UNDERDESK_PROXY, HTTPS_PROXY or ALL_PROXY, but for the hosts of
+    /// NO_PROXY]
+    #[arg(long, value_name = "URL")]
+    pub(super) proxy: Option<String>,
+    /// Files of certificate authorities (PEM) that vouch for servers, beside this machine's own
+    #[arg(long, value_name = "FILE")]
+    pub(super) tls_ca: Vec<PathBuf>,
+    /// The file with sources of your own (docs/feeds.md) [default: feeds.toml in the user's configuration
+    /// folder]
+    #[arg(long, value_name = "FILE")]
+    pub(super) feeds: Option<PathBuf>,
+}

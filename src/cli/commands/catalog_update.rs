@@ -1,0 +1,354 @@
+//! `catalog update` and `catalog mirror`: fetch, then import what is new.
+
+use super::super::catalog_args::{FetchArguments, MirrorArguments, UpdateArguments};
+use super::super::config::{Environment, Settings};
+use super::super::{Exit, Stop, complain, hints, runtime};
+use crate::catalog::fetch::{
+    Failure, FetchEvent, Fetched, Fetching, Limits, Listener, Origin, Proxy,
+};
+use crate::catalog::fetch::{SetupError, fetch};
+use crate::catalog::sources::{self, Source};
+use crate::catalog::{self, ImportError, ImportReport, LeftOut, Updated};
+use crate::report::for_terminal;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::{self, IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::task::spawn_blocking;
+use tokio_util::sync::CancellationToken;
+
+/// How many failures of one source are told in full.
+const MOST_TOLD: usize = 3;
+
+/// Fetches, and imports what is new.
+pub(in crate::cli) fn update(
+    settings: &Settings,
+    environment: &Environment,
+    arguments: &UpdateArguments,
+) -> Result<Exit, Stop> {
+    let sources = chosen(settings, environment, &arguments.fetch, &arguments.names)?;
+    let mut how = fetching(settings, &arguments.fetch, None)?;
+    if arguments.offline {
+        how.origin = Origin::Folder(how.cache.clone());
+    }
+    let named = !arguments.names.is_empty();
+    runtime::block_on(async {
+        let fetched = fetched(&sources, named, &how).await?;
+        if fetched.is_stopped {
+            complain("interrupted: the catalogue is what it was; the same command goes on");
+            return Ok(Exit::Interrupted);
+        }
+        let mut exits = vec![tell(&fetched)];
+        if fetched.documents.is_empty() {
+            return Err(nothing(&fetched, &how));
+        }
+        let (into, again) = (settings.catalog.clone(), arguments.reread);
+        let documents = fetched.documents.clone();
+        let import =
+            spawn_blocking(move || catalog::update(&documents, &into, runtime::now(), again));
+        let updated = tokio::select! {
+            updated = import => updated.map_err(|error| Stop::failed(&error))?,
+            () = runtime::interrupted() => return Ok(Exit::Interrupted),
+        };
+        let updated = updated.map_err(|error| not_imported(&error))?;
+        exits.push(tell_left_out(&updated.left_out));
+        print(&summary(&updated, &fetched, &settings.catalog))?;
+        if updated.left_out.len() == fetched.documents.len() {
+            exits.push(Exit::Failed);
+        }
+        Ok(Exit::worst(exits))
+    })?
+}
+
+/// Fetches into a folder.
+pub(in crate::cli) fn mirror(
+    settings: &Settings,
+    environment: &Environment,
+    arguments: &MirrorArguments,
+) -> Result<Exit, Stop> {
+    let sources = chosen(settings, environment, &arguments.fetch, &arguments.names)?;
+    let folder = arguments.folder.clone();
+    let how = fetching(settings, &arguments.fetch, Some(folder))?;
+    if matches!(how.origin, Origin::Folder(_)) {
+        return Err(Stop::usage(
+            "a folder is copied as folders are: --mirror takes the address of a mirror here",
+        ));
+    }
+    runtime::block_on(async {
+        let fetched = fetched(&sources, !arguments.names.is_empty(), &how).await?;
+        if fetched.is_stopped {
+            complain("interrupted: the same command goes on");
+            return Ok(Exit::Interrupted);
+        }
+        let exit = tell(&fetched);
+        if fetched.documents.is_empty() {
+            return Err(nothing(&fetched, &how));
+        }
+        print(&format!(
+            "{} documents in {} ({}), {} of them as before\nimport them with: underdesk catalog update --mirror {}\n",
+            fetched.documents.len(),
+            how.cache.display(),
+            size(fetched.bytes),
+            fetched.unchanged,
+            how.cache.display(),
+        ))?;
+        Ok(exit)
+    })?
+}
+
+/// All sources, the user's own among them.
+pub(super) fn all(
+    settings: &Settings,
+    environment: &Environment,
+    feeds: Option<&PathBuf>,
+) -> Result<Vec<Source>, Stop> {
+    let named = feeds.map(|path| (path.clone(), true));
+    let mut all = sources::sources().to_vec();
+    let Some((path, is_named)) = named.or_else(|| settings.fetching.feeds.clone()) else {
+        return Ok(all);
+    };
+    let text = match std::fs::read_to_string(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !is_named => return Ok(all),
+        text => {
+            text.map_err(|error| Stop::usage(format!("cannot read {}: {error}", path.display())))?
+        }
+    };
+    let lookup = |name: &str| environment.get(name).map(str::to_owned);
+    let own = sources::own_sources(&text, &path, &lookup);
+    all.extend(own.map_err(|error| Stop::configuration(&error))?);
+    Ok(all)
+}
+
+fn chosen(
+    settings: &Settings,
+    environment: &Environment,
+    fetch: &FetchArguments,
+    names: &[String],
+) -> Result<Vec<Source>, Stop> {
+    let all = all(settings, environment, fetch.feeds.as_ref())?;
+    sources::choose(&all, names).map_err(|error| Stop::configuration(&error))
+}
+
+fn fetching(
+    settings: &Settings,
+    fetch: &FetchArguments,
+    folder: Option<PathBuf>,
+) -> Result<Fetching, Stop> {
+    let known = &settings.fetching;
+    let cache = folder.or_else(|| known.cache.clone()).ok_or_else(|| {
+        Stop::usage("no place for downloads: neither HOME nor XDG_CACHE_HOME is set; name one by UNDERDESK_CACHE")
+    })?;
+    let proxy = match fetch.proxy.as_deref() {
+        Some("none") => None,
+        Some(address) => Some(Proxy {
+            address: address.to_owned(),
+            except: known.no_proxy.clone(),
+        }),
+        None => known.proxy.clone(),
+    };
+    let mirror = fetch.mirror.as_ref().or(known.mirror.as_ref());
+    let authorities = fetch.tls_ca.iter().chain(&settings.tls_ca);
+    Ok(Fetching {
+        origin: mirror.map_or(Ok(Origin::Publishers), |mirror| origin(mirror))?,
+        cache,
+        proxy,
+        authorities: authorities.cloned().collect(),
+        limits: Limits::default(),
+    })
+}
+
+fn origin(mirror: &str) -> Result<Origin, Stop> {
+    if mirror.starts_with("http://") || mirror.starts_with("https://") {
+        let url = mirror.parse();
+        return url
+            .map(Origin::Mirror)
+            .map_err(|_| Stop::usage("the address of the mirror does not read"));
+    }
+    let folder = PathBuf::from(mirror);
+    if !folder.is_dir() {
+        return Err(Stop::usage(format!(
+            "no folder {mirror} to take a mirror from"
+        )));
+    }
+    Ok(Origin::Folder(folder))
+}
+
+async fn fetched(sources: &[Source], named: bool, how: &Fetching) -> Result<Fetched, Stop> {
+    let stop = CancellationToken::new();
+    let (listener, bar) = progress();
+    let work = fetch(sources, named, how, &stop, listener);
+    let fetched = runtime::until_interrupted(work, stop.clone()).await;
+    bar.finish_and_clear();
+    let Some(fetched) = fetched else {
+        return Ok(Fetched {
+            is_stopped: true,
+            ..Fetched::default()
+        });
+    };
+    fetched.map_err(|error| match error {
+        SetupError::Proxy | SetupError::Roots { .. } => Stop::configuration(&error),
+        error => Stop::failed(&error),
+    })
+}
+
+/// On a terminal a line that changes.
+fn progress() -> (Listener, ProgressBar) {
+    let bar = if io::stderr().is_terminal() {
+        ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr())
+    } else {
+        ProgressBar::hidden()
+    };
+    if let Ok(style) = ProgressStyle::with_template("{elapsed_precise} {wide_msg}") {
+        bar.set_style(style);
+    }
+    bar.enable_steady_tick(Duration::from_millis(500));
+    let (shown, done) = (bar.clone(), AtomicU64::new(0));
+    let listener: Listener = Arc::new(move |event| match event {
+        FetchEvent::Begun(name) => {
+            let done = done.load(Ordering::Relaxed);
+            shown.set_message(format!(
+                "{done} documents fetched, now {}",
+                for_terminal(&name)
+            ));
+        }
+        FetchEvent::Ended(_) => {
+            done.fetch_add(1, Ordering::Relaxed);
+        }
+    });
+    (listener, bar)
+}
+
+/// Says on standard error what did not come, and what to do.
+fn tell(fetched: &Fetched) -> Exit {
+    if !fetched.absent.is_empty() {
+        let absent = fetched.absent.join(", ");
+        complain(&format!("not in this mirror, and left out: {absent}"));
+    }
+    let mut told: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut advice: Vec<&str> = Vec::new();
+    for Failure {
+        source,
+        place,
+        error,
+    } in &fetched.failures
+    {
+        let count = told.entry(source).or_default();
+        *count += 1;
+        if *count <= MOST_TOLD {
+            let why = hints::chain(error);
+            complain(&for_terminal(&format!(
+                "left out: {source}: {place}: {why}"
+            )));
+        }
+        let about = hints::about_fetching(error);
+        if !advice.contains(&about) {
+            advice.push(about);
+        }
+    }
+    for (source, count) in told.into_iter().filter(|(_, count)| *count > MOST_TOLD) {
+        let more = count - MOST_TOLD;
+        complain(&format!("left out: {source}: {more} more documents"));
+    }
+    for about in advice {
+        complain(&format!("what to do: {about}"));
+    }
+    if fetched.failures.is_empty() {
+        Exit::Clean
+    } else {
+        Exit::Incomplete
+    }
+}
+
+fn tell_left_out(left_out: &[LeftOut]) -> Exit {
+    for LeftOut { source, error, .. } in left_out.iter().take(20) {
+        let why = hints::chain(error);
+        complain(&for_terminal(&format!("left out: {source}: {why}")));
+    }
+    if left_out.len() > 20 {
+        complain(&format!("left out: {} more documents", left_out.len() - 20));
+    }
+    if left_out.is_empty() {
+        Exit::Clean
+    } else {
+        Exit::Incomplete
+    }
+}
+
+fn nothing(fetched: &Fetched, how: &Fetching) -> Stop {
+    let text = match &how.origin {
+        Origin::Folder(folder) if fetched.failures.is_empty() => format!(
+            "nothing to import in {}: it is no mirror, or an empty one (see underdesk catalog mirror)",
+            folder.display()
+        ),
+        _ => "nothing was fetched; the catalogue is what it was".to_owned(),
+    };
+    Stop {
+        exit: Exit::Failed,
+        text,
+    }
+}
+
+fn not_imported(error: &ImportError) -> Stop {
+    Stop {
+        exit: Exit::Failed,
+        text: format!("nothing was imported: {}", hints::chain(error)),
+    }
+}
+
+fn summary(updated: &Updated, fetched: &Fetched, into: &Path) -> String {
+    let mut text = feeds(&updated.report);
+    let _ = writeln!(
+        text,
+        "{} documents ({} received), {} of them as imported before",
+        fetched.documents.len(),
+        size(fetched.bytes),
+        updated.unchanged,
+    );
+    let _ = writeln!(
+        text,
+        "catalogue {} now has digest {}",
+        into.display(),
+        updated.report.digest
+    );
+    text
+}
+
+/// What came of each feed, and what was wrong.
+pub(super) fn feeds(report: &ImportReport) -> String {
+    let mut text = String::new();
+    for feed in &report.feeds {
+        let _ = writeln!(
+            text,
+            "{}: {} records read, {} new, {} changed, {} the same, {} older; {} could not be read, {} concern nothing we match",
+            feed.feed,
+            feed.read,
+            feed.added,
+            feed.changed,
+            feed.unchanged,
+            feed.older,
+            feed.skipped,
+            feed.irrelevant
+        );
+    }
+    for problem in &report.problems {
+        let _ = writeln!(text, "  {}", for_terminal(problem));
+    }
+    text
+}
+
+/// A number of bytes, for people.
+pub(super) fn size(bytes: u64) -> String {
+    match bytes {
+        0..10_000 => format!("{bytes} bytes"),
+        10_000..10_000_000 => format!("{} kB", bytes / 1000),
+        _ => format!("{} MB", bytes / 1_000_000),
+    }
+}
+
+fn print(text: &str) -> Result<(), Stop> {
+    write!(io::stdout(), "{text}").map_err(|error| Stop::failed(&error))
+}
