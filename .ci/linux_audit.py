@@ -36,7 +36,8 @@ CLASSES = {"missing": "open", "missing_needs_subscription": "open", "inconsisten
            "wont_fix": "no fix", "end_of_life": "no fix", "pending_reboot": "reboot", "unverified": "undecided",
            "unknown": "undecided"}
 KINDS = {"debian": ["debian"], "alma": ["alma"], "rocky": ["rocky_osv", "rocky_apollo"], "amazon": ["amazon"],
-         "alpine": ["alpine", "alpine_osv"], "ubuntu": ["ubuntu"], "sles15": ["suse"]}
+         "alpine": ["alpine", "alpine_osv"], "ubuntu": ["ubuntu"], "sles15": ["suse"],
+         "arch": ["arch"], "freebsd": ["freebsd"]}
 # rule, host, and the documents where not all of the host's: what the rule is worth there.
 ABLATIONS = [
     ("source", "debian_12", None), ("signed", "debian_12", None), ("module", "alma_8_streams", None),
@@ -215,7 +216,8 @@ def pairs(report, host, found):
 def vectors(report, shared):
     """The judge's own orders, before they judge."""
     folder = pathlib.Path(shared) / "data/versions"
-    for name, manager in (("dpkg", "dpkg"), ("rpm", "rpm"), ("rpm-evr", "rpm"), ("apk", "apk"), ("pacman", "pacman")):
+    for name, manager in (("dpkg", "dpkg"), ("rpm", "rpm"), ("rpm-evr", "rpm"), ("apk", "apk"), ("pacman", "pacman"),
+                          ("freebsd", "pkg")):
         if not (folder / f"{name}.tsv").exists():
             print(f"SKIPPED: no {name}.tsv: the judge's order of {manager} is not checked")
             continue

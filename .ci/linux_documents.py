@@ -14,9 +14,9 @@ import zipfile
 from linux_feeds import members
 
 # `spoken`: whose name and version it is, "source" or "binary". `fixed` is None while there is no fix. `arches`,
-# `modules` and `repository` are None where the claim is about all.
+# `modules` and `repository` are None where the claim is about all. `bounds` is FreeBSD's way to say a range.
 Claim = collections.namedtuple(
-    "Claim", "advisory ecosystem name spoken introduced fixed last arches modules repository cves status")
+    "Claim", "advisory ecosystem name spoken introduced fixed last arches modules repository cves status bounds")
 STREAM = re.compile(r"([A-Za-z][\w.+-]*):([\w.+-]+)")
 CVE = re.compile(r"CVE-\d{4}-\d{4,}")
 
@@ -115,6 +115,19 @@ class Documents:
                 # `affected` is where it was seen, not where it began.
                 yield claim(group["name"], "Arch Linux", name, "binary", group["fixed"], status=status,
                             cves=frozenset(group["issues"]))
+
+
+    def freebsd(self):
+        for _, data in members(self.data / "bulk/freebsd-vuxml-json.tar.zst"):
+            entry = json.loads(data)
+            if "cancelled" in entry:
+                continue
+            cves = frozenset(entry["references"].get("cvename", []))
+            for package in entry["affects"]:
+                for name in package["name"]:
+                    for bounds in package.get("range") or [{}]:
+                        yield claim(entry["vid"], "FreeBSD", name, "binary", bounds.get("lt"), cves=cves,
+                                    bounds=tuple(bounds.items()))
 
 
 def osv(record, spoken):

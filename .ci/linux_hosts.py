@@ -53,9 +53,9 @@ def facts(host, system, version, unix=None):
         said |= {"repository": one.repository} if one.repository else {}
         packages.append(said)
     return {"format": "underdesk-facts", "version": 1, "name": host.name, "inventory": {
-        "platform": {"family": "debian" if host.manager == "dpkg" else "linux", "id": system, "version": version,
-                     "arch": host.arch, "ecosystem": host.ecosystems[0],
-                     "kernel": {"name": "Linux", "running": host.running}},
+        "platform": {"family": {"dpkg": "debian", "pkg": "bsd"}.get(host.manager, "linux"), "id": system,
+                     "version": version, "arch": host.arch, "ecosystem": host.ecosystems[0],
+                     "kernel": {"running": host.running}},
         "packages": {"known": packages}} | ({"unix": unix} if unix else {})}
 
 
@@ -151,6 +151,21 @@ def made_up():
             ("tiff", "4.5.0-r6", "tiff"), ("libxml2", "2.11.3-r0", "libxml2"), ("zlib", "1.2.13-r1", "zlib"),
             ("jq", "1.6-r3", "jq"), ("nginx", "1.24.0-r5", "nginx"), ("coreutils", "9.3-r1", "coreutils"),
             ("ncurses-libs", "6.4_p20230424-r0", "ncurses"), ("sqlite-libs", "3.41.2-r2", "sqlite"))])
+    add("arch_rolling", "pacman", ["Arch Linux"], "arch", "", [
+        Package(name, version, "x86_64", base, version, None, None) for name, version, base in (
+            ("rsync", "3.3.0-2", "rsync"), ("oath-toolkit", "2.6.11-1", "oath-toolkit"), ("krb5", "1.21.2-1", "krb5"),
+            ("openssh", "9.8p1-1", "openssh"), ("lib32-krb5", "1.21.3-1", "krb5"), ("libxml2", "2.9.10-8", "libxml2"),
+            ("wpa_supplicant", "2:2.9-7", "wpa_supplicant"), ("xz", "5.6.1-1", "xz"), ("glibc", "2.33-3", "glibc"),
+            ("vim", "8.2.3568-1", "vim"), ("grub", "2:2.06-1", "grub"), ("mariadb", "10.6.4-1", "mariadb"))])
+    add("freebsd_13", "pkg", ["FreeBSD"], "freebsd", "13.2", [
+        Package(name, version, "FreeBSD:13:amd64", origin, version, None, None) for name, version, origin in (
+            ("openssl", "1.1.1t,1", "security/openssl"), ("curl", "8.0.1", "ftp/curl"),
+            ("sudo", "1.9.13p3", "security/sudo"), ("nginx", "1.24.0_3,3", "www/nginx"),
+            ("python39", "3.9.16_2", "lang/python39"), ("git", "2.40.0", "devel/git"), ("php82", "8.2.5", "lang/php82"),
+            ("mariadb106-server", "10.6.12", "databases/mariadb106-server"), ("vim", "9.0.1441", "editors/vim"),
+            ("libxml2", "2.10.3_1", "textproc/libxml2"),
+            ("openssh-portable", "9.3.p1_1,1", "security/openssh-portable"),
+            ("roundcube-php82", "1.6.1,1", "mail/roundcube"), ("gitea", "1.19.1", "www/gitea"))])
     return hosts
 
 

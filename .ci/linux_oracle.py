@@ -144,6 +144,10 @@ class Judge:
         """"open", "no fix", or None."""
         if one.status == "never":
             return "no fix" if not self.on("never") else None
+        if one.status == "undetermined":
+            return "undecided"
+        if one.bounds is not None:
+            return self.within(one, version)
         if one.introduced not in (None, "0") and self.compare(version, one.introduced) < 0:
             return None
         if one.last is not None:
@@ -151,6 +155,12 @@ class Judge:
         if one.fixed is None:
             return "no fix"
         return "open" if self.compare(version, self.fixed(one, version)) < 0 else None
+
+    def within(self, one, version):
+        """Whether all bounds of a FreeBSD range hold; what is before something is fixed by it."""
+        wanted = {"lt": (-1,), "le": (-1, 0), "eq": (0,), "ge": (0, 1), "gt": (1,)}
+        holds = all(self.compare(version, bound) in wanted[kind] for kind, bound in one.bounds)
+        return ("open" if one.fixed else "no fix") if holds else None
 
     # Verdicts
 

@@ -1,11 +1,12 @@
 """The order of versions, by the package managers' own tools, for the judge of Linux verdicts.
 
 dpkg: apt_pkg (python3-apt), rpm: rpm.labelCompare (python3-rpm), pacman: vercmp (pacman-package-manager). No Debian
-release packs apk-tools: its order is written here from apk-tools' documentation, and linux_audit.py checks it on all
-rows of data/versions/apk.tsv, which apk-tools itself answered. FreeBSD's likewise is not needed: no inventory has it.
+release packs apk-tools or FreeBSD's pkg: their orders are written here from their documentation, and linux_audit.py
+checks them on all rows of data/versions, which the tools themselves answered.
 """
 
 import functools
+import itertools
 import re
 import shutil
 import subprocess
@@ -113,7 +114,49 @@ def apk(a, b):
     return 0
 
 
-ORDERS = {"dpkg": dpkg, "rpm": by_rpm, "pacman": pacman, "apk": apk}
+# FreeBSD. `1.2.b3_1,2`: parts of a number, a letter or stage, and a patch level; then the port's revision and epoch.
+# Stages that follow a number begin a part of their own.
+STAGES = {"pl": 0, "alpha": 1, "beta": 2, "pre": 16, "rc": 18}
+PKG_PART = re.compile(r"(\d*)([a-z]*)(\d*)([^\da-z+]*)", re.ASCII)
+
+
+def pkg_parts(text):
+    """The parts of each piece between `+`."""
+    pieces = []
+    for piece in text.lower().split("+"):
+        parts = []
+        while piece:
+            number, letters, level, separator = PKG_PART.match(piece).groups()
+            length = len(number) + len(letters) + len(level) + len(separator)
+            if number and letters in STAGES and letters:
+                parts.append((int(number), 0, 0))
+                piece = piece[len(number):]
+                continue
+            stage = STAGES[letters] if letters in STAGES else ord(letters[0]) - 96 if letters else 0
+            parts.append((int(number) if number else -1, stage, int(level) if level else -1 if letters else 0))
+            piece = piece[length:]
+        pieces.append(parts)
+    return pieces
+
+
+@functools.cache
+def pkg(a, b):
+    def split(text):
+        rest, _, epoch = text.partition(",")
+        rest, _, revision = rest.partition("_")
+        return int(epoch or 0), rest, int(revision or 0)
+
+    (e, v, r), (f, w, s) = split(a), split(b)
+    if e != f:
+        return sign(e - f)
+    for one, other in itertools.zip_longest(pkg_parts(v), pkg_parts(w), fillvalue=[]):
+        for x, y in itertools.zip_longest(one, other, fillvalue=(0, 0, 0)):
+            if x != y:
+                return -1 if x < y else 1
+    return sign(r - s)
+
+
+ORDERS = {"dpkg": dpkg, "rpm": by_rpm, "pacman": pacman, "apk": apk, "pkg": pkg}
 
 
 def check_vectors(path, order):

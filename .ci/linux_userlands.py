@@ -32,7 +32,7 @@ import linux_packagers
 from audit import Report
 from audit_checks import accesses, catalog, same_as_debsecan
 from audit_lab import Lab, Server, Skip, rows, software
-from linux_oracle import Host, Judge, Package
+from linux_oracle import Host, Judge
 
 # Release, its number where advisories speak of it, packages for the login shells that are tried in it.
 RELEASES = {
@@ -43,9 +43,6 @@ RELEASES = {
 }
 # What rpm and pacman make their databases with, in a userland of this release.
 TOOLS, TOOLS_OF = "bookworm", ("rpm", "pacman-package-manager")
-ARCH_PACKAGES = [("rsync", "3.3.0-2", "rsync"), ("oath-toolkit", "2.6.11-1", "oath-toolkit"),
-                 ("krb5", "1.21.2-1", "krb5"), ("openssh", "9.8p1-1", "openssh"), ("lib32-krb5", "1.21.3-1", "krb5"),
-                 ("libxml2", "2.9.10-8", "libxml2"), ("wpa_supplicant", "2:2.9-7", "wpa_supplicant")]
 # The account's shell by name: where the program is, and the file that it reads before any command.
 SHELLS = {
     "bash": ("/bin/bash", ".bashrc"), "dash": ("/bin/dash", None), "rbash": ("/bin/rbash", None),
@@ -238,8 +235,8 @@ def other_managers(lab, report, kept):
     real, _ = linux_hosts.made_up()["alma_8_streams"]
     packages = [one for one in real.packages if not one.name.startswith("kernel")]
     alma = Host("AlmaLinux 8 by rpm", "rpm", real.ecosystems, packages)
-    arch = Host("Arch by pacman", "pacman", ["Arch Linux"], [
-        Package(name, version, "x86_64", base, version, None, None) for name, version, base in ARCH_PACKAGES])
+    arch = linux_hosts.made_up()["arch_rolling"][0]
+    arch.name = "Arch by pacman"
     for network, (host, fill, says, kind) in enumerate(((alma, as_alma, linux_packagers.rpm_says, "alma"),
                                                         (arch, as_arch, linux_packagers.pacman_says, "arch")), 60):
         userland = Userland(host.manager, None, kept)
@@ -279,8 +276,8 @@ def as_alma(root, host):
     linux_packagers.without_dpkg(root)
 
 
-def as_arch(root, _):
-    linux_packagers.pacman(root, ARCH_PACKAGES)
+def as_arch(root, host):
+    linux_packagers.pacman(root, [(one.name, one.version, one.source) for one in host.packages])
     linux_packagers.os_release(root, NAME="Arch Linux", PRETTY_NAME="Arch Linux", ID="arch", BUILD_ID="rolling")
     linux_packagers.without_dpkg(root)
     for name in ("rpm", "rpmquery"):
