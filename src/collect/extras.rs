@@ -3,7 +3,7 @@
 
 use super::lists::{self, is_name, is_word, malformed, remark};
 use super::platform::clip;
-use super::questions::{BREW_PACKAGES, FLATPAKS, MAC_APPLICATIONS, MAC_RECEIPTS, SNAPS};
+use super::questions::{BREW_PACKAGES, FLATPAKS, MAC_APPLICATIONS, SNAPS};
 use super::receipts;
 use crate::model::{Family, Gap, GapCause, Observed, Package, PackageManager, Platform, UnixFacts};
 use crate::session::Answers;
@@ -157,6 +157,7 @@ fn sorted(mut packages: Vec<Package>) -> Vec<Package> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::questions::MAC_RECEIPTS;
     use super::super::tests::answers;
     use super::super::unix::UNAME;
     use super::*;
