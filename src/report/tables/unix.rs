@@ -83,7 +83,7 @@ impl Worst {
 }
 
 /// The day on which the last package came in or changed, by the logs and by the packages themselves.
-pub(super) fn last_update(inventory: &Inventory) -> Cell<'static> {
+pub(super) fn last_update<'a>(inventory: &Inventory) -> Cell<'a> {
     let history = inventory
         .unix
         .as_ref()
