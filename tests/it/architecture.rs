@@ -54,6 +54,8 @@ const TALKING: &[&str] = &[
     "identify/grab.rs",
     "collect/record.rs",
     "catalog/file/mod.rs",
+    "catalog/file/content_sets.rs",
+    "catalog/file/bulletins.rs",
     "catalog/file/draft.rs",
     "catalog/file/gather.rs",
     "catalog/file/portable.rs",

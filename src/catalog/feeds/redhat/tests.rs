@@ -1,3 +1,5 @@
+//! Tests of the reader, on documents with real facts.
+
 use super::*;
 use crate::model::{Affected, Bulletin, Severity, Spoken};
 use proptest::prelude::*;
