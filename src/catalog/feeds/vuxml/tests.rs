@@ -68,6 +68,14 @@ fn what_is_greater_than_a_version_begins_with_its_next_revision() {
 }
 
 #[test]
+fn an_epoch_before_a_revision_is_put_where_it_belongs() {
+    assert_eq!(revision_first("1.1.1t,1_1").as_deref(), Some("1.1.1t_1,1"));
+    for sound in ["1.1.1t_1,1", "1.1.1t,1", "1_1", "1,a_1"] {
+        assert_eq!(revision_first(sound), None, "{sound}");
+    }
+}
+
+#[test]
 fn every_kind_of_range_has_its_place() {
     let (_, bulletins) = read(DOC).unwrap();
     let krb5 = texts(&["1.7..1.7.2", "1.8..=1.8.4", "1.9..=1.9"]);
