@@ -58,7 +58,7 @@ fn packages(answers: &Answers) -> Result<Vec<Package>, Gap> {
     let mut packages = Vec::new();
     for line in text.lines() {
         match package(line, &times).ok_or_else(|| malformed(DPKG_PACKAGES))? {
-            Line::Package(package) => packages.push(package),
+            Line::Package(package) => packages.push(*package),
             Line::NotInstalled => {}
         }
     }
@@ -67,7 +67,7 @@ fn packages(answers: &Answers) -> Result<Vec<Package>, Gap> {
 }
 
 enum Line {
-    Package(Package),
+    Package(Box<Package>),
     NotInstalled,
 }
 
@@ -85,7 +85,7 @@ fn package(line: &str, times: &BTreeMap<&str, UtcTime>) -> Option<Line> {
     };
     let plausible = is_name(name) && is_version(version) && is_name(arch);
     let source = source_of(source, name, version).filter(|_| plausible)?;
-    Some(Line::Package(Package {
+    Some(Line::Package(Box::new(Package {
         manager: PackageManager::Dpkg,
         name: name.to_owned(),
         version: version.to_owned(),
@@ -97,7 +97,7 @@ fn package(line: &str, times: &BTreeMap<&str, UtcTime>) -> Option<Line> {
         vendor: (!maintainer.is_empty()).then(|| clip(maintainer, 500)),
         module: None,
         repository: None,
-    }))
+    })))
 }
 
 enum Status {

@@ -44,14 +44,12 @@ fn current<'a>(running: &str, packages: &'a [Package]) -> Option<&'a Package> {
         Some((release, flavour)) => (release, Some(flavour)),
         None => (running, None),
     };
-    let fits = images.filter(|package| runs_as(package, release));
+    let mut fits = images.filter(|package| runs_as(package, release));
     match flavour {
-        Some(flavour) => fits
-            .filter(|package| {
-                let name = package.name.strip_suffix("-core").unwrap_or(&package.name);
-                name.strip_prefix("kernel-") == Some(flavour)
-            })
-            .last(),
+        Some(flavour) => fits.find(|package| {
+            let name = package.name.strip_suffix("-core").unwrap_or(&package.name);
+            name.strip_prefix("kernel-") == Some(flavour)
+        }),
         None => fits.min_by_key(|package| match package.name.as_str() {
             "kernel-core" => 0,
             "kernel" => 1,

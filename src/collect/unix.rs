@@ -140,7 +140,7 @@ const OS_RELEASE_SCRIPT: &str = "read_first /etc/os-release /usr/lib/os-release 
 /// `file<TAB>line` for every line of every release file, and of what says which branch Alpine follows.
 const RELEASE_FILES_SCRIPT: &str = r#"for file in /etc/debian_version /etc/oracle-release /etc/enterprise-release /etc/centos-release /etc/system-release \
   /etc/redhat-release /etc/alpine-release /etc/apk/repositories /etc/SuSE-release /etc/lsb-release /etc/openwrt_release \
-  /etc/gentoo-release /etc/rpi-issue /etc/platform /etc/version /usr/local/opnsense/version/core; do
+  /etc/gentoo-release /etc/rpi-issue /etc/version /usr/local/opnsense/version/core /etc/platform; do
   [ -f "$file" ] && [ -r "$file" ] || continue
   while read -r line || [ -n "$line" ]; do printf '%s\t%s\n' "$file" "$line"; done <"$file"
 done
