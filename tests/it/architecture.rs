@@ -60,7 +60,7 @@ const TALKING: &[&str] = &[
     "catalog/file/products.rs",
     "catalog/file/survey.rs",
     "catalog/file/writer.rs",
-    "catalog/import.rs",
+    "catalog/import/disk.rs",
 ];
 
 const IMPURE: &[&str] = &[
