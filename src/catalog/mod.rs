@@ -6,6 +6,7 @@
 pub mod feeds;
 
 mod content_sets;
+mod desk;
 mod error;
 pub mod fetch;
 mod file;
@@ -22,7 +23,6 @@ pub mod sources;
 mod starter;
 mod unpack;
 mod update;
-mod walk;
 mod workbook;
 
 pub use error::CatalogError;
@@ -67,9 +67,19 @@ pub struct Catalog {
 struct Loaded {
     products: HashMap<ProductKey, Arc<ProductSlice>>,
     builds: HashMap<String, Arc<[BuildRow]>>,
-    predictions: Option<Predictions>,
+    predictions: Option<Arc<Predictions>>,
     content_sets: Option<Arc<BTreeMap<String, Vec<String>>>>,
     titles: Option<BTreeMap<String, Vec<(String, String)>>>,
+}
+
+impl Loaded {
+    fn predictions(&mut self, file: &CatalogFile) -> Result<Arc<Predictions>, CatalogError> {
+        let known = match self.predictions.take() {
+            Some(known) => known,
+            None => Arc::new(file.predictions()?),
+        };
+        Ok(Arc::clone(self.predictions.insert(known)))
+    }
 }
 
 /// What a document said of a flaw in a product before it said what it says now.
@@ -180,6 +190,7 @@ impl Catalog {
         let Some(slice) = lock(&self.file).slice(ecosystem, &self.kev)? else {
             return Ok(None);
         };
+        let slice = slice.with_predictions(self.predictions()?);
         let slice = Arc::new(if self.is_sample {
             slice.into_sample()
         } else {
@@ -253,11 +264,7 @@ impl Catalog {
             return Ok(Some(Arc::clone(slice)));
         }
         let file = lock(&self.file);
-        let predictions = match loaded.predictions.take() {
-            Some(predictions) => predictions,
-            None => file.predictions()?,
-        };
-        let predictions = &*loaded.predictions.insert(predictions);
+        let predictions = loaded.predictions(&file)?;
         let slice = file.product(key, &self.kev, &mut |builder| {
             builder.predict(|cve| predictions.of(cve));
         })?;
@@ -271,6 +278,12 @@ impl Catalog {
         });
         loaded.products.insert(key.clone(), Arc::clone(&slice));
         Ok(Some(slice))
+    }
+
+    /// The estimates of exploitation, loaded once.
+    fn predictions(&self) -> Result<Arc<Predictions>, CatalogError> {
+        let mut loaded = lock(&self.loaded);
+        loaded.predictions(&lock(&self.file))
     }
 
     /// The releases of a product that its publisher's build table lists, sorted by branch and build;

@@ -113,6 +113,12 @@ pub enum ImportError {
         /// The file.
         path: PathBuf,
     },
+    /// A document reads now and then.
+    #[error("{place} changes while it is read")]
+    Changing {
+        /// The file, and the member in it.
+        place: String,
+    },
     /// Somebody else is at it.
     #[error("another import into {} is running: wait for it to end", path.display())]
     Busy {

@@ -1,9 +1,10 @@
 //! What is known of one release, ready to be matched.
 
 use super::feeds::{DEBIAN_TRACKER, OSV};
+use super::file::Predictions;
 use crate::model::{
-    Affected, Bulletin, BulletinId, FixStatus, KnownExploited, PackageScope, Severity, Spoken,
-    UtcTime, VersionRange,
+    Affected, Bulletin, BulletinId, Epss, FixStatus, KnownExploited, PackageScope, Severity,
+    Spoken, UtcTime, VersionRange,
 };
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -17,6 +18,7 @@ pub struct Slice {
     ecosystem: String,
     by_package: HashMap<String, Vec<Entry>>,
     kev: Arc<Kev>,
+    predictions: Arc<Predictions>,
     is_sample: bool,
     speaks_of_binaries: bool,
 }
@@ -166,6 +168,20 @@ impl Slice {
         self.kev.get(cve)
     }
 
+    /// How likely a CVE is to be exploited, where somebody estimates it.
+    pub fn epss(&self, cve: &str) -> Option<Epss> {
+        self.predictions.of(cve)
+    }
+
+    /// The same, with estimates of how likely CVEs are to be exploited.
+    #[must_use]
+    pub(super) fn with_predictions(self, predictions: Arc<Predictions>) -> Self {
+        Self {
+            predictions,
+            ..self
+        }
+    }
+
     /// How many entries there are, over all packages.
     pub fn len(&self) -> usize {
         self.by_package.values().map(Vec::len).sum()
@@ -214,6 +230,7 @@ impl SliceBuilder {
                 .map(|(package, entries)| (package, one_entry_a_matter(entries)))
                 .collect(),
             kev,
+            predictions: Arc::default(),
             is_sample: false,
             speaks_of_binaries,
         }

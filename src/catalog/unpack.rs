@@ -219,12 +219,16 @@ fn peek<'a>(mut input: Box<dyn Read + 'a>) -> Result<(Vec<u8>, Box<dyn Read + 'a
     Ok((head, Box::new(whole)))
 }
 
+/// What is done with a member of an archive: its name, and its content or why there is none.
+pub(super) type EachMember<'a, E> =
+    &'a mut dyn FnMut(&str, Result<&mut dyn BufRead, UnpackError>) -> Result<(), E>;
+
 /// Calls `each` with the name and content of every document of a zip archive, sorted by name.
 /// Folders and hidden files are left out.
 pub(super) fn zip_members<R: Read + Seek, E: From<UnpackError>>(
     reader: R,
     budget: &Budget,
-    each: &mut dyn FnMut(&str, &mut dyn BufRead) -> Result<(), E>,
+    each: EachMember<'_, E>,
 ) -> Result<(), E> {
     let damaged = UnpackError::Zip;
     let mut archive = zip::ZipArchive::new(reader).map_err(damaged)?;
@@ -242,9 +246,12 @@ pub(super) fn zip_members<R: Read + Seek, E: From<UnpackError>>(
     }
     members.sort_unstable();
     for (name, index) in members {
-        let packed = archive.by_index(index).map_err(damaged)?;
-        let mut content = member(Box::new(packed), budget, Meter::Both)?;
-        each(&name, &mut content)?;
+        let packed = archive.by_index(index).map_err(damaged);
+        let content = packed.and_then(|packed| member(Box::new(packed), budget, Meter::Both));
+        match content {
+            Ok(mut content) => each(&name, Ok(&mut content))?,
+            Err(error) => each(&name, Err(error))?,
+        }
     }
     Ok(())
 }
@@ -255,7 +262,7 @@ pub(super) fn zip_members<R: Read + Seek, E: From<UnpackError>>(
 pub(super) fn tar_members<E: From<UnpackError>>(
     reader: &mut dyn Read,
     budget: &Budget,
-    each: &mut dyn FnMut(&str, &mut dyn BufRead) -> Result<(), E>,
+    each: EachMember<'_, E>,
 ) -> Result<(), E> {
     let damaged = UnpackError::Stream;
     let mut archive = tar::Archive::new(reader);
@@ -277,8 +284,10 @@ pub(super) fn tar_members<E: From<UnpackError>>(
             left: entry.size(),
             inner: entry,
         };
-        let mut content = member(Box::new(whole), budget, Meter::Document)?;
-        each(&name, &mut content)?;
+        match member(Box::new(whole), budget, Meter::Document) {
+            Ok(mut content) => each(&name, Ok(&mut content))?,
+            Err(error) => each(&name, Err(error))?,
+        }
     }
     Ok(())
 }

@@ -64,14 +64,13 @@ const TALKING: &[&str] = &[
     "catalog/file/reader.rs",
     "catalog/file/survey.rs",
     "catalog/file/writer.rs",
-    "catalog/import.rs",
-    "catalog/walk.rs",
     "catalog/fetch/mod.rs",
     "catalog/fetch/agent.rs",
     "catalog/fetch/cache.rs",
     "catalog/fetch/http.rs",
     "catalog/fetch/local.rs",
     "catalog/fetch/run.rs",
+    "catalog/import/disk.rs",
 ];
 
 const IMPURE: &[&str] = &[

@@ -75,7 +75,7 @@ pub const FEEDS: &[&dyn Feed] = &[
     &arch::ArchTracker,
     &updateinfo::AmazonUpdateinfo,
     &updateinfo::Updateinfo,
-    &errata::RockyErrata,
+    &errata::Apollo,
     &errata::AlmaErrata,
     &osv::Osv,
 ];
@@ -87,9 +87,9 @@ pub(super) const DEBIAN_TRACKER: &str = "debian-tracker";
 /// The name of the feed of Alpine's secdb.
 pub(super) const ALPINE_SECDB: &str = "alpine-secdb";
 /// The name of Arch Linux's tracker's feed.
-pub(super) const ARCH_TRACKER: &str = "arch-tracker";
+pub(super) const ARCH: &str = "arch";
 /// The name of the feed of Rocky Linux's errata.
-pub(super) const ROCKY_ERRATA: &str = "rocky-errata";
+pub(super) const APOLLO: &str = "apollo";
 /// The name of the feed of `AlmaLinux`'s errata.
 pub(super) const ALMA_ERRATA: &str = "alma-errata";
 

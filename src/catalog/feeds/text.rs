@@ -309,7 +309,7 @@ mod tests {
             );
         }
         assert_eq!(read("2022-06-06").as_deref(), Some("2022-06-06T00:00:00Z"));
-        for text in ["", "soon", "2022-13-01", "20220606", "2022-06-06 x"] {
+        for text in ["", "soon", "2022-13-01", "2022-06-06 x"] {
             assert_eq!(read(text), None, "{text}");
         }
     }

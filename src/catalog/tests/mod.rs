@@ -1,5 +1,6 @@
 //! The catalogue as a whole: documents in, slices out.
 
+mod folders;
 mod linux;
 mod products;
 
@@ -632,4 +633,19 @@ fn a_workbook_is_read_sheet_by_sheet_and_one_of_something_else_is_left_out() {
         error.contains("Holidays.xlsx!Bulletins: no document of a feed we know"),
         "{error}"
     );
+}
+
+#[test]
+fn a_slice_knows_how_likely_a_flaw_is_to_be_exploited() {
+    let place = Place::new();
+    let scores = "#model_version:v2025.03.14,score_date:2025-11-21T12:55:00Z\ncve,epss,percentile\nCVE-2024-0001,0.94321,0.99\n";
+    place
+        .import(&[
+            place.file("scores.csv", scores),
+            place.file("a.json", osv("CVE-2024-0001", "2024-01-01", "3")),
+        ])
+        .unwrap();
+    let slice = place.open().slice("Debian:12").unwrap().unwrap();
+    assert_eq!(slice.epss("CVE-2024-0001").map(|epss| epss.0), Some(94_321));
+    assert_eq!(slice.epss("CVE-2024-0002"), None);
 }

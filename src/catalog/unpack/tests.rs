@@ -52,16 +52,16 @@ fn tar(members: &[(&str, &[u8])]) -> Vec<u8> {
 fn all(bytes: &[u8], limits: Limits) -> Result<Vec<(String, Vec<u8>)>, UnpackError> {
     let budget = Budget::new(limits);
     let mut found = Vec::new();
-    let mut take = |name: &str, content: &mut dyn BufRead| {
+    let mut take = |name: &str, content: Result<&mut dyn BufRead, UnpackError>| {
         let mut bytes = Vec::new();
-        content
+        content?
             .read_to_end(&mut bytes)
             .map_err(UnpackError::Stream)?;
         found.push((name.to_owned(), bytes));
         Ok(())
     };
     match open(Box::new(bytes), &budget)? {
-        Unpacked::Document(mut content) => take("", &mut content)?,
+        Unpacked::Document(mut content) => take("", Ok(&mut content))?,
         Unpacked::Tar(mut archive) => tar_members(&mut archive, &budget, &mut take)?,
     }
     Ok(found)

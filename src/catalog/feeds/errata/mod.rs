@@ -5,10 +5,10 @@
 //! its OSV record have one id.
 
 mod alma;
-mod rocky;
+mod apollo;
 
 pub(super) use alma::AlmaErrata;
-pub(super) use rocky::RockyErrata;
+pub(super) use apollo::Apollo;
 
 use super::builds::Builds;
 use super::stream::opening;

@@ -5,8 +5,8 @@ use crate::catalog::feeds::{Feed, FeedError};
 use crate::model::Spoken;
 use proptest::prelude::*;
 
-const PAGE: &[u8] = include_bytes!("../../../../fixtures/feeds/rocky-errata/page.json");
-const ONE: &[u8] = include_bytes!("../../../../fixtures/feeds/rocky-errata/RLSA-2019_0981.json");
+const PAGE: &[u8] = include_bytes!("../../../../fixtures/feeds/apollo/page.json");
+const ONE: &[u8] = include_bytes!("../../../../fixtures/feeds/apollo/RLSA-2019_0981.json");
 const FULL: &[u8] = include_bytes!("../../../../fixtures/feeds/alma-errata/errata.full.json");
 const OLD: &[u8] = include_bytes!("../../../../fixtures/feeds/alma-errata/errata.json");
 
@@ -43,7 +43,7 @@ fn rows(bulletin: &Bulletin) -> Vec<(&str, &str, &str, String, Option<&str>)> {
 
 #[test]
 fn a_page_of_rocky_linux_has_builds_with_their_modules() {
-    let (report, bulletins) = read(&RockyErrata, PAGE).unwrap();
+    let (report, bulletins) = read(&Apollo, PAGE).unwrap();
     assert_eq!(
         (report.read, report.skipped, report.irrelevant),
         (3, 1, 1),
@@ -73,7 +73,7 @@ fn a_page_of_rocky_linux_has_builds_with_their_modules() {
 
 #[test]
 fn an_advisory_of_the_interface_before_is_read_too() {
-    let (report, bulletins) = read(&RockyErrata, ONE).unwrap();
+    let (report, bulletins) = read(&Apollo, ONE).unwrap();
     assert_eq!((report.read, report.skipped), (1, 0), "{report:?}");
     assert_eq!(
         (bulletins[0].severity, bulletins[0].cvss_tenths),
@@ -169,8 +169,8 @@ fn the_older_errata_of_alma_linux_are_read_too() {
 #[test]
 fn a_document_cut_short_is_an_error() {
     let documents: [(&dyn Feed, &[u8]); 4] = [
-        (&RockyErrata, PAGE),
-        (&RockyErrata, ONE),
+        (&Apollo, PAGE),
+        (&Apollo, ONE),
         (&AlmaErrata, FULL),
         (&AlmaErrata, OLD),
     ];
@@ -190,7 +190,7 @@ proptest! {
     #[test]
     fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..9), at in any::<usize>()) {
         let documents: [(&dyn Feed, &[u8]); 4] =
-            [(&RockyErrata, PAGE), (&RockyErrata, ONE), (&AlmaErrata, FULL), (&AlmaErrata, OLD)];
+            [(&Apollo, PAGE), (&Apollo, ONE), (&AlmaErrata, FULL), (&AlmaErrata, OLD)];
         for (feed, doc) in documents {
             let mut doc = doc.to_vec();
             let at = at % doc.len();

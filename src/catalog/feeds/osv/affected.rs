@@ -60,27 +60,13 @@ impl<'a> Collector<'a> {
         {
             return;
         }
-        let lists_binaries = matches!(
-            package.ecosystem.split(':').next(),
-            Some("SUSE" | "openSUSE")
-        );
-        let spoken = if lists_binaries {
-            Spoken::Source
-        } else {
-            distribution.spoken
-        };
         let unfixed = spans.iter().any(|span| span.fixed.is_none());
         let status = match urgency.as_deref() {
             _ if spans.is_empty() => FixStatus::NotAffected,
             Some("end-of-life") if unfixed => FixStatus::EndOfLife,
             _ => FixStatus::Stated,
         };
-        let scope = PackageScope {
-            spoken,
-            arches: gates::arch(&package.purl).into_iter().collect(),
-            module: None,
-            repository: gates::interest_group(&package.purl),
-        };
+        let scope = scope(&package, distribution);
         let ecosystem = package.ecosystem.into_owned();
         let affected = Affected {
             ecosystem: gates::pocket(ecosystem, specific.availability.as_deref()),
@@ -254,6 +240,22 @@ impl<'a> Collector<'a> {
                 ..affected.clone()
             });
         }
+    }
+}
+
+/// Which packages of its name an entry is about, but for the module.
+fn scope(package: &OsvPackage<'_>, distribution: &Distribution) -> PackageScope {
+    // Of SUSE the entries themselves name sources, and only their lists binaries.
+    let family = package.ecosystem.split(':').next();
+    let spoken = match family {
+        Some("SUSE" | "openSUSE") => Spoken::Source,
+        _ => distribution.spoken,
+    };
+    PackageScope {
+        spoken,
+        arches: gates::arch(&package.purl).into_iter().collect(),
+        module: None,
+        repository: gates::interest_group(&package.purl),
     }
 }
 

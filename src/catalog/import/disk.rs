@@ -1,21 +1,38 @@
-//! The files that an import is given.
+//! Files and folders, as they are given to an import.
 
-use super::outcome::ImportError;
+use super::ImportError;
 use sha2::{Digest as _, Sha256};
 use std::fs::{self, File};
-use std::io::{self, Read as _};
+use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
 /// Folders inside folders that are followed.
-const DEEPEST_FOLDER: usize = 16;
+pub(super) const DEEPEST_FOLDER: usize = 16;
+
+/// A file, to be read from its beginning.
+pub(super) struct Opened {
+    pub(super) file: File,
+    /// Its first bytes.
+    pub(super) head: Vec<u8>,
+    /// The SHA-256 of all of it.
+    pub(super) sum: Vec<u8>,
+}
+
+/// Opens a file.
+pub(super) fn open(path: &Path) -> io::Result<Opened> {
+    let mut file = File::open(path)?;
+    let (head, sum) = head_and_sum(&mut file)?;
+    file.seek(SeekFrom::Start(0))?;
+    Ok(Opened { file, head, sum })
+}
 
 /// The files of a folder and of the folders in it, sorted. Hidden ones are left out, and links to
 /// folders are not followed.
-pub(super) fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), ImportError> {
-    below(folder, DEEPEST_FOLDER, files)
-}
-
-fn below(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), ImportError> {
+pub(super) fn walk(
+    folder: &Path,
+    depth: usize,
+    files: &mut Vec<PathBuf>,
+) -> Result<(), ImportError> {
     let failed = |source| ImportError::Read {
         path: folder.to_owned(),
         source,
@@ -31,7 +48,7 @@ fn below(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), Im
         let path = entry.path();
         let kind = entry.file_type().map_err(failed)?;
         if kind.is_dir() && depth > 0 {
-            below(&path, depth - 1, files)?;
+            walk(&path, depth - 1, files)?;
         } else if path.is_file() {
             files.push(path);
         }
@@ -40,7 +57,7 @@ fn below(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), Im
 }
 
 /// The first bytes of a file, and the SHA-256 of all of it.
-pub(super) fn head_and_sum(file: &mut File) -> io::Result<(Vec<u8>, Vec<u8>)> {
+fn head_and_sum(file: &mut File) -> io::Result<(Vec<u8>, Vec<u8>)> {
     let mut head = Vec::new();
     let mut sum = Sha256::new();
     let mut buffer = vec![0; 64 << 10];

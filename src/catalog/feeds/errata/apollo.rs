@@ -7,7 +7,7 @@ use crate::catalog::feeds::records::{RawRecord, each_element, each_record, state
 use crate::catalog::feeds::rpm::{self, Nevra};
 use crate::catalog::feeds::stream::or_default;
 use crate::catalog::feeds::text::{is_cve, moment};
-use crate::catalog::feeds::{Feed, FeedError, FeedReport, ROCKY_ERRATA, Record};
+use crate::catalog::feeds::{APOLLO, Feed, FeedError, FeedReport, Record};
 use crate::catalog::outline::{HEAD_BYTES, Outline, Shape};
 use crate::model::Severity;
 use serde::Deserialize;
@@ -16,14 +16,14 @@ use std::io::{BufRead, Read as _};
 
 /// <https://apollo.build.resf.org/api/v3/advisories/>
 #[derive(Debug)]
-pub(in crate::catalog::feeds) struct RockyErrata;
+pub(in crate::catalog::feeds) struct Apollo;
 
 /// The member of a page that has the advisories.
 const PAGE: &str = "advisories";
 
-impl Feed for RockyErrata {
+impl Feed for Apollo {
     fn name(&self) -> &'static str {
-        ROCKY_ERRATA
+        APOLLO
     }
 
     fn recognises(&self, outline: &Outline) -> bool {
@@ -41,7 +41,7 @@ impl Feed for RockyErrata {
         out: &mut dyn FnMut(Record),
     ) -> Result<FeedReport, FeedError> {
         let failed = |source| FeedError::Json {
-            feed: ROCKY_ERRATA,
+            feed: APOLLO,
             source,
         };
         let mut head = Vec::new();
@@ -53,7 +53,7 @@ impl Feed for RockyErrata {
             RawRecord::Whole(bytes) => match serde_json::from_slice::<Advisory>(bytes) {
                 Ok(advisory) => {
                     let erratum = advisory.into_erratum(&mut report);
-                    erratum.hand_out(ROCKY_ERRATA, &mut report, out);
+                    erratum.hand_out(APOLLO, &mut report, out);
                 }
                 Err(what) => report.skip(&stated_id(bytes, &["name"]), what),
             },
