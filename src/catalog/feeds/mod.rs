@@ -16,7 +16,6 @@ mod elements;
 mod endoflife;
 mod epss;
 mod errata;
-mod evr;
 mod exchange;
 mod kev;
 mod lifecycle;

@@ -15,7 +15,7 @@
 //! (`.ksplice1.`, `_fips`) stays in its version: builds of one flavour are never compared with those of another.
 
 use super::elements::{Element, Walk, each_element};
-use super::evr::is_evr;
+use super::rpm::is_evr;
 use super::stream::opening;
 use super::{Feed, FeedError, FeedReport, Record};
 use crate::catalog::outline::Outline;

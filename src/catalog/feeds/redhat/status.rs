@@ -1,6 +1,6 @@
 //! What a document says of its components.
 
-use super::super::evr::is_evr;
+use super::super::rpm::is_evr;
 use super::super::stream::{opening, or_default};
 use super::super::{FeedReport, REDHAT_CSAF, msrc_clean as clean};
 use super::FixStatus;
