@@ -142,13 +142,8 @@ def pkg_parts(text):
 @functools.cache
 def pkg(a, b):
     def split(text):
-        # A comma before the last `_` is no epoch to pkg, only a separator: some VuXML entries have it so.
-        rest, mark, last = text.rpartition("_")
-        if not mark:
-            rest, last = text, ""
-        revision, _, epoch = last.rpartition(",") if "," in last else (last, "", "")
-        if not mark and "," in rest:
-            rest, _, epoch = rest.rpartition(",")
+        rest, _, epoch = text.partition(",")
+        rest, _, revision = rest.partition("_")
         return int(epoch or 0), rest, int(revision or 0)
 
     (e, v, r), (f, w, s) = split(a), split(b)

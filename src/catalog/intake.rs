@@ -69,7 +69,7 @@ pub(super) fn cut(bulletin: Bulletin, grain: Grain, codenames: &Codenames) -> Cu
             continue;
         };
         let part = match grain {
-            Grain::Release => String::new(),
+            Grain::Release | Grain::Record => String::new(),
             Grain::Package => one.package.clone(),
             Grain::Build => build(&one.package, &one.scope),
         };
@@ -108,28 +108,53 @@ fn build(package: &str, scope: &PackageScope) -> String {
     format!("{package} {arches} {module}")
 }
 
-/// The numbers of Debian's codenames.
+/// The numbers of Debian's and Ubuntu's codenames, by the ecosystem that has them (`Debian:bookworm`), as they
+/// stand in its place.
 pub(super) struct Codenames(HashMap<String, String>);
+
+/// Who names releases: the product of the lifecycle dates, and the beginning of its ecosystems.
+const NAMERS: [(&str, &str); 2] = [("debian", "Debian"), ("ubuntu", "Ubuntu")];
 
 impl Codenames {
     pub(super) fn of<'a>(lifecycles: impl Iterator<Item = &'a Lifecycle>) -> Self {
-        let debian = lifecycles.filter(|row| row.product == "debian");
-        let pair = |row: &Lifecycle| Some((row.codename.clone()?, row.version.clone()));
-        Self(debian.filter_map(pair).collect())
+        let pair = |row: &Lifecycle| {
+            let (_, namer) = NAMERS.iter().find(|(product, _)| *product == row.product)?;
+            let codename = row.codename.as_ref()?;
+            let is_lts = row.product == "ubuntu" && is_lts(&row.version);
+            let end = if is_lts { ":LTS" } else { "" };
+            Some((
+                format!("{namer}:{codename}"),
+                format!("{}{end}", row.version),
+            ))
+        };
+        Self(lifecycles.filter_map(pair).collect())
     }
 
-    /// `Debian:bookworm` becomes `Debian:12`; other ecosystems stay as they are.
+    /// `Debian:bookworm` becomes `Debian:12`, `Ubuntu:Pro:xenial` becomes `Ubuntu:Pro:16.04:LTS`; other ecosystems
+    /// stay as they are.
     fn resolve(&self, ecosystem: String) -> Option<String> {
-        let codename = ecosystem.strip_prefix("Debian:").filter(|release| {
-            let first = release.chars().next();
-            first.is_some_and(|first| first.is_ascii_alphabetic())
-        });
-        let Some(codename) = codename else {
+        let Some((start, release)) = ecosystem.rsplit_once(':') else {
             return Some(ecosystem);
         };
-        let version = self.0.get(codename)?;
-        Some(format!("Debian:{version}"))
+        let namer = start.split(':').next().unwrap_or_default();
+        let is_named = NAMERS.iter().any(|(_, known)| *known == namer);
+        // `LTS` ends the number of a release, and is no codename.
+        let is_codename = release.starts_with(|first: char| first.is_ascii_lowercase());
+        if !is_named || !is_codename {
+            return Some(ecosystem);
+        }
+        let version = self.0.get(&format!("{namer}:{release}"))?;
+        Some(format!("{start}:{version}"))
     }
+}
+
+/// Whether a release of Ubuntu is one of long-term support: the April ones of even years, and the first.
+fn is_lts(version: &str) -> bool {
+    let Some((year, month)) = version.split_once('.') else {
+        return false;
+    };
+    let is_even = year.parse::<u32>().is_ok_and(|year| year % 2 == 0);
+    version == "6.06" || (month == "04" && is_even)
 }
 
 /// SHA-256 over fields, each preceded by its length, so that the borders between them count.
@@ -189,5 +214,52 @@ impl Digest {
     /// In hex.
     pub(super) fn finish(self) -> String {
         hex(&self.0.finalize())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(product: &str, version: &str, codename: &str) -> Lifecycle {
+        Lifecycle {
+            product: product.to_owned(),
+            version: version.to_owned(),
+            codename: Some(codename.to_owned()),
+            released: None,
+            end_of_life: None,
+            end_of_extended: None,
+        }
+    }
+
+    #[test]
+    fn a_codename_becomes_its_number_and_an_unknown_one_is_left_out() {
+        let rows = [
+            named("debian", "12", "bookworm"),
+            named("ubuntu", "6.06", "dapper"),
+            named("ubuntu", "16.04", "xenial"),
+            named("ubuntu", "25.10", "questing"),
+            named("linuxmint", "21.3", "virginia"),
+        ];
+        let codenames = Codenames::of(rows.iter());
+        let cases = [
+            ("Debian:bookworm", Some("Debian:12")),
+            ("Debian:13", Some("Debian:13")),
+            ("Debian:sid", None),
+            ("Ubuntu:dapper", Some("Ubuntu:6.06:LTS")),
+            ("Ubuntu:Pro:xenial", Some("Ubuntu:Pro:16.04:LTS")),
+            (
+                "Ubuntu:Pro:FIPS-updates:xenial",
+                Some("Ubuntu:Pro:FIPS-updates:16.04:LTS"),
+            ),
+            ("Ubuntu:questing", Some("Ubuntu:25.10")),
+            ("Ubuntu:Pro:16.04:LTS", Some("Ubuntu:Pro:16.04:LTS")),
+            ("Ubuntu:virginia", None),
+            ("Alpine:edge", Some("Alpine:edge")),
+            ("FreeBSD", Some("FreeBSD")),
+        ];
+        for (ecosystem, expected) in cases {
+            assert_eq!(codenames.resolve(ecosystem.to_owned()).as_deref(), expected);
+        }
     }
 }

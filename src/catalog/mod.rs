@@ -5,6 +5,7 @@
 
 pub mod feeds;
 
+mod content_sets;
 mod error;
 pub mod fetch;
 mod file;
@@ -67,6 +68,7 @@ struct Loaded {
     products: HashMap<ProductKey, Arc<ProductSlice>>,
     builds: HashMap<String, Arc<[BuildRow]>>,
     predictions: Option<Predictions>,
+    content_sets: Option<Arc<BTreeMap<String, Vec<String>>>>,
     titles: Option<BTreeMap<String, Vec<(String, String)>>>,
 }
 

@@ -54,14 +54,14 @@ pub(super) struct UpdateArguments {
     /// large or says the same as another is fetched only when it is named [default: all others]
     #[arg(value_name = "FEED")]
     pub(super) names: Vec<String>,
-    #[command(flatten)]
-    pub(super) fetch: FetchArguments,
     /// Ask nobody: import what was downloaded before
     #[arg(long, conflicts_with_all = ["mirror", "proxy"])]
     pub(super) offline: bool,
     /// Read also what has not changed since it was imported
     #[arg(long)]
     pub(super) reread: bool,
+    #[command(flatten)]
+    pub(super) fetch: FetchArguments,
 }
 
 #[derive(Debug, Args)]
@@ -92,9 +92,9 @@ pub(super) struct FetchArguments {
     /// the address of one
     #[arg(long, value_name = "URL|DIR")]
     pub(super) mirror: Option<String>,
-    /// The proxy, as http://proxy.example:3128; none for none. One with a password is better given by
-    /// HTTPS_PROXY, which nobody sees [default: UNDERDESK_PROXY, HTTPS_PROXY or ALL_PROXY, but for the hosts of
-    /// NO_PROXY]
+    /// The proxy, as `http://proxy.example:3128`, or none. One with a password is better given in the
+    /// environment, where nobody sees it [default: what `UNDERDESK_PROXY`, `HTTPS_PROXY` or `ALL_PROXY` says, but
+    /// for the hosts of `NO_PROXY`]
     #[arg(long, value_name = "URL")]
     pub(super) proxy: Option<String>,
     /// Files of certificate authorities (PEM) that vouch for servers, beside this machine's own

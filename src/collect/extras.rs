@@ -3,7 +3,7 @@
 
 use super::lists::{self, is_name, is_word, malformed, remark};
 use super::platform::clip;
-use super::questions::{BREW_PACKAGES, FLATPAKS, MAC_APPLICATIONS, MAC_RECEIPTS, SNAPS};
+use super::questions::{BREW_PACKAGES, FLATPAKS, MAC_APPLICATIONS, SNAPS};
 use super::receipts;
 use crate::model::{Family, Gap, GapCause, Observed, Package, PackageManager, Platform, UnixFacts};
 use crate::session::Answers;
@@ -26,7 +26,7 @@ fn snaps(answers: &Answers) -> Result<Vec<Package>, Gap> {
         .filter(|paragraph| !paragraph.is_empty())
         .map(snap)
         .collect();
-    sorted(packages.ok_or_else(|| malformed(SNAPS))?)
+    Ok(sorted(packages.ok_or_else(|| malformed(SNAPS))?))
 }
 
 fn snap(paragraph: &str) -> Option<Package> {
@@ -47,7 +47,7 @@ fn flatpaks(answers: &Answers) -> Result<Vec<Package>, Gap> {
     let text = answers.text(FLATPAKS)?;
     let lines = text.lines().filter(|line| !line.trim().is_empty());
     let packages: Option<Vec<Package>> = lines.map(flatpak).collect();
-    sorted(packages.ok_or_else(|| malformed(FLATPAKS))?)
+    Ok(sorted(packages.ok_or_else(|| malformed(FLATPAKS))?))
 }
 
 fn flatpak(line: &str) -> Option<Package> {
@@ -99,7 +99,7 @@ fn brew(answers: &Answers) -> Result<Vec<Package>, Gap> {
         })
     };
     let packages: Option<Vec<Package>> = text.lines().map(read).collect();
-    sorted(packages.ok_or_else(|| malformed(BREW_PACKAGES))?)
+    Ok(sorted(packages.ok_or_else(|| malformed(BREW_PACKAGES))?))
 }
 
 #[derive(Deserialize)]
@@ -129,10 +129,12 @@ fn mac_applications(answers: &Answers) -> Result<Vec<Package>, Gap> {
     if report.applications.is_empty() {
         return Err(malformed(MAC_APPLICATIONS));
     }
-    sorted(report.applications.into_iter().map(application).collect())
+    Ok(sorted(
+        report.applications.iter().map(application).collect(),
+    ))
 }
 
-fn application(application: Application) -> Package {
+fn application(application: &Application) -> Package {
     let (name, version) = (
         clip(&application.name, 200),
         clip(&application.version, 200),
@@ -148,13 +150,14 @@ fn application(application: Application) -> Package {
 }
 
 /// A list that may be empty: a host without such software is one that has none.
-fn sorted(mut packages: Vec<Package>) -> Result<Vec<Package>, Gap> {
+fn sorted(mut packages: Vec<Package>) -> Vec<Package> {
     lists::sort(&mut packages);
-    Ok(packages)
+    packages
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::questions::MAC_RECEIPTS;
     use super::super::tests::answers;
     use super::super::unix::UNAME;
     use super::*;

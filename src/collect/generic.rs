@@ -68,7 +68,7 @@ mod tests {
 
     #[test]
     fn a_unix_without_a_package_reader_is_never_without_gaps() {
-        let answers = answers(&[(UNAME, "FreeBSD\nfw\n14.1-RELEASE-p5\nFreeBSD 14.1\namd64\n")]);
+        let answers = answers(&[(UNAME, "OpenBSD\nfw\n7.5\nGENERIC.MP#1\namd64\n")]);
         let inventory = crate::collect::read(&UNIX, &answers).unwrap();
         assert_eq!(inventory.collector, "unix");
         assert_eq!(inventory.platform.family, Family::Bsd);

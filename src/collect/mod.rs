@@ -23,6 +23,7 @@ mod macos;
 mod os_release;
 mod others;
 mod platform;
+mod privileged;
 mod questions;
 mod receipts;
 mod record;
@@ -36,6 +37,7 @@ mod unix;
 mod windows;
 
 pub use facts::{FactsError, FactsFault, FactsReader};
+pub use privileged::{UNIX_PRIVILEGED, told_by_root};
 pub use record::{RecordError, from_files, load, save};
 pub use unix::UNIX;
 pub use windows::{OfflineError, WINDOWS, from_tools};

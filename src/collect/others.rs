@@ -64,41 +64,47 @@ impl Collector for Gentoo {
 fn opkg(answers: &Answers) -> Result<Vec<Package>, Gap> {
     let text = answers.text(OPKG_PACKAGES)?;
     let paragraphs = text.split("\n\n").map(str::trim);
-    let mut packages = Vec::new();
-    for paragraph in paragraphs.filter(|paragraph| !paragraph.is_empty()) {
-        let read = opkg_package(paragraph).ok_or_else(|| malformed(OPKG_PACKAGES))?;
-        packages.extend(read);
-    }
-    finished(packages, OPKG_PACKAGES)
+    let packages: Option<Vec<Package>> = paragraphs
+        .filter(|paragraph| !paragraph.is_empty() && !is_gone(paragraph))
+        .map(opkg_package)
+        .collect();
+    finished(
+        packages.ok_or_else(|| malformed(OPKG_PACKAGES))?,
+        OPKG_PACKAGES,
+    )
 }
 
-/// `Some(None)` for one that is not installed.
-fn opkg_package(paragraph: &str) -> Option<Option<Package>> {
-    let field = |name: &str| {
-        let mut fields = paragraph.lines().filter_map(|line| line.split_once(": "));
-        let (_, value) = fields.find(|(field, _)| *field == name)?;
-        Some(value.trim())
-    };
+fn field<'a>(paragraph: &'a str, name: &str) -> Option<&'a str> {
+    let mut fields = paragraph.lines().filter_map(|line| line.split_once(": "));
+    let (_, value) = fields.find(|(field, _)| *field == name)?;
+    Some(value.trim())
+}
+
+/// Whether nothing of a package is there but the memory of it.
+fn is_gone(paragraph: &str) -> bool {
+    let status = field(paragraph, "Status").unwrap_or_default();
+    status.ends_with(" not-installed") || status.ends_with(" config-files")
+}
+
+fn opkg_package(paragraph: &str) -> Option<Package> {
+    let field = |name| field(paragraph, name);
     let (name, version) = (field("Package")?, field("Version")?);
     let mut status = field("Status")?.split(' ');
     let (want, _flags, state) = (status.next()?, status.next()?, status.next()?);
     let state = match state {
         "installed" => PackageState::Installed,
         "unpacked" | "half-installed" => PackageState::Incomplete,
-        "not-installed" | "config-files" => return Some(None),
         _ => return None,
     };
     let arch = field("Architecture").unwrap_or_default();
     let plausible = is_name(name) && is_word(version) && (arch.is_empty() || is_name(arch));
     let seconds = field("Installed-Time").and_then(|seconds| seconds.parse().ok());
-    plausible.then(|| {
-        Some(Package {
-            arch: arch.to_owned(),
-            state,
-            held: want == "hold",
-            installed_at: seconds.map(UtcTime::from_unix),
-            ..lists::package(PackageManager::Opkg, name, version)
-        })
+    plausible.then(|| Package {
+        arch: arch.to_owned(),
+        state,
+        held: want == "hold",
+        installed_at: seconds.map(UtcTime::from_unix),
+        ..lists::package(PackageManager::Opkg, name, version)
     })
 }
 

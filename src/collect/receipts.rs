@@ -76,7 +76,7 @@ fn entries(text: &str) -> Option<Vec<Entry>> {
     loop {
         match reader.read_event().ok()? {
             Event::Start(tag) => {
-                path.push(tag.local_name().as_ref().to_owned());
+                path.push(AsRef::<str>::as_ref(&tag.local_name()).to_owned());
                 if path.len() > DEEPEST {
                     return None;
                 }

@@ -5,9 +5,9 @@
 //! that printed nothing, because a protocol of its own refused them. Such a folder is a fixture as it
 //! stands.
 
-use super::COLLECTORS;
+use super::{COLLECTORS, UNIX, UNIX_PRIVILEGED};
 use crate::model::GapCause;
-use crate::session::{Answers, Limits, QuestionSet, Reply};
+use crate::session::{Answers, Limits, Question, QuestionSet, Reply};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs;
@@ -35,7 +35,11 @@ struct Index {
 /// # Errors
 ///
 /// When the folder or a file cannot be written.
-pub fn save(folder: &Path, set: &QuestionSet, answers: &Answers) -> Result<(), RecordError> {
+pub fn save(
+    folder: &Path,
+    set: &'static QuestionSet,
+    answers: &Answers,
+) -> Result<(), RecordError> {
     let failed = |path: &Path| {
         let path = path.to_owned();
         move |source| RecordError::Io { path, source }
@@ -47,7 +51,7 @@ pub fn save(folder: &Path, set: &QuestionSet, answers: &Answers) -> Result<(), R
         exits: BTreeMap::new(),
         gaps: BTreeMap::new(),
     };
-    for question in set.questions {
+    for question in questions(set) {
         let Some(reply) = answers.reply(question.id) else {
             if let (true, Err(gap)) = (answers.has(question.id), answers.text(question.id)) {
                 index.gaps.insert(question.id.to_owned(), gap.cause);
@@ -64,6 +68,15 @@ pub fn save(folder: &Path, set: &QuestionSet, answers: &Answers) -> Result<(), R
         source,
     })?;
     fs::write(&path, text + "\n").map_err(failed(&path))
+}
+
+/// What a host may have been asked: the set, and of a Unix what root alone is asked.
+fn questions(set: &'static QuestionSet) -> impl Iterator<Item = &'static Question> {
+    let as_root = UNIX_PRIVILEGED.questions.iter();
+    let is_new = |question: &&Question| {
+        set.name == UNIX.name && set.questions.iter().all(|asked| asked.id != question.id)
+    };
+    set.questions.iter().chain(as_root.filter(is_new))
 }
 
 /// Windows and SQL Server keep their product keys, lightly disguised, beside the versions that are
@@ -123,7 +136,7 @@ pub fn from_files(
     };
     let limits = Limits::default();
     let mut answers = Answers::default();
-    for question in set.questions {
+    for question in questions(set) {
         if let Some(&exit) = index.exits.get(question.id) {
             let stdout = fetch(&format!("{}.txt", question.id))?;
             answers.record(question.id, &Reply { exit, stdout }, &limits);
@@ -181,7 +194,6 @@ pub enum RecordError {
 
 #[cfg(test)]
 mod tests {
-    use super::super::UNIX;
     use super::*;
 
     #[test]

@@ -144,6 +144,7 @@ fn yum(line: &str) -> Option<(String, String)> {
 mod tests {
     use super::super::tests::answers;
     use super::*;
+    use crate::model::GapCause;
 
     const OPENSSL: &str = "openssl-libs\t1\t3.0.7\t24.el9\tx86_64\topenssl-3.0.7-24.el9.src.rpm\t1700000000\t(none)\tAlmaLinux\n";
     const PERL: &str = "perl-Errno\t0\t1.30\t451.module_el8\tx86_64\tperl-5.32.1-451.module_el8.src.rpm\t1\tperl:5.32:8030020200:1e4bbb35\t(none)\n";
@@ -167,8 +168,6 @@ mod tests {
             p.repository
         )
     }
-
-    use crate::model::GapCause;
 
     #[test]
     fn a_line_gives_name_epoch_source_module_and_vendor() {

@@ -114,7 +114,7 @@ pub(super) const VIRTUAL: &str = "virtual";
 
 /// `limited` runs a tool for at most 30 s where `timeout` works as in coreutils; macOS has none, but an
 /// alarm. `read_first` prints the first of some files, and says why when it cannot.
-const PRELUDE: &str = r#"LC_ALL=C; LANG=C; LANGUAGE=C; export LC_ALL LANG LANGUAGE
+pub(super) const PRELUDE: &str = r#"LC_ALL=C; LANG=C; LANGUAGE=C; export LC_ALL LANG LANGUAGE
 PATH="${PATH:-/usr/bin:/bin}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"; export PATH
 unset GREP_OPTIONS DPKG_COLORS DPKG_ROOT DPKG_ADMINDIR LS_COLORS 2>/dev/null
 umask 077
@@ -186,7 +186,7 @@ exit 0"#;
 
 /// A line `# FORMAT`, then what the first tool that works says; after `# users`, `uid<TAB>name` for
 /// the accounts that own a socket and no other.
-const LISTENERS_SCRIPT: &str = r#"users() {
+pub(super) const LISTENERS_SCRIPT: &str = r#"users() {
   [ -r /etc/passwd ] || return 0
   echo '# users'
   while IFS=: read -r name skip uid rest; do
@@ -222,7 +222,7 @@ limited netstat -an -f inet6
 exit 0"#;
 
 /// `name<TAB>value`, or `name<TAB>!` for a fact that is there and needs more rights.
-const IDENTITY_SCRIPT: &str = r#"fact() {
+pub(super) const IDENTITY_SCRIPT: &str = r#"fact() {
   [ -e "$2" ] || return 0
   if [ -r "$2" ] && value=$(tr -d '\000' <"$2"); then
     printf '%s\t%s\n' "$1" "$value"

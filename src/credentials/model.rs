@@ -124,9 +124,6 @@ impl Credential {
         if !self.is_used() {
             wishes.push(self.kind().as_str());
         }
-        if self.sudo != Sudo::Never {
-            wishes.push("sudo");
-        }
         for secret in self.secrets() {
             match secret {
                 SecretRef::Keyring(_) => wishes.push("keyring"),
@@ -150,7 +147,7 @@ pub struct NotYet {
     pub credential: CredentialId,
     /// Its line in the file.
     pub line: usize,
-    /// The word in the file: `ssh-cert`, `sudo`, `keyring`, `age`.
+    /// The word in the file: `ssh-cert`, `keyring`, `age`.
     pub what: &'static str,
 }
 
@@ -323,8 +320,6 @@ pub enum Sudo {
     Never,
     /// Only where sudo asks for no password.
     WithoutPassword,
-    /// With the credential's own password. Counts as a try.
-    WithPassword,
 }
 
 /// Where a secret is.

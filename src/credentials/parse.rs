@@ -341,9 +341,12 @@ fn read_sudo(entry: &Table<'_>) -> Result<Sudo, ParseError> {
     match entry.words("sudo")? {
         None | Some(("never", _)) => Ok(Sudo::Never),
         Some(("nopasswd", _)) => Ok(Sudo::WithoutPassword),
-        Some(("password", _)) => Ok(Sudo::WithPassword),
+        Some(("password", span)) => {
+            let problem = "sudo: this version hands sudo no password; use \"nopasswd\", and let the account run `sh -s` in sudoers";
+            Err(entry.at(&span, problem))
+        }
         Some((_, span)) => {
-            let problem = "sudo: expected \"never\", \"nopasswd\" or \"password\"";
+            let problem = "sudo: expected \"never\" or \"nopasswd\"";
             Err(entry.at(&span, problem))
         }
     }
@@ -436,7 +439,6 @@ mod tests {
             .collect();
         let expected = [
             ("linux-cert", "ssh-cert"),
-            ("linux-cert", "sudo"),
             ("linux-cert", "keyring"),
             ("vaulted", "age"),
         ];
@@ -538,6 +540,7 @@ mod tests {
             ("password_on_first_use", "'yes'", "true or false"),
             ("sudo", "true", "sudo: expected"),
             ("sudo", "'always'", "sudo: expected \"never\""),
+            ("sudo", "'password'", "hands sudo no password"),
         ];
         for (key, value, expected) in cases {
             let error = problem(&credential(&[(key, value)]));

@@ -53,16 +53,23 @@ async fn run(channel: &mut Channel<Msg>, served: &Served, command: &[u8]) -> Res
     }
 }
 
-/// `sh -s`: reads the script to its end, and answers its questions.
+/// `sh -s`, as the account or as root: reads the script to its end, and answers its questions.
 async fn shell(channel: &mut Channel<Msg>, served: &Served, command: &[u8]) -> Result<(), Error> {
-    if !matches!(command, b"sh -s" | b"/bin/sh -s") {
-        return not_found(channel, command).await;
-    }
+    let recording = match (command, &served.as_root) {
+        (b"sh -s" | b"/bin/sh -s", _) => &served.recording,
+        (b"sudo -n sh -s", Some(as_root)) => as_root,
+        (b"sudo -n sh -s", None) => {
+            let text = b"sudo: a password is required\n".to_vec();
+            channel.extended_data_bytes(1, text).await?;
+            return end(channel, 1).await;
+        }
+        _ => return not_found(channel, command).await,
+    };
     let text = standard_input(channel).await;
     let Some(script) = Script::parse(&text) else {
         return end(channel, 2).await;
     };
-    let mut pieces = script.answers(&served.recording);
+    let mut pieces = script.answers(recording);
     if served.shell == Shell::CutShort {
         pieces.truncate(pieces.len() / 2);
     }

@@ -98,6 +98,9 @@ pub struct Host {
     /// What is changed in its recording.
     #[serde(default)]
     pub changes: Changes,
+    /// What root sees besides; its sudo lets everybody be root without a password. Else it lets nobody.
+    #[serde(default)]
+    pub root: Option<Changes>,
 }
 
 /// Changes to recorded answers, by question id, in the order of the fields. In each text, `{name}`

@@ -79,6 +79,24 @@ impl Recordings {
         Ok(recording)
     }
 
+    /// What root is answered, where the host lets anybody be root.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::of`].
+    pub fn of_root(
+        &self,
+        network: &Network,
+        host: &Host,
+    ) -> Result<Option<Recording>, RecordingError> {
+        let Some(changes) = &host.root else {
+            return Ok(None);
+        };
+        let mut recording = self.of(network, host)?;
+        recording.change(changes, network, host)?;
+        Ok(Some(recording))
+    }
+
     fn named(&self, name: &str, host: &Host) -> Result<Recorded, RecordingError> {
         let found = self.0.get(name).cloned();
         found.ok_or_else(|| RecordingError::Absent {

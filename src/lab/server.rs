@@ -59,7 +59,10 @@ impl Lab {
                     let windows = winrm::Host::new(host, &recording, &authority)?;
                     Behind::Windows(Arc::new(windows))
                 }
-                _ => Behind::Ssh(Arc::new(Served::new(network, host, recording))),
+                _ => {
+                    let answers = (recording, recordings.of_root(network, host)?);
+                    Behind::Ssh(Arc::new(Served::new(network, host, answers)))
+                }
             };
             doors.push((host, behind));
         }

@@ -24,6 +24,8 @@ pub(super) struct Served {
     pub(super) shell: Shell,
     pub(super) delay: Duration,
     pub(super) recording: Recording,
+    /// What root is answered, where sudo asks for no password.
+    pub(super) as_root: Option<Recording>,
     access: Access,
     hearing: Hearing,
     offered: MethodSet,
@@ -48,7 +50,11 @@ enum Access {
 
 impl Served {
     /// Prepares a host of a network.
-    pub(super) fn new(network: &Network, host: &Host, recording: Recording) -> Self {
+    pub(super) fn new(
+        network: &Network,
+        host: &Host,
+        (recording, as_root): (Recording, Option<Recording>),
+    ) -> Self {
         let offered = methods(&host.methods);
         let config = Config {
             server_id: SshId::Standard(Cow::Owned(host.banner.clone())),
@@ -64,6 +70,7 @@ impl Served {
             shell: host.shell.clone(),
             delay: Duration::from_millis(host.delay_ms),
             recording,
+            as_root,
             access: Access::new(&network.name, &host.logins),
             hearing: host.hearing,
             offered,

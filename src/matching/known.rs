@@ -1,11 +1,11 @@
 //! What the catalogue knows of one host, loaded before it is judged.
 
-use super::packages::{Access, Pocket, pockets::pockets};
+use super::packages::{Access, Pocket, pockets};
 use super::windows::{self, Rules};
 use super::{Knowledge, lifecycle_of};
 use crate::catalog::{CatalogError, ProductSlice, Slice};
 use crate::model::{BuildRow, Inventory, Lifecycle, ProductKey};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// What the catalogue knows of one host.
@@ -37,6 +37,13 @@ pub struct Wanted {
     pub builds: Vec<String>,
 }
 
+/// Whether an ecosystem, or a part of it, is among some: `…:9` has `…:9::baseos`.
+fn is_in(ecosystem: &str, all: &BTreeSet<String>) -> bool {
+    let part = format!("{ecosystem}:");
+    all.iter()
+        .any(|one| one == ecosystem || one.starts_with(&part))
+}
+
 impl<'a> Known<'a> {
     /// Looks up all that concerns a host.
     ///
@@ -48,9 +55,16 @@ impl<'a> Known<'a> {
         let platform = &inventory.platform;
         let ecosystems = catalog.ecosystems().iter().map(String::as_str);
         let mut found = Vec::new();
-        for (ecosystem, access) in pockets(inventory, ecosystems) {
+        let sets = catalog.content_sets()?;
+        let offered = pockets::offered(inventory, &sets);
+        for (ecosystem, access) in pockets::pockets(inventory, ecosystems, &sets) {
+            let is_offered = offered.as_ref().is_none_or(|all| is_in(ecosystem, all));
             if let Some(slice) = catalog.slice(ecosystem)? {
-                found.push(Pocket { slice, access });
+                found.push(Pocket {
+                    slice,
+                    access,
+                    is_offered,
+                });
             }
         }
         let release = lifecycle_of(platform);
@@ -85,6 +99,7 @@ impl<'a> Known<'a> {
         let pockets = slice.into_iter().map(|slice| Pocket {
             slice,
             access: Access::Open,
+            is_offered: true,
         });
         Self {
             pockets: pockets.collect(),

@@ -391,8 +391,8 @@ const ROWS: &[(ResultCode, Row)] = &[
         ResultCode::SudoDenied,
         (
             "sudo_denied",
-            "sudo refused the account.",
-            "Add the sudoers lines of: underdesk credentials recipe.",
+            "sudo refused the account; what needs no root was read.",
+            "In sudoers: ACCOUNT ALL=(root) NOPASSWD: /usr/bin/sh -s, /bin/sh -s; or take sudo out of the credential.",
         ),
     ),
     (

@@ -129,3 +129,13 @@ pub struct KnownExploited {
     /// Whether ransomware is known to use it.
     pub ransomware: bool,
 }
+
+/// A repository of Red Hat's, and what is in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContentSet {
+    /// Its id on a host that has it enabled: `rhel-9-for-x86_64-baseos-rpms`.
+    pub repository: String,
+    /// The ecosystems of its packages, sorted: `Red Hat:enterprise_linux:9::baseos`. Several where one repository
+    /// serves the point release that a host is held at.
+    pub ecosystems: Vec<String>,
+}

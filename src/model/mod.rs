@@ -27,7 +27,7 @@ pub use advisory::{
     UpdateId, UpdateKind,
 };
 pub use bulletin::{
-    Affected, Bulletin, FixStatus, KnownExploited, PackageScope, Spoken, VersionRange,
+    Affected, Bulletin, ContentSet, FixStatus, KnownExploited, PackageScope, Spoken, VersionRange,
 };
 pub use coverage::{CoverageRow, ScopePart};
 pub use facts::HostFacts;

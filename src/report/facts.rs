@@ -69,6 +69,14 @@ fn without_users(inventory: &mut Inventory) {
             hide(&mut service.program);
         }
     }
+    if let Some(unix) = &mut inventory.unix
+        && let Observed::Known(history) = &mut unix.history
+    {
+        for change in history {
+            // A command may name an account or its folders as well.
+            (change.by, change.command) = (None, None);
+        }
+    }
     let Some(windows) = &mut inventory.windows else {
         return;
     };

@@ -4,9 +4,10 @@ use super::{ReportSource, Sink};
 use crate::model::{
     AccessRecord, BulletinId, Confidence, CoverageRow, CredentialId, Date, Evidence, Family,
     Finding, FindingHistory, FindingId, FindingState, GapCause, HostIdentity, HostTrust, Inventory,
-    Kernel, MachineId, MachineRecord, NetworkInterface, Observed, Package, PackageManager,
-    PackageState, Platform, Protocol, Reboot, Remedy, ResultCode, RunId, RunSummary, SeenBy,
-    Service, Severity, SourcePackage, UtcTime, Witness, WitnessKind,
+    Kernel, MachineId, MachineRecord, NetworkInterface, Observed, Package, PackageAction,
+    PackageChange, PackageManager, PackageState, Platform, Protocol, Reboot, Remedy, ResultCode,
+    RunId, RunSummary, SeenBy, Service, Severity, SourceDanger, SourcePackage, UnixFacts,
+    UpdateSource, UtcTime, Witness, WitnessKind,
 };
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -225,9 +226,39 @@ pub(super) fn inventory(name: &str) -> Inventory {
         ]),
         services: Observed::Known(vec![service(SeenBy::Host)]),
         windows: None,
-        unix: None,
+        unix: Some(Box::new(unix())),
         reboot: Observed::Known(Reboot::default()),
         gaps: Vec::new(),
+    }
+}
+
+fn unix() -> UnixFacts {
+    let source = |id: &str, url: &str, danger| UpdateSource {
+        manager: PackageManager::Dpkg,
+        id: id.to_owned(),
+        url: url.to_owned(),
+        enabled: true,
+        dangers: vec![danger],
+    };
+    UnixFacts {
+        sources: Observed::Known(vec![
+            source(
+                "bookworm main",
+                "http://deb.debian.org/debian",
+                SourceDanger::PlainText,
+            ),
+            source("=cmd", "https://apt.corp.example/", SourceDanger::Unsigned),
+        ]),
+        history: Observed::Known(vec![PackageChange {
+            at: time("2026-05-02T10:00:00Z"),
+            package: "openssl".to_owned(),
+            action: PackageAction::Upgraded,
+            from: Some("3.0.8-1".to_owned()),
+            to: Some("3.0.9-1+b1".to_owned()),
+            by: Some("=anna".to_owned()),
+            command: Some("apt upgrade".to_owned()),
+        }]),
+        ..UnixFacts::default()
     }
 }
 

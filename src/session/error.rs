@@ -426,6 +426,9 @@ pub enum SessionError {
     /// The password must be changed before anything else.
     #[error("the login worked, but the password must be changed first{}", after(.0))]
     PasswordExpired(String),
+    /// sudo is not there, or does not let the account.
+    #[error("sudo lets this account run nothing without a password{}", after(.0))]
+    SudoDenied(String),
     /// The connection broke before the first answer.
     #[error("the host closed the connection before the first answer{}", after(.0))]
     Closed(String),
@@ -475,6 +478,7 @@ impl Failure for SessionError {
             Self::ShellDenied(_) => ResultCode::ShellDenied,
             Self::ShellRestricted(_) => ResultCode::ShellRestricted,
             Self::PasswordExpired(_) => ResultCode::PasswordExpired,
+            Self::SudoDenied(_) => ResultCode::SudoDenied,
             Self::TimedOut => ResultCode::Timeout,
             Self::WinrmAccessDenied(_) => ResultCode::WinrmAccessDenied,
             Self::UacTokenFiltered(_) => ResultCode::UacTokenFiltered,

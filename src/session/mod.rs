@@ -69,6 +69,16 @@ pub trait Session: Send {
     /// one answer. Never lasts longer than [`Limits::deadline`].
     async fn ask(&mut self, set: &QuestionSet, limits: &Limits) -> Result<Answers, SessionError>;
 
+    /// Asks a set as root, by way of `sudo` where that asks for no password; only to be called where
+    /// the credential says so: a host may tell its administrators of every refusal.
+    async fn ask_as_root(
+        &mut self,
+        _set: &QuestionSet,
+        _limits: &Limits,
+    ) -> Result<Answers, SessionError> {
+        Err(SessionError::SudoDenied(String::new()))
+    }
+
     /// Says goodbye. Dropping the session closes it as well, without a word.
     async fn close(self: Box<Self>);
 }

@@ -1,5 +1,5 @@
 //! The order of Alpine's versions, `number{.number}[letter]{_suffix[number]}[~hash][-rN]`: what
-//! `apk version -t` says (apk-tools 3).
+//! `apk version -t` says (apk-tools 3), and its comparison of what that command refuses.
 //!
 //! Our own: the only crate is one of C, and looks derived from apk-tools, whose licence is not ours.
 
@@ -8,8 +8,8 @@ use std::cmp::Ordering;
 
 /// A version of apk's.
 ///
-/// apk compares what it would not let a package have (`1.0bc`) as well, up to where it is wrong. So do we,
-/// for a feed may hold it; [`is_valid`](Self::is_valid) tells. The order is total.
+/// apk's comparison also takes what no package may have (`1.0bc`), up to where it is wrong. So do we, for
+/// Alpine's own feed holds some; [`is_valid`](Self::is_valid) tells. The order is total.
 #[derive(Clone, Copy, Debug)]
 pub struct ApkVersion<'a>(&'a [u8]);
 

@@ -106,17 +106,17 @@ fn next(rest: &mut &[u8]) -> Option<Component> {
     let (word, after_word) = split_run(after_number, u8::is_ascii_alphabetic);
     let is_stage = STAGES.iter().any(|stage| word.eq_ignore_ascii_case(stage));
     let mut text = after_number;
-    if let Some(first) = word.first() {
-        if component.number == -1 || !is_stage {
-            let is_lowest = is_stage && word.eq_ignore_ascii_case(b"pl");
-            component.letter = if is_lowest {
-                0
-            } else {
-                first.to_ascii_lowercase()
-            };
-            component.patch = -1;
-            text = take_number(after_word, &mut component.patch);
-        }
+    if let Some(first) = word.first()
+        && (component.number == -1 || !is_stage)
+    {
+        let is_lowest = is_stage && word.eq_ignore_ascii_case(b"pl");
+        component.letter = if is_lowest {
+            0
+        } else {
+            first.to_ascii_lowercase()
+        };
+        component.patch = -1;
+        text = take_number(after_word, &mut component.patch);
     }
     let separates = |byte: &u8| !byte.is_ascii_alphanumeric() && !matches!(byte, b'+' | b'*');
     *rest = split_run(text, separates).1;

@@ -29,6 +29,9 @@ mod os_release;
 mod passwords;
 #[cfg(test)]
 #[cfg(unix)]
+mod privileged;
+#[cfg(test)]
+#[cfg(unix)]
 mod resume;
 #[cfg(test)]
 mod secrets;

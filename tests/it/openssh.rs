@@ -575,6 +575,57 @@ async fn a_host_that_wants_more_than_a_key_says_so() {
     assert!(!error.counts());
 }
 
+// ---- sudo ----
+
+/// Lets one account be root as `explain questions` says, and takes it back in the end.
+struct Sudoers;
+
+impl Sudoers {
+    const FILE: &str = "/etc/sudoers.d/underdesk-test";
+
+    fn letting(user: &str) -> Option<Self> {
+        if !Path::new("/usr/bin/sudo").exists() {
+            eprintln!("SKIPPED: sudo is not installed");
+            return None;
+        }
+        let line = format!("{user} ALL=(root) NOPASSWD: /usr/bin/sh -s, /bin/sh -s\n");
+        fs::write(Self::FILE, line).unwrap();
+        fs::set_permissions(Self::FILE, fs::Permissions::from_mode(0o440)).unwrap();
+        Some(Self)
+    }
+}
+
+impl Drop for Sudoers {
+    fn drop(&mut self) {
+        fs::remove_file(Self::FILE).ok();
+    }
+}
+
+#[tokio::test]
+async fn a_real_sudo_lets_the_account_that_its_rules_name_and_no_other() {
+    let Some(sshd) = peer() else { return };
+    let server = Sshd::start(&sshd, "");
+    let Some(_rules) = Sudoers::letting("ud-rbash") else {
+        return;
+    };
+    let mut login = server.key_login("ud-rbash").await.unwrap();
+    let limits = Limits::default();
+    // The account's own answers come first, on the same connection.
+    let own = login.session.ask(&SET, &limits).await.unwrap();
+    assert_eq!(own.text("me"), Ok("ud-rbash\n"));
+    let root = login.session.ask_as_root(&SET, &limits).await.unwrap();
+    assert_eq!(root.text("me"), Ok("root\n"));
+    assert_eq!(root.text("greeting"), Ok("hello world"));
+
+    let mut login = server.key_login("ud-dash").await.unwrap();
+    let refused = login.session.ask_as_root(&SET, &limits).await.unwrap_err();
+    assert_eq!(refused.code(), ResultCode::SudoDenied, "{refused}");
+    assert!(refused.to_string().contains("password"), "{refused}");
+    // And the connection is still good.
+    let own = login.session.ask(&SET, &limits).await.unwrap();
+    assert_eq!(own.text("me"), Ok("ud-dash\n"));
+}
+
 // ---- passwords ----
 
 #[tokio::test]

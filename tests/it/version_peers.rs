@@ -8,7 +8,7 @@ use proptest::test_runner::TestRunner;
 use std::cmp::Ordering;
 use std::fs;
 use std::process::Command;
-use underdesk::version::{Order, Place};
+use underdesk::version::{ApkVersion, Order, Place};
 
 /// A program that compares one pair, and its words for less, equal and greater.
 struct Peer {
@@ -152,6 +152,7 @@ fn agrees_with_the_vercmp_of_this_machine() {
     check(&PACMAN, &hostile);
 }
 
+/// Of what no package may have as its version, apk only says so.
 #[test]
 fn agrees_with_the_apk_of_this_machine() {
     if !is_on(APK.switch) {
@@ -164,7 +165,16 @@ fn agrees_with_the_apk_of_this_machine() {
         "[0-9]{1,2}(\\.[0-9]{1,3}){0,2}",
         &format!("(\\.[0-9]{{1,2}})?[a-c]?{suffix}"),
     );
-    let hostile = pairs(800, "[0-9][0-9a._]{0,4}", "[0-9abprc._~-]{0,4}[0-9]");
+    let mut hostile = pairs(4_000, "[0-9][0-9a._]{0,4}", "[0-9abprc._~-]{0,4}[0-9]");
+    let is_valid = |text: &str| ApkVersion::parse(text).unwrap().is_valid();
+    for (text, _) in &hostile {
+        let mut apk = Command::new("apk");
+        apk.args(["version", "--check", text]);
+        let said = apk.output().expect("apk is installed").status.success();
+        assert_eq!(is_valid(text), said, "{text}");
+    }
+    hostile.retain(|(a, b)| is_valid(a) && is_valid(b));
+    assert!(hostile.len() > 100);
     check(&APK, &real);
     check(&APK, &hostile);
 }

@@ -7,6 +7,7 @@ mod arch;
 mod builds;
 mod bulletins;
 mod bulletins_csv;
+mod content_sets;
 mod csaf;
 mod dbatools;
 mod debian_tracker;
@@ -15,6 +16,7 @@ mod elements;
 mod endoflife;
 mod epss;
 mod errata;
+mod evr;
 mod exchange;
 mod kev;
 mod lifecycle;
@@ -25,18 +27,23 @@ mod msrc_cvrf;
 mod msrc_sug;
 mod office;
 mod office_words;
+mod oracle;
 mod osv;
 mod records;
+mod redhat;
 mod rpm;
 mod secdb;
 mod stream;
 mod text;
+mod ubuntu;
 mod updateinfo;
 mod vuxml;
 
 use super::outline::Outline;
 use super::problems;
-use crate::model::{Advisory, BuildRow, Bulletin, ExploitPrediction, KnownExploited, Lifecycle};
+use crate::model::{
+    Advisory, BuildRow, Bulletin, ContentSet, ExploitPrediction, KnownExploited, Lifecycle,
+};
 use std::collections::BTreeMap;
 use std::io::BufRead;
 
@@ -45,15 +52,19 @@ pub const FEEDS: &[&dyn Feed] = &[
     &kev::Kev,
     &epss::Epss,
     &debian_tracker::DebianTracker,
+    &ubuntu::UbuntuTracker,
     &lifecycle::DistroInfo,
     &msrc_cvrf::MsrcCvrf,
     &vuxml::VuXml,
+    &oracle::OracleOval,
     &endoflife::EndOfLifeDate,
     &dbatools::DbatoolsBuilds,
     &exchange::ExchangeBuilds,
     &dotnet::DotnetReleases,
     &office::OfficeClickToRun,
     &bulletins_csv::BulletinsCsv,
+    &redhat::RedHatCsaf,
+    &content_sets::RedHatContentSets,
     &csaf::MsrcCsaf,
     &csaf::MsrcVex,
     &csaf::Csaf,
@@ -82,6 +93,8 @@ pub(super) const ROCKY_ERRATA: &str = "rocky-errata";
 /// The name of the feed of `AlmaLinux`'s errata.
 pub(super) const ALMA_ERRATA: &str = "alma-errata";
 
+/// The name of Red Hat's feed of CSAF documents.
+pub(super) const REDHAT_CSAF: &str = "redhat-csaf";
 /// The name of Microsoft's feed of monthly documents.
 pub(super) const MSRC_CVRF: &str = "msrc-cvrf";
 
@@ -120,6 +133,8 @@ pub enum Grain {
     /// One package of a release, for the architectures and the module that it names: another document
     /// has the others.
     Build,
+    /// Every release: one that the newer record leaves out is no longer affected.
+    Record,
 }
 
 /// One thing that a document holds.
@@ -138,6 +153,8 @@ pub enum Record {
     Build(BuildRow),
     /// How likely a CVE is to be exploited.
     Prediction(ExploitPrediction),
+    /// A repository, and what is in it.
+    ContentSet(ContentSet),
 }
 
 /// How the reading of a document went, in records.

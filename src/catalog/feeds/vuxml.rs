@@ -166,7 +166,12 @@ impl Reading<'_> {
             self.entry.wrong.get_or_insert(what);
             return;
         }
-        let version = version.to_owned();
+        let mended = revision_first(version);
+        if let Some(mended) = &mended {
+            let what = format!("`{version}` has its epoch before its revision: read as `{mended}`");
+            self.report.problem(&self.entry.vid, what);
+        }
+        let version = mended.unwrap_or_else(|| version.to_owned());
         match bound {
             "lt" => range.fixed = Some(version),
             "le" => range.last_affected = Some(version),
@@ -280,6 +285,15 @@ fn affected(package: String, ranges: Vec<VersionRange>, status: FixStatus) -> Af
 
 fn address(vid: &str) -> String {
     format!("https://vuxml.freebsd.org/freebsd/{vid}.html")
+}
+
+/// `1.1.1t_1,1` for `1.1.1t,1_1`, as two entries have it: as it stands it would have no epoch, and be lower than
+/// every version that has one.
+fn revision_first(version: &str) -> Option<String> {
+    let (upstream, rest) = version.rsplit_once(',')?;
+    let (epoch, revision) = rest.split_once('_')?;
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    (is_number(epoch) && is_number(revision)).then(|| format!("{upstream}_{revision},{epoch}"))
 }
 
 /// The lowest version that is higher than this one: its next revision. What ends with `*` is lower than

@@ -96,11 +96,11 @@ impl Default for Limits {
             connect: Duration::from_secs(15),
             silence: Duration::from_secs(45),
             slowest: 512,
-            window: Duration::from_secs(60),
+            window: Duration::from_mins(1),
             tries: 3,
             all_tries: 40,
             pause: Duration::from_secs(1),
-            longest_pause: Duration::from_secs(60),
+            longest_pause: Duration::from_mins(1),
             most: 8 << 30,
             at_once: 4,
         }

@@ -3,6 +3,8 @@
 //! Readers never write. Writing is [`writer`]'s business, on a copy that replaces the file when it is
 //! complete, so a reader's slices all come from one state of the catalogue.
 
+mod bulletins;
+mod content_sets;
 mod draft;
 mod gather;
 mod portable;
@@ -26,9 +28,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// What each format adds, from the first on.
-const SCHEMAS: [&str; 2] = [include_str!("schema.sql"), include_str!("schema_2.sql")];
+const SCHEMAS: [&str; 3] = [
+    include_str!("schema.sql"),
+    include_str!("schema_2.sql"),
+    include_str!("schema_3.sql"),
+];
 /// The newest format: that of all [`SCHEMAS`].
-const FORMAT: i64 = 2;
+const FORMAT: i64 = 3;
 /// Marks the file as ours, among `SQLite` files.
 const APPLICATION: i64 = 0x5564_6361;
 

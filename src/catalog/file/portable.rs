@@ -41,6 +41,13 @@ struct Note {
     sha256: String,
 }
 
+/// What of it every version reads.
+#[derive(Debug, Deserialize)]
+struct Layout {
+    layout: u32,
+    format: i64,
+}
+
 /// A catalogue that was written or taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Portable {
@@ -200,17 +207,15 @@ pub fn is_portable(path: &Path) -> bool {
 pub fn take(from: &Path, into: &Path, replace: bool) -> Result<Portable, PortableError> {
     let file = File::open(from).map_err(failed("read", from))?;
     let bytes = file.metadata().map_err(failed("read", from))?.len();
-    let mut archive = ZipArchive::new(BufReader::new(file));
     let damaged = |what: String| PortableError::Damaged {
         path: from.to_owned(),
         what,
     };
-    let archive = archive
-        .as_mut()
-        .map_err(|error| damaged(error.to_string()))?;
-    let note = note(archive, from)?;
+    let archive = ZipArchive::new(BufReader::new(file));
+    let mut archive = archive.map_err(|error| damaged(error.to_string()))?;
+    let note = note(&mut archive, from)?;
     let draft = Draft::of(into)?;
-    unpack(archive, &note, &draft.path, from)?;
+    unpack(&mut archive, &note, &draft.path, from)?;
     let new = CatalogFile::open(&draft.path).map_err(|error| match error {
         CatalogError::Newer { found, known, .. } => CatalogError::Newer {
             path: from.to_owned(),
@@ -244,11 +249,6 @@ fn note(archive: &mut ZipArchive<BufReader<File>>, from: &Path) -> Result<Note, 
     let entry = archive.by_name(NOTE).map_err(|error| damaged(&error))?;
     let read = entry.take(64 << 10).read_to_end(&mut text);
     read.map_err(|error| damaged(&error))?;
-    #[derive(Deserialize)]
-    struct Layout {
-        layout: u32,
-        format: i64,
-    }
     let layout: Layout = serde_json::from_slice(&text).map_err(|error| damaged(&error))?;
     if layout.layout > LAYOUT || layout.format > FORMAT {
         return Err(PortableError::Catalog(CatalogError::Newer {
@@ -276,11 +276,9 @@ fn unpack(
     if note.bytes > MOST {
         return Err(damaged("it is larger than any catalogue".to_owned()));
     }
-    let mut file = File::options().write(true).truncate(true).open(to);
-    let file = file
-        .as_mut()
-        .map_err(|error| failed("write", to)(io::Error::other(error.to_string())))?;
-    let copied = sum(&mut entry.take(note.bytes + 1), file);
+    let file = File::options().write(true).truncate(true).open(to);
+    let mut file = file.map_err(failed("write", to))?;
+    let copied = sum(&mut entry.take(note.bytes + 1), &mut file);
     let (length, sha256) = copied.map_err(|error| damaged(error.to_string()))?;
     if (length, &sha256) != (note.bytes, &note.sha256) {
         return Err(damaged("its SHA-256 is another".to_owned()));

@@ -7,11 +7,10 @@ use super::{
 };
 use crate::catalog::error::CatalogError;
 use crate::catalog::feeds::{Feed, Record};
-use crate::catalog::intake::{Codenames, Cut, CutRow, Digest, cut};
+use crate::catalog::intake::Codenames;
 use crate::catalog::said::Change;
-use crate::catalog::slice::BulletinHead;
-use crate::model::{Bulletin, Date, ExploitPrediction, KnownExploited, Lifecycle, UtcTime};
-use rusqlite::{Connection, OptionalExtension as _, params};
+use crate::model::{Date, ExploitPrediction, KnownExploited, Lifecycle, UtcTime};
+use rusqlite::{Connection, params};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -21,8 +20,8 @@ use std::path::{Path, PathBuf};
 pub(in crate::catalog) struct Writer {
     pub(super) db: Connection,
     pub(super) path: PathBuf,
-    codenames: Codenames,
-    touched: BTreeSet<String>,
+    pub(super) codenames: Codenames,
+    pub(super) touched: BTreeSet<String>,
     pub(super) gathered: Gathered,
     /// Once there is any.
     predictions: Option<Predictions>,
@@ -112,6 +111,7 @@ impl Writer {
             Record::Advisory(advisory) => self.put_advisory(advisory).map(|()| None),
             Record::Build(row) => self.put_build(&row).map(Some),
             Record::Prediction(prediction) => self.put_prediction(&prediction).map(Some),
+            Record::ContentSet(set) => self.put_content_set(&set).map(Some),
         };
         change.map_err(|source| database(&self.path, "write", source))
     }
@@ -131,113 +131,6 @@ impl Writer {
         let known = self.predictions.insert(known);
         // What is no CVE id is nobody's.
         Ok(known.put(prediction).unwrap_or(Change::Same))
-    }
-
-    fn put_bulletin(&mut self, feed: &dyn Feed, bulletin: Bulletin) -> rusqlite::Result<Change> {
-        let Cut {
-            head,
-            references,
-            rows,
-        } = cut(bulletin, feed.grain(), &self.codenames);
-        let mut digest = Digest::default();
-        digest.head(&head, &references);
-        let hash = digest.finish();
-        let mut outcome = Change::Same;
-        let mut key = None;
-        for row in rows {
-            let id = head.id.as_str();
-            let known = self.known(&head.feed, id, &row)?;
-            let change = match &known {
-                None => Change::Added,
-                Some(known) if known.hash == hash && known.packages == row.packages => continue,
-                Some(known) if is_older(&head, known) => Change::Older,
-                Some(_) => Change::Changed,
-            };
-            outcome = outcome.max(change);
-            if change == Change::Older {
-                continue;
-            }
-            let withdrawn = head.withdrawn.map(UtcTime::unix);
-            if let Some(known) = known
-                && (known.packages != row.packages || known.withdrawn != withdrawn)
-            {
-                self.remember(&head.feed, id, &row, &known)?;
-            }
-            let key = match key {
-                Some(key) => key,
-                None => *key.insert(self.intern(&hash, &head, &references)?),
-            };
-            self.replace(&head.feed, id, &row, key)?;
-            self.touched.insert(row.ecosystem);
-        }
-        Ok(outcome)
-    }
-
-    fn known(&self, feed: &str, id: &str, row: &CutRow) -> rusqlite::Result<Option<Known>> {
-        let sql = "SELECT b.hash, b.modified, b.withdrawn, a.packages \
-                   FROM affected a JOIN bulletin b ON b.key = a.bulletin \
-                   WHERE a.ecosystem = ?1 AND a.feed = ?2 AND a.id = ?3 AND a.part = ?4";
-        let mut statement = self.db.prepare_cached(sql)?;
-        let known = statement.query_row(params![row.ecosystem, feed, id, row.part], |row| {
-            Ok(Known {
-                hash: row.get(0)?,
-                modified: row.get(1)?,
-                withdrawn: row.get(2)?,
-                packages: row.get(3)?,
-            })
-        });
-        known.optional()
-    }
-
-    fn remember(&self, feed: &str, id: &str, row: &CutRow, known: &Known) -> rusqlite::Result<()> {
-        let sql = "INSERT INTO history VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
-        let mut statement = self.db.prepare_cached(sql)?;
-        statement.execute(params![
-            row.ecosystem,
-            feed,
-            id,
-            row.part,
-            self.now.unix(),
-            known.modified,
-            known.withdrawn,
-            known.packages,
-        ])?;
-        Ok(())
-    }
-
-    /// The key of a bulletin's own words, which are stored once.
-    fn intern(&self, hash: &str, head: &BulletinHead, references: &str) -> rusqlite::Result<i64> {
-        let find = "SELECT key FROM bulletin WHERE hash = ?1";
-        let mut find = self.db.prepare_cached(find)?;
-        if let Some(key) = find.query_row([hash], |row| row.get(0)).optional()? {
-            return Ok(key);
-        }
-        let sql = "INSERT INTO bulletin (hash, feed, id, title, cves, severity, cvss, published, \
-                   modified, withdrawn, reference) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
-        let mut statement = self.db.prepare_cached(sql)?;
-        statement.insert(params![
-            hash,
-            head.feed,
-            head.id.as_str(),
-            head.title,
-            head.cves.join(" "),
-            head.severity.map_or("", |severity| severity.as_str()),
-            head.cvss_tenths,
-            head.published.map(UtcTime::unix),
-            head.modified.map(UtcTime::unix),
-            head.withdrawn.map(UtcTime::unix),
-            references,
-        ])
-    }
-
-    fn replace(&self, feed: &str, id: &str, row: &CutRow, key: i64) -> rusqlite::Result<()> {
-        let sql = "INSERT INTO affected VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) \
-                   ON CONFLICT DO UPDATE SET bulletin = excluded.bulletin, packages = excluded.packages";
-        let mut statement = self.db.prepare_cached(sql)?;
-        let now = self.now.unix();
-        let values = params![row.ecosystem, feed, id, row.part, key, row.packages, now];
-        statement.execute(values)?;
-        Ok(())
     }
 
     fn put_kev(&self, known: &KnownExploited) -> rusqlite::Result<Change> {
@@ -341,6 +234,7 @@ impl Writer {
             let (digest, count) = predictions.write(&self.db)?;
             self.put_section("epss", "", &digest, count)?;
         }
+        self.seal_content_sets()?;
         let orphans = "DELETE FROM bulletin WHERE key NOT IN (SELECT bulletin FROM affected)";
         self.db.execute(orphans, [])?;
         for ecosystem in &self.touched {
@@ -380,18 +274,4 @@ impl Writer {
         self.db.execute(sql, params![kind, name, digest, records])?;
         Ok(())
     }
-}
-
-/// Whether the publisher has said something newer already: then the order of imports plays no part.
-fn is_older(head: &BulletinHead, known: &Known) -> bool {
-    let times = head.modified.map(UtcTime::unix).zip(known.modified);
-    times.is_some_and(|(this, known)| this < known)
-}
-
-/// What the catalogue says already.
-struct Known {
-    hash: String,
-    modified: Option<i64>,
-    withdrawn: Option<i64>,
-    packages: String,
 }

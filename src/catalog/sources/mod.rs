@@ -9,7 +9,6 @@ mod own;
 pub use index::{IndexError, Kind, Wanted};
 pub use own::{Lookup, OwnError, own_sources};
 
-use super::feeds::FEEDS;
 use reqwest::Url;
 use reqwest::header::HeaderMap;
 use serde::Deserialize;
@@ -80,13 +79,9 @@ enum Default {
 
 const TABLE: &str = include_str!("table.csv");
 
-/// Every source of the publishers that some feed here reads, in the order of the table.
+/// Every source of the publishers, in the order of the table.
 pub fn sources() -> &'static [Source] {
-    static SOURCES: LazyLock<Vec<Source>> = LazyLock::new(|| {
-        let mut rows = rows(TABLE).unwrap_or_default();
-        rows.retain(|source| FEEDS.iter().any(|feed| feed.name() == source.feed));
-        rows
-    });
+    static SOURCES: LazyLock<Vec<Source>> = LazyLock::new(|| rows(TABLE).unwrap_or_default());
     &SOURCES
 }
 

@@ -1,5 +1,6 @@
 //! The catalogue as a whole: documents in, slices out.
 
+mod linux;
 mod products;
 
 use super::*;
@@ -468,7 +469,7 @@ fn the_starter_catalogue_has_dates_and_what_the_demo_needs() {
     };
     assert_eq!(end("debian", "12"), "2028-06-30");
     assert_eq!(end("ubuntu", "22.04"), "2027-06-01");
-    assert_eq!(end("almalinux", "9.6"), "2032-06-01");
+    assert_eq!(end("almalinux", "9.6"), "2032-05-31");
     assert!(catalog.lifecycle("debian", "99").is_none());
 }
 

@@ -214,7 +214,7 @@ fn a_catalogue_of_the_first_format_opens_and_the_next_import_brings_it_up() {
     let db = rusqlite::Connection::open(place.catalog()).unwrap();
     db.execute_batch(
         "DROP TABLE advisory; DROP TABLE said; DROP TABLE said_before; DROP TABLE build; \
-         DROP TABLE prediction; PRAGMA user_version = 1;",
+         DROP TABLE prediction; DROP TABLE content_set; DROP INDEX affected_redhat; PRAGMA user_version = 1;",
     )
     .unwrap();
     drop(db);

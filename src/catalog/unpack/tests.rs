@@ -1,3 +1,5 @@
+//! Tests of unpacking.
+
 use super::*;
 use proptest::prelude::*;
 use std::io::Write as _;

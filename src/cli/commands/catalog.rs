@@ -90,13 +90,9 @@ fn export(from: &Path, to: &Path) -> Result<String, Stop> {
     ))
 }
 
-/// The sources as a table.
+/// The sources as a table, and their addresses in full.
 fn sources(all: &[Source]) -> String {
     let row = |source: &Source| {
-        let place = match &source.from {
-            From::Url(url) => url.to_string(),
-            From::Path(path) => path.display().to_string(),
-        };
         let fetched = if source.is_default { "yes" } else { "if named" };
         let cells = [
             source.name.clone(),
@@ -105,15 +101,20 @@ fn sources(all: &[Source]) -> String {
             fetched.to_owned(),
             source.megabytes.to_string(),
             source.note.clone(),
-            place,
         ];
         cells.to_vec()
     };
     let rows: Vec<Vec<String>> = all.iter().map(row).collect();
-    let head = [
-        "name", "feed", "group", "fetched", "about MB", "what", "where",
-    ];
-    format!("{}\n", columns(&head, &rows).trim_end())
+    let head = ["name", "feed", "group", "fetched", "about MB", "what"];
+    let mut text = format!("{}\n\n", columns(&head, &rows).trim_end());
+    for source in all {
+        let place = match &source.from {
+            From::Url(url) => url.to_string(),
+            From::Path(path) => path.display().to_string(),
+        };
+        let _ = writeln!(text, "{}: {}", source.name, for_terminal(&place));
+    }
+    text
 }
 
 fn info(path: &Path, products: bool, problems: bool) -> Result<String, Stop> {

@@ -15,9 +15,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 
@@ -195,9 +195,11 @@ async fn fetched(sources: &[Source], named: bool, how: &Fetching) -> Result<Fetc
     })
 }
 
-/// On a terminal a line that changes.
+/// On a terminal a line that changes, elsewhere one every 30 seconds.
 fn progress() -> (Listener, ProgressBar) {
-    let bar = if io::stderr().is_terminal() {
+    const PAUSE: Duration = Duration::from_secs(30);
+    let is_terminal = io::stderr().is_terminal();
+    let bar = if is_terminal {
         ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr())
     } else {
         ProgressBar::hidden()
@@ -207,17 +209,23 @@ fn progress() -> (Listener, ProgressBar) {
     }
     bar.enable_steady_tick(Duration::from_millis(500));
     let (shown, done) = (bar.clone(), AtomicU64::new(0));
-    let listener: Listener = Arc::new(move |event| match event {
-        FetchEvent::Begun(name) => {
-            let done = done.load(Ordering::Relaxed);
-            shown.set_message(format!(
-                "{done} documents fetched, now {}",
-                for_terminal(&name)
-            ));
+    let last = Mutex::new(Instant::now());
+    let listener: Listener = Arc::new(move |event| {
+        let name = match event {
+            FetchEvent::Ended(_) => {
+                done.fetch_add(1, Ordering::Relaxed);
+                return;
+            }
+            FetchEvent::Begun(name) => name,
+        };
+        let done = done.load(Ordering::Relaxed);
+        let line = format!("{done} documents fetched, now {}", for_terminal(&name));
+        let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+        if !is_terminal && last.elapsed() >= PAUSE {
+            complain(&line);
+            *last = Instant::now();
         }
-        FetchEvent::Ended(_) => {
-            done.fetch_add(1, Ordering::Relaxed);
-        }
+        shown.set_message(line);
     });
     (listener, bar)
 }

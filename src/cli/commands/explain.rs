@@ -45,6 +45,27 @@ pub(super) fn unix(text: &mut String) {
         let Ask::Sh(words) = ask else { continue };
         let _ = write!(text, "\n{id}: {why}\n\n{}\n", indent(words, 4));
     }
+    unix_as_root(text, set);
+}
+
+/// What root is asked of a Unix; a question of the first set is not printed again.
+fn unix_as_root(text: &mut String, first: &QuestionSet) {
+    let set = &collect::UNIX_PRIVILEGED;
+    let lead = format!(
+        "Only where the credential says sudo = \"nopasswd\", a second set `{}` is asked on the same connection: `sudo -n sh -s` is run, which never asks for a password, and fed these commands. It fills in what the account may not read, and no verdict needs it. Where sudo refuses, it may tell its administrators. For this it takes a line in sudoers that lets the account be root: ACCOUNT ALL=(root) NOPASSWD: /usr/bin/sh -s, /bin/sh -s.",
+        set.name
+    );
+    let _ = write!(text, "\n{}\n", wrap(&lead, 0));
+    for Question { id, ask, why } in set.questions {
+        let _ = write!(text, "\n{id} as root: {why}\n\n");
+        let same = first.questions.iter().any(|asked| asked.ask == *ask);
+        match ask {
+            Ask::Sh(words) if !same => {
+                let _ = writeln!(text, "{}", indent(words, 4));
+            }
+            _ => text.push_str("    as above\n"),
+        }
+    }
 }
 
 /// What a host's administrator and whoever watches it should know before. The rules are those of

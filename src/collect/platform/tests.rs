@@ -1,3 +1,5 @@
+//! Tests of the reader, on documents with real facts.
+
 use super::super::tests::answers;
 use super::super::unix::RELEASE_FILES;
 use super::*;

@@ -15,6 +15,7 @@ pub(in crate::collect) const LIVE_PATCHES: &str = "live-patches";
 pub(in crate::collect) const STALE: &str = "stale-files";
 pub(in crate::collect) const HISTORY: &str = "history";
 pub(in crate::collect) const CONTAINERS: &str = "containers";
+pub(in crate::collect) const CONTAINER_NAMES: &str = "container-names";
 
 /// Where packages come from.
 pub(in crate::collect) const ASK_SOURCES: Question = Question {
@@ -77,6 +78,13 @@ pub(in crate::collect) const ASK_CONTAINERS: Question = Question {
     id: CONTAINERS,
     ask: Ask::Sh(CONTAINERS_SCRIPT),
     why: "which containers run; what is in them is not looked at",
+};
+
+/// What a container daemon says; for root alone.
+pub(in crate::collect) const ASK_CONTAINER_NAMES: Question = Question {
+    id: CONTAINER_NAMES,
+    ask: Ask::Sh(CONTAINER_NAMES_SCRIPT),
+    why: "names and images of the containers that run, from a daemon that runs already",
 };
 
 /// `# path`, then the lines of that file that matter; `denied<TAB>path` for one that may not be read.
@@ -259,7 +267,7 @@ fi
 exit $cause"##;
 
 /// `runtime<TAB>id<TAB>name`, from the programs that keep containers and from control groups.
-pub(in crate::collect) const CONTAINERS_SCRIPT: &str = r#"have jls && { jls name | sed 's/^/jail		/'; exit 0; }
+const CONTAINERS_SCRIPT: &str = r#"have jls && { jls name | sed 's/^/jail		/'; exit 0; }
 [ -e /proc/self/cmdline ] || exit 120
 [ -d /proc/1 ] || exit 121
 set -- $(grep -lE '[c]ontainerd-shim|[c]onmon|\[[l]xc monitor\]' /proc/[0-9]*/cmdline)
@@ -293,4 +301,20 @@ limited awk '
     print kind "\t" id "\t"
   }
 }' /proc/1/cgroup /proc/[0-9]*/cgroup
+exit 0"#;
+
+/// `runtime<TAB>id<TAB>name<TAB>image`, from a daemon that runs already: to ask is to start one that does
+/// not.
+const CONTAINER_NAMES_SCRIPT: &str = r#"running() {
+  for file in "$@"; do
+    [ -r "$file" ] && read -r pid <"$file" && [ -d "/proc/$pid" ] && return 0
+  done
+  return 1
+}
+if have docker && running /run/docker.pid /var/run/docker.pid; then
+  limited docker ps --no-trunc --format 'docker	{{.ID}}	{{.Names}}	{{.Image}}'
+fi
+if have podman && grep -lE '[c]onmon' /proc/[0-9]*/cmdline | grep -q .; then
+  limited podman ps --no-trunc --format 'podman	{{.ID}}	{{.Names}}	{{.Image}}'
+fi
 exit 0"#;

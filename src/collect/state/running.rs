@@ -1,7 +1,7 @@
 //! What runs: patches of the running kernel, programs whose files were replaced, containers.
 
 use super::super::platform::clip;
-use super::questions::{CONTAINERS, LIVE_PATCHES, STALE};
+use super::questions::{CONTAINER_NAMES, CONTAINERS, LIVE_PATCHES, STALE};
 use crate::model::{Container, Gap, GapCause, LivePatch, Platform, StaleProgram};
 use crate::session::Answers;
 use std::collections::{BTreeMap, BTreeSet};
@@ -86,9 +86,11 @@ fn is_installed(file: &str) -> bool {
 /// The containers that run. Of one that several witnesses speak of, the one with a name counts.
 pub(super) fn containers(answers: &Answers) -> Result<Vec<Container>, Gap> {
     let text = answers.text(CONTAINERS)?;
+    // Asked of root alone.
+    let named = answers.text(CONTAINER_NAMES).unwrap_or_default();
     let mut by_id: BTreeMap<&str, Container> = BTreeMap::new();
     let mut nameless = BTreeSet::new();
-    for line in text.lines().take(MOST) {
+    for line in text.lines().chain(named.lines()).take(MOST) {
         let fields: Vec<&str> = line.split('\t').collect();
         let (runtime, id, name, image) = match fields.as_slice() {
             [runtime, id, name] => (runtime, *id, *name, ""),
@@ -165,8 +167,10 @@ mod tests {
 
     #[test]
     fn a_container_is_told_once_and_by_its_name() {
-        let text = "docker\taa\t\npodman\tbb\tweb\npodman\tbb\t\nlxc\t\tdb\ndocker\taa\tshop\tnginx:1.25\n";
-        let containers = containers(&answers(&[(CONTAINERS, text)])).unwrap();
+        let text = "docker\taa\t\npodman\tbb\tweb\npodman\tbb\t\nlxc\t\tdb\n";
+        let named = "docker\taa\tshop\tnginx:1.25\n";
+        let given = answers(&[(CONTAINERS, text), (CONTAINER_NAMES, named)]);
+        let containers = containers(&given).unwrap();
         let lines: Vec<_> = containers
             .iter()
             .map(|one| format!("{} {} {}", one.runtime, one.name, one.image))

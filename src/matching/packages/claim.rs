@@ -16,6 +16,8 @@ pub(super) struct Claim<'a> {
     pub(super) name: &'a str,
     /// What the host may install of the part of the catalogue that it is in.
     pub(super) access: Access,
+    /// Whether a repository that the host uses holds its fix, as far as that is known.
+    pub(super) is_offered: bool,
 }
 
 impl<'a> Claim<'a> {
@@ -62,6 +64,7 @@ pub(super) struct List<'a> {
     name: &'a str,
     spoken: Spoken,
     access: Access,
+    is_offered: bool,
     entries: &'a [Entry],
 }
 
@@ -83,6 +86,7 @@ impl<'a> List<'a> {
 
     fn of(&self, entries: &'a [Entry]) -> impl Iterator<Item = Claim<'a>> {
         let (name, spoken, access) = (self.name, self.spoken, self.access);
+        let is_offered = self.is_offered;
         let in_force = entries.iter().filter(move |entry| {
             entry.scope.spoken == spoken && entry.bulletin.withdrawn.is_none()
         });
@@ -90,6 +94,7 @@ impl<'a> List<'a> {
             entry,
             name,
             access,
+            is_offered,
         })
     }
 }
@@ -105,11 +110,11 @@ pub(super) fn lists<'a>(context: &Context<'a>, subject: &Subject<'_>) -> Vec<Lis
     for pocket in context.pockets {
         let mut add = |name: &str, spoken: Spoken| {
             if let Some((name, entries)) = pocket.slice.named(name) {
-                let access = pocket.access;
                 lists.push(List {
                     name,
                     spoken,
-                    access,
+                    access: pocket.access,
+                    is_offered: pocket.is_offered,
                     entries,
                 });
             }

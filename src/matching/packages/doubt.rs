@@ -69,6 +69,8 @@ pub(super) struct Row {
     pub(super) finding: Finding,
     /// What the host may install of what decided.
     pub(super) access: Access,
+    /// Whether a repository that the host uses holds the fix, as far as that is known.
+    pub(super) is_offered: bool,
     doubt: Option<Doubt>,
 }
 
@@ -77,6 +79,7 @@ impl From<Finding> for Row {
         Self {
             finding,
             access: Access::Open,
+            is_offered: true,
             doubt: None,
         }
     }

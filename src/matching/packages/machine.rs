@@ -111,7 +111,8 @@ pub(super) fn tell_offers(context: &Context<'_>, row: &mut Row) {
     let Some(sources) = unix.and_then(|unix| unix.sources.known()) else {
         return;
     };
-    if let Some(why) = not_offered(&context.inventory.platform, sources) {
+    let other = || (!row.is_offered).then(|| "none of its repositories holds it".to_owned());
+    if let Some(why) = not_offered(&context.inventory.platform, sources).or_else(other) {
         let rule = &mut row.finding.evidence.rule;
         rule.push_str("; the fix exists, but this host's sources do not offer it: ");
         rule.push_str(&why);

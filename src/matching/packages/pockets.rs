@@ -6,6 +6,7 @@
 
 use crate::catalog::Slice;
 use crate::model::{Inventory, Platform, Subscription, UnixFacts, UpdateSource};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// What a host may install of what a part of the catalogue offers.
@@ -26,19 +27,25 @@ pub struct Pocket {
     pub slice: Arc<Slice>,
     /// What the host may install of it.
     pub access: Access,
+    /// Whether a repository that the host uses holds its fixes, as far as that is known.
+    pub is_offered: bool,
 }
+
+/// Which parts of the catalogue repositories hold, by the ids of repositories.
+pub(crate) type ContentSets = BTreeMap<String, Vec<String>>;
 
 /// The ecosystems that concern a host, of those that the catalogue has, each with what the host may
 /// install.
 pub(crate) fn pockets<'a>(
     inventory: &Inventory,
     catalogued: impl IntoIterator<Item = &'a str>,
+    sets: &ContentSets,
 ) -> Vec<(&'a str, Access)> {
     let platform = &inventory.platform;
     let Some(base) = platform.ecosystem.as_deref() else {
         return Vec::new();
     };
-    let facts = Facts::of(inventory);
+    let facts = Facts::of(inventory, sets);
     let access = |ecosystem: &str| {
         if ecosystem == base {
             return Some(Access::Open);
@@ -58,17 +65,29 @@ pub(crate) fn pockets<'a>(
         .collect()
 }
 
+/// The ecosystems whose fixes the repositories hold that a host uses; `None` where that is not known.
+pub(crate) fn offered(inventory: &Inventory, sets: &ContentSets) -> Option<BTreeSet<String>> {
+    let sources = inventory.unix.as_deref()?.sources.known()?;
+    let enabled = sources.iter().filter(|source| source.enabled);
+    let offered = enabled.filter_map(|source| sets.get(&source.id)).flatten();
+    let offered: BTreeSet<String> = offered.cloned().collect();
+    // Repositories that nobody knows (a Satellite's) may hold anything.
+    (!offered.is_empty()).then_some(offered)
+}
+
 /// What the host says of its entitlements.
 struct Facts<'a> {
+    sets: &'a ContentSets,
     subscription: Option<&'a Subscription>,
     sources: Option<&'a [UpdateSource]>,
     products: Option<&'a [String]>,
 }
 
 impl<'a> Facts<'a> {
-    fn of(inventory: &'a Inventory) -> Self {
+    fn of(inventory: &'a Inventory, sets: &'a ContentSets) -> Self {
         let unix: Option<&UnixFacts> = inventory.unix.as_deref();
         Self {
+            sets,
             subscription: unix.and_then(|unix| unix.subscription.known()),
             sources: unix.and_then(|unix| unix.sources.known().map(Vec::as_slice)),
             products: unix.and_then(|unix| unix.products.known().map(Vec::as_slice)),
@@ -82,9 +101,15 @@ impl<'a> Facts<'a> {
         })
     }
 
-    fn uses(&self, is_it: impl Fn(&str) -> bool) -> bool {
+    /// Whether a repository is used that holds an ecosystem of Red Hat's, or has the mark of one in its
+    /// name.
+    fn uses(&self, ecosystem: &str, mark: &str) -> bool {
         let mut sources = self.sources.unwrap_or_default().iter();
-        sources.any(|source| source.enabled && is_it(&source.id.to_ascii_lowercase()))
+        sources.any(|source| {
+            let holds = self.sets.get(&source.id);
+            let holds = holds.is_some_and(|sets| sets.iter().any(|set| set == ecosystem));
+            source.enabled && (holds || source.id.to_ascii_lowercase().contains(mark))
+        })
     }
 
     /// `Pro:22.04:LTS` beside `22.04:LTS`. Validated cryptography is another flavour of the same
@@ -140,7 +165,7 @@ impl<'a> Facts<'a> {
         } else {
             major
         };
-        let is_used = self.uses(|id| id.contains(mark));
+        let is_used = self.uses(&format!("Red Hat:{other}"), mark);
         (release == own).then_some(match is_used {
             true => Access::Subscribed,
             false => Access::NeedsSubscription,
@@ -219,7 +244,7 @@ mod tests {
     }
 
     fn of(inventory: &Inventory, catalogued: &[&'static str]) -> Vec<(&'static str, Access)> {
-        pockets(inventory, catalogued.iter().copied())
+        pockets(inventory, catalogued.iter().copied(), &ContentSets::new())
     }
 
     #[test]

@@ -20,6 +20,7 @@ pub(super) struct Judged<'a> {
 pub(super) fn row(context: &Context<'_>, flaw: &Flaw<'_>, judged: &Judged<'_>) -> Row {
     let mut row = Row::from(finding(context, flaw, judged));
     row.access = judged.verdict.access;
+    row.is_offered = judged.verdict.is_offered;
     let mut origins = judged.builds.iter().map(|build| build.origin);
     let is_foreign = origins.clone().all(|origin| origin.is_some());
     match origins.next().flatten() {

@@ -105,10 +105,12 @@ fn pocketed(inventory: &Inventory, bulletins: &[Bulletin]) -> Known<'static> {
     ecosystems.extend(inventory.platform.ecosystem.as_deref());
     ecosystems.sort_unstable();
     ecosystems.dedup();
-    let pockets = pockets::pockets(inventory, ecosystems).into_iter();
+    let sets = pockets::ContentSets::new();
+    let pockets = pockets::pockets(inventory, ecosystems, &sets).into_iter();
     let pockets = pockets.map(|(ecosystem, access)| Pocket {
         slice: Arc::new(Slice::new(ecosystem, bulletins.to_vec(), [])),
         access,
+        is_offered: true,
     });
     Known {
         pockets: pockets.collect(),
@@ -599,6 +601,64 @@ fn an_advisory_with_a_fix_goes_before_a_flaw_without_one() {
         of("2.34-60.el9", &[unfixed]),
         ["glibc CVE-2024-1 no_fix_yet 2.34-60.el9 -> - [glibc]"]
     );
+}
+
+#[test]
+fn a_fix_in_a_repository_that_is_not_used_is_said_to_be_there() {
+    let base = "Red Hat:enterprise_linux:9";
+    let bulletins = [about(
+        &format!("{base}::appstream"),
+        "RHSA-1",
+        "vim",
+        "2:9-2.el9",
+        binary(),
+    )];
+    let rule = |is_offered: bool| {
+        let mut host = host(base, "rhel", "9.4", vec![plain("vim", "2:8-1.el9")]);
+        host.unix = Some(Box::new(UnixFacts {
+            sources: Observed::Known(vec![UpdateSource {
+                manager: PackageManager::Rpm,
+                id: "rhel-9-for-x86_64-baseos-rpms".to_owned(),
+                url: String::new(),
+                enabled: true,
+                dangers: Vec::new(),
+            }]),
+            ..UnixFacts::default()
+        }));
+        let mut known = pocketed(&host, &bulletins);
+        let pockets = known.pockets.iter_mut();
+        pockets.for_each(|pocket| pocket.is_offered = is_offered);
+        findings(&host, &known, today())[0].evidence.rule.clone()
+    };
+    assert!(rule(false).contains("none of its repositories holds it"));
+    assert!(!rule(true).contains("offer"));
+}
+
+#[test]
+fn which_repositories_hold_what_follows_from_their_content_sets() {
+    let eus = "Red Hat:rhel_eus:9.2::appstream";
+    let sets = pockets::ContentSets::from([("own-mirror".to_owned(), vec![eus.to_owned()])]);
+    let mut host = host(
+        "Red Hat:enterprise_linux:9",
+        "rhel",
+        "9.2",
+        vec![plain("vim", "1-1")],
+    );
+    let access = |host: &Inventory| pockets::pockets(host, [eus], &sets);
+    assert_eq!(access(&host), [(eus, Access::NeedsSubscription)]);
+    assert_eq!(pockets::offered(&host, &sets), None);
+    host.unix = Some(Box::new(UnixFacts {
+        sources: Observed::Known(vec![UpdateSource {
+            manager: PackageManager::Rpm,
+            id: "own-mirror".to_owned(),
+            url: String::new(),
+            enabled: true,
+            dangers: Vec::new(),
+        }]),
+        ..UnixFacts::default()
+    }));
+    assert_eq!(access(&host), [(eus, Access::Subscribed)]);
+    assert!(pockets::offered(&host, &sets).unwrap().contains(eus));
 }
 
 fn ubuntu(release: &str, attached: Option<&[&str]>) -> Inventory {

@@ -21,6 +21,8 @@ pub(super) struct Verdict<'a> {
     pub(super) installed: &'a str,
     /// What the host may install of what decided.
     pub(super) access: Access,
+    /// Whether a repository that the host uses holds the fix, as far as that is known.
+    pub(super) is_offered: bool,
     /// Whether it is about a module that may not be the build's.
     pub(super) is_unlabelled: bool,
     /// What makes it less than sure.
@@ -106,6 +108,7 @@ impl<'a> Judged<'a> {
             rule,
             installed: self.version.text,
             access: self.claim.access,
+            is_offered: self.claim.is_offered,
             is_unlabelled: self.how == Concern::Unlabelled,
             doubts,
         }

@@ -5,16 +5,18 @@
 //!
 //! `update_source` is `microsoft`, or the address of the WSUS server that the host obeys, followed
 //! by `(unsafe: http)` where anybody on the way could answer in its place; `automatic updates off`
-//! where policy says so. `join_state` is `domain` or `workgroup`.
+//! where policy says so. Of a Unix it is a list: each place that packages come from, and what is worst
+//! about it: `(unsafe: unsigned)`, `(unsafe: http)`, or `(http, signed)` where signatures protect what is
+//! fetched in the open. `last_update_date` is the day on which the last package came in. `join_state` is `domain` or `workgroup`.
 
 use super::super::ReportError;
 use super::super::cell::Cell;
 use super::super::counts::waits_for_reboot;
 use super::hotfixes::day_of;
-use super::{Emit, Rows, Table, View, machine_columns};
+use super::{Emit, Rows, Table, View, machine_columns, unix};
 use crate::model::{
-    CredentialId, Family, Finding, FindingState, HostIdentity, HotfixState, Platform, Severity,
-    UpdatePolicy, WindowsFacts, WindowsRelease,
+    CredentialId, Family, Finding, FindingState, HostIdentity, HotfixState, Inventory, Platform,
+    Severity, UpdatePolicy, WindowsFacts, WindowsRelease,
 };
 
 pub(super) const TABLE: Table = Table {
@@ -88,11 +90,15 @@ fn rows(view: &View<'_>, emit: &mut Emit<'_>) -> Result<(), ReportError> {
     row.extend(verdicts(view));
     row.extend([
         waits_for_reboot(machine).map_or(Cell::Unknown, Cell::Flag),
-        of_windows(view, |windows| match windows.update_policy.known() {
-            Some(policy) => update_source(policy).into(),
-            None => Cell::Unknown,
-        }),
-        of_windows(view, last_update),
+        of_system(
+            view,
+            |windows| match windows.update_policy.known() {
+                Some(policy) => update_source(policy).into(),
+                None => Cell::Unknown,
+            },
+            |inventory| unix::update_source(inventory.unix.as_deref()),
+        ),
+        of_system(view, last_update, |inventory| unix::last_update(inventory)),
         Cell::Day(machine.first_seen),
         Cell::Time(machine.last_seen),
         machine.tags.as_slice().into(),
@@ -127,6 +133,19 @@ fn of_windows<'a>(view: &View<'a>, cell: impl FnOnce(&'a WindowsFacts) -> Cell<'
     match (view.inventory(), view.windows()) {
         (_, Some(windows)) => cell(windows),
         (Some(inventory), None) if inventory.platform.family != Family::Windows => Cell::Empty,
+        _ => Cell::Unknown,
+    }
+}
+
+/// A cell that each kind of system has in its own way.
+fn of_system<'a>(
+    view: &View<'a>,
+    windows: impl FnOnce(&'a WindowsFacts) -> Cell<'a>,
+    unix: impl FnOnce(&'a Inventory) -> Cell<'a>,
+) -> Cell<'a> {
+    match (view.inventory(), view.windows()) {
+        (_, Some(facts)) => windows(facts),
+        (Some(inventory), None) if inventory.platform.family != Family::Windows => unix(inventory),
         _ => Cell::Unknown,
     }
 }

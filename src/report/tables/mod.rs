@@ -11,6 +11,7 @@ mod machines;
 mod remediation;
 mod services;
 mod software;
+mod unix;
 
 use super::cell::Cell;
 use super::{Counts, Options, ReportError, ReportSource};

@@ -18,9 +18,13 @@
 //! `detail` has what else tells such rows apart: `instance=`, `edition=`, `channel=`, `path=`,
 //! `read_from=` of a component, each `site=` of IIS with its bindings, the `account=` of a user's
 //! program.
+//!
+//! `installed_by` is the account that asked for this version of a package, by the log of its package
+//! manager: empty where the log names none, unknown where no log tells of it.
 
 use super::super::ReportError;
 use super::super::cell::Cell;
+use super::unix::Installers;
 use super::{Emit, Rows, Table, View, machine_columns, path_for};
 use crate::model::{
     Component, ComponentKind, Inventory, Package, PackageState, Program, ProgramScope, UtcTime,
@@ -43,6 +47,7 @@ pub(super) const TABLE: Table = Table {
         "cpe",
         "eol",
         "detail",
+        "installed_by",
     ],
     rows: Rows::Machine(rows),
 };
@@ -54,7 +59,8 @@ fn rows(view: &View<'_>, emit: &mut Emit<'_>) -> Result<(), ReportError> {
     let Some(inventory) = view.inventory() else {
         return Ok(());
     };
-    let mut all: Vec<Software<'_>> = packages(inventory).collect();
+    let installers = Installers::of(view);
+    let mut all: Vec<Software<'_>> = packages(inventory, &installers).collect();
     if let Some(windows) = view.windows() {
         of_windows(windows, view.options.no_users, &mut all);
     }
@@ -106,6 +112,7 @@ struct Software<'a> {
     source: &'static str,
     purl: Cell<'a>,
     detail: Vec<String>,
+    by: Cell<'a>,
 }
 
 impl<'a> Software<'a> {
@@ -150,14 +157,23 @@ impl<'a> Software<'a> {
             Cell::Empty,
             Cell::Empty,
             self.detail.into(),
+            if view.options.no_users {
+                Cell::Empty
+            } else {
+                self.by
+            },
         ])
     }
 }
 
-fn packages(inventory: &Inventory) -> impl Iterator<Item = Software<'_>> {
+fn packages<'a>(
+    inventory: &'a Inventory,
+    installers: &Installers<'a>,
+) -> impl Iterator<Item = Software<'a>> {
     let packages = inventory.packages.known().map_or(&[][..], Vec::as_slice);
     let installed = |package: &&Package| package.state != PackageState::ConfigFiles;
     packages.iter().filter(installed).map(|package| Software {
+        by: installers.of_package(package),
         name: &package.name,
         version: Some(&package.version),
         publisher: package.vendor.as_deref(),
@@ -190,6 +206,7 @@ fn of_program(program: &Program, no_users: bool) -> Software<'_> {
             .map(|sid| format!("account={sid}"))
             .into_iter()
             .collect(),
+        by: Cell::Empty,
     }
 }
 
@@ -215,6 +232,7 @@ fn of_component(kind: ComponentKind, component: &Component, no_users: bool) -> S
         source: kind.as_str(),
         purl: Cell::Empty,
         detail: parts.collect(),
+        by: Cell::Empty,
     }
 }
 

@@ -250,7 +250,8 @@ impl Visit<'_> {
                     row.detail = format!("by {}", logged_in.method);
                 }
                 let set = self.questions();
-                self.collect(logged_in.session, set, row).await;
+                let sudo = attempt.credential.sudo;
+                self.collect(logged_in.session, set, (row, sudo)).await;
                 if let Some(row) = self.access.last_mut() {
                     row.elapsed_ms = millis(attempt.began);
                 }

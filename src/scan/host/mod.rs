@@ -5,11 +5,11 @@ mod windows;
 
 use super::{Context, Event, RunError, judge};
 use crate::collect;
-use crate::credentials::{self, Credential};
+use crate::credentials::{self, Credential, Sudo};
 use crate::identify;
 use crate::model::{
-    AccessRecord, HostFailure, HostKey, HostOutcome, HostTrust, Inventory, LiveHost, Protocol,
-    ResultCode, Service, Stage,
+    AccessRecord, Failure as _, HostFailure, HostKey, HostOutcome, HostTrust, Inventory, LiveHost,
+    Protocol, ResultCode, Service, Stage,
 };
 use crate::session::{Answers, Limits, Loss, QuestionSet, Session};
 use crate::store::{HostCommit, Matched, Pin};
@@ -60,7 +60,9 @@ pub(super) async fn scan_local(cx: &Context, host: LiveHost) -> Result<HostCommi
     let local: Box<dyn Session> = Box::new(crate::session::Local);
     let mut row = visit.row(None, ResultCode::Ok, HostTrust::None);
     (row.protocol, row.port, row.attempted) = (Protocol::Local, None, true);
-    visit.collect(local, &collect::UNIX, row).await;
+    visit
+        .collect(local, &collect::UNIX, (row, Sudo::Never))
+        .await;
     let mut commit = visit.finish();
     commit.outcome.elapsed_ms = millis(began);
     judge_it(cx, commit).await
@@ -144,11 +146,17 @@ impl<'a> Visit<'a> {
         &mut self,
         session: Box<dyn Session>,
         set: &'static QuestionSet,
-        mut row: AccessRecord,
+        (mut row, sudo): (AccessRecord, Sudo),
     ) {
         self.enter(Stage::Collect);
         let mut session = session;
-        let answers = session.ask(set, &self.limits()).await;
+        let mut answers = session.ask(set, &self.limits()).await;
+        if let (Ok(answers), Sudo::WithoutPassword) = (&mut answers, sudo)
+            && set.name == collect::UNIX.name
+        {
+            let added = self.ask_as_root(&mut *session, answers).await;
+            row.detail.extend(added);
+        }
         let goodbye = Duration::from_secs(2);
         tokio::time::timeout(goodbye, session.close()).await.ok();
         let inventory = match &answers {
@@ -168,6 +176,27 @@ impl<'a> Visit<'a> {
             }
         }
         self.access.push(row);
+    }
+
+    /// Asks what only root may see, and says what that has added.
+    async fn ask_as_root(
+        &self,
+        session: &mut dyn Session,
+        answers: &mut Answers,
+    ) -> Option<String> {
+        let set = &collect::UNIX_PRIVILEGED;
+        let more = match session.ask_as_root(set, &self.limits()).await {
+            Ok(more) => more,
+            Err(error) => {
+                answers.lose(error.code(), format!("sudo: {error}"));
+                return None;
+            }
+        };
+        let before = collect::read(&collect::UNIX, answers);
+        answers.absorb_known(more);
+        let after = collect::read(&collect::UNIX, answers);
+        let added = before.zip(after);
+        added.map(|(before, after)| collect::told_by_root(&before, &after))
     }
 
     fn read(&self, set: &'static QuestionSet, answers: &Answers) -> Result<Inventory, HostFailure> {

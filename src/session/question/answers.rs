@@ -103,6 +103,14 @@ impl Answers {
         self.losses.extend(later.losses);
     }
 
+    /// Takes over what a set that could see more has answered, and leaves the rest as it is.
+    pub fn absorb_known(&mut self, later: Self) {
+        let answered = later.by_id.into_iter();
+        let answered = answered.filter(|(_, answer)| answer.read.is_ok());
+        self.by_id.extend(answered);
+        self.losses.extend(later.losses);
+    }
+
     /// Marks every question of a set about which nothing is recorded.
     pub fn mark_rest(&mut self, set: &QuestionSet, cause: GapCause) {
         for question in set.questions {

@@ -13,6 +13,9 @@ use tokio::time::{timeout, timeout_at};
 /// where the login shell finds no `sh`.
 const SHELLS: [&str; 2] = ["sh -s", "/bin/sh -s"];
 
+/// What is run on the host for a credential that may become root: it never asks, so it never waits.
+const AS_ROOT: &str = "sudo -n sh -s";
+
 /// An open session over SSH.
 pub(super) struct SshSession {
     link: Link,
@@ -39,6 +42,21 @@ impl Session for SshSession {
             (transcript, end)
         };
         transcript.conclude(end, set, limits)
+    }
+
+    async fn ask_as_root(
+        &mut self,
+        set: &QuestionSet,
+        limits: &Limits,
+    ) -> Result<Answers, SessionError> {
+        let script = |nonce: &Nonce| set.script(nonce);
+        let (transcript, end) = self.run(AS_ROOT, script, limits).await;
+        let said = transcript.said();
+        let answers = transcript.conclude(end, set, limits);
+        answers.map_err(|error| match end {
+            End::Exited(_) | End::Refused => SessionError::SudoDenied(said),
+            _ => error,
+        })
     }
 
     async fn close(self: Box<Self>) {

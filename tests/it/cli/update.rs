@@ -344,7 +344,7 @@ impl Server {
         thread::spawn(move || {
             for stream in listener.incoming() {
                 let (folder, notes, slow) = (folder.clone(), Arc::clone(&notes), slow.clone());
-                thread::spawn(move || serve(stream.unwrap(), &folder, &notes, slow.as_deref()));
+                thread::spawn(move || serve(&stream.unwrap(), &folder, &notes, slow.as_deref()));
             }
         });
         Self { port, heard }
@@ -355,9 +355,14 @@ impl Server {
     }
 }
 
-fn serve(stream: TcpStream, folder: &Path, notes: &Mutex<Vec<String>>, slow: Option<&AtomicBool>) {
+fn serve(
+    mut stream: &TcpStream,
+    folder: &Path,
+    notes: &Mutex<Vec<String>>,
+    slow: Option<&AtomicBool>,
+) {
     let mut head = String::new();
-    let mut reader = BufReader::new(&stream);
+    let mut reader = BufReader::new(stream);
     while !head.ends_with("\r\n\r\n") {
         if reader.read_line(&mut head).unwrap_or(0) == 0 {
             return;
@@ -376,12 +381,20 @@ fn serve(stream: TcpStream, folder: &Path, notes: &Mutex<Vec<String>>, slow: Opt
     let path = path.replace("2025-dec", "2025-Dec");
     let Ok(body) = fs::read(folder.join(path)) else {
         write!(
-            &stream,
+            stream,
             "HTTP/1.1 404 x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
         )
         .ok();
         return;
     };
+    if head.contains("if-none-match: \"a\"") {
+        write!(
+            stream,
+            "HTTP/1.1 304 x\r\nETag: \"a\"\r\nConnection: close\r\n\r\n"
+        )
+        .ok();
+        return;
+    }
     let range = head
         .split_once("range: bytes=")
         .and_then(|(_, rest)| rest.split('-').next());
@@ -389,7 +402,7 @@ fn serve(stream: TcpStream, folder: &Path, notes: &Mutex<Vec<String>>, slow: Opt
     let status = if start > 0 { 206 } else { 200 };
     let rest = &body[start..];
     write!(
-        &stream,
+        stream,
         "HTTP/1.1 {status} x\r\nETag: \"a\"\r\nContent-Range: bytes {start}-{}/{}\r\n\
          Content-Length: {}\r\nConnection: close\r\n\r\n",
         body.len() - 1,
@@ -398,7 +411,7 @@ fn serve(stream: TcpStream, folder: &Path, notes: &Mutex<Vec<String>>, slow: Opt
     )
     .ok();
     for piece in rest.chunks(200) {
-        if (&stream).write_all(piece).is_err() {
+        if stream.write_all(piece).is_err() {
             return;
         }
         if slow.is_some_and(|slow| slow.load(Ordering::Relaxed)) {

@@ -2,14 +2,16 @@
 //!
 //! <https://docs.oasis-open.org/csaf/csaf/v2.0/csaf-v2.0.html>. Three feeds read it: Microsoft's
 //! advisories, Microsoft's VEX documents (which speak of packages of its Linux alone), and any other
-//! publisher's. An advisory is handed out where it names a product and the first version that is not
-//! affected any more. What names versions in another way (one by one, in prose, up to and with the
-//! last bad one) is counted and not guessed at.
+//! publisher's; Red Hat's speak of packages, and have a feed of their own ([`super::redhat`]). An advisory is
+//! handed out where it names a product and the first version that is not affected any more. What names
+//! versions in another way (one by one, in prose, up to and with the last bad one) is counted and not guessed
+//! at.
 
 mod flaw;
 mod range;
 mod tree;
 
+use super::redhat::is_redhat;
 use super::{Feed, FeedError, FeedReport, Record};
 use crate::catalog::outline::{Outline, Shape};
 use flaw::{Head, Place, Source, read_flaw};
@@ -78,7 +80,7 @@ impl Feed for Csaf {
     }
 
     fn recognises(&self, outline: &Outline) -> bool {
-        is_csaf(outline) && !is_microsoft(outline)
+        is_csaf(outline) && !is_microsoft(outline) && !is_redhat(outline)
     }
 
     fn read(

@@ -1,3 +1,5 @@
+//! Tests of the reader, on documents with real facts.
+
 use super::*;
 use proptest::prelude::*;
 
@@ -63,6 +65,14 @@ fn what_is_greater_than_a_version_begins_with_its_next_revision() {
     assert_eq!(next("1.20_9,2"), "1.20_10,2");
     assert_eq!(next("1_a"), "1_a_1");
     assert_eq!(next("2.*"), "2.*");
+}
+
+#[test]
+fn an_epoch_before_a_revision_is_put_where_it_belongs() {
+    assert_eq!(revision_first("1.1.1t,1_1").as_deref(), Some("1.1.1t_1,1"));
+    for sound in ["1.1.1t_1,1", "1.1.1t,1", "1_1", "1,a_1"] {
+        assert_eq!(revision_first(sound), None, "{sound}");
+    }
 }
 
 #[test]

@@ -107,7 +107,7 @@ fn good(cut: impl Fn(usize) -> Option<usize> + Send + Sync + 'static) -> impl Fn
             return Answer::status(304);
         }
         let whole = document();
-        let range = heard.header("range").map(|range| range.to_owned());
+        let range = heard.header("range").map(ToOwned::to_owned);
         let start = range.as_deref().and_then(|range| {
             assert_eq!(heard.header("if-range"), Some("\"one\""));
             range

@@ -1,6 +1,7 @@
 //! A web server in this process, which does what a test wants and remembers what it was asked.
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -179,15 +180,17 @@ async fn tunnel<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, to: &str) {
 async fn respond<S: AsyncWrite + Unpin>(stream: &mut S, answer: Answer) -> std::io::Result<()> {
     let mut head = format!("HTTP/1.1 {} x\r\nConnection: close\r\n", answer.status);
     for (name, value) in &answer.headers {
-        head += &format!("{name}: {value}\r\n");
+        write!(head, "{name}: {value}\r\n").unwrap();
     }
     let length = answer.said.unwrap_or(answer.body.len());
     if !answer.is_endless && answer.status != 304 {
-        head += &format!("Content-Length: {length}\r\n");
+        write!(head, "Content-Length: {length}\r\n").unwrap();
     }
     stream.write_all(format!("{head}\r\n").as_bytes()).await?;
-    while answer.is_endless {
-        stream.write_all(&answer.body).await?;
+    if answer.is_endless {
+        loop {
+            stream.write_all(&answer.body).await?;
+        }
     }
     let body = &answer.body[..answer.cut.unwrap_or(answer.body.len())];
     if let Some(pause) = answer.drip {

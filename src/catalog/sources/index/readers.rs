@@ -187,7 +187,7 @@ pub(super) fn folders(index: &Wanted, text: &str) -> Result<Vec<Wanted>, IndexEr
             page.url = index.url.join(name).unwrap_or(page.url);
             page.path = place(index, &format!("{folder}/index.html"));
             wanted.push(page);
-        } else if is_safe_name(name) && name.ends_with(".json") {
+        } else if is_safe_name(name) && is_json(name) {
             wanted.push(beside(index, name, Kind::File)?);
         }
     }
@@ -227,7 +227,7 @@ pub(super) fn changes(index: &Wanted, text: &str, since: &str) -> Result<Vec<Wan
         let (Some(name), Some(time)) = (row.get(0), row.get(1)) else {
             continue;
         };
-        if name.ends_with(".json") && time >= since {
+        if is_json(name) && time >= since {
             let mut changed = beside(index, name, Kind::File)?;
             changed.stamp = Some(time.to_owned());
             wanted.push(changed);
@@ -236,9 +236,14 @@ pub(super) fn changes(index: &Wanted, text: &str, since: &str) -> Result<Vec<Wan
     Ok(wanted)
 }
 
+/// Whether it is a document and not its signature or digest.
+fn is_json(name: &str) -> bool {
+    name.rsplit_once('.').is_some_and(|(_, end)| end == "json")
+}
+
 pub(super) fn lines(index: &Wanted, text: &str) -> Result<Vec<Wanted>, IndexError> {
     let names = text.lines().map(str::trim);
-    let names = names.filter(|name| name.ends_with(".json"));
+    let names = names.filter(|name| is_json(name));
     let wanted = names.map(|name| beside(index, name, Kind::File));
     some(wanted.collect::<Result<_, IndexError>>()?, "document")
 }
