@@ -55,7 +55,18 @@ pub fn lifecycle_of(platform: &Platform) -> Option<(String, String)> {
             .filter(|name| matches!(*name, "Debian" | "Ubuntu"))?;
         Some((name.to_ascii_lowercase(), parts.next()?.to_owned()))
     });
-    base.or_else(|| Some((platform.id.clone(), platform.version.clone()?)))
+    base.or_else(|| {
+        let version = platform.version.clone()?;
+        let is_stream = platform.id == "centos" && platform.ecosystem.is_none();
+        Some(match platform.id.as_str() {
+            "centos" if is_stream => ("centos-stream".to_owned(), version),
+            // The first release of a SUSE has no service pack, and is the 0 of those that have.
+            id if id.starts_with("sle") && !version.contains('.') => {
+                (id.to_owned(), format!("{version}.0"))
+            }
+            id => (id.to_owned(), version),
+        })
+    })
 }
 
 /// Whether closed matters are wanted too; most bulletins of a package are closed.

@@ -548,6 +548,27 @@ fn a_derivative_is_supported_for_as_long_as_its_base() {
 }
 
 #[test]
+fn releases_are_looked_up_under_the_names_that_their_dates_have() {
+    let of = |ecosystem: &str, id: &str, version: &str| {
+        let mut platform = inventory_of(ecosystem, id, version).platform;
+        platform.ecosystem = Some(ecosystem.to_owned()).filter(|text| !text.is_empty());
+        let (product, version) = lifecycle_of(&platform).unwrap();
+        format!("{product} {version}")
+    };
+    assert_eq!(of("", "centos", "9"), "centos-stream 9");
+    assert_eq!(of("Red Hat:enterprise_linux:7", "centos", "7"), "centos 7");
+    assert_eq!(
+        of("SUSE:Linux Enterprise Server 15", "sles", "15"),
+        "sles 15.0"
+    );
+    assert_eq!(
+        of("SUSE:Linux Enterprise Server 15 SP5", "sles", "15.5"),
+        "sles 15.5"
+    );
+    assert_eq!(of("AlmaLinux:9", "almalinux", "9.4"), "almalinux 9.4");
+}
+
+#[test]
 fn known_exploited_flaws_carry_the_earliest_due_date() {
     let known = KnownExploited {
         cve: "CVE-1".to_owned(),

@@ -54,6 +54,15 @@ pub struct UpdateSource {
     pub dangers: Vec<SourceDanger>,
 }
 
+impl UpdateSource {
+    /// Whether it is used, and anybody on the way could put packages into it. What is signed may come over
+    /// plain HTTP.
+    pub fn is_unsafe(&self) -> bool {
+        let is_grave = |danger: &SourceDanger| *danger != SourceDanger::PlainText;
+        self.enabled && self.dangers.iter().any(is_grave)
+    }
+}
+
 /// What makes a place that packages come from unsafe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -3,7 +3,7 @@
 use super::Remediation;
 use crate::model::{
     Finding, FindingState, Hotfix, HotfixState, MachineRecord, ResultCode, UpdatePolicy,
-    WindowsFacts,
+    UpdateSource, WindowsFacts,
 };
 use std::collections::BTreeMap;
 
@@ -102,6 +102,10 @@ impl Counts {
         if let Some(windows) = inventory.and_then(|inventory| inventory.windows.as_deref()) {
             self.add_windows(windows, &machine.findings);
         }
+        let unix = inventory.and_then(|inventory| inventory.unix.as_deref());
+        let sources = unix.and_then(|unix| unix.sources.known());
+        let mut sources = sources.into_iter().flatten();
+        self.unsafe_sources += u64::from(sources.any(UpdateSource::is_unsafe));
     }
 
     fn add_windows(&mut self, windows: &WindowsFacts, findings: &[Finding]) {

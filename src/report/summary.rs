@@ -112,7 +112,9 @@ fn write_findings(run: &RunSummary, counts: &Counts, text: &mut String) {
         let machines = plural(counts.unsafe_sources, "machine");
         push(
             text,
-            format_args!("  unsafe     {machines} taking updates over http (update_source)"),
+            format_args!(
+                "  unsafe     {machines} taking updates unsigned or over http (update_source)"
+            ),
         );
     }
     if counts.reboots > 0 {

@@ -1,6 +1,9 @@
 //! `software.csv`: what is installed, also what is only half so. The remains of removed packages
 //! are not software.
 //!
+//! On a Unix snaps, flatpaks, Homebrew's and a Mac's applications follow the system's own packages, with the
+//! word for each in `source`.
+//!
 //! On Windows there are rows of two sorts, told apart by `source`:
 //!
 //! - `registry`: an entry of an Uninstall key, as the host lists it, with `scope` `user` where one
@@ -170,9 +173,14 @@ fn packages<'a>(
     inventory: &'a Inventory,
     installers: &Installers<'a>,
 ) -> impl Iterator<Item = Software<'a>> {
-    let packages = inventory.packages.known().map_or(&[][..], Vec::as_slice);
+    let others = inventory.unix.as_deref();
+    let others = others.map(|unix| [&unix.snaps, &unix.flatpaks, &unix.applications]);
+    let lists = [&inventory.packages]
+        .into_iter()
+        .chain(others.into_iter().flatten());
+    let packages = lists.filter_map(|list| list.known()).flatten();
     let installed = |package: &&Package| package.state != PackageState::ConfigFiles;
-    packages.iter().filter(installed).map(|package| Software {
+    packages.filter(installed).map(|package| Software {
         by: installers.of_package(package),
         name: &package.name,
         version: Some(&package.version),
