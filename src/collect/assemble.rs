@@ -1,7 +1,7 @@
 //! From the readings of one Unix to its inventory: the same for every collector.
 
 use super::platform::installed_kernels;
-use super::unix::OS_RELEASE;
+use super::unix::{OS_RELEASE, UNIX};
 use super::{extras, identity, services, state};
 use crate::model::{Family, Gap, GapCause, Inventory, Observed, Package, Platform, Reboot};
 use crate::session::Answers;
@@ -47,6 +47,7 @@ pub(super) fn inventory(
     .collect();
     let mut unix = state::facts(answers, platform);
     gaps.extend(extras::add(&mut unix, answers, platform));
+    gaps.extend(broken_off(answers));
     gaps.sort_unstable();
     gaps.dedup();
     Inventory {
@@ -60,4 +61,14 @@ pub(super) fn inventory(
         reboot: Observed::from(reboot),
         gaps,
     }
+}
+
+/// The questions whose answers did not come whole: what they are about is not known, whatever it is.
+pub(super) fn broken_off(answers: &Answers) -> Vec<Gap> {
+    let open = UNIX.questions.iter().filter_map(|question| {
+        let gap = answers.text(question.id).err()?;
+        let is_marked = answers.has(question.id) && answers.reply(question.id).is_none();
+        (is_marked || gap.cause == GapCause::TimedOut).then_some(gap)
+    });
+    open.collect()
 }

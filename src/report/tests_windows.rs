@@ -33,7 +33,8 @@ fn a_windows_is_what_its_records_say() {
         states,
         ["installed", "pending_reboot", "staged", "superseded"]
     );
-    assert_eq!(written.counts.unsafe_sources, 1);
+    // The other is a Debian, with a source that is not signed.
+    assert_eq!(written.counts.unsafe_sources, 2);
 }
 
 /// The rows of `remediation.csv` behind the run's id and their own.

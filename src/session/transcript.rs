@@ -2,7 +2,7 @@
 
 use super::question::find;
 use super::{Answers, Limits, Nonce, Parsed, QuestionSet, SessionError};
-use crate::model::GapCause;
+use crate::model::{GapCause, ResultCode};
 
 /// How an exchange ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,6 +101,12 @@ impl Transcript {
         let mut answers = parsed.answers;
         if answers.is_empty() && !parsed.done {
             return Err(self.why_nothing(end));
+        }
+        if !parsed.done {
+            let answered = answers.ids().count();
+            let all = set.questions.len();
+            let detail = format!("the answers broke off: {answered} of {all} came");
+            answers.lose(ResultCode::OkPartial, detail);
         }
         answers.mark_rest(set, end.cause());
         Ok(answers)
