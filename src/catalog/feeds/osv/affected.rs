@@ -230,6 +230,10 @@ impl<'a> Collector<'a> {
             let what = format!("the module of `{name}` is not stated");
             self.problem(what);
         }
+        if modules == [None] {
+            self.found.push(affected);
+            return;
+        }
         for module in modules {
             let scope = PackageScope {
                 module,

@@ -157,9 +157,11 @@ fn of_family(id: &str) -> Bulletin {
     bulletins.find(|one| one.id.as_str() == id).unwrap()
 }
 
-/// Name, spoken, module, repository and fix of each package.
-fn rows(bulletin: &Bulletin) -> Vec<(&str, Spoken, Option<&str>, Option<&str>, &str)> {
-    fn row(one: &Affected) -> (&str, Spoken, Option<&str>, Option<&str>, &str) {
+/// Name, spoken, module, repository and fix of a package.
+type Row<'a> = (&'a str, Spoken, Option<&'a str>, Option<&'a str>, &'a str);
+
+fn rows(bulletin: &Bulletin) -> Vec<Row<'_>> {
+    fn row(one: &Affected) -> Row<'_> {
         let PackageScope {
             spoken,
             module,

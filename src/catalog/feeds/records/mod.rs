@@ -13,7 +13,7 @@ use std::io::BufRead;
 pub(super) const MOST_RECORD: usize = 32 << 20;
 
 /// One record of a document.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum RawRecord<'a> {
     /// Its bytes.
     Whole(&'a [u8]),
@@ -76,10 +76,18 @@ struct Cutter<'a> {
 struct Open {
     /// How many brackets are open in it.
     depth: usize,
-    in_string: bool,
-    escaped: bool,
+    string: StringState,
     is_record: bool,
     is_too_long: bool,
+}
+
+/// Where the reading stands in strings.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum StringState {
+    Outside,
+    Inside,
+    /// Behind a backslash.
+    Escaped,
 }
 
 /// What a byte means to the value that is open.
@@ -120,7 +128,7 @@ impl<'a> Cutter<'a> {
     }
 
     fn end(mut self) -> serde_json::Result<()> {
-        let is_bare = |open: &Open| open.depth == 0 && !open.in_string;
+        let is_bare = |open: &Open| open.depth == 0 && open.string == StringState::Outside;
         if self.place == Place::Values && self.open.as_ref().is_some_and(is_bare) {
             self.close();
         }
@@ -153,7 +161,9 @@ impl<'a> Cutter<'a> {
     fn between(&mut self, byte: u8) -> serde_json::Result<()> {
         match (self.place, byte) {
             (Place::Start, b'[') if self.member.is_none() => self.place = Place::Array,
-            (Place::Start, b'{') if self.member.is_some() => self.place = Place::Object,
+            (Place::Start, b'{') | (Place::Array, b']') if self.member.is_some() => {
+                self.place = Place::Object;
+            }
             (Place::Start, _) if self.member.is_some() => {
                 return Err(wrong("the document is no object"));
             }
@@ -166,9 +176,7 @@ impl<'a> Cutter<'a> {
                 self.is_member = self.member.is_some_and(|name| self.last == name.as_bytes());
             }
             (Place::Object, b',') => self.is_member = false,
-            (Place::Object, b'}') => self.place = Place::End,
-            (Place::Array, b']') if self.member.is_some() => self.place = Place::Object,
-            (Place::Array, b']') => self.place = Place::End,
+            (Place::Object, b'}') | (Place::Array, b']') => self.place = Place::End,
             (Place::Array, b',') => {}
             (Place::End, _) => return Err(wrong("something follows the end of the document")),
             (_, b'}' | b']' | b':' | b',') => {
@@ -189,8 +197,11 @@ impl<'a> Cutter<'a> {
         self.buffer.push(byte);
         self.open = Some(Open {
             depth: usize::from(matches!(byte, b'{' | b'[')),
-            in_string: byte == b'"',
-            escaped: false,
+            string: if byte == b'"' {
+                StringState::Inside
+            } else {
+                StringState::Outside
+            },
             is_record: self.place != Place::Object,
             is_too_long: false,
         });
@@ -244,18 +255,20 @@ impl<'a> Cutter<'a> {
 
 impl Open {
     fn step(&mut self, byte: u8) -> Step {
-        if self.in_string {
-            let ends = byte == b'"' && !self.escaped;
-            self.escaped = byte == b'\\' && !self.escaped;
-            self.in_string = !ends;
-            return if ends && self.depth == 0 {
+        if self.string != StringState::Outside {
+            self.string = match (self.string, byte) {
+                (StringState::Inside, b'"') => StringState::Outside,
+                (StringState::Inside, b'\\') => StringState::Escaped,
+                _ => StringState::Inside,
+            };
+            return if self.string == StringState::Outside && self.depth == 0 {
                 Step::Last
             } else {
                 Step::Inside
             };
         }
         match byte {
-            b'"' if self.depth > 0 => self.in_string = true,
+            b'"' if self.depth > 0 => self.string = StringState::Inside,
             b'{' | b'[' if self.depth > 0 => self.depth += 1,
             b'}' | b']' if self.depth > 0 => {
                 self.depth -= 1;

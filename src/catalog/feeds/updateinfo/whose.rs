@@ -74,13 +74,13 @@ fn leap(id: &str, release: &str) -> Option<String> {
         .and_then(|rest| rest.split('-').next());
     let of_release = || {
         let ours = id.starts_with("openSUSE-").then_some(release)?;
-        let words = ours.split([' ', '-']).filter(|word| {
+        let mut words = ours.split([' ', '-']).filter(|word| {
             word.split('.').count() == 2
                 && word
                     .bytes()
                     .all(|byte| byte.is_ascii_digit() || byte == b'.')
         });
-        words.last()
+        words.next_back()
     };
     let number = of_id.or_else(of_release)?;
     let is_number = number
