@@ -54,15 +54,12 @@ impl Lab {
         let mut doors = Vec::new();
         for host in &network.hosts {
             let recording = recordings.of(network, host)?;
-            let behind = match host.kind {
-                Kind::WinRm => {
-                    let windows = winrm::Host::new(host, &recording, &authority)?;
-                    Behind::Windows(Arc::new(windows))
-                }
-                _ => {
-                    let answers = (recording, recordings.of_root(network, host)?);
-                    Behind::Ssh(Arc::new(Served::new(network, host, answers)))
-                }
+            let behind = if host.kind == Kind::WinRm {
+                let windows = winrm::Host::new(host, &recording, &authority)?;
+                Behind::Windows(Arc::new(windows))
+            } else {
+                let answers = (recording, recordings.of_root(network, host)?);
+                Behind::Ssh(Arc::new(Served::new(network, host, answers)))
             };
             doors.push((host, behind));
         }

@@ -53,7 +53,7 @@ pub struct Affected {
 #[serde(default)]
 pub struct PackageScope {
     /// Whose name it is.
-    #[serde(skip_serializing_if = "Spoken::is_source")]
+    #[serde(skip_serializing_if = "is_source")]
     pub spoken: Spoken,
     /// The architectures, sorted, as the package manager writes them; empty for all. `noarch` packages
     /// belong to every one.
@@ -81,10 +81,12 @@ pub enum Spoken {
     Binary,
 }
 
-impl Spoken {
-    fn is_source(&self) -> bool {
-        *self == Self::Source
-    }
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands out references"
+)]
+fn is_source(spoken: &Spoken) -> bool {
+    *spoken == Spoken::Source
 }
 
 /// A half-open range of vulnerable versions.

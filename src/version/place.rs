@@ -126,9 +126,9 @@ mod tests {
 
     #[test]
     fn each_system_has_its_own_mind_of_the_same_two_versions() {
-        let compare = |order, a, b| place(order, a).partial_cmp(&place(order, b));
         use Order::{Apk, Dpkg, FreeBsd, Pacman, Rpm};
         use Ordering::{Equal, Greater, Less};
+        let compare = |order, a, b| place(order, a).partial_cmp(&place(order, b));
         for (order, expected) in [
             (Dpkg, Greater),
             (Rpm, Greater),

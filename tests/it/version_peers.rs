@@ -3,7 +3,7 @@
 //! Each runs where a switch says that its program is there: `UNDERDESK_PEER_RPM`, `UNDERDESK_PEER_PACMAN`,
 //! `UNDERDESK_PEER_APK`, `UNDERDESK_PEER_PKG`, each `1`. (dpkg's is beside its order.)
 
-use proptest::strategy::{Strategy, ValueTree as _};
+use proptest::strategy::{Strategy as _, ValueTree as _};
 use proptest::test_runner::TestRunner;
 use std::cmp::Ordering;
 use std::fs;
@@ -62,7 +62,7 @@ fn pairs(count: usize, begin: &str, end: &str) -> Vec<(String, String)> {
     (0..count).map(|_| next()).collect()
 }
 
-fn place<'a>(order: Order, text: &'a str) -> Place<'a> {
+fn place(order: Order, text: &str) -> Place<'_> {
     Place::parse(order, text).unwrap_or_else(|| panic!("not a version: {text:?}"))
 }
 

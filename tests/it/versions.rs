@@ -48,7 +48,7 @@ fn order_of(file: &str) -> Order {
     panic!("whose versions are in {file}?");
 }
 
-fn place<'a>(order: Order, text: &'a str) -> Place<'a> {
+fn place(order: Order, text: &str) -> Place<'_> {
     Place::parse(order, text).unwrap_or_else(|| panic!("not a version: {text:?}"))
 }
 

@@ -223,7 +223,7 @@ exit 0"#;
 
 /// `# clock ZONE DAY`, then `# log NAME` before what a log says, and `denied<TAB>NAME` for one that may not
 /// be read. The last of each log, up to some 60 kB.
-const HISTORY_SCRIPT: &str = r##"cause=120
+const HISTORY_SCRIPT: &str = r#"cause=120
 hide='s#://[^/@ ]*@#://#g'
 date '+# clock %z %Y-%m-%d'
 logs() {
@@ -264,7 +264,7 @@ fi
 if [ -d /var/db/pkg ] && [ -x /usr/sbin/pkg ] && logs pkg /var/log/messages; then
   limited grep -hE ' pkg(-static)?\[[0-9]+\]: ' $files | tail -c 60000
 fi
-exit $cause"##;
+exit $cause"#;
 
 /// `runtime<TAB>id<TAB>name`, from the programs that keep containers and from control groups.
 const CONTAINERS_SCRIPT: &str = r#"have jls && { jls name | sed 's/^/jail		/'; exit 0; }

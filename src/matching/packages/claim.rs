@@ -20,7 +20,7 @@ pub(super) struct Claim<'a> {
     pub(super) is_offered: bool,
 }
 
-impl<'a> Claim<'a> {
+impl Claim<'_> {
     /// How surely it concerns a build; `None` where it does not.
     pub(super) fn concerns(&self, build: &Build<'_>) -> Option<Concern> {
         concern(self.entry, self.name, build)
@@ -38,7 +38,7 @@ impl<'a> Flaw<'a> {
         let mut heads: Vec<&'a BulletinHead> = Vec::new();
         for claim in &self.claims {
             let head = &*claim.entry.bulletin;
-            if !heads.iter().any(|known| *known == head) {
+            if !heads.contains(&head) {
                 heads.push(head);
             }
         }
@@ -121,7 +121,9 @@ pub(super) fn lists<'a>(context: &Context<'a>, subject: &Subject<'_>) -> Vec<Lis
         };
         add(&subject.source, Spoken::Source);
         if pocket.slice.speaks_of_binaries() {
-            names.iter().for_each(|name| add(name, Spoken::Binary));
+            for name in &names {
+                add(name, Spoken::Binary);
+            }
         }
     }
     lists

@@ -59,9 +59,10 @@ fn rpm<'a>(package: &'a Package, platform: &Platform) -> Option<Origin<'a>> {
     if word.is_empty() || word == "(none)" || own.iter().any(|own| word.contains(own)) {
         return None;
     }
-    match word.contains("fedora project") {
-        true => Some(Origin::Known("EPEL")),
-        false => Some(Origin::Vendor(vendor)),
+    if word.contains("fedora project") {
+        Some(Origin::Known("EPEL"))
+    } else {
+        Some(Origin::Vendor(vendor))
     }
 }
 

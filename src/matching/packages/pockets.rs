@@ -116,9 +116,12 @@ impl<'a> Facts<'a> {
     /// packages: it concerns those who switched it on alone.
     fn ubuntu(&self, base: &str, other: &str) -> Option<Access> {
         let pro = other.strip_prefix("Pro:")?;
-        let subscribed = |is: bool| match is {
-            true => Access::Subscribed,
-            false => Access::NeedsSubscription,
+        let subscribed = |is: bool| {
+            if is {
+                Access::Subscribed
+            } else {
+                Access::NeedsSubscription
+            }
         };
         if pro == base {
             return Some(subscribed(self.has_service(&["esm-infra", "esm-apps"])));
@@ -166,9 +169,10 @@ impl<'a> Facts<'a> {
             major
         };
         let is_used = self.uses(&format!("Red Hat:{other}"), mark);
-        (release == own).then_some(match is_used {
-            true => Access::Subscribed,
-            false => Access::NeedsSubscription,
+        (release == own).then_some(if is_used {
+            Access::Subscribed
+        } else {
+            Access::NeedsSubscription
         })
     }
 
@@ -203,9 +207,10 @@ impl<'a> Facts<'a> {
             words.iter().any(|word| product.contains(word))
         };
         let by_product = self.products.unwrap_or_default().iter().any(has);
-        match by_product || self.has_service(words) {
-            true => Access::Subscribed,
-            false => Access::NeedsSubscription,
+        if by_product || self.has_service(words) {
+            Access::Subscribed
+        } else {
+            Access::NeedsSubscription
         }
     }
 
@@ -216,7 +221,7 @@ impl<'a> Facts<'a> {
             return true;
         };
         let plain = |text: &str| -> String {
-            let letters = text.chars().filter(|letter| letter.is_ascii_alphanumeric());
+            let letters = text.chars().filter(char::is_ascii_alphanumeric);
             letters.collect::<String>().to_ascii_lowercase()
         };
         let wanted = plain(name);

@@ -11,6 +11,7 @@ use super::verdict::has_fix;
 use super::{Access, Context};
 use crate::model::FindingState;
 use crate::version::Order;
+use std::borrow::Borrow;
 use std::collections::BTreeSet;
 
 /// Drops the rows of one subject that another part of the catalogue closes or words better.
@@ -52,10 +53,7 @@ fn is_base(row: &Row) -> bool {
     row.access == Access::Open && !row.finding.state.is_closed()
 }
 
-fn are_in<S: AsRef<str>>(cves: &[String], set: &BTreeSet<S>) -> bool
-where
-    S: Ord + std::borrow::Borrow<str>,
-{
+fn are_in<S: Ord + Borrow<str>>(cves: &[String], set: &BTreeSet<S>) -> bool {
     !cves.is_empty() && cves.iter().all(|cve| set.contains(cve.as_str()))
 }
 
@@ -70,9 +68,10 @@ fn closed_elsewhere<'a>(lists: &[List<'a>], builds: &[Build<'_>]) -> BTreeSet<&'
             .filter(|build| claim.concerns(build).is_some())
         {
             let version = build.version(claim.entry.scope.spoken);
-            let set = match has_fix(version, claim.entry) {
-                true => &mut closed,
-                false => &mut open,
+            let set = if has_fix(version, claim.entry) {
+                &mut closed
+            } else {
+                &mut open
             };
             set.extend(claim.entry.bulletin.cves.iter().map(String::as_str));
         }

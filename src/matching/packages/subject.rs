@@ -53,9 +53,10 @@ impl<'a> Build<'a> {
         let mut source = Version::new(order, source);
         if order == Order::Rpm {
             // The source's epoch is that of a binary package that has the source's version.
-            match epoch_free(&package.version) == package.source.version {
-                true => source = Version::new(order, &package.version),
-                false => source.is_epochless = true,
+            if epoch_free(&package.version) == package.source.version {
+                source = Version::new(order, &package.version)
+            } else {
+                source.is_epochless = true
             }
             let ecosystem = platform.ecosystem.as_deref();
             source.mends_epochs = ecosystem.is_some_and(|of| of.starts_with("Rocky Linux:"));

@@ -149,7 +149,7 @@ fn decide<'a>(judged: &[Judged<'a>]) -> Option<Verdict<'a>> {
         }
     }
     if let Some(one) = find(&|one| matches!(one.standing, Standing::Open(_))) {
-        let (state, rule) = unfixed(judged.iter().map(|one| one.claim.entry));
+        let (state, rule) = unfixed(judged);
         return Some(one.verdict(state, None, rule.to_owned()));
     }
     if let Some(one) = find(&|one| one.standing == Standing::Unreadable) {
@@ -164,10 +164,11 @@ fn decide<'a>(judged: &[Judged<'a>]) -> Option<Verdict<'a>> {
 }
 
 /// Vulnerable, without a fix: why. The record that gives a reason refines the one that gives none.
-fn unfixed<'a>(entries: impl Iterator<Item = &'a Entry> + Clone) -> (FindingState, &'static str) {
-    let says = |status| entries.clone().any(|entry| entry.status == status);
+fn unfixed(judged: &[Judged<'_>]) -> (FindingState, &'static str) {
+    let entries = || judged.iter().map(|one| one.claim.entry);
+    let says = |status| entries().any(|entry| entry.status == status);
     let ended = |entry: &Entry| entry.urgency.as_deref() == Some("end-of-life");
-    if says(FixStatus::EndOfLife) || entries.clone().any(ended) {
+    if says(FixStatus::EndOfLife) || entries().any(ended) {
         let rule = "vulnerable, and the package gets no fixes any more";
         (FindingState::EndOfLife, rule)
     } else if says(FixStatus::WontFix) {
@@ -239,9 +240,10 @@ struct Installed<'a> {
 impl Installed<'_> {
     /// Where it stands against a bound; `None` when that has no place.
     fn against(&self, bound: &str) -> Option<Ordering> {
-        let bound = match self.version.is_epochless {
-            true => super::subject::epoch_free(bound),
-            false => bound,
+        let bound = if self.version.is_epochless {
+            super::subject::epoch_free(bound)
+        } else {
+            bound
         };
         let repaired = self.repaired(bound);
         let bound = repaired.as_deref().unwrap_or(bound);

@@ -98,7 +98,7 @@ fn rows(view: &View<'_>, emit: &mut Emit<'_>) -> Result<(), ReportError> {
             },
             |inventory| unix::update_source(inventory.unix.as_deref()),
         ),
-        of_system(view, last_update, |inventory| unix::last_update(inventory)),
+        of_system(view, last_update, unix::last_update),
         Cell::Day(machine.first_seen),
         Cell::Time(machine.last_seen),
         machine.tags.as_slice().into(),

@@ -162,7 +162,7 @@ impl Part {
             match pair.split_once('=') {
                 Some(("arch", arch)) => package.arch = Some(decoded(arch)?),
                 Some(("epoch", number)) if number != "0" => {
-                    epoch = format!("{}:", decoded(number)?)
+                    epoch = format!("{}:", decoded(number)?);
                 }
                 // What is no stream of a module (`rhel10`) names a flatpak, which is no package of a host.
                 Some(("rpmmod", stream)) => package.module = Some(module(&decoded(stream)?)?),

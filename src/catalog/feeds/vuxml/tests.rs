@@ -113,7 +113,7 @@ fn a_year_in_another_file_is_said_and_a_year_alone_reads() {
     );
     let start = DOC.find("  <vuln vid=\"d6c1").unwrap();
     let end = DOC.find("</vuxml>").unwrap();
-    let year = &DOC[start..end];
+    let year = DOC.get(start..end).unwrap();
     assert!(VuXml.recognises(&Outline::of(year.as_bytes())));
     assert_eq!(read(year).unwrap().1.len(), 6);
 }

@@ -117,6 +117,7 @@ impl Occasion<'_> {
 pub(super) mod tests {
     use super::super::super::tests::answers;
     use super::*;
+    use std::fmt::Write as _;
 
     /// The history as lines.
     pub(super) fn told(text: &str) -> Vec<String> {
@@ -156,9 +157,10 @@ pub(super) mod tests {
         for at in 0..MOST + 10 {
             let (hour, minute) = (at / 60 % 24, at % 60);
             let day = 1 + at / 1440;
-            text.push_str(&format!(
-                "[2024-01-{day:02}T{hour:02}:{minute:02}:00+0000] [ALPM] installed p{at} (1-1)\n"
-            ));
+            let _ = writeln!(
+                text,
+                "[2024-01-{day:02}T{hour:02}:{minute:02}:00+0000] [ALPM] installed p{at} (1-1)"
+            );
         }
         let told = told(&text);
         assert_eq!(told.len(), MOST);

@@ -1,6 +1,6 @@
 //! apt: sources.list(5), in lines and in stanzas, and what apt.conf(5) allows for all of them.
 
-use super::{File, is_plain, is_yes, source};
+use super::{File, has_extension, is_plain, is_yes, source};
 use crate::model::{PackageManager, SourceDanger, UpdateSource};
 use std::collections::BTreeSet;
 
@@ -12,11 +12,11 @@ pub(super) fn read(files: &[File<'_>]) -> Vec<UpdateSource> {
         .iter()
         .filter(|file| file.path.starts_with("/etc/apt/"))
     {
-        if file.path.ends_with(".sources") {
+        if has_extension(file.path, "sources") {
             for stanza in stanzas(&file.lines) {
                 sources.extend(stanza.sources(&policy));
             }
-        } else if file.path.ends_with("sources.list") || file.path.ends_with(".list") {
+        } else if has_extension(file.path, "list") {
             let lines = file.lines.iter();
             sources.extend(lines.filter_map(|line| one_line(line, &policy)));
         }

@@ -35,6 +35,13 @@ pub(super) fn sources(answers: &Answers) -> Result<Vec<UpdateSource>, Gap> {
     Ok(sources)
 }
 
+/// Whether a file's name ends so. Case counts: package managers pass over `X.REPO`.
+fn has_extension(path: &str, extension: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    name.rsplit_once('.')
+        .is_some_and(|(_, own)| own == extension)
+}
+
 /// One file of the answer.
 struct File<'a> {
     path: &'a str,

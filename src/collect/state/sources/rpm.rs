@@ -1,7 +1,7 @@
 //! yum, dnf (dnf.conf(5)) and zypper (zypper(8), zypp.conf): the same files with other defaults.
 
 use super::ini::{Section, sections};
-use super::{File, is_plain, is_yes, source};
+use super::{File, has_extension, is_plain, is_yes, source};
 use crate::model::{PackageManager, SourceDanger, UpdateSource};
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 pub(super) fn read(files: &[File<'_>]) -> Vec<UpdateSource> {
     let defaults = Defaults::of(files);
     let mut sources = Vec::new();
-    let repos = files.iter().filter(|file| file.path.ends_with(".repo"));
+    let repos = files.iter().filter(|file| has_extension(file.path, "repo"));
     let (overrides, repos): (Vec<_>, Vec<_>) =
         repos.partition(|file| file.path.contains("/repos.override.d/"));
     let overrides: Vec<Section<'_>> = overrides
@@ -42,9 +42,9 @@ struct Defaults {
 impl Defaults {
     fn of(files: &[File<'_>]) -> Self {
         let mut defaults = Self::default();
-        let configuration = files
-            .iter()
-            .filter(|file| file.path.ends_with(".conf") && !file.path.starts_with("/etc/zypp/"));
+        let configuration = files.iter().filter(|file| {
+            has_extension(file.path, "conf") && !file.path.starts_with("/etc/zypp/")
+        });
         let mains = configuration
             .flat_map(|file| sections(&file.lines))
             .filter(|section| section.name == "main");

@@ -240,7 +240,7 @@ fn arch(running: &str) -> Option<(String, String)> {
     is_ours.then(|| (name, format!("{}-{pkgrel}", upstream.replacen('-', ".", 1))))
 }
 
-/// `14.1-RELEASE-p5` is FreeBSD-kernel 14.1_5, as VuXML counts.
+/// `14.1-RELEASE-p5` is FreeBSD-kernel `14.1_5`, as VuXML counts.
 fn freebsd(running: &str) -> Option<(String, String)> {
     let (version, rest) = running.split_once("-RELEASE")?;
     let version = match rest.strip_prefix("-p") {

@@ -8,7 +8,7 @@
 //! | range | here |
 //! |---|---|
 //! | `<ge>1</ge>` | introduced in 1 |
-//! | `<gt>1_2</gt>` | introduced in 1_3: nothing lies between them, as a revision is a whole number |
+//! | `<gt>1_2</gt>` | introduced in `1_3`: nothing lies between them, as a revision is a whole number |
 //! | `<lt>2</lt>` | fixed in 2 |
 //! | `<le>2</le>` | last affected is 2 |
 //! | `<eq>2</eq>` | from 2 to 2 |
