@@ -3,7 +3,7 @@
 use super::gather::Gathered;
 use super::{
     APPLICATION, CatalogFile, FORMAT, Predictions, SCHEMAS, check_format, database, each_affected,
-    kev_digest, kev_rows, lifecycle_digest, lifecycle_rows, sections_digest,
+    kev_digest, kev_rows, lifecycle_digest, lifecycle_rows, sections_digest, steady,
 };
 use crate::catalog::error::CatalogError;
 use crate::catalog::feeds::{Feed, Record};
@@ -68,6 +68,7 @@ impl Writer {
         now: UtcTime,
     ) -> Result<Self, CatalogError> {
         let failed = |source| database(path, "write", source);
+        let db = steady(db).map_err(failed)?;
         let tables = "SELECT count(*) FROM sqlite_schema";
         let tables: i64 = db.query_row(tables, [], |row| row.get(0)).map_err(failed)?;
         let begin = "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; \
