@@ -48,6 +48,10 @@ const CORE: &str = "amzn2-core";
 /// Amazon's kernels and extras of one name have versions of their own in each repository. Where the host
 /// does not remember the repository, it is the core one.
 fn has_repository(stated: Option<&str>, package: &Package) -> bool {
+    if stated == Some("sig-cloud") {
+        // Rocky Linux's builds for clouds are a repository of their own.
+        return package.repository.as_deref() == stated || package.version.contains(".cloud");
+    }
     let Some(stated) = stated.filter(|stated| stated.starts_with("amzn2")) else {
         return true;
     };

@@ -54,9 +54,9 @@ impl<'a> Build<'a> {
         if order == Order::Rpm {
             // The source's epoch is that of a binary package that has the source's version.
             if epoch_free(&package.version) == package.source.version {
-                source = Version::new(order, &package.version)
+                source = Version::new(order, &package.version);
             } else {
-                source.is_epochless = true
+                source.is_epochless = true;
             }
             let ecosystem = platform.ecosystem.as_deref();
             source.mends_epochs = ecosystem.is_some_and(|of| of.starts_with("Rocky Linux:"));
