@@ -79,7 +79,7 @@ fn files(folder: &Path) -> Vec<String> {
         let name = entry.file_name().unwrap().to_str().unwrap().to_owned();
         if entry.is_dir() {
             found.extend(files(&entry).iter().map(|file| format!("{name}/{file}")));
-        } else if !name.ends_with(".md") && name != "LICENSE" {
+        } else if entry.extension().is_none_or(|end| end != "md") && name != "LICENSE" {
             found.push(name);
         }
     }

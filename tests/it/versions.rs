@@ -75,7 +75,7 @@ fn every_row_of_the_vectors_is_right() {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        if !name.ends_with(".tsv") || name == "apk-ops.tsv" {
+        if path.extension().is_none_or(|end| end != "tsv") || name == "apk-ops.tsv" {
             continue;
         }
         let order = order_of(&name);
