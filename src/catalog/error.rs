@@ -7,7 +7,7 @@ use std::path::PathBuf;
 #[non_exhaustive]
 pub enum CatalogError {
     /// There is no such file.
-    #[error("no catalogue at {}: make one with `underdesk catalog import`", path.display())]
+    #[error("no catalogue at {}: make one with `underdesk catalog update`", path.display())]
     NotFound {
         /// Where it was looked for.
         path: PathBuf,

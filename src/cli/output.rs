@@ -240,7 +240,7 @@ fn age(run: &RunSummary, most: u32) -> Option<Exit> {
     }
     let Some(imported) = run.catalog_imported else {
         complain(&format!(
-            "no catalogue was ever imported, so nearly nothing can be said of what is missing: underdesk catalog import PATH, then underdesk match {}",
+            "no catalogue was ever imported, so nearly nothing can be said of what is missing: underdesk catalog update, then underdesk match {}",
             run.id
         ));
         return Some(Exit::CatalogUnfit);
@@ -250,7 +250,7 @@ fn age(run: &RunSummary, most: u32) -> Option<Exit> {
         return None;
     }
     complain(&format!(
-        "the catalogue is {days} days old: newer bulletins are not in it; underdesk catalog import PATH, then underdesk match {}",
+        "the catalogue is {days} days old: newer bulletins are not in it; underdesk catalog update, then underdesk match {}",
         run.id
     ));
     Some(Exit::CatalogUnfit)
@@ -262,7 +262,7 @@ pub(super) fn open_catalog(path: &Path) -> Result<Catalog, Stop> {
         return Catalog::layered(path).map_err(|error| unfit(&error));
     }
     complain(&format!(
-        "there is no catalogue at {}: the built-in one knows a few bulletins only, and no machine is clean by it; underdesk catalog import PATH",
+        "there is no catalogue at {}: the built-in one knows a few bulletins only, and no machine is clean by it; underdesk catalog update",
         path.display()
     ));
     Catalog::starter().map_err(|error| unfit(&error))

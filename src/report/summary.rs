@@ -163,7 +163,7 @@ fn steps(run: &RunSummary, coverage: &[CoverageRow], counts: &Counts) -> Vec<Str
 }
 
 fn catalog_step(run: &RunSummary) -> Option<String> {
-    let import = "underdesk catalog import PATH";
+    let import = "underdesk catalog update";
     let Some(imported) = run.catalog_imported else {
         let wanted = !run.simulated && run.kind != "sweep";
         return wanted.then(|| format!("Get a catalogue, then judge this run again: {import}"));

@@ -193,7 +193,7 @@ fn why_not(reason: Reason, one: &Explanation) -> String {
         Reason::NotInCatalogue => format!(
             "No document of the catalogue names {asked}. It is not known here: misspelt, not about security, or from a feed or month that was not imported (underdesk catalog info)."
         ),
-        Reason::EmptyCatalogue => "The catalogue holds nothing about this kind of system: import its feed with underdesk catalog import PATH.".to_owned(),
+        Reason::EmptyCatalogue => "The catalogue holds nothing about this kind of system: import its feed with underdesk catalog update.".to_owned(),
         Reason::OtherProducts => format!("The catalogue lists {asked} for other products only."),
         Reason::NotInstalled => "The catalogue lists it for packages that are not installed here.".to_owned(),
         Reason::Withdrawn => "The publisher has withdrawn it.".to_owned(),
