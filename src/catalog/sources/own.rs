@@ -1,10 +1,12 @@
 //! Sources of the user's own: `feeds.toml`, read and checked.
 //!
-//!     [[feed]]
-//!     name = "acme"
-//!     kind = "csaf"                       # osv, csaf or csv
-//!     url = "https://psirt.acme.example/csaf/changes.csv"
-//!     headers = { Authorization = { env = "ACME_TOKEN" } }
+//! ```toml
+//! [[feed]]
+//! name = "acme"
+//! kind = "csaf"                       # osv, csaf or csv
+//! url = "https://psirt.acme.example/csaf/changes.csv"
+//! headers = { Authorization = { env = "ACME_TOKEN" } }
+//! ```
 
 use super::index::{Kind, is_safe_name, is_sha256};
 use super::{From, Source, sources};
