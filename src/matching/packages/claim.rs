@@ -132,18 +132,24 @@ pub(super) fn lists<'a>(context: &Context<'a>, subject: &Subject<'_>) -> Vec<Lis
 /// The flaws that may concern some of the builds, or all that concern them if those are wanted,
 /// sorted by matter.
 pub(super) fn flaws<'a>(which: Which, lists: &[List<'a>], builds: &[Build<'_>]) -> Vec<Flaw<'a>> {
-    let mut wanted: BTreeSet<&'a str> = BTreeSet::new();
-    for claim in lists.iter().flat_map(List::claims) {
-        // The versions first: they rule out nearly everything, and what is behind a bulletin is far away.
-        let is_wanted = builds.iter().any(|build| {
+    // The versions first: they rule out nearly everything, and what is behind a bulletin is far away.
+    let is_wanted = |claim: &Claim<'a>| {
+        builds.iter().any(|build| {
             let version = build.version(claim.entry.scope.spoken);
             (which == Which::All || may_be_open(version, claim.entry))
                 && claim.concerns(build).is_some()
+        })
+    };
+    if let [list] = lists {
+        let matters = list.entries.chunk_by(|a, b| a.matter() == b.matter());
+        let wanted = matters.filter(|same| list.of(same).any(|claim| is_wanted(&claim)));
+        let flaws = wanted.map(|same| Flaw {
+            claims: list.of(same).collect(),
         });
-        if is_wanted {
-            wanted.insert(claim.entry.matter());
-        }
+        return flaws.collect();
     }
+    let claims = lists.iter().flat_map(List::claims).filter(is_wanted);
+    let wanted: BTreeSet<&'a str> = claims.map(|claim| claim.entry.matter()).collect();
     let flaw = |matter: &'a str| Flaw {
         claims: lists.iter().flat_map(|list| list.about(matter)).collect(),
     };
