@@ -5,7 +5,7 @@
 
 use super::platform::clip;
 use super::unix::LISTENERS;
-use crate::model::{Gap, GapCause, SeenBy, Service};
+use crate::model::{Certainty, Gap, GapCause, SeenBy, Service};
 use crate::session::Answers;
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -207,6 +207,8 @@ fn listening(
         user: clip(user.unwrap_or_default(), 255),
         banner: String::new(),
         seen_by: SeenBy::Host,
+        tls: None,
+        certainty: Certainty::None,
     }
 }
 

@@ -8,9 +8,9 @@ pub mod grab;
 mod ssh;
 
 pub use grab::{grab_banner, grab_greeting};
-pub use ssh::{DeviceKind, SshBanner, is_windows_banner, ssh_banner};
+pub use ssh::{SshBanner, is_windows_banner, ssh_banner};
 
-use crate::model::{SeenBy, Service};
+use crate::model::{Certainty, DeviceKind, SeenBy, Service};
 
 /// Ports on which the client speaks first, by the protocols that own them: waiting for a greeting
 /// there is waiting for nothing. HTTP, RPC, NetBIOS, SMB, RDP, WinRM.
@@ -39,6 +39,8 @@ pub fn open_service(port: u16, banner: &str) -> Service {
         user: String::new(),
         banner: banner.to_owned(),
         seen_by: SeenBy::Scan,
+        tls: None,
+        certainty: Certainty::None,
     }
 }
 

@@ -1,5 +1,7 @@
 //! The identification line of an SSH server: `SSH-2.0-softwareversion comments` (RFC 4253, 4.2).
 
+use crate::model::DeviceKind;
+
 /// What an identification line tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SshBanner {
@@ -13,32 +15,6 @@ pub struct SshBanner {
     pub os: Option<&'static str>,
     /// What kind of device answers like this.
     pub kind: DeviceKind,
-}
-
-/// A kind of device, as far as a banner tells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum DeviceKind {
-    /// A server, workstation or virtual machine.
-    Computer,
-    /// A router, switch, firewall or access point.
-    Network,
-    /// Something small with a fixed purpose: a camera, a UPS, a management board.
-    Embedded,
-    /// Not to be told.
-    Unknown,
-}
-
-impl DeviceKind {
-    /// The word used in exports; empty when it is not to be told.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Computer => "computer",
-            Self::Network => "network",
-            Self::Embedded => "embedded",
-            Self::Unknown => "",
-        }
-    }
 }
 
 /// Reads an identification line, with or without its line ending. `None` when it is none: the line

@@ -1,6 +1,8 @@
 //! What is installed on a host.
 
-use super::{Gap, HostIdentity, Observed, Platform, UnixFacts, UtcTime, WindowsFacts, hex};
+use super::{
+    Certainty, Gap, HostIdentity, Observed, Platform, UnixFacts, UtcTime, WindowsFacts, hex,
+};
 use serde::{Deserialize, Serialize};
 
 /// Everything that was collected from one host. It holds no time and no address, so that identical
@@ -230,6 +232,23 @@ pub struct Service {
     /// Who saw it.
     #[serde(default)]
     pub seen_by: SeenBy,
+    /// The certificate it shows, where the network saw one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<ServiceTls>,
+    /// How sure it is which service and product that is; nothing where the host itself says so.
+    #[serde(default, skip_serializing_if = "Certainty::is_none")]
+    pub certainty: Certainty,
+}
+
+/// The certificate of a service.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ServiceTls {
+    /// The subject.
+    pub subject: String,
+    /// The issuer.
+    pub issuer: String,
+    /// When it ceases to be valid.
+    pub not_after: Option<UtcTime>,
 }
 
 /// Who saw a service.

@@ -5,9 +5,11 @@
 mod access;
 mod advisory;
 mod bulletin;
+mod clue;
 mod coverage;
 mod facts;
 mod finding;
+mod fingerprint;
 mod host;
 mod ids;
 mod inventory;
@@ -29,13 +31,16 @@ pub use advisory::{
 pub use bulletin::{
     Affected, Bulletin, ContentSet, FixStatus, KnownExploited, PackageScope, Spoken, VersionRange,
 };
+pub use clue::{Clue, Fact};
 pub use coverage::{CoverageRow, ScopePart};
 pub use facts::HostFacts;
 pub use finding::{Confidence, Evidence, Finding, FindingState, Remedy, Witness, WitnessKind};
+pub use fingerprint::{Certainty, Certificate, Claim, DeviceKind, Fingerprint, Role, Weakness};
 pub use host::{HostIdentity, HostKey, LiveHost, NetworkInterface};
 pub use ids::{BulletinId, CredentialId, FindingId, FixId, MachineId, RunId, hex};
 pub use inventory::{
-    Inventory, Package, PackageManager, PackageState, Reboot, SeenBy, Service, SourcePackage,
+    Inventory, Package, PackageManager, PackageState, Reboot, SeenBy, Service, ServiceTls,
+    SourcePackage,
 };
 pub use lifecycle::Lifecycle;
 pub use machine::{FindingHistory, MachineRecord, RunSummary};

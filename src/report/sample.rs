@@ -195,6 +195,8 @@ pub(super) fn service(seen_by: SeenBy) -> Service {
         user: "root".to_owned(),
         banner: "SSH-2.0-OpenSSH_9.2p1".to_owned(),
         seen_by,
+        tls: None,
+        certainty: crate::model::Certainty::None,
     }
 }
 

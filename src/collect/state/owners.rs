@@ -99,6 +99,8 @@ mod tests {
             user: String::new(),
             banner: String::new(),
             seen_by: SeenBy::Host,
+            tls: None,
+            certainty: crate::model::Certainty::None,
         };
         let services = with_versions(vec![service], packages);
         format!("{} {}", services[0].product, services[0].version)

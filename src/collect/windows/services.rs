@@ -5,7 +5,7 @@
 
 use super::questions::{LISTENERS, LISTENERS_CIM, PROCESSES, SERVICES};
 use super::text::{LONG, MOST_ROWS, NAME, clip, digits, lines, malformed};
-use crate::model::{Gap, SeenBy, Service, SystemService};
+use crate::model::{Certainty, Gap, SeenBy, Service, SystemService};
 use crate::session::{Answers, WmiRow};
 use std::collections::BTreeMap;
 
@@ -170,6 +170,8 @@ impl Programs {
             user: clip(user.unwrap_or_default(), NAME),
             banner: String::new(),
             seen_by: SeenBy::Host,
+            tls: None,
+            certainty: Certainty::None,
         }
     }
 }

@@ -106,6 +106,8 @@ fn service() -> Service {
         user: String::new(),
         banner: "SSH-2.0-x".into(),
         seen_by: SeenBy::Scan,
+        tls: None,
+        certainty: crate::model::Certainty::None,
     }
 }
 
