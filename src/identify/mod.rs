@@ -4,6 +4,7 @@
 //! written by whoever answers: good for a column and for the order of work, never for choosing where
 //! a secret goes. Only [`grab`] talks.
 
+pub mod dialogue;
 pub mod grab;
 mod ssh;
 
