@@ -1,6 +1,6 @@
 //! What became of every address in scope, counted exactly. Pure.
 
-use super::{Sighting, SweepPlan};
+use super::{ProbeKind, Sighting, SweepPlan};
 use crate::model::{CoverageRow, ScopePart, UtcTime};
 use std::net::IpAddr;
 use std::ops::Range;
@@ -37,7 +37,7 @@ pub fn rows(
     let life = sightings.into_iter().filter(|seen| seen.answer.is_life());
     let answers = life.filter_map(|seen| {
         let index = addresses.index_of(seen.address)?;
-        Some((index, seen.port, seen.tries > 1))
+        Some((index, seen.probe, seen.tries > 1))
     });
     let mut answers: Vec<Answered> = answers.collect();
     answers.sort_unstable();
@@ -50,8 +50,8 @@ pub fn rows(
     parts.iter().map(row).collect()
 }
 
-/// An address's index, the port that answered, and whether it took more than one try.
-type Answered = (u64, u16, bool);
+/// An address's index, the probe that was answered, and whether it took more than one try.
+type Answered = (u64, ProbeKind, bool);
 
 fn row(
     part: &ScopePart,
@@ -148,10 +148,12 @@ mod tests {
         Sighting {
             index,
             address: probe.address,
-            port: probe.port,
+            probe: probe.kind,
             answer,
             round_trip: Duration::ZERO,
             tries,
+            trace: None,
+            mac: None,
         }
     }
 
@@ -169,7 +171,7 @@ mod tests {
         let plan = plan(10, &[22, 80], 1);
         let probe = |index, port| Probe {
             address: address(index),
-            port,
+            kind: ProbeKind::Tcp(port),
         };
         let sightings = [
             sighting(0, probe(1, 22), Answer::Open, 1),

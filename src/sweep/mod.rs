@@ -6,6 +6,7 @@
 //! on from its last mark. What lies between the mark and the end of the last run is probed again,
 //! so a sighting may come twice; the later one stands.
 
+mod budget;
 mod connect;
 pub mod coverage;
 mod descriptors;
@@ -19,7 +20,9 @@ mod simulated;
 mod tcp;
 mod window;
 
-pub use plan::{AddressList, AddressSpace, PlanError, Probe, SweepPlan};
+pub use plan::{
+    AddressList, AddressSpace, Engine, Leg, PlanError, Probe, ProbeKind, Probes, SweepPlan,
+};
 pub use profile::Profile;
 pub use simulated::SimulatedSweeper;
 pub use tcp::TcpSweeper;
@@ -33,7 +36,8 @@ use tokio_util::sync::CancellationToken;
 /// Finds which addresses answer.
 #[async_trait]
 pub trait Sweeper: Send + Sync {
-    /// Sweeps a plan from a position on, until its end or until it is stopped.
+    /// Sweeps a plan from a position on, until its end or until it is stopped. An engine sweeps the legs
+    /// that are its own, and takes those of others for swept.
     ///
     /// Never faster than `out` is read. Once stopped it sends nothing more.
     async fn sweep(
@@ -53,23 +57,44 @@ pub enum SweepEvent {
     Sighting(Sighting),
     /// Every probe of a lower position is settled, and all their sightings were sent before this.
     Passed(u64),
+    /// Every probe that this address will get is settled. Sent once for each address that showed life;
+    /// its sightings were sent before.
+    Settled(IpAddr),
+    /// Something that the operator should know at once, in one sentence: the rate was lowered.
+    Notice(String),
 }
 
 /// An answer to a probe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sighting {
-    /// The probe's position in the plan.
+    /// The position that the probe belongs to; of a further port that of the address's first sign of
+    /// life.
     pub index: u64,
     /// The address that was probed.
     pub address: IpAddr,
-    /// The port that was probed.
-    pub port: u16,
+    /// What was tried.
+    pub probe: ProbeKind,
     /// The answer.
     pub answer: Answer,
-    /// From the connection's first packet to the answer.
+    /// From the probe's first packet to the answer.
     pub round_trip: Duration,
     /// How many times it was tried, the answered time included; at least 1.
     pub tries: u8,
+    /// The answer's outward form, where packets can be seen.
+    pub trace: Option<Trace>,
+    /// The hardware address that answered, on the own link.
+    pub mac: Option<[u8; 6]>,
+}
+
+/// How an answer looked on the wire: answers of one machine look alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Trace {
+    /// The time to live that was left.
+    pub ttl: u8,
+    /// The TCP window; 0 where there is none.
+    pub window: u16,
+    /// A hash of which TCP options came, in which order; 0 where there are none.
+    pub options: u16,
 }
 
 /// How a probe was answered. No answer is silence, and is not reported.
@@ -79,6 +104,11 @@ pub enum Answer {
     Open,
     /// A connection was refused: nothing listens there, but the host lives.
     Closed,
+    /// An echo or an address request was answered.
+    Alive,
+    /// A packet said that the port is open, but no connection came about: somebody on the way answers
+    /// for others. No sign of life.
+    Unconfirmed,
     /// A router, or this machine, says that there is no way there. No sign of life.
     Unreachable,
 }
@@ -89,19 +119,27 @@ impl Answer {
         match self {
             Self::Open => "open",
             Self::Closed => "closed",
+            Self::Alive => "alive",
+            Self::Unconfirmed => "unconfirmed",
             Self::Unreachable => "unreachable",
         }
     }
 
     /// Reads the word used in the store and in exports.
     pub fn parse(word: &str) -> Option<Self> {
-        let all = [Self::Open, Self::Closed, Self::Unreachable];
+        let all = [
+            Self::Open,
+            Self::Closed,
+            Self::Alive,
+            Self::Unconfirmed,
+            Self::Unreachable,
+        ];
         all.into_iter().find(|answer| answer.as_str() == word)
     }
 
     /// Whether the host itself answered.
     pub fn is_life(self) -> bool {
-        matches!(self, Self::Open | Self::Closed)
+        matches!(self, Self::Open | Self::Closed | Self::Alive)
     }
 }
 
@@ -112,10 +150,22 @@ pub struct SweepEnd {
     pub mark: u64,
     /// Why it ended.
     pub reason: EndReason,
-    /// How many connections were begun, tries counted one by one.
+    /// How many probes were sent, tries counted one by one.
     pub tries: u64,
     /// How often this machine had no socket, port or buffer left, and the probe was put back.
     pub requeued: u64,
+    /// What hosts that are known to live answered while the sweep went on.
+    pub canaries: Canaries,
+}
+
+/// Hosts that are known to live were asked again and again: what share of the answers the sweep itself
+/// may have lost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Canaries {
+    /// How often one was asked.
+    pub asked: u64,
+    /// How often none answered in time.
+    pub lost: u64,
 }
 
 /// Why a sweep ended.

@@ -1,6 +1,8 @@
 //! A sweep of a network that exists only in a table: for tests of whoever reads the events.
 
-use super::{Answer, EndReason, Probe, Sighting, SweepEnd, SweepEvent, SweepPlan, Sweeper};
+use super::{
+    Answer, Canaries, EndReason, Probe, Sighting, SweepEnd, SweepEvent, SweepPlan, Sweeper,
+};
 use async_trait::async_trait;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -39,6 +41,7 @@ impl Sweeper for SimulatedSweeper {
             reason: EndReason::Stopped,
             tries: 0,
             requeued: 0,
+            canaries: Canaries::default(),
         };
         for index in from..plan.len() {
             let sent = stop
@@ -65,10 +68,12 @@ impl SimulatedSweeper {
             let sighting = Sighting {
                 index,
                 address: probe.address,
-                port: probe.port,
+                probe: probe.kind,
                 answer: *answer,
                 round_trip: Duration::from_millis(1),
                 tries: 1,
+                trace: None,
+                mac: None,
             };
             if out.send(SweepEvent::Sighting(sighting)).await.is_err() {
                 return false;
