@@ -10,6 +10,7 @@ mod budget;
 mod connect;
 pub mod coverage;
 mod descriptors;
+pub mod intermediary;
 mod loss;
 pub mod manners;
 mod pace;

@@ -45,6 +45,7 @@ pub(super) fn read(arguments: &TargetArguments, settings: &Settings) -> Result<S
         exclude: request.exclude,
         exclude_files: request.exclude_files,
         never_scan: request.never_scan,
+        taken_out: Vec::new(),
         allow_public: arguments.allow_public,
         yes: arguments.yes,
         files: lists.read.into_inner(),
