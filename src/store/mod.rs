@@ -31,7 +31,7 @@ pub use error::StoreError;
 pub use pending::Pending;
 pub use report::{ReportOptions, RunReport};
 pub use rows::{
-    Answer, Digest, FirstPin, HostCommit, InventoryRef, JudgedBy, Matched, NewRun, Pin,
+    Digest, FirstPin, HostCommit, InventoryRef, JudgedBy, Matched, NewRun, Pin,
     Reservation, RunRecord, RunState, SightingRow, StopRow, TryId, TryRequest, TryRow, TryState,
     Verdict,
 };
@@ -124,6 +124,14 @@ impl Store {
     pub fn sightings(&self, run: &RunId) -> Pending<Vec<SightingRow>> {
         let run = run.clone();
         self.thread.ask(move |db| sightings::all(db, &run))
+    }
+
+    /// Adds to how often hosts that are known to live were asked while the sweep went on, and how often
+    /// they did not answer.
+    pub fn record_canaries(&self, run: &RunId, asked: u64, lost: u64) -> Pending<()> {
+        let run = run.clone();
+        self.thread
+            .ask(move |db| sightings::record_canaries(db, &run, (asked, lost)))
     }
 
     /// How far the sweep of a run is: every probe with a lower index is settled.
