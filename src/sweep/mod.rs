@@ -17,6 +17,7 @@ mod pace;
 mod plan;
 pub mod preview;
 mod profile;
+pub mod routes;
 mod simulated;
 mod tcp;
 mod window;
