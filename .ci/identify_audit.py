@@ -83,7 +83,7 @@ def start_files(lab):
 
 def check_files(lab, seen):
     """Samba that still speaks SMB 1 and asks for no signature, with its NetBIOS names."""
-    version, _ = upstream("samba")
+    version, _ = upstream("smbd")
     said = re.search(r"Version (\S+)", output(program("smbd"), "--version"))[1]
     seen.cell("hostname", HOSTNAME, HOSTNAME.upper())
     seen.cell("domain", "", "UDLAB")
@@ -126,7 +126,7 @@ def start_shell(lab):
 
 def check_shell(lab, seen):
     """OpenSSH of this Debian."""
-    version, whole = upstream("openssh-server")
+    version, whole = upstream("sshd")
     keys = output(program("ssh-keyscan"), "-T", "5", "-t", "ed25519", SHELL)
     key = next(line.split(" ", 1)[1] for line in keys.splitlines() if line.startswith(SHELL))
     print_of = subprocess.run(["ssh-keygen", "-lf", "-"], input=f"{SHELL} {key}\n", capture_output=True, text=True,

@@ -6,6 +6,7 @@ configuration, by the tool that belongs to it, and by dpkg-query.
 """
 
 import dataclasses
+import ipaddress
 import json
 import os
 import pathlib
@@ -55,12 +56,15 @@ def program(name):
     return path
 
 
-def upstream(package):
-    """The version that Debian's package is made of, without Debian's part, and the whole of it."""
-    done = subprocess.run(["dpkg-query", "-W", "-f", "${Version}", package], capture_output=True, text=True, check=False)
-    if done.returncode != 0 or not done.stdout:
-        raise Skip(f"dpkg-query knows no {package}")
-    whole = done.stdout
+def upstream(name):
+    """The version of the package that a program is of, without Debian's part, and the whole of it."""
+    path = program(name)
+    # /usr/sbin or /sbin, as the package has it.
+    owner = next((said.split(":")[0] for said in (output("dpkg-query", "-S", place) for place in (path, f"/usr{path}"))
+                  if "no path found" not in said), None)
+    whole = output("dpkg-query", "-W", "-f", "${Version}", owner) if owner else ""
+    if not whole:
+        raise Skip(f"no package of Debian has {path}")
     return re.split(r"[-+~]", whole.split(":", 1)[-1], maxsplit=1)[0], whole
 
 
@@ -301,7 +305,8 @@ port=-1
         clues = {}
         with sqlite3.connect(f"file:{self.root}/store.db?mode=ro", uri=True) as store:
             for address, kept in store.execute("SELECT address, clues FROM outcome"):
-                clues.setdefault(address, []).extend(json.loads(kept))
+                # A byte for the kind of address comes first.
+                clues.setdefault(str(ipaddress.ip_address(address[1:])), []).extend(json.loads(kept))
         return clues
 
 

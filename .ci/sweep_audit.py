@@ -12,6 +12,7 @@ Prints a line for each thing checked, and at the end `N passed, M failed, K skip
 """
 
 import argparse
+import functools
 import os
 import pathlib
 import shutil
@@ -98,27 +99,22 @@ def main():
     with SweepLab(args.binary, args.lab, args.cache) as lab, SweepLab(args.binary, args.lab, args.cache, "b") as beside:
         try:
             lab.tools()
+            lab.full = beside.full = args.full
+            lab.rustscan = args.rustscan
         except Skip as reason:
             print(f"SKIPPED: the sweep: {reason}")
             return 0
         wanted = [name for name in CHECKS if not args.only or name in args.only]
         of_router = Report()
         is_tracked = not args.only or TRACKED in args.only
-        engines = ("raw", "connect") if args.full else ("raw",)
-
-        def watch():
-            guarded(TRACKED, lambda: sweep_checks.tracked(beside, of_router, engines), beside, of_router)
-        thread = threading.Thread(target=watch, daemon=True)
+        work = functools.partial(sweep_checks.tracked, beside, of_router)
+        thread = threading.Thread(target=guarded, args=(TRACKED, work, beside, of_router), daemon=True)
         if is_tracked and not args.full:
             thread.start()
         for name in wanted:
             check, seconds = CHECKS[name]
-            more = {}
-            if args.full and name in ("connect-dense", "connect-sparse"):
-                more = {"turns": 10 if name == "connect-dense" else sweep_checks.TURNS, "rustscan": args.rustscan}
-                seconds *= 4
-            run = lambda lab, report, check=check, more=more: check(lab, report, **more)
-            guarded(name, lambda run=run, seconds=seconds: audit.limited(run, seconds, lab, report), lab, report)
+            seconds *= 5 if args.full else 1
+            guarded(name, functools.partial(audit.limited, check, seconds, lab, report), lab, report)
         if is_tracked and args.full:
             thread.start()
         if is_tracked:

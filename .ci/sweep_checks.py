@@ -120,12 +120,13 @@ def overloaded(lab, report):
 def rate(lab, report):
     """The rate that is asked for is the rate at the device."""
     lab.up("direct")
-    for wanted, seconds in ((10_000, 8), (100_000, 60)):
-        done = lab.sweep(lab.truth("sparse").net, "--fast", "--rate", wanted, "--thorough", "--engine", "raw",
-                         until=lambda passed, _, seconds=seconds: passed >= seconds)
+    seconds = 60 if lab.full else 8
+    for wanted, engine in ((10_000, "raw"), (100_000, "raw"), *(((10_000, "connect"),) if lab.full else ())):
+        done = lab.sweep(lab.truth("sparse").net, "--fast", "--rate", wanted, "--thorough", "--engine", engine,
+                         until=lambda passed, _: passed >= seconds)
         off = done.rate() / wanted - 1
-        report.that(abs(off) <= 0.01, f"{wanted:,} a second asked for: {done.rate():,.0f} at the device, {off:+.2%} "
-                    f"(goal within 1 %), {done.sent:,} packets", done.err[-300:])
+        report.that(abs(off) <= 0.01, f"{wanted:,} a second asked for, {engine}: {done.rate():,.0f} at the device, "
+                    f"{off:+.2%} (goal within 1 %), {done.sent:,} packets", done.err[-300:])
 
 
 def quiet(lab, report):
@@ -162,15 +163,15 @@ def answers_all(lab, report):
 
 # By connections
 
-def connections(lab, report, turns=None, rustscan=None):
+def connections(lab, report):
     """The same without any privilege."""
     lab.up("direct")
     truth = lab.truth("sparse")
     ways = [lambda: lab.sweep(truth.net, *FAST, "--thorough", "--engine", "connect"),
             lambda: lab.sweep(truth.net, *FAST, "--engine", "connect")]
-    if rustscan:
-        ways.append(lambda: sweep_peers.rustscan(lab, truth, rustscan))
-    flat, staged, *peers = in_turns(turns or 1, *ways)
+    if lab.rustscan:
+        ways.append(lambda: sweep_peers.rustscan(lab, truth, lab.rustscan))
+    flat, staged, *peers = in_turns(TURNS if lab.full else 1, *ways)
     for done in flat:
         complete(report, "sparse /16, connections, flat", truth, done)
     for done in staged:
@@ -183,14 +184,14 @@ def connections(lab, report, turns=None, rustscan=None):
               middle(theirs, "wall"), 0.35)
 
 
-def dense(lab, report, turns=TURNS, rustscan=None):
+def dense(lab, report):
     """Where nearly everybody answers, answers must not be lost: in no run."""
     lab.up("direct")
     truth = lab.truth("dense")
     ways = [lambda: lab.sweep(truth.net, *FAST, "--engine", "connect")]
-    if rustscan:
-        ways.append(lambda: sweep_peers.rustscan(lab, truth, rustscan))
-    ours, *peers = in_turns(turns, *ways)
+    if lab.rustscan:
+        ways.append(lambda: sweep_peers.rustscan(lab, truth, lab.rustscan))
+    ours, *peers = in_turns(10 if lab.full else TURNS, *ways)
     for done in ours:
         complete(report, "dense /20, connections", truth, done)
     for theirs in peers:
@@ -227,10 +228,10 @@ class Tracking(threading.Thread):
             time.sleep(0.02)
 
 
-def tracked(lab, report, engines=("raw",)):
+def tracked(lab, report):
     """With defaults no table of 16,384 connections overflows."""
     print(f"no namespace can have a table of {TABLE:,} of its own here: entries are counted instead", flush=True)
-    for engine in engines:
+    for engine in ("raw", "connect") if lab.full else ("raw",):
         # A new router each time: its table is empty.
         lab.down()
         lab.up("ct")
@@ -274,8 +275,12 @@ def resume(lab, report):
     """kill -9 loses nothing, and what is taken out afterwards is not met any more."""
     lab.up("direct")
     raw = ("--fast", "--rate", "60000", "--thorough", "--engine", "raw")
+    connect = (*FAST, "--engine", "connect")
     killed_and_resumed(lab, report, "sparse /16, by packets", raw, 9)
-    killed_and_resumed(lab, report, "sparse /16, by connections", (*FAST, "--engine", "connect"), 8)
+    killed_and_resumed(lab, report, "sparse /16, by connections", connect, 8)
+    for _ in range(5 if lab.full else 0):
+        killed_and_resumed(lab, report, "sparse /16, by packets", raw, 9, kills=1)
+        killed_and_resumed(lab, report, "sparse /16, by connections", connect, 8, kills=1)
     exclusions(lab, report, raw)
 
 
@@ -297,7 +302,8 @@ def exclusions(lab, report, flags):
     report.that(before > 0 and after == 0,
                 f"exclusions on resume: {before:,} packets to {out} before, {after:,} after", done.err[-400:])
     lost = left.lost(done)
-    report.that(lost == (0, 0) and done.code == 0, f"exclusions on resume: the rest is complete: {left.found(done)}",
+    report.that(lost == (0, 0) and done.code == 0, f"exclusions on resume: of the rest {lost[0]} of {len(left.hosts)} hosts and "
+                f"{lost[1]} of {len(left.sockets)} sockets are missing",
                 f"exit code {done.code}; {done.err[-400:]}")
     rows = done.of("coverage")
     excluded = sum(row["excluded"] for row in rows)

@@ -52,7 +52,7 @@ class Measured:
 
     def run(self):
         """The name of the run, as it was said."""
-        found = re.search(r"^run (r-\S+)", self.err, re.MULTILINE)
+        found = re.search(r"\brun (r-\S+)", self.err)
         return found[1] if found else None
 
     def after_last(self):
@@ -114,6 +114,8 @@ class SweepLab:
         subprocess.run(["chmod", "-R", "u+w", str(self.folder)], check=True)
         script = self.folder / "lab.sh"
         script.write_text(script.read_text(encoding="utf-8").replace("swp-", self.tag), encoding="utf-8")
+        # More of each check, and where RustScan is.
+        self.full, self.rustscan = False, None
         self.mode = None
         self.keepers = {}
         self.started = []
