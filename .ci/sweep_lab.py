@@ -22,6 +22,8 @@ from audit_lab import Skip
 
 PREFIX = "und-"
 PORTS = "22,80,135,443,445,3389,5985,5986"
+# Who answers on none of these, nor to an echo, is met in one stage only.
+FIRST_PORTS = {22, 443, 445, 3389}
 GATEWAY = "10.98.0.254"
 OWN = "10.98.0.1"
 # On its link the scanning machine answers itself; the other end of that link is a machine, too.
@@ -185,11 +187,14 @@ class SweepLab:
         done = subprocess.run(self.inside(name, *words), capture_output=True, text=True, input=text, check=False)
         return done.stdout if done.returncode == 0 else ""
 
-    def truth(self, name, net=None):
-        """What is there in one of the networks, or in a part of it."""
+    def truth(self, name, net=None, staged=False):
+        """What is there in one of the networks, or in a part of it: all of it, or as much as two stages can show."""
         known = json.loads((self.root / "pop/truth.json").read_text(encoding="utf-8"))
         net = ipaddress.ip_network(net or known["nets"][name])
         hosts = {address: host for address, host in known["hosts"].items() if ipaddress.ip_address(address) in net}
+        if staged:
+            hosts = {address: host for address, host in hosts.items()
+                     if host["icmp"] or host["closed"] == "rst" or FIRST_PORTS & set(host["open"])}
         live = set(hosts) | ({ON_LINK_PEER} if name == "onlink" else set())
         return Truth(name, net, live, {(address, port) for address, host in hosts.items() for port in host["open"]})
 
