@@ -332,8 +332,8 @@ mod tests {
         assert!(matches!(
             error,
             StoreError::Newer {
-                found: 3,
-                known: 2,
+                found: 4,
+                known: 3,
                 ..
             }
         ));
