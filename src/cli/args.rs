@@ -198,6 +198,9 @@ pub(super) struct PaceArguments {
     /// The most seconds that a host may take, with all its ports and credentials [default: 120]
     #[arg(long, value_name = "SECONDS")]
     pub(super) timeout: Option<u64>,
+    /// Do not ask hosts who they are: only which ports answer
+    #[arg(long, conflicts_with_all = ["deep_identify", "udp"])]
+    pub(super) no_identify: bool,
     /// Also ask hosts who they are by exchanges that leave more than a line in their logs: remote desktop
     /// and SQL Server up to the challenge, and the addresses that RPC knows
     #[arg(long)]

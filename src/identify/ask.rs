@@ -1,7 +1,7 @@
 //! Asking a host who it is: every protocol of every open port, one connection after the other. Talks.
 
 use super::grab::grab_greeting;
-use super::{is_claimed, ssh_banner};
+use super::{How, Ports, identify, is_claimed, is_fragile, ssh_banner};
 use crate::model::{Clue, Fact};
 use std::net::IpAddr;
 use tokio::time::Instant;
@@ -32,24 +32,40 @@ pub struct Ask {
 
 /// What a host shows of itself.
 pub async fn ask(ask: &Ask) -> Vec<Clue> {
-    let mut clues = Vec::new();
+    let ports = Ports {
+        tcp: &ask.tcp,
+        udp: &ask.udp,
+    };
+    let how = How {
+        is_deep: ask.is_deep,
+        ..How::until(ask.deadline, ask.now)
+    };
+    let mut clues = identify(ask.address, &ports, &how).await;
     for port in ask.tcp.iter().copied().filter(|port| !is_claimed(*port)) {
-        if Instant::now() >= ask.deadline {
+        let is_done = Instant::now() >= ask.deadline;
+        if is_done || (!ask.include_fragile && is_fragile(&clues, &ask.tcp)) {
             break;
         }
-        let Some(banner) = grab_greeting(ask.address, port).await else {
-            continue;
-        };
-        let clue = |fact| Clue {
-            source: "greeting".to_owned(),
-            proto: "tcp".to_owned(),
-            port,
-            fact,
-        };
-        if ssh_banner(&banner).is_some() {
-            clues.push(clue(Fact::Speaks("ssh".to_owned())));
-        }
-        clues.push(clue(Fact::Banner(banner)));
+        clues.extend(greeting(ask.address, port).await);
     }
     clues
+}
+
+/// What a port says first, on which nothing is said.
+async fn greeting(address: IpAddr, port: u16) -> Vec<Clue> {
+    let Some(banner) = grab_greeting(address, port).await else {
+        return Vec::new();
+    };
+    let clue = |fact| Clue {
+        source: "greeting".to_owned(),
+        proto: "tcp".to_owned(),
+        port,
+        fact,
+    };
+    let is_ssh = ssh_banner(&banner).is_some();
+    let speaks = is_ssh.then(|| clue(Fact::Speaks("ssh".to_owned())));
+    speaks
+        .into_iter()
+        .chain([clue(Fact::Banner(banner))])
+        .collect()
 }

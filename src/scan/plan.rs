@@ -106,6 +106,8 @@ pub struct Look {
     pub dns: bool,
     /// Whether printers and industrial devices are asked like others.
     pub include_fragile: bool,
+    /// Whether they are not asked at all.
+    pub off: bool,
     /// How many seconds announcements on the own links are listened to; 0 is not at all.
     pub mdns_seconds: u64,
 }

@@ -202,6 +202,11 @@ impl Runner {
 
     fn note(&mut self, row: &SightingRow) {
         let address = row.address;
+        // It may have been taken out since it answered.
+        let index = self.plan.addresses().index_of(address);
+        if index.is_none_or(|index| self.plan.is_excluded(index)) {
+            return;
+        }
         let is_known = self.live.contains_key(&address);
         // A hollow answer is kept, too: somebody answers there.
         if !is_known && row.answer == Answer::Unreachable {

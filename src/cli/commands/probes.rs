@@ -134,6 +134,7 @@ pub(super) fn look(pace: &PaceArguments) -> Result<Look, Stop> {
         deep: pace.deep_identify,
         udp,
         dns: !pace.no_dns,
+        off: pace.no_identify,
         include_fragile: pace.include_fragile,
         mdns_seconds: listening,
     })

@@ -72,7 +72,7 @@ pub(in crate::cli) fn run_as(
     };
     output::check(&command.output)?;
     if let Some(run) = &command.resume {
-        return job.resume(&RunId::new(run));
+        return job.resume(&RunId::new(run), &command.targets);
     }
     let kind = if command.local {
         RunKind::Local
@@ -105,7 +105,7 @@ pub(in crate::cli) fn sweep(
     };
     output::check(&command.output)?;
     if let Some(run) = &command.resume {
-        return job.resume(&RunId::new(run));
+        return job.resume(&RunId::new(run), &command.targets);
     }
     let plan = plan(RunKind::Sweep, settings, &command.targets, &command.sweep)?;
     if command.targets.dry_run {
@@ -250,13 +250,21 @@ impl Job<'_> {
         })?
     }
 
-    fn resume(&self, run: &RunId) -> Result<Exit, Stop> {
+    fn resume(&self, run: &RunId, arguments: &TargetArguments) -> Result<Exit, Stop> {
         let store = output::open_store(&self.settings.store)?;
         let record = store
             .load_run(run)
             .wait()
             .map_err(|error| Stop::configuration(&error))?;
-        let plan = self.check(&record)?;
+        let mut plan = check(&record)?;
+        let is_local = plan.kind == RunKind::Local;
+        if !is_local && scope::take_out(&mut plan.scope, arguments, self.settings)? {
+            let settings = serde_json::to_value(&plan).map_err(|error| Stop::failed(&error))?;
+            store
+                .set_settings(run, settings)
+                .wait()
+                .map_err(|error| Stop::failed(&error))?;
+        }
         // What the run is stays what it was, whatever the flags say now.
         let settings = Settings {
             site: record.summary.site.clone(),
@@ -318,33 +326,6 @@ impl Job<'_> {
             rules: knowledge::rules(&plan.programs)?,
             catalog: Arc::new(catalog?),
         })
-    }
-
-    /// What may have changed since the run began must not make it less careful.
-    fn check(&self, record: &RunRecord) -> Result<RunPlan, Stop> {
-        let run = &record.summary.id;
-        if record.state == RunState::Finished {
-            return Err(Stop::usage(format!(
-                "run {run} is finished; underdesk export {run} writes its files"
-            )));
-        }
-        let plan: RunPlan = serde_json::from_value(record.settings.clone()).map_err(|error| {
-            Stop::usage(format!(
-                "run {run} was begun by another version and cannot be resumed: {error}"
-            ))
-        })?;
-        let never = self.settings.never_scan.iter();
-        let new: Vec<&str> = never
-            .map(|(target, _)| target.as_str())
-            .filter(|target| !plan.scope.never_scan.iter().any(|known| known == target))
-            .collect();
-        if new.is_empty() || plan.kind == RunKind::Local {
-            return Ok(plan);
-        }
-        Err(Stop::usage(format!(
-            "run {run} was begun before never_scan listed {}; begin a new run",
-            new.join(", ")
-        )))
     }
 
     async fn keyring(&self, plan: &RunPlan) -> Result<Keyring, Stop> {
@@ -467,6 +448,22 @@ impl Job<'_> {
             canaries: Canaries::default(),
         }
     }
+}
+
+/// The plan of a run that can be resumed.
+fn check(record: &RunRecord) -> Result<RunPlan, Stop> {
+    let run = &record.summary.id;
+    if record.state == RunState::Finished {
+        return Err(Stop::usage(format!(
+            "run {run} is finished; underdesk export {run} writes its files"
+        )));
+    }
+    let plan: RunPlan = serde_json::from_value(record.settings.clone()).map_err(|error| {
+        Stop::usage(format!(
+            "run {run} was begun by another version and cannot be resumed: {error}"
+        ))
+    })?;
+    Ok(plan)
 }
 
 /// `r-20261122T180000Z-4f2a`

@@ -17,6 +17,9 @@ pub(in crate::scan) async fn look(
     mac: Option<[u8; 6]>,
 ) -> Vec<Clue> {
     let mut clues: Vec<Clue> = mac.map(of_link).into_iter().collect();
+    if cx.plan.look.off {
+        return clues;
+    }
     let patience = (cx.plan.host_timeout() / 2).min(LONGEST);
     let ask = Ask {
         address: host.address,
