@@ -10,15 +10,16 @@ mod budget;
 mod connect;
 pub mod coverage;
 mod descriptors;
-mod loss;
+mod flights;
+mod links;
 pub mod manners;
 mod pace;
 mod plan;
 pub mod preview;
 mod profile;
+mod schedule;
 mod simulated;
 mod tcp;
-mod window;
 
 pub use plan::{
     AddressList, AddressSpace, Engine, Leg, PlanError, Probe, ProbeKind, Probes, SweepPlan,
