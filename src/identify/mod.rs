@@ -4,14 +4,16 @@
 //! written by whoever answers: good for a column and for the order of work, never for choosing where
 //! a secret goes. Only [`grab`] talks.
 
+mod ask;
 pub mod dialogue;
 pub mod grab;
 mod ssh;
 
+pub use ask::{Ask, ask};
 pub use grab::{grab_banner, grab_greeting};
 pub use ssh::{SshBanner, is_windows_banner, ssh_banner};
 
-use crate::model::{Certainty, DeviceKind, SeenBy, Service};
+use crate::model::{Certainty, Clue, DeviceKind, Fact, Fingerprint, HostKey, SeenBy, Service};
 
 /// Ports on which the client speaks first, by the protocols that own them: waiting for a greeting
 /// there is waiting for nothing. HTTP, RPC, NetBIOS, SMB, RDP, WinRM.
@@ -43,6 +45,53 @@ pub fn open_service(port: u16, banner: &str) -> Service {
         tls: None,
         certainty: Certainty::None,
     }
+}
+
+/// Whether a host is one that gets no further probe: a printer, a controller, a UPS, a camera.
+pub fn is_fragile(_: &[Clue], _: &[u16]) -> bool {
+    false
+}
+
+/// The services of a host's open ports, by what they showed.
+pub fn services(open: &[(u16, &str)], clues: &[Clue]) -> Vec<Service> {
+    let banner = |port: u16| {
+        let mut clues = clues.iter().filter(|clue| clue.port == port);
+        clues.find_map(|clue| match &clue.fact {
+            Fact::Banner(banner) => Some(banner.as_str()),
+            _ => None,
+        })
+    };
+    let service = |(port, said): &(u16, &str)| open_service(*port, banner(*port).unwrap_or(said));
+    open.iter().map(service).collect()
+}
+
+/// What a host seems to be.
+pub fn fingerprint(_: &[Clue], _: &[u16], _: crate::model::Date) -> Fingerprint {
+    Fingerprint::default()
+}
+
+/// A port that is asked for its host's key, from clues: where SSH is spoken.
+pub fn ssh_ports(clues: &[Clue]) -> impl Iterator<Item = u16> + '_ {
+    let speaks = |clue: &&Clue| matches!(&clue.fact, Fact::Speaks(word) if word == "ssh");
+    clues.iter().filter(speaks).map(|clue| clue.port)
+}
+
+/// The SSH host key that a host showed.
+pub fn host_key(clues: &[Clue]) -> Option<HostKey> {
+    clues.iter().find_map(|clue| match &clue.fact {
+        Fact::HostKey(key) => Some(key.clone()),
+        _ => None,
+    })
+}
+
+/// What only one machine can be: keys, names, certificates.
+pub fn identities(clues: &[Clue]) -> impl Iterator<Item = String> + '_ {
+    clues.iter().filter_map(|clue| match &clue.fact {
+        Fact::HostKey(key) => Some(key.fingerprint.clone()),
+        Fact::NetbiosComputer(name) | Fact::DnsComputer(name) => Some(name.clone()),
+        Fact::Certificate(certificate) => Some(certificate.sha256.clone()),
+        _ => None,
+    })
 }
 
 /// Ports on which Windows machines listen: RPC, SMB, remote desktop, WinRM.

@@ -68,10 +68,14 @@ fn row(
     };
     let (mut probes, mut late) = (0_usize, 0_usize);
     for range in &part.indices {
+        let taken_out = u128::from(progress.plan.excluded_within(range));
+        row.excluded += taken_out;
+        row.in_scope = row.in_scope.saturating_sub(taken_out);
         let answers = within(answers, range, |(index, _, _)| *index);
         probes += answers.len();
         late += answers.iter().filter(|(_, _, late)| *late).count();
-        let answered: Vec<u64> = hosts(answers).collect();
+        let hosts = hosts(answers).filter(|index| !progress.plan.is_excluded(*index));
+        let answered: Vec<u64> = hosts.collect();
         row.answered += answered.len() as u128;
         row.silent += silent(range, &answered, progress);
         row.assessed += within(assessed, range, |index| *index).len() as u128;
@@ -99,7 +103,8 @@ fn hosts(answers: &[Answered]) -> impl Iterator<Item = u64> + '_ {
 /// How many addresses of a range did not answer although all their probes are settled.
 fn silent(range: &Range<u64>, answered: &[u64], progress: &Progress<'_>) -> u128 {
     if progress.mark >= progress.plan.len() {
-        return u128::from(range.end - range.start) - answered.len() as u128;
+        let swept = range.end - range.start - progress.plan.excluded_within(range);
+        return u128::from(swept) - answered.len() as u128;
     }
     if progress.mark == 0 {
         return 0;
@@ -107,7 +112,7 @@ fn silent(range: &Range<u64>, answered: &[u64], progress: &Progress<'_>) -> u128
     let mut answered = answered.iter().copied().peekable();
     let mut silent = 0;
     for index in range.clone() {
-        if answered.next_if_eq(&index).is_some() {
+        if progress.plan.is_excluded(index) || answered.next_if_eq(&index).is_some() {
             continue;
         }
         let mut positions = progress.plan.positions_of(index);

@@ -11,19 +11,20 @@ mod connect;
 pub mod coverage;
 mod descriptors;
 mod flights;
+pub mod intermediary;
 mod links;
 pub mod manners;
 mod pace;
 mod plan;
 pub mod preview;
 mod profile;
+pub mod routes;
 mod schedule;
 mod simulated;
 mod tcp;
 
-pub use plan::{
-    AddressList, AddressSpace, Engine, Leg, PlanError, Probe, ProbeKind, Probes, SweepPlan,
-};
+pub use crate::model::{Answer, Canaries, ProbeKind, Trace};
+pub use plan::{AddressList, AddressSpace, Engine, Leg, PlanError, Probe, Probes, SweepPlan};
 pub use profile::Profile;
 pub use simulated::SimulatedSweeper;
 pub use tcp::TcpSweeper;
@@ -87,63 +88,6 @@ pub struct Sighting {
     pub mac: Option<[u8; 6]>,
 }
 
-/// How an answer looked on the wire: answers of one machine look alike.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Trace {
-    /// The time to live that was left.
-    pub ttl: u8,
-    /// The TCP window; 0 where there is none.
-    pub window: u16,
-    /// A hash of which TCP options came, in which order; 0 where there are none.
-    pub options: u16,
-}
-
-/// How a probe was answered. No answer is silence, and is not reported.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Answer {
-    /// A connection was accepted.
-    Open,
-    /// A connection was refused: nothing listens there, but the host lives.
-    Closed,
-    /// An echo or an address request was answered.
-    Alive,
-    /// A packet said that the port is open, but no connection came about: somebody on the way answers
-    /// for others. No sign of life.
-    Unconfirmed,
-    /// A router, or this machine, says that there is no way there. No sign of life.
-    Unreachable,
-}
-
-impl Answer {
-    /// The word used in the store and in exports.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Open => "open",
-            Self::Closed => "closed",
-            Self::Alive => "alive",
-            Self::Unconfirmed => "unconfirmed",
-            Self::Unreachable => "unreachable",
-        }
-    }
-
-    /// Reads the word used in the store and in exports.
-    pub fn parse(word: &str) -> Option<Self> {
-        let all = [
-            Self::Open,
-            Self::Closed,
-            Self::Alive,
-            Self::Unconfirmed,
-            Self::Unreachable,
-        ];
-        all.into_iter().find(|answer| answer.as_str() == word)
-    }
-
-    /// Whether the host itself answered.
-    pub fn is_life(self) -> bool {
-        matches!(self, Self::Open | Self::Closed | Self::Alive)
-    }
-}
-
 /// How a sweep ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SweepEnd {
@@ -157,16 +101,6 @@ pub struct SweepEnd {
     pub requeued: u64,
     /// What hosts that are known to live answered while the sweep went on.
     pub canaries: Canaries,
-}
-
-/// Hosts that are known to live were asked again and again: what share of the answers the sweep itself
-/// may have lost.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Canaries {
-    /// How often one was asked.
-    pub asked: u64,
-    /// How often none answered in time.
-    pub lost: u64,
 }
 
 /// Why a sweep ended.

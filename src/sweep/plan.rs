@@ -5,6 +5,7 @@
 //! "Ciphers with Arbitrary Finite Domains", 2002), so that neighbours are probed far apart and
 //! nothing needs to be remembered.
 
+use crate::model::ProbeKind;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::IpAddr;
@@ -82,28 +83,6 @@ pub struct Probe {
     pub address: IpAddr,
     /// What is tried.
     pub kind: ProbeKind,
-}
-
-/// A way to find out whether an address answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum ProbeKind {
-    /// A connection to a TCP port.
-    Tcp(u16),
-    /// An ICMP echo request (RFC 792).
-    Echo,
-    /// A request for the hardware address, on the own link: ARP (RFC 826). In no plan: it comes before
-    /// every other probe there.
-    Neighbour,
-}
-
-impl ProbeKind {
-    /// The TCP port, where it is one.
-    pub fn port(self) -> Option<u16> {
-        match self {
-            Self::Tcp(port) => Some(port),
-            Self::Echo | Self::Neighbour => None,
-        }
-    }
 }
 
 /// How packets are sent.
@@ -223,6 +202,8 @@ pub struct SweepPlan {
     ports: Arc<[u16]>,
     seed: u64,
     legs: Arc<[Leg]>,
+    /// Indices of addresses that are not sent anything: sorted, disjoint.
+    excluded: Arc<[Range<u64>]>,
 }
 
 impl SweepPlan {
@@ -278,7 +259,34 @@ impl SweepPlan {
             ports: ports.into(),
             seed,
             legs: legs.into(),
+            excluded: Arc::default(),
         })
+    }
+
+    /// Leaves addresses out that were taken out after the run had begun, by index: sorted, disjoint. The
+    /// order and all positions stay as they were; theirs are empty.
+    #[must_use]
+    pub fn without(self, excluded: Vec<Range<u64>>) -> Self {
+        Self {
+            excluded: excluded.into(),
+            ..self
+        }
+    }
+
+    /// How many addresses of a range of indices are left out.
+    pub fn excluded_within(&self, range: &Range<u64>) -> u64 {
+        let common = |out: &Range<u64>| {
+            let end = out.end.min(range.end);
+            end.saturating_sub(out.start.max(range.start))
+        };
+        self.excluded.iter().map(common).sum()
+    }
+
+    /// Whether the address at an index is left out.
+    pub fn is_excluded(&self, index: u64) -> bool {
+        let after = self.excluded.partition_point(|range| range.end <= index);
+        let range = self.excluded.get(after);
+        range.is_some_and(|range| range.contains(&index))
     }
 
     /// How many probes there are, those of live hosts' further ports not counted; positions go from 0
@@ -317,7 +325,7 @@ impl SweepPlan {
         &self.legs
     }
 
-    /// The probe at a position.
+    /// The probe at a position; `None` where there is nothing to send.
     pub fn probe(&self, position: u64) -> Option<Probe> {
         let (index, kind) = self.at(position)?;
         Some(Probe {
@@ -326,7 +334,8 @@ impl SweepPlan {
         })
     }
 
-    /// The index of the address at a position, and what is tried there.
+    /// The index of the address at a position, and what is tried there; `None` where there is nothing to
+    /// send. Asked when a probe is about to be sent: exclusions count at that moment.
     pub fn at(&self, position: u64) -> Option<(u64, ProbeKind)> {
         let leg = self
             .legs
@@ -335,7 +344,8 @@ impl SweepPlan {
         let first = leg.first.len() as u64;
         let pair = leg.order.forward(position - leg.start);
         let kind = leg.first.get(usize::try_from(pair % first).ok()?)?;
-        Some((leg.nth(pair / first)?, *kind))
+        let index = leg.nth(pair / first)?;
+        (!self.is_excluded(index)).then_some((index, *kind))
     }
 
     /// The positions of all first probes of the address at an index, in the order of the probes. Made
@@ -556,6 +566,54 @@ mod tests {
         let order = |plan: SweepPlan| (0..100).map(|at| plan.probe(at)).collect::<Vec<_>>();
         assert_eq!(order(plan(1)), order(plan(1)));
         assert_ne!(order(plan(1)), order(plan(2)));
+    }
+
+    #[test]
+    fn each_engine_has_its_own_addresses_and_probes_and_what_is_left_is_connected_to() {
+        let probes = Probes {
+            first: vec![ProbeKind::Echo, ProbeKind::Tcp(445), ProbeKind::Tcp(22)],
+            further: vec![80, 22],
+        };
+        let raw = vec![(Engine::Raw, vec![10..20, 15..30])];
+        let plan = SweepPlan::staged(list(40), probes, 3, raw).unwrap();
+        let legs: Vec<_> = plan.legs().iter().collect();
+        assert_eq!(
+            (legs[0].engine(), legs[0].positions()),
+            (Engine::Raw, 0..60)
+        );
+        assert_eq!(legs[1].indices(), [0..10, 30..40]);
+        assert_eq!(legs[1].positions(), 60..100);
+        assert_eq!(
+            (plan.ports(), plan.further()),
+            (&[22, 80, 445][..], &[80][..])
+        );
+        let all: BTreeSet<(u64, ProbeKind)> =
+            (0..plan.len()).filter_map(|at| plan.at(at)).collect();
+        let echoes = all.iter().filter(|(_, kind)| *kind == ProbeKind::Echo);
+        assert!(echoes.clone().all(|(index, _)| (10..30).contains(index)));
+        assert_eq!((all.len(), echoes.count()), (100, 20));
+        let own: Vec<_> = plan
+            .positions_of(35)
+            .map(|at| plan.at(at).unwrap())
+            .collect();
+        assert_eq!(own, [(35, ProbeKind::Tcp(22)), (35, ProbeKind::Tcp(445))]);
+    }
+
+    #[test]
+    fn what_is_taken_out_later_leaves_its_positions_empty() {
+        let plan = SweepPlan::new(list(10), vec![22], 3).unwrap();
+        let order: Vec<_> = (0..10).map(|at| plan.at(at).unwrap().0).collect();
+        let plan = plan.without(vec![2..4, 9..10]);
+        let left: Vec<_> = (0..10)
+            .map(|at| plan.at(at).map(|(index, _)| index))
+            .collect();
+        let out = |index: &u64| [2, 3, 9].contains(index);
+        let expected: Vec<_> = order
+            .iter()
+            .map(|index| (!out(index)).then_some(*index))
+            .collect();
+        assert_eq!(left, expected);
+        assert_eq!((plan.excluded_within(&(3..10)), plan.len()), (2, 10));
     }
 
     #[test]

@@ -131,12 +131,12 @@ impl Talk {
             Err(reason) => return nothing_done(start, reason, requeued),
         };
         let reach = links::reach();
-        let neighbours = Neighbours::new(links::neighbours());
+        let neighbours = Neighbours::new(links::neighbours(), links::places());
         let schedule = Schedule::new(
             (&self.plan, self.range.clone()),
             self.profile,
             self.width,
-            &*reach,
+            &reach,
             neighbours,
         );
         let mut sweep = Sweep {

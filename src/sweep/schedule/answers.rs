@@ -26,6 +26,8 @@ pub(in crate::sweep) enum Outcome {
 
 /// How often a probe without a source port is put back until the host counts as out of reach.
 const SOURCE_TRIES: u8 = 8;
+/// How often a probe is put back that the kernel could not send to a neighbour.
+const NEIGHBOUR_TRIES: u8 = 3;
 /// From how many connections on they may have used up this machine's ports.
 const MANY_PORTS: usize = 1_000;
 /// How long nothing is begun after this machine had run out of something.
@@ -105,7 +107,13 @@ impl Schedule<'_> {
 
     /// Nobody answered: the probe goes again, or its slice will tell.
     fn silent(&mut self, work: Work, now: Duration) {
-        if self.losses.is_ordinary(work.tries) {
+        let was_sent = !self.is_unresolved(work.index, work.reach)
+            || !self.neighbours.has_table()
+            || self.neighbours.mac(work.address).is_some();
+        if !was_sent && work.shortages < NEIGHBOUR_TRIES {
+            // The kernel would have said that nobody is there. It had no place to ask.
+            self.put_back(work, now);
+        } else if self.losses.is_ordinary(work.tries) {
             let at = (work.begun + RETRY_AFTER).max(now + RETRY_PAUSE);
             self.aside.push(Reverse((at, Due::Again(work))));
         } else {
@@ -134,9 +142,26 @@ impl Schedule<'_> {
         }
         self.report(work, ProbeKind::Tcp(work.port), answer, round_trip, None);
         if answer.is_life() {
-            self.life(work, false);
+            self.life(work, false, now);
+        }
+        if self.is_unresolved(work.index, work.reach) && self.neighbours.has_table() {
+            return self.doubt(*work, now);
         }
         self.settle(work);
+    }
+
+    /// No port showed life; the link may have. The next reading of the table tells, or a later one if the
+    /// neighbour was in it before.
+    fn doubt(&mut self, work: Work, now: Duration) {
+        let next = now + neighbours::READ_EVERY * 2;
+        let is_old = self.neighbours.is_old(work.address);
+        let at = if is_old {
+            next.max(work.begun + neighbours::CONFIRMED)
+        } else {
+            next
+        };
+        self.neighbours.doubt();
+        self.aside.push(Reverse((at, Due::Confirmed(work))));
     }
 
     fn report(
@@ -160,9 +185,12 @@ impl Schedule<'_> {
     }
 
     /// An address shows life. If it is the first sign, everything else is asked now.
-    fn life(&mut self, work: &Work, has_mac: bool) {
+    fn life(&mut self, work: &Work, has_mac: bool, now: Duration) {
         if self.living.has(work.index) || self.passed.has(work.index) {
             return;
+        }
+        if work.reach == Reach::OnLink {
+            self.neighbours.answered(now);
         }
         self.passed.add(work.index);
         let mut host = Host {
@@ -217,7 +245,8 @@ impl Schedule<'_> {
 
     /// Draws the consequences of the slices of which everything has ended.
     pub(in crate::sweep) fn judge(&mut self, now: Duration) {
-        self.slices.close_if_due(now, !self.has_turn(now));
+        let is_quiet = !self.has_turn(now);
+        self.slices.close_if_due(now, is_quiet);
         while let Some(slice) = self.slices.take() {
             let is_too_fast = self.canaries.is_too_fast(slice.canaries, slice.lost);
             if is_too_fast {
@@ -225,10 +254,17 @@ impl Schedule<'_> {
             } else if let Some(rate) = self.throttle.raise(slice.since) {
                 self.pacer.set(rate);
             }
-            let lossy = self.canaries.shows_loss();
-            for work in slice.silent {
-                self.judge_silence(work, is_too_fast, lossy, now);
+            if is_too_fast {
+                let silent = slice.silent.into_iter();
+                silent.for_each(|work| self.judge_silence(work, true, now));
+            } else {
+                self.unjudged.extend(slice.silent);
             }
+        }
+        // At first there is nothing to judge by.
+        if !self.unjudged.is_empty() && (is_quiet || !self.canaries.are_new(now)) {
+            let silent = std::mem::take(&mut self.unjudged).into_iter();
+            silent.for_each(|work| self.judge_silence(work, false, now));
         }
     }
 
@@ -252,10 +288,10 @@ impl Schedule<'_> {
         self.events.push_back(SweepEvent::Notice(notice));
     }
 
-    fn judge_silence(&mut self, work: Work, is_too_fast: bool, lossy: bool, now: Duration) {
+    fn judge_silence(&mut self, work: Work, is_too_fast: bool, now: Duration) {
         let excused = work.excused + u8::from(is_too_fast && work.excused < EXCUSES);
         let tries = work.tries.saturating_sub(excused);
-        let lossy = lossy || excused > work.excused;
+        let lossy = self.canaries.shows_loss() || excused > work.excused;
         let patience = self
             .losses
             .patience(work.address, tries, work.position, lossy);
@@ -263,12 +299,7 @@ impl Schedule<'_> {
             let work = Work { excused, ..work };
             self.aside.push(Reverse((now + wait, Due::Again(work))));
         } else if self.is_unresolved(work.index, work.reach) {
-            // Silent on every port, but perhaps not on the link.
-            let at = work.begun + neighbours::CONFIRMED;
-            let is_old = self.neighbours.is_old(work.address);
-            let at = if is_old { at.max(now) } else { now };
-            self.neighbours.doubt();
-            self.aside.push(Reverse((at, Due::Confirmed(work))));
+            self.doubt(work, now);
         } else {
             self.settle(&work);
         }
@@ -280,7 +311,8 @@ impl Schedule<'_> {
             let Some(address) = self.plan.addresses().nth(index) else {
                 continue;
             };
-            self.neighbour(&Work::new(position, index, (address, 0), Reach::OnLink), mac);
+            let work = Work::new(position, index, (address, 0), Reach::OnLink);
+            self.neighbour(&work, mac, now);
             if let Some(waiting) = self.neighbours.end(index) {
                 self.aside.push(Reverse((now, Due::Host(waiting))));
             }
@@ -308,13 +340,13 @@ impl Schedule<'_> {
     }
 
     /// A neighbour answered on the link.
-    fn neighbour(&mut self, work: &Work, mac: Mac) {
+    fn neighbour(&mut self, work: &Work, mac: Mac, now: Duration) {
         if self.living.has(work.index) || self.passed.has(work.index) {
             return;
         }
         let neighbour = ProbeKind::Neighbour;
         self.report(work, neighbour, Answer::Alive, Duration::ZERO, Some(mac));
-        self.life(work, true);
+        self.life(work, true, now);
     }
 
     /// What the kernel's table says of a neighbour that is silent on every port.
@@ -323,7 +355,7 @@ impl Schedule<'_> {
         if self.is_unresolved(work.index, work.reach)
             && let Some(mac) = self.neighbours.mac(work.address)
         {
-            self.neighbour(&work, mac);
+            self.neighbour(&work, mac, now);
         }
         self.settle(&work);
         self.go_on_with(work.index, now);

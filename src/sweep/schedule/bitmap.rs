@@ -63,7 +63,9 @@ mod tests {
     #[test]
     fn a_class_a_network_takes_two_megabytes() {
         let mut bitmap = Bitmap::default();
-        (0..1 << 24).step_by(32_768).for_each(|index| bitmap.add(index));
+        (0..1 << 24)
+            .step_by(32_768)
+            .for_each(|index| bitmap.add(index));
         assert_eq!(bitmap.chunks.iter().flatten().count() * WORDS * 8, 2 << 20);
     }
 }

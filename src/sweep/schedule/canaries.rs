@@ -1,8 +1,8 @@
 //! Hosts that are known to live are asked again while the sweep goes on: when they fall silent, so may others
 //! that nobody knows. Pure: the time is an argument, counted from the beginning of the sweep.
 
-use super::Work;
 use super::super::Canaries as Count;
+use super::Work;
 use std::time::Duration;
 
 /// The hosts that are asked again, and what became of that.
@@ -12,7 +12,11 @@ pub(super) struct Canaries {
     /// Which is looked at next, and which is replaced next when there are too many.
     turn: usize,
     oldest: usize,
+    /// How many hosts came when there were enough.
+    further: usize,
     count: Count,
+    /// When the first one came.
+    since: Option<Duration>,
     /// What was first measured, as a share; `None` until enough of them were asked.
     base: Option<f64>,
     /// Of late, older answers counting for less and less.
@@ -26,35 +30,45 @@ struct Bird {
     work: Work,
     closed: bool,
     next: Duration,
+    pause: Duration,
     lost_in_a_row: u8,
 }
 
 /// How many hosts are asked again at most.
 const MOST: usize = 512;
-/// How often one host is asked at most.
-const EVERY: Duration = Duration::from_secs(1);
+/// How soon a host is asked again, and how seldom in the end: the pause doubles.
+const SOON: Duration = Duration::from_millis(250);
+const SELDOM: Duration = Duration::from_secs(4);
+/// When there are enough, one host in so many that come later replaces an older one.
+const REPLACE: usize = 16;
 /// A host that did not answer so often in a row has gone.
 const GONE: u8 = 3;
 /// How many are looked at for one that may be asked.
-const LOOK: usize = 8;
+const LOOK: usize = 16;
 /// How many must have been asked until the first measurement counts.
 const FIRST: u64 = 100;
+/// How long the first measurement is waited for.
+const FIRST_TIME: Duration = Duration::from_secs(3);
 /// More loss than this is never taken for what the line loses by itself.
 const MOST_BASE: f64 = 0.1;
 /// How much more loss than was first measured is too much.
 const MARGIN: f64 = 0.02;
 /// From this share on, a probe that nobody answered may well have been lost.
 const NOTABLE: f64 = 0.01;
+/// How much of what was measured counts still after the next slice.
+const MEMORY: f64 = 0.8;
 /// Fewer lost ones prove nothing.
 const FEW: f64 = 3.0;
 
 impl Canaries {
     /// A host answered a probe. Closed ports are preferred: nobody logs a connection to them.
     pub(super) fn add(&mut self, work: Work, closed: bool, now: Duration) {
+        self.since.get_or_insert(now);
         let bird = Bird {
             work,
             closed,
-            next: now + EVERY,
+            next: now + SOON,
+            pause: SOON,
             lost_in_a_row: 0,
         };
         let known = self.birds.iter_mut().rev().take(LOOK);
@@ -63,9 +77,14 @@ impl Canaries {
             if closed && !known.closed {
                 *known = bird;
             }
-        } else if self.birds.len() < MOST {
+            return;
+        }
+        if self.birds.len() < MOST {
             self.birds.push(bird);
-        } else {
+            return;
+        }
+        self.further += 1;
+        if self.further.is_multiple_of(REPLACE) {
             self.oldest = (self.oldest + 1) % MOST;
             if let Some(oldest) = self.birds.get_mut(self.oldest) {
                 *oldest = bird;
@@ -79,7 +98,8 @@ impl Canaries {
             self.turn = (self.turn + 1) % self.birds.len();
             let bird = self.birds.get_mut(self.turn)?;
             if bird.next <= now && may(bird.work.index) {
-                bird.next = now + EVERY;
+                bird.pause = (bird.pause * 2).min(SELDOM);
+                bird.next = now + bird.pause;
                 return Some(bird.work);
             }
         }
@@ -100,6 +120,18 @@ impl Canaries {
         }
     }
 
+    /// One connection in so many should be to a host that is known to live: at first more, so that there is a
+    /// first measurement soon.
+    pub(super) fn share(&self) -> u32 {
+        if self.count.asked < FIRST { 20 } else { 100 }
+    }
+
+    /// Whether there are some, but too new to tell anything.
+    pub(super) fn are_new(&self, now: Duration) -> bool {
+        let is_new = self.since.is_some_and(|since| now < since + FIRST_TIME);
+        is_new && self.count.asked < FIRST
+    }
+
     /// What was asked in all, and what was lost.
     pub(super) fn count(&self) -> Count {
         self.count
@@ -112,8 +144,8 @@ impl Canaries {
             return false;
         }
         let (asked, lost) = (f64::from(asked), f64::from(lost));
-        self.asked = self.asked / 2.0 + asked;
-        self.lost = self.lost / 2.0 + lost;
+        self.asked = self.asked * MEMORY + asked;
+        self.lost = self.lost * MEMORY + lost;
         if self.base.is_none() && self.count.asked >= FIRST {
             #[expect(clippy::cast_precision_loss, reason = "a share, of small numbers")]
             let share = self.count.lost as f64 / self.count.asked as f64;
@@ -205,18 +237,21 @@ mod tests {
     }
 
     #[test]
-    fn a_host_is_asked_once_a_second_and_forgotten_when_it_has_gone() {
+    fn a_host_is_asked_less_and_less_often_and_forgotten_when_it_has_gone() {
         let mut canaries = Canaries::default();
         canaries.add(work(1), false, S);
         canaries.add(work(1), true, S);
         assert_eq!(canaries.next(S, |_| true), None);
         assert_eq!(canaries.next(S * 2, |_| false), None);
-        assert_eq!(canaries.next(S * 2, |_| true), Some(work(1)));
-        assert_eq!(canaries.next(S * 2, |_| true), None);
+        for second in [2, 3, 4, 6, 10, 14] {
+            assert_eq!(canaries.next(S * second, |_| true), Some(work(1)));
+            assert_eq!(canaries.next(S * second, |_| true), None);
+        }
+        assert_eq!(canaries.next(S * 17, |_| true), None);
         for _ in 0..3 {
             canaries.ended(1, true);
         }
-        assert_eq!(canaries.next(S * 9, |_| true), None);
+        assert_eq!(canaries.next(S * 99, |_| true), None);
         assert_eq!(canaries.count(), Count { asked: 3, lost: 3 });
     }
 
@@ -251,7 +286,7 @@ mod tests {
         assert!(!canaries.is_too_fast(200, 4));
         assert!(canaries.is_too_fast(200, 20));
         assert!(canaries.is_too_fast(10, 5));
-        for _ in 0..10 {
+        for _ in 0..20 {
             canaries.is_too_fast(100, 0);
         }
         assert!(!canaries.shows_loss());

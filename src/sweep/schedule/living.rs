@@ -1,7 +1,7 @@
 //! The hosts that showed life and are asked everything: what is left to ask, and which position waits for
 //! them. Pure.
 
-use super::{Role, Reach, Work};
+use super::{Reach, Role, Work};
 use std::collections::HashMap;
 use std::net::IpAddr;
 

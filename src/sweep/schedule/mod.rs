@@ -122,8 +122,6 @@ const MARK_PROBES: u64 = 1_000;
 const ASIDE_LIMIT: usize = 65_536;
 /// How many positions are looked at in a row that have nothing to ask.
 const SKIP_LIMIT: usize = 4_096;
-/// One connection in so many is to a host that is known to live.
-const CANARY_EVERY: u32 = 100;
 
 /// A sweep in progress.
 pub(super) struct Schedule<'a> {
@@ -144,6 +142,8 @@ pub(super) struct Schedule<'a> {
     trips: RoundTrips,
     losses: Losses,
     slices: Slices,
+    /// What nobody answered while there was nothing to judge it by.
+    unjudged: Vec<Work>,
     canaries: Canaries,
     since_canary: u32,
     neighbours: Neighbours,
@@ -187,6 +187,7 @@ impl<'a> Schedule<'a> {
             trips: RoundTrips::new(profile.timeout),
             losses: Losses::new(profile.retries, profile.most_retries),
             slices: Slices::default(),
+            unjudged: Vec::new(),
             canaries: Canaries::default(),
             since_canary: 0,
             neighbours,
@@ -234,7 +235,8 @@ impl<'a> Schedule<'a> {
     /// The next moment at which there is something to do even if nothing ends.
     pub(super) fn wake(&mut self, now: Duration) -> Option<Duration> {
         let mut until = self.slices.due(!self.has_turn(now));
-        let mut at = |moment: Duration| until = Some(until.map_or(moment, |until| until.min(moment)));
+        let mut at =
+            |moment: Duration| until = Some(until.map_or(moment, |until| until.min(moment)));
         if self.window.mark() > self.mark_sent {
             at(self.mark_due);
         }
@@ -337,7 +339,7 @@ impl<'a> Schedule<'a> {
 
     /// A host that is known to live is asked again, if it is time for that.
     fn canary(&mut self, now: Duration) -> Option<Work> {
-        if self.since_canary < CANARY_EVERY {
+        if self.since_canary < self.canaries.share() {
             return None;
         }
         let hosts = &self.hosts;
@@ -404,7 +406,7 @@ impl<'a> Schedule<'a> {
     fn is_shut(&mut self, index: u64, reach: Reach, now: Duration) -> bool {
         match reach {
             Reach::Local => false,
-            Reach::OnLink => self.is_unresolved(index, reach) && !self.neighbours.has_room(),
+            Reach::OnLink => self.is_unresolved(index, reach) && !self.neighbours.has_room(now),
             Reach::Routed => self.half_open.room(now) == 0,
         }
     }

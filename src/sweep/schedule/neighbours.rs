@@ -1,18 +1,22 @@
 //! The own link: the kernel must find a neighbour's hardware address before it can send anything, and its
 //! table of neighbours is small. Pure.
 //!
-//! Linux keeps 1,024 neighbours (`gc_thresh3`, arp(7)); one that does not answer occupies its place for three
-//! seconds, while the kernel asks three times, and a full table refuses the living as well. So only so many
-//! unresolved neighbours are asked for at once, each by one probe. The table itself also says who answered.
+//! Linux keeps 1,024 neighbours (`gc_thresh3`, arp(7)). One that does not answer occupies its place for three
+//! seconds, while the kernel asks three times; one that does, for up to 45 seconds, while the kernel takes it for
+//! reachable (`base_reachable_time`, half as much again). A full table refuses the living as well. So only so
+//! many unresolved neighbours are asked for at once, each by one probe. The table itself also says who answered.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-/// How many unresolved neighbours are asked for at once: a quarter of the table.
-const CAP: usize = 256;
-/// How long a probe waits for its neighbour: a little longer than the kernel.
-pub(super) const PATIENCE: Duration = Duration::from_millis(3_500);
+/// How many places the table has where nobody says otherwise.
+pub(in crate::sweep) const PLACES: usize = 1_024;
+/// How long the kernel takes a neighbour for reachable, and keeps its place.
+const REACHABLE: Duration = Duration::from_secs(45);
+/// How long a probe waits for its neighbour: as long as the kernel, and a second in which a full table may have
+/// become less full.
+pub(super) const PATIENCE: Duration = Duration::from_millis(4_500);
 /// From when on the kernel's "host unreachable" is about its own unanswered questions. Sooner, it is somebody's
 /// rule.
 pub(super) const UNANSWERED: Duration = Duration::from_millis(500);
@@ -43,15 +47,20 @@ pub(in crate::sweep) struct Neighbours {
     nameless: Vec<u64>,
     /// How many silent neighbours wait until the table can be believed.
     doubted: usize,
+    /// How many places the table has.
+    places: usize,
+    /// When neighbours answered that occupy a place.
+    reachable: VecDeque<Duration>,
 }
 
 impl Neighbours {
-    /// Given the table as it is before anything is asked.
-    pub(in crate::sweep) fn new(table: Option<Table>) -> Self {
+    /// Given the table as it is before anything is asked, and how many places it has.
+    pub(in crate::sweep) fn new(table: Option<Table>, places: usize) -> Self {
         let before = table.iter().flatten().map(|(address, _)| *address);
         Self {
             before: before.collect(),
             table,
+            places,
             ..Self::default()
         }
     }
@@ -84,9 +93,24 @@ impl Neighbours {
         self.before.contains(&address)
     }
 
-    /// Whether one more may be asked for.
-    pub(super) fn has_room(&self) -> bool {
-        self.asking.len() < CAP
+    /// Whether one more may be asked for: a quarter of the places is for them, or less where the living occupy
+    /// most, and an eighth is for others.
+    pub(super) fn has_room(&mut self, now: Duration) -> bool {
+        while self
+            .reachable
+            .front()
+            .is_some_and(|at| *at + REACHABLE < now)
+        {
+            self.reachable.pop_front();
+        }
+        let occupied = self.before.len() + self.reachable.len() + self.places / 8;
+        let free = self.places.saturating_sub(occupied);
+        self.asking.len() < free.min(self.places / 4).max(1)
+    }
+
+    /// A neighbour answered that had not been heard of.
+    pub(super) fn answered(&mut self, now: Duration) {
+        self.reachable.push_back(now);
     }
 
     /// Lines a host up until there is room.
@@ -131,64 +155,17 @@ impl Neighbours {
     }
 }
 
-/// Reads `/proc/net/arp` (proc(5)): the complete entries that the kernel itself found out.
-pub(in crate::sweep) fn parse(text: &str) -> Table {
-    /// Flags of the table: complete, and permanent (`linux/if_arp.h`).
-    const COMPLETE: u32 = 2;
-    const PERMANENT: u32 = 4;
-    let entry = |line: &str| {
-        let mut fields = line.split_ascii_whitespace();
-        let address: Ipv4Addr = fields.next()?.parse().ok()?;
-        let flags = fields.nth(1)?.strip_prefix("0x")?;
-        let flags = u32::from_str_radix(flags, 16).ok()?;
-        let mac = mac(fields.next()?)?;
-        (flags & (COMPLETE | PERMANENT) == COMPLETE).then_some((address.into(), mac))
-    };
-    text.lines().filter_map(entry).collect()
-}
-
-fn mac(text: &str) -> Option<Mac> {
-    let mut mac = Mac::default();
-    let mut parts = text.split(':');
-    for byte in &mut mac {
-        *byte = u8::from_str_radix(parts.next()?, 16).ok()?;
-    }
-    (parts.next().is_none() && mac != Mac::default()).then_some(mac)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
-
-    const TEXT: &str = "\
-IP address       HW type     Flags       HW address            Mask     Device
-10.97.0.9        0x1         0x2         02:00:00:00:00:09     *        eth0
-10.97.0.8        0x1         0x0         00:00:00:00:00:00     *        eth0
-10.97.0.7        0x1         0x6         02:00:00:00:00:07     *        eth0
-";
 
     fn ip(last: u8) -> IpAddr {
         Ipv4Addr::new(10, 97, 0, last).into()
     }
 
     #[test]
-    fn only_complete_entries_that_the_kernel_found_count() {
-        let expected = Table::from([(ip(9), [2, 0, 0, 0, 0, 9])]);
-        assert_eq!(parse(TEXT), expected);
-    }
-
-    proptest! {
-        #[test]
-        fn no_text_makes_it_panic(text in "[0-9a-fx:. \n]{0,200}", any: String) {
-            parse(&text);
-            parse(&any);
-        }
-    }
-
-    #[test]
     fn whoever_comes_into_the_table_while_asked_for_answered() {
-        let mut neighbours = Neighbours::new(Some(Table::from([(ip(1), [1; 6])])));
+        let mut neighbours = Neighbours::new(Some(Table::from([(ip(1), [1; 6])])), PLACES);
         neighbours.ask(1, ip(1), 10);
         neighbours.ask(2, ip(2), 20);
         neighbours.ask(3, ip(3), 30);
@@ -200,17 +177,29 @@ IP address       HW type     Flags       HW address            Mask     Device
 
     #[test]
     fn only_so_many_are_asked_for_at_once() {
-        let mut neighbours = Neighbours::new(None);
-        let cap = u64::try_from(CAP).unwrap();
-        for index in 0..cap {
-            assert!(neighbours.has_room());
+        let mut neighbours = Neighbours::new(None, PLACES);
+        for index in 0..256 {
+            assert!(neighbours.has_room(Duration::ZERO));
             neighbours.ask(index, ip(1), index);
         }
-        assert!(!neighbours.has_room());
+        assert!(!neighbours.has_room(Duration::ZERO));
         neighbours.line_up(7_000);
-        assert_eq!(neighbours.end(cap), None);
-        assert!(!neighbours.has_room());
+        assert_eq!(neighbours.end(256), None);
+        assert!(!neighbours.has_room(Duration::ZERO));
         assert_eq!(neighbours.end(3), Some(7_000));
-        assert!(neighbours.has_room());
+        assert!(neighbours.has_room(Duration::ZERO));
+    }
+
+    #[test]
+    fn the_living_leave_less_room_until_the_kernel_may_forget_them() {
+        let second = Duration::from_secs(1);
+        let mut neighbours = Neighbours::new(None, PLACES);
+        (0..800).for_each(|_| neighbours.answered(second));
+        for index in 0..96 {
+            assert!(neighbours.has_room(second));
+            neighbours.ask(index, ip(1), index);
+        }
+        assert!(!neighbours.has_room(second * 46));
+        assert!(neighbours.has_room(second * 47));
     }
 }
