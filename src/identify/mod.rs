@@ -6,10 +6,13 @@
 
 pub mod dialogue;
 pub mod grab;
+pub mod oui;
+pub mod rules;
 mod ssh;
+mod tables;
 
 pub use grab::{grab_banner, grab_greeting};
-pub use ssh::{SshBanner, is_windows_banner, ssh_banner};
+pub use ssh::{SshBanner, SshRelease, is_windows_banner, ssh_banner};
 
 use crate::model::{Certainty, DeviceKind, SeenBy, Service};
 
