@@ -4,10 +4,15 @@
 //! written by whoever answers: good for a column and for the order of work, never for choosing where
 //! a secret goes. Only [`grab`] talks.
 
+mod ber;
 pub mod dialogue;
 pub mod grab;
+pub mod ldap;
+pub mod netbios;
 pub mod oui;
 pub mod rules;
+pub mod snmp;
+pub mod sql_browser;
 mod ssh;
 mod tables;
 
