@@ -8,7 +8,7 @@ use crate::model::{Fact, UtcTime};
 use std::collections::BTreeMap;
 
 /// Without TLS.
-pub const PROTOCOL: Protocol = Protocol {
+pub(super) const PROTOCOL: Protocol = Protocol {
     name: "ldap",
     transport: Transport::Tcp,
     ports: &[389],
@@ -17,7 +17,7 @@ pub const PROTOCOL: Protocol = Protocol {
 };
 
 /// Over TLS.
-pub const OVER_TLS: Protocol = Protocol {
+pub(super) const OVER_TLS: Protocol = Protocol {
     name: "ldaps",
     transport: Transport::Tls,
     ports: &[636],

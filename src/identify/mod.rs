@@ -4,25 +4,32 @@
 //! written by whoever answers: good for a column and for the order of work, never for choosing where
 //! a secret goes. Only [`grab`] talks.
 
+mod ask;
 mod ber;
 pub mod dialogue;
 pub mod grab;
-pub mod ldap;
-pub mod listen;
-pub mod mdns;
-pub mod netbios;
-pub mod oui;
-pub mod reverse;
-pub mod rules;
-pub mod snmp;
-pub mod sql_browser;
+mod ldap;
+mod listen;
+mod mdns;
+mod netbios;
+mod oui;
+mod reverse;
+mod rules;
+mod snmp;
+mod sql_browser;
 mod ssh;
 mod tables;
 
+pub use ask::{Ask, ask};
 pub use grab::{grab_banner, grab_greeting};
+pub use listen::{Announcements, announcements};
+pub use mdns::announcement;
+pub use oui::{MacFacts, MacKind, mac_facts, read_mac};
+pub use reverse::ReverseNames;
+pub use rules::{fingerprint, is_fragile, services};
 pub use ssh::{SshBanner, SshRelease, is_windows_banner, ssh_banner};
 
-use crate::model::{Certainty, DeviceKind, SeenBy, Service};
+use crate::model::{Certainty, Clue, DeviceKind, Fact, HostKey, SeenBy, Service};
 
 /// Ports on which the client speaks first, by the protocols that own them: waiting for a greeting
 /// there is waiting for nothing. HTTP, RPC, NetBIOS, SMB, RDP, WinRM.
@@ -54,6 +61,30 @@ pub fn open_service(port: u16, banner: &str) -> Service {
         tls: None,
         certainty: Certainty::None,
     }
+}
+
+/// A port that is asked for its host's key, from clues: where SSH is spoken.
+pub fn ssh_ports(clues: &[Clue]) -> impl Iterator<Item = u16> + '_ {
+    let speaks = |clue: &&Clue| matches!(&clue.fact, Fact::Speaks(word) if word == "ssh");
+    clues.iter().filter(speaks).map(|clue| clue.port)
+}
+
+/// The SSH host key that a host showed.
+pub fn host_key(clues: &[Clue]) -> Option<HostKey> {
+    clues.iter().find_map(|clue| match &clue.fact {
+        Fact::HostKey(key) => Some(key.clone()),
+        _ => None,
+    })
+}
+
+/// What only one machine can be: keys, names, certificates.
+pub fn identities(clues: &[Clue]) -> impl Iterator<Item = String> + '_ {
+    clues.iter().filter_map(|clue| match &clue.fact {
+        Fact::HostKey(key) => Some(key.fingerprint.clone()),
+        Fact::NetbiosComputer(name) | Fact::DnsComputer(name) => Some(name.clone()),
+        Fact::Certificate(certificate) => Some(certificate.sha256.clone()),
+        _ => None,
+    })
 }
 
 /// Ports on which Windows machines listen: RPC, SMB, remote desktop, WinRM.

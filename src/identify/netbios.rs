@@ -6,7 +6,7 @@ use super::oui::write_mac;
 use crate::model::Fact;
 
 /// The question for the table.
-pub const PROTOCOL: Protocol = Protocol {
+pub(super) const PROTOCOL: Protocol = Protocol {
     name: "nbstat",
     transport: Transport::Udp,
     ports: &[137],

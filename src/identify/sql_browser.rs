@@ -4,7 +4,7 @@ use super::dialogue::{Dialogue, Protocol, Step, Transport};
 use crate::model::Fact;
 
 /// The question for all instances of one host.
-pub const PROTOCOL: Protocol = Protocol {
+pub(super) const PROTOCOL: Protocol = Protocol {
     name: "sql-browser",
     transport: Transport::Udp,
     ports: &[1434],

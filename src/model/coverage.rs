@@ -45,3 +45,13 @@ pub struct ScopePart {
     /// Where its addresses stand in the order of the scope: sorted, disjoint, `in_scope` in all.
     pub indices: Vec<Range<u64>>,
 }
+
+/// Hosts that are known to live were asked again and again while the sweep went on: what share of the
+/// answers the sweep itself may have lost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Canaries {
+    /// How often one was asked.
+    pub asked: u64,
+    /// How often none answered in time.
+    pub lost: u64,
+}

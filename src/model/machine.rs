@@ -1,8 +1,8 @@
 //! A run and its machines, as exports see them.
 
 use super::{
-    AccessRecord, CredentialId, Date, Finding, FindingId, HostFailure, HostKey, Inventory,
-    MachineId, RunId, Service, UtcTime,
+    AccessRecord, Canaries, Clue, CredentialId, Date, Finding, FindingId, Fingerprint, HostFailure,
+    HostKey, Inventory, MachineId, RunId, Service, UtcTime,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -38,6 +38,12 @@ pub struct MachineRecord {
     pub access: Vec<(IpAddr, AccessRecord)>,
     /// What the network showed, by address.
     pub services: Vec<(IpAddr, Service)>,
+    /// What it showed without a login, by address.
+    pub clues: Vec<(IpAddr, Clue)>,
+    /// What it seems to be, by what it showed without a login.
+    pub fingerprint: Fingerprint,
+    /// Why it is no machine but somebody who answers for others, where it is.
+    pub intermediary: Option<String>,
     /// The last day of support of its release, where known.
     pub end_of_life: Option<Date>,
     /// The day on which any run first met it.
@@ -85,4 +91,7 @@ pub struct RunSummary {
     pub programs_digest: String,
     /// Whether the hosts are simulated.
     pub simulated: bool,
+    /// What hosts that are known to live answered while the sweep went on.
+    #[serde(default)]
+    pub canaries: Canaries,
 }

@@ -19,6 +19,7 @@ mod observed;
 mod outcome;
 mod platform;
 mod severity;
+mod sighting;
 mod time;
 mod unix;
 mod windows;
@@ -32,7 +33,7 @@ pub use bulletin::{
     Affected, Bulletin, ContentSet, FixStatus, KnownExploited, PackageScope, Spoken, VersionRange,
 };
 pub use clue::{Clue, Fact};
-pub use coverage::{CoverageRow, ScopePart};
+pub use coverage::{Canaries, CoverageRow, ScopePart};
 pub use facts::HostFacts;
 pub use finding::{Confidence, Evidence, Finding, FindingState, Remedy, Witness, WitnessKind};
 pub use fingerprint::{Certainty, Certificate, Claim, DeviceKind, Fingerprint, Role, Weakness};
@@ -48,6 +49,7 @@ pub use observed::{Gap, GapCause, Observed};
 pub use outcome::{Failure, HostFailure, HostOutcome, Stage};
 pub use platform::{Family, Kernel, Platform, WindowsBuild, WindowsRelease, WindowsRole};
 pub use severity::Severity;
+pub use sighting::{Answer, ProbeKind, Trace};
 pub use time::{Date, UtcTime};
 pub use unix::{
     Container, LivePatch, PackageAction, PackageChange, SourceDanger, StaleProgram, Subscription,

@@ -1,6 +1,6 @@
 //! How the scan of one address ended.
 
-use super::{AccessRecord, CredentialId, HostKey, Inventory, LiveHost, ResultCode, Service};
+use super::{AccessRecord, Clue, CredentialId, HostKey, Inventory, LiveHost, ResultCode, Service};
 use serde::{Deserialize, Serialize};
 use std::error::Error;
 
@@ -21,6 +21,8 @@ pub struct HostOutcome {
     pub access: Vec<AccessRecord>,
     /// What the network showed.
     pub services: Vec<Service>,
+    /// What it showed without a login.
+    pub clues: Vec<Clue>,
     /// How long its own stages took, in milliseconds.
     pub elapsed_ms: u64,
 }

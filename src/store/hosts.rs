@@ -22,6 +22,7 @@ pub(super) struct EncodedHost {
     inventory: Option<Blob>,
     verdict: Option<EncodedVerdict>,
     services: String,
+    clues: String,
     target_name: Option<String>,
     tags: String,
     open_ports: String,
@@ -61,6 +62,7 @@ pub(super) fn encode(commit: HostCommit, known: &KnownBlobs) -> Result<EncodedHo
         inventory: inventory.transpose()?,
         verdict: verdict.transpose()?,
         services: to_json("services", &outcome.services)?,
+        clues: to_json("clues", &outcome.clues)?,
         target_name: outcome.host.name.as_deref().map(str::to_owned),
         tags: to_json("tags", &*outcome.host.tags)?,
         open_ports: to_json("ports", &outcome.host.open_ports)?,
@@ -112,10 +114,10 @@ fn insert_outcome(
     delete.execute(params![run.number, address])?;
     let mut insert = conn.prepare_cached(
         "INSERT INTO outcome (run, address, machine, word, failure, failure_code, credential,
-             key_algorithm, key_fingerprint, inventory, services, target_name, tags, open_ports,
+             key_algorithm, key_fingerprint, inventory, services, clues, target_name, tags, open_ports,
              round_trip_us, elapsed_ms, finished)
          VALUES (:run, :address, :machine, :word, :failure, :failure_code, :credential,
-             :key_algorithm, :key_fingerprint, :inventory, :services, :target_name, :tags, :open_ports,
+             :key_algorithm, :key_fingerprint, :inventory, :services, :clues, :target_name, :tags, :open_ports,
              :round_trip_us, :elapsed_ms, :finished)",
     )?;
     let key = host.host_key.as_ref();
@@ -131,6 +133,7 @@ fn insert_outcome(
         ":key_fingerprint": key.map(|key| &key.fingerprint),
         ":inventory": host.inventory.as_ref().map(|blob| blob.digest.0),
         ":services": host.services,
+        ":clues": host.clues,
         ":target_name": host.target_name,
         ":tags": host.tags,
         ":open_ports": host.open_ports,

@@ -31,9 +31,8 @@ pub use error::StoreError;
 pub use pending::Pending;
 pub use report::{ReportOptions, RunReport};
 pub use rows::{
-    Answer, Digest, FirstPin, HostCommit, InventoryRef, JudgedBy, Matched, NewRun, Pin,
-    Reservation, RunRecord, RunState, SightingRow, StopRow, TryId, TryRequest, TryRow, TryState,
-    Verdict,
+    Digest, FirstPin, HostCommit, InventoryRef, JudgedBy, Matched, NewRun, Pin, Reservation,
+    RunRecord, RunState, SightingRow, StopRow, TryId, TryRequest, TryRow, TryState, Verdict,
 };
 
 use crate::model::{CredentialId, HostKey, Inventory, MachineId, RunId, UtcTime};
@@ -98,6 +97,13 @@ impl Store {
         self.thread.ask(move |db| runs::finish(db, &id, state, at))
     }
 
+    /// Replaces a run's settings: see [`NewRun::settings`].
+    pub fn set_settings(&self, id: &RunId, settings: serde_json::Value) -> Pending<()> {
+        let id = id.clone();
+        self.thread
+            .ask(move |db| runs::set_settings(db, &id, &settings))
+    }
+
     /// Says what the run's verdicts were made by.
     pub fn set_judged_by(&self, id: &RunId, by: JudgedBy) -> Pending<()> {
         let id = id.clone();
@@ -124,6 +130,14 @@ impl Store {
     pub fn sightings(&self, run: &RunId) -> Pending<Vec<SightingRow>> {
         let run = run.clone();
         self.thread.ask(move |db| sightings::all(db, &run))
+    }
+
+    /// Adds to how often hosts that are known to live were asked while the sweep went on, and how often
+    /// they did not answer.
+    pub fn record_canaries(&self, run: &RunId, asked: u64, lost: u64) -> Pending<()> {
+        let run = run.clone();
+        self.thread
+            .ask(move |db| sightings::record_canaries(db, &run, (asked, lost)))
     }
 
     /// How far the sweep of a run is: every probe with a lower index is settled.

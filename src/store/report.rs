@@ -3,8 +3,8 @@
 use super::db::{Address, Db, Fault, Time, from_json, from_word};
 use super::{Digest, Store, StoreError, keys, runs, verdicts};
 use crate::model::{
-    AccessRecord, CredentialId, Date, Finding, FindingHistory, FindingId, HostFailure, HostKey,
-    MachineId, MachineRecord, RunId, RunSummary, Service, UtcTime,
+    AccessRecord, Clue, CredentialId, Date, Finding, FindingHistory, FindingId, Fingerprint,
+    HostFailure, HostKey, MachineId, MachineRecord, RunId, RunSummary, Service, UtcTime,
 };
 use rusqlite::{Connection, Row, params};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -143,6 +143,7 @@ struct Part {
     findings: Option<Digest>,
     end_of_life: Option<Date>,
     services: Vec<Service>,
+    clues: Vec<Clue>,
     target_name: Option<String>,
     tags: Vec<String>,
     finished: UtcTime,
@@ -187,6 +188,10 @@ fn record(db: &mut Db, run: i64, group: Group) -> Result<MachineRecord, StoreErr
         let services = part.services.iter();
         services.map(|service| (part.address, service.clone()))
     });
+    let clues = parts.iter().flat_map(|part| {
+        let clues = part.clues.iter();
+        clues.map(|clue| (part.address, clue.clone()))
+    });
     let findings = findings.transpose()?.unwrap_or_default();
     let id = |finding: &Finding| FindingId::of(&group.id, &finding.product, &finding.bulletin);
     let ids: BTreeSet<FindingId> = findings.iter().map(id).collect();
@@ -205,6 +210,10 @@ fn record(db: &mut Db, run: i64, group: Group) -> Result<MachineRecord, StoreErr
         findings,
         history,
         services: services.collect(),
+        clues: clues.collect(),
+        // Judged by whoever reads the run.
+        fingerprint: Fingerprint::default(),
+        intermediary: None,
         access: facts.access,
         end_of_life: best.end_of_life,
         first_seen: facts.first_seen,
@@ -215,7 +224,7 @@ fn record(db: &mut Db, run: i64, group: Group) -> Result<MachineRecord, StoreErr
 fn facts(conn: &Connection, run: i64, group: &Group) -> Result<Facts, Fault> {
     let mut outcome = conn.prepare_cached(
         "SELECT word, failure, credential, key_algorithm, key_fingerprint, inventory, findings,
-                end_of_life, services, target_name, tags, finished
+                end_of_life, services, clues, target_name, tags, finished
          FROM outcome WHERE run = ?1 AND address = ?2",
     )?;
     let mut access = conn.prepare_cached(
@@ -266,6 +275,7 @@ fn read_part(row: &Row<'_>, address: IpAddr) -> Result<Part, Fault> {
         findings: digest("findings")?,
         end_of_life: day.and_then(|day| Date::parse(&day)),
         services: from_json("services", &row.get::<_, String>("services")?)?,
+        clues: from_json("clues", &row.get::<_, String>("clues")?)?,
         target_name: text("target_name")?,
         tags: from_json("tags", &row.get::<_, String>("tags")?)?,
         finished: row.get::<_, Time>("finished")?.0,

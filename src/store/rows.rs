@@ -1,6 +1,8 @@
 //! What goes into the store and comes out of it, as plain data.
 
-use crate::model::{Date, Finding, HostKey, HostOutcome, RunId, RunSummary, UtcTime, hex};
+use crate::model::{
+    Answer, Date, Finding, HostKey, HostOutcome, ProbeKind, RunId, RunSummary, Trace, UtcTime, hex,
+};
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -57,35 +59,13 @@ impl RunState {
     }
 }
 
-/// What a port answered to the sweep.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Answer {
-    /// It accepted.
-    Open,
-    /// It refused.
-    Closed,
-    /// Something on the way said that there is no way.
-    Unreachable,
-}
-
-impl Answer {
-    /// The word for it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Open => "open",
-            Self::Closed => "closed",
-            Self::Unreachable => "unreachable",
-        }
-    }
-}
-
 /// One answered probe. Silence is not written down: it is what the mark has passed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SightingRow {
     /// The address.
     pub address: IpAddr,
-    /// The TCP port.
-    pub port: u16,
+    /// What was tried.
+    pub probe: ProbeKind,
     /// What it answered.
     pub answer: Answer,
     /// The round trip, in microseconds.
@@ -94,7 +74,11 @@ pub struct SightingRow {
     pub tries: u8,
     /// When it answered.
     pub seen_at: UtcTime,
-    /// What the port said first, where it was listened to. Attacker-controlled.
+    /// How the answer looked on the wire, where packets could be seen.
+    pub trace: Option<Trace>,
+    /// The hardware address that answered, on the own link.
+    pub mac: Option<[u8; 6]>,
+    /// What the port said first, in a run of an earlier version. Attacker-controlled.
     pub banner: Option<String>,
 }
 

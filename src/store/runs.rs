@@ -2,7 +2,7 @@
 
 use super::db::{Db, Fault, Time, from_json, to_json};
 use super::{JudgedBy, NewRun, RunRecord, RunState, StoreError};
-use crate::model::{RunId, RunSummary, UtcTime};
+use crate::model::{Canaries, RunId, RunSummary, UtcTime};
 use rusqlite::{Connection, OptionalExtension as _, Row, named_params, params};
 
 /// What the other files need to know of a run.
@@ -109,6 +109,21 @@ pub(super) fn finish(
     })
 }
 
+pub(super) fn set_settings(
+    db: &mut Db,
+    id: &RunId,
+    settings: &serde_json::Value,
+) -> Result<(), StoreError> {
+    let settings = to_json("a run's settings", settings)?;
+    db.write(|tx| {
+        let changed = tx.execute(
+            "UPDATE run SET settings = ?2 WHERE id = ?1",
+            params![id.as_str(), settings],
+        )?;
+        (changed == 1).then_some(()).ok_or_else(|| no_such(id))
+    })
+}
+
 pub(super) fn set_judged_by(db: &mut Db, id: &RunId, by: &JudgedBy) -> Result<(), StoreError> {
     db.write(|tx| {
         let changed = tx.execute(
@@ -132,7 +147,8 @@ fn select(
 ) -> Result<Vec<RunRecord>, Fault> {
     let query = format!(
         "SELECT id, site, kind, state, started, finished, operator, authorised_by, targets, guards,
-                settings, plan, seed, catalog_digest, catalog_imported, programs_digest, simulated, mark
+                settings, plan, seed, catalog_digest, catalog_imported, programs_digest, simulated, mark,
+                canaries_asked, canaries_lost
          FROM run {which}"
     );
     let mut query = conn.prepare_cached(&query)?;
@@ -162,6 +178,10 @@ fn read(row: &Row<'_>) -> Result<RunRecord, Fault> {
             catalog_imported: time("catalog_imported")?,
             programs_digest: row.get("programs_digest")?,
             simulated: row.get("simulated")?,
+            canaries: Canaries {
+                asked: row.get::<_, i64>("canaries_asked")?.cast_unsigned(),
+                lost: row.get::<_, i64>("canaries_lost")?.cast_unsigned(),
+            },
         },
         settings: from_json("a run's settings", &row.get::<_, String>("settings")?)?,
         plan_fingerprint: row.get("plan")?,

@@ -1,8 +1,8 @@
 //! What the sweep saw, and how far it is.
 
 use super::db::{Address, Db, Fault, Time};
-use super::{Answer, SightingRow, StoreError, runs};
-use crate::model::RunId;
+use super::{SightingRow, StoreError, runs};
+use crate::model::{Answer, ProbeKind, RunId, Trace};
 use rusqlite::{Row, params};
 
 pub(super) fn record(
@@ -14,24 +14,24 @@ pub(super) fn record(
     db.write(|tx| {
         let run = runs::key(tx, run)?.number;
         let mut insert = tx.prepare_cached(
-            // A banner comes in a row of its own, after the answer; a second answer keeps it.
-            "INSERT INTO sighting (run, address, port, answer, round_trip_us, tries, seen_at, banner)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
-             ON CONFLICT DO UPDATE SET answer = excluded.answer,
-                 round_trip_us = coalesce(excluded.round_trip_us, round_trip_us),
-                 tries = iif(excluded.banner IS NULL, excluded.tries, tries),
-                 seen_at = iif(excluded.banner IS NULL, excluded.seen_at, seen_at),
-                 banner = coalesce(excluded.banner, banner)",
+            "INSERT OR REPLACE INTO sighting (run, address, probe, port, answer, round_trip_us, tries,
+                 seen_at, ttl, tcp_window, tcp_options, mac, banner)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
         )?;
         for seen in sightings {
             insert.execute(params![
                 run,
                 Address(seen.address),
-                seen.port,
+                seen.probe.as_str(),
+                seen.probe.port().unwrap_or(0),
                 seen.answer.as_str(),
                 seen.round_trip_us,
                 seen.tries,
                 Time(seen.seen_at),
+                seen.trace.map(|trace| trace.ttl),
+                seen.trace.map(|trace| trace.window),
+                seen.trace.map(|trace| trace.options),
+                seen.mac,
                 seen.banner
             ])?;
         }
@@ -48,8 +48,9 @@ pub(super) fn all(db: &mut Db, run: &RunId) -> Result<Vec<SightingRow>, StoreErr
     db.read(|tx| {
         let run = runs::key(tx, run)?.number;
         let mut query = tx.prepare_cached(
-            "SELECT address, port, answer, round_trip_us, tries, seen_at, banner
-             FROM sighting WHERE run = ?1 ORDER BY address, port",
+            "SELECT address, probe, port, answer, round_trip_us, tries, seen_at, ttl, tcp_window,
+                 tcp_options, mac, banner
+             FROM sighting WHERE run = ?1 ORDER BY address, probe, port",
         )?;
         let rows = query.query_and_then([run], read)?;
         rows.collect()
@@ -57,18 +58,42 @@ pub(super) fn all(db: &mut Db, run: &RunId) -> Result<Vec<SightingRow>, StoreErr
 }
 
 fn read(row: &Row<'_>) -> Result<SightingRow, Fault> {
-    let answer: String = row.get(2)?;
+    let (probe, port): (String, u16) = (row.get("probe")?, row.get("port")?);
+    let answer: String = row.get("answer")?;
+    let ttl: Option<u8> = row.get("ttl")?;
+    let (window, options): (Option<u16>, Option<u16>) =
+        (row.get("tcp_window")?, row.get("tcp_options")?);
     Ok(SightingRow {
-        address: row.get::<_, Address>(0)?.0,
-        port: row.get(1)?,
-        answer: match answer.as_str() {
-            "open" => Answer::Open,
-            "closed" => Answer::Closed,
-            _ => Answer::Unreachable,
-        },
-        round_trip_us: row.get(3)?,
-        tries: row.get(4)?,
-        seen_at: row.get::<_, Time>(5)?.0,
-        banner: row.get(6)?,
+        address: row.get::<_, Address>("address")?.0,
+        // The table's own rules allow no other words.
+        probe: ProbeKind::parse(&probe, port).unwrap_or(ProbeKind::Tcp(port)),
+        answer: Answer::parse(&answer).unwrap_or(Answer::Unreachable),
+        round_trip_us: row.get("round_trip_us")?,
+        tries: row.get("tries")?,
+        seen_at: row.get::<_, Time>("seen_at")?.0,
+        trace: ttl.map(|ttl| Trace {
+            ttl,
+            window: window.unwrap_or(0),
+            options: options.unwrap_or(0),
+        }),
+        mac: row.get("mac")?,
+        banner: row.get("banner")?,
+    })
+}
+
+pub(super) fn record_canaries(
+    db: &mut Db,
+    run: &RunId,
+    (asked, lost): (u64, u64),
+) -> Result<(), StoreError> {
+    db.write(|tx| {
+        let run = runs::key(tx, run)?.number;
+        // A resumed run adds to what was counted before.
+        let mut update = tx.prepare_cached(
+            "UPDATE run SET canaries_asked = canaries_asked + ?2, canaries_lost = canaries_lost + ?3
+             WHERE number = ?1",
+        )?;
+        update.execute(params![run, asked.cast_signed(), lost.cast_signed()])?;
+        Ok(())
     })
 }

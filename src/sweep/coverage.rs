@@ -1,6 +1,6 @@
 //! What became of every address in scope, counted exactly. Pure.
 
-use super::{Sighting, SweepPlan};
+use super::{ProbeKind, Sighting, SweepPlan};
 use crate::model::{CoverageRow, ScopePart, UtcTime};
 use std::net::IpAddr;
 use std::ops::Range;
@@ -37,7 +37,7 @@ pub fn rows(
     let life = sightings.into_iter().filter(|seen| seen.answer.is_life());
     let answers = life.filter_map(|seen| {
         let index = addresses.index_of(seen.address)?;
-        Some((index, seen.port, seen.tries > 1))
+        Some((index, seen.probe, seen.tries > 1))
     });
     let mut answers: Vec<Answered> = answers.collect();
     answers.sort_unstable();
@@ -50,8 +50,8 @@ pub fn rows(
     parts.iter().map(row).collect()
 }
 
-/// An address's index, the port that answered, and whether it took more than one try.
-type Answered = (u64, u16, bool);
+/// An address's index, the probe that was answered, and whether it took more than one try.
+type Answered = (u64, ProbeKind, bool);
 
 fn row(
     part: &ScopePart,
@@ -68,10 +68,14 @@ fn row(
     };
     let (mut probes, mut late) = (0_usize, 0_usize);
     for range in &part.indices {
+        let taken_out = u128::from(progress.plan.excluded_within(range));
+        row.excluded += taken_out;
+        row.in_scope = row.in_scope.saturating_sub(taken_out);
         let answers = within(answers, range, |(index, _, _)| *index);
         probes += answers.len();
         late += answers.iter().filter(|(_, _, late)| *late).count();
-        let answered: Vec<u64> = hosts(answers).collect();
+        let hosts = hosts(answers).filter(|index| !progress.plan.is_excluded(*index));
+        let answered: Vec<u64> = hosts.collect();
         row.answered += answered.len() as u128;
         row.silent += silent(range, &answered, progress);
         row.assessed += within(assessed, range, |index| *index).len() as u128;
@@ -99,7 +103,8 @@ fn hosts(answers: &[Answered]) -> impl Iterator<Item = u64> + '_ {
 /// How many addresses of a range did not answer although all their probes are settled.
 fn silent(range: &Range<u64>, answered: &[u64], progress: &Progress<'_>) -> u128 {
     if progress.mark >= progress.plan.len() {
-        return u128::from(range.end - range.start) - answered.len() as u128;
+        let swept = range.end - range.start - progress.plan.excluded_within(range);
+        return u128::from(swept) - answered.len() as u128;
     }
     if progress.mark == 0 {
         return 0;
@@ -107,7 +112,7 @@ fn silent(range: &Range<u64>, answered: &[u64], progress: &Progress<'_>) -> u128
     let mut answered = answered.iter().copied().peekable();
     let mut silent = 0;
     for index in range.clone() {
-        if answered.next_if_eq(&index).is_some() {
+        if progress.plan.is_excluded(index) || answered.next_if_eq(&index).is_some() {
             continue;
         }
         let mut positions = progress.plan.positions_of(index);
@@ -148,10 +153,12 @@ mod tests {
         Sighting {
             index,
             address: probe.address,
-            port: probe.port,
+            probe: probe.kind,
             answer,
             round_trip: Duration::ZERO,
             tries,
+            trace: None,
+            mac: None,
         }
     }
 
@@ -169,7 +176,7 @@ mod tests {
         let plan = plan(10, &[22, 80], 1);
         let probe = |index, port| Probe {
             address: address(index),
-            port,
+            kind: ProbeKind::Tcp(port),
         };
         let sightings = [
             sighting(0, probe(1, 22), Answer::Open, 1),

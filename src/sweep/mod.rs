@@ -6,20 +6,24 @@
 //! on from its last mark. What lies between the mark and the end of the last run is probed again,
 //! so a sighting may come twice; the later one stands.
 
+mod budget;
 mod connect;
 pub mod coverage;
 mod descriptors;
+pub mod intermediary;
 mod loss;
 pub mod manners;
 mod pace;
 mod plan;
 pub mod preview;
 mod profile;
+pub mod routes;
 mod simulated;
 mod tcp;
 mod window;
 
-pub use plan::{AddressList, AddressSpace, PlanError, Probe, SweepPlan};
+pub use crate::model::{Answer, Canaries, ProbeKind, Trace};
+pub use plan::{AddressList, AddressSpace, Engine, Leg, PlanError, Probe, Probes, SweepPlan};
 pub use profile::Profile;
 pub use simulated::SimulatedSweeper;
 pub use tcp::TcpSweeper;
@@ -33,7 +37,8 @@ use tokio_util::sync::CancellationToken;
 /// Finds which addresses answer.
 #[async_trait]
 pub trait Sweeper: Send + Sync {
-    /// Sweeps a plan from a position on, until its end or until it is stopped.
+    /// Sweeps a plan from a position on, until its end or until it is stopped. An engine sweeps the legs
+    /// that are its own, and takes those of others for swept.
     ///
     /// Never faster than `out` is read. Once stopped it sends nothing more.
     async fn sweep(
@@ -53,56 +58,33 @@ pub enum SweepEvent {
     Sighting(Sighting),
     /// Every probe of a lower position is settled, and all their sightings were sent before this.
     Passed(u64),
+    /// Every probe that this address will get is settled. Sent once for each address that showed life;
+    /// its sightings were sent before.
+    Settled(IpAddr),
+    /// Something that the operator should know at once, in one sentence: the rate was lowered.
+    Notice(String),
 }
 
 /// An answer to a probe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sighting {
-    /// The probe's position in the plan.
+    /// The position that the probe belongs to; of a further port that of the address's first sign of
+    /// life.
     pub index: u64,
     /// The address that was probed.
     pub address: IpAddr,
-    /// The port that was probed.
-    pub port: u16,
+    /// What was tried.
+    pub probe: ProbeKind,
     /// The answer.
     pub answer: Answer,
-    /// From the connection's first packet to the answer.
+    /// From the probe's first packet to the answer.
     pub round_trip: Duration,
     /// How many times it was tried, the answered time included; at least 1.
     pub tries: u8,
-}
-
-/// How a probe was answered. No answer is silence, and is not reported.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Answer {
-    /// A connection was accepted.
-    Open,
-    /// A connection was refused: nothing listens there, but the host lives.
-    Closed,
-    /// A router, or this machine, says that there is no way there. No sign of life.
-    Unreachable,
-}
-
-impl Answer {
-    /// The word used in the store and in exports.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Open => "open",
-            Self::Closed => "closed",
-            Self::Unreachable => "unreachable",
-        }
-    }
-
-    /// Reads the word used in the store and in exports.
-    pub fn parse(word: &str) -> Option<Self> {
-        let all = [Self::Open, Self::Closed, Self::Unreachable];
-        all.into_iter().find(|answer| answer.as_str() == word)
-    }
-
-    /// Whether the host itself answered.
-    pub fn is_life(self) -> bool {
-        matches!(self, Self::Open | Self::Closed)
-    }
+    /// The answer's outward form, where packets can be seen.
+    pub trace: Option<Trace>,
+    /// The hardware address that answered, on the own link.
+    pub mac: Option<[u8; 6]>,
 }
 
 /// How a sweep ended.
@@ -112,10 +94,12 @@ pub struct SweepEnd {
     pub mark: u64,
     /// Why it ended.
     pub reason: EndReason,
-    /// How many connections were begun, tries counted one by one.
+    /// How many probes were sent, tries counted one by one.
     pub tries: u64,
     /// How often this machine had no socket, port or buffer left, and the probe was put back.
     pub requeued: u64,
+    /// What hosts that are known to live answered while the sweep went on.
+    pub canaries: Canaries,
 }
 
 /// Why a sweep ended.

@@ -5,25 +5,34 @@ use std::time::Duration;
 /// How hard a sweep leans on the network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Profile {
-    /// Connections begun in a second, in the whole run.
+    /// Probes sent in a second, in the whole run; [`Profile::UNLIMITED`] is as many as this machine can.
     pub rate: u32,
-    /// Connections begun in a second, to one host.
+    /// Probes sent in a second, to one host.
     pub host_rate: u32,
     /// Connections to one host at the same time.
     pub host_connections: usize,
-    /// How often an unanswered probe is tried again.
+    /// How often every unanswered probe is tried again.
     pub retries: u8,
+    /// How often an unanswered probe is tried again at most, where answers turn out to get lost.
+    pub most_retries: u8,
+    /// How many connections routers and firewalls on the way may be left half open; `None` is without a
+    /// limit. Each unanswered probe counts for two minutes, as Linux' connection tracking keeps it.
+    pub half_open: Option<u32>,
     /// The longest wait for an answer.
     pub timeout: Duration,
 }
 
 impl Profile {
+    /// The rate that is no limit.
+    pub const UNLIMITED: u32 = u32::MAX;
     /// `--gentle`: for links and devices that are known to be weak.
     pub const GENTLE: Self = Self {
         rate: 500,
         host_rate: 5,
         host_connections: 1,
         retries: 1,
+        most_retries: 4,
+        half_open: Some(4_000),
         timeout: Duration::from_secs(3),
     };
     /// `--normal`, the default.
@@ -32,15 +41,20 @@ impl Profile {
         host_rate: 20,
         host_connections: 2,
         retries: 1,
+        most_retries: 4,
+        // Three quarters of the 16,384 that small routers track.
+        half_open: Some(12_288),
         timeout: Duration::from_millis(1_500),
     };
     /// `--fast`: for a network that is known to bear it.
     pub const FAST: Self = Self {
-        rate: 20_000,
+        rate: 100_000,
         host_rate: 50,
         host_connections: 4,
-        retries: 1,
-        timeout: Duration::from_secs(1),
+        retries: 0,
+        most_retries: 3,
+        half_open: None,
+        timeout: Duration::from_millis(500),
     };
     /// All of them, with the words for them.
     pub const ALL: &'static [(&'static str, Self)] = &[

@@ -9,8 +9,8 @@ use super::loss::{Losses, Silence};
 use super::pace::{Admission, Hosts, Pacer, RoundTrips, Width};
 use super::window::Window;
 use super::{
-    Answer, EndReason, Probe, Profile, Sighting, SweepEnd, SweepEvent, SweepPlan, Sweeper,
-    descriptors,
+    Answer, Canaries, EndReason, Probe, Profile, Sighting, SweepEnd, SweepEvent, SweepPlan,
+    Sweeper, descriptors,
 };
 use async_trait::async_trait;
 use std::cmp::Reverse;
@@ -163,6 +163,7 @@ impl Sweep<'_> {
             reason,
             tries: self.tries,
             requeued: self.requeued,
+            canaries: Canaries::default(),
         }
     }
 
@@ -227,7 +228,8 @@ impl Sweep<'_> {
         while self.has_new() {
             let position = self.window.next();
             self.window.begin();
-            if let Some(probe) = self.plan.probe(position) {
+            let probe = self.plan.probe(position);
+            if let Some(probe) = probe.filter(|probe| probe.kind.port().is_some()) {
                 return Some(Work {
                     position,
                     probe,
@@ -259,7 +261,8 @@ impl Sweep<'_> {
         self.pacer.take(now);
         self.tries += 1;
         work.tries = work.tries.saturating_add(1);
-        let Probe { address, port } = work.probe;
+        let Probe { address, kind } = work.probe;
+        let port = kind.port().unwrap_or_default();
         match connect::begin(SocketAddr::new(address, port)) {
             Begun::Ended(outcome) => self.settle(work, outcome).await,
             Begun::Pending(pending) => {
@@ -368,7 +371,7 @@ impl Sweep<'_> {
         answer: Answer,
         round_trip: Duration,
     ) -> Result<(), Stop> {
-        let Probe { address, port } = work.probe;
+        let Probe { address, kind } = work.probe;
         if answer.is_life() {
             self.trips.sample(address, round_trip);
             self.losses.answered(address, work.tries);
@@ -376,10 +379,12 @@ impl Sweep<'_> {
         let sighting = Sighting {
             index: work.position,
             address,
-            port,
+            probe: kind,
             answer,
             round_trip,
             tries: work.tries,
+            trace: None,
+            mac: None,
         };
         self.send(SweepEvent::Sighting(sighting)).await?;
         self.window.settle(work.position);

@@ -43,15 +43,19 @@ async fn swept(sweeper: TcpSweeper, plan: &SweepPlan, from: u64) -> (Seen, Sweep
                     assert!(sighting.index >= mark, "a sighting below the mark");
                     let probe = Probe {
                         address: sighting.address,
-                        port: sighting.port,
+                        kind: sighting.probe,
                     };
                     assert_eq!(plan.probe(sighting.index), Some(probe));
-                    assert!(seen.insert((probe.address, probe.port), sighting).is_none());
+                    assert!(
+                        seen.insert((probe.address, probe.kind.port().unwrap()), sighting)
+                            .is_none()
+                    );
                 }
                 SweepEvent::Passed(passed) => {
                     assert!(passed > mark);
                     mark = passed;
                 }
+                SweepEvent::Settled(_) | SweepEvent::Notice(_) => {}
             }
         }
         (seen, mark)
@@ -209,6 +213,7 @@ async fn a_stopped_sweep_resumed_at_its_mark_misses_nothing() {
                 match event {
                     SweepEvent::Sighting(sighting) => drop(seen.insert(sighting.index)),
                     SweepEvent::Passed(passed) => mark = passed,
+                    SweepEvent::Settled(_) | SweepEvent::Notice(_) => {}
                 }
                 if seen.len() > stop_after {
                     stop.cancel();

@@ -8,6 +8,7 @@ use super::spans::{Span, Spans, address, key};
 use crate::model::hex;
 use sha2::{Digest as _, Sha256};
 use std::net::IpAddr;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// How many addresses of one name are swept.
@@ -112,6 +113,13 @@ impl TargetSet {
     /// Whether an address is in scope.
     pub fn contains(&self, address: IpAddr) -> bool {
         self.in_scope.contains(key(address))
+    }
+
+    /// The places of the addresses that another set has not: sorted, disjoint.
+    pub fn without(&self, other: &Self) -> Vec<Range<u128>> {
+        let missing = self.in_scope.minus(&other.in_scope);
+        let place = |span: Span| self.in_scope.rank(span.first)..self.in_scope.rank(span.last) + 1;
+        missing.iter().map(place).collect()
     }
 
     /// What the operator says of an address.

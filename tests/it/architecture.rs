@@ -50,6 +50,7 @@ const TALKING: &[&str] = &[
     "sweep/tcp.rs",
     "sweep/connect.rs",
     "sweep/descriptors.rs",
+    "sweep/routes/mod.rs",
     "sweep/simulated.rs",
     "identify/grab.rs",
     "collect/record.rs",

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 ///
 /// `open` is the ports and what each said first. A service is sure where the protocol was spoken, likely where only a
 /// greeting looks like it, and a guess where there is nothing but the number of the port.
-pub fn services(open: &[(u16, String)], clues: &[Clue]) -> Vec<Service> {
+pub fn services(open: &[(u16, &str)], clues: &[Clue]) -> Vec<Service> {
     let tcp = open.iter().map(|(port, banner)| {
         let service = open_service(*port, banner);
         let own = clues.iter();
@@ -169,10 +169,7 @@ mod tests {
     }
 
     fn lines(open: &[(u16, &str)], clues: &[Clue]) -> Vec<String> {
-        let open = open
-            .iter()
-            .map(|(port, banner)| (*port, (*banner).to_owned()));
-        let services = services(&open.collect::<Vec<_>>(), clues);
+        let services = services(open, clues);
         let lines = services.iter().map(|one| {
             let tls = one.tls.as_ref().map_or("", |tls| &tls.subject);
             format!(

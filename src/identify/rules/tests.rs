@@ -490,7 +490,7 @@ proptest::proptest! {
         // The order in which things were heard changes nothing.
         clues.reverse();
         proptest::prop_assert_eq!(print, fingerprint(&clues, &ports, today()));
-        let open = ports.iter().map(|port| (*port, texts[0].clone())).collect::<Vec<_>>();
+        let open = ports.iter().map(|port| (*port, texts[0].as_str())).collect::<Vec<_>>();
         let _ = services(&open, &clues);
     }
 }

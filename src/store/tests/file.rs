@@ -44,7 +44,9 @@ fn a_file_of_version_1_opens_with_everything_in_it() {
         "PRAGMA user_version = 1; PRAGMA application_id = 0x756e6465;
          INSERT INTO run (id, site, kind, state, started, operator, targets, guards, settings, plan, seed,
                           catalog_digest, simulated)
-         VALUES ('r-old', 'default', 'scan', 'finished', 1800000000, 'ann', '[]', '[]', '{}', 'p', 1, '', 0);",
+         VALUES ('r-old', 'default', 'scan', 'finished', 1800000000, 'ann', '[]', '[]', '{}', 'p', 1, '', 0);
+         INSERT INTO sighting (run, address, port, answer, round_trip_us, tries, seen_at, banner)
+         VALUES (1, x'0a000001', 22, 'open', 7, 1, 1800000000, 'SSH-2.0-x');",
     )
     .unwrap();
     drop(conn);
@@ -52,6 +54,9 @@ fn a_file_of_version_1_opens_with_everything_in_it() {
     let run = store.latest_run().wait().unwrap().unwrap();
     assert_eq!(run.summary.id, RunId::new("r-old"));
     assert_eq!(run.summary.programs_digest, "");
+    let seen = store.sightings(&run.summary.id).wait().unwrap();
+    assert_eq!(seen[0].probe, ProbeKind::Tcp(22));
+    assert_eq!(seen[0].banner.as_deref(), Some("SSH-2.0-x"));
     store.begin_run(new_run(1)).wait().unwrap();
 }
 

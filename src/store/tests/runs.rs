@@ -69,18 +69,37 @@ fn sightings_and_mark_are_one() {
     let (store, run) = store();
     let seen = |last, port| SightingRow {
         address: address(last),
-        port,
+        probe: ProbeKind::Tcp(port),
         answer: Answer::Closed,
         round_trip_us: Some(7),
         tries: 2,
         seen_at: time("2026-11-22T18:00:00Z"),
+        trace: None,
+        mac: None,
         banner: None,
     };
     let six = SightingRow {
         address: "2001:db8::1".parse().unwrap(),
         ..seen(1, 22)
     };
-    let rows = vec![six.clone(), seen(300, 22), seen(2, 80), seen(2, 22)];
+    let echo = SightingRow {
+        probe: ProbeKind::Echo,
+        answer: Answer::Alive,
+        trace: Some(Trace {
+            ttl: 128,
+            window: 0,
+            options: 0,
+        }),
+        mac: Some([0, 0x15, 0x5d, 1, 2, 3]),
+        ..seen(2, 0)
+    };
+    let rows = vec![
+        six.clone(),
+        seen(300, 22),
+        seen(2, 80),
+        seen(2, 22),
+        echo.clone(),
+    ];
     store
         .record_sightings(&run, rows, u64::MAX - 1)
         .wait()
@@ -90,12 +109,12 @@ fn sightings_and_mark_are_one() {
         .wait()
         .unwrap();
     assert_eq!(store.mark(&run).wait().unwrap(), u64::MAX - 1);
-    let sorted = [seen(2, 22), seen(2, 80), seen(300, 22), six];
+    let sorted = [echo, seen(2, 22), seen(2, 80), seen(300, 22), six];
     assert_eq!(store.sightings(&run).wait().unwrap(), sorted);
 
     let nowhere = store.record_sightings(&run_id(9), vec![seen(4, 22)], 9);
     assert!(matches!(nowhere.wait(), Err(StoreError::NoSuchRun { .. })));
-    assert_eq!(store.sightings(&run).wait().unwrap().len(), 4);
+    assert_eq!(store.sightings(&run).wait().unwrap().len(), 5);
 }
 
 fn pin(host: &str, name: &str) -> Pin {
@@ -210,31 +229,12 @@ fn each_distinct_inventory_is_matched_once() {
 }
 
 #[test]
-fn a_banner_joins_the_answer_and_outlives_a_second_answer() {
+fn what_known_hosts_answered_adds_up_over_the_parts_of_a_run() {
     let (store, run) = store();
-    let answer = SightingRow {
-        address: address(1),
-        port: 22,
-        answer: Answer::Open,
-        round_trip_us: Some(7),
-        tries: 2,
-        seen_at: time("2026-11-22T18:00:00Z"),
-        banner: None,
-    };
-    let banner = SightingRow {
-        round_trip_us: None,
-        tries: 1,
-        banner: Some("SSH-2.0-x".into()),
-        ..answer.clone()
-    };
-    for row in [answer.clone(), banner.clone(), answer.clone()] {
-        store.record_sightings(&run, vec![row], 1).wait().unwrap();
-    }
-    let both = SightingRow {
-        banner: banner.banner,
-        ..answer
-    };
-    assert_eq!(store.sightings(&run).wait().unwrap(), [both]);
+    store.record_canaries(&run, 100, 2).wait().unwrap();
+    store.record_canaries(&run, 10, 1).wait().unwrap();
+    let canaries = store.load_run(&run).wait().unwrap().summary.canaries;
+    assert_eq!((canaries.asked, canaries.lost), (110, 3));
 }
 
 #[test]
