@@ -140,7 +140,14 @@ const SUFFIX: Weight = Weight(2);
 
 /// What a name is worth that an exchange states.
 fn weight_of(source: &str) -> Weight {
-    let weights = [("ldap", 7), ("nbstat", 5), ("sql-browser", 5), ("mdns", 4)];
+    // SMB 1 calls a workgroup what it calls a domain, as NBSTAT does (MS-CIFS 2.2.4.52.2).
+    let weights = [
+        ("ldap", 7),
+        ("smb1", 5),
+        ("nbstat", 5),
+        ("sql-browser", 5),
+        ("mdns", 4),
+    ];
     let known = weights.iter().find(|(start, _)| source.starts_with(start));
     // The rest is NTLM, whatever carries it.
     Weight(known.map_or(9, |(_, weight)| *weight))

@@ -306,6 +306,12 @@ fn a_machine_without_a_domain_is_in_none() {
     let print = judged(&clues);
     assert_eq!(print.is_domain_member, Some(false));
     assert_eq!(value(print.domain.as_ref()), "WORKGROUP (likely)");
+    // SMB 1 names the workgroup where NTLM would name the machine.
+    let mut clues = vec![clue("smb1", 445, Fact::NetbiosComputer(text("PC")))];
+    clues.push(clue("smb1", 445, Fact::NetbiosDomain(text("OFFICE"))));
+    let print = judged(&clues);
+    assert_eq!(print.is_domain_member, None);
+    assert_eq!(value(print.domain.as_ref()), "OFFICE (likely)");
     // Two exchanges that disagree speak of two machines.
     let mut clues = names("PC", "PC");
     clues.push(clue("rdp", 3389, Fact::NetbiosComputer(text("OTHER"))));
@@ -370,6 +376,31 @@ fn what_a_probe_can_end_is_left_alone() {
     assert!(!fragile(&[debian], &[22, 9100]));
     // One guess against another.
     assert!(fragile(&[], &[135, 502]));
+}
+
+#[test]
+fn the_products_that_pages_are_known_by_tell_the_device() {
+    let cases = [
+        ("HP LaserJet", DeviceKind::Printer),
+        ("Brother printer", DeviceKind::Printer),
+        ("IP camera", DeviceKind::Camera),
+        ("APC UPS", DeviceKind::Ups),
+        ("Siemens SIMATIC", DeviceKind::Plc),
+        ("snom phone", DeviceKind::Phone),
+        ("Dell iDRAC", DeviceKind::ManagementBoard),
+        ("VMware ESXi", DeviceKind::Hypervisor),
+        ("Synology DSM", DeviceKind::Nas),
+        ("Fortinet FortiGate", DeviceKind::Firewall),
+        ("MikroTik RouterOS", DeviceKind::Router),
+        ("Microsoft Exchange", DeviceKind::Computer),
+        ("Jenkins", DeviceKind::Unknown),
+    ];
+    for (name, kind) in cases {
+        let print = judged(&[product("http", 443, name, "")]);
+        assert_eq!(print.device, kind, "{name}");
+    }
+    let exchange = judged(&[product("http", 443, "Microsoft Exchange", "15.1.2507")]);
+    assert_eq!(exchange.roles, [Role::Exchange]);
 }
 
 #[test]
