@@ -18,6 +18,7 @@ mod rules;
 mod snmp;
 mod sql_browser;
 mod ssh;
+mod ssh_key;
 mod tables;
 
 pub use ask::{Ask, ask};
@@ -28,6 +29,7 @@ pub use oui::{MacFacts, MacKind, mac_facts, read_mac};
 pub use reverse::ReverseNames;
 pub use rules::{fingerprint, is_fragile, services};
 pub use ssh::{SshBanner, SshRelease, is_windows_banner, ssh_banner};
+pub use ssh_key::ssh_key;
 
 use crate::model::{Certainty, Clue, DeviceKind, Fact, HostKey, SeenBy, Service};
 
