@@ -7,8 +7,9 @@ use socket2::{Domain, Protocol, Socket, Type};
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
 use tokio::net::UdpSocket;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 
 /// What was announced, by who sent it.
 pub type Announcements = BTreeMap<IpAddr, Vec<Clue>>;
@@ -19,18 +20,15 @@ const MOST_SENDERS: usize = 4096;
 /// The most clues of one of them.
 const MOST_CLUES: usize = 128;
 
-/// Listens until a moment, on the interface that has an address, or on the one that the system chooses.
+/// Listens until a moment on the links of these addresses of ours; with none, on the one that the system chooses.
 ///
-/// Shares the port with whatever else listens there. An error only where it could not begin to.
-pub async fn announcements(
-    interface: Option<Ipv4Addr>,
-    until: Instant,
-) -> io::Result<Announcements> {
-    let socket = join(interface.unwrap_or(Ipv4Addr::UNSPECIFIED), PORT)?;
+/// Shares the port with whatever else listens there. An error only where not one link could be joined.
+pub async fn announcements(links: &[Ipv4Addr], until: Instant) -> io::Result<Announcements> {
+    let socket = join(links, PORT)?;
     Ok(hear(&socket, until).await)
 }
 
-fn join(interface: Ipv4Addr, port: u16) -> io::Result<UdpSocket> {
+fn join(links: &[Ipv4Addr], port: u16) -> io::Result<UdpSocket> {
     let socket = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP))?;
     socket.set_reuse_address(true)?;
     #[cfg(unix)]
@@ -43,8 +41,16 @@ fn join(interface: Ipv4Addr, port: u16) -> io::Result<UdpSocket> {
         Ipv4Addr::UNSPECIFIED
     };
     socket.bind(&SocketAddr::from((local, port)).into())?;
-    socket.join_multicast_v4(&GROUP, &interface)?;
-    UdpSocket::from_std(socket.into())
+    let any = [Ipv4Addr::UNSPECIFIED];
+    let links = if links.is_empty() { &any } else { links };
+    let joined = links
+        .iter()
+        .map(|link| socket.join_multicast_v4(&GROUP, link));
+    let (joined, failed): (Vec<_>, Vec<_>) = joined.partition(Result::is_ok);
+    match failed.into_iter().next() {
+        Some(Err(error)) if joined.is_empty() => Err(error),
+        _ => UdpSocket::from_std(socket.into()),
+    }
 }
 
 async fn hear(socket: &UdpSocket, until: Instant) -> Announcements {
@@ -53,10 +59,7 @@ async fn hear(socket: &UdpSocket, until: Instant) -> Announcements {
     while let Ok(received) = timeout_at(until, socket.recv_from(&mut buffer)).await {
         // An error of one datagram is not the end of the others; but it must not make us spin.
         let Ok((length, sender)) = received else {
-            tokio::task::yield_now().await;
-            if Instant::now() >= until {
-                break;
-            }
+            sleep(Duration::from_millis(10)).await;
             continue;
         };
         let datagram = buffer.get(..length).unwrap_or_default();
@@ -87,12 +90,11 @@ mod tests {
     use super::*;
     use crate::identify::mdns::tests::printer;
     use crate::model::Fact;
-    use std::time::Duration;
 
     #[tokio::test]
     async fn what_is_announced_on_the_link_is_heard_once() {
         let port = 25353;
-        let listener = join(Ipv4Addr::LOCALHOST, port).unwrap();
+        let listener = join(&[Ipv4Addr::LOCALHOST], port).unwrap();
         let sender = Socket::new(Domain::IPV4, Type::DGRAM, None).unwrap();
         sender.set_multicast_if_v4(&Ipv4Addr::LOCALHOST).unwrap();
         sender
@@ -113,6 +115,13 @@ mod tests {
         let name = Fact::DnsComputer("office.local".to_owned());
         assert!(clues.iter().any(|clue| clue.fact == name));
         assert!(Instant::now() < until + Duration::from_secs(1));
+    }
+
+    #[tokio::test]
+    async fn a_link_that_is_not_ours_is_an_error_only_alone() {
+        let foreign = Ipv4Addr::new(192, 0, 2, 1);
+        assert!(join(&[foreign], 25354).is_err());
+        assert!(join(&[foreign, Ipv4Addr::LOCALHOST], 25354).is_ok());
     }
 
     #[test]
