@@ -182,8 +182,8 @@ enum Pattern {
     Whole(String),
     /// At the beginning.
     Beginning(String),
-    /// Anywhere, but no part of a longer word.
-    Words { text: String, is_open: bool },
+    /// Anywhere, as whole words.
+    Words(String),
 }
 
 impl Pattern {
@@ -192,13 +192,9 @@ impl Pattern {
         if place == "engine" {
             return Self::Whole(text);
         }
-        let Some(words) = text.strip_prefix('*') else {
-            return Self::Beginning(text);
-        };
-        let open = words.strip_suffix('*');
-        Self::Words {
-            text: open.unwrap_or(words).to_owned(),
-            is_open: open.is_some(),
+        match text.strip_prefix('*') {
+            Some(words) => Self::Words(words.to_owned()),
+            None => Self::Beginning(text),
         }
     }
 
@@ -206,19 +202,22 @@ impl Pattern {
         match self {
             Self::Whole(whole) => text == whole,
             Self::Beginning(beginning) => text.starts_with(beginning),
-            Self::Words {
-                text: words,
-                is_open,
-            } => text.match_indices(words.as_str()).any(|(at, found)| {
-                let before = text.get(..at).and_then(|text| text.chars().next_back());
-                let behind = text
-                    .get(at + found.len()..)
-                    .and_then(|text| text.chars().next());
-                let joins = |one: Option<char>| one.is_some_and(char::is_alphanumeric);
-                !joins(before) && (*is_open || !joins(behind))
-            }),
+            Self::Words(words) => has_words(text, words),
         }
     }
+}
+
+/// Whether some words are in a text, and not only as a part of longer ones: `axis` is neither in `praxis` nor in
+/// `axisymmetric`; a number may follow, as in `idrac9`. Both in lower case.
+pub(super) fn has_words(text: &str, words: &str) -> bool {
+    let begins_a_word = words.starts_with(char::is_alphanumeric);
+    let ends_a_word = words.ends_with(char::is_alphabetic);
+    text.match_indices(words).any(|(at, found)| {
+        let before = text.get(..at).unwrap_or_default();
+        let behind = text.get(at + found.len()..).unwrap_or_default();
+        !(begins_a_word && before.ends_with(char::is_alphanumeric))
+            && !(ends_a_word && behind.starts_with(char::is_alphabetic))
+    })
 }
 
 /// What usually listens on a port.

@@ -157,8 +157,10 @@ fn words_are_found_whole_and_not_inside_others() {
     let axis = Pattern::read("title", "*AXIS");
     assert!(axis.is_in("axis m3045 network camera") && axis.is_in("live view - axis"));
     assert!(!axis.is_in("praxis dr. example") && !axis.is_in("axisymmetric"));
-    let open = Pattern::read("title", "*S7-1*");
-    assert!(open.is_in("simatic s7-1200") && !open.is_in("ps7-1200"));
+    let number = Pattern::read("title", "*S7-1");
+    assert!(number.is_in("simatic s7-1200") && !number.is_in("ps7-1200"));
+    assert!(has_words("idrac9 - login", "idrac") && !has_words("idracula", "idrac"));
+    assert!(has_words("debut/1.30", "debut/") && has_words("axis_00408c", "axis_"));
     assert!(Pattern::read("product", "Microsoft-IIS/10.0").is_in("microsoft-iis/10.0"));
     assert!(!Pattern::read("engine", "9").is_in("99"));
 }
