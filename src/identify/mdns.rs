@@ -1,6 +1,7 @@
 //! What a host announces of itself by multicast DNS (RFC 6762, RFC 6763): its name, its addresses, its services
 //! and, where it is a device, its model. A reader; `listen` hears them. Nothing is ever asked.
 
+use super::clean;
 use crate::model::{Clue, Fact};
 use simple_dns::rdata::RData;
 use simple_dns::{Name, Packet, PacketFlag, ResourceRecord};
@@ -40,7 +41,8 @@ pub fn announcement(datagram: &[u8], sender: IpAddr) -> Vec<Clue> {
         return Vec::new();
     }
     facts.insert(0, Fact::Speaks(SOURCE.to_owned()));
-    let clues = facts.into_iter().take(MOST).map(|fact| Clue {
+    let facts = facts.into_iter().filter_map(clean::fact);
+    let clues = facts.take(MOST).map(|fact| Clue {
         source: SOURCE.to_owned(),
         proto: "udp".to_owned(),
         port: PORT,

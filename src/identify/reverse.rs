@@ -1,6 +1,7 @@
 //! What DNS calls an address, by the system's resolver, and whether that name leads back to it. A name that does
 //! not is old news as often as not.
 
+use super::clean;
 use crate::model::{Clue, Fact};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -43,7 +44,7 @@ impl ReverseNames {
             source: "reverse-dns".to_owned(),
             proto: String::new(),
             port: 0,
-            fact: Fact::ReverseName { name, is_confirmed },
+            fact: clean::fact(Fact::ReverseName { name, is_confirmed })?,
         })
     }
 

@@ -1,5 +1,6 @@
 //! The host key of an SSH server: what tells one machine from another, as long as it is nobody's copy.
 
+use super::clean;
 use super::ssh::ssh_banner;
 use crate::model::{Clue, Fact};
 use crate::session::{self, Limits};
@@ -31,7 +32,7 @@ pub async fn ssh_key(address: IpAddr, port: u16, deadline: Instant) -> Vec<Clue>
     }
     facts.push(Fact::Banner(face.banner));
     facts.push(Fact::HostKey(face.key));
-    let clues = facts.into_iter().map(|fact| Clue {
+    let clues = facts.into_iter().filter_map(clean::fact).map(|fact| Clue {
         source: "ssh".to_owned(),
         proto: "tcp".to_owned(),
         port,

@@ -7,7 +7,7 @@
 //! What is sent to a host is a constant of the program ([`QuestionSet`]); what comes back is
 //! hostile until a collector has read it, and capped here ([`Limits`]).
 
-pub(crate) mod base64;
+pub(crate) use crate::wire::base64;
 mod codepage;
 mod error;
 mod host_trust;

@@ -11,6 +11,7 @@ fn allowed() -> BTreeMap<&'static str, &'static [&'static str]> {
     BTreeMap::from([
         ("model", &[] as &[_]),
         ("version", &[]),
+        ("wire", &[]),
         ("targets", &[]),
         ("credentials", &[]),
         ("sweep", &[]),
@@ -30,6 +31,7 @@ fn allowed() -> BTreeMap<&'static str, &'static [&'static str]> {
 const PURE: &[&str] = &[
     "model",
     "version",
+    "wire",
     "targets",
     "credentials",
     "sweep",
@@ -52,6 +54,8 @@ const TALKING: &[&str] = &[
     "sweep/descriptors.rs",
     "sweep/routes/mod.rs",
     "sweep/simulated.rs",
+    "identify/carry/mod.rs",
+    "identify/carry/onlooker.rs",
     "identify/grab.rs",
     "identify/listen.rs",
     "identify/reverse.rs",

@@ -215,8 +215,9 @@ pub(super) fn has_words(text: &str, words: &str) -> bool {
     text.match_indices(words).any(|(at, found)| {
         let before = text.get(..at).unwrap_or_default();
         let behind = text.get(at + found.len()..).unwrap_or_default();
-        !(begins_a_word && before.ends_with(char::is_alphanumeric))
-            && !(ends_a_word && behind.starts_with(char::is_alphabetic))
+        let is_part = begins_a_word && before.ends_with(char::is_alphanumeric)
+            || ends_a_word && behind.starts_with(char::is_alphabetic);
+        !is_part
     })
 }
 
