@@ -4,7 +4,9 @@ use crate::model::{Certificate, UtcTime, hex};
 use sha2::{Digest as _, Sha256};
 use std::net::IpAddr;
 use x509_parser::extensions::GeneralName;
+use x509_parser::objects::{oid_registry, oid2abbrev};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
+use x509_parser::x509::{RelativeDistinguishedName, X509Name};
 
 const MOST_NAMES: usize = 20;
 
@@ -15,8 +17,8 @@ pub(super) fn read(der: &[u8]) -> Option<Certificate> {
     let common_name = common_name.and_then(|name| name.as_str().ok());
     let moment = |time: &x509_parser::time::ASN1Time| UtcTime::from_unix(time.timestamp());
     Some(Certificate {
-        subject: parsed.subject().to_string(),
-        issuer: parsed.issuer().to_string(),
+        subject: written(parsed.subject()),
+        issuer: written(parsed.issuer()),
         common_name: common_name.unwrap_or_default().to_owned(),
         names: names(&parsed),
         not_before: Some(moment(&parsed.validity().not_before)),
@@ -24,6 +26,39 @@ pub(super) fn read(der: &[u8]) -> Option<Certificate> {
         is_self_signed: parsed.subject() == parsed.issuer(),
         sha256: hex(&Sha256::digest(der)),
     })
+}
+
+/// A name as RFC 4514 writes it, the last part first; a part that is no text is left empty.
+fn written(name: &X509Name<'_>) -> String {
+    let parts: Vec<String> = name.iter().map(part).collect();
+    let parts: Vec<&str> = parts.iter().rev().map(String::as_str).collect();
+    parts.join(",")
+}
+
+fn part(part: &RelativeDistinguishedName<'_>) -> String {
+    let attributes = part.iter().map(|attribute| {
+        let oid = attribute.attr_type();
+        let word = oid2abbrev(oid, oid_registry());
+        let word = word.map_or_else(|_| oid.to_id_string(), str::to_owned);
+        format!("{word}={}", escaped(attribute.as_str().unwrap_or_default()))
+    });
+    attributes.collect::<Vec<_>>().join("+")
+}
+
+/// RFC 4514 2.4. Control characters are left out later, with those of all other texts.
+fn escaped(value: &str) -> String {
+    let mut text = String::new();
+    let last = value.chars().count().saturating_sub(1);
+    for (at, letter) in value.chars().enumerate() {
+        let is_special = matches!(letter, '"' | '+' | ',' | ';' | '<' | '>' | '\\')
+            || (letter == ' ' && (at == 0 || at == last))
+            || (letter == '#' && at == 0);
+        if is_special {
+            text.push('\\');
+        }
+        text.push(letter);
+    }
+    text
 }
 
 fn names(parsed: &X509Certificate<'_>) -> Vec<String> {
@@ -75,6 +110,20 @@ pub(super) mod tests {
         let until = read.not_after.map(|time| time.to_string());
         assert_eq!(until.as_deref(), Some("2027-01-02T00:00:00Z"));
         assert_eq!(read.sha256.len(), 64);
+    }
+
+    #[test]
+    fn a_name_is_written_from_its_end_and_escaped() {
+        let mut params = rcgen::CertificateParams::default();
+        let mut subject = rcgen::DistinguishedName::new();
+        subject.push(rcgen::DnType::CountryName, "DE");
+        subject.push(rcgen::DnType::OrganizationName, "Lab, Inc. ");
+        subject.push(rcgen::DnType::CommonName, "#web=1");
+        params.distinguished_name = subject;
+        let key = rcgen::KeyPair::generate().unwrap();
+        let der = params.self_signed(&key).unwrap().der().to_vec();
+        let subject = read(&der).unwrap().subject;
+        assert_eq!(subject, r"CN=\#web=1,O=Lab\, Inc.\ ,C=DE");
     }
 
     #[test]

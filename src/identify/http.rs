@@ -60,15 +60,14 @@ impl Dialogue for Http {
             };
         }
         self.page.extend(bytes);
-        match Head::read(&self.page) {
-            Heard::Part => Step::Listen,
-            Heard::Other => Step::Done,
-            // An answer before the answer (RFC 9110 15.2).
-            Heard::Whole(head) if head.status < 200 => {
-                self.page.drain(..head.length);
-                self.hear(&[])
+        loop {
+            match Head::read(&self.page) {
+                Heard::Part => return Step::Listen,
+                Heard::Other => return Step::Done,
+                // An answer before the answer (RFC 9110 15.2).
+                Heard::Whole(head) if head.status < 200 => drop(self.page.drain(..head.length)),
+                Heard::Whole(head) => return self.hear_page(&head),
             }
-            Heard::Whole(head) => self.hear_page(&head),
         }
     }
 
@@ -242,6 +241,14 @@ mod tests {
         let page = b"HTTP/1.0 200 OK\r\nServer: GoAhead-Webs\r\n\r\n<html>".to_vec();
         let (facts, _) = played(&PROTOCOL, 80, &[page]);
         assert!(facts.contains(&Fact::Banner("GoAhead-Webs".to_owned())));
+    }
+
+    #[test]
+    fn answers_before_the_answer_are_passed_over() {
+        let early = b"HTTP/1.1 100 Continue\r\n\r\n".repeat(150);
+        let page = b"HTTP/1.1 200 OK\r\nServer: x/1\r\nContent-Length: 0\r\n\r\n".to_vec();
+        let (facts, _) = played(&PROTOCOL, 80, &[[early, page].concat()]);
+        assert!(facts.contains(&Fact::Banner("x/1".to_owned())));
     }
 
     #[test]

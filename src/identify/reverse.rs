@@ -4,7 +4,8 @@
 use super::clean;
 use crate::model::{Clue, Fact};
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
@@ -16,7 +17,12 @@ pub struct ReverseNames {
     /// Held by the lookup itself, which goes on when nobody waits for it any more.
     permits: Arc<Semaphore>,
     patience: Duration,
+    /// How many lookups in a row came to no end.
+    unanswered: Arc<AtomicUsize>,
 }
+
+/// After so many a resolver is taken to be out of order, and not waited for any more.
+const GIVEN_UP_AFTER: usize = 16;
 
 impl ReverseNames {
     /// At most so many lookups at once, each of which is waited for so long.
@@ -24,14 +30,14 @@ impl ReverseNames {
         Self {
             permits: Arc::new(Semaphore::new(at_once)),
             patience,
+            unanswered: Arc::default(),
         }
     }
 
     /// The name of an address; `None` where it has none, or where that was not to be learnt by `deadline`.
     pub async fn of(&self, address: IpAddr, deadline: Instant) -> Option<Clue> {
-        let name = self
-            .ask(deadline, move || dns_lookup::lookup_addr(&address).ok())
-            .await??;
+        let found = self.ask(deadline, move || dns_lookup::lookup_addr(&address).ok());
+        let name = found.await??;
         // Without a name, the resolver may say the address.
         if name.parse::<IpAddr>().is_ok() {
             return None;
@@ -55,16 +61,36 @@ impl ReverseNames {
         deadline: Instant,
         lookup: impl FnOnce() -> T + Send + 'static,
     ) -> Option<T> {
-        let permit = Arc::clone(&self.permits).acquire_owned();
-        let permit = timeout_at(deadline, permit).await.ok()?.ok()?;
+        if self.unanswered.load(Ordering::Relaxed) >= GIVEN_UP_AFTER {
+            return None;
+        }
         let until = deadline.min(Instant::now() + self.patience);
-        let task = spawn_blocking(move || {
-            let found = lookup();
-            drop(permit);
-            found
+        let permits = Arc::clone(&self.permits);
+        let unanswered = Arc::clone(&self.unanswered);
+        let found = timeout_at(until, async move {
+            let permit = permits.acquire_owned().await.ok()?;
+            let task = spawn_blocking(move || {
+                let found = lookup();
+                drop(permit);
+                // Late or not, it answers.
+                unanswered.store(0, Ordering::Relaxed);
+                found
+            });
+            task.await.ok()
         });
-        timeout_at(until, task).await.ok()?.ok()
+        let found = found.await;
+        if found.is_err() {
+            self.unanswered.fetch_add(1, Ordering::Relaxed);
+        }
+        found.ok().flatten()
     }
+}
+
+/// The name of an address by the lookups that all hosts of this process share.
+pub(super) async fn reverse_name(address: IpAddr, deadline: Instant) -> Option<Clue> {
+    static SHARED: LazyLock<ReverseNames> =
+        LazyLock::new(|| ReverseNames::new(32, Duration::from_secs(2)));
+    SHARED.of(address, deadline).await
 }
 
 #[cfg(test)]
@@ -97,6 +123,23 @@ mod tests {
         let next = Instant::now() + Duration::from_millis(50);
         assert_eq!(names.ask(next, || ()).await, None);
         assert!(began.elapsed() < Duration::from_millis(350));
+        tokio::time::sleep(Duration::from_millis(500)).await;
         assert_eq!(names.ask(soon(), || ()).await, Some(()));
+    }
+
+    #[tokio::test]
+    async fn a_resolver_that_never_answers_is_given_up_and_one_that_is_late_is_not() {
+        let names = ReverseNames::new(64, Duration::from_millis(5));
+        let slow = || std::thread::sleep(Duration::from_millis(400));
+        for _ in 0..GIVEN_UP_AFTER {
+            assert_eq!(names.ask(soon(), slow).await, None);
+        }
+        assert_eq!(names.ask(soon(), || ()).await, None, "given up");
+        tokio::time::sleep(Duration::from_millis(600)).await;
+        let names = ReverseNames {
+            patience: Duration::from_secs(5),
+            ..names
+        };
+        assert_eq!(names.ask(soon(), || ()).await, Some(()), "it did answer");
     }
 }

@@ -169,6 +169,10 @@ impl Smb {
         };
         self.learn_challenge(answer.status, answer.token);
         let version = answer.native_server.strip_prefix("Samba ");
+        if version.is_some() {
+            self.facts
+                .retain(|fact| *fact != Fact::Samba(String::new()));
+        }
         let version = version.map(str::to_owned).map(Fact::Samba);
         let is_told = !answer.native_os.is_empty() && version.is_none();
         let system = is_told.then_some(answer.native_os).map(Fact::Banner);

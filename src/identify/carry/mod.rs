@@ -40,6 +40,8 @@ pub struct How {
     pub now: i64,
     /// Whether exchanges that leave more than a line in a log are allowed: `--deep-identify`.
     pub is_deep: bool,
+    /// Whether what a question may end is asked all the same: `--include-fragile`.
+    pub include_fragile: bool,
     /// The moment at which we are done with the host, whatever it does.
     pub deadline: Instant,
     /// How long one connection may take, from its first packet to its last.
@@ -52,6 +54,7 @@ impl How {
         Self {
             now,
             is_deep: false,
+            include_fragile: false,
             deadline,
             patience: Duration::from_secs(3),
         }
@@ -73,7 +76,8 @@ async fn identify_by(
 ) -> Vec<Clue> {
     let mut clues = Vec::new();
     for (protocol, port) in questions(ports, protocols, how.is_deep) {
-        if Instant::now() >= how.deadline || is_fragile(&clues, ports.tcp) {
+        let is_done = Instant::now() >= how.deadline;
+        if is_done || (!how.include_fragile && is_fragile(&clues, ports.tcp)) {
             break;
         }
         let facts = converse(SocketAddr::new(address, port), protocol, how).await;

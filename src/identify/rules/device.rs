@@ -12,20 +12,39 @@ use std::collections::BTreeSet;
 pub(super) struct Device {
     pub(super) kind: DeviceKind,
     pub(super) certainty: Certainty,
-    /// Whether it is, or may as well be, something that a probe can end.
-    pub(super) is_fragile: bool,
+    weight: Weight,
 }
 
 struct Evidence {
     kind: DeviceKind,
     weight: Weight,
     source: String,
+    /// It is no more than who made the network card.
+    is_maker: bool,
+}
+
+/// Whether it is something that a probe can end, or may be that just as well as what it seems to be. Who made the card
+/// keeps nobody from a machine that one can log in to: makers of controllers build computers too.
+pub(super) fn is_fragile(clues: &[Clue], open_ports: &[u16]) -> bool {
+    const LOGINS: &[u16] = &[22, 135, 445, 3389, 5985, 5986];
+    let mut evidence = gather(clues, open_ports);
+    if LOGINS.iter().any(|port| open_ports.contains(port)) {
+        evidence.retain(|one| !one.is_maker);
+    }
+    let device = decide(&evidence);
+    let may_be = |one: &Evidence| one.kind.is_fragile() && one.weight >= device.weight;
+    let is_unsure = device.certainty <= Certainty::Guess;
+    device.kind.is_fragile() || (is_unsure && evidence.iter().any(may_be))
+}
+
+/// What kind of device it is, by what it shows and which ports are open.
+pub(super) fn judge(clues: &[Clue], open_ports: &[u16]) -> Device {
+    decide(&gather(clues, open_ports))
 }
 
 /// The strongest evidence wins; one that is likely and says the same more closely makes it that (a computer that is
 /// a hypervisor). Agreement and contradiction weigh as in [`super::claim::settle`].
-pub(super) fn judge(clues: &[Clue], open_ports: &[u16]) -> Device {
-    let evidence = gather(clues, open_ports);
+fn decide(evidence: &[Evidence]) -> Device {
     let sources = |kind: DeviceKind, least: Certainty| {
         let same = evidence
             .iter()
@@ -46,7 +65,7 @@ pub(super) fn judge(clues: &[Clue], open_ports: &[u16]) -> Device {
         return Device {
             kind: DeviceKind::Unknown,
             certainty: Certainty::None,
-            is_fragile: false,
+            weight: Weight(0),
         };
     };
     let finer = evidence
@@ -64,12 +83,10 @@ pub(super) fn judge(clues: &[Clue], open_ports: &[u16]) -> Device {
     if evidence.iter().any(speaks_against) {
         certainty = lower(certainty);
     }
-    let may_be_fragile =
-        certainty <= Certainty::Guess && evidence.iter().any(|one| one.kind.is_fragile());
     Device {
         kind,
         certainty,
-        is_fragile: kind.is_fragile() || may_be_fragile,
+        weight,
     }
 }
 
@@ -96,13 +113,15 @@ fn is_same(one: DeviceKind, other: DeviceKind) -> bool {
 
 fn gather(clues: &[Clue], open_ports: &[u16]) -> Vec<Evidence> {
     let of_clues = clues.iter().flat_map(|clue| {
-        let signs = signs(clue).map(|sign| (sign.device, sign.weight));
-        let told = told(clue).into_iter().chain(signs);
+        let signs = signs(clue).map(|sign| (sign.device, sign.weight, sign.place == "maker"));
+        let told = told(clue).map(|(kind, weight)| (kind, weight, false));
         let source = source(clue);
-        told.map(move |(kind, weight)| Evidence {
+        let all = told.into_iter().chain(signs);
+        all.map(move |(kind, weight, is_maker)| Evidence {
             kind,
             weight,
             source: source.clone(),
+            is_maker,
         })
     });
     let of_ports = PORTS
@@ -112,6 +131,7 @@ fn gather(clues: &[Clue], open_ports: &[u16]) -> Vec<Evidence> {
         kind: row.device,
         weight: row.weight,
         source: format!("port {}", row.number),
+        is_maker: false,
     });
     let all = of_clues.chain(of_ports);
     all.filter(|one| one.kind != DeviceKind::Unknown && one.weight > Weight(0))

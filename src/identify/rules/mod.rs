@@ -49,10 +49,10 @@ pub fn fingerprint(clues: &[Clue], open_ports: &[u16], on: Date) -> Fingerprint 
     print
 }
 
-/// Whether a host is, or may well be, a printer, an industrial controller, a power supply or a camera: it gets
-/// no further probe. Where that is only a guess, so is its opposite, and the host is left in peace.
+/// Whether a host is, or may as well be, a printer, an industrial controller, a power supply or a camera: it gets
+/// no further probe. Of two guesses that are worth the same, this one counts.
 pub fn is_fragile(clues: &[Clue], open_ports: &[u16]) -> bool {
-    device::judge(clues, open_ports).is_fragile
+    device::is_fragile(clues, open_ports)
 }
 
 /// Who says it: `smb2 445`, `arp`.

@@ -376,6 +376,12 @@ fn what_a_probe_can_end_is_left_alone() {
     assert!(!fragile(&[debian], &[22, 9100]));
     // One guess against another.
     assert!(fragile(&[], &[135, 502]));
+    assert!(!fragile(&[], &[3389, 554]));
+    // Who made the card is no reason where one can log in.
+    let siemens = clue("arp", 0, Fact::Mac(text("00:0e:8c:00:00:01")));
+    assert!(fragile(std::slice::from_ref(&siemens), &[80]));
+    assert!(!fragile(std::slice::from_ref(&siemens), &[22, 80]));
+    assert!(!fragile(std::slice::from_ref(&siemens), &[3389]));
 }
 
 #[test]
