@@ -58,9 +58,15 @@ pub(super) fn settle<T>(
         .into_iter()
         .filter(|one| !with_sources.contains(one.source.as_str()))
         .collect::<Vec<_>>();
+    // Nor does it contradict to call it by the other of the two.
+    let is_alias = |what: &T| {
+        let names = said.iter();
+        let mut names = names.filter(|one| with_sources.contains(one.source.as_str()));
+        names.any(|one| agrees(&one.what, what))
+    };
     let is_contested = against
         .iter()
-        .any(|one| one.weight.certainty() >= Certainty::Likely);
+        .any(|one| one.weight.certainty() >= Certainty::Likely && !is_alias(&one.what));
     let likely = with
         .iter()
         .filter(|one| one.weight.certainty() >= Certainty::Likely);
@@ -147,6 +153,12 @@ mod tests {
             "a sure ntlm|ptr: b"
         );
         assert_eq!(judged(&[("b", 5, "x"), ("a", 5, "y")]), "a guess x: b|y");
+    }
+
+    #[test]
+    fn another_name_of_the_same_thing_is_no_contradiction() {
+        let said = [("a", 9, "ntlm"), ("b", 8, "ntlm"), ("b", 5, "nbstat")];
+        assert_eq!(judged(&said), "a sure nbstat: b|ntlm");
     }
 
     #[test]

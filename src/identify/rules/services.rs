@@ -42,8 +42,13 @@ fn filled<'a>(mut service: Service, clues: impl Iterator<Item = &'a Clue>) -> Se
     for clue in clues {
         said.hear(clue);
     }
-    if service.banner.is_empty() {
-        service.banner = said.banner.unwrap_or_default();
+    if service.banner.is_empty()
+        && let Some(banner) = said.banner
+    {
+        service = Service {
+            proto: service.proto,
+            ..open_service(service.port, &banner)
+        };
     }
     if let Some((name, version)) = said.product {
         service.product = name;
@@ -207,6 +212,17 @@ mod tests {
             "tcp 12345 |||||",
         ];
         assert_eq!(lines(&open, &clues), expected);
+    }
+
+    #[test]
+    fn a_banner_that_was_heard_elsewhere_is_read_as_well() {
+        let banner = "SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3";
+        let clues = [
+            clue("tcp", 22, Fact::Speaks("ssh".to_owned())),
+            clue("tcp", 22, Fact::Banner(banner.to_owned())),
+        ];
+        let expected = [format!("tcp 22 ssh|OpenSSH|9.2p1|{banner}|sure|")];
+        assert_eq!(lines(&[(22, "")], &clues), expected);
     }
 
     #[test]
