@@ -75,12 +75,21 @@ async fn identify_by(
     how: &How,
 ) -> Vec<Clue> {
     let mut clues = Vec::new();
+    // A port that lets one conversation run out of time gets no other.
+    let mut silent = Vec::new();
     for (protocol, port) in questions(ports, protocols, how.is_deep) {
-        let is_done = Instant::now() >= how.deadline;
+        let began = Instant::now();
+        let is_done = began >= how.deadline;
         if is_done || (!how.include_fragile && is_fragile(&clues, ports.tcp)) {
             break;
         }
+        if silent.contains(&port) {
+            continue;
+        }
         let facts = converse(SocketAddr::new(address, port), protocol, how).await;
+        if facts.is_empty() && began.elapsed() >= how.patience {
+            silent.push(port);
+        }
         clues.extend(facts.into_iter().map(|fact| Clue {
             source: protocol.name.to_owned(),
             proto: proto(protocol.transport).to_owned(),

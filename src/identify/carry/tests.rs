@@ -313,3 +313,31 @@ async fn a_closed_udp_port_tells_nothing() {
     drop(peer);
     assert!(converse(address, &ECHO, &how()).await.is_empty());
 }
+
+#[tokio::test]
+async fn a_port_that_says_nothing_costs_one_conversation_and_not_one_for_each_protocol() {
+    let (listener, address) = listener().await;
+    let met = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&met);
+    let mut tasks = JoinSet::new();
+    tasks.spawn(async move {
+        let mut held = Vec::new();
+        loop {
+            held.push(listener.accept().await.unwrap());
+            count.fetch_add(1, Ordering::SeqCst);
+        }
+    });
+    let port: &'static [u16] = Box::leak(Box::new([address.port()]));
+    let mut protocols = [smb::SMB2, http::PROTOCOL, winrm::PROTOCOL];
+    for protocol in &mut protocols {
+        protocol.ports = port;
+    }
+    let protocols: Vec<&Protocol> = protocols.iter().collect();
+    let ports = Ports {
+        tcp: port,
+        udp: &[],
+    };
+    let clues = identify_by(&protocols, address.ip(), &ports, &how()).await;
+    assert!(clues.is_empty());
+    assert_eq!(met.load(Ordering::SeqCst), 1);
+}
