@@ -40,7 +40,7 @@ pub(super) fn judge(
     });
     let end_of_life = print.end_of_life.map(|last| Weakness {
         kind: "end_of_life".to_owned(),
-        detail: format!("no support since {last}"),
+        detail: format!("support ended on {last}, extended updates not counted"),
     });
     let all = seen.chain(end_of_life).collect::<BTreeSet<_>>();
     all.into_iter().collect()
