@@ -54,6 +54,7 @@ const TALKING: &[&str] = &[
     "sweep/descriptors.rs",
     "sweep/routes/mod.rs",
     "sweep/simulated.rs",
+    "identify/ask.rs",
     "identify/carry/mod.rs",
     "identify/carry/onlooker.rs",
     "identify/grab.rs",
