@@ -1,7 +1,8 @@
 //! Asking a host who it is: every protocol of every open port, one connection after the other. Talks.
 
 use super::grab::grab_greeting;
-use super::{How, Ports, identify, is_claimed, is_fragile, ssh_banner};
+use super::reverse::reverse_name;
+use super::{How, Ports, identify, is_claimed, is_fragile, ssh_banner, ssh_key};
 use crate::model::{Clue, Fact};
 use std::net::IpAddr;
 use tokio::time::Instant;
@@ -38,15 +39,29 @@ pub async fn ask(ask: &Ask) -> Vec<Clue> {
     };
     let how = How {
         is_deep: ask.is_deep,
+        include_fragile: ask.include_fragile,
         ..How::until(ask.deadline, ask.now)
     };
     let mut clues = identify(ask.address, &ports, &how).await;
+    if ask.with_dns {
+        clues.extend(reverse_name(ask.address, ask.deadline).await);
+    }
     for port in ask.tcp.iter().copied().filter(|port| !is_claimed(*port)) {
         let is_done = Instant::now() >= ask.deadline;
         if is_done || (!ask.include_fragile && is_fragile(&clues, &ask.tcp)) {
             break;
         }
-        clues.extend(greeting(ask.address, port).await);
+        // Where SSH is expected, one connection shows both its greeting and its key.
+        let shown = if ask.ssh_ports.contains(&port) {
+            Box::pin(ssh_key(ask.address, port, ask.deadline)).await
+        } else {
+            Vec::new()
+        };
+        if shown.is_empty() {
+            clues.extend(greeting(ask.address, port).await);
+        } else {
+            clues.extend(shown);
+        }
     }
     clues
 }

@@ -1,6 +1,7 @@
 //! Who has made a page, from its head and its title.
 
 use super::http::schemes;
+use super::tables::has_words;
 use crate::model::Fact;
 use crate::wire::http::Head;
 
@@ -59,7 +60,9 @@ fn marked(head: &Head, title: &str) -> Option<Fact> {
         let mut texts = texts.iter().filter(|(known, _)| *known == place);
         let version = match place {
             "field" => head.first(mark).map(version),
-            _ => texts.any(|(_, text)| text.contains(mark)).then(String::new),
+            _ => texts
+                .any(|(_, text)| has_words(text, mark))
+                .then(String::new),
         };
         version.map(|version| Fact::Product {
             name: name.to_owned(),

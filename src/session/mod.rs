@@ -40,7 +40,7 @@ pub use secret::{
     ClientCertificate, KerberosWay, Key, Password, Permit, Proof, Signer, WindowsLogon,
     WindowsSecret,
 };
-pub use ssh::SshConnector;
+pub use ssh::{SshConnector, SshFace, ssh_face};
 pub use windows_error::{KerberosFailure, KerberosRefusal, TrustError};
 pub use windows_shell::{Put, WindowsShell};
 pub use winrm::{Authorities, Challenge, Names, NoNames, WinrmConnector};

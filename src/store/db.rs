@@ -325,7 +325,8 @@ mod tests {
             .unwrap_err();
         assert_eq!(found(&mut db), (3, 0));
         for _ in 0..2 {
-            db.write(|tx| migrate(tx, &[first, second, third, NEXT])).unwrap();
+            db.write(|tx| migrate(tx, &[first, second, third, NEXT]))
+                .unwrap();
             assert_eq!(found(&mut db), (4, 1));
         }
         let error = db.write(|tx| migrate(tx, MIGRATIONS)).unwrap_err();

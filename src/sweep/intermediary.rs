@@ -238,7 +238,8 @@ mod tests {
             options: 1,
         };
         for (number, host) in hosts.iter_mut().enumerate() {
-            host.traces.insert(trace(if number % 2 == 0 { 60 } else { 61 }));
+            host.traces
+                .insert(trace(if number % 2 == 0 { 60 } else { 61 }));
         }
         assert!(intermediaries(&hosts, &PORTS, |_| 254).is_empty());
     }

@@ -93,7 +93,11 @@ fn preview(
     );
     if !sweep.further().is_empty() {
         let first: Vec<String> = plan.first_ports.iter().map(ToString::to_string).collect();
-        let echo = if plan.echo { "an echo request and " } else { "" };
+        let echo = if plan.echo {
+            "an echo request and "
+        } else {
+            ""
+        };
         let _ = writeln!(
             text,
             "every address gets {echo}ports {}; who answers gets all ports (--thorough: every address does)",

@@ -5,7 +5,7 @@ mod onlooker;
 
 use super::clean;
 use super::dialogue::{Dialogue, Occasion, Protocol, Step, Transport};
-use super::fragile::is_fragile;
+use super::rules::is_fragile;
 use crate::model::{Clue, Fact};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -40,6 +40,8 @@ pub struct How {
     pub now: i64,
     /// Whether exchanges that leave more than a line in a log are allowed: `--deep-identify`.
     pub is_deep: bool,
+    /// Whether what a question may end is asked all the same: `--include-fragile`.
+    pub include_fragile: bool,
     /// The moment at which we are done with the host, whatever it does.
     pub deadline: Instant,
     /// How long one connection may take, from its first packet to its last.
@@ -52,6 +54,7 @@ impl How {
         Self {
             now,
             is_deep: false,
+            include_fragile: false,
             deadline,
             patience: Duration::from_secs(3),
         }
@@ -76,7 +79,8 @@ async fn identify_by(
     let mut silent = Vec::new();
     for (protocol, port) in questions(ports, protocols, how.is_deep) {
         let began = Instant::now();
-        if began >= how.deadline || is_fragile(&clues) {
+        let is_done = began >= how.deadline;
+        if is_done || (!how.include_fragile && is_fragile(&clues, ports.tcp)) {
             break;
         }
         if silent.contains(&port) {
