@@ -244,14 +244,14 @@ def tracked(lab, report):
         # A new router each time: its table is empty.
         lab.down()
         lab.up("ct")
-        net = lab.truth("dense").net
+        truth = lab.truth("dense")
         watch = Tracking(lab)
         try:
-            done = lab.sweep(net, "--engine", engine, seconds=900)
+            done = lab.sweep(truth.net, "--engine", engine, seconds=900)
         finally:
             watch.done = True
             watch.join()
-        complete_in_stages(lab, report, f"dense /20, defaults, {engine}, a router that tracks connections", "dense", done)
+        complete(report, f"dense /20, defaults, {engine}, a router that tracks connections", truth, done)
         report.that(watch.most <= TABLE and not watch.lost,
                     f"dense /20, defaults, {engine}: at most {watch.most:,} connections tracked (goal {TABLE:,}), "
                     f"{watch.lost} lost, in {done.wall:.0f} s")
