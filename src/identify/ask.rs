@@ -23,6 +23,8 @@ pub struct Ask {
     pub include_fragile: bool,
     /// Ports on which SSH is expected.
     pub ssh_ports: Vec<u16>,
+    /// Ports on which the operator expects what usually is on another: the port, and the usual one.
+    pub expected: Vec<(u16, u16)>,
     /// Looks its address up in DNS.
     pub names: Option<ReverseNames>,
     /// Now, in Unix seconds.
@@ -50,6 +52,7 @@ pub async fn ask(ask: &Ask) -> Vec<Clue> {
     let ports = Ports {
         tcp: &ask.tcp,
         udp: &ask.udp,
+        expected: &ask.expected,
     };
     let how = How {
         is_deep: ask.is_deep,
@@ -57,7 +60,9 @@ pub async fn ask(ask: &Ask) -> Vec<Clue> {
         ..How::until(ask.deadline, ask.now)
     };
     clues.extend(identify(ask.address, &ports, &how).await);
-    for port in ask.tcp.iter().copied().filter(|port| !is_claimed(*port)) {
+    let is_expected = |port: u16| ask.expected.iter().any(|(real, _)| *real == port);
+    let unclaimed = |port: &u16| !is_claimed(*port) && !is_expected(*port);
+    for port in ask.tcp.iter().copied().filter(unclaimed) {
         if ask.is_over(&clues) {
             break;
         }

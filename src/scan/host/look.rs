@@ -24,6 +24,7 @@ pub(in crate::scan) async fn look(cx: &Context, host: &LiveHost, ports: Vec<u16>
         is_deep: cx.plan.look.deep,
         include_fragile: cx.plan.look.include_fragile,
         ssh_ports: cx.plan.ssh_ports.clone(),
+        expected: cx.plan.expected(),
         names: cx.plan.look.dns.then(|| cx.names.clone()),
         now: (cx.clock)().unix(),
         deadline: Instant::now() + patience,
