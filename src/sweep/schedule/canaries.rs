@@ -155,9 +155,12 @@ impl Canaries {
         lost >= FEW && lost > allowed + 2.0 * allowed.sqrt()
     }
 
-    /// Whether answers get lost, of late.
+    /// Whether answers get lost: of late, or all the time.
     pub(super) fn shows_loss(&self) -> bool {
-        self.lost >= 2.0 && self.lost > self.asked * NOTABLE
+        let notable = |asked: f64, lost: f64| lost >= 2.0 && lost > asked * NOTABLE;
+        #[expect(clippy::cast_precision_loss, reason = "a share")]
+        let all = (self.count.asked as f64, self.count.lost as f64);
+        notable(self.asked, self.lost) || notable(all.0, all.1)
     }
 }
 
@@ -175,8 +178,10 @@ pub(super) struct Throttle {
 
 /// The rate is never lowered below this part of what was asked for.
 const LEAST_PART: u32 = 32;
-/// One part in so many is added after a slice without loss.
+/// One part in so many is added after a slice without loss; of the rate at which answers got lost, as long as
+/// that is far away.
 const STEP: u32 = 20;
+const BIG_STEP: u32 = 10;
 
 impl Throttle {
     /// At most so many probes a second.
@@ -212,13 +217,17 @@ impl Throttle {
         Some(self.rate)
     }
 
-    /// Nothing got lost for a while, in which so many were sent in a second: the rate that is kept from now on,
-    /// where it changes.
+    /// Nothing got lost in a slice that began at a moment: the rate that is kept from now on, where it changes.
     pub(super) fn raise(&mut self, since: Duration) -> Option<u32> {
         if since < self.lowered || !self.is_low() {
             return None;
         }
-        self.rate = self.rate.saturating_add(self.rate / STEP + 1).min(self.top);
+        let step = if self.rate < self.was - self.was / 4 {
+            self.was / BIG_STEP
+        } else {
+            self.rate / STEP
+        };
+        self.rate = self.rate.saturating_add(step + 1).min(self.top);
         Some(self.rate)
     }
 }
@@ -281,7 +290,7 @@ mod tests {
 
     #[test]
     fn one_lost_canary_proves_nothing() {
-        let mut canaries = measured(200, 0);
+        let mut canaries = measured(2_000, 0);
         assert!(!canaries.is_too_fast(10, 2));
         assert!(!canaries.is_too_fast(200, 4));
         assert!(canaries.is_too_fast(200, 20));
@@ -300,7 +309,7 @@ mod tests {
         // A slice from before that knows nothing of it.
         assert_eq!(throttle.lower(S, 8_000.0, S * 2), None);
         assert_eq!(throttle.raise(S), None);
-        assert_eq!(throttle.raise(S * 3), Some(4_201));
+        assert_eq!(throttle.raise(S * 3), Some(4_801));
         for _ in 0..40 {
             throttle.raise(S * 3);
         }

@@ -76,9 +76,7 @@ impl Wire {
                     .is_some_and(|one| number.is_multiple_of(one))
                     || self.bears.is_some_and(|most| *sent > most);
                 let (after, outcome) = self.outcome(&work, timeout, lost);
-                if let Some(mac) = self.link.as_ref().and_then(|link| link.get(&work.address)) {
-                    known.insert(work.address, *mac);
-                }
+                known.extend(self.mac(work.address).map(|mac| (work.address, mac)));
                 flying.insert((now + after, number), (work, outcome));
                 run.flights.push((work.address, now, now + after));
             }
@@ -106,6 +104,10 @@ impl Wire {
         panic!("the sweep does not end: {now:?}, mark {}", schedule.mark())
     }
 
+    fn mac(&self, address: IpAddr) -> Option<Mac> {
+        self.link.as_ref()?.get(&address).copied()
+    }
+
     fn outcome(&self, work: &Work, timeout: Duration, lost: bool) -> (Duration, Outcome) {
         let nobody = |link: &BTreeMap<IpAddr, Mac>| !link.contains_key(&work.address);
         if self.link.as_ref().is_some_and(nobody) {
@@ -128,7 +130,7 @@ impl Wire {
                 .positions_of(index)
                 .filter_map(|at| plan.at(at)?.1.port());
             let firsts: Vec<u16> = firsts.collect();
-            let mac = self.link.as_ref().and_then(|link| link.get(&address));
+            let mac = self.mac(address);
             let life = |port: &u16| answer(*port).is_some_and(Answer::is_life);
             if mac.is_some() {
                 expected.insert((address, ProbeKind::Neighbour, Answer::Alive));
@@ -214,7 +216,7 @@ fn check_hosts(run: &Run, profile: Profile) {
     let every = Duration::from_secs(1) / profile.host_rate;
     for flights in hosts.values() {
         for pair in flights.windows(2) {
-            assert!(pair[1].0 - pair[0].0 >= every, "too fast for a host");
+            assert!(pair[1].0 >= pair[0].0 + every, "too fast for a host");
         }
         for (begun, _) in flights {
             let open = |(since, until): &&(Duration, Duration)| since <= begun && begun < until;
@@ -415,5 +417,5 @@ fn a_living_host_is_asked_its_further_ports_at_once() {
     let to_it = run.flights.iter().filter(|(to, ..)| *to == address(0));
     let begun: Vec<Duration> = to_it.map(|(_, begun, _)| *begun).collect();
     // Later it is a canary.
-    assert!(begun[4] - begun[0] < MS * 300);
+    assert!(begun[4] < begun[0] + MS * 300);
 }
