@@ -1,7 +1,8 @@
 //! Asking a host who it is: every protocol of every open port, one connection after the other. Talks.
 
 use super::grab::grab_greeting;
-use super::{is_claimed, ssh_banner};
+use super::reverse::reverse_name;
+use super::{How, Ports, identify, is_claimed, is_fragile, ssh_banner, ssh_key};
 use crate::model::{Clue, Fact};
 use std::net::IpAddr;
 use tokio::time::Instant;
@@ -32,24 +33,54 @@ pub struct Ask {
 
 /// What a host shows of itself.
 pub async fn ask(ask: &Ask) -> Vec<Clue> {
-    let mut clues = Vec::new();
+    let ports = Ports {
+        tcp: &ask.tcp,
+        udp: &ask.udp,
+    };
+    let how = How {
+        is_deep: ask.is_deep,
+        include_fragile: ask.include_fragile,
+        ..How::until(ask.deadline, ask.now)
+    };
+    let mut clues = identify(ask.address, &ports, &how).await;
+    if ask.with_dns {
+        clues.extend(reverse_name(ask.address, ask.deadline).await);
+    }
     for port in ask.tcp.iter().copied().filter(|port| !is_claimed(*port)) {
-        if Instant::now() >= ask.deadline {
+        let is_done = Instant::now() >= ask.deadline;
+        if is_done || (!ask.include_fragile && is_fragile(&clues, &ask.tcp)) {
             break;
         }
-        let Some(banner) = grab_greeting(ask.address, port).await else {
-            continue;
+        // Where SSH is expected, one connection shows both its greeting and its key.
+        let shown = if ask.ssh_ports.contains(&port) {
+            Box::pin(ssh_key(ask.address, port, ask.deadline)).await
+        } else {
+            Vec::new()
         };
-        let clue = |fact| Clue {
-            source: "greeting".to_owned(),
-            proto: "tcp".to_owned(),
-            port,
-            fact,
-        };
-        if ssh_banner(&banner).is_some() {
-            clues.push(clue(Fact::Speaks("ssh".to_owned())));
+        if shown.is_empty() {
+            clues.extend(greeting(ask.address, port).await);
+        } else {
+            clues.extend(shown);
         }
-        clues.push(clue(Fact::Banner(banner)));
     }
     clues
+}
+
+/// What a port says first, on which nothing is said.
+async fn greeting(address: IpAddr, port: u16) -> Vec<Clue> {
+    let Some(banner) = grab_greeting(address, port).await else {
+        return Vec::new();
+    };
+    let clue = |fact| Clue {
+        source: "greeting".to_owned(),
+        proto: "tcp".to_owned(),
+        port,
+        fact,
+    };
+    let is_ssh = ssh_banner(&banner).is_some();
+    let speaks = is_ssh.then(|| clue(Fact::Speaks("ssh".to_owned())));
+    speaks
+        .into_iter()
+        .chain([clue(Fact::Banner(banner))])
+        .collect()
 }

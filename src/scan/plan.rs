@@ -262,6 +262,12 @@ impl RunPlan {
         ssh.chain(winrm.map(|port| (Protocol::Winrm, *port)))
     }
 
+    /// Those of some ports on which a login does not tell who the host is: all but SSH's.
+    pub(super) fn ways_met(&self, ports: &[u16]) -> Vec<u16> {
+        let not_ssh = |port: &&u16| !self.ssh_ports.contains(port);
+        ports.iter().filter(not_ssh).copied().collect()
+    }
+
     /// The order in which the targets are probed.
     ///
     /// # Errors

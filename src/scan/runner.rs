@@ -285,7 +285,10 @@ impl Runner {
                 let mut shown = Vec::new();
                 for host in sample {
                     let address = host.address;
-                    shown.push((address, host::look(&cx, &host, None).await));
+                    shown.push((
+                        address,
+                        host::look(&cx, &host, host.open_ports.clone()).await,
+                    ));
                 }
                 Ok(Worked::Range(first, shown))
             });

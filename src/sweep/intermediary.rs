@@ -237,8 +237,9 @@ mod tests {
             window: 1,
             options: 1,
         };
-        for (ttl, host) in (1..).zip(&mut hosts) {
-            host.traces.insert(trace(60 + ttl % 2));
+        for (number, host) in hosts.iter_mut().enumerate() {
+            host.traces
+                .insert(trace(if number % 2 == 0 { 60 } else { 61 }));
         }
         assert!(intermediaries(&hosts, &PORTS, |_| 254).is_empty());
     }

@@ -29,14 +29,21 @@ pub(super) async fn work(
     rest: HostCommit,
 ) -> Result<HostCommit, RunError> {
     let began = Instant::now();
-    let clues = look(cx, &host, mac).await;
+    let (before, by_login) = look::ports(cx, &host);
+    let mut clues: Vec<Clue> = mac.map(look::of_link).into_iter().collect();
+    clues.extend(look(cx, &host, before).await);
     let ways = ways_in(cx, &host, &clues);
     let mut commit = if cx.plan.kind == RunKind::Sweep || ways.is_empty() {
         rest
     } else if is_left_alone(cx, &host, &clues) {
         leave_alone(rest)
     } else {
-        scan(cx, host, &ways).await?
+        let commit = scan(cx, host, &ways).await?;
+        let host = &commit.outcome.host;
+        if commit.outcome.inventory.is_none() && !cx.plan.ways_met(&by_login).is_empty() {
+            clues.extend(look(cx, host, cx.plan.ways_met(&by_login)).await);
+        }
+        commit
     };
     let outcome = &mut commit.outcome;
     outcome.host_key = outcome
