@@ -19,9 +19,24 @@ pub(super) struct Canaries {
     since: Option<Duration>,
     /// What was first measured, as a share; `None` until enough of them were asked.
     base: Option<f64>,
-    /// Of late, older answers counting for less and less.
+    /// What was measured where the sweep was not too fast: of late, older answers counting for less and less,
+    /// and in all.
+    late: Share,
+    all: Share,
+}
+
+/// How many were asked, and how many of them were lost.
+#[derive(Clone, Copy, Debug, Default)]
+struct Share {
     asked: f64,
     lost: f64,
+}
+
+impl Share {
+    /// Whether a probe that nobody answered may well have been lost.
+    fn is_notable(self) -> bool {
+        self.lost >= 2.0 && self.lost > self.asked * NOTABLE
+    }
 }
 
 /// A host that answered.
@@ -53,7 +68,7 @@ const FIRST_TIME: Duration = Duration::from_secs(3);
 const MOST_BASE: f64 = 0.1;
 /// How much more loss than was first measured is too much.
 const MARGIN: f64 = 0.02;
-/// From this share on, a probe that nobody answered may well have been lost.
+/// From this share on, answers get lost.
 const NOTABLE: f64 = 0.01;
 /// How much of what was measured counts still after the next slice.
 const MEMORY: f64 = 0.8;
@@ -144,23 +159,25 @@ impl Canaries {
             return false;
         }
         let (asked, lost) = (f64::from(asked), f64::from(lost));
-        self.asked = self.asked * MEMORY + asked;
-        self.lost = self.lost * MEMORY + lost;
         if self.base.is_none() && self.count.asked >= FIRST {
             #[expect(clippy::cast_precision_loss, reason = "a share, of small numbers")]
             let share = self.count.lost as f64 / self.count.asked as f64;
             self.base = Some(if share > MOST_BASE { 0.0 } else { share });
         }
         let allowed = asked * (self.base.unwrap_or(MOST_BASE) + MARGIN);
-        lost >= FEW && lost > allowed + 2.0 * allowed.sqrt()
+        let is_too_fast = lost >= FEW && lost > allowed + 2.0 * allowed.sqrt();
+        if !is_too_fast {
+            for (share, memory) in [(&mut self.late, MEMORY), (&mut self.all, 1.0)] {
+                share.asked = share.asked * memory + asked;
+                share.lost = share.lost * memory + lost;
+            }
+        }
+        is_too_fast
     }
 
-    /// Whether answers get lost: of late, or all the time.
+    /// Whether answers get lost although the sweep is not too fast: of late, or all the time.
     pub(super) fn shows_loss(&self) -> bool {
-        let notable = |asked: f64, lost: f64| lost >= 2.0 && lost > asked * NOTABLE;
-        #[expect(clippy::cast_precision_loss, reason = "a share")]
-        let all = (self.count.asked as f64, self.count.lost as f64);
-        notable(self.asked, self.lost) || notable(all.0, all.1)
+        self.late.is_notable() || self.all.is_notable()
     }
 }
 
@@ -281,9 +298,9 @@ mod tests {
     fn what_a_line_always_loses_does_not_slow_the_sweep_down() {
         let mut canaries = measured(200, 8);
         assert!(!canaries.is_too_fast(200, 8));
+        assert!(canaries.shows_loss());
         assert!(!canaries.is_too_fast(200, 14));
         assert!(canaries.is_too_fast(200, 40));
-        assert!(canaries.shows_loss());
         // Half of everything is never the line's own.
         assert!(measured(200, 100).is_too_fast(200, 100));
     }
@@ -291,13 +308,13 @@ mod tests {
     #[test]
     fn one_lost_canary_proves_nothing() {
         let mut canaries = measured(2_000, 0);
-        assert!(!canaries.is_too_fast(10, 2));
-        assert!(!canaries.is_too_fast(200, 4));
+        assert!(!canaries.is_too_fast(10, 1));
+        assert!(!canaries.shows_loss());
+        assert!(!canaries.is_too_fast(400, 2));
+        assert!(!canaries.shows_loss());
         assert!(canaries.is_too_fast(200, 20));
         assert!(canaries.is_too_fast(10, 5));
-        for _ in 0..20 {
-            canaries.is_too_fast(100, 0);
-        }
+        // What the rate has cured needs no more patience.
         assert!(!canaries.shows_loss());
     }
 
