@@ -251,9 +251,10 @@ impl Schedule<'_> {
         self.slices.close_if_due(now, is_quiet);
         while let Some(slice) = self.slices.take() {
             let is_too_fast = self.canaries.is_too_fast(slice.canaries, slice.lost);
+            let length = slice.until.unwrap_or(now).saturating_sub(slice.since);
             if is_too_fast {
-                self.slow_down(&slice, now);
-            } else if let Some(rate) = self.throttle.raise(slice.since) {
+                self.slow_down(&slice, length, now);
+            } else if let Some(rate) = self.throttle.raise(slice.since, length) {
                 self.pacer.set(rate);
             }
             if is_too_fast {
@@ -270,8 +271,7 @@ impl Schedule<'_> {
         }
     }
 
-    fn slow_down(&mut self, slice: &Slice, now: Duration) {
-        let length = slice.until.unwrap_or(now).saturating_sub(slice.since);
+    fn slow_down(&mut self, slice: &Slice, length: Duration, now: Duration) {
         let sent = f64::from(slice.sent) / length.as_secs_f64().max(0.05);
         let was_low = self.throttle.is_low();
         let Some(rate) = self.throttle.lower(slice.since, sent, now) else {

@@ -195,8 +195,8 @@ pub(super) struct Throttle {
 
 /// The rate is never lowered below this part of what was asked for.
 const LEAST_PART: u32 = 32;
-/// One part in so many is added after a slice without loss; of the rate at which answers got lost, as long as
-/// that is far away.
+/// One part in so many is added after a second without loss; after each slice, and of the rate at which answers
+/// got lost, as long as that is far away.
 const STEP: u32 = 20;
 const BIG_STEP: u32 = 10;
 
@@ -234,17 +234,22 @@ impl Throttle {
         Some(self.rate)
     }
 
-    /// Nothing got lost in a slice that began at a moment: the rate that is kept from now on, where it changes.
-    pub(super) fn raise(&mut self, since: Duration) -> Option<u32> {
+    /// Nothing got lost in a slice that began at a moment and lasted so long: the rate that is kept from now on,
+    /// where it changes.
+    pub(super) fn raise(&mut self, since: Duration, length: Duration) -> Option<u32> {
         if since < self.lowered || !self.is_low() {
             return None;
         }
-        let step = if self.rate < self.was - self.was / 4 {
-            self.was / BIG_STEP
+        let far = self.was - self.was / 4;
+        self.rate = if self.rate < far {
+            self.rate.saturating_add(self.was / BIG_STEP + 1).min(far)
         } else {
-            self.rate / STEP
+            let millis = u32::try_from(length.as_millis()).unwrap_or(u32::MAX);
+            let step = u64::from(self.rate / STEP) * u64::from(millis.min(1_000)) / 1_000;
+            let step = u32::try_from(step).unwrap_or(u32::MAX);
+            self.rate.saturating_add(step + 1)
         };
-        self.rate = self.rate.saturating_add(step + 1).min(self.top);
+        self.rate = self.rate.min(self.top);
         Some(self.rate)
     }
 }
@@ -321,14 +326,14 @@ mod tests {
     #[test]
     fn the_rate_is_halved_at_once_and_comes_back_slowly() {
         let mut throttle = Throttle::new(10_000);
-        assert_eq!(throttle.raise(S), None);
+        assert_eq!(throttle.raise(S, S), None);
         assert_eq!(throttle.lower(S, 8_000.0, S * 2), Some(4_000));
         // A slice from before that knows nothing of it.
         assert_eq!(throttle.lower(S, 8_000.0, S * 2), None);
-        assert_eq!(throttle.raise(S), None);
-        assert_eq!(throttle.raise(S * 3), Some(4_801));
+        assert_eq!(throttle.raise(S, S), None);
+        assert_eq!(throttle.raise(S * 3, S), Some(4_801));
         for _ in 0..40 {
-            throttle.raise(S * 3);
+            throttle.raise(S * 3, S);
         }
         assert!(!throttle.is_low());
         for second in 10..40 {
