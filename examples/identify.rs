@@ -33,6 +33,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         let ports = Ports {
             tcp: &ports,
             udp: &ports,
+            expected: &[],
         };
         for clue in identify(address, &ports, &how).await {
             println!("{}", serde_json::to_string(&clue)?);

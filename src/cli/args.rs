@@ -164,6 +164,12 @@ pub(super) struct PaceArguments {
     /// --ports has it]
     #[arg(long, value_name = "PORTS")]
     pub(super) winrm_port: Option<String>,
+    /// Ports beside 80, 8000, 8080 on which web servers are expected; they are probed too
+    #[arg(long, value_name = "PORTS")]
+    pub(super) http_port: Option<String>,
+    /// Ports beside 443 and 8443 on which web servers over TLS are expected; they are probed too
+    #[arg(long, value_name = "PORTS")]
+    pub(super) https_port: Option<String>,
     /// Probes a second in the whole run, or max for as many as this machine can [default: 5000]
     #[arg(long, value_name = "N")]
     pub(super) rate: Option<String>,
@@ -180,7 +186,7 @@ pub(super) struct PaceArguments {
     /// open connections, and second tries only where answers get lost
     #[arg(long)]
     pub(super) fast: bool,
-    /// Probe every port at every address; otherwise, of more than 1,024 addresses, only those that
+    /// Probe every port at every address; otherwise, of more than 4,096 addresses, only those that
     /// answered an echo request or on 22, 443, 445, 3389 are probed on all ports
     #[arg(long)]
     pub(super) thorough: bool,

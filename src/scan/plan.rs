@@ -102,6 +102,10 @@ pub struct Look {
     pub deep: bool,
     /// The UDP ports that are asked: `--udp`.
     pub udp: Vec<u16>,
+    /// The ports on which web servers are expected beside the usual ones: `--http-port`.
+    pub http: Vec<u16>,
+    /// The same over TLS: `--https-port`.
+    pub https: Vec<u16>,
     /// Whether addresses are looked up in DNS.
     pub dns: bool,
     /// Whether printers and industrial devices are asked like others.
@@ -260,6 +264,20 @@ impl RunPlan {
         let ssh = self.ssh_ports.iter().map(|port| (Protocol::Ssh, *port));
         let winrm = self.winrm_tls_ports.iter().chain(&self.winrm_ports);
         ssh.chain(winrm.map(|port| (Protocol::Winrm, *port)))
+    }
+
+    /// What is expected on other ports than the usual ones: the port, and the usual one.
+    pub(super) fn expected(&self) -> Vec<(u16, u16)> {
+        let lists = [
+            (&self.winrm_ports, 5985),
+            (&self.winrm_tls_ports, 5986),
+            (&self.look.http, 80),
+            (&self.look.https, 443),
+        ];
+        let pairs = lists
+            .into_iter()
+            .flat_map(|(ports, usual)| ports.iter().map(move |port| (*port, usual)));
+        pairs.filter(|(port, usual)| port != usual).collect()
     }
 
     /// Those of some ports on which a login does not tell who the host is: all but SSH's.

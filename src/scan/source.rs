@@ -292,6 +292,15 @@ impl RunSource {
         let clues: Vec<Clue> = machine.clues.iter().map(|(_, clue)| clue.clone()).collect();
         let open: Vec<u16> = open_ports.into_iter().collect();
         machine.fingerprint = identify::fingerprint(&clues, &open, machine.last_seen.date());
+        let own = machine.inventory.as_ref();
+        let own = own
+            .map(|inventory| inventory.identity.macs())
+            .unwrap_or_default();
+        if machine.fingerprint.mac_vendor.is_none() {
+            let mut makers = own.iter().filter_map(|mac| identify::read_mac(mac));
+            let maker = makers.next().map(|mac| identify::mac_facts(mac).label());
+            machine.fingerprint.mac_vendor = maker.filter(|label| !label.is_empty());
+        }
     }
 }
 

@@ -62,7 +62,7 @@ async fn context(plan: &RunPlan) -> (Arc<Context>, Arc<TargetSet>) {
         catalog_imported: None,
         programs_digest: String::new(),
         simulated: true,
-        canaries: crate::model::Canaries::default(),
+        canaries: Canaries::default(),
     };
     let new = NewRun {
         summary,
@@ -105,7 +105,7 @@ impl Sweeper for Stopped {
             reason: EndReason::Stopped,
             tries: 0,
             requeued: 0,
-            canaries: crate::model::Canaries::default(),
+            canaries: Canaries::default(),
         }
     }
 }
@@ -151,7 +151,7 @@ impl Sweeper for Slow {
             reason: EndReason::Complete,
             tries: 0,
             requeued: 0,
-            canaries: crate::model::Canaries::default(),
+            canaries: Canaries::default(),
         }
     }
 }

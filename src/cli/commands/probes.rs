@@ -13,7 +13,7 @@ const PORTS: &[u16] = &[22, 80, 135, 443, 445, 3389, 5985, 5986];
 /// first where there are many addresses.
 const FIRST: &[u16] = &[22, 443, 445, 3389];
 /// Up to how many addresses all ports of all of them are probed.
-const FLAT_BELOW: u128 = 1_024;
+const FLAT_BELOW: u128 = 4_096;
 /// Where WinRM listens over HTTPS and over plain HTTP, unless the operator says otherwise.
 const WINRM_TLS: u16 = 5986;
 const WINRM: u16 = 5985;
@@ -50,7 +50,9 @@ impl Ports {
                 "port {port} is named as WinRM over HTTPS and over plain HTTP; it can be one of them"
             )));
         }
-        let named = [&named[..], &winrm_tls, &winrm].concat();
+        let http = web("--http-port", pace.http_port.as_ref())?;
+        let https = web("--https-port", pace.https_port.as_ref())?;
+        let named = [&named[..], &winrm_tls, &winrm, &http, &https].concat();
         let (all, left_alone) = polite_ports(&named, &ssh, pace.include_fragile);
         if !left_alone.is_empty() {
             let list: Vec<String> = left_alone.iter().map(ToString::to_string).collect();
@@ -109,6 +111,11 @@ pub(super) fn profile(pace: &PaceArguments) -> Result<Profile, Stop> {
     Ok(profile)
 }
 
+fn web(flag: &str, ports: Option<&String>) -> Result<Vec<u16>, Stop> {
+    let ports = ports.map(|text| scope::ports(flag, text));
+    ports.transpose().map(Option::unwrap_or_default)
+}
+
 fn rate(text: &str) -> Result<u32, Stop> {
     let rate = text.parse().ok().filter(|rate| *rate > 0);
     rate.ok_or_else(|| {
@@ -133,6 +140,8 @@ pub(super) fn look(pace: &PaceArguments) -> Result<Look, Stop> {
     Ok(Look {
         deep: pace.deep_identify,
         udp,
+        http: web("--http-port", pace.http_port.as_ref())?,
+        https: web("--https-port", pace.https_port.as_ref())?,
         dns: !pace.no_dns,
         off: pace.no_identify,
         include_fragile: pace.include_fragile,

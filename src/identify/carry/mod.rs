@@ -31,6 +31,16 @@ pub struct Ports<'a> {
     pub tcp: &'a [u16],
     /// Those that the operator allows: whether they are open is seen when they are asked.
     pub udp: &'a [u16],
+    /// TCP ports on which the operator expects what usually is on another: the port, and the usual one.
+    pub expected: &'a [(u16, u16)],
+}
+
+impl Ports<'_> {
+    /// Whether a protocol may be spoken on a TCP port.
+    fn suits(&self, protocol: &Protocol, port: u16) -> bool {
+        let mut others = self.expected.iter().filter(|(real, _)| *real == port);
+        protocol.ports.contains(&port) || others.any(|(_, usual)| protocol.ports.contains(usual))
+    }
 }
 
 /// How a host is asked.
@@ -110,14 +120,19 @@ fn questions<'a>(
         .iter()
         .filter(|protocol| is_deep || !protocol.is_deep);
     let questions = allowed.flat_map(|protocol| {
-        let open = match protocol.transport {
-            Transport::Tcp | Transport::Tls => ports.tcp,
-            Transport::Udp => ports.udp,
+        let is_twice = |port: u16| port == NETBIOS && ports.tcp.contains(&SMB);
+        let own: Vec<u16> = match protocol.transport {
+            Transport::Tcp | Transport::Tls => {
+                let open = ports.tcp.iter().copied();
+                open.filter(|port| ports.suits(protocol, *port) && !is_twice(*port))
+                    .collect()
+            }
+            Transport::Udp => {
+                let allowed = protocol.ports.iter().copied();
+                allowed.filter(|port| ports.udp.contains(port)).collect()
+            }
         };
-        let is_twice = |port: u16| port == NETBIOS && open.contains(&SMB);
-        let own = protocol.ports.iter().copied();
-        let own = own.filter(|port| open.contains(port) && !is_twice(*port));
-        own.map(|port| (*protocol, port)).collect::<Vec<_>>()
+        own.into_iter().map(|port| (*protocol, port))
     });
     questions.collect()
 }

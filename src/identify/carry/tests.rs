@@ -203,6 +203,7 @@ async fn clues_name_the_exchange_and_the_port() {
     let ports = Ports {
         tcp: &ports,
         udp: &[],
+        expected: &[],
     };
     let clues = identify_by(&protocols, address.ip(), &ports, &how()).await;
     let first = clues.first().unwrap();
@@ -227,6 +228,7 @@ async fn a_printer_is_asked_nothing_more() {
     let ports = Ports {
         tcp: &ports,
         udp: &[],
+        expected: &[],
     };
     let clues = identify_by(&protocols, web.ip(), &ports, &how()).await;
     assert!(!clues.is_empty() && clues.iter().all(|clue| clue.source == "http"));
@@ -238,6 +240,7 @@ fn only_open_ports_that_a_protocol_claims_are_asked() {
     let ports = Ports {
         tcp: &[80, 139, 135, 443, 445, 9100, 12345],
         udp: &[137, 161],
+        expected: &[],
     };
     let asked = |is_deep| -> Vec<(&str, u16)> {
         let questions = questions(&ports, PROTOCOLS, is_deep);
@@ -336,6 +339,7 @@ async fn a_port_that_says_nothing_costs_one_conversation_and_not_one_for_each_pr
     let ports = Ports {
         tcp: port,
         udp: &[],
+        expected: &[],
     };
     let clues = identify_by(&protocols, address.ip(), &ports, &how()).await;
     assert!(clues.is_empty());

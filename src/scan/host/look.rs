@@ -22,9 +22,10 @@ pub(in crate::scan) async fn look(cx: &Context, host: &LiveHost, ports: Vec<u16>
         tcp: ports,
         udp: cx.plan.look.udp.clone(),
         is_deep: cx.plan.look.deep,
-        with_dns: cx.plan.look.dns,
         include_fragile: cx.plan.look.include_fragile,
         ssh_ports: cx.plan.ssh_ports.clone(),
+        expected: cx.plan.expected(),
+        names: cx.plan.look.dns.then(|| cx.names.clone()),
         now: (cx.clock)().unix(),
         deadline: Instant::now() + patience,
     };

@@ -32,6 +32,7 @@ pub(super) async fn work(
     let (before, by_login) = look::ports(cx, &host);
     let mut clues: Vec<Clue> = mac.map(look::of_link).into_iter().collect();
     clues.extend(look(cx, &host, before).await);
+    clues.extend(cx.announced(host.address).await);
     let ways = ways_in(cx, &host, &clues);
     let mut commit = if cx.plan.kind == RunKind::Sweep || ways.is_empty() {
         rest
