@@ -43,8 +43,14 @@ pub(super) fn begin(to: SocketAddr) -> Begun {
 /// A socket that never blocks, and that resets the connection when it is closed: neither side
 /// keeps anything of it.
 fn socket(to: SocketAddr) -> io::Result<Socket> {
-    let socket = Socket::new(Domain::for_address(to), Type::STREAM, Some(Protocol::TCP))?;
-    socket.set_nonblocking(true)?;
+    #[cfg(target_os = "linux")]
+    let (kind, blocks) = (Type::STREAM.nonblocking(), false);
+    #[cfg(not(target_os = "linux"))]
+    let (kind, blocks) = (Type::STREAM, true);
+    let socket = Socket::new(Domain::for_address(to), kind, Some(Protocol::TCP))?;
+    if blocks {
+        socket.set_nonblocking(true)?;
+    }
     socket.set_linger(Some(Duration::ZERO))?;
     Ok(socket)
 }

@@ -51,6 +51,8 @@ const TALKING: &[&str] = &[
     "sweep/mod.rs",
     "sweep/tcp.rs",
     "sweep/connect.rs",
+    "sweep/flights.rs",
+    "sweep/links.rs",
     "sweep/descriptors.rs",
     "sweep/routes/mod.rs",
     "sweep/simulated.rs",

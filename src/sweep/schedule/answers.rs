@@ -1,7 +1,7 @@
 //! What follows from the end of a connection.
 
 use super::living::Host;
-use super::neighbours::{self, Mac, Table};
+use super::neighbours::{self, Table};
 use super::slices::Slice;
 use super::{Due, Reach, Role, Schedule, Work};
 use crate::sweep::budget::SYN;
@@ -140,7 +140,7 @@ impl Schedule<'_> {
             self.losses.answered(work.address, work.tries);
             self.canaries.add(*work, answer == Answer::Closed, now);
         }
-        self.report(work, ProbeKind::Tcp(work.port), answer, round_trip, None);
+        self.report(work, ProbeKind::Tcp(work.port), answer, round_trip);
         if answer.is_life() {
             self.life(work, false, now);
         }
@@ -164,14 +164,11 @@ impl Schedule<'_> {
         self.aside.push(Reverse((at, Due::Confirmed(work))));
     }
 
-    fn report(
-        &mut self,
-        work: &Work,
-        probe: ProbeKind,
-        answer: Answer,
-        round_trip: Duration,
-        mac: Option<Mac>,
-    ) {
+    fn report(&mut self, work: &Work, probe: ProbeKind, answer: Answer, round_trip: Duration) {
+        let mac = match probe {
+            ProbeKind::Neighbour => self.neighbours.mac(work.address),
+            _ => None,
+        };
         self.events.push_back(SweepEvent::Sighting(Sighting {
             index: work.position,
             address: work.address,
@@ -182,6 +179,11 @@ impl Schedule<'_> {
             trace: None,
             mac,
         }));
+    }
+
+    fn report_neighbour(&mut self, work: &Work) {
+        let work = Work { tries: 1, ..*work };
+        self.report(&work, ProbeKind::Neighbour, Answer::Alive, Duration::ZERO);
     }
 
     /// An address shows life. If it is the first sign, everything else is asked now.
@@ -249,9 +251,10 @@ impl Schedule<'_> {
         self.slices.close_if_due(now, is_quiet);
         while let Some(slice) = self.slices.take() {
             let is_too_fast = self.canaries.is_too_fast(slice.canaries, slice.lost);
+            let length = slice.until.unwrap_or(now).saturating_sub(slice.since);
             if is_too_fast {
-                self.slow_down(&slice, now);
-            } else if let Some(rate) = self.throttle.raise(slice.since) {
+                self.slow_down(&slice, length, now);
+            } else if let Some(rate) = self.throttle.raise(slice.since, length) {
                 self.pacer.set(rate);
             }
             if is_too_fast {
@@ -268,8 +271,7 @@ impl Schedule<'_> {
         }
     }
 
-    fn slow_down(&mut self, slice: &Slice, now: Duration) {
-        let length = slice.until.unwrap_or(now).saturating_sub(slice.since);
+    fn slow_down(&mut self, slice: &Slice, length: Duration, now: Duration) {
         let sent = f64::from(slice.sent) / length.as_secs_f64().max(0.05);
         let was_low = self.throttle.is_low();
         let Some(rate) = self.throttle.lower(slice.since, sent, now) else {
@@ -307,12 +309,12 @@ impl Schedule<'_> {
 
     /// The kernel's table of neighbours was read again.
     pub(in crate::sweep) fn read_neighbours(&mut self, table: Table, now: Duration) {
-        for (index, position, mac) in self.neighbours.read(table) {
+        for (index, position) in self.neighbours.read(table) {
             let Some(address) = self.plan.addresses().nth(index) else {
                 continue;
             };
             let work = Work::new(position, index, (address, 0), Reach::OnLink);
-            self.neighbour(&work, mac, now);
+            self.neighbour(&work, now);
             if let Some(waiting) = self.neighbours.end(index) {
                 self.aside.push(Reverse((now, Due::Host(waiting))));
             }
@@ -320,16 +322,15 @@ impl Schedule<'_> {
         }
         let nameless = self.living.all().filter(|(_, host)| !host.has_mac);
         let named = nameless.filter_map(|(index, host)| {
-            let mac = self.neighbours.mac(host.address)?;
+            self.neighbours.mac(host.address)?;
             host.has_mac = true;
-            Some((index, host.held, host.address, mac))
+            Some((index, host.held, host.address))
         });
         let mut named: Vec<_> = named.collect();
         named.sort_unstable();
-        for (index, held, address, mac) in named {
+        for (index, held, address) in named {
             let work = Work::new(held, index, (address, 0), Reach::OnLink);
-            let neighbour = ProbeKind::Neighbour;
-            self.report(&work, neighbour, Answer::Alive, Duration::ZERO, Some(mac));
+            self.report_neighbour(&work);
         }
         for index in self.neighbours.take_nameless() {
             if let Some(host) = self.living.get(index) {
@@ -340,22 +341,20 @@ impl Schedule<'_> {
     }
 
     /// A neighbour answered on the link.
-    fn neighbour(&mut self, work: &Work, mac: Mac, now: Duration) {
+    fn neighbour(&mut self, work: &Work, now: Duration) {
         if self.living.has(work.index) || self.passed.has(work.index) {
             return;
         }
-        let neighbour = ProbeKind::Neighbour;
-        self.report(work, neighbour, Answer::Alive, Duration::ZERO, Some(mac));
+        self.report_neighbour(work);
         self.life(work, true, now);
     }
 
     /// What the kernel's table says of a neighbour that is silent on every port.
     pub(super) fn confirmed(&mut self, work: Work, now: Duration) {
         self.neighbours.believe();
-        if self.is_unresolved(work.index, work.reach)
-            && let Some(mac) = self.neighbours.mac(work.address)
-        {
-            self.neighbour(&work, mac, now);
+        let is_known = self.neighbours.mac(work.address).is_some();
+        if is_known && self.is_unresolved(work.index, work.reach) {
+            self.neighbour(&work, now);
         }
         self.settle(&work);
         self.go_on_with(work.index, now);

@@ -53,7 +53,9 @@ mod tests {
         #[test]
         fn it_is_a_set(added in prop::collection::vec(0_u64..200_000, 0..50), asked in prop::collection::vec(0_u64..200_000, 0..50)) {
             let mut bitmap = Bitmap::default();
-            added.iter().for_each(|index| bitmap.add(*index));
+            for index in &added {
+                bitmap.add(*index);
+            }
             let set: BTreeSet<u64> = added.iter().copied().collect();
             prop_assert!(added.iter().all(|index| bitmap.has(*index)));
             prop_assert!(asked.iter().all(|index| bitmap.has(*index) == set.contains(index)));

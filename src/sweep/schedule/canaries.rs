@@ -19,9 +19,24 @@ pub(super) struct Canaries {
     since: Option<Duration>,
     /// What was first measured, as a share; `None` until enough of them were asked.
     base: Option<f64>,
-    /// Of late, older answers counting for less and less.
+    /// What was measured where the sweep was not too fast: of late, older answers counting for less and less,
+    /// and in all.
+    late: Share,
+    all: Share,
+}
+
+/// How many were asked, and how many of them were lost.
+#[derive(Clone, Copy, Debug, Default)]
+struct Share {
     asked: f64,
     lost: f64,
+}
+
+impl Share {
+    /// Whether a probe that nobody answered may well have been lost.
+    fn is_notable(self) -> bool {
+        self.lost >= 2.0 && self.lost > self.asked * NOTABLE
+    }
 }
 
 /// A host that answered.
@@ -53,7 +68,7 @@ const FIRST_TIME: Duration = Duration::from_secs(3);
 const MOST_BASE: f64 = 0.1;
 /// How much more loss than was first measured is too much.
 const MARGIN: f64 = 0.02;
-/// From this share on, a probe that nobody answered may well have been lost.
+/// From this share on, answers get lost.
 const NOTABLE: f64 = 0.01;
 /// How much of what was measured counts still after the next slice.
 const MEMORY: f64 = 0.8;
@@ -144,20 +159,25 @@ impl Canaries {
             return false;
         }
         let (asked, lost) = (f64::from(asked), f64::from(lost));
-        self.asked = self.asked * MEMORY + asked;
-        self.lost = self.lost * MEMORY + lost;
         if self.base.is_none() && self.count.asked >= FIRST {
             #[expect(clippy::cast_precision_loss, reason = "a share, of small numbers")]
             let share = self.count.lost as f64 / self.count.asked as f64;
             self.base = Some(if share > MOST_BASE { 0.0 } else { share });
         }
         let allowed = asked * (self.base.unwrap_or(MOST_BASE) + MARGIN);
-        lost >= FEW && lost > allowed + 2.0 * allowed.sqrt()
+        let is_too_fast = lost >= FEW && lost > allowed + 2.0 * allowed.sqrt();
+        if !is_too_fast {
+            for (share, memory) in [(&mut self.late, MEMORY), (&mut self.all, 1.0)] {
+                share.asked = share.asked * memory + asked;
+                share.lost = share.lost * memory + lost;
+            }
+        }
+        is_too_fast
     }
 
-    /// Whether answers get lost, of late.
+    /// Whether answers get lost although the sweep is not too fast: of late, or all the time.
     pub(super) fn shows_loss(&self) -> bool {
-        self.lost >= 2.0 && self.lost > self.asked * NOTABLE
+        self.late.is_notable() || self.all.is_notable()
     }
 }
 
@@ -175,8 +195,10 @@ pub(super) struct Throttle {
 
 /// The rate is never lowered below this part of what was asked for.
 const LEAST_PART: u32 = 32;
-/// One part in so many is added after a slice without loss.
+/// One part in so many is added after a second without loss; after each slice, and of the rate at which answers
+/// got lost, as long as that is far away.
 const STEP: u32 = 20;
+const BIG_STEP: u32 = 10;
 
 impl Throttle {
     /// At most so many probes a second.
@@ -212,13 +234,22 @@ impl Throttle {
         Some(self.rate)
     }
 
-    /// Nothing got lost for a while, in which so many were sent in a second: the rate that is kept from now on,
+    /// Nothing got lost in a slice that began at a moment and lasted so long: the rate that is kept from now on,
     /// where it changes.
-    pub(super) fn raise(&mut self, since: Duration) -> Option<u32> {
+    pub(super) fn raise(&mut self, since: Duration, length: Duration) -> Option<u32> {
         if since < self.lowered || !self.is_low() {
             return None;
         }
-        self.rate = self.rate.saturating_add(self.rate / STEP + 1).min(self.top);
+        let far = self.was - self.was / 4;
+        self.rate = if self.rate < far {
+            self.rate.saturating_add(self.was / BIG_STEP + 1).min(far)
+        } else {
+            let millis = u32::try_from(length.as_millis()).unwrap_or(u32::MAX);
+            let step = u64::from(self.rate / STEP) * u64::from(millis.min(1_000)) / 1_000;
+            let step = u32::try_from(step).unwrap_or(u32::MAX);
+            self.rate.saturating_add(step + 1)
+        };
+        self.rate = self.rate.min(self.top);
         Some(self.rate)
     }
 }
@@ -272,37 +303,37 @@ mod tests {
     fn what_a_line_always_loses_does_not_slow_the_sweep_down() {
         let mut canaries = measured(200, 8);
         assert!(!canaries.is_too_fast(200, 8));
+        assert!(canaries.shows_loss());
         assert!(!canaries.is_too_fast(200, 14));
         assert!(canaries.is_too_fast(200, 40));
-        assert!(canaries.shows_loss());
         // Half of everything is never the line's own.
         assert!(measured(200, 100).is_too_fast(200, 100));
     }
 
     #[test]
     fn one_lost_canary_proves_nothing() {
-        let mut canaries = measured(200, 0);
-        assert!(!canaries.is_too_fast(10, 2));
-        assert!(!canaries.is_too_fast(200, 4));
+        let mut canaries = measured(2_000, 0);
+        assert!(!canaries.is_too_fast(10, 1));
+        assert!(!canaries.shows_loss());
+        assert!(!canaries.is_too_fast(400, 2));
+        assert!(!canaries.shows_loss());
         assert!(canaries.is_too_fast(200, 20));
         assert!(canaries.is_too_fast(10, 5));
-        for _ in 0..20 {
-            canaries.is_too_fast(100, 0);
-        }
+        // What the rate has cured needs no more patience.
         assert!(!canaries.shows_loss());
     }
 
     #[test]
     fn the_rate_is_halved_at_once_and_comes_back_slowly() {
         let mut throttle = Throttle::new(10_000);
-        assert_eq!(throttle.raise(S), None);
+        assert_eq!(throttle.raise(S, S), None);
         assert_eq!(throttle.lower(S, 8_000.0, S * 2), Some(4_000));
         // A slice from before that knows nothing of it.
         assert_eq!(throttle.lower(S, 8_000.0, S * 2), None);
-        assert_eq!(throttle.raise(S), None);
-        assert_eq!(throttle.raise(S * 3), Some(4_201));
+        assert_eq!(throttle.raise(S, S), None);
+        assert_eq!(throttle.raise(S * 3, S), Some(4_801));
         for _ in 0..40 {
-            throttle.raise(S * 3);
+            throttle.raise(S * 3, S);
         }
         assert!(!throttle.is_low());
         for second in 10..40 {

@@ -79,11 +79,13 @@ impl Losses {
         position: u64,
         lossy: bool,
     ) -> Option<Duration> {
-        let allowed = lossy || self.is_lossy(address);
-        if !allowed || tries > self.most {
+        let is_lossy = self.is_lossy(address);
+        if !(lossy || is_lossy) || tries > self.most {
             return None;
         }
+        // An overloaded peer needs time; the line does not.
         let further = tries.saturating_sub(self.retries + 1);
+        let further = if is_lossy { further } else { 0 };
         let wait = PATIENCE * 2_u32.pow(further.min(3).into());
         let eighths = u32::try_from(position % 8).unwrap_or_default();
         Some(wait + wait * eighths / 8)
@@ -130,7 +132,7 @@ mod tests {
             Some(PATIENCE * 3 / 2)
         );
         assert_eq!(losses.patience(ip("10.0.1.2"), 2, 0, false), None);
-        assert_eq!(losses.patience(ip("10.0.1.2"), 2, 0, true), second(1));
+        assert_eq!(losses.patience(ip("10.0.1.2"), 4, 0, true), second(1));
     }
 
     #[test]

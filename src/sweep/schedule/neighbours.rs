@@ -7,7 +7,7 @@
 //! many unresolved neighbours are asked for at once, each by one probe. The table itself also says who answered.
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// How many places the table has where nobody says otherwise.
@@ -71,13 +71,12 @@ impl Neighbours {
     }
 
     /// The table was read again: who answered since.
-    pub(super) fn read(&mut self, table: Table) -> Vec<(u64, u64, Mac)> {
+    pub(super) fn read(&mut self, table: Table) -> Vec<(u64, u64)> {
         let asking = self.asking.iter();
         let asking = asking.filter(|(_, (address, _))| !self.before.contains(address));
-        let found = asking.filter_map(|(index, (address, position))| {
-            Some((*index, *position, *table.get(address)?))
-        });
-        let mut found: Vec<(u64, u64, Mac)> = found.collect();
+        let found = asking.filter(|(_, (address, _))| table.contains_key(address));
+        let found = found.map(|(index, (_, position))| (*index, *position));
+        let mut found: Vec<(u64, u64)> = found.collect();
         found.sort_unstable();
         self.table = Some(table);
         found
@@ -158,6 +157,7 @@ impl Neighbours {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::net::Ipv4Addr;
 
     fn ip(last: u8) -> IpAddr {
         Ipv4Addr::new(10, 97, 0, last).into()
@@ -170,7 +170,7 @@ mod tests {
         neighbours.ask(2, ip(2), 20);
         neighbours.ask(3, ip(3), 30);
         let table = Table::from([(ip(1), [1; 6]), (ip(2), [2; 6]), (ip(4), [4; 6])]);
-        assert_eq!(neighbours.read(table), [(2, 20, [2; 6])]);
+        assert_eq!(neighbours.read(table), [(2, 20)]);
         assert_eq!(neighbours.mac(ip(4)), Some([4; 6]));
         assert!(neighbours.is_old(ip(1)));
     }

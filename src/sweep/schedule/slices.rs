@@ -42,6 +42,8 @@ const LONG: Duration = Duration::from_secs(1);
 const SHORT: Duration = Duration::from_millis(250);
 /// How many canaries are enough to judge by.
 const ENOUGH: u32 = 100;
+/// How many lost ones need no waiting for more.
+const MANY_LOST: u32 = 10;
 
 impl Slices {
     /// A probe is sent now: the number of its slice.
@@ -86,7 +88,7 @@ impl Slices {
         let Some(slice) = self.list.back().filter(|slice| slice.until.is_none()) else {
             return;
         };
-        let is_short = quiet || slice.canaries >= ENOUGH;
+        let is_short = quiet || slice.canaries >= ENOUGH || slice.lost >= MANY_LOST;
         let due = slice.since + if is_short { SHORT } else { LONG };
         if now >= due || quiet && slice.open == 0 {
             self.close(now);
