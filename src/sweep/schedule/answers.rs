@@ -137,7 +137,9 @@ impl Schedule<'_> {
     fn sight(&mut self, work: &Work, answer: Answer, round_trip: Duration, now: Duration) {
         if answer.is_life() {
             self.trips.sample(work.address, round_trip);
-            self.losses.answered(work.address, work.tries);
+            // What the sweep's own haste has cost says nothing of the subnet.
+            let tries = work.tries.saturating_sub(work.excused);
+            self.losses.answered(work.address, tries);
             self.canaries.add(*work, answer == Answer::Closed, now);
         }
         self.report(work, ProbeKind::Tcp(work.port), answer, round_trip);
