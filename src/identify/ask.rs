@@ -56,6 +56,7 @@ pub async fn ask(ask: &Ask) -> Vec<Clue> {
     };
     let how = How {
         is_deep: ask.is_deep,
+        include_fragile: ask.include_fragile,
         ..How::until(ask.deadline, ask.now)
     };
     clues.extend(identify(ask.address, &ports, &how).await);

@@ -4,8 +4,8 @@
 use super::clean;
 use crate::model::{Clue, Fact};
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
@@ -84,13 +84,6 @@ impl ReverseNames {
         }
         found.ok().flatten()
     }
-}
-
-/// The name of an address by the lookups that all hosts of this process share.
-pub(super) async fn reverse_name(address: IpAddr, deadline: Instant) -> Option<Clue> {
-    static SHARED: LazyLock<ReverseNames> =
-        LazyLock::new(|| ReverseNames::new(32, Duration::from_secs(2)));
-    SHARED.of(address, deadline).await
 }
 
 #[cfg(test)]

@@ -11,8 +11,8 @@ use tokio::time::Instant;
 /// How long the greeting and the key exchange may take, each.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// What an SSH server shows before a login: its identification line, its product and its key, by `deadline`; nothing
-/// where it does not come to that. Costs the server one connection without a login.
+/// What an SSH server shows before a login, by `deadline`: its identification line, its product and, where keys could
+/// be exchanged, its key. Costs the server one connection without a login.
 pub async fn ssh_key(address: IpAddr, port: u16, deadline: Instant) -> Vec<Clue> {
     let limits = Limits {
         connect: PATIENCE,
@@ -31,7 +31,7 @@ pub async fn ssh_key(address: IpAddr, port: u16, deadline: Instant) -> Vec<Clue>
         });
     }
     facts.push(Fact::Banner(face.banner));
-    facts.push(Fact::HostKey(face.key));
+    facts.extend(face.key.map(Fact::HostKey));
     let clues = facts.into_iter().filter_map(clean::fact).map(|fact| Clue {
         source: "ssh".to_owned(),
         proto: "tcp".to_owned(),

@@ -34,9 +34,7 @@ pub(super) fn settle<T>(
 ) -> Option<Settled<'_, T>> {
     let sources_of = |what: &T| {
         let same = said.iter().filter(|one| agrees(&one.what, what));
-        same.map(|one| one.source.as_str())
-            .collect::<BTreeSet<_>>()
-            .len()
+        sources(same).len()
     };
     let best = said.iter().max_by_key(|one| {
         let text = text(&one.what);
@@ -49,10 +47,7 @@ pub(super) fn settle<T>(
     })?;
     let (with, against): (Vec<_>, Vec<_>) =
         said.iter().partition(|one| agrees(&one.what, &best.what));
-    let with_sources = with
-        .iter()
-        .map(|one| one.source.as_str())
-        .collect::<BTreeSet<_>>();
+    let with_sources = sources(with.iter().copied());
     // What contradicts itself in one breath is two names of one thing.
     let against = against
         .into_iter()
@@ -67,24 +62,12 @@ pub(super) fn settle<T>(
     let is_contested = against
         .iter()
         .any(|one| one.weight.certainty() >= Certainty::Likely && !is_alias(&one.what));
-    let likely = with
-        .iter()
-        .filter(|one| one.weight.certainty() >= Certainty::Likely);
-    let likely = likely
-        .map(|one| one.source.as_str())
-        .collect::<BTreeSet<_>>();
-    let certainty = match best.weight.certainty() {
-        Certainty::Guess if with_sources.len() > 1 => Certainty::Likely,
-        Certainty::Likely if likely.len() > 1 => Certainty::Sure,
-        certainty => certainty,
-    };
+    let certainty = together(best.weight, &with);
     let dissent = against
         .iter()
         .map(|one| format!("{}: {}", one.source, text(&one.what)));
-    let sources = with_sources
-        .iter()
-        .map(|one| (*one).to_owned())
-        .chain(dissent);
+    let listed = with_sources.iter().map(|one| (*one).to_owned());
+    let listed = listed.chain(dissent).collect::<BTreeSet<_>>();
     Some(Settled {
         best: &best.what,
         certainty: if is_contested {
@@ -92,9 +75,25 @@ pub(super) fn settle<T>(
         } else {
             certainty
         },
-        sources: sources.collect::<BTreeSet<_>>().into_iter().collect(),
+        sources: listed.into_iter().collect(),
         is_contested,
     })
+}
+
+/// Who says it, each once.
+fn sources<'a, T: 'a>(said: impl Iterator<Item = &'a Said<T>>) -> BTreeSet<&'a str> {
+    said.map(|one| one.source.as_str()).collect()
+}
+
+/// How sure it is that all of these are right, the best of whom has this weight.
+fn together<T>(best: Weight, with: &[&Said<T>]) -> Certainty {
+    let likely = with.iter().copied();
+    let likely = likely.filter(|one| one.weight.certainty() >= Certainty::Likely);
+    match best.certainty() {
+        Certainty::Guess if sources(with.iter().copied()).len() > 1 => Certainty::Likely,
+        Certainty::Likely if sources(likely).len() > 1 => Certainty::Sure,
+        certainty => certainty,
+    }
 }
 
 /// A claim of plain texts, which agree where `key` makes them equal.

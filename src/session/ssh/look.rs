@@ -15,8 +15,9 @@ use tokio::time::{timeout, timeout_at};
 pub struct SshFace {
     /// Its identification line. Attacker-controlled.
     pub banner: String,
-    /// The key that it has proved to hold.
-    pub key: HostKey,
+    /// The key that it has proved to hold; `None` where no exchange of keys came about: an old device may know none that
+    /// is safe.
+    pub key: Option<HostKey>,
 }
 
 /// Exchanges keys with an SSH server and hangs up before it could ask who we are. Judges nobody: the key is
@@ -39,12 +40,14 @@ pub async fn ssh_face(address: IpAddr, port: u16, limits: &Limits) -> Result<Ssh
     };
     let until = limits.within(limits.login);
     let meeting = handshake::shake_hands(tcp, greeting, &known, &place);
-    let meeting = Box::pin(timeout_at(until, meeting)).await;
-    let (mut link, key) = meeting.map_err(|_| MeetError::Timeout("the key exchange"))??;
+    let Ok(Ok((mut link, key))) = Box::pin(timeout_at(until, meeting)).await else {
+        return Ok(SshFace { banner, key: None });
+    };
     let goodbye = link.handle.disconnect(Disconnect::ByApplication, "", "");
     // Either way the connection ends here.
     timeout(GOODBYE, goodbye).await.ok();
     timeout(GOODBYE, &mut link.handle).await.ok();
+    let key = Some(key);
     Ok(SshFace { banner, key })
 }
 
