@@ -97,4 +97,3 @@ impl Answer {
         matches!(self, Self::Open | Self::Closed | Self::Alive)
     }
 }
-

@@ -31,9 +31,8 @@ pub use error::StoreError;
 pub use pending::Pending;
 pub use report::{ReportOptions, RunReport};
 pub use rows::{
-    Digest, FirstPin, HostCommit, InventoryRef, JudgedBy, Matched, NewRun, Pin,
-    Reservation, RunRecord, RunState, SightingRow, StopRow, TryId, TryRequest, TryRow, TryState,
-    Verdict,
+    Digest, FirstPin, HostCommit, InventoryRef, JudgedBy, Matched, NewRun, Pin, Reservation,
+    RunRecord, RunState, SightingRow, StopRow, TryId, TryRequest, TryRow, TryState, Verdict,
 };
 
 use crate::model::{CredentialId, HostKey, Inventory, MachineId, RunId, UtcTime};

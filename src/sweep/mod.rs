@@ -16,6 +16,8 @@ mod pace;
 mod plan;
 pub mod preview;
 mod profile;
+#[cfg(target_os = "linux")]
+pub mod raw;
 pub mod routes;
 mod simulated;
 mod tcp;
@@ -99,6 +101,18 @@ pub struct SweepEnd {
     pub requeued: u64,
     /// What hosts that are known to live answered while the sweep went on.
     pub canaries: Canaries,
+}
+
+impl SweepEnd {
+    /// Goes on to where the next part of the sweep has ended.
+    fn add(&mut self, next: Self) {
+        self.mark = next.mark;
+        self.reason = next.reason;
+        self.tries += next.tries;
+        self.requeued += next.requeued;
+        self.canaries.asked += next.canaries.asked;
+        self.canaries.lost += next.canaries.lost;
+    }
 }
 
 /// Why a sweep ended.

@@ -583,12 +583,19 @@ mod tests {
         );
         assert_eq!(legs[1].indices(), [0..10, 30..40]);
         assert_eq!(legs[1].positions(), 60..100);
-        assert_eq!((plan.ports(), plan.further()), (&[22, 80, 445][..], &[80][..]));
-        let all: BTreeSet<(u64, ProbeKind)> = (0..plan.len()).filter_map(|at| plan.at(at)).collect();
+        assert_eq!(
+            (plan.ports(), plan.further()),
+            (&[22, 80, 445][..], &[80][..])
+        );
+        let all: BTreeSet<(u64, ProbeKind)> =
+            (0..plan.len()).filter_map(|at| plan.at(at)).collect();
         let echoes = all.iter().filter(|(_, kind)| *kind == ProbeKind::Echo);
         assert!(echoes.clone().all(|(index, _)| (10..30).contains(index)));
         assert_eq!((all.len(), echoes.count()), (100, 20));
-        let own: Vec<_> = plan.positions_of(35).map(|at| plan.at(at).unwrap()).collect();
+        let own: Vec<_> = plan
+            .positions_of(35)
+            .map(|at| plan.at(at).unwrap())
+            .collect();
         assert_eq!(own, [(35, ProbeKind::Tcp(22)), (35, ProbeKind::Tcp(445))]);
     }
 
@@ -597,9 +604,14 @@ mod tests {
         let plan = SweepPlan::new(list(10), vec![22], 3).unwrap();
         let order: Vec<_> = (0..10).map(|at| plan.at(at).unwrap().0).collect();
         let plan = plan.without(vec![2..4, 9..10]);
-        let left: Vec<_> = (0..10).map(|at| plan.at(at).map(|(index, _)| index)).collect();
+        let left: Vec<_> = (0..10)
+            .map(|at| plan.at(at).map(|(index, _)| index))
+            .collect();
         let out = |index: &u64| [2, 3, 9].contains(index);
-        let expected: Vec<_> = order.iter().map(|index| (!out(index)).then_some(*index)).collect();
+        let expected: Vec<_> = order
+            .iter()
+            .map(|index| (!out(index)).then_some(*index))
+            .collect();
         assert_eq!(left, expected);
         assert_eq!((plan.excluded_within(&(3..10)), plan.len()), (2, 10));
     }
