@@ -15,6 +15,8 @@ pub(super) struct Host {
     pub(super) lives: bool,
     /// Whether it is on the own link.
     pub(super) is_near: bool,
+    /// Whether it refuses connections to ports where nothing listens, and does not keep silent.
+    pub(super) refuses: bool,
     /// The shortest round trip seen.
     pub(super) trip: Duration,
     pub(super) asks: Vec<Ask>,
@@ -69,8 +71,10 @@ pub(super) struct Rules {
     pub(super) every: Duration,
     /// How many connections at once.
     pub(super) at_once: usize,
-    /// How often silence is asked again.
+    /// How often silence is asked again in any case.
     pub(super) retries: u8,
+    /// How often where it is worth it.
+    pub(super) most_retries: u8,
     /// The longest wait for an answer.
     pub(super) longest: Duration,
     /// How full the queues on the way are.
@@ -105,6 +109,7 @@ impl Host {
             position,
             lives: false,
             is_near: false,
+            refuses: false,
             trip: Duration::from_millis(1),
             asks: Vec::new(),
             wake: None,
@@ -125,8 +130,15 @@ impl Host {
             .min(rules.longest)
     }
 
-    /// What is to be done now.
-    pub(super) fn turn(&mut self, now: Duration, rules: &Rules) -> Turn {
+    /// What is to be done now. `is_worth_it` says whether a silent probe should be tried again beyond what
+    /// every one is, by its kind, its host's way and its tries.
+    pub(super) fn turn(
+        &mut self,
+        now: Duration,
+        rules: &Rules,
+        is_worth_it: impl Fn(ProbeKind, bool, u8) -> bool,
+    ) -> Turn {
+        let refuses = self.refuses;
         let mut wake: Option<Duration> = None;
         let mut is_settled = true;
         let mut chosen = None;
@@ -134,7 +146,8 @@ impl Host {
         for (place, ask) in self.asks.iter_mut().enumerate() {
             if let State::Asked(until) = ask.state {
                 if until <= now {
-                    ask.silent(now, rules);
+                    let is_worth_it = is_worth_it(ask.kind, refuses, ask.tries);
+                    ask.silent(now, rules, is_worth_it);
                 } else {
                     wake = Some(wake.map_or(until, |wake| wake.min(until)));
                 }
@@ -227,12 +240,12 @@ impl Ask {
     }
 
     /// Nobody answered.
-    pub(super) fn silent(&mut self, now: Duration, rules: &Rules) {
+    pub(super) fn silent(&mut self, now: Duration, rules: &Rules, is_worth_it: bool) {
         // That the host lives is known; an echo would say no more.
-        let retries = if self.kind == ProbeKind::Echo {
-            0
-        } else {
-            rules.retries
+        let retries = match self.kind {
+            ProbeKind::Echo => 0,
+            _ if is_worth_it => rules.most_retries,
+            _ => rules.retries,
         };
         self.state = if self.tries > retries {
             State::Done
@@ -284,6 +297,7 @@ mod tests {
             every: MS * 50,
             at_once: 1,
             retries: 1,
+            most_retries: 1,
             longest: MS * 500,
             queued: Duration::ZERO,
             by_connection,
@@ -300,18 +314,21 @@ mod tests {
     fn a_host_is_asked_at_its_rate_and_settled_when_all_is_said() {
         let mut host = host(&[ProbeKind::Tcp(22), ProbeKind::Tcp(80), ProbeKind::Echo]);
         let rules = rules(false);
-        assert_eq!(host.turn(MS, &rules), Turn::Send(0));
+        assert_eq!(host.turn(MS, &rules, |_, _, _| true), Turn::Send(0));
         host.sent(0, MS, &rules);
-        assert_eq!(host.turn(MS, &rules), Turn::Wait(MS * 51));
-        assert_eq!(host.turn(MS * 51, &rules), Turn::Send(1));
+        assert_eq!(host.turn(MS, &rules, |_, _, _| true), Turn::Wait(MS * 51));
+        assert_eq!(host.turn(MS * 51, &rules, |_, _, _| true), Turn::Send(1));
         host.sent(1, MS * 51, &rules);
         host.asks[0].state = State::Done;
         host.sent(2, MS * 101, &rules);
         // Silence: the port is asked once more, the echo is not.
-        assert_eq!(host.turn(MS * 400, &rules), Turn::Wait(MS * 500));
-        assert_eq!(host.turn(MS * 500, &rules), Turn::Send(1));
+        assert_eq!(
+            host.turn(MS * 400, &rules, |_, _, _| true),
+            Turn::Wait(MS * 500)
+        );
+        assert_eq!(host.turn(MS * 500, &rules, |_, _, _| true), Turn::Send(1));
         host.sent(1, MS * 500, &rules);
-        assert_eq!(host.turn(MS * 2_000, &rules), Turn::Settled);
+        assert_eq!(host.turn(MS * 2_000, &rules, |_, _, _| true), Turn::Settled);
         assert_eq!(host.asks[1].tries, 2);
     }
 
@@ -319,14 +336,17 @@ mod tests {
     fn connections_to_a_host_come_one_after_another() {
         let mut host = host(&[ProbeKind::Tcp(22), ProbeKind::Tcp(80)]);
         let rules = rules(true);
-        assert_eq!(host.turn(MS, &rules), Turn::Connect(0));
+        assert_eq!(host.turn(MS, &rules, |_, _, _| true), Turn::Connect(0));
         host.connecting(0, MS, &rules);
-        assert!(matches!(host.turn(MS * 60, &rules), Turn::Wait(_)));
+        assert!(matches!(
+            host.turn(MS * 60, &rules, |_, _, _| true),
+            Turn::Wait(_)
+        ));
         host.asks[0].state = State::Done;
-        assert_eq!(host.turn(MS * 60, &rules), Turn::Connect(1));
+        assert_eq!(host.turn(MS * 60, &rules, |_, _, _| true), Turn::Connect(1));
         // On the own link a packet goes first.
         host.is_near = true;
-        assert_eq!(host.turn(MS * 60, &rules), Turn::Send(1));
+        assert_eq!(host.turn(MS * 60, &rules, |_, _, _| true), Turn::Send(1));
     }
 
     #[test]
@@ -339,12 +359,15 @@ mod tests {
             tries: 0,
         };
         host.asks[0].state = doubted;
-        assert_eq!(host.turn(MS, &rules), Turn::Connect(0));
+        assert_eq!(host.turn(MS, &rules, |_, _, _| true), Turn::Connect(0));
         host.connecting(0, MS, &rules);
         assert_eq!(host.asks[0].unconfirmed(MS * 2, true), Some(()));
-        assert_eq!(host.turn(MS * 500, &rules), Turn::Wait(MS * 502));
+        assert_eq!(
+            host.turn(MS * 500, &rules, |_, _, _| true),
+            Turn::Wait(MS * 502)
+        );
         host.connecting(0, MS * 502, &rules);
         assert_eq!(host.asks[0].unconfirmed(MS * 503, true), None);
-        assert_eq!(host.turn(MS * 503, &rules), Turn::Settled);
+        assert_eq!(host.turn(MS * 503, &rules, |_, _, _| true), Turn::Settled);
     }
 }

@@ -11,9 +11,13 @@ pub(super) struct Losses {
     /// Asked and lost in each span of time, from `first` on.
     log: VecDeque<(u32, u32)>,
     first: u64,
+    /// Spans before this one count: what got lost of them is known.
+    ripe: u64,
 }
 
 const SPAN: Duration = Duration::from_millis(50);
+/// After this time it is known what became of a packet.
+const RIPE: Duration = Duration::from_millis(900);
 /// How many spans are remembered: ten minutes.
 const SPANS: usize = 12_000;
 /// After so many, the older half counts half.
@@ -26,14 +30,9 @@ const MISSED: f64 = 0.0005;
 const LOSSY: f64 = 0.02;
 
 impl Losses {
-    /// A packet that was sent at a moment was answered, or was not.
+    /// A packet that was sent at a moment was answered, or was not. It counts when what became of all
+    /// that was sent then is known: answers come at once, losses are noticed late.
     pub(super) fn outcome(&mut self, sent: Duration, is_lost: bool) {
-        if self.asked >= MEMORY {
-            self.asked /= 2.0;
-            self.lost /= 2.0;
-        }
-        self.asked += 1.0;
-        self.lost += f64::from(u8::from(is_lost));
         let span = span(sent);
         if self.log.is_empty() {
             self.first = span.saturating_sub(100);
@@ -49,10 +48,40 @@ impl Losses {
             *asked += 1;
             *lost += u32::from(is_lost);
         }
+        if span < self.ripe {
+            self.count(1, u32::from(is_lost));
+        }
         while self.log.len() > SPANS {
             self.log.pop_front();
             self.first += 1;
         }
+    }
+
+    /// Time goes on.
+    pub(super) fn ripen(&mut self, now: Duration) {
+        let ripe = span(now.saturating_sub(RIPE));
+        while self.ripe < ripe {
+            let place = self.ripe.checked_sub(self.first);
+            let place = place.and_then(|place| usize::try_from(place).ok());
+            if let Some((asked, lost)) = place.and_then(|place| self.log.get(place).copied()) {
+                self.count(asked, lost);
+            }
+            self.ripe += 1;
+        }
+    }
+
+    fn count(&mut self, asked: u32, lost: u32) {
+        if self.asked >= MEMORY {
+            self.asked /= 2.0;
+            self.lost /= 2.0;
+        }
+        self.asked += f64::from(asked);
+        self.lost += f64::from(lost);
+    }
+
+    /// Whether enough is known to tell that next to nothing gets lost.
+    pub(super) fn is_sure(&self) -> bool {
+        self.asked >= 1_000.0
     }
 
     /// The share that gets lost, as far as can be told: not nothing before many were asked.
@@ -113,6 +142,7 @@ mod tests {
         for number in 0..asked {
             losses.outcome(MS * number, one_in > 0 && number % one_in == 0);
         }
+        losses.ripen(MS * (asked + 2_000));
         losses
     }
 
@@ -123,6 +153,18 @@ mod tests {
         assert_eq!(losses(2_000, 0).retries(), 0);
         assert_eq!(losses(2_000, 25).retries(), 2);
         assert_eq!(losses(2_000, 5).retries(), 4);
+    }
+
+    #[test]
+    fn answers_do_not_count_before_losses_are_known() {
+        let mut losses = Losses::default();
+        for number in 0..5_000_u32 {
+            losses.outcome(MS * number / 10, false);
+        }
+        losses.ripen(MS * 600);
+        assert_eq!((losses.retries(), losses.is_sure()), (1, false));
+        losses.ripen(MS * 1_500);
+        assert_eq!((losses.retries(), losses.is_sure()), (0, true));
     }
 
     #[test]

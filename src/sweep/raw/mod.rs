@@ -13,6 +13,7 @@ mod filter;
 pub mod frame;
 mod host;
 mod losses;
+mod open_ports;
 mod pacing;
 mod passes;
 mod paths;

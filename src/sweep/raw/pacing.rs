@@ -51,6 +51,11 @@ impl Pacing {
         }
     }
 
+    /// Whether so much is late that there is no time to sleep.
+    pub(super) fn is_behind(&self) -> bool {
+        self.owed >= BURST
+    }
+
     /// When the next packet, or a handful of them where they are many, is due.
     pub(super) fn next(&self, now: Duration, rate: f64) -> Duration {
         let missing = (1.0 - self.owed).max(0.0) / rate;

@@ -39,6 +39,8 @@ struct Stretch {
     begun: Duration,
     /// How many addresses first showed life in this pass.
     found: u32,
+    /// Whether any packet was sent for it in this pass.
+    is_asked: bool,
     /// Up to where it was asked at which moment, in this pass and the one before.
     times: [Vec<(u64, Duration)>; 2],
 }
@@ -65,6 +67,17 @@ pub(super) struct Asked {
     pub(super) begun: Duration,
     /// Until when.
     pub(super) ended: Duration,
+}
+
+/// What becomes of a stretch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// It is settled.
+    Settled,
+    /// It is asked again.
+    Again(Share),
+    /// It is judged again at this moment: too little is known yet.
+    Later(Duration),
 }
 
 /// One position in so many is in a sample.
@@ -114,11 +127,7 @@ impl Passes {
     }
 
     /// Judges the stretches whose answers have come: how much of each is asked again, if any.
-    pub(super) fn judge(
-        &mut self,
-        now: Duration,
-        mut judge: impl FnMut(&Self, Asked) -> Option<Share>,
-    ) {
+    pub(super) fn judge(&mut self, now: Duration, mut judge: impl FnMut(&Self, Asked) -> Verdict) {
         for place in 0..self.stretches.len() {
             let Some(stretch) = self.stretches.get(place) else {
                 break;
@@ -134,23 +143,22 @@ impl Passes {
                 ended: stretch.ended().unwrap_or(until),
             };
             let verdict = judge(self, asked);
-            if let Some(through) = self.through.get_mut(usize::from(asked.pass)) {
-                *through += u64::from(asked.share == Share::All);
-            }
             let Some(stretch) = self.stretches.get_mut(place) else {
                 break;
             };
             match verdict {
-                Some(share) => stretch.again(share, now),
-                // Settled, though one before it may not be.
-                None => stretch.cursor = u64::MAX,
+                Verdict::Again(share) => stretch.again(share, now),
+                Verdict::Settled => stretch.settle(),
+                Verdict::Later(at) => {
+                    stretch.until = Some(at);
+                    continue;
+                }
             }
-            stretch.until = None;
+            if let Some(through) = self.through.get_mut(usize::from(asked.pass)) {
+                *through += u64::from(asked.share == Share::All);
+            }
         }
-        while self.stretches.front().is_some_and(Stretch::is_settled) {
-            self.stretches.pop_front();
-            self.first += 1;
-        }
+        self.drop_settled();
     }
 
     /// How many addresses the last pass has found that were silent before, and how many there are in all,
@@ -197,7 +205,27 @@ impl Passes {
             }
             if stretch.cursor >= stretch.range.end {
                 stretch.until = Some(now + wait);
+                if !stretch.is_asked {
+                    // All of it was known before.
+                    stretch.settle();
+                }
             }
+        }
+        self.drop_settled();
+    }
+
+    /// The last position that was given out was really asked.
+    pub(super) fn ask(&mut self) {
+        let place = self.place_of_active();
+        if let Some(stretch) = place.and_then(|place| self.stretches.get_mut(place)) {
+            stretch.is_asked = true;
+        }
+    }
+
+    fn drop_settled(&mut self) {
+        while self.stretches.front().is_some_and(Stretch::is_settled) {
+            self.stretches.pop_front();
+            self.first += 1;
         }
     }
 
@@ -262,16 +290,25 @@ impl Stretch {
             until: None,
             begun: now,
             found: 0,
+            is_asked: false,
             times: [Vec::new(), Vec::new()],
         }
     }
 
+    /// It is done with, though one before it may not be.
+    fn settle(&mut self) {
+        self.cursor = u64::MAX;
+        self.until = None;
+    }
+
     fn again(&mut self, share: Share, now: Duration) {
+        self.until = None;
         self.pass = (self.pass + 1).min(15);
         self.share = share;
         self.cursor = self.range.start;
         self.begun = now;
         self.found = 0;
+        self.is_asked = false;
         let [times, before] = &mut self.times;
         *before = std::mem::take(times);
     }
@@ -311,13 +348,14 @@ mod tests {
             let mut now = MS;
             let mut mark = start;
             while !passes.is_done() {
-                passes.judge(now, |_, asked| (asked.pass < more).then_some(Share::All));
+                passes.judge(now, |_, asked| if asked.pass < more { Verdict::Again(Share::All) } else { Verdict::Settled });
                 prop_assert!(passes.mark() >= mark);
                 mark = passes.mark();
                 for _ in 0..batch {
                     let Some((position, pass)) = passes.next(now) else { break };
                     let times: &mut Vec<(Duration, u8)> = &mut asked[usize::try_from(position - start).unwrap()];
                     times.push((now, pass));
+                    passes.ask();
                     prop_assert!(position >= mark);
                 }
                 passes.sent(now, MS * 10);
@@ -353,17 +391,35 @@ mod tests {
             .count();
         assert!((4_500..5_500).contains(&sampled), "{sampled}");
         let mut passes = Passes::new(0..1_000, 1_000);
-        while passes.next(MS).is_some() {}
+        while passes.next(MS).is_some() {
+            passes.ask();
+        }
         passes.sent(MS, MS);
-        passes.judge(MS * 2, |_, _| Some(Share::Sample));
+        passes.judge(MS * 2, |_, _| Verdict::Again(Share::Sample));
         let again = std::iter::from_fn(|| passes.next(MS * 2)).count();
         assert!((20..90).contains(&again), "{again}");
     }
 
     #[test]
+    fn what_was_known_before_is_not_waited_for() {
+        let mut passes = Passes::new(0..100, 10);
+        while let Some((position, _)) = passes.next(MS) {
+            if position == 55 {
+                passes.ask();
+            }
+        }
+        passes.sent(MS, MS);
+        assert_eq!((passes.mark(), passes.due()), (50, Some(MS * 2)));
+        passes.judge(MS * 2, |_, _| Verdict::Settled);
+        assert!(passes.is_done());
+    }
+
+    #[test]
     fn what_a_pass_finds_is_counted_for_all() {
         let mut passes = Passes::new(0..100, 10);
-        while passes.next(MS).is_some() {}
+        while passes.next(MS).is_some() {
+            passes.ask();
+        }
         passes.sent(MS, MS);
         for position in 0..50 {
             passes.found(position);
@@ -371,7 +427,11 @@ mod tests {
         let mut judged = 0;
         passes.judge(MS * 2, |_, asked| {
             judged += 1;
-            (asked.found > 0 && judged <= 5).then_some(Share::All)
+            if asked.found > 0 && judged <= 5 {
+                Verdict::Again(Share::All)
+            } else {
+                Verdict::Settled
+            }
         });
         assert_eq!(passes.yields(0), (50.0, 50.0));
     }

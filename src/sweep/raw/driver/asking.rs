@@ -96,7 +96,7 @@ impl Driver<'_> {
                 (trip, tries),
                 Some(trace),
             );
-            self.lives(index);
+            self.learn(index, kind, answer);
         }
         self.wake(index, arrived);
     }
@@ -151,7 +151,11 @@ impl Driver<'_> {
             return;
         }
         host.wake = None;
-        match host.turn(now, &rules) {
+        let (ports, lost) = (&self.ports, self.losses.share());
+        let count = self.job.plan.ports().len();
+        let is_worth_it =
+            |kind, refuses, tries| ports.is_worth_it(kind, refuses, (tries, count), lost);
+        match host.turn(now, &rules, is_worth_it) {
             Turn::Wait(at) => self.wake(index, at),
             Turn::Settled => self.finish(index),
             Turn::Send(place) => {
@@ -221,7 +225,7 @@ impl Driver<'_> {
         let Some(host) = self.hosts.get_mut(&whose.index) else {
             return;
         };
-        let (address, is_near) = (host.address, host.is_near);
+        let (address, is_near, refuses) = (host.address, host.is_near, host.refuses);
         let Some(ask) = host.asks.get_mut(whose.ask) else {
             return;
         };
@@ -247,7 +251,9 @@ impl Driver<'_> {
             Outcome::Refused => Some(Answer::Closed),
             Outcome::Unreachable => Some(Answer::Unreachable),
             Outcome::Silent => {
-                ask.silent(now, &rules);
+                let (lost, count) = (self.losses.share(), self.job.plan.ports().len());
+                let worth = self.ports.is_worth_it(kind, refuses, (tries, count), lost);
+                ask.silent(now, &rules, worth);
                 None
             }
         };
@@ -273,9 +279,7 @@ impl Driver<'_> {
                 (trip, tries.max(1)),
                 trace,
             );
-            if answer.is_life() {
-                self.lives(whose.index);
-            }
+            self.learn(whose.index, kind, answer);
         }
         self.wake(whose.index, now);
     }
@@ -294,9 +298,15 @@ impl Driver<'_> {
         }
     }
 
-    pub(super) fn lives(&mut self, index: u64) {
-        if let Some(host) = self.hosts.get_mut(&index) {
-            host.lives = true;
+    /// What an answer says about its host.
+    pub(super) fn learn(&mut self, index: u64, kind: ProbeKind, answer: Answer) {
+        let Some(host) = self.hosts.get_mut(&index) else {
+            return;
+        };
+        host.lives |= answer.is_life();
+        host.refuses |= answer == Answer::Closed;
+        if answer == Answer::Open {
+            self.ports.found(kind, host.refuses);
         }
     }
 

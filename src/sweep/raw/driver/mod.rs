@@ -17,8 +17,9 @@ use super::control::Control;
 use super::cookie::Secret;
 use super::host::{Host, Rules};
 use super::losses::Losses;
+use super::open_ports::OpenPorts;
 use super::pacing::Pacing;
-use super::passes::{Asked, Passes, Share};
+use super::passes::{Asked, Passes, Share, Verdict};
 use super::paths::Paths;
 use super::seen::Seen;
 use super::socket::{Batch, Inbox, Link};
@@ -70,6 +71,8 @@ pub(super) struct Driver<'a> {
     passes: Passes,
     /// Addresses that are not asked in passes any more: they showed life, or nobody can be there.
     seen: Seen,
+    /// Which ports hosts of each kind have open.
+    ports: OpenPorts,
     /// Addresses that a router called unreachable.
     refused: Seen,
     hosts: HashMap<u64, Host>,
@@ -154,6 +157,7 @@ impl<'a> Driver<'a> {
             budget: HalfOpen::new(profile.half_open),
             losses: Losses::default(),
             seen: Seen::default(),
+            ports: OpenPorts::default(),
             refused: Seen::default(),
             hosts: HashMap::new(),
             wakes: BinaryHeap::new(),
@@ -211,7 +215,7 @@ impl<'a> Driver<'a> {
             self.look(now)?;
             let sent = self.send(now)?;
             self.flush()?;
-            if sent == 0 {
+            if sent == 0 && !(self.pacing.is_behind() && self.has_work()) {
                 self.pause()?;
             }
         }
@@ -226,6 +230,15 @@ impl<'a> Driver<'a> {
 
     fn is_done(&self) -> bool {
         self.passes.is_done() && self.hosts.is_empty()
+    }
+
+    /// Whether something is to be sent as soon as the rate allows.
+    fn has_work(&mut self) -> bool {
+        let now = self.now();
+        let positions = !self.passes.is_through() || self.passes.is_asking();
+        let is_due = |Reverse((at, _)): &Reverse<(Duration, u64)>| *at <= now;
+        let can = self.outbox.len() < OUTBOX && self.has_room(now);
+        can && (self.wakes.peek().is_some_and(is_due) || positions && self.hosts.len() < HOSTS)
     }
 
     fn mark(&self) -> u64 {
@@ -246,7 +259,8 @@ impl<'a> Driver<'a> {
         Rules {
             every: Duration::from_secs(1) / profile.host_rate.max(1),
             at_once: profile.host_connections.max(1),
-            retries: self
+            retries: profile.retries,
+            most_retries: self
                 .losses
                 .retries()
                 .clamp(profile.retries, profile.most_retries.max(profile.retries)),
@@ -265,6 +279,7 @@ impl<'a> Driver<'a> {
             return Ok(());
         }
         self.look_at = now + LOOK_EVERY;
+        self.losses.ripen(now);
         let time_out = self.control.time_out();
         while let Some(asked) = self.canaries.expired(now, time_out) {
             self.outcome(asked, true);
@@ -300,7 +315,7 @@ impl<'a> Driver<'a> {
         } = self;
         let baseline = control.baseline();
         passes.judge(now, |passes, asked| {
-            verdict(passes, losses, baseline, &job.profile, asked)
+            verdict(passes, losses, &job.profile, (now, baseline), asked)
         });
     }
 
@@ -343,7 +358,9 @@ impl<'a> Driver<'a> {
         let wakes = self.wakes.peek().map(|Reverse((at, _))| *at);
         let next = self.pacing.next(now, self.control.rate());
         // Whatever is to be sent cannot be sent before the next packet is due.
-        let positions = (!self.passes.is_through() || self.passes.is_asking()).then_some(now);
+        let is_open = self.hosts.len() < HOSTS;
+        let positions = !self.passes.is_through() || self.passes.is_asking();
+        let positions = (positions && is_open).then_some(now);
         let sends = wakes.into_iter().chain(positions);
         let room = if self.has_room(now) {
             None
@@ -377,33 +394,40 @@ impl<'a> Driver<'a> {
     }
 }
 
-/// How much of a stretch is asked again.
+/// What becomes of a stretch whose answers have come.
 fn verdict(
     passes: &Passes,
     losses: &Losses,
-    baseline: f64,
     profile: &Profile,
+    (now, baseline): (Duration, f64),
     asked: Asked,
-) -> Option<Share> {
+) -> Verdict {
     let next = asked.pass + 1;
     if next <= profile.retries {
-        return Some(Share::All);
+        return Verdict::Again(Share::All);
     }
     if next > profile.most_retries {
-        return None;
+        return Verdict::Settled;
     }
     if losses.was_lossy(asked.begun, asked.ended, baseline) {
-        return Some(Share::All);
+        return Verdict::Again(Share::All);
+    }
+    // While there is something else to do, it costs nothing to wait until more is known.
+    let has_time = !passes.is_through() && now < asked.ended + WAIT * 3;
+    if has_time && !losses.is_sure() {
+        return Verdict::Later(now + WAIT / 4);
     }
     let (found, all) = passes.yields(asked.pass);
     let is_worth_it = asked.pass == 0 || losses.is_worth_it(found, all);
     if next <= losses.retries() && is_worth_it {
-        return Some(Share::All);
+        return Verdict::Again(Share::All);
     }
     if asked.share == Share::Sample && asked.found > 0 {
-        return Some(Share::All);
+        return Verdict::Again(Share::All);
     }
     // A second look at some, though nothing seems to get lost, while it costs no time.
-    let is_first = asked.pass == 0;
-    (is_first && !passes.is_through()).then_some(Share::Sample)
+    if asked.pass == 0 && !passes.is_through() {
+        return Verdict::Again(Share::Sample);
+    }
+    Verdict::Settled
 }

@@ -37,13 +37,13 @@ pub(super) struct Slots {
 }
 
 impl Slots {
-    /// Leaves a quarter of the table to others.
+    /// Leaves an eighth of the table to others.
     pub(super) fn read() -> Self {
         let limit = std::fs::read_to_string("/proc/sys/net/ipv4/neigh/default/gc_thresh3");
         let limit = limit.ok().and_then(|limit| limit.trim().parse().ok());
         let limit: usize = limit.unwrap_or(1024);
         Self {
-            most: (limit / 4 * 3).max(1),
+            most: (limit / 8 * 7).max(1),
             taken: VecDeque::new(),
         }
     }
@@ -225,7 +225,7 @@ impl Driver<'_> {
             };
             let now = self.now();
             self.meet(index, address, position, now);
-            self.lives(index);
+            self.learn(index, ProbeKind::Neighbour, Answer::Alive);
             let probe = (position, address, ProbeKind::Neighbour);
             self.emit(probe, Answer::Alive, (trip, tries), None);
         }

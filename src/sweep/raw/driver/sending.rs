@@ -96,6 +96,7 @@ impl Driver<'_> {
                 }
             }
             self.push(address, kind, 0);
+            self.passes.ask();
             self.budget.begin(now, kept(kind));
         }
         true
