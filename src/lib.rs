@@ -7,13 +7,14 @@
 //!                                   catalog ──────────┴-> matching -> classify -> store -> report
 //! ```
 //!
-//! Every module may import [`model`] and [`version`], the vocabulary. [`collect`] and [`identify`]
+//! Every module may import [`model`], [`version`] and [`wire`], the vocabulary. [`collect`] and [`identify`]
 //! also know the [`session`] they talk through, and [`matching`] the [`catalog`] it searches.
 //! [`lab`] serves simulated hosts and knows what a [`collect`]or asks. Only [`scan`], which knows
 //! the order, and [`cli`] import the rest. `tests/it/architecture.rs` holds us to that.
 
 pub mod model;
 pub mod version;
+pub mod wire;
 
 pub mod catalog;
 pub mod classify;

@@ -164,9 +164,15 @@ pub(super) struct PaceArguments {
     /// --ports has it]
     #[arg(long, value_name = "PORTS")]
     pub(super) winrm_port: Option<String>,
-    /// Probes a second in the whole run [default: 5000]
+    /// Ports beside 80, 8000, 8080 on which web servers are expected; they are probed too
+    #[arg(long, value_name = "PORTS")]
+    pub(super) http_port: Option<String>,
+    /// Ports beside 443 and 8443 on which web servers over TLS are expected; they are probed too
+    #[arg(long, value_name = "PORTS")]
+    pub(super) https_port: Option<String>,
+    /// Probes a second in the whole run, or max for as many as this machine can [default: 5000]
     #[arg(long, value_name = "N")]
-    pub(super) rate: Option<u32>,
+    pub(super) rate: Option<String>,
     /// Probes a second to one address [default: 20]
     #[arg(long, value_name = "N")]
     pub(super) max_host_rate: Option<u32>,
@@ -176,21 +182,63 @@ pub(super) struct PaceArguments {
     /// The default pace
     #[arg(long, conflicts_with = "fast")]
     pub(super) normal: bool,
-    /// For networks that can take it: 20,000 probes a second, 50 to one address
+    /// For networks that can take it: up to 100,000 probes a second, 50 to one address, no limit on half
+    /// open connections, and second tries only where answers get lost
     #[arg(long)]
     pub(super) fast: bool,
-    /// How often a probe that nobody answered is sent again, at most 10 [default: 1]
+    /// Probe every port at every address; otherwise, of more than 4,096 addresses, only those that
+    /// answered an echo request or on 22, 443, 445, 3389 are probed on all ports
+    #[arg(long)]
+    pub(super) thorough: bool,
+    /// How packets are sent
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) engine: EngineArgument,
+    /// How many connections routers on the way may be left half open, 0 for no limit [default: 12288,
+    /// so that small routers do not overflow]
+    #[arg(long, value_name = "N")]
+    pub(super) half_open: Option<u32>,
+    /// How often a probe that nobody answered is sent again, at most 10; more often by itself where
+    /// answers get lost [default: 1]
     #[arg(long, value_name = "N")]
     pub(super) retries: Option<u32>,
     /// The most seconds that a host may take, with all its ports and credentials [default: 120]
     #[arg(long, value_name = "SECONDS")]
     pub(super) timeout: Option<u64>,
+    /// Do not ask hosts who they are: only which ports answer
+    #[arg(long, conflicts_with_all = ["deep_identify", "udp"])]
+    pub(super) no_identify: bool,
+    /// Also ask hosts who they are by exchanges that leave more than a line in their logs: remote desktop
+    /// and SQL Server up to the challenge, and the addresses that RPC knows
+    #[arg(long)]
+    pub(super) deep_identify: bool,
+    /// UDP ports that live hosts are asked on: 137 (NetBIOS names), 161 (SNMP v3, no community), 1434 (SQL
+    /// Server instances)
+    #[arg(long, value_name = "PORTS")]
+    pub(super) udp: Option<String>,
+    /// Do not look addresses up in DNS
+    #[arg(long)]
+    pub(super) no_dns: bool,
+    /// Listen so many seconds to what hosts of the own links announce of themselves (mDNS); nothing is sent
+    #[arg(long, value_name = "SECONDS")]
+    pub(super) mdns: Option<u64>,
     /// Also connect to industrial and printer ports that are named with --ports
     #[arg(long)]
     pub(super) include_fragile: bool,
     /// The order of the probes; the same seed gives the same order
     #[arg(long, value_name = "N")]
     pub(super) seed: Option<u64>,
+}
+
+/// How packets are sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum EngineArgument {
+    /// By packets of its own where this machine and the route allow it, else by connections
+    #[default]
+    Auto,
+    /// By ordinary connections
+    Connect,
+    /// By packets of its own, or not at all
+    Raw,
 }
 
 #[derive(Clone, Debug, Default, Args)]

@@ -2,24 +2,84 @@
 //!
 //! Readers of what services say of their own accord, one file a protocol. Everything here is a hint,
 //! written by whoever answers: good for a column and for the order of work, never for choosing where
-//! a secret goes. Only [`grab`] talks.
+//! a secret goes. Only [`grab`], [`carry`], `ask`, `listen`, `reverse` and `ssh_key` talk; what all of it amounts to
+//! is judged in `rules`.
+//!
+//! A protocol is one file and one line in [`PROTOCOLS`].
 
+mod ask;
+mod ber;
+pub mod carry;
+mod certificate;
+mod challenge;
+mod clean;
 pub mod dialogue;
 pub mod grab;
+mod http;
+mod ldap;
+mod listen;
+mod mdns;
+mod msrpc;
+mod mssql;
+mod netbios;
+mod oui;
+mod pages;
+mod rdp;
+mod reverse;
+mod rules;
+mod smb;
+mod snmp;
+mod sql_browser;
 mod ssh;
+mod ssh_key;
+mod tables;
+mod tls;
+mod winrm;
 
+pub use ask::{Ask, ask};
+pub use carry::{How, Ports, converse, identify};
+pub use dialogue::Protocol;
 pub use grab::{grab_banner, grab_greeting};
-pub use ssh::{SshBanner, is_windows_banner, ssh_banner};
+pub use listen::{Announcements, announcements};
+pub use mdns::announcement;
+pub use oui::{MacFacts, MacKind, mac_facts, read_mac};
+pub use reverse::ReverseNames;
+pub use rules::{fingerprint, is_fragile, services};
+pub use ssh::{SshBanner, SshRelease, is_windows_banner, ssh_banner};
+pub use ssh_key::ssh_key;
 
-use crate::model::{Certainty, DeviceKind, SeenBy, Service};
+use crate::model::{Certainty, Clue, DeviceKind, Fact, HostKey, SeenBy, Service};
+use dialogue::Transport;
 
-/// Ports on which the client speaks first, by the protocols that own them: waiting for a greeting
-/// there is waiting for nothing. HTTP, RPC, NetBIOS, SMB, RDP, WinRM.
-const CLAIMED: &[u16] = &[80, 135, 139, 443, 445, 3389, 5985, 5986, 8080, 8443];
+/// Every protocol by which a port tells who is there, in the order in which a host is asked: what shows a
+/// device that is better left alone comes first.
+pub const PROTOCOLS: &[&Protocol] = &[
+    &snmp::PROTOCOL,
+    &netbios::PROTOCOL,
+    &http::PROTOCOL,
+    &http::OVER_TLS,
+    &tls::PROTOCOL,
+    &smb::SMB2,
+    &smb::SMB1,
+    &ldap::PROTOCOL,
+    &ldap::OVER_TLS,
+    &winrm::PROTOCOL,
+    &winrm::OVER_TLS,
+    &rdp::PROTOCOL,
+    &mssql::PROTOCOL,
+    &msrpc::PROTOCOL,
+    &sql_browser::PROTOCOL,
+];
 
-/// Whether a port belongs to a protocol in which the client speaks first.
+/// Ports of a protocol of ours on which the server speaks first all the same.
+const SERVER_SPEAKS_FIRST: &[u16] = &[22];
+
+/// Whether a port belongs to a protocol in which the client speaks first: waiting for a greeting there
+/// is waiting for nothing.
 pub fn is_claimed(port: u16) -> bool {
-    CLAIMED.contains(&port)
+    let streams = PROTOCOLS.iter();
+    let mut streams = streams.filter(|protocol| protocol.transport != Transport::Udp);
+    streams.any(|protocol| protocol.ports.contains(&port)) && !SERVER_SPEAKS_FIRST.contains(&port)
 }
 
 /// A port that accepted a connection from outside, and what it said first, as a service.
@@ -43,6 +103,30 @@ pub fn open_service(port: u16, banner: &str) -> Service {
         tls: None,
         certainty: Certainty::None,
     }
+}
+
+/// A port that is asked for its host's key, from clues: where SSH is spoken.
+pub fn ssh_ports(clues: &[Clue]) -> impl Iterator<Item = u16> + '_ {
+    let speaks = |clue: &&Clue| matches!(&clue.fact, Fact::Speaks(word) if word == "ssh");
+    clues.iter().filter(speaks).map(|clue| clue.port)
+}
+
+/// The SSH host key that a host showed.
+pub fn host_key(clues: &[Clue]) -> Option<HostKey> {
+    clues.iter().find_map(|clue| match &clue.fact {
+        Fact::HostKey(key) => Some(key.clone()),
+        _ => None,
+    })
+}
+
+/// What only one machine can be: keys, names, certificates.
+pub fn identities(clues: &[Clue]) -> impl Iterator<Item = String> + '_ {
+    clues.iter().filter_map(|clue| match &clue.fact {
+        Fact::HostKey(key) => Some(key.fingerprint.clone()),
+        Fact::NetbiosComputer(name) | Fact::DnsComputer(name) => Some(name.clone()),
+        Fact::Certificate(certificate) => Some(certificate.sha256.clone()),
+        _ => None,
+    })
 }
 
 /// Ports on which Windows machines listen: RPC, SMB, remote desktop, WinRM.

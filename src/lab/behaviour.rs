@@ -19,6 +19,9 @@ pub enum Kind {
     Silent,
     /// A web server: speaks only when it was spoken to.
     Http,
+    /// A web site on IIS that wants a Windows account, and lets nobody in: HTTP, and HTTPS on port 443. What
+    /// its service is like is said under `winrm`.
+    Iis,
     /// A port that accepts and closes at once.
     Hangs,
     /// No port is open: the address answers with a reset.
@@ -30,6 +33,7 @@ impl Kind {
     pub(super) fn ports(&self) -> &'static [u16] {
         match self {
             Self::WinRm => &[5985, 5986],
+            Self::Iis => &[80, 443],
             _ => &[22],
         }
     }

@@ -54,7 +54,7 @@ impl Lab {
         let mut doors = Vec::new();
         for host in &network.hosts {
             let recording = recordings.of(network, host)?;
-            let behind = if host.kind == Kind::WinRm {
+            let behind = if matches!(host.kind, Kind::WinRm | Kind::Iis) {
                 let windows = winrm::Host::new(host, &recording, &authority)?;
                 Behind::Windows(Arc::new(windows))
             } else {
@@ -224,6 +224,8 @@ enum Behind {
 
 /// The port of WinRM over HTTPS; on others it is HTTP.
 const WINRM_TLS: u16 = 5986;
+/// The same of a web site.
+const HTTPS: u16 = 443;
 
 /// One open port of one host.
 struct Door {
@@ -289,6 +291,7 @@ impl Door {
                 Behind::Windows(_) => {}
             },
             Kind::WinRm => self.winrm(wire, &note).await?,
+            Kind::Iis => self.iis(wire).await?,
             Kind::Greets(text) => device::greet(&mut wire, text.as_bytes()).await?,
             Kind::Silent => device::swallow(&mut wire).await?,
             Kind::Http => device::http(&mut wire).await?,
@@ -305,6 +308,16 @@ impl Door {
         tokio::select! {
             () = self.stop.cancelled() => Ok(()),
             ended = windows.serve(wire, note, self.port == WINRM_TLS) => ended,
+        }
+    }
+
+    async fn iis(&self, wire: Wire) -> io::Result<()> {
+        let Behind::Windows(windows) = &self.behind else {
+            return Ok(());
+        };
+        tokio::select! {
+            () = self.stop.cancelled() => Ok(()),
+            ended = windows.serve_web(wire, self.port == HTTPS) => ended,
         }
     }
 

@@ -21,6 +21,10 @@ pub struct Clue {
     pub fact: Fact,
 }
 
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands out a reference"
+)]
 fn is_zero(port: &u16) -> bool {
     *port == 0
 }

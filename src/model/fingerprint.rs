@@ -72,6 +72,10 @@ pub enum Certainty {
 }
 
 impl Certainty {
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde hands out a reference"
+    )]
     pub(super) fn is_none(&self) -> bool {
         *self == Self::None
     }

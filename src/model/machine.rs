@@ -42,6 +42,8 @@ pub struct MachineRecord {
     pub clues: Vec<(IpAddr, Clue)>,
     /// What it seems to be, by what it showed without a login.
     pub fingerprint: Fingerprint,
+    /// Why it is no machine but somebody who answers for others, where it is.
+    pub intermediary: Option<String>,
     /// The last day of support of its release, where known.
     pub end_of_life: Option<Date>,
     /// The day on which any run first met it.

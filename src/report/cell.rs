@@ -18,6 +18,8 @@ pub(super) enum Cell<'a> {
     Text(Cow<'a, str>),
     /// A count.
     Count(u128),
+    /// A number of seconds, ahead or behind.
+    Signed(i64),
     /// A number in tenths: 98 is 9.8.
     Tenths(u8),
     /// A probability.
@@ -101,6 +103,7 @@ impl std::fmt::Display for Cell<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Count(count) => write!(f, "{count}"),
+            Self::Signed(number) => write!(f, "{number}"),
             Self::Tenths(tenths) => write!(f, "{}.{}", tenths / 10, tenths % 10),
             Self::Probability(score) => write!(f, "{score}"),
             Self::Percent(value) => write!(f, "{value:.2}"),
@@ -120,6 +123,7 @@ impl Serialize for Cell<'_> {
             Self::Empty => to.serialize_unit(),
             Self::Text(text) => to.serialize_str(text),
             Self::Count(count) => to.serialize_u128(*count),
+            Self::Signed(number) => to.serialize_i64(*number),
             Self::Tenths(tenths) => to.serialize_f64(f64::from(*tenths) / 10.0),
             Self::Probability(score) => to.serialize_f64(f64::from(score.0) / 100_000.0),
             Self::Percent(value) if value.is_finite() => to.serialize_f64(*value),

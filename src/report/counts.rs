@@ -12,6 +12,10 @@ use std::collections::BTreeMap;
 pub struct Counts {
     /// All machines.
     pub machines: u64,
+    /// Who answers for others, and is no machine: the range, and why.
+    pub intermediaries: Vec<String>,
+    /// What is wrong with machines as seen from outside, by kind: each machine once a particular.
+    pub weaknesses: BTreeMap<String, u64>,
     /// Machines by outcome.
     pub outcomes: BTreeMap<String, u64>,
     /// Machines whose inventory was read.
@@ -62,6 +66,13 @@ pub struct Upgrade {
 impl Counts {
     /// Counts one machine.
     pub fn add(&mut self, machine: &MachineRecord) {
+        if let Some(why) = &machine.intermediary {
+            self.intermediaries.push(why.clone());
+            return;
+        }
+        for weakness in &machine.fingerprint.weaknesses {
+            *self.weaknesses.entry(weakness.kind.clone()).or_default() += 1;
+        }
         self.machines += 1;
         let outcome = self.outcomes.entry(machine.outcome.clone());
         *outcome.or_default() += 1;

@@ -67,6 +67,9 @@ pub(super) struct RunV1<'a> {
     /// since, when an old run is judged anew.
     catalog_age_days: Option<i64>,
     programs_digest: Option<&'a str>,
+    /// How often hosts that are known to live were asked while the sweep went on, and did not answer.
+    canaries_asked: u64,
+    canaries_lost: u64,
 }
 
 impl<'a> RunV1<'a> {
@@ -91,6 +94,8 @@ impl<'a> RunV1<'a> {
             catalog_imported_utc: run.catalog_imported.map(|time| time.to_string()),
             catalog_age_days: age,
             programs_digest: digest(&run.programs_digest),
+            canaries_asked: run.canaries.asked,
+            canaries_lost: run.canaries.lost,
         }
     }
 }

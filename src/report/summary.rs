@@ -1,7 +1,7 @@
 //! The end of a run in words: coverage first, findings second, what to do next third.
 
 use super::{Counts, for_terminal};
-use crate::model::{CoverageRow, FindingState, ResultCode, RunSummary};
+use crate::model::{Canaries, CoverageRow, FindingState, ResultCode, RunSummary};
 use std::collections::BTreeMap;
 use std::fmt::{Display, Write as _};
 
@@ -13,7 +13,7 @@ const STEPS: usize = 6;
 /// What a run comes to, as text for a terminal.
 pub fn summary(run: &RunSummary, coverage: &[CoverageRow], counts: &Counts) -> String {
     let mut text = String::new();
-    write_coverage(coverage, counts, &mut text);
+    write_coverage(run.canaries, coverage, counts, &mut text);
     write_findings(run, counts, &mut text);
     let steps = steps(run, coverage, counts);
     if !steps.is_empty() {
@@ -25,11 +25,20 @@ pub fn summary(run: &RunSummary, coverage: &[CoverageRow], counts: &Counts) -> S
     text
 }
 
-fn write_coverage(coverage: &[CoverageRow], counts: &Counts, text: &mut String) {
+fn write_coverage(
+    canaries: Canaries,
+    coverage: &[CoverageRow],
+    counts: &Counts,
+    text: &mut String,
+) {
     text.push_str("Coverage\n");
     // A machine that reads itself sweeps nothing.
     if !coverage.is_empty() {
         write_addresses(coverage, text);
+        write_loss(canaries, text);
+    }
+    for why in counts.intermediaries.iter().take(STEPS) {
+        push(text, format_args!("  no machine {}", for_terminal(why)));
     }
     let machines = number(counts.machines);
     let read = number(counts.assessed);
@@ -66,8 +75,29 @@ fn write_addresses(coverage: &[CoverageRow], text: &mut String) {
     );
 }
 
+/// What the sweep itself may have lost.
+fn write_loss(canaries: Canaries, text: &mut String) {
+    if canaries.asked == 0 {
+        return;
+    }
+    #[expect(clippy::cast_precision_loss, reason = "a share to one place")]
+    let lost = canaries.lost as f64 * 100.0 / canaries.asked as f64;
+    let asked = number(canaries.asked);
+    push(
+        text,
+        format_args!("             {lost:.1} % lost of {asked} questions to hosts known to live"),
+    );
+}
+
 fn write_findings(run: &RunSummary, counts: &Counts, text: &mut String) {
     text.push_str("\nFindings\n");
+    if !counts.weaknesses.is_empty() {
+        let list = listed(&counts.weaknesses);
+        push(
+            text,
+            format_args!("  exposed   {list} seen without a login"),
+        );
+    }
     if counts.assessed == 0 {
         text.push_str("  none can be stated: no machine was read\n");
         return;

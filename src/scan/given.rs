@@ -116,6 +116,7 @@ fn commit(cx: &Context, judged: Judged) -> HostCommit {
             failure: None,
             access: Vec::new(),
             services: Vec::new(),
+            clues: Vec::new(),
             elapsed_ms: 0,
         },
         matched: Some(judged.matched),

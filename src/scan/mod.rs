@@ -20,24 +20,31 @@ pub use event::Event;
 pub use given::{GivenHost, run_given};
 pub use judge::of as judge;
 pub use keyring::{Keyring, StoredProof};
-pub use plan::{Pace, RuleFile, RunKind, RunPlan, Scope, polite_ports};
+pub use plan::{Look, Pace, RuleFile, RunKind, RunPlan, Scope, addresses, polite_ports};
 pub use resume::outstanding;
 pub use source::RunSource;
 
 use crate::catalog::CatalogError;
 use crate::credentials::Holder;
+use crate::identify::{self, Announcements, ReverseNames};
 use crate::matching::Knowledge;
-use crate::model::{CredentialId, Date, LiveHost, RunId, UtcTime};
+use crate::model::{Clue, CredentialId, Date, LiveHost, RunId, UtcTime};
 use crate::session::{Connector, SshConnector};
 use crate::store::{HostCommit, JudgedBy, RunState, Store, StoreError};
-use crate::sweep::{PlanError, Sweeper};
+use crate::sweep::{self, PlanError, Sweeper};
 use crate::targets::TargetSet;
 use breaker::Breaker;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
-use tokio::sync::mpsc;
+use std::time::Duration;
+use tokio::sync::{OnceCell, mpsc};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+
+/// How many names are looked up at once, and how long one may take.
+const LOOKUPS: usize = 32;
+const LOOKUP: Duration = Duration::from_secs(2);
 
 /// Where the time comes from.
 pub type Clock = Arc<dyn Fn() -> UtcTime + Send + Sync>;
@@ -55,6 +62,9 @@ pub struct Context {
     clock: Clock,
     today: Date,
     breaker: Breaker,
+    names: ReverseNames,
+    /// What hosts of the own links announce: listened to once, by whoever asks first.
+    announced: OnceCell<Announcements>,
 }
 
 impl fmt::Debug for Context {
@@ -124,6 +134,8 @@ impl Context {
             events: parts.events,
             clock: parts.clock,
             breaker,
+            names: ReverseNames::new(LOOKUPS, LOOKUP),
+            announced: OnceCell::new(),
         }
     }
 
@@ -131,6 +143,26 @@ impl Context {
     fn tell(&self, event: Event) {
         tracing::debug!(?event);
         self.events.send(event).ok();
+    }
+
+    /// What a host announces of itself, where the operator wants it to be listened to.
+    async fn announced(&self, address: IpAddr) -> Vec<Clue> {
+        let seconds = self.plan.look.mdns_seconds;
+        if seconds == 0 {
+            return Vec::new();
+        }
+        let listen = async {
+            let until = Instant::now() + Duration::from_secs(seconds);
+            identify::announcements(&sweep::routes::own_addresses(), until)
+                .await
+                .unwrap_or_else(|error| {
+                    let text = format!("announcements (mDNS) cannot be listened to: {error}");
+                    self.tell(Event::Warning { text });
+                    Announcements::new()
+                })
+        };
+        let all = self.announced.get_or_init(|| listen).await;
+        all.get(&address).cloned().unwrap_or_default()
     }
 
     async fn remembered(&self, address: IpAddr) -> Result<Option<CredentialId>, RunError> {

@@ -1,12 +1,14 @@
 //! Everything that makes a run what it is: kept with it, so that `--resume` comes to the same.
 
+use super::RunError;
 use crate::model::Protocol;
-use crate::sweep::{AddressSpace, PlanError, Profile, SweepPlan, manners};
+use crate::sweep::{AddressSpace, Engine, ProbeKind, Probes, Profile, SweepPlan, manners};
 use crate::targets::{Lists, Permissions, Request, TargetError, TargetList, TargetSet};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io;
 use std::net::IpAddr;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -54,10 +56,23 @@ pub struct RunPlan {
     /// The ports on which WinRM over plain HTTP is expected.
     #[serde(default)]
     pub winrm_ports: Vec<u16>,
+    /// Those of them that every address is probed on; the others are probed where there is life. Empty:
+    /// every address is probed on all.
+    #[serde(default)]
+    pub first_ports: Vec<u16>,
+    /// Whether every address is sent an echo request, where packets can be made.
+    #[serde(default)]
+    pub echo: bool,
+    /// Which addresses each engine sweeps, by their places in the order; what none has is connected to.
+    #[serde(default)]
+    pub engines: Vec<(Engine, Vec<Range<u64>>)>,
     /// The seed of the order.
     pub seed: u64,
     /// How hard it leans on the network.
     pub pace: Pace,
+    /// How hosts are asked who they are.
+    #[serde(default)]
+    pub look: Look,
     /// The most seconds that a host may take, with all of its ports and credentials; waiting for
     /// other hosts does not count.
     pub host_seconds: u64,
@@ -79,6 +94,28 @@ pub struct RunPlan {
     pub record: Option<PathBuf>,
 }
 
+/// How hosts are asked who they are, without a login.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Look {
+    /// Also by exchanges that leave more than a line in a log: `--deep-identify`.
+    pub deep: bool,
+    /// The UDP ports that are asked: `--udp`.
+    pub udp: Vec<u16>,
+    /// The ports on which web servers are expected beside the usual ones: `--http-port`.
+    pub http: Vec<u16>,
+    /// The same over TLS: `--https-port`.
+    pub https: Vec<u16>,
+    /// Whether addresses are looked up in DNS.
+    pub dns: bool,
+    /// Whether printers and industrial devices are asked like others.
+    pub include_fragile: bool,
+    /// Whether they are not asked at all.
+    pub off: bool,
+    /// How many seconds announcements on the own links are listened to; 0 is not at all.
+    pub mdns_seconds: u64,
+}
+
 /// A file of rules for programs, as it was when the run began: what changes on the disk does not change
 /// a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -97,6 +134,10 @@ pub struct Pace {
     pub host_rate: u32,
     pub host_connections: usize,
     pub retries: u8,
+    #[serde(default)]
+    pub most_retries: u8,
+    #[serde(default)]
+    pub half_open: Option<u32>,
     pub timeout_ms: u64,
 }
 
@@ -107,6 +148,8 @@ impl From<Profile> for Pace {
             host_rate: profile.host_rate,
             host_connections: profile.host_connections,
             retries: profile.retries,
+            most_retries: profile.most_retries,
+            half_open: profile.half_open,
             timeout_ms: u64::try_from(profile.timeout.as_millis()).unwrap_or(u64::MAX),
         }
     }
@@ -119,6 +162,8 @@ impl From<Pace> for Profile {
             host_rate: pace.host_rate,
             host_connections: pace.host_connections,
             retries: pace.retries,
+            most_retries: pace.most_retries,
+            half_open: pace.half_open,
             timeout: Duration::from_millis(pace.timeout_ms),
         }
     }
@@ -136,6 +181,9 @@ pub struct Scope {
     pub exclude: Vec<String>,
     pub exclude_files: Vec<PathBuf>,
     pub never_scan: Vec<String>,
+    /// What was taken out after the run had begun, by the operator or the permanent list.
+    #[serde(default)]
+    pub taken_out: Vec<String>,
     pub allow_public: bool,
     pub yes: bool,
     /// The text of each file, by its path.
@@ -147,12 +195,34 @@ pub struct Scope {
 }
 
 impl Scope {
-    /// The scope's addresses.
+    /// The addresses of the scope as it was when the run began.
     ///
     /// # Errors
     /// What is wrong with the targets, and where.
     pub fn targets(&self) -> Result<TargetSet, TargetError> {
-        let list = TargetList::read(&self.request(), self)?;
+        self.set(self.request())
+    }
+
+    /// The places of the addresses that were taken out since, in the order of the scope.
+    ///
+    /// # Errors
+    /// What is wrong with what was taken out, or that nothing is left.
+    pub fn taken_out(&self, targets: &TargetSet) -> Result<Vec<Range<u64>>, TargetError> {
+        if self.taken_out.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut request = self.request();
+        request.exclude.extend_from_slice(&self.taken_out);
+        let left = self.set(request)?;
+        let place = |place| u64::try_from(place).unwrap_or(u64::MAX);
+        let ranges = targets.without(&left).into_iter();
+        Ok(ranges
+            .map(|range| place(range.start)..place(range.end))
+            .collect())
+    }
+
+    fn set(&self, request: Request) -> Result<TargetSet, TargetError> {
+        let list = TargetList::read(&request, self)?;
         let resolve = |name: &str| match self.names.get(name) {
             Some(addresses) => addresses.clone(),
             None => Err("was not looked up".to_owned()),
@@ -196,16 +266,46 @@ impl RunPlan {
         ssh.chain(winrm.map(|port| (Protocol::Winrm, *port)))
     }
 
-    /// The protocol by which one can log in on a port, where one is expected there.
-    pub(super) fn protocol_of(&self, port: u16) -> Option<Protocol> {
-        let mut ways = self.ways_in();
-        ways.find(|way| way.1 == port).map(|way| way.0)
+    /// What is expected on other ports than the usual ones: the port, and the usual one.
+    pub(super) fn expected(&self) -> Vec<(u16, u16)> {
+        let lists = [
+            (&self.winrm_ports, 5985),
+            (&self.winrm_tls_ports, 5986),
+            (&self.look.http, 80),
+            (&self.look.https, 443),
+        ];
+        let pairs = lists
+            .into_iter()
+            .flat_map(|(ports, usual)| ports.iter().map(move |port| (*port, usual)));
+        pairs.filter(|(port, usual)| port != usual).collect()
+    }
+
+    /// Those of some ports on which a login does not tell who the host is: all but SSH's.
+    pub(super) fn ways_met(&self, ports: &[u16]) -> Vec<u16> {
+        let not_ssh = |port: &&u16| !self.ssh_ports.contains(port);
+        ports.iter().filter(not_ssh).copied().collect()
     }
 
     /// The order in which the targets are probed.
-    pub fn sweep(&self, targets: &Arc<TargetSet>) -> Result<SweepPlan, PlanError> {
-        let space = Arc::new(Addresses(Arc::clone(targets)));
-        SweepPlan::new(space, self.ports.clone(), self.seed)
+    ///
+    /// # Errors
+    /// What is wrong with the plan, or with what was taken out of it.
+    pub fn sweep(&self, targets: &Arc<TargetSet>) -> Result<SweepPlan, RunError> {
+        let mut probes = Probes::flat(self.ports.clone());
+        if !self.first_ports.is_empty() {
+            let is_first = |kind: &ProbeKind| {
+                kind.port()
+                    .is_some_and(|port| self.first_ports.contains(&port))
+            };
+            probes.first.retain(is_first);
+            probes.further.clone_from(&self.ports);
+        }
+        if self.echo {
+            probes.first.push(ProbeKind::Echo);
+        }
+        let engines = self.engines.clone();
+        let plan = SweepPlan::staged(addresses(targets), probes, self.seed, engines)?;
+        Ok(plan.without(self.scope.taken_out(targets)?))
     }
 
     pub(super) fn host_timeout(&self) -> Duration {
@@ -226,7 +326,11 @@ pub fn polite_ports(
         .partition(|port| manners::allowed(*port, include_fragile, ssh_ports))
 }
 
-/// The sweep's view of the targets.
+/// The targets, as the sweep sees them.
+pub fn addresses(targets: &Arc<TargetSet>) -> Arc<dyn AddressSpace> {
+    Arc::new(Addresses(Arc::clone(targets)))
+}
+
 struct Addresses(Arc<TargetSet>);
 
 impl AddressSpace for Addresses {

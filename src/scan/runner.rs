@@ -4,13 +4,15 @@ use super::{Context, Event, RunEnd, RunError, RunKind, host, outstanding, save};
 use crate::credentials;
 use crate::identify;
 use crate::model::{
-    AccessRecord, HostFailure, HostOutcome, HostTrust, LiveHost, Protocol, ResultCode, Stage,
+    AccessRecord, Answer, Canaries, Clue, HostFailure, HostOutcome, HostTrust, LiveHost, ProbeKind,
+    Protocol, ResultCode, Stage, Trace,
 };
-use crate::store::{self, HostCommit, SightingRow};
-use crate::sweep::{Answer, EndReason, Probe, Sighting, SweepEnd, SweepEvent, SweepPlan, Sweeper};
+use crate::store::{HostCommit, SightingRow};
+use crate::sweep::intermediary::{Answers, intermediaries};
+use crate::sweep::{EndReason, Sighting, SweepEnd, SweepEvent, SweepPlan, Sweeper};
 use crate::targets::TargetSet;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -21,8 +23,10 @@ use tokio_util::sync::CancellationToken;
 const GRACE: Duration = Duration::from_secs(5);
 /// How many sightings wait for the store at most.
 const BATCH: usize = 2_000;
-/// How many unclaimed ports are listened to at once.
-const GREETINGS: usize = 256;
+/// How many hosts are looked at at once where none is logged in to.
+const LOOKS: usize = 256;
+/// Of how many addresses that may be one intermediary it is asked who they are.
+const SAMPLE: usize = 8;
 
 pub(super) struct Runner {
     cx: Arc<Context>,
@@ -32,26 +36,46 @@ pub(super) struct Runner {
     mark: u64,
     finished: BTreeSet<IpAddr>,
     live: BTreeMap<IpAddr, Live>,
-    /// Live hosts with a way in, that wait until every SSH port of theirs is settled.
-    undecided: BTreeSet<IpAddr>,
+    /// Live addresses that an earlier part of the run saw, and may have seen in full.
+    recalled: BTreeSet<IpAddr>,
+    /// Addresses that accept everything: what they are is judged when all is seen.
+    held: BTreeSet<IpAddr>,
+    /// Held addresses that wait for what a few of them show.
+    in_question: BTreeMap<IpAddr, Vec<IpAddr>>,
     waiting: VecDeque<IpAddr>,
-    tasks: JoinSet<Result<IpAddr, RunError>>,
+    tasks: JoinSet<Result<Worked, RunError>>,
     begun: HashMap<task::Id, IpAddr>,
-    unheard: VecDeque<Probe>,
-    /// The ports that were or will be listened to.
-    listened: BTreeSet<(IpAddr, u16)>,
-    greetings: JoinSet<(Probe, Option<String>)>,
     unsaved: Vec<SightingRow>,
+}
+
+/// What a task has done.
+enum Worked {
+    /// A host is saved.
+    Host,
+    /// Some addresses of a range, by its first, that may be one intermediary were asked who they are.
+    Range(IpAddr, Vec<(IpAddr, Vec<Clue>)>),
 }
 
 /// What is known of a live host.
 #[derive(Debug, Default)]
 struct Live {
-    answers: BTreeMap<u16, Answer>,
-    /// Ports beside the SSH ports on which SSH is spoken.
-    found_ssh: BTreeSet<u16>,
+    answers: BTreeMap<ProbeKind, Answer>,
+    traces: BTreeSet<Trace>,
+    mac: Option<[u8; 6]>,
     round_trip: Option<Duration>,
     is_begun: bool,
+}
+
+impl Live {
+    fn open_ports(&self) -> Vec<u16> {
+        let open = self.answers.iter();
+        let open = open.filter(|(_, answer)| **answer == Answer::Open);
+        open.filter_map(|(probe, _)| probe.port()).collect()
+    }
+
+    fn shows_life(&self) -> bool {
+        self.answers.values().any(|answer| answer.is_life())
+    }
 }
 
 impl Runner {
@@ -78,13 +102,12 @@ impl Runner {
             mark,
             finished,
             live: BTreeMap::new(),
-            undecided: BTreeSet::new(),
+            recalled: BTreeSet::new(),
+            held: BTreeSet::new(),
+            in_question: BTreeMap::new(),
             waiting: VecDeque::new(),
             tasks: JoinSet::new(),
             begun: HashMap::new(),
-            unheard: VecDeque::new(),
-            listened: BTreeSet::new(),
-            greetings: JoinSet::new(),
             unsaved: Vec::new(),
         };
         runner.recall(seen);
@@ -95,31 +118,11 @@ impl Runner {
     fn recall(&mut self, seen: Vec<SightingRow>) {
         let met = outstanding(seen.iter().map(|row| row.address), &self.finished);
         let met: BTreeSet<IpAddr> = met.into_iter().collect();
-        for row in seen {
-            let answer = match row.answer {
-                store::Answer::Open => Answer::Open,
-                store::Answer::Closed => Answer::Closed,
-                store::Answer::Unreachable => Answer::Unreachable,
-            };
-            let probe = Probe {
-                address: row.address,
-                port: row.port,
-            };
-            if met.contains(&row.address) {
-                let round_trip = row.round_trip_us;
-                let round_trip = round_trip.map(|us| Duration::from_micros(us.into()));
-                self.note(probe, answer, round_trip);
-            }
-            match row.banner {
-                Some(banner) => {
-                    self.listened.insert((row.address, row.port));
-                    self.heard(probe, &banner);
-                }
-                None if answer == Answer::Open => self.listen_to(probe),
-                None => {}
-            }
+        for row in seen.iter().filter(|row| met.contains(&row.address)) {
+            self.note(row);
         }
-        self.decide();
+        self.recalled = self.live.keys().copied().collect();
+        self.settle_recalled();
     }
 
     /// Runs until everything is done or the run is stopped.
@@ -131,7 +134,6 @@ impl Runner {
         let mut end: Option<SweepEnd> = None;
         loop {
             self.start_hosts();
-            self.start_greetings();
             if end.is_some() && self.is_idle() {
                 break;
             }
@@ -140,8 +142,7 @@ impl Runner {
                     Some(event) => self.sweep_event(event).await?,
                     None => end = Some(self.sweep_ended(sweeping.join_next().await).await?),
                 },
-                Some(joined) = self.tasks.join_next_with_id() => self.host_ended(joined).await?,
-                Some(joined) = self.greetings.join_next() => self.greeted(joined),
+                Some(joined) = self.tasks.join_next_with_id() => self.task_ended(joined).await?,
                 () = self.stop.cancelled() => return self.wind_up().await,
             }
         }
@@ -157,19 +158,18 @@ impl Runner {
     }
 
     fn is_idle(&self) -> bool {
-        self.tasks.is_empty()
-            && self.waiting.is_empty()
-            && self.greetings.is_empty()
-            && self.unheard.is_empty()
+        self.tasks.is_empty() && self.waiting.is_empty()
     }
 
     async fn sweep_event(&mut self, event: SweepEvent) -> Result<(), RunError> {
         match event {
-            SweepEvent::Sighting(sighting) => self.sighted(sighting),
+            SweepEvent::Sighting(sighting) => self.sighted(&sighting),
+            SweepEvent::Settled(address) => self.settled(address),
+            SweepEvent::Notice(text) => self.cx.tell(Event::Warning { text }),
             SweepEvent::Passed(mark) => {
                 self.mark = self.mark.max(mark);
                 self.flush().await?;
-                self.decide();
+                self.settle_recalled();
                 self.cx.tell(Event::SweepProgress {
                     passed: self.mark,
                     total: self.plan.len(),
@@ -182,195 +182,213 @@ impl Runner {
         Ok(())
     }
 
-    fn sighted(&mut self, sighting: Sighting) {
-        let probe = Probe {
+    fn sighted(&mut self, sighting: &Sighting) {
+        let row = SightingRow {
             address: sighting.address,
-            port: sighting.port,
-        };
-        self.unsaved.push(SightingRow {
-            address: sighting.address,
-            port: sighting.port,
-            answer: match sighting.answer {
-                Answer::Open => store::Answer::Open,
-                Answer::Closed => store::Answer::Closed,
-                Answer::Unreachable => store::Answer::Unreachable,
-            },
+            probe: sighting.probe,
+            answer: sighting.answer,
             round_trip_us: u32::try_from(sighting.round_trip.as_micros()).ok(),
             tries: sighting.tries,
             seen_at: (self.cx.clock)(),
+            trace: sighting.trace,
+            mac: sighting.mac,
             banner: None,
-        });
-        // Also of a host that is done: the login may have been quicker than the sweep.
-        if sighting.answer == Answer::Open {
-            self.listen_to(probe);
+        };
+        if !self.finished.contains(&row.address) {
+            self.note(&row);
         }
-        if self.finished.contains(&sighting.address) {
-            return;
-        }
-        self.note(probe, sighting.answer, Some(sighting.round_trip));
-        self.decide_one(sighting.address);
+        self.unsaved.push(row);
     }
 
-    fn note(&mut self, probe: Probe, answer: Answer, round_trip: Option<Duration>) {
-        if answer.is_life() && !self.live.contains_key(&probe.address) {
-            let address = probe.address;
-            self.cx.tell(Event::HostFound { address });
-        }
-        if !answer.is_life() && !self.live.contains_key(&probe.address) {
+    fn note(&mut self, row: &SightingRow) {
+        let address = row.address;
+        // It may have been taken out since it answered.
+        let index = self.plan.addresses().index_of(address);
+        if index.is_none_or(|index| self.plan.is_excluded(index)) {
             return;
         }
-        let live = self.live.entry(probe.address).or_default();
-        live.answers.insert(probe.port, answer);
-        let is_way_in = answer == Answer::Open && self.cx.plan.protocol_of(probe.port).is_some();
-        if is_way_in && !live.is_begun {
-            self.undecided.insert(probe.address);
+        let is_known = self.live.contains_key(&address);
+        // A hollow answer is kept, too: somebody answers there.
+        if !is_known && row.answer == Answer::Unreachable {
+            return;
         }
-        live.round_trip = match (live.round_trip, round_trip) {
+        if !is_known && row.answer.is_life() {
+            self.cx.tell(Event::HostFound { address });
+        }
+        let live = self.live.entry(address).or_default();
+        live.answers.insert(row.probe, row.answer);
+        live.traces
+            .extend(row.trace.filter(|_| row.answer == Answer::Open));
+        live.mac = row.mac.or(live.mac);
+        let took = row
+            .round_trip_us
+            .filter(|us| *us > 0 && row.answer.is_life());
+        let took = took.map(|us| Duration::from_micros(us.into()));
+        live.round_trip = match (live.round_trip, took) {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),
         };
     }
 
-    /// Queues every host whose SSH ports are all settled.
-    fn decide(&mut self) {
-        let undecided: Vec<IpAddr> = self.undecided.iter().copied().collect();
-        for address in undecided {
-            self.decide_one(address);
-        }
-    }
-
-    /// Queues a host once all its SSH ports are settled, so that the operator's order of ports
-    /// counts and not the order of answers.
-    fn decide_one(&mut self, address: IpAddr) {
-        if !self.undecided.contains(&address) || self.cx.plan.kind == RunKind::Local {
-            return;
-        }
+    /// Every probe of a host is settled: it is worked on next, unless it is too good to be true.
+    fn settled(&mut self, address: IpAddr) {
+        self.recalled.remove(&address);
         let Some(live) = self.live.get_mut(&address) else {
             return;
         };
-        let mark = self.mark;
-        let settled = |(_, port)| {
-            let passed = || position(&self.plan, address, port).is_none_or(|at| at < mark);
-            live.answers.contains_key(&port) || passed()
-        };
-        if live.is_begun || !self.cx.plan.ways_in().all(settled) {
+        if live.is_begun || !live.shows_life() {
             return;
         }
         live.is_begun = true;
-        self.undecided.remove(&address);
-        self.waiting.push_back(address);
-    }
-
-    /// On a port that no protocol claims nothing is written: what it says first is read.
-    /// Once: a resumed run meets a port again that it knows.
-    fn listen_to(&mut self, probe: Probe) {
-        if self.cx.plan.protocol_of(probe.port).is_some() || identify::is_claimed(probe.port) {
-            return;
-        }
-        if self.listened.insert((probe.address, probe.port)) {
-            self.unheard.push_back(probe);
+        if self.answers(address).is_open_throughout(self.plan.ports()) {
+            self.held.insert(address);
+        } else {
+            self.waiting.push_back(address);
         }
     }
 
-    fn start_greetings(&mut self) {
-        while self.greetings.len() < GREETINGS && !self.stop.is_cancelled() {
-            let Some(probe) = self.unheard.pop_front() else {
-                break;
+    /// What an earlier part of the run saw in full is not seen again.
+    fn settle_recalled(&mut self) {
+        let (plan, mark) = (&self.plan, self.mark);
+        let is_passed = |address: &&IpAddr| {
+            let index = plan.addresses().index_of(**address);
+            index.is_none_or(|index| plan.positions_of(index).all(|position| position < mark))
+        };
+        let passed: Vec<IpAddr> = self.recalled.iter().filter(is_passed).copied().collect();
+        for address in passed {
+            self.settled(address);
+        }
+    }
+
+    fn answers(&self, address: IpAddr) -> Answers {
+        let live = self.live.get(&address);
+        Answers {
+            address,
+            answers: live.map(|live| live.answers.clone()).unwrap_or_default(),
+            traces: live.map(|live| live.traces.clone()).unwrap_or_default(),
+            identities: BTreeSet::new(),
+        }
+    }
+
+    /// All is seen: a few of those who accept everything in a range are asked who they are.
+    fn question_held(&mut self) {
+        let held = std::mem::take(&mut self.held);
+        let hosts: Vec<Answers> = held.iter().map(|address| self.answers(*address)).collect();
+        let found = intermediaries(&hosts, self.plan.ports(), |range| self.swept(range));
+        for one in found {
+            let Some(first) = one.addresses.first().copied() else {
+                continue;
             };
-            self.greetings.spawn(async move {
-                let greeting = identify::grab_greeting(probe.address, probe.port).await;
-                (probe, greeting)
+            let sample: Vec<LiveHost> = spread(&one.addresses).map(|at| self.host(at)).collect();
+            let cx = Arc::clone(&self.cx);
+            self.tasks.spawn(async move {
+                let mut shown = Vec::new();
+                for host in sample {
+                    let address = host.address;
+                    shown.push((
+                        address,
+                        host::look(&cx, &host, host.open_ports.clone()).await,
+                    ));
+                }
+                Ok(Worked::Range(first, shown))
             });
+            self.in_question.insert(first, one.addresses);
         }
+        let in_question: BTreeSet<IpAddr> = self.in_question.values().flatten().copied().collect();
+        let left = held
+            .into_iter()
+            .filter(|address| !in_question.contains(address));
+        self.waiting.extend(left);
     }
 
-    fn greeted(&mut self, joined: Result<(Probe, Option<String>), JoinError>) {
-        let Ok((probe, greeting)) = joined else {
-            return;
-        };
-        let banner = greeting.unwrap_or_default();
-        self.heard(probe, &banner);
-        self.unsaved.push(SightingRow {
-            address: probe.address,
-            port: probe.port,
-            answer: store::Answer::Open,
-            round_trip_us: None,
-            tries: 1,
-            seen_at: (self.cx.clock)(),
-            banner: Some(banner),
+    /// How many addresses of a /24 are swept.
+    fn swept(&self, range: Ipv4Addr) -> usize {
+        let all = (0..=u8::MAX).map(|last| {
+            let [a, b, c, _] = range.octets();
+            IpAddr::from([a, b, c, last])
         });
+        all.filter(|address| self.targets.contains(*address))
+            .count()
     }
 
-    /// SSH on a port where nobody expected it is as good a way in.
-    fn heard(&mut self, probe: Probe, banner: &str) {
-        let Some(live) = self.live.get_mut(&probe.address) else {
-            return;
-        };
-        if !banner.starts_with("SSH-") {
-            return;
+    /// Those of a range have shown who they are: machines of their own, or one for all.
+    async fn range_shown(
+        &mut self,
+        first: IpAddr,
+        shown: Vec<(IpAddr, Vec<Clue>)>,
+    ) -> Result<(), RunError> {
+        let all = self.in_question.remove(&first).unwrap_or_default();
+        let identities: BTreeSet<String> = shown
+            .iter()
+            .flat_map(|(_, clues)| identify::identities(clues))
+            .collect();
+        if identities.len() > 1 {
+            self.waiting.extend(all);
+            return Ok(());
         }
-        live.found_ssh.insert(probe.port);
-        if !live.is_begun {
-            self.undecided.insert(probe.address);
-            self.decide_one(probe.address);
+        let mut shown: BTreeMap<IpAddr, Vec<Clue>> = shown.into_iter().collect();
+        for address in all {
+            let mut commit = self.untouched(address);
+            commit.outcome.access.clear();
+            commit.outcome.clues = shown.remove(&address).unwrap_or_default();
+            save(&self.cx, commit).await?;
+            self.finished.insert(address);
+            self.live.remove(&address);
         }
+        Ok(())
     }
 
     fn start_hosts(&mut self) {
-        while self.tasks.len() < self.cx.plan.hands && !self.stop.is_cancelled() {
+        let hands = match self.cx.plan.kind {
+            RunKind::Sweep => LOOKS,
+            _ => self.cx.plan.hands,
+        };
+        while self.tasks.len() < hands && !self.stop.is_cancelled() {
             let Some(address) = self.waiting.pop_front() else {
                 break;
             };
-            let (host, ports) = (self.host(address), self.ways_in(address));
+            let (host, mac) = (self.host(address), self.mac(address));
+            let rest = self.untouched(address);
             let cx = Arc::clone(&self.cx);
             let task = self.tasks.spawn(async move {
-                let commit = host::scan(&cx, host, &ports).await?;
+                let commit = host::work(&cx, host, mac, rest).await?;
                 save(&cx, commit).await?;
-                Ok(address)
+                Ok(Worked::Host)
             });
             self.begun.insert(task.id(), address);
         }
     }
 
+    fn mac(&self, address: IpAddr) -> Option<[u8; 6]> {
+        self.live.get(&address).and_then(|live| live.mac)
+    }
+
     fn host(&self, address: IpAddr) -> LiveHost {
         let said = self.targets.describe(address);
         let live = self.live.get(&address);
-        let answers = live.into_iter().flat_map(|live| &live.answers);
-        let open = answers.filter(|(_, answer)| **answer == Answer::Open);
         LiveHost {
             address,
             name: said.name,
             tags: said.tags,
-            open_ports: open.map(|(port, _)| *port).collect(),
+            open_ports: live.map(Live::open_ports).unwrap_or_default(),
             round_trip: live.and_then(|live| live.round_trip),
         }
     }
 
-    /// The open ports that one can log in on; SSH also where nobody expected it.
-    fn ways_in(&self, address: IpAddr) -> Vec<(Protocol, u16)> {
-        let Some(live) = self.live.get(&address) else {
-            return Vec::new();
-        };
-        let is_open = |way: &(Protocol, u16)| live.answers.get(&way.1) == Some(&Answer::Open);
-        let named = self.cx.plan.ways_in().filter(is_open);
-        let found = live.found_ssh.iter().map(|port| (Protocol::Ssh, *port));
-        named.chain(found).collect()
-    }
-
-    async fn host_ended(
+    async fn task_ended(
         &mut self,
-        joined: Result<(task::Id, Result<IpAddr, RunError>), JoinError>,
+        joined: Result<(task::Id, Result<Worked, RunError>), JoinError>,
     ) -> Result<(), RunError> {
-        let (id, ended) = match joined {
-            Ok((id, ended)) => (id, Some(ended)),
+        let (id, worked) = match joined {
+            Ok((id, worked)) => (id, Some(worked?)),
             Err(error) => (error.id(), None),
         };
         let address = self.begun.remove(&id);
-        match (ended, address) {
-            (Some(ended), _) => drop(ended?),
+        match (worked, address) {
+            (Some(Worked::Range(first, shown)), _) => return self.range_shown(first, shown).await,
+            (Some(Worked::Host), _) | (None, None) => {}
             // A panic is a bug of ours, and one host's bug is not the end of the run.
             (None, Some(address)) => self.save_failed(address).await?,
-            (None, None) => {}
         }
         if let Some(address) = address {
             self.finished.insert(address);
@@ -405,11 +423,25 @@ impl Runner {
             reason: EndReason::Starved("the sweep broke off".to_owned()),
             tries: 0,
             requeued: 0,
+            canaries: Canaries::default(),
         };
         let end = joined.and_then(Result::ok).unwrap_or(stopped);
         self.mark = self.mark.max(end.mark);
         self.flush().await?;
-        self.decide();
+        let Canaries { asked, lost } = end.canaries;
+        if asked > 0 {
+            self.cx
+                .store
+                .record_canaries(&self.cx.run, asked, lost)
+                .await?;
+        }
+        if end.reason == EndReason::Complete {
+            let unsettled: Vec<IpAddr> = self.live.keys().copied().collect();
+            for address in unsettled {
+                self.settled(address);
+            }
+            self.question_held();
+        }
         self.cx.tell(Event::SweepFinished);
         Ok(end)
     }
@@ -428,7 +460,11 @@ impl Runner {
         self.flush().await?;
         let rest: Vec<IpAddr> = self.live.keys().copied().collect();
         for address in rest {
-            let commit = self.untouched(address);
+            let mut commit = self.untouched(address);
+            // Somebody answered in its name: there is nobody to log in to.
+            if !self.live.get(&address).is_some_and(Live::shows_life) {
+                commit.outcome.access.clear();
+            }
             save(&self.cx, commit).await?;
         }
         Ok(())
@@ -450,6 +486,7 @@ impl Runner {
                 failure: None,
                 access,
                 services: Vec::new(),
+                clues: Vec::new(),
                 elapsed_ms: 0,
             },
             matched: None,
@@ -461,7 +498,8 @@ impl Runner {
     /// Why nobody could log in: a row for each protocol of which a credential covers the host.
     fn no_way_in(&self, host: &LiveHost) -> Vec<AccessRecord> {
         let live = self.live.get(&host.address);
-        let answer = |port: u16| live.and_then(|live| live.answers.get(&port).copied());
+        let answer =
+            |port: u16| live.and_then(|live| live.answers.get(&ProbeKind::Tcp(port)).copied());
         let row = |protocol, port, code| AccessRecord {
             protocol,
             port,
@@ -513,9 +551,8 @@ impl Runner {
     }
 }
 
-/// A probe's place in the order.
-fn position(plan: &SweepPlan, address: IpAddr, port: u16) -> Option<u64> {
-    let index = plan.addresses().index_of(address)?;
-    let place = plan.ports().binary_search(&port).ok()?;
-    plan.positions_of(index).nth(place)
+/// A few of many addresses, spread over all of them.
+fn spread(addresses: &[IpAddr]) -> impl Iterator<Item = IpAddr> + '_ {
+    let step = addresses.len().div_ceil(SAMPLE).max(1);
+    addresses.iter().step_by(step).copied()
 }

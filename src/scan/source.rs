@@ -4,15 +4,17 @@ use super::{RunError, RunKind, RunPlan, judge};
 use crate::identify;
 use crate::matching::Knowledge;
 use crate::model::{
-    CoverageRow, FindingState, MachineRecord, ResultCode, RunSummary, SeenBy, Service, Severity,
+    Answer, Clue, CoverageRow, FindingState, MachineRecord, ResultCode, RunSummary, SeenBy,
+    Service, Severity,
 };
 use crate::report::ReportSource;
-use crate::store::{Answer, ReportOptions, RunReport, SightingRow, Store};
+use crate::store::{ReportOptions, RunReport, SightingRow, Store};
+use crate::sweep::Sighting;
 use crate::sweep::coverage::{self, Progress};
-use crate::sweep::{self, Sighting};
-use std::collections::BTreeMap;
+use crate::sweep::intermediary::{self, Answers, Intermediary};
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,7 +23,10 @@ use std::time::Duration;
 pub struct RunSource {
     report: RunReport,
     coverage: Vec<CoverageRow>,
-    open: BTreeMap<IpAddr, Vec<SightingRow>>,
+    seen: BTreeMap<IpAddr, Vec<SightingRow>>,
+    /// Those who answer for others, by their first address, and all of their addresses.
+    intermediaries: BTreeMap<IpAddr, Intermediary>,
+    artefacts: BTreeSet<IpAddr>,
     /// Names among the targets that have no address.
     unresolved: usize,
     /// By what closed findings are found again; they are not stored.
@@ -44,18 +49,21 @@ impl RunSource {
         let mut source = Self {
             report,
             coverage: Vec::new(),
-            open: BTreeMap::new(),
+            seen: BTreeMap::new(),
+            intermediaries: BTreeMap::new(),
+            artefacts: BTreeSet::new(),
             unresolved: 0,
             closed: None,
         };
-        if let Some(plan) = plan.filter(|plan| !plan.scope.targets.is_empty()) {
-            source.coverage = source.cover(&plan, record.mark, &sightings)?;
+        let plan = plan.filter(|plan| !plan.scope.targets.is_empty());
+        if let Some(plan) = &plan {
+            source.coverage = source.cover(plan, record.mark, &sightings)?;
         }
-        for row in sightings
-            .into_iter()
-            .filter(|row| row.answer == Answer::Open)
-        {
-            source.open.entry(row.address).or_default().push(row);
+        for row in sightings {
+            source.seen.entry(row.address).or_default().push(row);
+        }
+        if let Some(plan) = &plan {
+            source.find_intermediaries(plan)?;
         }
         Ok(source)
     }
@@ -90,6 +98,43 @@ impl RunSource {
         walk.map_err(RunError::Read)?;
         let seen = sightings.iter().map(sighting);
         Ok(coverage::rows(&targets.parts(), &progress, seen, assessed))
+    }
+
+    /// Who answers for others is found in what all addresses answered, and in what they showed.
+    fn find_intermediaries(&mut self, plan: &RunPlan) -> Result<(), RunError> {
+        let targets = plan.scope.targets()?;
+        let mut shown: BTreeMap<IpAddr, BTreeSet<String>> = BTreeMap::new();
+        let walk = self.report.visit(&mut |machine| {
+            for (address, clue) in &machine.clues {
+                let identities = identify::identities(std::slice::from_ref(clue));
+                shown.entry(*address).or_default().extend(identities);
+            }
+            // Whoever let us in is a machine.
+            if machine.inventory.is_some() {
+                let own = machine.id.to_string();
+                for address in &machine.addresses {
+                    shown.entry(*address).or_default().insert(own.clone());
+                }
+            }
+            Ok(())
+        });
+        walk.map_err(RunError::Read)?;
+        let mut answers: Vec<Answers> = self.seen.iter().map(answered).collect();
+        for host in &mut answers {
+            host.identities = shown.remove(&host.address).unwrap_or_default();
+        }
+        let swept = |range: Ipv4Addr| {
+            let [a, b, c, _] = range.octets();
+            let mut all = (0..=u8::MAX).map(|last| IpAddr::from([a, b, c, last]));
+            all.by_ref().filter(|at| targets.contains(*at)).count()
+        };
+        for found in intermediary::intermediaries(&answers, &plan.ports, swept) {
+            self.artefacts.extend(&found.addresses);
+            if let Some(first) = found.addresses.first() {
+                self.intermediaries.insert(*first, found);
+            }
+        }
+        Ok(())
     }
 
     /// Shows closed findings as well, by what the run was judged by.
@@ -154,14 +199,22 @@ fn sighting(row: &SightingRow) -> Sighting {
     Sighting {
         index: 0,
         address: row.address,
-        port: row.port,
-        answer: match row.answer {
-            Answer::Open => sweep::Answer::Open,
-            Answer::Closed => sweep::Answer::Closed,
-            Answer::Unreachable => sweep::Answer::Unreachable,
-        },
+        probe: row.probe,
+        answer: row.answer,
         round_trip: Duration::from_micros(row.round_trip_us.unwrap_or(0).into()),
         tries: row.tries,
+        trace: row.trace,
+        mac: row.mac,
+    }
+}
+
+fn answered((address, rows): (&IpAddr, &Vec<SightingRow>)) -> Answers {
+    let open = rows.iter().filter(|row| row.answer == Answer::Open);
+    Answers {
+        address: *address,
+        answers: rows.iter().map(|row| (row.probe, row.answer)).collect(),
+        traces: open.filter_map(|row| row.trace).collect(),
+        identities: BTreeSet::new(),
     }
 }
 
@@ -176,8 +229,18 @@ impl ReportSource for RunSource {
 
     fn machines(&self, visit: &mut dyn FnMut(&MachineRecord) -> io::Result<()>) -> io::Result<()> {
         self.report.visit(&mut |machine| {
+            let is_artefact = |address: &IpAddr| self.artefacts.contains(address);
             let mut machine = machine.clone();
-            self.add_open_ports(&mut machine);
+            if machine.addresses.iter().all(is_artefact) {
+                let first = machine.addresses.first();
+                let Some(found) = first.and_then(|first| self.intermediaries.get(first)) else {
+                    return Ok(());
+                };
+                machine.addresses.clone_from(&found.addresses);
+                machine.intermediary = Some(format!("{}: {}", found.range, found.why));
+                machine.access.clear();
+            }
+            self.add_what_was_seen(&mut machine);
             self.add_closed(&mut machine).map_err(io::Error::other)?;
             visit(&machine)
         })
@@ -193,33 +256,60 @@ impl RunSource {
         Ok(())
     }
 
-    /// A port that the sweep found open is a service, whether or not anybody knows which.
-    fn add_open_ports(&self, machine: &mut MachineRecord) {
-        for address in machine.addresses.clone() {
-            for row in self.open.get(&address).into_iter().flatten() {
+    /// A port that the sweep found open is a service, whether or not anybody knows which; what a machine
+    /// showed makes it what it seems to be.
+    fn add_what_was_seen(&self, machine: &mut MachineRecord) {
+        let mut open_ports = BTreeSet::new();
+        // Of an intermediary one address speaks for all.
+        let shown = match machine.intermediary {
+            Some(_) => 1,
+            None => machine.addresses.len(),
+        };
+        for address in machine.addresses.iter().take(shown) {
+            let rows = self.seen.get(address).into_iter().flatten();
+            let open = rows.filter(|row| row.answer == Answer::Open);
+            let open: Vec<(u16, &str)> = open
+                .filter_map(|row| {
+                    Some((row.probe.port()?, row.banner.as_deref().unwrap_or_default()))
+                })
+                .collect();
+            open_ports.extend(open.iter().map(|(port, _)| *port));
+            let clues = machine.clues.iter().filter(|(at, _)| at == address);
+            let clues: Vec<Clue> = clues.map(|(_, clue)| clue.clone()).collect();
+            for service in identify::services(&open, &clues) {
                 let is_same = |known: &&(IpAddr, Service)| {
-                    known.0 == address
-                        && known.1.port == row.port
+                    known.0 == *address
+                        && known.1.port == service.port
+                        && known.1.proto == service.proto
                         && known.1.seen_by == SeenBy::Scan
                 };
-                if machine.services.iter().any(|known| is_same(&known)) {
-                    continue;
+                if !machine.services.iter().any(|known| is_same(&known)) {
+                    machine.services.push((*address, service));
                 }
-                machine.services.push((address, open_port(row)));
             }
         }
         machine.services.sort();
+        let clues: Vec<Clue> = machine.clues.iter().map(|(_, clue)| clue.clone()).collect();
+        let open: Vec<u16> = open_ports.into_iter().collect();
+        machine.fingerprint = identify::fingerprint(&clues, &open, machine.last_seen.date());
+        let own = machine.inventory.as_ref();
+        let own = own
+            .map(|inventory| inventory.identity.macs())
+            .unwrap_or_default();
+        if machine.fingerprint.mac_vendor.is_none() {
+            let mut makers = own.iter().filter_map(|mac| identify::read_mac(mac));
+            let maker = makers.next().map(|mac| identify::mac_facts(mac).label());
+            machine.fingerprint.mac_vendor = maker.filter(|label| !label.is_empty());
+        }
     }
-}
-
-fn open_port(row: &SightingRow) -> Service {
-    identify::open_service(row.port, row.banner.as_deref().unwrap_or_default())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{AccessRecord, HostOutcome, HostTrust, LiveHost, Protocol, RunId, UtcTime};
+    use crate::model::{
+        AccessRecord, Canaries, HostOutcome, HostTrust, LiveHost, Protocol, RunId, UtcTime,
+    };
     use crate::store::{HostCommit, NewRun};
 
     fn summary(kind: RunKind) -> RunSummary {
@@ -237,6 +327,7 @@ mod tests {
             catalog_imported: None,
             programs_digest: String::new(),
             simulated: false,
+            canaries: Canaries::default(),
         }
     }
 
@@ -266,6 +357,7 @@ mod tests {
             failure: None,
             access: vec![access],
             services,
+            clues: Vec::new(),
             elapsed_ms: 0,
         };
         HostCommit {

@@ -3,10 +3,12 @@
 use super::*;
 use crate::catalog::Catalog;
 use crate::credentials;
-use crate::model::{ResultCode, RunSummary};
+use crate::model::{Canaries, ResultCode, RunSummary};
 
 use crate::store::NewRun;
-use crate::sweep::{Answer, EndReason, Profile, Sighting, SweepEnd, SweepEvent, SweepPlan};
+use crate::sweep::{
+    Answer, EndReason, ProbeKind, Profile, Sighting, SweepEnd, SweepEvent, SweepPlan,
+};
 use crate::targets::TargetSet;
 use std::io::Write as _;
 use std::net::TcpListener;
@@ -26,6 +28,10 @@ fn plan(ports: &[u16], ssh_ports: &[u16]) -> RunPlan {
         ssh_ports: ssh_ports.to_vec(),
         winrm_tls_ports: Vec::new(),
         winrm_ports: Vec::new(),
+        first_ports: Vec::new(),
+        echo: false,
+        engines: Vec::new(),
+        look: Look::default(),
         seed: 1,
         pace: Pace::from(Profile::NORMAL),
         host_seconds: 5,
@@ -56,6 +62,7 @@ async fn context(plan: &RunPlan) -> (Arc<Context>, Arc<TargetSet>) {
         catalog_imported: None,
         programs_digest: String::new(),
         simulated: true,
+        canaries: Canaries::default(),
     };
     let new = NewRun {
         summary,
@@ -98,6 +105,7 @@ impl Sweeper for Stopped {
             reason: EndReason::Stopped,
             tries: 0,
             requeued: 0,
+            canaries: Canaries::default(),
         }
     }
 }
@@ -128,10 +136,12 @@ impl Sweeper for Slow {
             let sighting = Sighting {
                 index: 0,
                 address: Ipv4Addr::LOCALHOST.into(),
-                port: *port,
+                probe: ProbeKind::Tcp(*port),
                 answer: Answer::Open,
                 round_trip: Duration::from_millis(1),
                 tries: 1,
+                trace: None,
+                mac: None,
             };
             out.send(SweepEvent::Sighting(sighting)).await.unwrap();
             tokio::time::sleep(Duration::from_millis(200)).await;
@@ -141,6 +151,7 @@ impl Sweeper for Slow {
             reason: EndReason::Complete,
             tries: 0,
             requeued: 0,
+            canaries: Canaries::default(),
         }
     }
 }
@@ -158,15 +169,19 @@ fn greeter(greeting: &'static str) -> u16 {
 }
 
 #[tokio::test]
-async fn what_a_port_says_is_heard_also_when_its_host_is_done() {
+async fn what_a_port_says_is_heard() {
     let (ssh, other) = (greeter("SSH-2.0-x\r\n"), greeter("220 mail\r\n"));
     let (cx, targets) = context(&plan(&[ssh, other], &[ssh])).await;
     let sweeper = Arc::new(Slow(vec![ssh, other]));
     let stop = CancellationToken::new();
     run(Arc::clone(&cx), targets, sweeper, stop).await.unwrap();
-    let rows = cx.store.sightings(&cx.run).await.unwrap();
-    let mail = rows.iter().find(|row| row.port == other).unwrap();
-    assert_eq!(mail.banner.as_deref(), Some("220 mail"));
+    let report = cx
+        .store
+        .report(&cx.run, crate::store::ReportOptions::default());
+    let machine = report.await.unwrap().machine(0).unwrap().unwrap();
+    let said = machine.clues.iter().map(|(_, clue)| clue.fact.clone());
+    let mail = crate::model::Fact::Banner("220 mail".to_owned());
+    assert!(said.into_iter().any(|fact| fact == mail));
 }
 
 #[tokio::test]

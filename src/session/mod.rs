@@ -7,7 +7,7 @@
 //! What is sent to a host is a constant of the program ([`QuestionSet`]); what comes back is
 //! hostile until a collector has read it, and capped here ([`Limits`]).
 
-pub(crate) mod base64;
+pub(crate) use crate::wire::base64;
 mod codepage;
 mod error;
 mod host_trust;
@@ -40,7 +40,7 @@ pub use secret::{
     ClientCertificate, KerberosWay, Key, Password, Permit, Proof, Signer, WindowsLogon,
     WindowsSecret,
 };
-pub use ssh::SshConnector;
+pub use ssh::{SshConnector, SshFace, ssh_face};
 pub use windows_error::{KerberosFailure, KerberosRefusal, TrustError};
 pub use windows_shell::{Put, WindowsShell};
 pub use winrm::{Authorities, Challenge, Names, NoNames, WinrmConnector};

@@ -316,24 +316,25 @@ mod tests {
 
     #[test]
     fn a_step_is_taken_once_and_a_broken_one_leaves_the_version_before() {
-        let [first, second] = MIGRATIONS else {
+        let [first, second, third] = MIGRATIONS else {
             panic!("test the new step too");
         };
         let mut db = Db::in_memory().unwrap();
-        assert_eq!(found(&mut db), (2, 0));
-        db.write(|tx| migrate(tx, &[first, second, BROKEN]))
+        assert_eq!(found(&mut db), (3, 0));
+        db.write(|tx| migrate(tx, &[first, second, third, BROKEN]))
             .unwrap_err();
-        assert_eq!(found(&mut db), (2, 0));
+        assert_eq!(found(&mut db), (3, 0));
         for _ in 0..2 {
-            db.write(|tx| migrate(tx, &[first, second, NEXT])).unwrap();
-            assert_eq!(found(&mut db), (3, 1));
+            db.write(|tx| migrate(tx, &[first, second, third, NEXT]))
+                .unwrap();
+            assert_eq!(found(&mut db), (4, 1));
         }
         let error = db.write(|tx| migrate(tx, MIGRATIONS)).unwrap_err();
         assert!(matches!(
             error,
             StoreError::Newer {
-                found: 3,
-                known: 2,
+                found: 4,
+                known: 3,
                 ..
             }
         ));

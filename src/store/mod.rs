@@ -97,6 +97,13 @@ impl Store {
         self.thread.ask(move |db| runs::finish(db, &id, state, at))
     }
 
+    /// Replaces a run's settings: see [`NewRun::settings`].
+    pub fn set_settings(&self, id: &RunId, settings: serde_json::Value) -> Pending<()> {
+        let id = id.clone();
+        self.thread
+            .ask(move |db| runs::set_settings(db, &id, &settings))
+    }
+
     /// Says what the run's verdicts were made by.
     pub fn set_judged_by(&self, id: &RunId, by: JudgedBy) -> Pending<()> {
         let id = id.clone();

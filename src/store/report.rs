@@ -213,6 +213,7 @@ fn record(db: &mut Db, run: i64, group: Group) -> Result<MachineRecord, StoreErr
         clues: clues.collect(),
         // Judged by whoever reads the run.
         fingerprint: Fingerprint::default(),
+        intermediary: None,
         access: facts.access,
         end_of_life: best.end_of_life,
         first_seen: facts.first_seen,

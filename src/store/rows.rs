@@ -1,6 +1,8 @@
 //! What goes into the store and comes out of it, as plain data.
 
-use crate::model::{Date, Finding, HostKey, HostOutcome, RunId, RunSummary, UtcTime, hex};
+use crate::model::{
+    Answer, Date, Finding, HostKey, HostOutcome, ProbeKind, RunId, RunSummary, Trace, UtcTime, hex,
+};
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;

@@ -109,6 +109,21 @@ pub(super) fn finish(
     })
 }
 
+pub(super) fn set_settings(
+    db: &mut Db,
+    id: &RunId,
+    settings: &serde_json::Value,
+) -> Result<(), StoreError> {
+    let settings = to_json("a run's settings", settings)?;
+    db.write(|tx| {
+        let changed = tx.execute(
+            "UPDATE run SET settings = ?2 WHERE id = ?1",
+            params![id.as_str(), settings],
+        )?;
+        (changed == 1).then_some(()).ok_or_else(|| no_such(id))
+    })
+}
+
 pub(super) fn set_judged_by(db: &mut Db, id: &RunId, by: &JudgedBy) -> Result<(), StoreError> {
     db.write(|tx| {
         let changed = tx.execute(

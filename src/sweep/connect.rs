@@ -1,63 +1,56 @@
-//! One connection: begun, waited for, and closed with a reset. Talks.
+//! One connection: begun, looked at, and closed with a reset. Talks.
 
 use super::Answer;
+use super::schedule::Outcome;
 use rustix::io::Errno;
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
+use std::os::fd::AsFd;
 use std::time::Duration;
-use tokio::net::TcpStream;
-use tokio::time::{Instant, sleep, timeout_at};
 
-/// What became of a connection.
+/// What became of a connection at once.
 #[derive(Debug)]
-pub(super) enum Outcome {
-    /// Somebody answered, after this long.
-    Answered(Answer, Duration),
-    /// Nobody answered in time.
-    Silent,
-    /// This machine had nothing left to connect with. It says nothing about the host.
-    Exhausted(io::Error),
-    /// This machine has no free port, or no address of its own, for this host.
-    NoSource,
-}
-
-/// A connection that was begun.
 pub(super) enum Begun {
-    /// It ended at once.
+    /// It ended.
     Ended(Outcome),
     /// It is on its way.
-    Pending(Pending),
-}
-
-/// A connection on its way.
-pub(super) struct Pending {
-    stream: TcpStream,
-    begun: Instant,
+    Pending(TcpStream),
+    /// This machine had nothing left to connect with.
+    Exhausted(io::Error),
 }
 
 /// Begins a connection.
+///
+/// The source port is left to the system: Linux gives one out anew for each destination, and keeps to one half of
+/// its range for connections, so that a sweep takes no port from anybody (`__inet_hash_connect`). A range of our
+/// own would be smaller, and might be another program's.
 pub(super) fn begin(to: SocketAddr) -> Begun {
-    let begun = Instant::now();
     let socket = match socket(to) {
         Ok(socket) => socket,
-        Err(error) => return Begun::Ended(Outcome::Exhausted(error)),
+        Err(error) => return Begun::Exhausted(error),
     };
     match socket.connect(&to.into()) {
-        Ok(()) => Begun::Ended(Outcome::Answered(accepted(&socket), begun.elapsed())),
-        Err(error) if is_pending(&error) => match TcpStream::from_std(socket.into()) {
-            Ok(stream) => Begun::Pending(Pending { stream, begun }),
-            Err(error) => Begun::Ended(Outcome::Exhausted(error)),
+        Ok(()) => Begun::Ended(Outcome::Answered(accepted(&socket), Duration::ZERO)),
+        Err(error) if is_pending(&error) => Begun::Pending(socket.into()),
+        Err(error) => match classify(&error, Duration::ZERO) {
+            Outcome::Exhausted => Begun::Exhausted(error),
+            outcome => Begun::Ended(outcome),
         },
-        Err(error) => Begun::Ended(classify(error, begun)),
     }
 }
 
 /// A socket that never blocks, and that resets the connection when it is closed: neither side
 /// keeps anything of it.
 fn socket(to: SocketAddr) -> io::Result<Socket> {
-    let socket = Socket::new(Domain::for_address(to), Type::STREAM, Some(Protocol::TCP))?;
-    socket.set_nonblocking(true)?;
+    #[cfg(target_os = "linux")]
+    let (kind, blocks) = (Type::STREAM.nonblocking(), false);
+    #[cfg(not(target_os = "linux"))]
+    let (kind, blocks) = (Type::STREAM, true);
+    let socket = Socket::new(Domain::for_address(to), kind, Some(Protocol::TCP))?;
+    if blocks {
+        socket.set_nonblocking(true)?;
+    }
     socket.set_linger(Some(Duration::ZERO))?;
     Ok(socket)
 }
@@ -77,50 +70,32 @@ fn accepted(socket: &Socket) -> Answer {
     }
 }
 
-impl Pending {
-    /// Waits for the answer, so long from the beginning of the connection.
-    pub(super) async fn wait(self, timeout: Duration) -> Outcome {
-        let deadline = self.begun + timeout;
-        loop {
-            let ready = timeout_at(deadline, self.stream.writable()).await;
-            // Asked of the kernel itself, also when time is up: the answer may be there while the
-            // news of it still waits its turn.
-            if let Some(outcome) = self.state() {
-                return outcome;
-            }
-            if ready.is_err() {
-                return Outcome::Silent;
-            }
-            sleep(Duration::from_millis(1)).await;
-        }
-    }
-
-    /// What the kernel knows; `None` while it waits for an answer.
-    fn state(&self) -> Option<Outcome> {
-        let socket = socket2::SockRef::from(&self.stream);
-        match socket.take_error() {
-            Ok(Some(error)) | Err(error) => Some(classify(error, self.begun)),
-            Ok(None) if socket.peer_addr().is_err() => None,
-            Ok(None) => Some(Outcome::Answered(accepted(&socket), self.begun.elapsed())),
-        }
+/// What the kernel knows of a connection that was begun so long ago; `None` while it waits for an answer.
+pub(super) fn state(stream: &impl AsFd, since: Duration) -> Option<Outcome> {
+    let socket = SockRef::from(stream);
+    match socket.take_error() {
+        Ok(Some(error)) | Err(error) => Some(classify(&error, since)),
+        Ok(None) if socket.peer_addr().is_err() => None,
+        Ok(None) => Some(Outcome::Answered(accepted(&socket), since)),
     }
 }
 
 /// What an error says, as connect(2) and tcp(7) of Linux have it.
-fn classify(error: io::Error, begun: Instant) -> Outcome {
-    let answer = match Errno::from_io_error(&error) {
+fn classify(error: &io::Error, since: Duration) -> Outcome {
+    let answer = match Errno::from_io_error(error) {
         Some(Errno::CONNREFUSED) => Answer::Closed,
         // The connection stood, and was reset before we looked.
         Some(Errno::CONNRESET | Errno::PIPE) => Answer::Open,
         Some(Errno::TIMEDOUT) => return Outcome::Silent,
+        Some(Errno::HOSTUNREACH | Errno::HOSTDOWN) => return Outcome::NoHost(since),
         Some(Errno::ADDRNOTAVAIL | Errno::ADDRINUSE) => return Outcome::NoSource,
         Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM | Errno::AGAIN) => {
-            return Outcome::Exhausted(error);
+            return Outcome::Exhausted;
         }
         // A router's word, no route, a local firewall: nothing that the host itself said.
         _ => Answer::Unreachable,
     };
-    Outcome::Answered(answer, begun.elapsed())
+    Outcome::Answered(answer, since)
 }
 
 #[cfg(test)]
@@ -128,7 +103,7 @@ mod tests {
     use super::*;
 
     fn word(errno: Errno) -> String {
-        match classify(errno.into(), Instant::now()) {
+        match classify(&errno.into(), Duration::ZERO) {
             Outcome::Answered(answer, _) => answer.as_str().to_owned(),
             other => format!("{other:?}").split('(').next().unwrap().to_owned(),
         }
@@ -139,12 +114,8 @@ mod tests {
         assert_eq!(word(Errno::CONNREFUSED), "closed");
         assert_eq!(word(Errno::CONNRESET), "open");
         assert_eq!(word(Errno::TIMEDOUT), "Silent");
-        for errno in [
-            Errno::HOSTUNREACH,
-            Errno::NETUNREACH,
-            Errno::ACCESS,
-            Errno::INVAL,
-        ] {
+        assert_eq!(word(Errno::HOSTUNREACH), "NoHost");
+        for errno in [Errno::NETUNREACH, Errno::ACCESS, Errno::INVAL] {
             assert_eq!(word(errno), "unreachable");
         }
         for errno in [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::AGAIN] {

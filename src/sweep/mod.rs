@@ -10,7 +10,9 @@ mod budget;
 mod connect;
 pub mod coverage;
 mod descriptors;
-mod loss;
+mod flights;
+pub mod intermediary;
+mod links;
 pub mod manners;
 mod pace;
 mod plan;
@@ -19,9 +21,9 @@ mod profile;
 #[cfg(target_os = "linux")]
 pub mod raw;
 pub mod routes;
+mod schedule;
 mod simulated;
 mod tcp;
-mod window;
 
 pub use crate::model::{Answer, Canaries, ProbeKind, Trace};
 pub use plan::{AddressList, AddressSpace, Engine, Leg, PlanError, Probe, Probes, SweepPlan};

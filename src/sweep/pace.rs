@@ -1,7 +1,7 @@
-//! How fast: for the run, for a host, for the machine this runs on. Pure: the time is an argument,
+//! How fast: for the run, and for the machine this runs on. Pure: the time is an argument,
 //! counted from the beginning of the sweep.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -23,6 +23,11 @@ impl Pacer {
             every: Duration::from_secs(1) / rate.max(1),
             next: Duration::ZERO,
         }
+    }
+
+    /// At most so many probes a second from now on.
+    pub(super) fn set(&mut self, rate: u32) {
+        self.every = Duration::from_secs(1) / rate.max(1);
     }
 
     /// When the next probe may go.
@@ -52,10 +57,14 @@ impl Pacer {
 pub(super) struct RoundTrips {
     longest: Duration,
     smoothed: HashMap<u64, Duration>,
+    /// The longest that any subnet has had.
+    slowest: Duration,
 }
 
 /// How many subnets are remembered; further ones wait as if they had no sample.
 const SUBNETS_LIMIT: usize = 65_536;
+/// How many subnets must have been heard of until they say something about others.
+const MANY_SUBNETS: usize = 16;
 
 impl RoundTrips {
     /// No time-out is longer than this.
@@ -63,27 +72,39 @@ impl RoundTrips {
         Self {
             longest,
             smoothed: HashMap::new(),
+            slowest: Duration::ZERO,
         }
     }
 
     /// Learns from an answer: an exponential average with weight 1/8 (RFC 6298 section 2).
     pub(super) fn sample(&mut self, address: IpAddr, round_trip: Duration) {
         let full = self.smoothed.len() >= SUBNETS_LIMIT;
-        let subnet = subnet(address);
-        match self.smoothed.get_mut(&subnet) {
-            Some(smoothed) => *smoothed = (*smoothed * 7 + round_trip) / 8,
-            None if full => {}
-            None => drop(self.smoothed.insert(subnet, round_trip)),
-        }
+        let smoothed = match self.smoothed.get_mut(&subnet(address)) {
+            Some(smoothed) => {
+                *smoothed = (*smoothed * 7 + round_trip) / 8;
+                *smoothed
+            }
+            None if full => return,
+            None => {
+                self.smoothed.insert(subnet(address), round_trip);
+                round_trip
+            }
+        };
+        self.slowest = self.slowest.max(smoothed);
     }
 
     /// How long to wait for an address: four smoothed round trips of its subnet and 50 ms, from
     /// 200 ms to the longest; 1 s before any sample.
-    pub(super) fn timeout(&self, address: IpAddr) -> Duration {
+    ///
+    /// Where a subnet has no sample, the slowest of many others stands for it, but not in a probe's `last`
+    /// try: the empty-looking subnet may be the far one.
+    pub(super) fn timeout(&self, address: IpAddr, last: bool) -> Duration {
         let shortest = Duration::from_millis(200).min(self.longest);
-        let smoothed = self.smoothed.get(&subnet(address));
+        let others = !last && self.smoothed.len() >= MANY_SUBNETS;
+        let smoothed = self.smoothed.get(&subnet(address)).copied();
+        let smoothed = smoothed.or(others.then_some(self.slowest));
         let wanted = smoothed.map_or(Duration::from_secs(1), |smoothed| {
-            *smoothed * 4 + Duration::from_millis(50)
+            smoothed * 4 + Duration::from_millis(50)
         });
         wanted.clamp(shortest, self.longest)
     }
@@ -137,105 +158,6 @@ impl Width {
     }
 }
 
-/// What a host may be asked at the moment.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Admission {
-    /// The connection may be opened, and is counted.
-    Now,
-    /// Not before this moment, which is kept for it.
-    At(Duration),
-    /// When another connection to the host has ended: [`Hosts::done`] gives it back.
-    Waiting,
-}
-
-/// The hosts that are being probed: at most so many connections at once, and so many a second.
-#[derive(Debug)]
-pub(super) struct Hosts<T> {
-    every: Duration,
-    at_once: usize,
-    busy: HashMap<IpAddr, Host<T>>,
-    /// How many hosts there may be until the forgotten ones are dropped.
-    crowd: usize,
-    waiting: usize,
-}
-
-#[derive(Debug)]
-struct Host<T> {
-    open: usize,
-    next: Duration,
-    waiting: VecDeque<T>,
-}
-
-impl<T> Hosts<T> {
-    /// At most so many probes a second, and connections at once, to each host.
-    pub(super) fn new(rate: u32, at_once: usize) -> Self {
-        Self {
-            every: Duration::from_secs(1) / rate.max(1),
-            at_once: at_once.max(1),
-            busy: HashMap::new(),
-            crowd: 1024,
-            waiting: 0,
-        }
-    }
-
-    /// Asks for a connection to a host. `kept` says that the moment was given out by an earlier
-    /// [`Admission::At`].
-    pub(super) fn admit(
-        &mut self,
-        address: IpAddr,
-        kept: bool,
-        now: Duration,
-        probe: impl FnOnce() -> T,
-    ) -> Admission {
-        self.forget(now);
-        let host = self.busy.entry(address).or_insert_with(|| Host {
-            open: 0,
-            next: now,
-            waiting: VecDeque::new(),
-        });
-        if !kept && host.next > now {
-            let at = host.next;
-            host.next += self.every;
-            return Admission::At(at);
-        }
-        if !kept {
-            host.next = now + self.every;
-        }
-        if host.open >= self.at_once {
-            host.waiting.push_back(probe());
-            self.waiting += 1;
-            return Admission::Waiting;
-        }
-        host.open += 1;
-        Admission::Now
-    }
-
-    /// A connection to a host has ended; the probe that waited longest is given back. It must ask
-    /// again, for a new moment: those that waited together may not rush in together.
-    pub(super) fn done(&mut self, address: IpAddr) -> Option<T> {
-        let host = self.busy.get_mut(&address)?;
-        host.open = host.open.saturating_sub(1);
-        let probe = host.waiting.pop_front()?;
-        self.waiting -= 1;
-        Some(probe)
-    }
-
-    /// How many probes wait for a connection to end.
-    pub(super) fn waiting(&self) -> usize {
-        self.waiting
-    }
-
-    /// Drops hosts of which nothing needs to be remembered, now and then.
-    fn forget(&mut self, now: Duration) {
-        if self.busy.len() < self.crowd {
-            return;
-        }
-        let busy = |host: &Host<T>| host.open > 0 || host.next > now || !host.waiting.is_empty();
-        self.busy.retain(|_, host| busy(host));
-        self.crowd = (self.busy.len() * 2).max(1024);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -278,15 +200,28 @@ mod tests {
     #[test]
     fn the_time_out_follows_the_subnet() {
         let mut trips = RoundTrips::new(MS * 1_500);
-        assert_eq!(trips.timeout(ip("10.0.0.1")), MS * 1_000);
+        assert_eq!(trips.timeout(ip("10.0.0.1"), true), MS * 1_000);
         trips.sample(ip("10.0.0.1"), MS);
-        assert_eq!(trips.timeout(ip("10.0.0.2")), MS * 200);
-        assert_eq!(trips.timeout(ip("10.0.1.2")), MS * 1_000);
+        assert_eq!(trips.timeout(ip("10.0.0.2"), true), MS * 200);
+        assert_eq!(trips.timeout(ip("10.0.1.2"), false), MS * 1_000);
         trips.sample(ip("fd00::1"), MS * 100);
-        assert_eq!(trips.timeout(ip("fd00::2")), MS * 450);
+        assert_eq!(trips.timeout(ip("fd00::2"), true), MS * 450);
         trips.sample(ip("10.0.2.1"), MS * 5_000);
-        assert_eq!(trips.timeout(ip("10.0.2.1")), MS * 1_500);
-        assert_eq!(RoundTrips::new(MS * 20).timeout(ip("10.0.0.1")), MS * 20);
+        assert_eq!(trips.timeout(ip("10.0.2.1"), true), MS * 1_500);
+        let trips = RoundTrips::new(MS * 20);
+        assert_eq!(trips.timeout(ip("10.0.0.1"), true), MS * 20);
+    }
+
+    #[test]
+    fn an_empty_subnet_waits_as_the_slowest_of_many_but_for_its_last_try() {
+        let mut trips = RoundTrips::new(MS * 1_500);
+        for third in 0..16_u8 {
+            assert_eq!(trips.timeout(ip("10.9.9.1"), false), MS * 1_000);
+            let address = std::net::Ipv4Addr::new(10, 0, third, 1);
+            trips.sample(address.into(), MS * (10 + u32::from(third) * 5));
+        }
+        assert_eq!(trips.timeout(ip("10.9.9.1"), false), MS * 390);
+        assert_eq!(trips.timeout(ip("10.9.9.1"), true), MS * 1_000);
     }
 
     #[test]
@@ -298,36 +233,5 @@ mod tests {
         assert_eq!(width.at(MS * 2_001), 78);
         width.shrink(MS, 0);
         assert_eq!(width.at(MS), 1);
-    }
-
-    #[test]
-    fn a_host_gets_its_probes_one_after_another() {
-        let mut hosts = Hosts::new(20, 2);
-        let host = ip("10.0.0.1");
-        assert_eq!(hosts.admit(host, false, MS, || 1), Admission::Now);
-        assert_eq!(hosts.admit(host, false, MS, || 2), Admission::At(MS * 51));
-        assert_eq!(hosts.admit(host, false, MS, || 3), Admission::At(MS * 101));
-        assert_eq!(hosts.admit(ip("10.0.0.2"), false, MS, || 4), Admission::Now);
-        assert_eq!(hosts.admit(host, true, MS * 51, || 2), Admission::Now);
-        assert_eq!(hosts.admit(host, true, MS * 101, || 3), Admission::Waiting);
-        assert_eq!(hosts.waiting(), 1);
-        assert_eq!(hosts.done(host), Some(3));
-        assert_eq!(
-            hosts.admit(host, false, MS * 110, || 3),
-            Admission::At(MS * 151)
-        );
-        assert_eq!(hosts.admit(host, true, MS * 151, || 3), Admission::Now);
-        assert_eq!((hosts.done(host), hosts.waiting()), (None, 0));
-    }
-
-    #[test]
-    fn only_hosts_in_flight_are_remembered() {
-        let mut hosts: Hosts<()> = Hosts::new(20, 2);
-        for n in 0..100_000_u32 {
-            let host = IpAddr::from(std::net::Ipv4Addr::from(n));
-            hosts.admit(host, false, MS * n, || ());
-            hosts.done(host);
-        }
-        assert!(hosts.busy.len() <= 1024);
     }
 }

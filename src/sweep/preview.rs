@@ -1,6 +1,6 @@
 //! What a sweep would do, for `--dry-run`. Pure, and quick whatever the size of the scope.
 
-use super::{Profile, SweepPlan};
+use super::{Profile, SweepPlan, budget};
 use crate::model::ScopePart;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -16,6 +16,9 @@ pub struct Preview {
     pub probes: u64,
     /// How long it would take at the least: every host answers, and the rate is the limit.
     pub at_least: Duration,
+    /// How long it would take if nobody answered, where the limit of half-open connections makes that
+    /// longer.
+    pub if_silent: Option<Duration>,
     /// The first parts of the scope, in its order, at most [`Preview::PARTS`].
     pub parts: Vec<ScopePart>,
     /// How many parts are not among them.
@@ -41,6 +44,7 @@ impl Preview {
             excluded: 0,
             probes: plan.len(),
             at_least: Duration::from_secs(plan.len() / u64::from(profile.rate.max(1))),
+            if_silent: if_silent(plan, profile),
             parts: Vec::new(),
             further_parts: 0,
             hosts: first_hosts(plan),
@@ -55,6 +59,14 @@ impl Preview {
         }
         preview
     }
+}
+
+/// Each unanswered probe is half open for two minutes.
+fn if_silent(plan: &SweepPlan, profile: &Profile) -> Option<Duration> {
+    let most = u64::from(profile.half_open?);
+    let tries = plan.len().saturating_mul(u64::from(profile.retries) + 1);
+    let rounds = tries / most.max(1);
+    (rounds > 0).then(|| budget::SYN * u32::try_from(rounds).unwrap_or(u32::MAX))
 }
 
 fn first_hosts(plan: &SweepPlan) -> Vec<IpAddr> {
@@ -95,5 +107,12 @@ mod tests {
         );
         assert_eq!((preview.parts.len(), preview.further_parts), (256, 44));
         assert_eq!(preview.hosts.len(), 20);
+        assert_eq!(preview.if_silent, None);
+        let narrow = Profile {
+            half_open: Some(20),
+            ..Profile::NORMAL
+        };
+        let preview = Preview::of(&plan, [], &narrow);
+        assert_eq!(preview.if_silent, Some(Duration::from_secs(720)));
     }
 }

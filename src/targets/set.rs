@@ -118,7 +118,7 @@ impl TargetSet {
     /// The places of the addresses that another set has not: sorted, disjoint.
     pub fn without(&self, other: &Self) -> Vec<Range<u128>> {
         let missing = self.in_scope.minus(&other.in_scope);
-        let place = |span: &Span| self.in_scope.rank(span.first)..self.in_scope.rank(span.last) + 1;
+        let place = |span: Span| self.in_scope.rank(span.first)..self.in_scope.rank(span.last) + 1;
         missing.iter().map(place).collect()
     }
 

@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use underdesk::model::{Failure as _, GapCause, HostTrust, LiveHost, ResultCode};
 use underdesk::session::{
     Ask, Connector as _, Key, KnownKeys, Limits, LoggedIn, LoginError, MeetError, Met, Password,
-    Permit, Proof, Question, QuestionSet, SessionError, Signer, SshConnector,
+    Permit, Proof, Question, QuestionSet, SessionError, Signer, SshConnector, ssh_face,
 };
 
 const PASSWORD: &str = "correct horse battery staple";
@@ -344,6 +344,34 @@ async fn why_no_answers(server: &Sshd, user: &str) -> SessionError {
     let mut login = server.key_login(user).await.unwrap();
     let answers = login.session.ask(&SET, &Limits::default()).await;
     answers.unwrap_err()
+}
+
+#[tokio::test]
+async fn its_key_is_seen_without_naming_an_account() {
+    let Some(sshd) = peer() else { return };
+    let server = Sshd::start(&sshd, "");
+    let face = ssh_face(ADDRESS.into(), server.port, &Limits::default()).await;
+    let face = face.unwrap();
+    assert!(
+        face.banner.starts_with("SSH-2.0-OpenSSH_"),
+        "{}",
+        face.banner
+    );
+    let key = face.key.unwrap();
+    assert_eq!(key.algorithm, "ssh-ed25519");
+    let file = server.path("host_ed25519.pub");
+    let print = Command::new("ssh-keygen").arg("-lf").arg(file).output();
+    let print = print.unwrap().stdout;
+    let print = String::from_utf8(print).unwrap();
+    assert!(print.contains(&key.fingerprint), "{print}");
+    let log = server.log();
+    for words in [
+        "Invalid user",
+        "Failed",
+        "Connection closed by authenticating",
+    ] {
+        assert!(!log.contains(words), "{log}");
+    }
 }
 
 #[tokio::test]

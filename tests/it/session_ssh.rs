@@ -10,10 +10,11 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
-use underdesk::model::{Failure as _, HostKey, HostTrust, LiveHost, ResultCode};
+use underdesk::identify::ssh_key;
+use underdesk::model::{Fact, Failure as _, HostKey, HostTrust, LiveHost, ResultCode};
 use underdesk::session::{
     Ask, Connector as _, FirstUse, Key, KnownKeys, Limits, LoggedIn, LoginError, MeetError, Met,
-    Password, Permit, Proof, Question, QuestionSet, SessionError, Signer, SshConnector,
+    Password, Permit, Proof, Question, QuestionSet, SessionError, Signer, SshConnector, ssh_face,
 };
 
 const SET: QuestionSet = QuestionSet {
@@ -398,6 +399,53 @@ async fn serve(config: Arc<Config>, tcp: TcpStream, hostile: Hostile) {
     if let Ok(session) = run_stream(config, tcp, hostile).await {
         session.await.ok();
     }
+}
+
+// ---- looking ----
+
+#[tokio::test]
+async fn the_key_of_a_server_is_seen_without_a_login() {
+    let server = Server::start(Manner::Trusting).await;
+    let address = [127, 0, 0, 1].into();
+    let face = ssh_face(address, server.port, &limits()).await.unwrap();
+    assert_eq!(face.key, Some(server.host_key()));
+    assert!(face.banner.starts_with("SSH-2.0-"), "{}", face.banner);
+    assert_eq!(server.heard(), Vec::<String>::new());
+    let deadline = Instant::now() + Duration::from_secs(5);
+    let clues = ssh_key(address, server.port, deadline).await;
+    let key = Fact::HostKey(server.host_key());
+    assert!(clues.iter().any(|clue| clue.fact == key), "{clues:?}");
+}
+
+#[tokio::test]
+async fn a_port_that_is_no_ssh_shows_no_key_and_ends_in_time() {
+    let (listener, port) = listen().await;
+    let began = Instant::now();
+    let deadline = began + Duration::from_millis(700);
+    let address = [127, 0, 0, 1].into();
+    assert_eq!(ssh_key(address, port, deadline).await, []);
+    assert!(began.elapsed() < Duration::from_secs(3));
+    drop(listener);
+    assert_eq!(
+        ssh_key(address, port, Instant::now() + Duration::from_secs(1)).await,
+        []
+    );
+}
+
+#[tokio::test]
+async fn a_server_that_knows_no_safe_exchange_still_shows_what_it_is() {
+    let (listener, port) = listen().await;
+    let mut tasks = JoinSet::new();
+    tasks.spawn(async move {
+        let (mut tcp, _) = listener.accept().await.unwrap();
+        tcp.write_all(b"SSH-2.0-Cisco-1.25\r\n").await.unwrap();
+    });
+    let deadline = Instant::now() + Duration::from_secs(5);
+    let clues = ssh_key([127, 0, 0, 1].into(), port, deadline).await;
+    let banner = Fact::Banner("SSH-2.0-Cisco-1.25".to_owned());
+    assert!(clues.iter().any(|clue| clue.fact == banner), "{clues:?}");
+    let is_key = |clue: &underdesk::model::Clue| matches!(clue.fact, Fact::HostKey(_));
+    assert!(!clues.iter().any(is_key));
 }
 
 // ---- logging in ----

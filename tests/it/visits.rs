@@ -17,12 +17,12 @@ use underdesk::lab::Seen;
 use underdesk::model::{AccessRecord, CredentialId, RunId, RunSummary, UtcTime};
 use underdesk::report::ReportSource as _;
 use underdesk::scan::{
-    self, Clock, Connectors, Context, Keyring, Pace, Parts, RunEnd, RunKind, RunPlan, RunSource,
-    Scope, StoredProof,
+    self, Clock, Connectors, Context, Keyring, Look, Pace, Parts, RunEnd, RunKind, RunPlan,
+    RunSource, Scope, StoredProof,
 };
 use underdesk::session::{KnownKeys, SshConnector};
 use underdesk::store::{NewRun, RunState, Store};
-use underdesk::sweep::{Answer, Probe, Profile, SimulatedSweeper};
+use underdesk::sweep::{Answer, Probe, ProbeKind, Profile, SimulatedSweeper};
 
 /// A simulated network, with a store beside it and a clock of its own.
 pub(super) struct Office {
@@ -67,7 +67,10 @@ impl Office {
         let addresses = addresses.map(|address| address.parse().unwrap());
         let ports = self.ports();
         addresses.flat_map(move |address: IpAddr| {
-            let probe = move |port| Probe { address, port };
+            let probe = move |port| Probe {
+                address,
+                kind: ProbeKind::Tcp(port),
+            };
             ports.clone().into_iter().map(probe)
         })
     }
@@ -201,6 +204,10 @@ impl Visitor {
 
             winrm_tls_ports: Vec::new(),
             winrm_ports: Vec::new(),
+            first_ports: Vec::new(),
+            echo: false,
+            engines: Vec::new(),
+            look: Look::default(),
             seed: self.seed,
             pace: Pace::from(Profile::FAST),
             host_seconds: self.host_seconds,
@@ -230,6 +237,7 @@ impl Visitor {
                 catalog_imported: None,
                 programs_digest: String::new(),
                 simulated: true,
+                canaries: underdesk::model::Canaries::default(),
             },
             settings: serde_json::to_value(plan).unwrap(),
             plan_fingerprint: "p".to_owned(),

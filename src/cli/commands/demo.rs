@@ -50,10 +50,12 @@ pub(in crate::cli) fn run(
 /// What the scan needs to know of the simulated company.
 struct Company {
     targets: Vec<String>,
-    /// The real ports behind 22, 5985 and 5986.
+    /// The real ports behind 22, 5985, 5986, 80 and 443.
     ssh: u16,
     winrm: u16,
     winrm_tls: u16,
+    http: u16,
+    https: u16,
     known_hosts: String,
     key: String,
     authority: String,
@@ -116,6 +118,8 @@ fn company(running: &Running) -> Company {
         ssh: running.port(22).unwrap_or_default(),
         winrm: running.port(5985).unwrap_or_default(),
         winrm_tls: running.port(5986).unwrap_or_default(),
+        http: running.port(80).unwrap_or_default(),
+        https: running.port(443).unwrap_or_default(),
         known_hosts: running.known_hosts(),
         key: running.user_key("demo"),
         authority: running.authority(),
@@ -143,6 +147,8 @@ fn prepare(folder: &Path, company: &Company) -> io::Result<Vec<String>> {
         ("--ssh-port", company.ssh.to_string()),
         ("--winrm-port", company.winrm.to_string()),
         ("--winrm-tls-port", company.winrm_tls.to_string()),
+        ("--http-port", company.http.to_string()),
+        ("--https-port", company.https.to_string()),
         ("--ports", company.ssh.to_string()),
         ("--credentials", flag(own("credentials.toml"))),
         ("--known-hosts", flag(own("known_hosts"))),

@@ -91,6 +91,27 @@ fn preview(
         ports.join(","),
         preview.at_least.as_secs()
     );
+    if !sweep.further().is_empty() {
+        let first: Vec<String> = plan.first_ports.iter().map(ToString::to_string).collect();
+        let echo = if plan.echo {
+            "an echo request and "
+        } else {
+            ""
+        };
+        let _ = writeln!(
+            text,
+            "every address gets {echo}ports {}; who answers gets all ports (--thorough: every address does)",
+            first.join(",")
+        );
+    }
+    if let Some(time) = preview.if_silent {
+        let _ = writeln!(
+            text,
+            "up to {} s if nobody answers: routers on the way are left at most {} connections half open (--half-open)",
+            time.as_secs(),
+            plan.pace.half_open.unwrap_or(0)
+        );
+    }
     for name in targets.unresolved() {
         let _ = writeln!(
             text,

@@ -9,6 +9,7 @@ pub(super) mod explain_host;
 mod explain_text;
 pub(super) mod export;
 mod given;
+mod probes;
 pub(super) mod rematch;
 pub(super) mod runs;
 pub(super) mod scan;

@@ -7,8 +7,8 @@ use super::given;
 use super::scan::run_id;
 use crate::credentials::Holder;
 use crate::matching::Knowledge;
-use crate::model::{RunId, RunSummary};
-use crate::scan::{self, Connectors, Context, Keyring, Pace, Parts, RunKind, RunPlan, Scope};
+use crate::model::{Canaries, RunId, RunSummary};
+use crate::scan::{self, Connectors, Context, Keyring, Look, Pace, Parts, RunKind, RunPlan, Scope};
 use crate::store::{NewRun, Store};
 use crate::sweep::Profile;
 use std::path::PathBuf;
@@ -63,6 +63,7 @@ fn given(settings: &Settings, command: &MatchArguments) -> Result<Exit, Stop> {
         catalog_imported: known.catalog.imported(),
         programs_digest: known.rules.digest().to_owned(),
         simulated: false,
+        canaries: Canaries::default(),
     };
     let run = summary.id.clone();
     let new = NewRun {
@@ -102,6 +103,10 @@ fn plan() -> RunPlan {
         ssh_ports: Vec::new(),
         winrm_tls_ports: Vec::new(),
         winrm_ports: Vec::new(),
+        first_ports: Vec::new(),
+        echo: false,
+        engines: Vec::new(),
+        look: Look::default(),
         seed: 0,
         pace: Pace::from(Profile::NORMAL),
         host_seconds: 1,

@@ -7,15 +7,14 @@ use super::super::args::{
 use super::super::config::{Environment, Settings};
 use super::super::progress::{self, Display};
 use super::super::{Exit, Stop, complain, hints, knowledge, output, peers, runtime, secrets};
+use super::probes::{self, Ports};
 use super::{dry_run, scope};
 use crate::credentials::{self, Holder};
 use crate::matching::Knowledge;
-use crate::model::{RunId, RunSummary, UtcTime, hex};
-use crate::scan::{
-    self, Connectors, Context, Keyring, Parts, RunEnd, RunKind, RunPlan, Scope, polite_ports,
-};
+use crate::model::{Canaries, RunId, RunSummary, UtcTime, hex};
+use crate::scan::{self, Connectors, Context, Keyring, Parts, RunEnd, RunKind, RunPlan, Scope};
 use crate::store::{NewRun, RunRecord, RunState, Store};
-use crate::sweep::{Profile, TcpSweeper};
+use crate::sweep::TcpSweeper;
 use crate::targets::TargetSet;
 use std::future::Future;
 use std::path::PathBuf;
@@ -23,11 +22,6 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-/// What is probed where nobody names ports: remote login, web, Windows' file and remote services.
-const PORTS: &[u16] = &[22, 80, 135, 443, 445, 3389, 5985, 5986];
-/// Where WinRM listens over HTTPS and over plain HTTP, unless the operator says otherwise.
-const WINRM_TLS: u16 = 5986;
-const WINRM: u16 = 5985;
 /// How many seconds a host may take, unless the operator says otherwise.
 const HOST_SECONDS: u64 = 120;
 /// The longest that a host may be given: the breaker counts on it.
@@ -78,7 +72,7 @@ pub(in crate::cli) fn run_as(
     };
     output::check(&command.output)?;
     if let Some(run) = &command.resume {
-        return job.resume(&RunId::new(run));
+        return job.resume(&RunId::new(run), &command.targets);
     }
     let kind = if command.local {
         RunKind::Local
@@ -111,7 +105,7 @@ pub(in crate::cli) fn sweep(
     };
     output::check(&command.output)?;
     if let Some(run) = &command.resume {
-        return job.resume(&RunId::new(run));
+        return job.resume(&RunId::new(run), &command.targets);
     }
     let plan = plan(RunKind::Sweep, settings, &command.targets, &command.sweep)?;
     if command.targets.dry_run {
@@ -131,17 +125,22 @@ fn plan(
         _ => scope::read(targets, settings)?,
     };
     let ports = Ports::read(pace)?;
-    let profile = profile(pace)?;
+    let profile = probes::profile(pace)?;
+    let look = probes::look(pace)?;
     let host_seconds = pace.timeout.unwrap_or(HOST_SECONDS);
     if !(1..=MOST_HOST_SECONDS).contains(&host_seconds) {
         return Err(Stop::usage(format!(
             "--timeout {host_seconds}: expected 1 to {MOST_HOST_SECONDS} seconds"
         )));
     }
-    Ok(RunPlan {
+    let mut plan = RunPlan {
         kind,
         scope,
         ports: ports.all,
+        first_ports: Vec::new(),
+        echo: false,
+        engines: Vec::new(),
+        look,
         ssh_ports: ports.ssh,
         winrm_tls_ports: ports.winrm_tls,
         winrm_ports: ports.winrm,
@@ -155,84 +154,11 @@ fn plan(
         tls_ca: Vec::new(),
         programs: Vec::new(),
         record: None,
-    })
-}
-
-/// The ports of a run.
-struct Ports {
-    all: Vec<u16>,
-    ssh: Vec<u16>,
-    winrm_tls: Vec<u16>,
-    winrm: Vec<u16>,
-}
-
-impl Ports {
-    fn read(pace: &PaceArguments) -> Result<Self, Stop> {
-        let named = match &pace.ports {
-            Some(text) => scope::ports("--ports", text)?,
-            None => PORTS.to_vec(),
-        };
-        let expected = |flag: &str, ports: Option<&String>, usual: u16| match ports {
-            Some(text) => scope::ports(flag, text),
-            None if named.contains(&usual) => Ok(vec![usual]),
-            None => Ok(Vec::new()),
-        };
-        let ssh = scope::ports("--ssh-port", &pace.ssh_port)?;
-        let tls_flag = pace.winrm_tls_port.as_ref();
-        let winrm_tls = expected("--winrm-tls-port", tls_flag, WINRM_TLS)?;
-        let winrm = expected("--winrm-port", pace.winrm_port.as_ref(), WINRM)?;
-        if let Some(port) = winrm_tls.iter().find(|port| winrm.contains(port)) {
-            return Err(Stop::usage(format!(
-                "port {port} is named as WinRM over HTTPS and over plain HTTP; it can be one of them"
-            )));
-        }
-        let named = [&named[..], &winrm_tls, &winrm].concat();
-        let (all, left_alone) = polite_ports(&named, &ssh, pace.include_fragile);
-        if !left_alone.is_empty() {
-            let list: Vec<String> = left_alone.iter().map(ToString::to_string).collect();
-            complain(&format!(
-                "not probed, because devices there may fail: {} (--include-fragile probes them)",
-                list.join(", ")
-            ));
-        }
-        if all.is_empty() {
-            return Err(Stop::usage(
-                "no port is left to probe; name another with -p",
-            ));
-        }
-        let probed = |mut ports: Vec<u16>| {
-            ports.retain(|port| all.contains(port));
-            ports
-        };
-        Ok(Self {
-            ssh: probed(ssh),
-            winrm_tls: probed(winrm_tls),
-            winrm: probed(winrm),
-            all,
-        })
-    }
-}
-
-fn profile(pace: &PaceArguments) -> Result<Profile, Stop> {
-    let mut profile = match (pace.gentle, pace.fast) {
-        (true, _) => Profile::GENTLE,
-        (_, true) => Profile::FAST,
-        _ => Profile::NORMAL,
     };
-    let positive = |flag: &str, value: u32| match value {
-        0 => Err(Stop::usage(format!("{flag} 0: expected at least 1"))),
-        value => Ok(value),
-    };
-    if let Some(rate) = pace.rate {
-        profile.rate = positive("--rate", rate)?;
+    if kind != RunKind::Local {
+        probes::stage(&mut plan, pace, &ports.named_ssh)?;
     }
-    if let Some(rate) = pace.max_host_rate {
-        profile.host_rate = positive("--max-host-rate", rate)?;
-    }
-    if let Some(retries) = pace.retries {
-        profile.retries = u8::try_from(retries.min(10)).unwrap_or(10);
-    }
-    Ok(profile)
+    Ok(plan)
 }
 
 fn login(plan: &mut RunPlan, settings: &Settings, login: &LoginArguments) {
@@ -324,13 +250,21 @@ impl Job<'_> {
         })?
     }
 
-    fn resume(&self, run: &RunId) -> Result<Exit, Stop> {
+    fn resume(&self, run: &RunId, arguments: &TargetArguments) -> Result<Exit, Stop> {
         let store = output::open_store(&self.settings.store)?;
         let record = store
             .load_run(run)
             .wait()
             .map_err(|error| Stop::configuration(&error))?;
-        let plan = self.check(&record)?;
+        let mut plan = check(&record)?;
+        let is_local = plan.kind == RunKind::Local;
+        if !is_local && scope::take_out(&mut plan.scope, arguments, self.settings)? {
+            let settings = serde_json::to_value(&plan).map_err(|error| Stop::failed(&error))?;
+            store
+                .set_settings(run, settings)
+                .wait()
+                .map_err(|error| Stop::failed(&error))?;
+        }
         // What the run is stays what it was, whatever the flags say now.
         let settings = Settings {
             site: record.summary.site.clone(),
@@ -392,33 +326,6 @@ impl Job<'_> {
             rules: knowledge::rules(&plan.programs)?,
             catalog: Arc::new(catalog?),
         })
-    }
-
-    /// What may have changed since the run began must not make it less careful.
-    fn check(&self, record: &RunRecord) -> Result<RunPlan, Stop> {
-        let run = &record.summary.id;
-        if record.state == RunState::Finished {
-            return Err(Stop::usage(format!(
-                "run {run} is finished; underdesk export {run} writes its files"
-            )));
-        }
-        let plan: RunPlan = serde_json::from_value(record.settings.clone()).map_err(|error| {
-            Stop::usage(format!(
-                "run {run} was begun by another version and cannot be resumed: {error}"
-            ))
-        })?;
-        let never = self.settings.never_scan.iter();
-        let new: Vec<&str> = never
-            .map(|(target, _)| target.as_str())
-            .filter(|target| !plan.scope.never_scan.iter().any(|known| known == target))
-            .collect();
-        if new.is_empty() || plan.kind == RunKind::Local {
-            return Ok(plan);
-        }
-        Err(Stop::usage(format!(
-            "run {run} was begun before never_scan listed {}; begin a new run",
-            new.join(", ")
-        )))
     }
 
     async fn keyring(&self, plan: &RunPlan) -> Result<Keyring, Stop> {
@@ -538,8 +445,25 @@ impl Job<'_> {
             catalog_imported: known.catalog.imported(),
             programs_digest: known.rules.digest().to_owned(),
             simulated: self.simulated,
+            canaries: Canaries::default(),
         }
     }
+}
+
+/// The plan of a run that can be resumed.
+fn check(record: &RunRecord) -> Result<RunPlan, Stop> {
+    let run = &record.summary.id;
+    if record.state == RunState::Finished {
+        return Err(Stop::usage(format!(
+            "run {run} is finished; underdesk export {run} writes its files"
+        )));
+    }
+    let plan: RunPlan = serde_json::from_value(record.settings.clone()).map_err(|error| {
+        Stop::usage(format!(
+            "run {run} was begun by another version and cannot be resumed: {error}"
+        ))
+    })?;
+    Ok(plan)
 }
 
 /// `r-20261122T180000Z-4f2a`

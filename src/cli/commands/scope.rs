@@ -45,6 +45,7 @@ pub(super) fn read(arguments: &TargetArguments, settings: &Settings) -> Result<S
         exclude: request.exclude,
         exclude_files: request.exclude_files,
         never_scan: request.never_scan,
+        taken_out: Vec::new(),
         allow_public: arguments.allow_public,
         yes: arguments.yes,
         files: lists.read.into_inner(),
@@ -59,6 +60,47 @@ fn stdin() -> Result<String, Stop> {
     Ok(text)
 }
 
+/// Takes more out of the scope of a run that has begun: what the operator names now, and what the permanent
+/// list has got since. Says whether that is anything.
+pub(super) fn take_out(
+    scope: &mut Scope,
+    arguments: &TargetArguments,
+    settings: &Settings,
+) -> Result<bool, Stop> {
+    let never = settings.never_scan.iter().map(|(target, _)| target);
+    let files = arguments.exclude_file.iter();
+    let files = files.map(|path| format!("@{}", path.display()));
+    let wanted = arguments.exclude.iter().chain(never).cloned().chain(files);
+    let known = |target: &String| {
+        let lists = [&scope.never_scan, &scope.exclude, &scope.taken_out];
+        lists.iter().any(|list| list.contains(target))
+    };
+    let mut new: Vec<String> = wanted.filter(|target| !known(target)).collect();
+    new.dedup();
+    if new.is_empty() {
+        return Ok(false);
+    }
+    let request = Request {
+        exclude: new.clone(),
+        ..scope.request()
+    };
+    let lists = Remembering {
+        disk: Disk::new(scope.input.clone()),
+        read: RefCell::new(std::mem::take(&mut scope.files)),
+    };
+    let list = TargetList::read(&request, &lists).map_err(|error| Stop::configuration(&error))?;
+    for name in list.names() {
+        let names = &mut scope.names;
+        names
+            .entry(name.to_owned())
+            .or_insert_with(|| look_up(name));
+    }
+    drop(list);
+    scope.files = lists.read.into_inner();
+    scope.taken_out.extend(new);
+    Ok(true)
+}
+
 /// Keeps the text of every list it reads.
 struct Remembering {
     disk: Disk,
@@ -67,6 +109,10 @@ struct Remembering {
 
 impl Lists for Remembering {
     fn file(&self, path: &Path) -> io::Result<String> {
+        // What a run has read stays as it was.
+        if let Some(text) = self.read.borrow().get(path) {
+            return Ok(text.clone());
+        }
         let text = self.disk.file(path)?;
         self.read.borrow_mut().insert(path.to_owned(), text.clone());
         Ok(text)

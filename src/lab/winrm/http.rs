@@ -17,7 +17,7 @@ pub(super) struct Request {
 }
 
 /// A response, before it is sent.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Response {
     pub(super) status: u16,
     pub(super) headers: Vec<(&'static str, String)>,
@@ -26,6 +26,8 @@ pub(super) struct Response {
     pub(super) close: bool,
     /// Whether only half of the body is sent before the connection ends.
     pub(super) half: bool,
+    /// What answers.
+    pub(super) server: &'static str,
 }
 
 impl Request {
@@ -63,7 +65,11 @@ impl Response {
     pub(super) fn status(status: u16) -> Self {
         Self {
             status,
-            ..Self::default()
+            headers: Vec::new(),
+            body: Vec::new(),
+            close: false,
+            half: false,
+            server: "Microsoft-HTTPAPI/2.0",
         }
     }
 
@@ -98,7 +104,8 @@ impl Response {
         let length = self.body.len();
         let _ = write!(
             head,
-            "Server: Microsoft-HTTPAPI/2.0\r\nContent-Length: {length}\r\n\r\n"
+            "Server: {}\r\nContent-Length: {length}\r\n\r\n",
+            self.server
         );
         head
     }

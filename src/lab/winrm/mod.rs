@@ -25,6 +25,7 @@ mod seal;
 mod shells;
 mod spnego;
 mod tls;
+mod web;
 mod wmi;
 mod wsman;
 mod xml;

@@ -8,6 +8,11 @@
 //! where policy says so. Of a Unix it is a list: each place that packages come from, and what is worst
 //! about it: `(unsafe: unsigned)`, `(unsafe: http)`, or `(http, signed)` where signatures protect what is
 //! fetched in the open. `last_update_date` is the day on which the last package came in. `join_state` is `domain` or `workgroup`.
+//!
+//! Of a machine that was not read, names, system and kind are what it shows without a login, with
+//! `confidence` (`sure`, `likely`, `guess`) and `seen_evidence`: which exchange said what. No update can be
+//! seen that way. `managed_state` is `artefact` where no machine answered but somebody who answers for
+//! others.
 
 use super::super::ReportError;
 use super::super::cell::Cell;
@@ -15,8 +20,9 @@ use super::super::counts::waits_for_reboot;
 use super::hotfixes::day_of;
 use super::{Emit, Rows, Table, View, machine_columns, unix};
 use crate::model::{
-    CredentialId, Family, Finding, FindingState, HostIdentity, HotfixState, Inventory, Platform,
-    Severity, UpdatePolicy, WindowsFacts, WindowsRelease,
+    Claim, CredentialId, Family, Finding, FindingState, Fingerprint, HostIdentity, HotfixState,
+    Inventory, MachineRecord, Platform, Severity, UpdatePolicy, Weakness, WindowsFacts,
+    WindowsRelease,
 };
 
 pub(super) const TABLE: Table = Table {
@@ -60,6 +66,10 @@ pub(super) const TABLE: Table = Table {
         "first_seen_date",
         "last_seen_utc",
         "tags",
+        "roles",
+        "weaknesses",
+        "clock_skew_s",
+        "seen_evidence",
     ],
     rows: Rows::Machine(rows),
 };
@@ -71,19 +81,22 @@ fn rows(view: &View<'_>, emit: &mut Emit<'_>) -> Result<(), ReportError> {
     row.extend(identity(view));
     row.extend(system(view));
     row.extend([
-        Cell::day(machine.end_of_life),
+        end_of_life(machine),
         tag(&machine.tags, "criticality"),
         tag(&machine.tags, "exposure"),
         tag(&machine.tags, "owner"),
         (&view.run.site).into(),
         match machine.inventory {
             Some(_) => "computer".into(),
-            None => Cell::Empty,
+            None => word(machine.fingerprint.device.as_str()),
         },
-        // No list to compare with can be given yet; reason and confidence come with the lists.
-        "not_compared".into(),
-        Cell::Empty,
-        Cell::Empty,
+        // No list to compare with can be given yet.
+        match machine.intermediary {
+            Some(_) => "artefact".into(),
+            None => "not_compared".into(),
+        },
+        Cell::maybe(machine.intermediary.as_deref()),
+        confidence(machine),
         (&machine.outcome).into(),
         Cell::maybe(machine.credential.as_ref().map(CredentialId::as_str)),
     ]);
@@ -103,7 +116,70 @@ fn rows(view: &View<'_>, emit: &mut Emit<'_>) -> Result<(), ReportError> {
         Cell::Time(machine.last_seen),
         machine.tags.as_slice().into(),
     ]);
+    row.extend(seen(machine));
     emit(&row)
+}
+
+/// From `roles` on: what the machine shows without a login.
+fn seen(machine: &MachineRecord) -> [Cell<'_>; 4] {
+    let seen = &machine.fingerprint;
+    let roles = seen.roles.iter().map(|role| role.as_str().to_owned());
+    let weaknesses = seen.weaknesses.iter().map(|weakness| {
+        let Weakness { kind, detail } = weakness;
+        if detail.is_empty() {
+            kind.clone()
+        } else {
+            format!("{kind}: {detail}")
+        }
+    });
+    let claims = [
+        ("name", &seen.hostname),
+        ("fqdn", &seen.fqdn),
+        ("domain", &seen.domain),
+        ("os", &seen.os),
+    ];
+    let claims = claims.into_iter().filter_map(|(what, claim)| {
+        let claim = claim.as_ref()?;
+        let sources = claim.sources.join(" + ");
+        Some(format!(
+            "{what} by {sources} ({})",
+            claim.certainty.as_str()
+        ))
+    });
+    [
+        roles.collect::<Vec<_>>().into(),
+        weaknesses.collect::<Vec<_>>().into(),
+        match seen.clock_skew {
+            Some(seconds) => Cell::Signed(seconds),
+            None => Cell::Empty,
+        },
+        claims.collect::<Vec<_>>().into(),
+    ]
+}
+
+fn joined(is_domain: bool) -> Cell<'static> {
+    if is_domain { "domain" } else { "workgroup" }.into()
+}
+
+/// How sure the operating system is, of a machine that was not read.
+fn confidence(machine: &MachineRecord) -> Cell<'_> {
+    let seen = &machine.fingerprint;
+    let os = seen.os.as_ref().map(|claim| claim.certainty);
+    match machine.inventory {
+        Some(_) => Cell::Empty,
+        None => word(os.unwrap_or(seen.device_certainty).as_str()),
+    }
+}
+
+fn end_of_life(machine: &MachineRecord) -> Cell<'_> {
+    let of_read = machine.end_of_life;
+    let seen = machine.fingerprint.end_of_life;
+    Cell::day(of_read.or(seen.filter(|_| machine.inventory.is_none())))
+}
+
+/// A word, where there is one.
+fn word(text: &str) -> Cell<'_> {
+    Cell::maybe(Some(text).filter(|text| !text.is_empty()))
 }
 
 /// From `fqdn` to `domain`.
@@ -116,15 +192,36 @@ fn identity<'a>(view: &View<'a>) -> [Cell<'a>; 8] {
             None => Cell::Unknown,
         })
     };
+    let seen = &view.machine.fingerprint;
+    let join_state = match (view.inventory(), seen.is_domain_member) {
+        (None, Some(is_domain)) => joined(is_domain),
+        _ => membership(|is_domain, _| joined(is_domain)),
+    };
+    let domain = match (view.inventory(), &seen.domain) {
+        (None, Some(domain)) if seen.is_domain_member == Some(true) => domain.value.as_str().into(),
+        (None, _) if seen.is_domain_member == Some(false) => Cell::Empty,
+        _ => membership(|is_domain, name| Cell::maybe(Some(name).filter(|_| is_domain))),
+    };
+    let claimed = |claim: &'a Option<Claim>| match view.inventory() {
+        None => claim.as_ref().map(|claim| claim.value.as_str()),
+        Some(_) => None,
+    };
     [
-        Cell::observed(identity.map(|identity| &identity.fqdn)),
+        match claimed(&seen.fqdn) {
+            Some(name) => name.into(),
+            None => Cell::observed(identity.map(|identity| &identity.fqdn)),
+        },
         all_addresses(view),
-        macs.map_or(Cell::Unknown, |identity| identity.macs().into()),
-        Cell::Empty,
+        match macs {
+            Some(identity) => identity.macs().into(),
+            None if !seen.macs.is_empty() => seen.macs.as_slice().into(),
+            None => Cell::Unknown,
+        },
+        Cell::maybe(seen.mac_vendor.as_deref()),
         Cell::observed(identity.map(|identity| &identity.serial)),
         Cell::observed(identity.map(|identity| &identity.product_uuid)),
-        membership(|is_domain, _| if is_domain { "domain" } else { "workgroup" }.into()),
-        membership(|is_domain, name| Cell::maybe(Some(name).filter(|_| is_domain))),
+        join_state,
+        domain,
     ]
 }
 
@@ -200,7 +297,7 @@ fn all_addresses(view: &View<'_>) -> Cell<'static> {
 /// From `os_family` to `edition`.
 fn system<'a>(view: &View<'a>) -> [Cell<'a>; 7] {
     let Some(platform) = view.inventory().map(|inventory| &inventory.platform) else {
-        return [const { Cell::Unknown }; 7];
+        return seen_system(&view.machine.fingerprint);
     };
     [
         platform.family.as_str().into(),
@@ -210,6 +307,26 @@ fn system<'a>(view: &View<'a>) -> [Cell<'a>; 7] {
         of_release(platform, ubr),
         Cell::known(platform.arch.as_deref()),
         of_release(platform, |release| Cell::known(release.edition.as_deref())),
+    ]
+}
+
+/// What can be seen of the system from outside: never its update build revision.
+fn seen_system(seen: &Fingerprint) -> [Cell<'_>; 7] {
+    let of_windows = match seen.family {
+        Some(Family::Windows) | None => Cell::Unknown,
+        Some(_) => Cell::Empty,
+    };
+    [
+        Cell::known(seen.family.map(Family::as_str)),
+        Cell::known(seen.os.as_ref().map(|os| os.value.as_str())),
+        Cell::known(seen.os_version.as_deref()),
+        match seen.build {
+            Some(build) => Cell::Count(build.into()),
+            None => of_windows.clone(),
+        },
+        of_windows.clone(),
+        Cell::Unknown,
+        of_windows,
     ]
 }
 

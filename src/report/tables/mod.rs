@@ -178,14 +178,18 @@ impl<'a> View<'a> {
         ]
     }
 
-    /// The host's own name for itself, else the one that the operator gave it.
+    /// The host's own name for itself, else the one that the operator gave it, else the one that it
+    /// shows without a login.
     fn hostname(&self) -> Cell<'a> {
         let own = self
             .inventory()
             .map(|inventory| &inventory.identity.hostname);
         let own = own.and_then(|name| name.known());
         let own = own.map(String::as_str).filter(|name| !name.is_empty());
-        Cell::known(own.or(self.machine.target_name.as_deref()))
+        let given = self.machine.target_name.as_deref();
+        let seen = self.machine.fingerprint.hostname.as_ref();
+        let seen = seen.map(|claim| claim.value.as_str());
+        Cell::known(own.or(given).or(seen))
     }
 }
 

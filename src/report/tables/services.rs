@@ -56,12 +56,14 @@ fn rows(view: &View<'_>, emit: &mut Emit<'_>) -> Result<(), ReportError> {
             path_for(&service.program, view.options.no_users).into(),
             user(view, service),
             (&service.banner).into(),
-            // TLS and confidence come with identification.
-            Cell::Empty,
-            Cell::Empty,
-            Cell::Empty,
+            Cell::maybe(service.tls.as_ref().map(|tls| tls.subject.as_str())),
+            Cell::maybe(service.tls.as_ref().map(|tls| tls.issuer.as_str())),
+            match service.tls.as_ref().and_then(|tls| tls.not_after) {
+                Some(end) => Cell::Day(end.date()),
+                None => Cell::Empty,
+            },
             seen_by(service.seen_by).into(),
-            Cell::Empty,
+            Cell::maybe(Some(service.certainty.as_str()).filter(|word| !word.is_empty())),
         ])?;
     }
     Ok(())

@@ -1,15 +1,18 @@
 //! One host, from the first hello to the verdicts.
 
 mod login;
+mod look;
 mod windows;
 
-use super::{Context, Event, RunError, judge};
+pub(super) use look::look;
+
+use super::{Context, Event, RunError, RunKind, judge};
 use crate::collect;
 use crate::credentials::{self, Credential, Sudo};
 use crate::identify;
 use crate::model::{
-    AccessRecord, Failure as _, HostFailure, HostKey, HostOutcome, HostTrust, Inventory, LiveHost,
-    Protocol, ResultCode, Service, Stage,
+    AccessRecord, Clue, Failure as _, HostFailure, HostKey, HostOutcome, HostTrust, Inventory,
+    LiveHost, Protocol, ResultCode, Service, Stage,
 };
 use crate::session::{Answers, Limits, Loss, QuestionSet, Session};
 use crate::store::{HostCommit, Matched, Pin};
@@ -17,14 +20,74 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use tokio::time::Instant;
 
+/// Looks at one host, and logs in where there is a way in; `rest` is what is said of it where there is
+/// none.
+pub(super) async fn work(
+    cx: &Context,
+    host: LiveHost,
+    mac: Option<[u8; 6]>,
+    rest: HostCommit,
+) -> Result<HostCommit, RunError> {
+    let began = Instant::now();
+    let (before, by_login) = look::ports(cx, &host);
+    let mut clues: Vec<Clue> = mac.map(look::of_link).into_iter().collect();
+    clues.extend(look(cx, &host, before).await);
+    clues.extend(cx.announced(host.address).await);
+    let ways = ways_in(cx, &host, &clues);
+    let mut commit = if cx.plan.kind == RunKind::Sweep || ways.is_empty() {
+        rest
+    } else if is_left_alone(cx, &host, &clues) {
+        leave_alone(rest)
+    } else {
+        let commit = scan(cx, host, &ways).await?;
+        let host = &commit.outcome.host;
+        if commit.outcome.inventory.is_none() && !cx.plan.ways_met(&by_login).is_empty() {
+            clues.extend(look(cx, host, cx.plan.ways_met(&by_login)).await);
+        }
+        commit
+    };
+    let outcome = &mut commit.outcome;
+    outcome.host_key = outcome
+        .host_key
+        .take()
+        .or_else(|| identify::host_key(&clues));
+    outcome.clues = clues;
+    outcome.elapsed_ms = millis(began);
+    commit.finished = (cx.clock)();
+    judge_it(cx, commit).await
+}
+
+/// The open ports that one can log in on; SSH also where nobody expected it.
+fn ways_in(cx: &Context, host: &LiveHost, clues: &[Clue]) -> Vec<(Protocol, u16)> {
+    let is_open = |way: &(Protocol, u16)| host.open_ports.contains(&way.1);
+    let named: Vec<(Protocol, u16)> = cx.plan.ways_in().filter(is_open).collect();
+    let found = identify::ssh_ports(clues).map(|port| (Protocol::Ssh, port));
+    let found: Vec<(Protocol, u16)> = found.filter(|way| !named.contains(way)).collect();
+    [named, found].concat()
+}
+
+/// A printer or an industrial device gets no login.
+fn is_left_alone(cx: &Context, host: &LiveHost, clues: &[Clue]) -> bool {
+    !cx.plan.look.include_fragile && identify::is_fragile(clues, &host.open_ports)
+}
+
+fn leave_alone(mut rest: HostCommit) -> HostCommit {
+    let covered = |row: &&mut AccessRecord| row.code != ResultCode::NoCredentialInScope;
+    for row in rest.outcome.access.iter_mut().filter(covered) {
+        row.code = ResultCode::NotAttemptedTrust;
+        row.detail =
+            "a printer, controller, UPS or camera is left alone (--include-fragile)".to_owned();
+    }
+    rest
+}
+
 /// Scans one host on the ports that accepted a connection, in the operator's order, until one lets
 /// us in.
-pub(super) async fn scan(
+async fn scan(
     cx: &Context,
     host: LiveHost,
     ways: &[(Protocol, u16)],
 ) -> Result<HostCommit, RunError> {
-    let began = Instant::now();
     let mut visit = Visit::new(cx, host);
     for (protocol, port) in ways {
         (visit.protocol, visit.port) = (*protocol, *port);
@@ -33,9 +96,7 @@ pub(super) async fn scan(
             break;
         }
     }
-    let mut commit = visit.finish();
-    commit.outcome.elapsed_ms = millis(began);
-    judge_it(cx, commit).await
+    Ok(visit.finish())
 }
 
 /// Adds the verdicts to a host that was read.
@@ -275,6 +336,7 @@ impl<'a> Visit<'a> {
                 failure: self.failure,
                 access: self.access,
                 services,
+                clues: Vec::new(),
                 elapsed_ms: 0,
             },
             matched: None::<Matched>,

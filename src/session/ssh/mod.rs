@@ -7,10 +7,13 @@ mod exchange;
 mod greeting;
 mod handshake;
 mod login;
+mod look;
 mod offer;
 mod prompt;
 mod windows;
 mod wire;
+
+pub use look::{SshFace, ssh_face};
 
 use super::host_trust::{self, Channel, Introduction};
 use super::known_hosts::host_key_of_blob;

@@ -46,7 +46,7 @@ fn a_file_of_version_1_opens_with_everything_in_it() {
                           catalog_digest, simulated)
          VALUES ('r-old', 'default', 'scan', 'finished', 1800000000, 'ann', '[]', '[]', '{}', 'p', 1, '', 0);
          INSERT INTO sighting (run, address, port, answer, round_trip_us, tries, seen_at, banner)
-         VALUES (1, x'0a000001', 22, 'open', 7, 1, 1800000000, 'SSH-2.0-x');",
+         VALUES (1, x'040a000001', 22, 'open', 7, 1, 1800000000, 'SSH-2.0-x');",
     )
     .unwrap();
     drop(conn);

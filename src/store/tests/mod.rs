@@ -10,10 +10,10 @@ mod stored;
 
 use super::*;
 use crate::model::{
-    AccessRecord, BulletinId, Confidence, Evidence, Family, Finding, FindingState, GapCause,
-    HostIdentity, HostOutcome, HostTrust, Kernel, LiveHost, NetworkInterface, Observed, Package,
-    PackageManager, PackageState, Platform, Protocol, Reboot, ResultCode, RunSummary, SeenBy,
-    Service, SourcePackage,
+    AccessRecord, Answer, BulletinId, Confidence, Evidence, Family, Finding, FindingState,
+    GapCause, HostIdentity, HostOutcome, HostTrust, Kernel, LiveHost, NetworkInterface, Observed,
+    Package, PackageManager, PackageState, Platform, ProbeKind, Protocol, Reboot, ResultCode,
+    RunSummary, SeenBy, Service, SourcePackage, Trace,
 };
 
 pub(super) fn time(text: &str) -> UtcTime {
@@ -41,6 +41,7 @@ pub(super) fn new_run(number: u32) -> NewRun {
             catalog_imported: None,
             programs_digest: String::new(),
             simulated: false,
+            canaries: crate::model::Canaries::default(),
         },
         settings: serde_json::json!({ "ports": [22] }),
         plan_fingerprint: "p".into(),
@@ -76,6 +77,7 @@ pub(super) fn bare(last: u16) -> HostOutcome {
         failure: None,
         access: vec![access(ResultCode::NoCredentialInScope)],
         services: vec![service()],
+        clues: Vec::new(),
         elapsed_ms: 12,
     }
 }

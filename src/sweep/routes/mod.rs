@@ -89,6 +89,14 @@ impl Route {
     }
 }
 
+/// This machine's own addresses on links to others; none where that is not to be learnt.
+pub fn own_addresses() -> Vec<Ipv4Addr> {
+    let routes = Routes::read().unwrap_or_else(|_| Routes::parse("", Vec::new()));
+    let links = routes.interfaces.iter().filter(|link| link.mac.is_some());
+    let all = links.flat_map(|link| link.addresses.iter());
+    all.map(|(address, _)| *address).collect()
+}
+
 /// A machine on the own link, as the kernel knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Neighbour {

@@ -1,3 +1,5 @@
+//! The kernel's tables, as they are printed.
+
 use super::*;
 use proptest::prelude::*;
 

@@ -41,6 +41,13 @@ impl Window {
         self.settled.push_back(false);
     }
 
+    /// Whether a position was begun and is not settled.
+    pub(super) fn is_open(&self, position: u64) -> bool {
+        let place = position.checked_sub(self.mark);
+        let place = place.and_then(|place| usize::try_from(place).ok());
+        place.and_then(|place| self.settled.get(place)) == Some(&false)
+    }
+
     /// Settles a position that was begun.
     pub(super) fn settle(&mut self, position: u64) {
         let place = position.checked_sub(self.mark);

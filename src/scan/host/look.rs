@@ -1,0 +1,60 @@
+//! Who a host is, before any credential is used.
+
+use super::super::{Context, RunKind};
+use crate::credentials;
+use crate::identify::{self, Ask};
+use crate::model::{Clue, Fact, LiveHost};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// The longest that a host is asked who it is.
+const LONGEST: Duration = Duration::from_secs(30);
+
+/// What a host shows of itself on some of its open ports. Never names an account, never answers a
+/// challenge.
+pub(in crate::scan) async fn look(cx: &Context, host: &LiveHost, ports: Vec<u16>) -> Vec<Clue> {
+    if cx.plan.look.off {
+        return Vec::new();
+    }
+    let patience = (cx.plan.host_timeout() / 2).min(LONGEST);
+    let ask = Ask {
+        address: host.address,
+        tcp: ports,
+        udp: cx.plan.look.udp.clone(),
+        is_deep: cx.plan.look.deep,
+        include_fragile: cx.plan.look.include_fragile,
+        ssh_ports: cx.plan.ssh_ports.clone(),
+        expected: cx.plan.expected(),
+        names: cx.plan.look.dns.then(|| cx.names.clone()),
+        now: (cx.clock)().unix(),
+        deadline: Instant::now() + patience,
+    };
+    identify::ask(&ask).await
+}
+
+/// The open ports that are asked before a login, and those on which the login itself hears what there is
+/// to hear: nobody is met twice.
+pub(super) fn ports(cx: &Context, host: &LiveHost) -> (Vec<u16>, Vec<u16>) {
+    let all = cx.keyring.credentials();
+    let covers = |protocol| !credentials::plan(host, protocol, all, None).is_empty();
+    let logs_in = |port: &u16| {
+        cx.plan.kind == RunKind::Scan
+            && cx
+                .plan
+                .ways_in()
+                .any(|(protocol, way)| way == *port && covers(protocol))
+    };
+    let (login, before) = host.open_ports.iter().copied().partition(logs_in);
+    (before, login)
+}
+
+/// What the own link shows: the hardware address.
+pub(super) fn of_link(mac: [u8; 6]) -> Clue {
+    let octets = mac.map(|octet| format!("{octet:02x}"));
+    Clue {
+        source: "arp".to_owned(),
+        proto: String::new(),
+        port: 0,
+        fact: Fact::Mac(octets.join(":")),
+    }
+}
