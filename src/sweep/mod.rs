@@ -10,6 +10,7 @@ mod budget;
 mod connect;
 pub mod coverage;
 mod descriptors;
+pub mod engines;
 mod flights;
 pub mod intermediary;
 mod links;
@@ -26,6 +27,7 @@ mod simulated;
 mod tcp;
 
 pub use crate::model::{Answer, Canaries, ProbeKind, Trace};
+pub use engines::Engines;
 pub use plan::{AddressList, AddressSpace, Engine, Leg, PlanError, Probe, Probes, SweepPlan};
 pub use profile::Profile;
 pub use simulated::SimulatedSweeper;

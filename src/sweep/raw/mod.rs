@@ -247,12 +247,13 @@ impl Ports {
 fn candidate(low: u16, high: u16, random: u32) -> u16 {
     const FIRST: u16 = 10_240;
     const LAST: u16 = 65_533;
-    let below = FIRST..low.max(FIRST);
-    let above = high.min(LAST)..LAST;
+    // Both ends of the range belong to it.
+    let below = FIRST..low.saturating_sub(2).max(FIRST);
+    let above = high.saturating_add(1).clamp(FIRST, LAST)..LAST;
     let room = if above.len() >= 512 { above } else { below };
     let room = if room.len() >= 512 { room } else { FIRST..LAST };
     let offset = random % u32::try_from(room.len()).unwrap_or(1).max(1);
-    (room.start + u16::try_from(offset).unwrap_or(0)) & !1
+    (room.start + u16::try_from(offset).unwrap_or(0)).next_multiple_of(2)
 }
 
 fn hold(port: u16) -> io::Result<Socket> {
@@ -272,9 +273,9 @@ mod tests {
             let high = low.saturating_add(more);
             let port = candidate(low, high, random);
             prop_assert!((10_240..65_535).contains(&port) && port.is_multiple_of(2));
-            let (below, above) = (u32::from(low).saturating_sub(10_240), 65_533_u32.saturating_sub(high.into()));
-            if below.max(above) >= 512 {
-                prop_assert!(port + 1 < low || port >= high);
+            let (below, above) = (u32::from(low).saturating_sub(10_240), 65_533_u32.saturating_sub(u32::from(high) + 1));
+            if below.max(above) >= 520 {
+                prop_assert!(port + 1 < low || port > high);
             }
         }
     }
