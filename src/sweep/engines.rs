@@ -99,8 +99,7 @@ impl Engines {
     async fn sweep_leg(
         &self,
         plan: &SweepPlan,
-        leg: &Leg,
-        range: Range<u64>,
+        (leg, range): (&Leg, Range<u64>),
         out: &mpsc::Sender<SweepEvent>,
         stop: &CancellationToken,
     ) -> SweepEnd {
@@ -152,7 +151,7 @@ impl Sweeper for Engines {
             if range.is_empty() {
                 continue;
             }
-            all.add(self.sweep_leg(plan, leg, range, &out, &stop).await);
+            all.add(self.sweep_leg(plan, (leg, range), &out, &stop).await);
             if all.reason != EndReason::Complete {
                 break;
             }

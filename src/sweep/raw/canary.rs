@@ -69,9 +69,7 @@ impl Canaries {
         // Where all are busy, looking for one must not take long.
         for _ in 0..self.list.len().min(16) {
             self.turn = (self.turn + 1) % self.list.len();
-            let Some(canary) = self.list.get_mut(self.turn) else {
-                return None;
-            };
+            let canary = self.list.get_mut(self.turn)?;
             if canary.asked.is_none() && canary.next <= now && canary.silent < GONE {
                 canary.asked = Some(now);
                 canary.next = now + self.every * (1 << canary.silent);

@@ -90,9 +90,9 @@ impl Connects {
         now: Duration,
         until: Duration,
     ) -> Option<Outcome> {
-        let begun = socket().and_then(|socket| {
+        let begun = socket().map(|socket| {
             let connected = socket.connect(&SocketAddr::from(to).into());
-            Ok((socket, connected))
+            (socket, connected)
         });
         let Ok((socket, connected)) = begun else {
             return Some(Outcome::Exhausted);

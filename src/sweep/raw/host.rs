@@ -6,6 +6,10 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 /// A host that showed life.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "three facts that do not depend on each other"
+)]
 #[derive(Debug)]
 pub(super) struct Host {
     pub(super) address: Ipv4Addr,
@@ -195,16 +199,13 @@ impl Host {
         let Some(ask) = self.asks.get_mut(place) else {
             return;
         };
-        ask.state = match ask.state {
-            State::Doubted { trip, tries, .. } => State::Confirming {
-                trip,
-                tries: tries + 1,
-            },
-            _ => {
-                ask.try_now(now);
-                State::Connecting
-            }
-        };
+        if let State::Doubted { trip, tries, .. } = ask.state {
+            let tries = tries + 1;
+            ask.state = State::Confirming { trip, tries };
+        } else {
+            ask.try_now(now);
+            ask.state = State::Connecting;
+        }
     }
 
     fn spend(&mut self, now: Duration, rules: &Rules) {
@@ -223,6 +224,18 @@ impl Ask {
             state: State::Due(Duration::ZERO),
             sent: [sent, sent],
             trace: None,
+        }
+    }
+
+    /// Which of its packets an answer answers, by when it was sent, and whether the one before got lost.
+    pub(super) fn answered(&self, arrived: Duration, shortest: Duration) -> (Duration, bool) {
+        let [first, last] = self.sent;
+        // Nobody answers in half the time.
+        let is_late = arrived.saturating_sub(last) < shortest / 2;
+        if self.tries > 1 && is_late {
+            (first, false)
+        } else {
+            (last, self.tries > 1)
         }
     }
 
@@ -272,17 +285,14 @@ impl Ask {
     /// This machine had nothing to connect with: as if it had not been tried.
     pub(super) fn put_back(&mut self, now: Duration) {
         const LATER: Duration = Duration::from_millis(100);
-        self.state = match self.state {
-            State::Confirming { trip, tries } => State::Doubted {
-                trip,
-                at: now + LATER,
-                tries: tries.saturating_sub(1),
-            },
-            _ => {
-                self.tries = self.tries.saturating_sub(1);
-                State::Due(now + LATER)
-            }
-        };
+        let at = now + LATER;
+        if let State::Confirming { trip, tries } = self.state {
+            let tries = tries.saturating_sub(1);
+            self.state = State::Doubted { trip, at, tries };
+        } else {
+            self.tries = self.tries.saturating_sub(1);
+            self.state = State::Due(at);
+        }
     }
 }
 

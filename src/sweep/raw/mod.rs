@@ -124,7 +124,7 @@ impl RawSweeper {
         let stop = stop.child_token();
         let guard = stop.clone().drop_guard();
         let (sweeper, plan, out) = (self.clone(), plan.clone(), out.clone());
-        let work = move || sweeper.drive(plan, leg, range, out, stop);
+        let work = move || sweeper.drive((plan, leg, range), out, stop);
         let end = tokio::task::spawn_blocking(work).await;
         drop(guard);
         end.unwrap_or_else(|_| ended(from, EndReason::Stopped))
@@ -132,9 +132,7 @@ impl RawSweeper {
 
     fn drive(
         &self,
-        plan: SweepPlan,
-        leg: Leg,
-        range: Range<u64>,
+        (plan, leg, range): (SweepPlan, Leg, Range<u64>),
         out: mpsc::Sender<SweepEvent>,
         stop: CancellationToken,
     ) -> SweepEnd {

@@ -89,7 +89,7 @@ mod tests {
                 }
             }
             let wanted = rate * now.as_secs_f64();
-            let error = (sent as f64 - wanted).abs() / wanted;
+            let error = (f64::from(u32::try_from(sent).unwrap()) - wanted).abs() / wanted;
             prop_assert!(error < 0.01, "{sent} of {wanted}");
         }
     }

@@ -12,7 +12,7 @@ use std::ops::Range;
 pub(super) struct Paths {
     /// The last address of each piece of the address range, and the way there.
     pieces: Vec<(u32, Option<usize>)>,
-    paths: Vec<Path>,
+    ways: Vec<Path>,
     /// Hardware addresses by interface: of routers, and of hosts on the own links.
     macs: HashMap<(u32, Ipv4Addr), [u8; 6]>,
     /// Addresses that no other machine has.
@@ -49,7 +49,7 @@ impl Paths {
             .collect();
         Self {
             pieces,
-            paths,
+            ways: paths,
             macs: HashMap::new(),
             nobodys: routes.nobodys(),
         }
@@ -60,7 +60,7 @@ impl Paths {
         let number = u32::from(address);
         let piece = self.pieces.partition_point(|(last, _)| *last < number);
         let (_, path) = self.pieces.get(piece)?;
-        self.paths.get((*path)?)
+        self.ways.get((*path)?)
     }
 
     /// The interface and the ends of a frame to an address; `None` where its hardware address, or its
@@ -92,7 +92,7 @@ impl Paths {
                 let piece = self.pieces.partition_point(|(last, _)| *last < number);
                 let (last, path) = self.pieces.get(piece).copied().unwrap_or((u32::MAX, None));
                 let end = first_after(space, start..range.end, Ipv4Addr::from(last));
-                parts.push((start..end, path.and_then(|path| self.paths.get(path))));
+                parts.push((start..end, path.and_then(|path| self.ways.get(path))));
                 start = end;
             }
         }
@@ -106,14 +106,14 @@ impl Paths {
 
     /// Whether a machine is a router that we use.
     pub(super) fn is_gateway(&self, ifindex: u32, address: Ipv4Addr) -> bool {
-        let mut paths = self.paths.iter();
+        let mut paths = self.ways.iter();
         paths.any(|path| path.ifindex == ifindex && path.gateway == Some(address))
     }
 
     /// The way over a link to an address on it.
     pub(super) fn on(&self, ifindex: u32, address: Ipv4Addr) -> Option<&Path> {
         let here = self.of(address).filter(|path| path.ifindex == ifindex);
-        here.or_else(|| self.paths.iter().find(|path| path.ifindex == ifindex))
+        here.or_else(|| self.ways.iter().find(|path| path.ifindex == ifindex))
     }
 
     /// A machine says which hardware address it has.

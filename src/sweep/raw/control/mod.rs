@@ -175,7 +175,7 @@ impl Control {
             return;
         };
         *shortest = trip.min(*shortest);
-        let excess = trip - *shortest;
+        let excess = trip.saturating_sub(*shortest);
         let base = self.base.get_or_insert(*shortest);
         *base = (*base * 7 + *shortest) / 8;
         if sent >= self.window.since {
@@ -403,8 +403,8 @@ impl Window {
     fn queued(&self, enough: usize) -> Option<Duration> {
         let (first, last) = self.span()?;
         // One hiccup of this machine delays everything that it sends at one moment.
-        let spread = last - first >= SHORTEST_LOOK / 5;
-        let shortest = self.shortest(first + (last - first) / 2, true);
+        let spread = last.saturating_sub(first) >= SHORTEST_LOOK / 5;
+        let shortest = self.shortest(midpoint(first, last), true);
         shortest.filter(|_| spread && self.excess.len() >= enough)
     }
 
@@ -424,16 +424,20 @@ impl Window {
         let Some((first, last)) = self.span() else {
             return 0.0;
         };
-        let middle = first + (last - first) / 2;
+        let middle = midpoint(first, last);
         let halves = self
             .shortest(middle, false)
             .zip(self.shortest(middle, true));
         let Some((early, late)) = halves else {
             return 0.0;
         };
-        let time = (last - first).as_secs_f64() / 2.0;
+        let time = last.saturating_sub(first).as_secs_f64() / 2.0;
         (late.as_secs_f64() - early.as_secs_f64()) / time.max(0.001)
     }
+}
+
+fn midpoint(first: Duration, last: Duration) -> Duration {
+    first + last.saturating_sub(first) / 2
 }
 
 fn per_second(count: u64, span: Duration) -> f64 {

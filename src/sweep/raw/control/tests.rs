@@ -1,4 +1,9 @@
 //! The controller against a network that is simulated packet by packet.
+#![expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    reason = "numbers of a simulation are small"
+)]
 
 use super::*;
 use proptest::prelude::*;
@@ -68,7 +73,7 @@ impl Run {
                 } else {
                     self.overflowed += 1.0;
                 }
-                if self.sent % one_in == 0 {
+                if self.sent.is_multiple_of(one_in) {
                     let lost = !fits || self.chance() < net.loss;
                     let trip = net.trip + self.backlog / net.through + 0.0005 * self.chance();
                     let known = self.now

@@ -29,8 +29,7 @@ impl Driver<'_> {
         &mut self,
         index: u64,
         probe: (Ipv4Addr, ProbeKind),
-        said: Said,
-        trace: Trace,
+        (said, trace): (Said, Trace),
         arrived: Duration,
     ) {
         let (address, kind) = probe;
@@ -55,14 +54,9 @@ impl Driver<'_> {
         ) {
             return;
         }
-        let [first, mut sent] = ask.sent;
-        let mut is_lost = ask.tries > 1;
-        let mut trip = arrived.saturating_sub(sent);
-        if is_lost && trip < host.trip / 2 {
-            // Nobody is that fast: it answers the packet before.
-            (sent, is_lost) = (first, false);
-            trip = arrived.saturating_sub(sent);
-        }
+        let (sent, is_lost) = ask.answered(arrived, host.trip);
+        let [first, _] = ask.sent;
+        let trip = arrived.saturating_sub(sent);
         host.trip = host.trip.min(trip);
         ask.trace = Some(trace);
         let tries = ask.tries.max(1);
@@ -291,10 +285,10 @@ impl Driver<'_> {
             return;
         };
         let place = host.find(ProbeKind::Tcp(port));
-        if let Some(ask) = place.and_then(|place| host.asks.get_mut(place)) {
-            if ask.state == State::Connecting {
-                ask.trace = Some(trace);
-            }
+        if let Some(ask) = place.and_then(|place| host.asks.get_mut(place))
+            && ask.state == State::Connecting
+        {
+            ask.trace = Some(trace);
         }
     }
 
@@ -329,7 +323,9 @@ impl Driver<'_> {
         sent: Duration,
         now: Duration,
     ) {
-        if self.budget.is_limited() && !self.is_near(address) {
+        // An echo is kept for as long whether it was answered or not.
+        let is_kept = kind == ProbeKind::Echo;
+        if self.budget.is_limited() && !is_kept && !self.is_near(address) {
             self.budget.answered(sent, kept(kind), now);
         }
     }

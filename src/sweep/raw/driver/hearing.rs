@@ -53,7 +53,12 @@ impl Driver<'_> {
                     return;
                 }
                 let said = if is_open { Said::Open } else { Said::Closed };
-                self.answer(own_port, (from, ProbeKind::Tcp(port)), said, trace, arrived);
+                self.answer(
+                    own_port,
+                    (from, ProbeKind::Tcp(port)),
+                    (said, trace),
+                    arrived,
+                );
             }
             Heard::Echo {
                 from,
@@ -67,7 +72,7 @@ impl Driver<'_> {
                 });
                 if let Some(own_port) = ours {
                     let probe = (from, ProbeKind::Echo);
-                    self.answer(own_port, probe, Said::Alive, trace, arrived);
+                    self.answer(own_port, probe, (Said::Alive, trace), arrived);
                 }
             }
             Heard::Unreachable {
@@ -89,15 +94,14 @@ impl Driver<'_> {
         &mut self,
         own_port: u16,
         probe: (Ipv4Addr, ProbeKind),
-        said: Said,
-        trace: Trace,
+        heard: (Said, Trace),
         arrived: Duration,
     ) {
         let (address, kind) = probe;
         let [_, canaries] = self.job.ports;
         if own_port != canaries {
             if let Some(index) = self.index_of(address) {
-                self.heard(index, probe, said, trace, arrived);
+                self.heard(index, probe, heard, arrived);
             }
             return;
         }
@@ -145,7 +149,7 @@ impl Driver<'_> {
         };
         if by == address {
             // The host's own firewall refuses: it is there.
-            self.heard(index, probe, Said::Closed, trace, arrived);
+            self.heard(index, probe, (Said::Closed, trace), arrived);
             return;
         }
         // One word for all probes of an address: there may be very many.

@@ -250,13 +250,13 @@ impl Driver<'_> {
         if self.paths.is_gateway(ifindex, address) {
             self.paths.learn(ifindex, address, mac);
         }
-        if self.paths.of(address).is_some_and(is_here) {
-            if let Some((index, sent)) = self.asked.silent.remove(&address) {
-                self.paths.learn(ifindex, address, mac);
-                self.asked
-                    .found
-                    .push((address, index, arrived.saturating_sub(sent)));
-            }
+        if self.paths.of(address).is_some_and(is_here)
+            && let Some((index, sent)) = self.asked.silent.remove(&address)
+        {
+            self.paths.learn(ifindex, address, mac);
+            self.asked
+                .found
+                .push((address, index, arrived.saturating_sub(sent)));
         }
     }
 
