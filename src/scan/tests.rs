@@ -180,7 +180,7 @@ async fn what_a_port_says_is_heard() {
         .report(&cx.run, crate::store::ReportOptions::default());
     let machine = report.await.unwrap().machine(0).unwrap().unwrap();
     let said = machine.clues.iter().map(|(_, clue)| clue.fact.clone());
-    let mail = crate::model::Fact::Banner("220 mail".to_owned());
+    let mail = Fact::Banner("220 mail".to_owned());
     assert!(said.into_iter().any(|fact| fact == mail));
 }
 
@@ -205,7 +205,7 @@ async fn reserve(cx: &Context, host: u8) -> Result<breaker::Reserved, String> {
     let file = credentials::parse(text).unwrap();
     let label = credentials::HostLabel::new([127, 0, 0, host].into(), None);
     let account = credentials::AccountKey::of(&file.credentials[0], &label);
-    let soon = tokio::time::Instant::now() + Duration::from_millis(200);
+    let soon = Instant::now() + Duration::from_millis(200);
     match cx.breaker.reserve(account, label, true, soon).await {
         Ok(breaker::Leave::Granted(reserved, _)) => Ok(reserved),
         Ok(breaker::Leave::Open(why)) => Err(why),

@@ -159,10 +159,9 @@ impl Conversation<'_> {
             None => self.host.offers().collect(),
         };
         Response {
-            status: 401,
             headers,
             close: last,
-            ..Response::default()
+            ..Response::status(401)
         }
     }
 
