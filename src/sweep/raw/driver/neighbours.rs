@@ -37,13 +37,14 @@ pub(super) struct Slots {
 }
 
 impl Slots {
-    /// Leaves an eighth of the table to others.
+    /// Leaves a sixteenth of the table to others, and the places that they have.
     pub(super) fn read() -> Self {
         let limit = std::fs::read_to_string("/proc/sys/net/ipv4/neigh/default/gc_thresh3");
         let limit = limit.ok().and_then(|limit| limit.trim().parse().ok());
         let limit: usize = limit.unwrap_or(1024);
+        let taken = routes::neighbours().map_or(0, |known| known.len());
         Self {
-            most: (limit / 8 * 7).max(1),
+            most: (limit - limit / 16).saturating_sub(taken).max(1),
             taken: VecDeque::new(),
         }
     }
