@@ -166,7 +166,7 @@ impl<'a> Driver<'a> {
             canary_credit: 0.0,
             connects,
             asked: neighbours::Asked::default(),
-            neighbour_slots: neighbours::Slots::read(),
+            neighbour_slots: neighbours::Slots::read(job.plan.addresses()),
             batches,
             inbox: Inbox::new(),
             outbox: VecDeque::new(),

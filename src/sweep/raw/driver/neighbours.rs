@@ -5,7 +5,8 @@ use super::super::super::{Answer, ProbeKind, SweepEvent};
 use super::super::frame::{self, BROADCAST};
 use super::super::pacing::Pacing;
 use super::{Driver, Halt};
-use crate::sweep::routes;
+use crate::sweep::AddressSpace;
+use crate::sweep::routes::{self, Neighbour};
 use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr};
 use std::ops::Range;
@@ -37,15 +38,18 @@ pub(super) struct Slots {
 }
 
 impl Slots {
-    /// Leaves a sixteenth of the table to others, and the places that they have.
-    pub(super) fn read() -> Self {
+    /// Leaves a sixteenth of the table to others. Who is in it keeps a place for a while.
+    pub(super) fn read(addresses: &dyn AddressSpace) -> Self {
         let limit = std::fs::read_to_string("/proc/sys/net/ipv4/neigh/default/gc_thresh3");
         let limit = limit.ok().and_then(|limit| limit.trim().parse().ok());
         let limit: usize = limit.unwrap_or(1024);
-        let taken = routes::neighbours().map_or(0, |known| known.len());
+        let known = routes::neighbours().unwrap_or_default().into_iter();
+        let index = |known: Neighbour| addresses.index_of(IpAddr::V4(known.address));
+        // A number that no host of ours has stands for others.
+        let known = known.map(|known| (Duration::ZERO, index(known).unwrap_or(u64::MAX)));
         Self {
-            most: (limit - limit / 16).saturating_sub(taken).max(1),
-            taken: VecDeque::new(),
+            most: (limit - limit / 16).max(1),
+            taken: known.collect(),
         }
     }
 
