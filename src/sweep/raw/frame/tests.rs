@@ -1,3 +1,5 @@
+//! Frames, built and read, and frames that nobody should believe.
+
 use super::*;
 use proptest::prelude::*;
 
