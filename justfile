@@ -23,3 +23,4 @@ slow:
     bash .ci/bench-ssh
     python3 .ci/bench-windows
     /usr/bin/python3 .ci/bench-linux
+    /usr/bin/python3 .ci/bench-sweep
