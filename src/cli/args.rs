@@ -193,7 +193,7 @@ pub(super) struct PaceArguments {
     /// How packets are sent
     #[arg(long, value_enum, default_value_t)]
     pub(super) engine: EngineArgument,
-    /// How many connections routers on the way may be left half open, 0 for no limit [default: 12288,
+    /// How many connections routers on the way may be left half open, 0 for no limit [default: 14336,
     /// so that small routers do not overflow]
     #[arg(long, value_name = "N")]
     pub(super) half_open: Option<u32>,

@@ -334,7 +334,7 @@ mod tests {
         assert_eq!(network.addresses().len(), 30);
         assert_eq!(
             network.ports().into_iter().collect::<Vec<_>>(),
-            [22, 5985, 5986]
+            [22, 80, 443, 5985, 5986]
         );
     }
 

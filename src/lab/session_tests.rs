@@ -229,8 +229,9 @@ async fn the_hosts_of_the_demo_end_as_their_comments_say() {
         ("who-is-this", ResultCode::AuthRejected),
     ];
     let mut network = Network::parse(include_str!("../../fixtures/labs/demo.toml")).unwrap();
-    let is_windows =
-        |host: &Host| host.kind == Kind::WinRm || matches!(host.shell, Shell::Windows(_));
+    let is_windows = |host: &Host| {
+        matches!(host.kind, Kind::WinRm | Kind::Iis) || matches!(host.shell, Shell::Windows(_))
+    };
     network.hosts.retain(|host| !is_windows(host));
     let files = recorded_files();
     let files = files.iter().map(|(path, bytes)| (&**path, &**bytes));

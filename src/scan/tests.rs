@@ -3,7 +3,7 @@
 use super::*;
 use crate::catalog::Catalog;
 use crate::credentials;
-use crate::model::{Canaries, ResultCode, RunSummary};
+use crate::model::{Canaries, Fact, ResultCode, RunSummary};
 
 use crate::store::NewRun;
 use crate::sweep::{

@@ -3,18 +3,19 @@
 //!
 //! A router that tracks connections keeps an unanswered SYN for two minutes and an echo for half a minute
 //! (Linux' `nf_conntrack_tcp_timeout_syn_sent` and `nf_conntrack_icmp_timeout`), a connection that was
-//! refused or reset for ten seconds (`nf_conntrack_tcp_timeout_close`). Small ones hold a few thousand, and
-//! then drop what others send.
+//! refused or reset for ten seconds (`nf_conntrack_tcp_timeout_close`). What has expired keeps its place until
+//! it is swept out, up to a minute later (`GC_SCAN_INTERVAL_MAX` of `nf_conntrack_core.c`). Small ones hold a few
+//! thousand, and then drop what others send.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// How long an unanswered SYN is kept.
-pub(super) const SYN: Duration = Duration::from_secs(120);
-/// How long an echo is kept.
-pub(super) const ECHO: Duration = Duration::from_secs(30);
-/// How long an answered connection is kept that was reset.
-pub(super) const CLOSED: Duration = Duration::from_secs(10);
+/// How long an unanswered SYN holds its place.
+pub(super) const SYN: Duration = Duration::from_secs(180);
+/// How long an echo holds its place.
+pub(super) const ECHO: Duration = Duration::from_secs(90);
+/// How long an answered connection that was reset holds its place.
+pub(super) const CLOSED: Duration = Duration::from_secs(70);
 
 /// The connections that are half open on the way, as far as can be told.
 #[derive(Debug)]
@@ -115,17 +116,17 @@ mod tests {
     const S: Duration = Duration::from_secs(1);
 
     #[test]
-    fn an_unanswered_probe_counts_for_two_minutes_and_an_answered_one_for_seconds() {
+    fn an_unanswered_probe_counts_for_minutes_and_an_answered_one_for_less() {
         let mut budget = HalfOpen::new(Some(2));
         budget.begin(S, SYN);
         budget.begin(S, SYN);
         assert_eq!(budget.room(S), 0);
         budget.answered(S, SYN, S * 2);
-        assert_eq!(budget.room(S * 11), 0);
-        assert_eq!(budget.next_end(), Some(S * 13));
-        assert_eq!(budget.room(S * 13), 1);
-        assert_eq!(budget.room(S * 121), 1);
-        assert_eq!(budget.room(S * 122), 2);
+        assert_eq!(budget.room(S * 72), 0);
+        assert_eq!(budget.next_end(), Some(S * 73));
+        assert_eq!(budget.room(S * 73), 1);
+        assert_eq!(budget.room(S * 181), 1);
+        assert_eq!(budget.room(S * 182), 2);
         assert_eq!(budget.next_end(), None);
     }
 

@@ -10,6 +10,7 @@ mod budget;
 mod connect;
 pub mod coverage;
 mod descriptors;
+pub mod engines;
 mod flights;
 pub mod intermediary;
 mod links;
@@ -18,12 +19,15 @@ mod pace;
 mod plan;
 pub mod preview;
 mod profile;
+#[cfg(target_os = "linux")]
+pub mod raw;
 pub mod routes;
 mod schedule;
 mod simulated;
 mod tcp;
 
 pub use crate::model::{Answer, Canaries, ProbeKind, Trace};
+pub use engines::Engines;
 pub use plan::{AddressList, AddressSpace, Engine, Leg, PlanError, Probe, Probes, SweepPlan};
 pub use profile::Profile;
 pub use simulated::SimulatedSweeper;
@@ -101,6 +105,18 @@ pub struct SweepEnd {
     pub requeued: u64,
     /// What hosts that are known to live answered while the sweep went on.
     pub canaries: Canaries,
+}
+
+impl SweepEnd {
+    /// Goes on to where the next part of the sweep has ended.
+    fn add(&mut self, next: Self) {
+        self.mark = next.mark;
+        self.reason = next.reason;
+        self.tries += next.tries;
+        self.requeued += next.requeued;
+        self.canaries.asked += next.canaries.asked;
+        self.canaries.lost += next.canaries.lost;
+    }
 }
 
 /// Why a sweep ended.

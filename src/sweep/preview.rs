@@ -61,7 +61,7 @@ impl Preview {
     }
 }
 
-/// Each unanswered probe is half open for two minutes.
+/// Each unanswered probe holds its place for three minutes.
 fn if_silent(plan: &SweepPlan, profile: &Profile) -> Option<Duration> {
     let most = u64::from(profile.half_open?);
     let tries = plan.len().saturating_mul(u64::from(profile.retries) + 1);
@@ -113,6 +113,6 @@ mod tests {
             ..Profile::NORMAL
         };
         let preview = Preview::of(&plan, [], &narrow);
-        assert_eq!(preview.if_silent, Some(Duration::from_secs(720)));
+        assert_eq!(preview.if_silent, Some(Duration::from_secs(1_080)));
     }
 }

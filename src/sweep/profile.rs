@@ -16,7 +16,7 @@ pub struct Profile {
     /// How often an unanswered probe is tried again at most, where answers turn out to get lost.
     pub most_retries: u8,
     /// How many connections routers and firewalls on the way may be left half open; `None` is without a
-    /// limit. Each unanswered probe counts for two minutes, as Linux' connection tracking keeps it.
+    /// limit. Each unanswered probe counts for the three minutes that Linux' connection tracking may keep it.
     pub half_open: Option<u32>,
     /// The longest wait for an answer.
     pub timeout: Duration,
@@ -42,8 +42,8 @@ impl Profile {
         host_connections: 2,
         retries: 1,
         most_retries: 4,
-        // Three quarters of the 16,384 that small routers track.
-        half_open: Some(12_288),
+        // Seven eighths of the 16,384 that small routers track.
+        half_open: Some(14_336),
         timeout: Duration::from_millis(1_500),
     };
     /// `--fast`: for a network that is known to bear it.

@@ -172,8 +172,15 @@ fn each_windows_sees_one_connection_one_logon_and_one_shell() {
         let shells = seen.shells.iter().filter(|shell| &*shell.host == name);
         assert_eq!(shells.count(), 1, "{name}");
     }
-    // Where no credential is in scope nothing is said at all.
-    assert_eq!(conversations(&seen, "forgotten"), 0);
+    // Where no credential is in scope it is only asked who it is.
+    assert_eq!(conversations(&seen, "forgotten"), 1);
+    assert_eq!(
+        seen.logins
+            .iter()
+            .filter(|one| &*one.host == "forgotten")
+            .count(),
+        0
+    );
     for (address, trust) in [
         ("127.92.0.10", "none"),
         ("127.92.0.12", "tls_ca"),

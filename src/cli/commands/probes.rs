@@ -1,10 +1,10 @@
 //! What is probed, how hard, and by which engine, as typed.
 
-use super::super::args::PaceArguments;
+use super::super::args::{EngineArgument, PaceArguments};
 use super::super::{Stop, complain};
 use super::scope;
-use crate::scan::{Look, RunPlan, polite_ports};
-use crate::sweep::Profile;
+use crate::scan::{self, Look, RunPlan, polite_ports};
+use crate::sweep::{Engine, Engines, Profile};
 use std::sync::Arc;
 
 /// What is probed where nobody names ports: remote login, web, Windows' file and remote services.
@@ -165,5 +165,19 @@ pub(super) fn stage(
             plan.first_ports = first;
         }
     }
+    let wanted = match pace.engine {
+        EngineArgument::Auto => None,
+        EngineArgument::Connect => Some(Engine::Connect),
+        EngineArgument::Raw => Some(Engine::Raw),
+    };
+    let engines = Engines::open(plan.pace.into());
+    let choice = engines.choose(&*scan::addresses(&targets), wanted);
+    let is_raw = choice.legs.iter().any(|(engine, _)| *engine == Engine::Raw);
+    if wanted == Some(Engine::Raw) && !is_raw {
+        return Err(Stop::usage(format!("--engine raw: {}", choice.why)));
+    }
+    complain(&format!("sweep: {}", choice.why));
+    plan.echo = is_raw;
+    plan.engines = choice.legs;
     Ok(())
 }

@@ -14,7 +14,7 @@ use crate::matching::Knowledge;
 use crate::model::{Canaries, RunId, RunSummary, UtcTime, hex};
 use crate::scan::{self, Connectors, Context, Keyring, Parts, RunEnd, RunKind, RunPlan, Scope};
 use crate::store::{NewRun, RunRecord, RunState, Store};
-use crate::sweep::TcpSweeper;
+use crate::sweep::{Engine, Engines};
 use crate::targets::TargetSet;
 use std::future::Future;
 use std::path::PathBuf;
@@ -368,7 +368,13 @@ impl Job<'_> {
         let job = async {
             match targets {
                 Some(targets) => {
-                    let sweeper = Arc::new(TcpSweeper::new(plan.pace.into()));
+                    let is_raw = |(engine, _): &(Engine, _)| *engine == Engine::Raw;
+                    let sweeper = if plan.engines.iter().any(is_raw) {
+                        Engines::open(plan.pace.into())
+                    } else {
+                        Engines::connect_only(plan.pace.into())
+                    };
+                    let sweeper = Arc::new(sweeper);
                     scan::run(cx, targets, sweeper, stop.clone()).await
                 }
                 None => scan::run_local(cx).await,

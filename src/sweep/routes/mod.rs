@@ -191,18 +191,21 @@ impl Routes {
         &self.interfaces
     }
 
-    /// Whether an address belongs to this machine, or is a connected network's own or broadcast
-    /// address: no other machine has it.
-    pub fn is_nobodys(&self, address: Ipv4Addr) -> bool {
-        let connected = self.interfaces.iter().flat_map(|one| &one.addresses);
-        connected.into_iter().any(|(own, prefix)| {
-            let mask = mask(*prefix);
-            let network = u32::from(*own) & mask;
-            let number = u32::from(address);
+    /// The addresses of this machine, and the connected networks' own and broadcast addresses: no other
+    /// machine has them.
+    pub fn nobodys(&self) -> Vec<Ipv4Addr> {
+        let mut nobodys = Vec::new();
+        for (own, prefix) in self.interfaces.iter().flat_map(|one| &one.addresses) {
+            nobodys.push(*own);
             // A link of two has no broadcast address (RFC 3021).
-            let edge = *prefix <= 30 && (number == network || number == network | !mask);
-            *own == address || edge
-        })
+            if *prefix <= 30 {
+                let network = u32::from(*own) & mask(*prefix);
+                nobodys.extend([network, network | !mask(*prefix)].map(Ipv4Addr::from));
+            }
+        }
+        nobodys.sort_unstable();
+        nobodys.dedup();
+        nobodys
     }
 
     /// The address that the kernel sends from on a route: that of a socket which is bound to no address

@@ -123,7 +123,9 @@ impl Schedule<'_> {
 
     /// Whether the own link said that nobody has an address.
     fn is_nobody(&self, work: &Work, after: Duration) -> bool {
-        self.is_unresolved(work.index, work.reach) && after >= neighbours::UNANSWERED
+        // One that is put back joins the questions that the kernel is asking already.
+        let is_answer = after >= neighbours::UNANSWERED || work.shortages > 0;
+        self.is_unresolved(work.index, work.reach) && is_answer
     }
 
     fn nobody(&mut self, work: Work) {
@@ -137,7 +139,9 @@ impl Schedule<'_> {
     fn sight(&mut self, work: &Work, answer: Answer, round_trip: Duration, now: Duration) {
         if answer.is_life() {
             self.trips.sample(work.address, round_trip);
-            self.losses.answered(work.address, work.tries);
+            // What the sweep's own haste has cost says nothing of the subnet.
+            let tries = work.tries.saturating_sub(work.excused);
+            self.losses.answered(work.address, tries);
             self.canaries.add(*work, answer == Answer::Closed, now);
         }
         self.report(work, ProbeKind::Tcp(work.port), answer, round_trip);
@@ -257,17 +261,22 @@ impl Schedule<'_> {
             } else if let Some(rate) = self.throttle.raise(slice.since, length) {
                 self.pacer.set(rate);
             }
-            if is_too_fast {
-                let silent = slice.silent.into_iter();
-                silent.for_each(|work| self.judge_silence(work, true, now));
+            // Near the rate at which answers got lost, a single one is a reason to ask again.
+            let is_near = self.throttle.is_low() && slice.lost > 0;
+            if is_too_fast || is_near {
+                for work in slice.silent {
+                    self.judge_silence(work, u8::from(is_too_fast), true, now);
+                }
             } else {
                 self.unjudged.extend(slice.silent);
             }
         }
         // At first there is nothing to judge by.
         if !self.unjudged.is_empty() && (is_quiet || !self.canaries.are_new(now)) {
-            let silent = std::mem::take(&mut self.unjudged).into_iter();
-            silent.for_each(|work| self.judge_silence(work, false, now));
+            let lossy = self.canaries.shows_loss();
+            for work in std::mem::take(&mut self.unjudged) {
+                self.judge_silence(work, 0, lossy, now);
+            }
         }
     }
 
@@ -290,10 +299,10 @@ impl Schedule<'_> {
         self.events.push_back(SweepEvent::Notice(notice));
     }
 
-    fn judge_silence(&mut self, work: Work, is_too_fast: bool, now: Duration) {
-        let excused = work.excused + u8::from(is_too_fast && work.excused < EXCUSES);
+    /// `excuse` is 1 where the sweep was too fast, otherwise 0.
+    fn judge_silence(&mut self, work: Work, excuse: u8, lossy: bool, now: Duration) {
+        let excused = (work.excused + excuse).min(EXCUSES);
         let tries = work.tries.saturating_sub(excused);
-        let lossy = self.canaries.shows_loss() || excused > work.excused;
         let patience = self
             .losses
             .patience(work.address, tries, work.position, lossy);

@@ -96,7 +96,9 @@ impl Table {
     /// The table without what two runs that found the same differ in: the run's id, times, durations.
     #[must_use]
     pub(crate) fn timeless(mut self) -> Self {
-        let is_time = |name: &&String| *name == "run_id" || *name == "ms" || name.ends_with("_utc");
+        let is_time = |name: &&String| {
+            *name == "run_id" || *name == "ms" || *name == "clock_skew_s" || name.ends_with("_utc")
+        };
         let places = self.header.iter().enumerate();
         let places: Vec<usize> = places
             .filter(|(_, name)| is_time(name))

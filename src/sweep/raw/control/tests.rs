@@ -1,0 +1,186 @@
+//! The controller against a network that is simulated packet by packet.
+#![expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    reason = "numbers of a simulation are small"
+)]
+
+use super::*;
+use proptest::prelude::*;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+struct Net {
+    trip: f64,
+    loss: f64,
+    /// Packets a second that come through; the queue before it.
+    through: f64,
+    queue: f64,
+}
+
+struct Run {
+    control: Control,
+    now: f64,
+    backlog: f64,
+    sent: u64,
+    delivered: f64,
+    overflowed: f64,
+    owed: f64,
+    random: u64,
+    pending: BinaryHeap<Reverse<(u64, u64, u64, bool)>>,
+    lowered: usize,
+}
+
+const STEP: f64 = 0.001;
+
+impl Run {
+    fn new(asked: u32, seed: u64) -> Self {
+        Self {
+            control: Control::new(asked),
+            now: 0.0,
+            backlog: 0.0,
+            sent: 0,
+            delivered: 0.0,
+            overflowed: 0.0,
+            owed: 0.0,
+            random: seed | 1,
+            pending: BinaryHeap::new(),
+            lowered: 0,
+        }
+    }
+
+    fn chance(&mut self) -> f64 {
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 7;
+        self.random ^= self.random << 17;
+        (self.random >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
+    /// Goes on for some seconds; one packet in so many is to a host that is known to live.
+    fn go(&mut self, net: &Net, seconds: f64, one_in: u64) {
+        let end = self.now + seconds;
+        while self.now < end {
+            self.now += STEP;
+            self.backlog = (self.backlog - net.through * STEP).max(0.0);
+            self.owed += self.control.rate() * STEP;
+            while self.owed >= 1.0 {
+                self.owed -= 1.0;
+                self.sent += 1;
+                let fits = self.backlog < net.queue;
+                if fits {
+                    self.backlog += 1.0;
+                    self.delivered += 1.0;
+                } else {
+                    self.overflowed += 1.0;
+                }
+                if self.sent.is_multiple_of(one_in) {
+                    let lost = !fits || self.chance() < net.loss;
+                    let trip = net.trip + self.backlog / net.through + 0.0005 * self.chance();
+                    let known = self.now
+                        + if lost {
+                            self.control.time_out().as_secs_f64()
+                        } else {
+                            trip
+                        };
+                    let moment = |at: f64| Duration::from_secs_f64(at).as_nanos() as u64;
+                    self.pending.push(Reverse((
+                        moment(known),
+                        moment(self.now),
+                        moment(trip),
+                        lost,
+                    )));
+                }
+            }
+            self.hear();
+            let now = Duration::from_secs_f64(self.now);
+            self.lowered += usize::from(self.control.look(now, self.sent).is_some());
+        }
+    }
+
+    fn hear(&mut self) {
+        let now = Duration::from_secs_f64(self.now).as_nanos() as u64;
+        while self
+            .pending
+            .peek()
+            .is_some_and(|Reverse((known, ..))| *known <= now)
+        {
+            let Some(Reverse((_, sent, trip, lost))) = self.pending.pop() else {
+                return;
+            };
+            let sent = Duration::from_nanos(sent);
+            if !lost {
+                let by = Ipv4Addr::new(10, 0, 0, 1);
+                self.control.answered(by, sent, Duration::from_nanos(trip));
+            }
+            self.control.outcome(sent, lost);
+        }
+    }
+}
+
+fn clean(trip: f64) -> Net {
+    Net {
+        trip,
+        loss: 0.0,
+        through: 5e6,
+        queue: 1e5,
+    }
+}
+
+#[test]
+fn a_clean_wire_is_at_full_speed_soon() {
+    let mut run = Run::new(500_000, 1);
+    run.go(&clean(0.0002), 0.15, 100);
+    assert!(run.control.rate() >= 500_000.0, "{:?}", run.control);
+    let mut run = Run::new(100_000, 1);
+    run.go(&clean(0.0002), 5.0, 100);
+    assert_eq!(run.lowered, 0);
+    assert!(run.sent >= 496_000, "{}", run.sent);
+}
+
+#[test]
+fn nobody_who_answers_is_no_reason_to_crawl() {
+    let mut run = Run::new(100_000, 1);
+    run.go(&clean(0.0002), 1.0, u64::MAX);
+    assert!(run.control.rate() >= 100_000.0);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(6))]
+
+    #[test]
+    fn a_bottleneck_is_filled_and_hardly_overflows(seed: u64, trip in 1_u32..40, thousands in 5_u32..60, one_in in 5_u64..50) {
+        let through = f64::from(thousands) * 1_000.0;
+        let net = Net { trip: f64::from(trip) / 1_000.0, loss: 0.0, through, queue: 1_000.0 };
+        let mut run = Run::new(100_000, seed);
+        run.go(&net, 1.5, one_in);
+        let (sent, delivered, overflowed) = (run.sent, run.delivered, run.overflowed);
+        run.go(&net, 4.0, one_in);
+        let later = run.overflowed - overflowed;
+        let filled = (run.delivered - delivered) / (4.0 * through);
+        prop_assert!(filled > 0.6, "{filled} of {through}, {later} lost of {}", run.sent - sent);
+        prop_assert!(later < 0.08 * (run.sent - sent) as f64, "{later} of {} after the start {overflowed}", run.sent - sent);
+    }
+
+    #[test]
+    fn a_bottleneck_without_a_queue_is_found_by_its_losses(seed: u64, thousands in 5_u32..60) {
+        let through = f64::from(thousands) * 1_000.0;
+        let net = Net { trip: 0.005, loss: 0.0, through, queue: (through * 0.004).max(40.0) };
+        let mut run = Run::new(100_000, seed);
+        run.go(&net, 2.0, 20);
+        let (delivered, overflowed) = (run.delivered, run.overflowed);
+        run.go(&net, 6.0, 20);
+        let lost = (run.overflowed - overflowed) / (run.delivered - delivered);
+        prop_assert!(lost < 0.15, "{lost}");
+        prop_assert!((run.delivered - delivered) > 0.4 * 6.0 * through);
+    }
+
+    #[test]
+    fn random_loss_is_no_congestion(seed: u64, percent in 1_u32..10, trip in 1_u32..60) {
+        let net = Net { trip: f64::from(trip) / 1_000.0, loss: f64::from(percent) / 100.0, ..clean(0.0) };
+        let mut run = Run::new(10_000, seed);
+        run.go(&net, 8.0, 20);
+        let sent = run.sent;
+        run.go(&net, 4.0, 20);
+        prop_assert!(run.sent - sent > 30_000, "{} {:?}", run.sent - sent, run.control);
+    }
+}
