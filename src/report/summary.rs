@@ -95,9 +95,10 @@ fn write_weaknesses(counts: &Counts, text: &mut String) {
         return;
     }
     let list = listed(&counts.weaknesses);
+    let list = list.trim_matches([' ', '(', ')']);
     push(
         text,
-        format_args!("  exposed   {list} seen without a login"),
+        format_args!("  exposed    {list}: seen without a login"),
     );
 }
 

@@ -44,6 +44,7 @@ pub(super) async fn work(
         if commit.outcome.inventory.is_none() && !cx.plan.ways_met(&by_login).is_empty() {
             clues.extend(look(cx, host, cx.plan.ways_met(&by_login)).await);
         }
+        clues.extend(commit.outcome.services.iter().flat_map(look::of_login));
         commit
     };
     let outcome = &mut commit.outcome;
