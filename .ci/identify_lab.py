@@ -221,12 +221,12 @@ class IdentifyLab:
         config = folder / "nginx.conf"
         config.write_text(f"""
 daemon off; master_process off; pid {folder}/pid; error_log {folder}/error.log;
-events {{ }}
+events {{ worker_connections 8192; }}
 http {{
   access_log {folder}/access.log; {temporary}
-  server {{ listen {address}:80; root {folder}/pages; }}
+  server {{ listen {address}:80 backlog=4096; root {folder}/pages; }}
   server {{
-    listen {address}:443 ssl; root {folder}/pages;
+    listen {address}:443 ssl backlog=4096; root {folder}/pages;
     ssl_certificate {certificate}; ssl_certificate_key {key}; ssl_protocols {tls}; ssl_ciphers {ciphers};
   }}
 }}

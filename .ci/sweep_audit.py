@@ -33,7 +33,6 @@ CHECKS = {
     "sparse": (sweep_checks.sparse, 240),
     "chosen": (sweep_checks.chosen, 60),
     "onlink": (sweep_checks.onlink, 120),
-    "connect-onlink": (sweep_checks.onlink_connections, 240),
     "connect-dense": (sweep_checks.dense, 240),
     "connect-sparse": (sweep_checks.connections, 400),
     "rate": (sweep_checks.rate, 180),
@@ -43,8 +42,8 @@ CHECKS = {
     "loss": (sweep_checks.lossy, 180),
     "overload": (sweep_checks.overloaded, 120),
 }
-# It takes minutes and little else: it goes on beside the others, in networks of its own.
-TRACKED = "tracked"
+# These take minutes and little else: they go on beside the others, in networks of their own.
+BESIDE = {"tracked": sweep_checks.tracked, "connect-onlink": sweep_checks.onlink_connections}
 
 
 def guarded(name, work, lab, report):
@@ -58,6 +57,13 @@ def guarded(name, work, lab, report):
         report.that(False, name, f"{type(error).__name__}: {error} {getattr(error, 'stderr', '')!r}")
     finally:
         lab.end_started()
+
+
+def go_beside(lab, report, only):
+    """What takes long, one after the other."""
+    for name, check in BESIDE.items():
+        if not only or name in only:
+            guarded(name, functools.partial(check, lab, report), lab, report)
 
 
 def unfit(binary, lab):
@@ -85,7 +91,7 @@ def main():
     parser.add_argument("--cache", type=pathlib.Path, default=pathlib.Path("target/sweep-lab"))
     parser.add_argument("--full", action="store_true")
     parser.add_argument("--rustscan", help="where RustScan is, to be compared with")
-    parser.add_argument("--only", action="append", choices=[*sorted(CHECKS), TRACKED], default=[])
+    parser.add_argument("--only", action="append", choices=sorted([*CHECKS, *BESIDE]), default=[])
     args = parser.parse_args()
     why = unfit(args.binary, args.lab)
     if why:
@@ -104,23 +110,20 @@ def main():
         except Skip as reason:
             print(f"SKIPPED: the sweep: {reason}")
             return 0
-        wanted = [name for name in CHECKS if not args.only or name in args.only]
-        of_router = Report()
-        is_tracked = not args.only or TRACKED in args.only
-        work = functools.partial(sweep_checks.tracked, beside, of_router)
-        thread = threading.Thread(target=guarded, args=(TRACKED, work, beside, of_router), daemon=True)
-        if is_tracked and not args.full:
+        slow = Report()
+        thread = threading.Thread(target=go_beside, args=(beside, slow, args.only), daemon=True)
+        if not args.full:
             thread.start()
-        for name in wanted:
-            check, seconds = CHECKS[name]
+        for name, (check, seconds) in CHECKS.items():
+            if args.only and name not in args.only:
+                continue
             seconds *= 5 if args.full else 1
             guarded(name, functools.partial(audit.limited, check, seconds, lab, report), lab, report)
-        if is_tracked and args.full:
+        if args.full:
             thread.start()
-        if is_tracked:
-            thread.join()
-    passed, failed = report.passed + of_router.passed, report.failed + of_router.failed
-    print(f"{passed} passed, {failed} failed, {report.skipped + of_router.skipped} skipped")
+        thread.join()
+    passed, failed = report.passed + slow.passed, report.failed + slow.failed
+    print(f"{passed} passed, {failed} failed, {report.skipped + slow.skipped} skipped")
     return 1 if failed else 0
 
 
