@@ -25,7 +25,6 @@ pub struct Clue {
     clippy::trivially_copy_pass_by_ref,
     reason = "serde hands out a reference"
 )]
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
 fn is_zero(port: &u16) -> bool {
     *port == 0
 }

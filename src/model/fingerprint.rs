@@ -76,7 +76,6 @@ impl Certainty {
         clippy::trivially_copy_pass_by_ref,
         reason = "serde hands out a reference"
     )]
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
     pub(super) fn is_none(&self) -> bool {
         *self == Self::None
     }

@@ -89,15 +89,22 @@ fn write_loss(canaries: Canaries, text: &mut String) {
     );
 }
 
+/// What is wrong as seen from outside.
+fn write_weaknesses(counts: &Counts, text: &mut String) {
+    if counts.weaknesses.is_empty() {
+        return;
+    }
+    let list = listed(&counts.weaknesses);
+    let list = list.trim_matches([' ', '(', ')']);
+    push(
+        text,
+        format_args!("  exposed    {list}: seen without a login"),
+    );
+}
+
 fn write_findings(run: &RunSummary, counts: &Counts, text: &mut String) {
     text.push_str("\nFindings\n");
-    if !counts.weaknesses.is_empty() {
-        let list = listed(&counts.weaknesses);
-        push(
-            text,
-            format_args!("  exposed   {list} seen without a login"),
-        );
-    }
+    write_weaknesses(counts, text);
     if counts.assessed == 0 {
         text.push_str("  none can be stated: no machine was read\n");
         return;

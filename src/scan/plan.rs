@@ -97,6 +97,7 @@ pub struct RunPlan {
 /// How hosts are asked who they are, without a login.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a permission")]
 pub struct Look {
     /// Also by exchanges that leave more than a line in a log: `--deep-identify`.
     pub deep: bool,
@@ -200,7 +201,7 @@ impl Scope {
     /// # Errors
     /// What is wrong with the targets, and where.
     pub fn targets(&self) -> Result<TargetSet, TargetError> {
-        self.set(self.request())
+        self.set(&self.request())
     }
 
     /// The places of the addresses that were taken out since, in the order of the scope.
@@ -213,7 +214,7 @@ impl Scope {
         }
         let mut request = self.request();
         request.exclude.extend_from_slice(&self.taken_out);
-        let left = self.set(request)?;
+        let left = self.set(&request)?;
         let place = |place| u64::try_from(place).unwrap_or(u64::MAX);
         let ranges = targets.without(&left).into_iter();
         Ok(ranges
@@ -221,8 +222,8 @@ impl Scope {
             .collect())
     }
 
-    fn set(&self, request: Request) -> Result<TargetSet, TargetError> {
-        let list = TargetList::read(&request, self)?;
+    fn set(&self, request: &Request) -> Result<TargetSet, TargetError> {
+        let list = TargetList::read(request, self)?;
         let resolve = |name: &str| match self.names.get(name) {
             Some(addresses) => addresses.clone(),
             None => Err("was not looked up".to_owned()),

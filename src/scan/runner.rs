@@ -110,12 +110,12 @@ impl Runner {
             begun: HashMap::new(),
             unsaved: Vec::new(),
         };
-        runner.recall(seen);
+        runner.recall(&seen);
         Ok(runner)
     }
 
     /// What an earlier part of the run saw.
-    fn recall(&mut self, seen: Vec<SightingRow>) {
+    fn recall(&mut self, seen: &[SightingRow]) {
         let met = outstanding(seen.iter().map(|row| row.address), &self.finished);
         let met: BTreeSet<IpAddr> = met.into_iter().collect();
         for row in seen.iter().filter(|row| met.contains(&row.address)) {

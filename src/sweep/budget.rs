@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 /// How long an unanswered SYN holds its place.
-pub(super) const SYN: Duration = Duration::from_secs(180);
+pub(super) const SYN: Duration = Duration::from_mins(3);
 /// How long an echo holds its place.
 pub(super) const ECHO: Duration = Duration::from_secs(90);
 /// How long an answered connection that was reset holds its place.

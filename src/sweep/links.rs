@@ -25,7 +25,7 @@ pub(super) fn reach() -> impl Fn(IpAddr) -> Reach {
 /// The neighbours whose hardware address the kernel knows; `None` where it does not tell.
 pub(super) fn neighbours() -> Option<Table> {
     let neighbours = routes::neighbours().ok()?.into_iter();
-    let complete = neighbours.filter(|neighbour| neighbour.is_complete);
+    let complete = neighbours.filter(|neighbour| neighbour.is_complete && !neighbour.is_permanent);
     Some(
         complete
             .map(|neighbour| (neighbour.address.into(), neighbour.mac))

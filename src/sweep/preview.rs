@@ -113,6 +113,6 @@ mod tests {
             ..Profile::NORMAL
         };
         let preview = Preview::of(&plan, [], &narrow);
-        assert_eq!(preview.if_silent, Some(Duration::from_secs(1_080)));
+        assert_eq!(preview.if_silent, Some(Duration::from_mins(18)));
     }
 }

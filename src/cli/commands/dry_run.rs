@@ -9,6 +9,7 @@ use crate::model::{CredentialId, LiveHost, Protocol};
 use crate::report::{columns, for_terminal};
 use crate::scan::{RunKind, RunPlan};
 use crate::session::QuestionSet;
+use crate::sweep::SweepPlan;
 use crate::sweep::preview::Preview;
 use crate::targets::TargetSet;
 use std::collections::BTreeMap;
@@ -91,27 +92,7 @@ fn preview(
         ports.join(","),
         preview.at_least.as_secs()
     );
-    if !sweep.further().is_empty() {
-        let first: Vec<String> = plan.first_ports.iter().map(ToString::to_string).collect();
-        let echo = if plan.echo {
-            "an echo request and "
-        } else {
-            ""
-        };
-        let _ = writeln!(
-            text,
-            "every address gets {echo}ports {}; who answers gets all ports (--thorough: every address does)",
-            first.join(",")
-        );
-    }
-    if let Some(time) = preview.if_silent {
-        let _ = writeln!(
-            text,
-            "up to {} s if nobody answers: routers on the way are left at most {} connections half open (--half-open)",
-            time.as_secs(),
-            plan.pace.half_open.unwrap_or(0)
-        );
-    }
+    stages(plan, &sweep, &preview, text);
     for name in targets.unresolved() {
         let _ = writeln!(
             text,
@@ -138,6 +119,31 @@ fn preview(
         let _ = writeln!(text, "\n{line}");
     }
     Ok(())
+}
+
+/// What every address gets, and what holds the sweep back.
+fn stages(plan: &RunPlan, sweep: &SweepPlan, preview: &Preview, text: &mut String) {
+    if !sweep.further().is_empty() {
+        let first: Vec<String> = plan.first_ports.iter().map(ToString::to_string).collect();
+        let echo = if plan.echo {
+            "an echo request and "
+        } else {
+            ""
+        };
+        let _ = writeln!(
+            text,
+            "every address gets {echo}ports {}; who answers gets all ports (--thorough: every address does)",
+            first.join(",")
+        );
+    }
+    if let Some(time) = preview.if_silent {
+        let _ = writeln!(
+            text,
+            "up to {} s if nobody answers: routers on the way are left at most {} connections half open (--half-open)",
+            time.as_secs(),
+            plan.pace.half_open.unwrap_or(0)
+        );
+    }
 }
 
 fn subnets(targets: &TargetSet, in_full: bool, text: &mut String) {

@@ -368,13 +368,7 @@ impl Job<'_> {
         let job = async {
             match targets {
                 Some(targets) => {
-                    let is_raw = |(engine, _): &(Engine, _)| *engine == Engine::Raw;
-                    let sweeper = if plan.engines.iter().any(is_raw) {
-                        Engines::open(plan.pace.into())
-                    } else {
-                        Engines::connect_only(plan.pace.into())
-                    };
-                    let sweeper = Arc::new(sweeper);
+                    let sweeper = Arc::new(engines(&plan));
                     scan::run(cx, targets, sweeper, stop.clone()).await
                 }
                 None => scan::run_local(cx).await,
@@ -453,6 +447,17 @@ impl Job<'_> {
             simulated: self.simulated,
             canaries: Canaries::default(),
         }
+    }
+}
+
+/// The engines that a plan's addresses were given to.
+fn engines(plan: &RunPlan) -> Engines {
+    let profile = plan.pace.into();
+    let mut legs = plan.engines.iter();
+    if legs.any(|(engine, _)| *engine == Engine::Raw) {
+        Engines::open(profile)
+    } else {
+        Engines::connect_only(profile)
     }
 }
 

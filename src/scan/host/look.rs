@@ -3,7 +3,7 @@
 use super::super::{Context, RunKind};
 use crate::credentials;
 use crate::identify::{self, Ask};
-use crate::model::{Clue, Fact, LiveHost};
+use crate::model::{Clue, Fact, LiveHost, Service};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -46,6 +46,23 @@ pub(super) fn ports(cx: &Context, host: &LiveHost) -> (Vec<u16>, Vec<u16>) {
     };
     let (login, before) = host.open_ports.iter().copied().partition(logs_in);
     (before, login)
+}
+
+/// What a login heard from an SSH server before it asked who we are.
+pub(super) fn of_login(service: &Service) -> Vec<Clue> {
+    let clue = |fact| Clue {
+        source: service.service.clone(),
+        proto: service.proto.clone(),
+        port: service.port,
+        fact,
+    };
+    if service.banner.is_empty() {
+        return Vec::new();
+    }
+    let speaks = Fact::Speaks(service.service.clone());
+    [speaks, Fact::Banner(service.banner.clone())]
+        .map(clue)
+        .into()
 }
 
 /// What the own link shows: the hardware address.

@@ -44,6 +44,7 @@ pub(super) async fn work(
         if commit.outcome.inventory.is_none() && !cx.plan.ways_met(&by_login).is_empty() {
             clues.extend(look(cx, host, cx.plan.ways_met(&by_login)).await);
         }
+        clues.extend(commit.outcome.services.iter().flat_map(look::of_login));
         commit
     };
     let outcome = &mut commit.outcome;
@@ -71,12 +72,13 @@ fn is_left_alone(cx: &Context, host: &LiveHost, clues: &[Clue]) -> bool {
     !cx.plan.look.include_fragile && identify::is_fragile(clues, &host.open_ports)
 }
 
+const LEFT_ALONE: &str = "a printer, controller, UPS or camera is left alone (--include-fragile)";
+
 fn leave_alone(mut rest: HostCommit) -> HostCommit {
     let covered = |row: &&mut AccessRecord| row.code != ResultCode::NoCredentialInScope;
     for row in rest.outcome.access.iter_mut().filter(covered) {
         row.code = ResultCode::NotAttemptedTrust;
-        row.detail =
-            "a printer, controller, UPS or camera is left alone (--include-fragile)".to_owned();
+        LEFT_ALONE.clone_into(&mut row.detail);
     }
     rest
 }

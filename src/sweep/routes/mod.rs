@@ -108,6 +108,8 @@ pub struct Neighbour {
     pub device: Arc<str>,
     /// Whether it answered. The others hold a place in the kernel's table all the same.
     pub is_complete: bool,
+    /// Whether somebody wrote it there for good: no sign that anybody answers.
+    pub is_permanent: bool,
 }
 
 impl Routes {
@@ -259,6 +261,7 @@ pub fn neighbours() -> io::Result<Vec<Neighbour>> {
 /// Reads `/proc/net/arp` of proc(5). Lines that make no sense are left out.
 pub fn parse_neighbours(table: &str) -> Vec<Neighbour> {
     const COMPLETE: u32 = 2;
+    const PERMANENT: u32 = 4;
     let neighbour = |line: &str| {
         let mut words = line.split_ascii_whitespace();
         let address = words.next()?.parse().ok()?;
@@ -270,6 +273,7 @@ pub fn parse_neighbours(table: &str) -> Vec<Neighbour> {
             mac,
             device,
             is_complete: flags & COMPLETE != 0 && mac != [0; 6],
+            is_permanent: flags & PERMANENT != 0,
         })
     };
     table.lines().skip(1).filter_map(neighbour).collect()

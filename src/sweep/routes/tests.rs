@@ -144,6 +144,14 @@ fn a_neighbour_that_never_answered_is_not_complete() {
 }
 
 #[test]
+fn an_entry_that_somebody_wrote_is_no_answer() {
+    let table = "IP address HW type Flags HW address Mask Device\n\
+                 192.0.2.7 0x1 0x6 02:fc:00:00:00:07 * eth0\n";
+    let neighbours = parse_neighbours(table);
+    assert!(neighbours[0].is_complete && neighbours[0].is_permanent);
+}
+
+#[test]
 fn this_machine_has_a_way_to_itself() {
     if cfg!(not(target_os = "linux")) {
         return;

@@ -67,6 +67,47 @@ fn devices_that_no_credential_covers_do_not_make_a_run_incomplete() {
 }
 
 #[test]
+fn what_is_taken_out_of_an_interrupted_run_hears_nothing_more() {
+    let hosts: Vec<String> = (1..=20)
+        .map(|number| format!("127.85.4.{number}"))
+        .collect();
+    let hosts: Vec<(&str, &str)> = hosts.iter().map(|host| (host.as_str(), NEW)).collect();
+    let site = Site::serve(&network("taken-out", &hosts));
+    let desk = desk(&site);
+    let words = format!(
+        "scan 127.85.4.1-20 --seed 3 --rate 10 {} --out out",
+        flags(&site)
+    );
+    let child = desk.command(&words).spawn().unwrap();
+    let begun = Instant::now();
+    while site.logins("audit").is_empty() {
+        assert!(begun.elapsed() < Duration::from_secs(30), "it does nothing");
+        thread::sleep(Duration::from_millis(20));
+    }
+    signal(child.id(), Signal::INT);
+    assert_eq!(desk.end(child).code, Some(130));
+    let run = desk.latest().unwrap().summary.id;
+    let met = |host: u8| {
+        let connections = site.seen().connections;
+        let address = format!("127.85.4.{host}");
+        connections
+            .iter()
+            .filter(|one| one.at.ip().to_string() == address)
+            .count()
+    };
+    let before: Vec<usize> = (1..=20).map(met).collect();
+    // By the operator, and by the permanent list.
+    desk.write("underdesk.toml", "never_scan = [\"127.85.4.20\"]\n");
+    let resume = format!("scan --resume {run} --exclude 127.85.4.11-19 --out out");
+    desk.expect(0, &resume);
+    let after: Vec<usize> = (1..=20).map(met).collect();
+    assert_eq!(after[10..], before[10..]);
+    let sum = |column| Table::open(&desk.path("out/coverage.csv")).sum(column);
+    assert_eq!((sum("in_scope"), sum("excluded")), (10, 10));
+    assert_eq!((sum("answered"), sum("not_begun")), (10, 0));
+}
+
+#[test]
 fn an_interrupted_run_is_saved_and_goes_on() {
     let hosts: Vec<String> = (1..=20)
         .map(|number| format!("127.85.3.{number}"))
