@@ -30,7 +30,15 @@ def complete(report, what, truth, done, hosts=1.0, sockets=1.0):
     enough = (lost_hosts <= len(truth.hosts) * (1 - hosts) and lost_sockets <= len(truth.sockets) * (1 - sockets))
     limit = f"goal {hosts:.1%} of hosts, {sockets:.1%} of sockets, none false"
     return report.that(enough and not false and done.code == 0, f"{what}: {truth.said(done)} ({limit})",
-                       f"exit code {done.code}; false: {sorted(map(str, false))[:5]}; {done.err[-400:]}")
+                       f"exit code {done.code}; {unlike(truth, done)}; {done.err[-400:]}")
+
+
+def unlike(truth, done):
+    """A few of the differences, and what was said of those who are missing."""
+    hosts, sockets = sorted(truth.hosts - done.hosts)[:5], sorted(truth.sockets - done.sockets)[:5]
+    addresses = {*hosts, *(host for host, _ in sockets)}
+    said = [(row["ip"], row["port"], row["state"]) for row in done.of("service") if row["ip"] in addresses]
+    return f"missing: {hosts} {sockets}, of which is said: {said[:10]}; false: {sorted(map(str, truth.false(done)))[:5]}"
 
 
 def complete_in_stages(lab, report, what, name, done):
@@ -40,7 +48,7 @@ def complete_in_stages(lab, report, what, name, done):
     false = whole.false(done)
     report.that(not lost_hosts and not lost_sockets and not false and done.code == 0,
                 f"{what}: {whole.said(done)} (goal {len(known.hosts)} hosts, {len(known.sockets)} sockets, none false)",
-                f"exit code {done.code}; false: {sorted(map(str, false))[:5]}; {done.err[-400:]}")
+                f"exit code {done.code}; {unlike(known, done)}; {done.err[-400:]}")
 
 
 def goal(lab, report, holds, text, detail=""):
