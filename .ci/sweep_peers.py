@@ -70,7 +70,7 @@ def nmap(lab, truth, *flags, device="sv0", seconds=300):
 def zmap(lab, truth, rate=100_000):
     """One port in a run, and none of the others' work: how fast packets go out."""
     words = [tool("zmap"), "-p", "445", "-r", rate, "-i", "sv0", "-G", lab.gateway_mac, "-S", OWN, "--cooldown-time=1", "-q",
-             "-v0", "-o", "-", truth.net]
+             "-v0", "-C", "/dev/null", "-b", "/dev/null", "-o", "-", truth.net]
     done = lab.measure(words, seconds=120)
     found = re.findall(rf"^({ADDRESS})\s*$", done.out, re.MULTILINE)
     done.hosts.update(found)
