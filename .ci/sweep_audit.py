@@ -37,13 +37,14 @@ CHECKS = {
     "connect-sparse": (sweep_checks.connections, 400),
     "rate": (sweep_checks.rate, 180),
     "everything": (sweep_checks.answers_all, 120),
-    "resume": (sweep_checks.resume, 300),
+    "resume": (sweep_checks.resume, 400),
     "quiet": (sweep_checks.quiet, 180),
     "loss": (sweep_checks.lossy, 180),
     "overload": (sweep_checks.overloaded, 120),
+    "connect-onlink": (sweep_checks.onlink_connections, 240),
 }
-# These take minutes and little else: they go on beside the others, in networks of their own.
-BESIDE = {"tracked": sweep_checks.tracked, "connect-onlink": sweep_checks.onlink_connections}
+# It takes minutes and little else: it goes on beside the others, in networks of its own.
+BESIDE = {"tracked": sweep_checks.tracked}
 
 
 def guarded(name, work, lab, report):

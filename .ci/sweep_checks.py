@@ -10,7 +10,7 @@ import time
 
 import sweep_peers
 from audit_lab import Skip
-from sweep_lab import moments
+from sweep_lab import PORTS, moments
 
 FAST = ("--fast", "--rate", "max")
 TURNS = 3
@@ -102,12 +102,13 @@ def onlink(lab, report):
     """A /20 on the own link, where dead addresses fill the kernel's table of neighbours."""
     lab.up("direct")
     truth = lab.truth("onlink")
-    ours, peers = in_turns(TURNS, lambda: lab.sweep(truth.net, *FAST, "--engine", "raw", ports="445", device="sv1"),
+    ours, peers = in_turns(TURNS, lambda: lab.sweep(truth.net, *FAST, "--engine", "raw", ports="22", device="sv1"),
                            lambda: sweep_peers.arp_scan(lab, truth))
+    # The port of SSH is probed in any case: with it alone there is least beside ARP.
     for done in ours:
-        complete(report, "on-link /20, by packets", truth, done, sockets=0.0)
+        complete(report, "on-link /20, by packets, port 22", truth, done, sockets=0.0)
     print(f"arp-scan, tuned: {truth.said(peers[0])}", flush=True)
-    ratio(lab, report, "on-link /20, wall time, of tuned arp-scan", middle(ours, "wall"), middle(peers, "wall"), 1.1)
+    ratio(lab, report, "on-link /20, port 22, wall time, of tuned arp-scan", middle(ours, "wall"), middle(peers, "wall"), 1.1)
     whole = lab.sweep(truth.net, *FAST, "--engine", "raw", "--thorough", device="sv1")
     complete(report, "on-link /20, by packets, all ports", truth, whole)
     rows = [row for row in whole.of("machine") if row["all_ips"] != ["10.97.0.1"]]
@@ -257,20 +258,22 @@ class Tracking(threading.Thread):
 def tracked(lab, report):
     """With defaults no table of 16,384 connections overflows."""
     print(f"no namespace can have a table of {TABLE:,} of its own here: entries are counted instead", flush=True)
+    # Half of the network takes half of the time.
+    net, size = (None, "/20") if lab.full else ("10.100.0.0/21", "/21")
     for engine in ("raw", "connect") if lab.full else ("raw",):
         # A new router each time: its table is empty.
         lab.down()
         lab.up("ct")
-        truth = lab.truth("dense")
+        truth = lab.truth("dense", net)
         watch = Tracking(lab)
         try:
             done = lab.sweep(truth.net, "--engine", engine, seconds=900)
         finally:
             watch.done = True
             watch.join()
-        complete(report, f"dense /20, defaults, {engine}, a router that tracks connections", truth, done)
+        complete(report, f"dense {size}, defaults, {engine}, a router that tracks connections", truth, done)
         report.that(watch.most <= TABLE and not watch.lost,
-                    f"dense /20, defaults, {engine}: at most {watch.most:,} connections tracked (goal {TABLE:,}), "
+                    f"dense {size}, defaults, {engine}: at most {watch.most:,} connections tracked (goal {TABLE:,}), "
                     f"{watch.lost} lost, in {done.wall:.0f} s")
 
 
@@ -312,7 +315,23 @@ def resume(lab, report):
     for _ in range(5 if lab.full else 0):
         killed_and_resumed(lab, report, "sparse /16, by packets", raw, 9, kills=1)
         killed_and_resumed(lab, report, "sparse /16, by connections", connect, 8, kills=1)
+    goes_on(lab, report, raw, 60_000)
     exclusions(lab, report, raw)
+
+
+def goes_on(lab, report, flags, rate):
+    """What was done is not done again: no more than the last few seconds before the end."""
+    truth = lab.truth("sparse")
+    before = lab.sweep(truth.net, *flags, until=lambda passed, _: passed >= 6, stop=9)
+    if not before.run():
+        report.that(False, "resume: the name of the run is said", before.err[-400:])
+        return
+    after = lab.resume(before.run())
+    whole = (len(list(truth.net)) * (PORTS.count(",") + 2))
+    again = max(0, before.sent + after.sent - whole) / rate
+    complete(report, "sparse /16, killed once after 6 s and resumed", truth, after)
+    report.that(again <= 4, f"sparse /16, killed once after 6 s: {before.sent:,} and {after.sent:,} packets, of {whole:,} "
+                f"probes: the last {again:.1f} s are done again (goal 4)")
 
 
 def exclusions(lab, report, flags):
