@@ -269,15 +269,30 @@ async fn close(cx: &Context, end: Result<RunEnd, RunError>) -> Result<RunEnd, Ru
 
 /// Writes a host down and says so.
 async fn save(cx: &Context, commit: HostCommit) -> Result<(), RunError> {
-    let finished = Event::HostFinished {
+    let finished = finished(&commit);
+    cx.store.commit_host(&cx.run, commit).await?;
+    cx.tell(finished);
+    Ok(())
+}
+
+/// Writes many hosts down at once, and says so.
+async fn save_all(cx: &Context, commits: Vec<HostCommit>) -> Result<(), RunError> {
+    if commits.is_empty() {
+        return Ok(());
+    }
+    let finished: Vec<Event> = commits.iter().map(finished).collect();
+    cx.store.commit_hosts(&cx.run, commits).await?;
+    finished.into_iter().for_each(|event| cx.tell(event));
+    Ok(())
+}
+
+fn finished(commit: &HostCommit) -> Event {
+    Event::HostFinished {
         address: commit.outcome.host.address,
         outcome: commit.outcome.word(),
         code: commit.outcome.access.last().map(|row| row.code),
         elapsed_ms: commit.outcome.elapsed_ms,
-    };
-    cx.store.commit_host(&cx.run, commit).await?;
-    cx.tell(finished);
-    Ok(())
+    }
 }
 
 fn this_machine() -> LiveHost {

@@ -1,6 +1,6 @@
 //! The loop of a run: from the sweep's sightings to the hosts' tasks.
 
-use super::{Context, Event, RunEnd, RunError, RunKind, host, outstanding, save};
+use super::{Context, Event, RunEnd, RunError, RunKind, host, outstanding, save, save_all};
 use crate::credentials;
 use crate::identify;
 use crate::model::{
@@ -25,6 +25,8 @@ const GRACE: Duration = Duration::from_secs(5);
 const BATCH: usize = 2_000;
 /// How many hosts are looked at at once where none is logged in to.
 const LOOKS: usize = 256;
+/// How many hosts that were only looked at wait to be saved at most.
+const LOOKED: usize = 128;
 /// Of how many addresses that may be one intermediary it is asked who they are.
 const SAMPLE: usize = 8;
 
@@ -46,12 +48,16 @@ pub(super) struct Runner {
     tasks: JoinSet<Result<Worked, RunError>>,
     begun: HashMap<task::Id, IpAddr>,
     unsaved: Vec<SightingRow>,
+    /// Hosts that were only looked at: saved together, for a look is soon made again.
+    looked: Vec<HostCommit>,
 }
 
 /// What a task has done.
 enum Worked {
     /// A host is saved.
     Host,
+    /// A host was looked at, and is to be saved.
+    Looked(Box<HostCommit>),
     /// Some addresses of a range, by its first, that may be one intermediary were asked who they are.
     Range(IpAddr, Vec<(IpAddr, Vec<Clue>)>),
 }
@@ -109,6 +115,7 @@ impl Runner {
             tasks: JoinSet::new(),
             begun: HashMap::new(),
             unsaved: Vec::new(),
+            looked: Vec::new(),
         };
         runner.recall(&seen);
         Ok(runner)
@@ -352,6 +359,9 @@ impl Runner {
             let cx = Arc::clone(&self.cx);
             let task = self.tasks.spawn(async move {
                 let commit = host::work(&cx, host, mac, rest).await?;
+                if cx.plan.kind == RunKind::Sweep {
+                    return Ok(Worked::Looked(Box::new(commit)));
+                }
                 save(&cx, commit).await?;
                 Ok(Worked::Host)
             });
@@ -386,6 +396,12 @@ impl Runner {
         let address = self.begun.remove(&id);
         match (worked, address) {
             (Some(Worked::Range(first, shown)), _) => return self.range_shown(first, shown).await,
+            (Some(Worked::Looked(commit)), _) => {
+                self.looked.push(*commit);
+                if self.looked.len() >= LOOKED {
+                    self.save_looked().await?;
+                }
+            }
             (Some(Worked::Host), _) | (None, None) => {}
             // A panic is a bug of ours, and one host's bug is not the end of the run.
             (None, Some(address)) => self.save_failed(address).await?,
@@ -395,6 +411,10 @@ impl Runner {
             self.live.remove(&address);
         }
         Ok(())
+    }
+
+    async fn save_looked(&mut self) -> Result<(), RunError> {
+        save_all(&self.cx, std::mem::take(&mut self.looked)).await
     }
 
     async fn save_failed(&mut self, address: IpAddr) -> Result<(), RunError> {
@@ -452,7 +472,7 @@ impl Runner {
             .store
             .record_sightings(&self.cx.run, rows, self.mark)
             .await?;
-        Ok(())
+        self.save_looked().await
     }
 
     /// Live hosts that nobody could log in to get their rows, too.
@@ -537,12 +557,15 @@ impl Runner {
     async fn wind_up(mut self) -> Result<RunEnd, RunError> {
         self.flush().await?;
         let finish = async {
+            let mut looked = Vec::new();
             while let Some(joined) = self.tasks.join_next_with_id().await {
-                if let Ok((_, Err(error))) = joined {
-                    return Err(error);
+                match joined {
+                    Ok((_, Err(error))) => return Err(error),
+                    Ok((_, Ok(Worked::Looked(commit)))) => looked.push(*commit),
+                    _ => {}
                 }
             }
-            Ok(())
+            save_all(&self.cx, looked).await
         };
         let finished = tokio::time::timeout(GRACE, finish).await;
         self.tasks.shutdown().await;

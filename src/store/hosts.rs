@@ -83,23 +83,43 @@ pub(super) fn commit(
     host: &EncodedHost,
     known: &KnownBlobs,
 ) -> Result<MachineId, StoreError> {
-    let id = db.write(|tx| {
-        let run = runs::key(tx, run)?;
-        let (machine, id) = keys::identify(tx, &run, &host.evidence)?;
-        if let Some(blob) = &host.inventory {
-            blob.insert(tx)?;
-        }
-        insert_outcome(tx, &run, machine, host)?;
-        insert_access(tx, &run, host)?;
-        if let Some(verdict) = &host.verdict {
-            let addresses = [host.evidence.address];
-            verdicts::write(tx, &run, &addresses, verdict)?;
-        }
-        pins::insert(tx, &host.pins)?;
-        Ok(id)
-    })?;
+    let id = db.write(|tx| write(tx, &runs::key(tx, run)?, host))?;
     // Only now are they surely there.
     host.digests().for_each(|digest| known.insert(digest));
+    Ok(id)
+}
+
+/// Writes many hosts down, in one transaction.
+pub(super) fn commit_all(
+    db: &mut Db,
+    run: &RunId,
+    hosts: &[EncodedHost],
+    known: &KnownBlobs,
+) -> Result<(), StoreError> {
+    db.write(|tx| {
+        let run = runs::key(tx, run)?;
+        for host in hosts {
+            write(tx, &run, host)?;
+        }
+        Ok(())
+    })?;
+    let digests = hosts.iter().flat_map(EncodedHost::digests);
+    digests.for_each(|digest| known.insert(digest));
+    Ok(())
+}
+
+fn write(tx: &Connection, run: &RunKey, host: &EncodedHost) -> Result<MachineId, Fault> {
+    let (machine, id) = keys::identify(tx, run, &host.evidence)?;
+    if let Some(blob) = &host.inventory {
+        blob.insert(tx)?;
+    }
+    insert_outcome(tx, run, machine, host)?;
+    insert_access(tx, run, host)?;
+    if let Some(verdict) = &host.verdict {
+        let addresses = [host.evidence.address];
+        verdicts::write(tx, run, &addresses, verdict)?;
+    }
+    pins::insert(tx, &host.pins)?;
     Ok(id)
 }
 

@@ -161,6 +161,18 @@ impl Store {
             .ask(move |db| hosts::commit(db, &run, &encoded?, &known))
     }
 
+    /// [`Self::commit_host`] of many hosts, all of them or none.
+    pub fn commit_hosts(&self, run: &RunId, commits: Vec<HostCommit>) -> Pending<()> {
+        let run = run.clone();
+        let known = self.thread.known.clone();
+        let encoded = commits
+            .into_iter()
+            .map(|commit| hosts::encode(commit, &known));
+        let encoded: Result<Vec<_>, StoreError> = encoded.collect();
+        self.thread
+            .ask(move |db| hosts::commit_all(db, &run, &encoded?, &known))
+    }
+
     /// The addresses of a run that are done with: what `--resume` leaves out.
     pub fn finished_addresses(&self, run: &RunId) -> Pending<BTreeSet<IpAddr>> {
         let run = run.clone();
