@@ -4,7 +4,11 @@
 //!
 //!     cargo bench --bench sweep
 
-#![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
+#![expect(
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a benchmark prints its figures, and may stop at what it did not expect"
+)]
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -49,8 +53,8 @@ fn main() {
     });
     let sweeper = SimulatedSweeper::new(live);
     let plan = SweepPlan::new(Arc::new(Ten), PORTS.to_vec(), 7).expect("a plan");
-    let runtime = tokio::runtime::Builder::new_current_thread();
-    let runtime = { runtime }.build().expect("a runtime");
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.build().expect("a runtime");
     let before = peak();
     let began = Instant::now();
     let (found, mark) = runtime.block_on(async {

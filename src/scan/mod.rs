@@ -282,7 +282,9 @@ async fn save_all(cx: &Context, commits: Vec<HostCommit>) -> Result<(), RunError
     }
     let finished: Vec<Event> = commits.iter().map(finished).collect();
     cx.store.commit_hosts(&cx.run, commits).await?;
-    finished.into_iter().for_each(|event| cx.tell(event));
+    for event in finished {
+        cx.tell(event);
+    }
     Ok(())
 }
 
