@@ -191,7 +191,10 @@ class SweepLab:
         """What is there in one of the networks, or in a part of it: all of it, or as much as two stages can show."""
         known = json.loads((self.root / "pop/truth.json").read_text(encoding="utf-8"))
         net = ipaddress.ip_network(net or known["nets"][name])
-        hosts = {address: host for address, host in known["hosts"].items() if ipaddress.ip_address(address) in net}
+        # Of a part, its own first and last address are not swept: they are the network's and everybody's.
+        edges = (net.network_address, net.broadcast_address)
+        hosts = {address: host for address, host in known["hosts"].items()
+                 if ipaddress.ip_address(address) in net and ipaddress.ip_address(address) not in edges}
         if staged:
             hosts = {address: host for address, host in hosts.items()
                      if host["icmp"] or host["closed"] == "rst" or FIRST_PORTS & set(host["open"])}
