@@ -247,7 +247,9 @@ impl Runner {
             return;
         }
         live.is_begun = true;
-        if self.answers(address).is_open_throughout(self.plan.ports()) {
+        // Where nobody may be asked who he is, a login is the better question.
+        let may_ask = self.cx.plan.kind == RunKind::Sweep || !self.cx.plan.look.off;
+        if may_ask && self.answers(address).is_open_throughout(self.plan.ports()) {
             self.held.insert(address);
         } else {
             self.waiting.push_back(address);

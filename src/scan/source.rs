@@ -109,6 +109,13 @@ impl RunSource {
                 let identities = identify::identities(std::slice::from_ref(clue));
                 shown.entry(*address).or_default().extend(identities);
             }
+            // What a login met is not among the clues.
+            if let Some(key) = &machine.host_key {
+                for address in &machine.addresses {
+                    let own = shown.entry(*address).or_default();
+                    own.insert(key.fingerprint.clone());
+                }
+            }
             // Whoever let us in is a machine.
             if machine.inventory.is_some() {
                 let own = machine.id.to_string();
@@ -308,7 +315,8 @@ impl RunSource {
 mod tests {
     use super::*;
     use crate::model::{
-        AccessRecord, Canaries, HostOutcome, HostTrust, LiveHost, Protocol, RunId, UtcTime,
+        AccessRecord, Canaries, HostKey, HostOutcome, HostTrust, LiveHost, ProbeKind, Protocol,
+        RunId, UtcTime,
     };
     use crate::store::{HostCommit, NewRun};
 
@@ -381,6 +389,60 @@ mod tests {
         store.commit_host(&run, commit).wait().unwrap();
         let source = RunSource::open(&store, &run, false).unwrap();
         source.has_unassessed()
+    }
+
+    /// How many machines a run shows in which every address of a /24 accepts on three ports and lets
+    /// nobody in, and each shows the key that it is given.
+    fn shown(key: impl Fn(u8) -> String) -> usize {
+        let store = Store::in_memory().unwrap();
+        let plan = crate::scan::tests::plan_of("192.0.2.0/24", &[22, 80, 443]);
+        let new = NewRun {
+            summary: summary(RunKind::Scan),
+            settings: serde_json::to_value(plan).unwrap(),
+            plan_fingerprint: String::new(),
+            seed: 0,
+        };
+        store.begin_run(new).wait().unwrap();
+        let run = RunId::new("r-1");
+        for last in 1..=254 {
+            let address = IpAddr::from([192, 0, 2, last]);
+            let mut commit = host(ResultCode::AuthRejected, Vec::new());
+            commit.outcome.host.address = address;
+            commit.outcome.host_key = Some(HostKey {
+                algorithm: "ssh-ed25519".to_owned(),
+                fingerprint: key(last),
+            });
+            store.commit_host(&run, commit).wait().unwrap();
+            let open = [22, 80, 443].map(|port| SightingRow {
+                address,
+                probe: ProbeKind::Tcp(port),
+                answer: Answer::Open,
+                round_trip_us: None,
+                tries: 1,
+                seen_at: UtcTime::from_unix(0),
+                trace: None,
+                mac: None,
+                banner: None,
+            });
+            store
+                .record_sightings(&run, open.to_vec(), 0)
+                .wait()
+                .unwrap();
+        }
+        let mut count = 0;
+        let source = RunSource::open(&store, &run, true).unwrap();
+        let visit = &mut |_: &MachineRecord| {
+            count += 1;
+            Ok(())
+        };
+        source.machines(visit).unwrap();
+        count
+    }
+
+    #[test]
+    fn machines_that_let_nobody_in_are_not_hidden_behind_an_intermediary() {
+        assert_eq!(shown(|last| format!("SHA256:{last}")), 254);
+        assert_eq!(shown(|_| "SHA256:one".to_owned()), 1);
     }
 
     #[test]

@@ -45,6 +45,14 @@ fn plan(ports: &[u16], ssh_ports: &[u16]) -> RunPlan {
     }
 }
 
+/// The plan of a scan of a range.
+pub(super) fn plan_of(target: &str, ports: &[u16]) -> RunPlan {
+    let mut plan = plan(ports, &[22]);
+    plan.scope.targets = vec![target.to_owned()];
+    plan.scope.allow_public = true;
+    plan
+}
+
 async fn context(plan: &RunPlan) -> (Arc<Context>, Arc<TargetSet>) {
     let store = Store::in_memory().unwrap();
     let run = RunId::new("r-1");
