@@ -304,7 +304,7 @@ pub(super) struct OutputArguments {
     #[arg(long)]
     pub(super) all: bool,
     /// Exit with 4 when there are open findings of this severity or worse: low, medium, high,
-    /// critical, any
+    /// critical, any (also those that are only seen from outside)
     #[arg(long, value_name = "SEVERITY")]
     pub(super) fail_on: Option<String>,
     /// Exit with 5 when the catalogue is older than this many days

@@ -44,7 +44,7 @@ pub use listen::{Announcements, announcements};
 pub use mdns::announcement;
 pub use oui::{MacFacts, MacKind, mac_facts, read_mac};
 pub use reverse::ReverseNames;
-pub use rules::{fingerprint, is_fragile, services};
+pub use rules::{exposures, fingerprint, is_fragile, services};
 pub use ssh::{SshBanner, SshRelease, is_windows_banner, ssh_banner};
 pub use ssh_key::ssh_key;
 

@@ -32,7 +32,7 @@ pub struct MachineRecord {
     pub inventory: Option<Arc<Inventory>>,
     /// The verdicts, open, undecided and closed, sorted by product and bulletin.
     pub findings: Arc<Vec<Finding>>,
-    /// What is remembered of those verdicts.
+    /// What is remembered of its findings, of those that this run does not show as well.
     pub history: BTreeMap<FindingId, FindingHistory>,
     /// Every way in, by address.
     pub access: Vec<(IpAddr, AccessRecord)>,

@@ -120,6 +120,7 @@ fn commit(cx: &Context, judged: Judged) -> HostCommit {
             elapsed_ms: 0,
         },
         matched: Some(judged.matched),
+        exposures: Vec::new(),
         pins: Vec::new(),
         finished: (cx.clock)(),
     }

@@ -512,6 +512,7 @@ impl Runner {
                 elapsed_ms: 0,
             },
             matched: None,
+            exposures: Vec::new(),
             pins: Vec::new(),
             finished: (self.cx.clock)(),
         }

@@ -168,15 +168,20 @@ impl RunSource {
     }
 
     /// Whether any machine has an open finding of a severity or worse; `None` is any severity. A
-    /// finding without a stated severity counts as worst.
+    /// bulletin without a stated severity counts as worst; what is only seen from outside has no
+    /// publisher who could state one, and counts where any does.
     pub fn has_open_finding(&self, threshold: Option<Severity>) -> bool {
         let mut found = false;
-        let walk = self.report.visit(&mut |machine| {
+        let mut visit = |machine: &MachineRecord| {
             let mut findings = machine.findings.iter();
             found |=
                 findings.any(|finding| is_at_least(finding.state, finding.rating(), threshold));
             Ok(())
-        });
+        };
+        let walk = match threshold {
+            Some(_) => self.report.visit(&mut visit),
+            None => self.machines(&mut visit),
+        };
         // A store that cannot be read is no reason to call a run clean.
         found || walk.is_err()
     }
@@ -200,6 +205,22 @@ fn is_at_least(
         (None, _) | (_, None) => true,
     };
     !state.is_closed() && !state.counts_as_unknown() && bad_enough
+}
+
+/// What can be seen from outside to be wrong stands beside the verdicts on what was read.
+fn add_exposures(machine: &mut MachineRecord) {
+    if machine.intermediary.is_some() {
+        return;
+    }
+    let exposures = identify::exposures(&machine.fingerprint, machine.inventory.is_some());
+    if !exposures.is_empty() {
+        let mut findings = machine.findings.to_vec();
+        findings.extend(exposures);
+        findings.sort_by(|one, other| {
+            (&one.product, &one.bulletin).cmp(&(&other.product, &other.bulletin))
+        });
+        machine.findings = Arc::new(findings);
+    }
 }
 
 fn sighting(row: &SightingRow) -> Sighting {
@@ -249,6 +270,7 @@ impl ReportSource for RunSource {
             }
             self.add_what_was_seen(&mut machine);
             self.add_closed(&mut machine).map_err(io::Error::other)?;
+            add_exposures(&mut machine);
             visit(&machine)
         })
     }
@@ -371,6 +393,7 @@ mod tests {
         HostCommit {
             outcome,
             matched: None,
+            exposures: Vec::new(),
             pins: Vec::new(),
             finished: UtcTime::from_unix(0),
         }

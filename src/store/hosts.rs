@@ -6,7 +6,7 @@ use super::evidence::Evidence;
 use super::runs::RunKey;
 use super::verdicts::{self, EncodedVerdict};
 use super::{HostCommit, Pin, StoreError, keys, pins, runs};
-use crate::model::{AccessRecord, CredentialId, HostKey, MachineId, RunId, UtcTime};
+use crate::model::{AccessRecord, CredentialId, Finding, HostKey, MachineId, RunId, UtcTime};
 use rusqlite::{Connection, OptionalExtension as _, named_params, params};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -21,6 +21,7 @@ pub(super) struct EncodedHost {
     host_key: Option<HostKey>,
     inventory: Option<Blob>,
     verdict: Option<EncodedVerdict>,
+    exposures: Vec<Finding>,
     services: String,
     clues: String,
     target_name: Option<String>,
@@ -61,6 +62,7 @@ pub(super) fn encode(commit: HostCommit, known: &KnownBlobs) -> Result<EncodedHo
         failure_code: failure.map(|failure| failure.code.as_str()),
         inventory: inventory.transpose()?,
         verdict: verdict.transpose()?,
+        exposures: commit.exposures,
         services: to_json("services", &outcome.services)?,
         clues: to_json("clues", &outcome.clues)?,
         target_name: outcome.host.name.as_deref().map(str::to_owned),
@@ -119,6 +121,7 @@ fn write(tx: &Connection, run: &RunKey, host: &EncodedHost) -> Result<MachineId,
         let addresses = [host.evidence.address];
         verdicts::write(tx, run, &addresses, verdict)?;
     }
+    verdicts::remember(tx, run, machine, &host.exposures)?;
     pins::insert(tx, &host.pins)?;
     Ok(id)
 }

@@ -3,11 +3,11 @@
 use super::db::{Address, Db, Fault, Time, from_json, from_word};
 use super::{Digest, Store, StoreError, keys, runs, verdicts};
 use crate::model::{
-    AccessRecord, Clue, CredentialId, Date, Finding, FindingHistory, FindingId, Fingerprint,
-    HostFailure, HostKey, MachineId, MachineRecord, RunId, RunSummary, Service, UtcTime,
+    AccessRecord, Clue, CredentialId, Date, FindingHistory, FindingId, Fingerprint, HostFailure,
+    HostKey, MachineId, MachineRecord, RunId, RunSummary, Service, UtcTime,
 };
 use rusqlite::{Connection, Row, params};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::net::IpAddr;
 
@@ -193,10 +193,6 @@ fn record(db: &mut Db, run: i64, group: Group) -> Result<MachineRecord, StoreErr
         clues.map(|clue| (part.address, clue.clone()))
     });
     let findings = findings.transpose()?.unwrap_or_default();
-    let id = |finding: &Finding| FindingId::of(&group.id, &finding.product, &finding.bulletin);
-    let ids: BTreeSet<FindingId> = findings.iter().map(id).collect();
-    let mut history = facts.history;
-    history.retain(|id, _| ids.contains(id));
     Ok(MachineRecord {
         id: group.id,
         addresses: group.addresses,
@@ -208,7 +204,7 @@ fn record(db: &mut Db, run: i64, group: Group) -> Result<MachineRecord, StoreErr
         host_key: best.host_key.clone().or(key),
         inventory: inventory.transpose()?,
         findings,
-        history,
+        history: facts.history,
         services: services.collect(),
         clues: clues.collect(),
         // Judged by whoever reads the run.

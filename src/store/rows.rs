@@ -89,6 +89,9 @@ pub struct HostCommit {
     pub outcome: HostOutcome,
     /// What the catalogue says of its inventory; `None` where nothing was matched.
     pub matched: Option<Matched>,
+    /// What is seen from outside to be wrong with it: remembered as findings are, and judged again
+    /// whenever the run is read.
+    pub exposures: Vec<Finding>,
     /// Host keys to pin with it. A pin that is there already stays as it is.
     pub pins: Vec<Pin>,
     /// When it was done.

@@ -124,7 +124,7 @@ fn counted(
 
 /// Notes that a run saw findings on a machine. A run is counted once; one that is older than the
 /// latest counted (`match` on an old run) only moves the first day back.
-fn remember(
+pub(super) fn remember(
     conn: &Connection,
     run: &RunKey,
     machine: i64,

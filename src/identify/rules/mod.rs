@@ -7,11 +7,13 @@
 
 mod claim;
 mod device;
+mod exposures;
 mod names;
 mod services;
 mod system;
 mod weaknesses;
 
+pub use exposures::exposures;
 pub use services::services;
 
 use super::oui::{self, MacKind};

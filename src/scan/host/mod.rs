@@ -11,8 +11,8 @@ use crate::collect;
 use crate::credentials::{self, Credential, Sudo};
 use crate::identify;
 use crate::model::{
-    AccessRecord, Clue, Failure as _, HostFailure, HostKey, HostOutcome, HostTrust, Inventory,
-    LiveHost, Protocol, ResultCode, Service, Stage,
+    AccessRecord, Clue, Date, Failure as _, Finding, HostFailure, HostKey, HostOutcome, HostTrust,
+    Inventory, LiveHost, Protocol, ResultCode, Service, Stage,
 };
 use crate::session::{Answers, Limits, Loss, QuestionSet, Session};
 use crate::store::{HostCommit, Matched, Pin};
@@ -54,8 +54,15 @@ pub(super) async fn work(
         .or_else(|| identify::host_key(&clues));
     outcome.clues = clues;
     outcome.elapsed_ms = millis(began);
+    commit.exposures = exposures(outcome, cx.today);
     commit.finished = (cx.clock)();
     judge_it(cx, commit).await
+}
+
+/// What is wrong with a host that was looked at, as far as it shows.
+fn exposures(outcome: &HostOutcome, today: Date) -> Vec<Finding> {
+    let print = identify::fingerprint(&outcome.clues, &outcome.host.open_ports, today);
+    identify::exposures(&print, outcome.inventory.is_some())
 }
 
 /// The open ports that one can log in on; SSH also where nobody expected it.
@@ -342,6 +349,7 @@ impl<'a> Visit<'a> {
                 elapsed_ms: 0,
             },
             matched: None::<Matched>,
+            exposures: Vec::new(),
             pins: self.pins,
             finished: (self.cx.clock)(),
         }

@@ -233,6 +233,7 @@ pub(super) fn commit(outcome: HostOutcome) -> HostCommit {
     HostCommit {
         outcome,
         matched,
+        exposures: Vec::new(),
         pins: Vec::new(),
         finished: time("2026-11-22T18:00:00Z"),
     }
