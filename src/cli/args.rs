@@ -258,6 +258,10 @@ pub(super) struct LoginArguments {
     /// unless a credential says `password_on_first_use`
     #[arg(long)]
     pub(super) accept_new_host_keys: bool,
+    /// Stop the run once more hosts than this show another key than the one on record: nobody is logged in
+    /// to any more, and --resume goes on [default: 3]
+    #[arg(long, value_name = "N")]
+    pub(super) max_changed_keys: Option<u32>,
     /// How many hosts are worked on at once [default: 64]
     #[arg(long, value_name = "N")]
     pub(super) hands: Option<usize>,

@@ -188,11 +188,30 @@ fn insert_access(conn: &Connection, run: &RunKey, host: &EncodedHost) -> Result<
     Ok(())
 }
 
-/// The addresses that are done with.
+/// The addresses that are done with. A key that has changed may be right by now: whoever resumes has
+/// looked at it.
 pub(super) fn finished(db: &mut Db, run: &RunId) -> Result<BTreeSet<IpAddr>, StoreError> {
+    addresses(
+        db,
+        run,
+        "SELECT address FROM outcome
+         WHERE run = ?1 AND word <> 'not_begun' AND failure_code IS NOT 'hostkey_changed'",
+    )
+}
+
+/// The addresses at which a key has changed.
+pub(super) fn changed(db: &mut Db, run: &RunId) -> Result<BTreeSet<IpAddr>, StoreError> {
+    addresses(
+        db,
+        run,
+        "SELECT address FROM outcome WHERE run = ?1 AND failure_code = 'hostkey_changed'",
+    )
+}
+
+fn addresses(db: &mut Db, run: &RunId, query: &str) -> Result<BTreeSet<IpAddr>, StoreError> {
     db.read(|tx| {
         let run = runs::key(tx, run)?.number;
-        let mut query = tx.prepare_cached("SELECT address FROM outcome WHERE run = ?1")?;
+        let mut query = tx.prepare_cached(query)?;
         let rows = query.query_map([run], |row| Ok(row.get::<_, Address>(0)?.0))?;
         Ok(rows.collect::<Result<_, _>>()?)
     })

@@ -173,10 +173,17 @@ impl Store {
             .ask(move |db| hosts::commit_all(db, &run, &encoded?, &known))
     }
 
-    /// The addresses of a run that are done with: what `--resume` leaves out.
+    /// The addresses of a run that are done with: what `--resume` leaves out. Who was not begun, or showed
+    /// a changed key, is not.
     pub fn finished_addresses(&self, run: &RunId) -> Pending<BTreeSet<IpAddr>> {
         let run = run.clone();
         self.thread.ask(move |db| hosts::finished(db, &run))
+    }
+
+    /// The addresses of a run that showed a changed key when they were last met.
+    pub fn changed_hosts(&self, run: &RunId) -> Pending<BTreeSet<IpAddr>> {
+        let run = run.clone();
+        self.thread.ask(move |db| hosts::changed(db, &run))
     }
 
     /// The credential that last worked, in a run before this one, for whoever shows this host key

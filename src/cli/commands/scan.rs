@@ -72,7 +72,8 @@ pub(in crate::cli) fn run_as(
     };
     output::check(&command.output)?;
     if let Some(run) = &command.resume {
-        return job.resume(&RunId::new(run), &command.targets);
+        let most = command.login.max_changed_keys;
+        return job.resume(&RunId::new(run), &command.targets, most);
     }
     let kind = if command.local {
         RunKind::Local
@@ -105,7 +106,7 @@ pub(in crate::cli) fn sweep(
     };
     output::check(&command.output)?;
     if let Some(run) = &command.resume {
-        return job.resume(&RunId::new(run), &command.targets);
+        return job.resume(&RunId::new(run), &command.targets, None);
     }
     let plan = plan(RunKind::Sweep, settings, &command.targets, &command.sweep)?;
     if command.targets.dry_run {
@@ -149,6 +150,7 @@ fn plan(
         host_seconds,
         hands: HANDS,
         accept_new_host_keys: false,
+        max_changed_keys: scan::MAX_CHANGED_KEYS,
         credentials: None,
         known_hosts: Vec::new(),
         tls_ca: Vec::new(),
@@ -163,6 +165,8 @@ fn plan(
 
 fn login(plan: &mut RunPlan, settings: &Settings, login: &LoginArguments) {
     plan.accept_new_host_keys = login.accept_new_host_keys;
+    let most = login.max_changed_keys.or(settings.max_changed_keys);
+    plan.max_changed_keys = most.unwrap_or(scan::MAX_CHANGED_KEYS);
     plan.hands = login.hands.unwrap_or(HANDS).clamp(1, 4_096);
     let named = login.credentials.clone();
     let usual = || {
@@ -250,7 +254,12 @@ impl Job<'_> {
         })?
     }
 
-    fn resume(&self, run: &RunId, arguments: &TargetArguments) -> Result<Exit, Stop> {
+    fn resume(
+        &self,
+        run: &RunId,
+        arguments: &TargetArguments,
+        max_changed_keys: Option<u32>,
+    ) -> Result<Exit, Stop> {
         let store = output::open_store(&self.settings.store)?;
         let record = store
             .load_run(run)
@@ -258,7 +267,11 @@ impl Job<'_> {
             .map_err(|error| Stop::configuration(&error))?;
         let mut plan = check(&record)?;
         let is_local = plan.kind == RunKind::Local;
-        if !is_local && scope::take_out(&mut plan.scope, arguments, self.settings)? {
+        let most = max_changed_keys.unwrap_or(plan.max_changed_keys);
+        let mut has_changed = most != plan.max_changed_keys;
+        plan.max_changed_keys = most;
+        has_changed |= !is_local && scope::take_out(&mut plan.scope, arguments, self.settings)?;
+        if has_changed {
             let settings = serde_json::to_value(&plan).map_err(|error| Stop::failed(&error))?;
             store
                 .set_settings(run, settings)
@@ -389,6 +402,15 @@ impl Job<'_> {
                 exits.push(Exit::Interrupted);
                 complain(&format!(
                     "interrupted; go on with: underdesk scan --resume {run}"
+                ));
+            }
+            Some(Ok(RunEnd::SafetyStop)) => {
+                exits.push(Exit::SafetyStop);
+                complain(&format!(
+                    "more than {} hosts show changed keys, and nobody was logged in to after that; ask their owners, then \
+                     underdesk trust import --replace for those that are right, and underdesk scan --resume {run} \
+                     (with a higher --max-changed-keys where the others must wait)",
+                    plan.max_changed_keys
                 ));
             }
             Some(Err(error)) => {
