@@ -93,7 +93,10 @@ impl Counts {
         let stopped = machine.access.iter().any(|(_, access)| stops(access.code));
         self.safety_stops += u64::from(stopped);
         let changed = |code| code == ResultCode::HostkeyChanged;
-        let changed = machine.access.iter().any(|(_, access)| changed(access.code));
+        let changed = machine
+            .access
+            .iter()
+            .any(|(_, access)| changed(access.code));
         self.changed_keys += u64::from(changed);
         self.add_shared_key(machine);
         let mut upgrades = BTreeMap::<&str, Upgrade>::new();
@@ -133,10 +136,7 @@ impl Counts {
             return;
         };
         let addresses = u64::try_from(machine.addresses.len()).unwrap_or(u64::MAX);
-        *self
-            .shared_keys
-            .entry(key.fingerprint.clone())
-            .or_default() += addresses;
+        *self.shared_keys.entry(key.fingerprint.clone()).or_default() += addresses;
     }
 
     fn add_windows(&mut self, windows: &WindowsFacts, findings: &[Finding]) {

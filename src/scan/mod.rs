@@ -21,7 +21,9 @@ pub use event::Event;
 pub use given::{GivenHost, run_given};
 pub use judge::of as judge;
 pub use keyring::{Keyring, StoredProof};
-pub use plan::{Look, MAX_CHANGED_KEYS, Pace, RuleFile, RunKind, RunPlan, Scope, addresses, polite_ports};
+pub use plan::{
+    Look, MAX_CHANGED_KEYS, Pace, RuleFile, RunKind, RunPlan, Scope, addresses, polite_ports,
+};
 pub use resume::outstanding;
 pub use source::RunSource;
 

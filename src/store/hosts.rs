@@ -8,7 +8,7 @@ use super::verdicts::{self, EncodedVerdict};
 use super::{HostCommit, Pin, StoreError, keys, pins, runs};
 use crate::model::{AccessRecord, CredentialId, HostKey, MachineId, RunId, UtcTime};
 use rusqlite::{Connection, OptionalExtension as _, named_params, params};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 /// A host ready to be written: what takes long is done, and the inventory itself let go.
@@ -214,6 +214,27 @@ fn addresses(db: &mut Db, run: &RunId, query: &str) -> Result<BTreeSet<IpAddr>, 
         let mut query = tx.prepare_cached(query)?;
         let rows = query.query_map([run], |row| Ok(row.get::<_, Address>(0)?.0))?;
         Ok(rows.collect::<Result<_, _>>()?)
+    })
+}
+
+/// Where each host key was seen.
+pub(super) fn host_keys(
+    db: &mut Db,
+    site: &str,
+) -> Result<BTreeMap<String, BTreeSet<IpAddr>>, StoreError> {
+    db.read(|tx| {
+        let mut query = tx.prepare_cached(
+            "SELECT DISTINCT outcome.key_fingerprint, outcome.address
+             FROM outcome JOIN run ON run.number = outcome.run
+             WHERE run.site = ?1 AND outcome.key_fingerprint <> ''",
+        )?;
+        let mut rows = query.query([site])?;
+        let mut keys = BTreeMap::<String, BTreeSet<IpAddr>>::new();
+        while let Some(row) = rows.next()? {
+            let Address(address) = row.get(1)?;
+            keys.entry(row.get(0)?).or_default().insert(address);
+        }
+        Ok(keys)
     })
 }
 

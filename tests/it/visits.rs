@@ -17,8 +17,8 @@ use underdesk::lab::Seen;
 use underdesk::model::{AccessRecord, CredentialId, RunId, RunSummary, UtcTime};
 use underdesk::report::ReportSource as _;
 use underdesk::scan::{
-    self, Clock, Connectors, Context, Keyring, Look, MAX_CHANGED_KEYS, Pace, Parts, RunEnd, RunKind, RunPlan,
-    RunSource, Scope, StoredProof,
+    self, Clock, Connectors, Context, Keyring, Look, MAX_CHANGED_KEYS, Pace, Parts, RunEnd,
+    RunKind, RunPlan, RunSource, Scope, StoredProof,
 };
 use underdesk::session::{KnownKeys, SshConnector};
 use underdesk::store::{NewRun, RunState, Store};

@@ -115,7 +115,7 @@ pub(in crate::cli) fn sweep(
     job.begin(plan)
 }
 
-fn plan(
+pub(super) fn plan(
     kind: RunKind,
     settings: &Settings,
     targets: &TargetArguments,
@@ -177,32 +177,31 @@ fn login(plan: &mut RunPlan, settings: &Settings, login: &LoginArguments) {
             .cloned()
     };
     plan.credentials = named.or_else(usual).as_deref().map(absolute);
-    let authorities = if login.tls_ca.is_empty() {
+    plan.tls_ca = authorities(settings, &login.tls_ca);
+    plan.known_hosts = known_hosts(settings, &login.known_hosts);
+}
+
+/// The files of certificate authorities: those that are named, else the usual ones.
+pub(super) fn authorities(settings: &Settings, named: &[PathBuf]) -> Vec<PathBuf> {
+    let files = if named.is_empty() {
         &settings.tls_ca
     } else {
-        &login.tls_ca
+        named
     };
-    plan.tls_ca = authorities.iter().map(|path| absolute(path)).collect();
-    let usual = || {
-        settings
-            .known_hosts
-            .iter()
-            .filter(|path| path.exists())
-            .cloned()
-    };
-    plan.known_hosts = if login.known_hosts.is_empty() {
-        usual().collect()
-    } else {
-        login
-            .known_hosts
-            .iter()
-            .map(|path| absolute(path))
-            .collect()
-    };
+    files.iter().map(|path| absolute(path)).collect()
+}
+
+/// The files of known hosts: those that are named, else those of the usual ones that are there.
+pub(super) fn known_hosts(settings: &Settings, named: &[PathBuf]) -> Vec<PathBuf> {
+    if !named.is_empty() {
+        return named.iter().map(|path| absolute(path)).collect();
+    }
+    let usual = settings.known_hosts.iter();
+    usual.filter(|path| path.exists()).cloned().collect()
 }
 
 /// What would be done.
-fn preview(plan: &RunPlan, in_full: bool) -> Result<Exit, Stop> {
+pub(super) fn preview(plan: &RunPlan, in_full: bool) -> Result<Exit, Stop> {
     let credentials = match &plan.credentials {
         Some(path) => {
             credentials::file::load(path)
@@ -473,7 +472,7 @@ impl Job<'_> {
 }
 
 /// The engines that a plan's addresses were given to.
-fn engines(plan: &RunPlan) -> Engines {
+pub(super) fn engines(plan: &RunPlan) -> Engines {
     let profile = plan.pace.into();
     let mut legs = plan.engines.iter();
     if legs.any(|(engine, _)| *engine == Engine::Raw) {
@@ -510,7 +509,7 @@ pub(super) fn run_id(now: UtcTime) -> RunId {
 }
 
 /// The targets, where the run has any, and the fingerprint of the plan.
-fn targets(plan: &RunPlan) -> Result<(Option<Arc<TargetSet>>, String), Stop> {
+pub(super) fn targets(plan: &RunPlan) -> Result<(Option<Arc<TargetSet>>, String), Stop> {
     if plan.kind == RunKind::Local {
         return Ok((None, "local".to_owned()));
     }
@@ -528,7 +527,7 @@ fn targets(plan: &RunPlan) -> Result<(Option<Arc<TargetSet>>, String), Stop> {
     Ok((Some(Arc::new(targets)), fingerprint))
 }
 
-fn warn_of_names(targets: &TargetSet) {
+pub(super) fn warn_of_names(targets: &TargetSet) {
     for name in targets.unresolved() {
         complain(&format!(
             "{}: {} is left out: {}",
@@ -538,7 +537,7 @@ fn warn_of_names(targets: &TargetSet) {
 }
 
 /// Runs a job beside its display; the display ends when the job's events do.
-async fn watched<T>(
+pub(super) async fn watched<T>(
     job: impl Future<Output = T>,
     show: impl Future<Output = ()>,
     stop: CancellationToken,

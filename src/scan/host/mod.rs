@@ -47,6 +47,10 @@ pub(super) async fn work(
         clues.extend(commit.outcome.services.iter().flat_map(look::of_login));
         commit
     };
+    if cx.plan.look.every_key {
+        let vouched = look::vouched(cx, &commit.outcome.host).await;
+        commit.outcome.access.extend(vouched);
+    }
     let outcome = &mut commit.outcome;
     outcome.host_key = outcome
         .host_key
