@@ -38,11 +38,7 @@ pub(super) fn write(
     let threshold = output.fail_on.as_deref().map(threshold).transpose()?;
     let to_stdout = output.output.is_some();
     let options = Options {
-        dialect: match output.csv {
-            CsvArgument::Default => Dialect::Default,
-            CsvArgument::ExcelEu => Dialect::ExcelEu,
-            CsvArgument::Plain => Dialect::Plain,
-        },
+        dialect: output.csv.into(),
         destination: if to_stdout {
             Destination::Stdout
         } else {
@@ -71,6 +67,16 @@ pub(super) fn write(
     }
     exits.extend(age(source.run(), output.max_catalog_age));
     Ok(exits)
+}
+
+impl From<CsvArgument> for Dialect {
+    fn from(word: CsvArgument) -> Self {
+        match word {
+            CsvArgument::Default => Self::Default,
+            CsvArgument::ExcelEu => Self::ExcelEu,
+            CsvArgument::Plain => Self::Plain,
+        }
+    }
 }
 
 /// As CSV standard output takes one table. Of a sweep the findings would be empty.

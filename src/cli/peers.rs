@@ -8,7 +8,8 @@ use crate::store::Store;
 use std::fs;
 use std::sync::Arc;
 
-/// How hosts are met. Certificate authorities are read only where a credential needs them.
+/// How hosts are met. Certificate authorities are read only where a credential needs them, or a person looks
+/// at what they vouch for.
 pub(super) fn connectors(
     plan: &RunPlan,
     keyring: &Keyring,
@@ -17,7 +18,8 @@ pub(super) fn connectors(
 ) -> Result<Connectors, Stop> {
     let known = Arc::new(known);
     let mut credentials = keyring.credentials().iter();
-    let needed = credentials.any(|credential| credential.kind() == Kind::Winrm);
+    let needed =
+        plan.look.every_key || credentials.any(|credential| credential.kind() == Kind::Winrm);
     let mut authorities = if needed && !is_simulated {
         Authorities::platform()
     } else {

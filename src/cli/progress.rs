@@ -7,7 +7,7 @@ use crate::scan::Event;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::collections::{BTreeMap, HashSet};
 use std::io::{IsTerminal as _, Write as _};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
@@ -49,8 +49,9 @@ pub(super) async fn show(mut events: mpsc::UnboundedReceiver<Event>, display: Di
                 let Some(event) = event else { break };
                 match (&event, display) {
                     (event, Display::Jsonl) => say(&serde_json::to_string(event).unwrap_or_default()),
-                    (Event::Warning { text }, _) => bar.suspend(|| say(&format!("warning: {}", for_terminal(text)))),
-                    _ => {}
+                    (event, _) => if let Some(line) = loud(event) {
+                        bar.suspend(|| say(&line));
+                    },
                 }
                 state.take(&event);
             }
@@ -62,6 +63,25 @@ pub(super) async fn show(mut events: mpsc::UnboundedReceiver<Event>, display: Di
         }
     }
     bar.finish_and_clear();
+}
+
+/// What is said at once, and stays on the screen.
+fn loud(event: &Event) -> Option<String> {
+    match event {
+        Event::Warning { text } => Some(format!("warning: {}", for_terminal(text))),
+        Event::SafetyStop { text } => Some(format!("SAFETY STOP: {}", for_terminal(text))),
+        Event::KeyChanged {
+            address,
+            port,
+            detail,
+            hosts,
+        } => Some(format!(
+            "KEY CHANGED: {}: {} (host {hosts} of this run; it heard nothing)",
+            SocketAddr::new(*address, *port),
+            for_terminal(detail)
+        )),
+        _ => None,
+    }
 }
 
 fn bar(display: Display) -> ProgressBar {
@@ -135,7 +155,10 @@ impl State {
                     _ => {}
                 }
             }
-            Event::Warning { .. } | Event::SweepFinished => {}
+            Event::KeyChanged { .. }
+            | Event::SafetyStop { .. }
+            | Event::Warning { .. }
+            | Event::SweepFinished => {}
         }
     }
 

@@ -3,6 +3,7 @@
 use super::grab::grab_greeting;
 use super::{
     How, Ports, ReverseNames, clean, identify, is_claimed, is_fragile, ssh_banner, ssh_key,
+    ssh_keys,
 };
 use crate::model::{Clue, Fact};
 use std::net::IpAddr;
@@ -21,6 +22,8 @@ pub struct Ask {
     pub is_deep: bool,
     /// Printers and industrial devices, too.
     pub include_fragile: bool,
+    /// Every kind of key of an SSH server, for a person to compare: one connection each.
+    pub every_key: bool,
     /// Ports on which SSH is expected.
     pub ssh_ports: Vec<u16>,
     /// Ports on which the operator expects what usually is on another: the port, and the usual one.
@@ -67,7 +70,7 @@ pub async fn ask(ask: &Ask) -> Vec<Clue> {
             break;
         }
         let heard = if ask.ssh_ports.contains(&port) {
-            ssh_key(ask.address, port, ask.deadline).await
+            shown(ask, port).await
         } else {
             greeting(ask, port).await
         };
@@ -76,13 +79,22 @@ pub async fn ask(ask: &Ask) -> Vec<Clue> {
     clues
 }
 
+/// What an SSH server shows.
+async fn shown(ask: &Ask, port: u16) -> Vec<Clue> {
+    if ask.every_key {
+        ssh_keys(ask.address, port, ask.deadline).await
+    } else {
+        ssh_key(ask.address, port, ask.deadline).await
+    }
+}
+
 /// What a port says first, on which nothing is said; of an SSH server also its key.
 async fn greeting(ask: &Ask, port: u16) -> Vec<Clue> {
     let Some(banner) = grab_greeting(ask.address, port).await else {
         return Vec::new();
     };
     if ssh_banner(&banner).is_some() {
-        let shown = ssh_key(ask.address, port, ask.deadline).await;
+        let shown = shown(ask, port).await;
         if !shown.is_empty() {
             return shown;
         }

@@ -24,6 +24,7 @@ pub(super) fn fact(mut fact: Fact) -> Option<Fact> {
         | Fact::NamingContext(value)
         | Fact::Mac(value)
         | Fact::Announces(value)
+        | Fact::NoKey(value)
         | Fact::SnmpEngine { id: value, .. }
         | Fact::ReverseName { name: value, .. } => is_left(value),
         Fact::Product { name, version } => {
@@ -56,6 +57,8 @@ pub(super) fn fact(mut fact: Fact) -> Option<Fact> {
         | Fact::NetworkLevelAuthentication(_)
         | Fact::NetbiosSuffix(_)
         | Fact::OtherAddress(_)
+        // Longer than any text, and made of nothing but base64.
+        | Fact::PublicKey(_)
         | Fact::TimeToLive(_) => true,
     };
     is_left.then_some(fact)

@@ -46,7 +46,7 @@ pub use oui::{MacFacts, MacKind, mac_facts, read_mac};
 pub use reverse::ReverseNames;
 pub use rules::{exposures, fingerprint, is_fragile, services};
 pub use ssh::{SshBanner, SshRelease, is_windows_banner, ssh_banner};
-pub use ssh_key::ssh_key;
+pub use ssh_key::{ssh_key, ssh_keys};
 
 use crate::model::{Certainty, Clue, DeviceKind, Fact, HostKey, SeenBy, Service};
 use dialogue::Transport;

@@ -200,7 +200,7 @@ const ROWS: &[(ResultCode, Row)] = &[
         (
             "hostkey_unknown",
             "The host shows a key nobody has vouched for, and a password is not given to strangers.",
-            "Check the fingerprint in detail with the host's owner, then: underdesk trust import.",
+            "Check the fingerprint in detail with the host's owner, then: underdesk trust scan HOST, tick it, underdesk trust import.",
         ),
     ),
     (
@@ -208,7 +208,7 @@ const ROWS: &[(ResultCode, Row)] = &[
         (
             "hostkey_changed",
             "The host shows another key than the one on record, or a revoked one.",
-            "Ask the host's owner whether it was reinstalled; if so replace the pin or known_hosts line.",
+            "Ask the host's owner whether it was reinstalled; if so: underdesk trust scan HOST, tick it, underdesk trust import --replace.",
         ),
     ),
     (

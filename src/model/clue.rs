@@ -91,6 +91,10 @@ pub enum Fact {
     BootTime(i64),
     /// The SSH host key.
     HostKey(HostKey),
+    /// An SSH host key in full, as OpenSSH writes it: `ssh-ed25519 AAAA…`. Asked for by `trust scan` only.
+    PublicKey(String),
+    /// Why no key of an SSH server could be seen.
+    NoKey(String),
     /// The TLS certificate of the port.
     Certificate(Certificate),
     /// A version of TLS or SSL that is no longer safe is accepted: `TLS 1.0`, `TLS 1.1`, `SSL 3.0`.

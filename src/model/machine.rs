@@ -28,6 +28,9 @@ pub struct MachineRecord {
     pub credential: Option<CredentialId>,
     /// The SSH host key it showed.
     pub host_key: Option<HostKey>,
+    /// Where this run met the same key at what it takes for another machine: a cloned image, or one machine
+    /// with many addresses. Sorted.
+    pub same_key: Vec<IpAddr>,
     /// What was read from it.
     pub inventory: Option<Arc<Inventory>>,
     /// The verdicts, open, undecided and closed, sorted by product and bulletin.

@@ -33,6 +33,7 @@ impl HostOutcome {
         match (&self.inventory, &self.failure) {
             (Some(inventory), None) if inventory.gaps.is_empty() => "scanned_full",
             (Some(_), _) => "scanned_partial",
+            (None, Some(failure)) if failure.stage == Stage::Wait => "not_begun",
             (None, Some(_)) => "failed",
             (None, None) => "network_only",
         }
@@ -53,6 +54,16 @@ pub struct HostFailure {
 }
 
 impl HostFailure {
+    /// Why a host was not begun although its turn would have come: nothing of a credential was used.
+    pub fn not_begun(why: String) -> Self {
+        Self {
+            stage: Stage::Wait,
+            code: ResultCode::NotAttemptedTrust,
+            detail: why,
+            retryable: true,
+        }
+    }
+
     /// Turns a module's error into data, at the border of the stage.
     pub fn at(stage: Stage, error: &dyn Failure) -> Self {
         let mut detail = error.to_string();
@@ -85,6 +96,8 @@ pub trait Failure: Error {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Stage {
+    /// Waiting for its turn: nothing was begun.
+    Wait,
     /// Connecting, and finding out whether we know who answers.
     Meet,
     /// Logging in.
@@ -99,6 +112,7 @@ impl Stage {
     /// The word used in progress and exports.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Wait => "wait",
             Self::Meet => "meet",
             Self::Login => "login",
             Self::Collect => "collect",

@@ -28,6 +28,10 @@ pub struct Counts {
     /// Machines on which a safety rule held a secret back: a host key had changed, or an account's
     /// wrong tries were spent. Also those that another credential could read.
     pub safety_stops: u64,
+    /// Machines that showed another key than the one on record.
+    pub changed_keys: u64,
+    /// Host keys that several machines showed, and at how many addresses.
+    pub shared_keys: BTreeMap<String, u64>,
     /// Findings by state, closed ones included.
     pub states: BTreeMap<&'static str, u64>,
     /// Machines with at least one missing update.
@@ -88,6 +92,13 @@ impl Counts {
         let stops = |code| matches!(code, ResultCode::BreakerOpen | ResultCode::HostkeyChanged);
         let stopped = machine.access.iter().any(|(_, access)| stops(access.code));
         self.safety_stops += u64::from(stopped);
+        let changed = |code| code == ResultCode::HostkeyChanged;
+        let changed = machine
+            .access
+            .iter()
+            .any(|(_, access)| changed(access.code));
+        self.changed_keys += u64::from(changed);
+        self.add_shared_key(machine);
         let mut upgrades = BTreeMap::<&str, Upgrade>::new();
         for finding in machine.findings.iter() {
             self.add_finding(finding, &mut upgrades);
@@ -117,6 +128,15 @@ impl Counts {
         let sources = unix.and_then(|unix| unix.sources.known());
         let mut sources = sources.into_iter().flatten();
         self.unsafe_sources += u64::from(sources.any(UpdateSource::is_unsafe));
+    }
+
+    fn add_shared_key(&mut self, machine: &MachineRecord) {
+        let shared = machine.host_key.as_ref();
+        let Some(key) = shared.filter(|_| !machine.same_key.is_empty()) else {
+            return;
+        };
+        let addresses = u64::try_from(machine.addresses.len()).unwrap_or(u64::MAX);
+        *self.shared_keys.entry(key.fingerprint.clone()).or_default() += addresses;
     }
 
     fn add_windows(&mut self, windows: &WindowsFacts, findings: &[Finding]) {
@@ -193,6 +213,9 @@ pub(super) fn state_of(hotfix: &Hotfix, findings: &[Finding]) -> HotfixState {
 
 /// Why a machine was not read.
 fn reason(machine: &MachineRecord) -> &'static str {
+    if machine.outcome == "not_begun" {
+        return "not_begun";
+    }
     if let Some(failure) = &machine.failure {
         return failure.code.as_str();
     }
@@ -200,7 +223,6 @@ fn reason(machine: &MachineRecord) -> &'static str {
     let mut bad = codes.filter(|code| !matches!(code, ResultCode::Ok | ResultCode::OkPartial));
     match bad.next() {
         Some(code) => code.as_str(),
-        None if machine.outcome == "not_begun" => "not_begun",
         None => "network_only",
     }
 }

@@ -68,17 +68,18 @@ impl Exporter for Csv {
 
 /// How bytes are laid out.
 #[derive(Clone, Copy)]
-struct Shape {
+pub(super) struct Shape {
     separator: u8,
     /// The separator of the other locale.
-    foreign: char,
-    mark: &'static [u8],
+    pub(super) foreign: char,
+    /// What a file begins with.
+    pub(super) mark: &'static [u8],
     terminator: Terminator,
     rows: u64,
 }
 
 impl Shape {
-    fn of(options: &Options) -> Self {
+    pub(super) fn of(options: &Options) -> Self {
         let (separator, foreign) = match options.dialect {
             Dialect::Default | Dialect::Plain => (b',', ';'),
             Dialect::ExcelEu => (b';', ','),
@@ -100,6 +101,15 @@ impl Shape {
             terminator,
             rows,
         }
+    }
+
+    /// Lays out what it is given.
+    pub(super) fn writer<W: io::Write>(&self, to: W) -> Writer<W> {
+        WriterBuilder::new()
+            .delimiter(self.separator)
+            .terminator(self.terminator)
+            .buffer_capacity(BLOCK)
+            .from_writer(to)
     }
 }
 
@@ -175,11 +185,7 @@ fn begin(
         let marked = document.write_all(shape.mark);
         marked.map_err(ReportError::writing(name))?;
     }
-    let mut writer = WriterBuilder::new()
-        .delimiter(shape.separator)
-        .terminator(shape.terminator)
-        .buffer_capacity(BLOCK)
-        .from_writer(document);
+    let mut writer = shape.writer(document);
     let header = writer.write_record(table.columns);
     header.map_err(|error| ReportError::writing(name)(error.into()))?;
     Ok(writer)

@@ -134,6 +134,7 @@ pub(super) fn unread(address: &str) -> MachineRecord {
         failure: None,
         credential: None,
         host_key: None,
+        same_key: Vec::new(),
         inventory: None,
         findings: Arc::default(),
         history: BTreeMap::new(),

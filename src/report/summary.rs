@@ -47,6 +47,7 @@ fn write_coverage(
         text,
         format_args!("  machines   {machines}, {read} of them read{outcomes}"),
     );
+    write_keys(counts, text);
     if !counts.not_assessed.is_empty() {
         let blind = number(counts.machines.saturating_sub(counts.assessed));
         let reasons = listed(&counts.not_assessed);
@@ -54,6 +55,34 @@ fn write_coverage(
             text,
             format_args!("  not read   {blind}{reasons}: nothing is known of their updates"),
         );
+    }
+}
+
+/// What host keys show: those that changed, and those that are in several places.
+fn write_keys(counts: &Counts, text: &mut String) {
+    if counts.changed_keys > 0 {
+        let machines = plural(counts.changed_keys, "machine");
+        push(
+            text,
+            format_args!(
+                "  KEYS       {machines} with another key than the one on record: installed anew, or an impostor; they heard nothing"
+            ),
+        );
+    }
+    let mut shared: Vec<_> = counts.shared_keys.iter().collect();
+    shared.sort_by_key(|(key, addresses)| (u64::MAX - **addresses, *key));
+    for (key, addresses) in shared.iter().take(3) {
+        let addresses = plural(**addresses, "address");
+        push(
+            text,
+            format_args!(
+                "  same key   {} at {addresses}: a cloned image, or one machine? (same_key_elsewhere)",
+                for_terminal(key)
+            ),
+        );
+    }
+    if let Some(more) = shared.len().checked_sub(3).filter(|more| *more > 0) {
+        push(text, format_args!("             {more} more such keys"));
     }
 }
 
@@ -276,7 +305,11 @@ fn listed<K: Display>(counts: &BTreeMap<K, u64>) -> String {
 }
 
 fn plural(count: u64, word: &str) -> String {
-    let s = if count == 1 { "" } else { "s" };
+    let s = match (count, word.ends_with('s')) {
+        (1, _) => "",
+        (_, true) => "es",
+        (_, false) => "s",
+    };
     format!("{} {word}{s}", number(count))
 }
 

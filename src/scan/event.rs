@@ -48,6 +48,22 @@ pub enum Event {
         /// How long it took, in milliseconds.
         elapsed_ms: u64,
     },
+    /// A host showed another key than the one on record. It heard nothing.
+    KeyChanged {
+        /// The host.
+        address: IpAddr,
+        /// Its port.
+        port: u16,
+        /// Which key it showed, and which is on record.
+        detail: String,
+        /// How many hosts of this run have shown one so far.
+        hosts: u64,
+    },
+    /// The run stops itself; no login begins any more.
+    SafetyStop {
+        /// Why.
+        text: String,
+    },
     /// Something the operator should know at once.
     Warning {
         /// One sentence.

@@ -4,6 +4,7 @@
 //! answers on an SSH port is logged in to while the sweep goes on, each host under a deadline of
 //! its own, and each is saved when it is done. What `kill -9` loses are the hosts in flight.
 
+mod alarm;
 mod breaker;
 mod event;
 mod gate;
@@ -20,7 +21,9 @@ pub use event::Event;
 pub use given::{GivenHost, run_given};
 pub use judge::of as judge;
 pub use keyring::{Keyring, StoredProof};
-pub use plan::{Look, Pace, RuleFile, RunKind, RunPlan, Scope, addresses, polite_ports};
+pub use plan::{
+    Look, MAX_CHANGED_KEYS, Pace, RuleFile, RunKind, RunPlan, Scope, addresses, polite_ports,
+};
 pub use resume::outstanding;
 pub use source::RunSource;
 
@@ -33,6 +36,7 @@ use crate::session::{Connector, SshConnector};
 use crate::store::{HostCommit, JudgedBy, RunState, Store, StoreError};
 use crate::sweep::{self, PlanError, Sweeper};
 use crate::targets::TargetSet;
+use alarm::Alarm;
 use breaker::Breaker;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
@@ -62,6 +66,7 @@ pub struct Context {
     clock: Clock,
     today: Date,
     breaker: Breaker,
+    alarm: Alarm,
     names: ReverseNames,
     /// What hosts of the own links announce: listened to once, by whoever asks first.
     announced: OnceCell<Announcements>,
@@ -124,6 +129,7 @@ impl Context {
         let breaker = Breaker::new(parts.store.clone(), parts.run.clone(), parts.holder, clock);
         Self {
             today: (parts.clock)().date(),
+            alarm: Alarm::new(parts.plan.max_changed_keys),
             store: parts.store,
             run: parts.run,
             site: parts.site,
@@ -180,6 +186,9 @@ pub enum RunEnd {
     Complete,
     /// It was stopped. What is done is saved; `--resume` goes on.
     Interrupted,
+    /// It stopped itself: more hosts than the operator allows showed changed keys. What is done is saved;
+    /// `--resume` goes on where the keys are right by now, or the limit is higher.
+    SafetyStop,
 }
 
 /// Why a run cannot go on.
@@ -259,7 +268,7 @@ pub async fn rematch(
 async fn close(cx: &Context, end: Result<RunEnd, RunError>) -> Result<RunEnd, RunError> {
     let state = match &end {
         Ok(RunEnd::Complete) => RunState::Finished,
-        Ok(RunEnd::Interrupted) | Err(_) => RunState::Interrupted,
+        Ok(RunEnd::Interrupted | RunEnd::SafetyStop) | Err(_) => RunState::Interrupted,
     };
     let closed = cx.store.finish_run(&cx.run, state, (cx.clock)()).await;
     let end = end?;

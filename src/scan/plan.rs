@@ -80,6 +80,9 @@ pub struct RunPlan {
     pub hands: usize,
     /// Whether the keys of strangers are pinned.
     pub accept_new_host_keys: bool,
+    /// How many hosts may show a changed key before the run stops itself.
+    #[serde(default = "usual_changed_keys")]
+    pub max_changed_keys: u32,
     /// Where the credentials are.
     pub credentials: Option<PathBuf>,
     /// Files of known host keys.
@@ -92,6 +95,14 @@ pub struct RunPlan {
     pub programs: Vec<RuleFile>,
     /// Where answers are recorded.
     pub record: Option<PathBuf>,
+}
+
+/// How many hosts may show a changed key, unless the operator says otherwise: some machines are installed
+/// anew between two runs, but not many at once.
+pub const MAX_CHANGED_KEYS: u32 = 3;
+
+fn usual_changed_keys() -> u32 {
+    MAX_CHANGED_KEYS
 }
 
 /// How hosts are asked who they are, without a login.
@@ -113,6 +124,8 @@ pub struct Look {
     pub include_fragile: bool,
     /// Whether they are not asked at all.
     pub off: bool,
+    /// Whether an SSH server is asked for its keys of every kind: `trust scan`.
+    pub every_key: bool,
     /// How many seconds announcements on the own links are listened to; 0 is not at all.
     pub mdns_seconds: u64,
 }

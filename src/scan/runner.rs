@@ -45,6 +45,9 @@ pub(super) struct Runner {
     /// Held addresses that wait for what a few of them show.
     in_question: BTreeMap<IpAddr, Vec<IpAddr>>,
     waiting: VecDeque<IpAddr>,
+    /// Hosts that showed a changed key in an earlier part of the run. Until each was looked at again nobody
+    /// else begins.
+    alarming: BTreeSet<IpAddr>,
     tasks: JoinSet<Result<Worked, RunError>>,
     begun: HashMap<task::Id, IpAddr>,
     unsaved: Vec<SightingRow>,
@@ -94,6 +97,7 @@ impl Runner {
         let plan = cx.plan.sweep(&targets)?;
         let mark = cx.store.mark(&cx.run).await?;
         let finished = cx.store.finished_addresses(&cx.run).await?;
+        let alarming = cx.store.changed_hosts(&cx.run).await?;
         let seen = cx.store.sightings(&cx.run).await?;
         cx.tell(Event::RunStarted {
             run: cx.run.clone(),
@@ -112,6 +116,7 @@ impl Runner {
             held: BTreeSet::new(),
             in_question: BTreeMap::new(),
             waiting: VecDeque::new(),
+            alarming,
             tasks: JoinSet::new(),
             begun: HashMap::new(),
             unsaved: Vec::new(),
@@ -129,6 +134,16 @@ impl Runner {
             self.note(row);
         }
         self.recalled = self.live.keys().copied().collect();
+        // What has been taken out since is asked nothing.
+        self.alarming
+            .retain(|address| self.live.contains_key(address));
+        for address in &self.alarming {
+            if let Some(live) = self.live.get_mut(address) {
+                live.is_begun = true;
+                self.recalled.remove(address);
+                self.waiting.push_back(*address);
+            }
+        }
         self.settle_recalled();
     }
 
@@ -139,6 +154,7 @@ impl Runner {
         let (plan, from, stop) = (self.plan.clone(), self.mark, self.stop.clone());
         sweeping.spawn(async move { sweeper.sweep(&plan, from, out, stop).await });
         let mut end: Option<SweepEnd> = None;
+        let cx = Arc::clone(&self.cx);
         loop {
             self.start_hosts();
             if end.is_some() && self.is_idle() {
@@ -151,6 +167,7 @@ impl Runner {
                 },
                 Some(joined) = self.tasks.join_next_with_id() => self.task_ended(joined).await?,
                 () = self.stop.cancelled() => return self.wind_up().await,
+                () = cx.alarm.raised() => return self.stand_down().await,
             }
         }
         match end.map(|end| end.reason) {
@@ -353,7 +370,7 @@ impl Runner {
             _ => self.cx.plan.hands,
         };
         while self.tasks.len() < hands && !self.stop.is_cancelled() {
-            let Some(address) = self.waiting.pop_front() else {
+            let Some(address) = self.next() else {
                 break;
             };
             let (host, mac) = (self.host(address), self.mac(address));
@@ -369,6 +386,19 @@ impl Runner {
             });
             self.begun.insert(task.id(), address);
         }
+    }
+
+    /// Whose turn it is.
+    fn next(&mut self) -> Option<IpAddr> {
+        if self.cx.alarm.is_raised() {
+            return None;
+        }
+        if self.alarming.is_empty() {
+            return self.waiting.pop_front();
+        }
+        let mut waiting = self.waiting.iter();
+        let place = waiting.position(|address| self.alarming.contains(address))?;
+        self.waiting.remove(place)
     }
 
     fn mac(&self, address: IpAddr) -> Option<[u8; 6]> {
@@ -409,6 +439,7 @@ impl Runner {
             (None, Some(address)) => self.save_failed(address).await?,
         }
         if let Some(address) = address {
+            self.alarming.remove(&address);
             self.finished.insert(address);
             self.live.remove(&address);
         }
@@ -554,6 +585,29 @@ impl Runner {
             rows.push(row(Protocol::Ssh, None, ResultCode::NoCredentialInScope));
         }
         rows
+    }
+
+    /// Too many keys have changed: no host begins any more, and those that are logged in to may finish. The
+    /// others say why they were not begun; `--resume` comes back to them.
+    async fn stand_down(mut self) -> Result<RunEnd, RunError> {
+        let why = self.cx.alarm.why();
+        self.cx.tell(Event::SafetyStop { text: why.clone() });
+        let stop = self.stop.clone();
+        while !self.tasks.is_empty() {
+            tokio::select! {
+                Some(joined) = self.tasks.join_next_with_id() => self.task_ended(joined).await?,
+                () = stop.cancelled() => return self.wind_up().await,
+            }
+        }
+        self.flush().await?;
+        let rest: Vec<IpAddr> = self.live.keys().copied().collect();
+        for address in rest {
+            if self.live.get(&address).is_some_and(Live::shows_life) {
+                let commit = host::not_begun(self.untouched(address), &why);
+                save(&self.cx, commit).await?;
+            }
+        }
+        Ok(RunEnd::SafetyStop)
     }
 
     /// The operator stopped the run: hosts under way may finish, for a moment.

@@ -27,6 +27,8 @@ pub struct RunSource {
     /// Those who answer for others, by their first address, and all of their addresses.
     intermediaries: BTreeMap<IpAddr, Intermediary>,
     artefacts: BTreeSet<IpAddr>,
+    /// Host keys that several machines showed, with the addresses of all.
+    shared_keys: BTreeMap<String, BTreeSet<IpAddr>>,
     /// Names among the targets that have no address.
     unresolved: usize,
     /// By what closed findings are found again; they are not stored.
@@ -52,6 +54,7 @@ impl RunSource {
             seen: BTreeMap::new(),
             intermediaries: BTreeMap::new(),
             artefacts: BTreeSet::new(),
+            shared_keys: BTreeMap::new(),
             unresolved: 0,
             closed: None,
         };
@@ -104,6 +107,7 @@ impl RunSource {
     fn find_intermediaries(&mut self, plan: &RunPlan) -> Result<(), RunError> {
         let targets = plan.scope.targets()?;
         let mut shown: BTreeMap<IpAddr, BTreeSet<String>> = BTreeMap::new();
+        let mut keys: BTreeMap<String, Vec<Vec<IpAddr>>> = BTreeMap::new();
         let walk = self.report.visit(&mut |machine| {
             for (address, clue) in &machine.clues {
                 let identities = identify::identities(std::slice::from_ref(clue));
@@ -111,6 +115,10 @@ impl RunSource {
             }
             // What a login met is not among the clues.
             if let Some(key) = &machine.host_key {
+                if key.algorithm != "x509" {
+                    let own = keys.entry(key.fingerprint.clone()).or_default();
+                    own.push(machine.addresses.clone());
+                }
                 for address in &machine.addresses {
                     let own = shown.entry(*address).or_default();
                     own.insert(key.fingerprint.clone());
@@ -141,7 +149,21 @@ impl RunSource {
                 self.intermediaries.insert(*first, found);
             }
         }
+        self.share_keys(keys);
         Ok(())
+    }
+
+    /// Which SSH host keys are shown by more than one machine, as far as identities tell. (A certificate
+    /// may be meant for many.)
+    fn share_keys(&mut self, keys: BTreeMap<String, Vec<Vec<IpAddr>>>) {
+        for (key, mut machines) in keys {
+            let is_artefact = |at: &IpAddr| self.artefacts.contains(at);
+            machines.retain(|addresses| !addresses.iter().all(is_artefact));
+            if machines.len() > 1 {
+                let addresses = machines.into_iter().flatten().collect();
+                self.shared_keys.insert(key, addresses);
+            }
+        }
     }
 
     /// Shows closed findings as well, by what the run was judged by.
@@ -269,6 +291,7 @@ impl ReportSource for RunSource {
                 machine.access.clear();
             }
             self.add_what_was_seen(&mut machine);
+            self.add_same_key(&mut machine);
             self.add_closed(&mut machine).map_err(io::Error::other)?;
             add_exposures(&mut machine);
             visit(&machine)
@@ -283,6 +306,15 @@ impl RunSource {
             machine.findings = Arc::new(judge::with_closed(knowledge, inventory, day)?);
         }
         Ok(())
+    }
+
+    fn add_same_key(&self, machine: &mut MachineRecord) {
+        let key = machine.host_key.as_ref();
+        let shared = key.and_then(|key| self.shared_keys.get(&key.fingerprint));
+        let others = shared.into_iter().flatten().copied();
+        machine.same_key = others
+            .filter(|address| !machine.addresses.contains(address))
+            .collect();
     }
 
     /// A port that the sweep found open is a service, whether or not anybody knows which; what a machine

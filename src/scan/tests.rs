@@ -37,6 +37,7 @@ fn plan(ports: &[u16], ssh_ports: &[u16]) -> RunPlan {
         host_seconds: 5,
         hands: 4,
         accept_new_host_keys: false,
+        max_changed_keys: MAX_CHANGED_KEYS,
         credentials: None,
         known_hosts: Vec::new(),
         tls_ca: Vec::new(),

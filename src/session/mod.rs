@@ -17,6 +17,7 @@ mod local;
 mod pins;
 mod question;
 mod replay;
+mod review;
 mod secret;
 mod ssh;
 mod tcp;
@@ -33,14 +34,17 @@ pub use host_trust::{Channel, FirstUse, LoggedIn, Met, NtlmOverHttp, StrangerPee
 pub use known_hosts::{Judgement, KnownHostsReport, KnownKeys, Place, Source};
 pub use limits::Limits;
 pub use local::Local;
-pub use pins::{ParsedPin, ParsedPins, parse_pins};
+pub use pins::{
+    ParsedPin, ParsedPins, certificate_key, parse_pins, public_key_bits, read_public_key,
+};
 pub use question::{Answers, Ask, Loss, Nonce, Parsed, Question, QuestionSet, Reply, View};
 pub use replay::{Replay, ReplayConnector, ReplayHost};
+pub use review::{Reviewed, is_review, parse_review, review_text};
 pub use secret::{
     ClientCertificate, KerberosWay, Key, Password, Permit, Proof, Signer, WindowsLogon,
     WindowsSecret,
 };
-pub use ssh::{SshConnector, SshFace, ssh_face};
+pub use ssh::{SshConnector, SshFace, SshFaces, SshKey, ssh_face, ssh_faces};
 pub use windows_error::{KerberosFailure, KerberosRefusal, TrustError};
 pub use windows_shell::{Put, WindowsShell};
 pub use winrm::{Authorities, Challenge, Names, NoNames, WinrmConnector};

@@ -4,6 +4,7 @@
 use super::base64;
 use super::known_hosts::host_key_of_blob;
 use crate::model::HostKey;
+use std::net::IpAddr;
 
 /// One key of one host.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,34 +59,57 @@ fn pins_of(line: &str) -> Result<Vec<ParsedPin>, &'static str> {
         _ => {}
     }
     if algorithm == X509 {
-        let Some(fingerprint) = certificate_fingerprint(blob) else {
+        let Some(key) = certificate_key(blob) else {
             return Err("expected the certificate's SHA-256, as SHA256:… or in hex");
-        };
-        let key = HostKey {
-            algorithm: X509.to_owned(),
-            fingerprint,
         };
         return hosts
             .split(',')
             .map(|host| pin(host, HTTPS_PORT, &key, ""))
             .collect();
     }
-    let key = base64::decode(blob).and_then(|blob| host_key_of_blob(&blob));
-    let Some(key) = key.filter(|key| key.algorithm == algorithm) else {
+    let Some((key, public_key)) = read_public_key(&format!("{algorithm} {blob}")) else {
         return Err("the key does not read, or is not of the algorithm before it");
     };
-    let public_key = format!("{algorithm} {blob}");
     let hosts = hosts.split(',');
     hosts
         .map(|host| pin(host, SSH_PORT, &key, &public_key))
         .collect()
 }
 
+/// A whole public key as OpenSSH writes it: its name, and `algorithm base64` without a comment.
+pub fn read_public_key(text: &str) -> Option<(HostKey, String)> {
+    let mut fields = text.split_whitespace();
+    let (algorithm, blob) = (fields.next()?, fields.next()?);
+    let key = host_key_of_blob(&base64::decode(blob)?)?;
+    (key.algorithm == algorithm).then(|| (key, format!("{algorithm} {blob}")))
+}
+
+/// The length of an RSA public key, in bits; `None` for other keys, whose algorithm tells.
+pub fn public_key_bits(text: &str) -> Option<usize> {
+    let mut fields = text.split_whitespace();
+    fields.next().filter(|algorithm| *algorithm == "ssh-rsa")?;
+    let blob = base64::decode(fields.next()?)?;
+    // RFC 4253 section 6.6: string "ssh-rsa", mpint e, mpint n.
+    let (_, rest) = string(&blob)?;
+    let (_, rest) = string(rest)?;
+    let (modulus, _) = string(rest)?;
+    let mut modulus = modulus.iter().skip_while(|byte| **byte == 0);
+    let first = modulus.next()?;
+    Some(modulus.count() * 8 + 8 - usize::try_from(first.leading_zeros()).ok()?)
+}
+
+/// A string of RFC 4251 section 5, and what comes behind it.
+fn string(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (length, rest) = bytes.split_first_chunk::<4>()?;
+    let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
+    rest.split_at_checked(length)
+}
+
 const SSH_PORT: u16 = 22;
 /// WinRM over HTTPS.
 const HTTPS_PORT: u16 = 5986;
 /// The algorithm by which a certificate is pinned.
-const X509: &str = "x509";
+pub(super) const X509: &str = "x509";
 
 fn pin(
     host: &str,
@@ -102,8 +126,16 @@ fn pin(
     })
 }
 
+/// What a certificate is pinned by, from its SHA-256 as base64 or in hex.
+pub fn certificate_key(sha256: &str) -> Option<HostKey> {
+    Some(HostKey {
+        algorithm: X509.to_owned(),
+        fingerprint: certificate_fingerprint(sha256)?,
+    })
+}
+
 /// `SHA256:` and 43 characters of base64, whichever way it is written.
-fn certificate_fingerprint(text: &str) -> Option<String> {
+pub(super) fn certificate_fingerprint(text: &str) -> Option<String> {
     let digest = match text.strip_prefix("SHA256:") {
         Some(base64) => base64::decode(base64)?,
         None => from_hex(&text.replace(':', ""))?,
@@ -136,10 +168,17 @@ fn place(text: &str, usual_port: u16) -> Result<(String, u16), &'static str> {
     let Some(port) = port else {
         return Err("the port is no port");
     };
-    if host.is_empty() || host.contains(['*', '?', '!', '[', ']']) {
+    Ok((one_host(host)?, port))
+}
+
+/// A host as a pin names it: in lower case, an address as it is usually written.
+pub(super) fn one_host(host: &str) -> Result<String, &'static str> {
+    let is_other = |c: char| c.is_whitespace() || c.is_control() || "*?![],|@#".contains(c);
+    if host.is_empty() || host.contains(is_other) {
         return Err("patterns cannot be pinned; name the host");
     }
-    Ok((host.to_ascii_lowercase(), port))
+    let address = host.parse::<IpAddr>().ok();
+    Ok(address.map_or_else(|| host.to_ascii_lowercase(), |address| address.to_string()))
 }
 
 #[cfg(test)]
@@ -161,6 +200,28 @@ mod tests {
         assert_eq!(parsed.pins[0].public_key, KEY);
         assert!(parsed.pins[0].key.fingerprint.starts_with("SHA256:"));
         assert_eq!(parsed.problems, []);
+    }
+
+    #[test]
+    fn the_length_of_an_rsa_key_is_that_of_its_modulus() {
+        let blob = |modulus: &[u8]| {
+            let mut blob = Vec::new();
+            for part in [&b"ssh-rsa"[..], &[1, 0, 1], modulus] {
+                blob.extend(u32::try_from(part.len()).unwrap().to_be_bytes());
+                blob.extend(part);
+            }
+            format!("ssh-rsa {}", base64::encode(&blob))
+        };
+        let mut modulus = vec![0x80; 128];
+        assert_eq!(public_key_bits(&blob(&modulus)), Some(1024));
+        // An mpint whose first bit is set has a zero before it.
+        modulus.insert(0, 0);
+        assert_eq!(public_key_bits(&blob(&modulus)), Some(1024));
+        modulus = vec![0x01; 2];
+        assert_eq!(public_key_bits(&blob(&modulus)), Some(9));
+        assert_eq!(public_key_bits(&blob(&[])), None);
+        assert_eq!(public_key_bits(KEY), None);
+        assert_eq!(public_key_bits("ssh-rsa AAAA"), None);
     }
 
     #[test]

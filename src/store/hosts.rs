@@ -8,7 +8,7 @@ use super::verdicts::{self, EncodedVerdict};
 use super::{HostCommit, Pin, StoreError, keys, pins, runs};
 use crate::model::{AccessRecord, CredentialId, Finding, HostKey, MachineId, RunId, UtcTime};
 use rusqlite::{Connection, OptionalExtension as _, named_params, params};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 /// A host ready to be written: what takes long is done, and the inventory itself let go.
@@ -191,13 +191,53 @@ fn insert_access(conn: &Connection, run: &RunKey, host: &EncodedHost) -> Result<
     Ok(())
 }
 
-/// The addresses that are done with.
+/// The addresses that are done with. A key that has changed may be right by now: whoever resumes has
+/// looked at it.
 pub(super) fn finished(db: &mut Db, run: &RunId) -> Result<BTreeSet<IpAddr>, StoreError> {
+    addresses(
+        db,
+        run,
+        "SELECT address FROM outcome
+         WHERE run = ?1 AND word <> 'not_begun' AND failure_code IS NOT 'hostkey_changed'",
+    )
+}
+
+/// The addresses at which a key has changed.
+pub(super) fn changed(db: &mut Db, run: &RunId) -> Result<BTreeSet<IpAddr>, StoreError> {
+    addresses(
+        db,
+        run,
+        "SELECT address FROM outcome WHERE run = ?1 AND failure_code = 'hostkey_changed'",
+    )
+}
+
+fn addresses(db: &mut Db, run: &RunId, query: &str) -> Result<BTreeSet<IpAddr>, StoreError> {
     db.read(|tx| {
         let run = runs::key(tx, run)?.number;
-        let mut query = tx.prepare_cached("SELECT address FROM outcome WHERE run = ?1")?;
+        let mut query = tx.prepare_cached(query)?;
         let rows = query.query_map([run], |row| Ok(row.get::<_, Address>(0)?.0))?;
         Ok(rows.collect::<Result<_, _>>()?)
+    })
+}
+
+/// Where each host key was seen.
+pub(super) fn host_keys(
+    db: &mut Db,
+    site: &str,
+) -> Result<BTreeMap<String, BTreeSet<IpAddr>>, StoreError> {
+    db.read(|tx| {
+        let mut query = tx.prepare_cached(
+            "SELECT DISTINCT outcome.key_fingerprint, outcome.address
+             FROM outcome JOIN run ON run.number = outcome.run
+             WHERE run.site = ?1 AND outcome.key_fingerprint <> ''",
+        )?;
+        let mut rows = query.query([site])?;
+        let mut keys = BTreeMap::<String, BTreeSet<IpAddr>>::new();
+        while let Some(row) = rows.next()? {
+            let Address(address) = row.get(1)?;
+            keys.entry(row.get(0)?).or_default().insert(address);
+        }
+        Ok(keys)
     })
 }
 

@@ -31,12 +31,13 @@ pub use error::StoreError;
 pub use pending::Pending;
 pub use report::{ReportOptions, RunReport};
 pub use rows::{
-    Digest, FirstPin, HostCommit, InventoryRef, JudgedBy, Matched, NewRun, Pin, Reservation,
-    RunRecord, RunState, SightingRow, StopRow, TryId, TryRequest, TryRow, TryState, Verdict,
+    Digest, FirstPin, HostCommit, InventoryRef, JudgedBy, Matched, NewRun, Pin, PinImport,
+    Reservation, RunRecord, RunState, SightingRow, StopRow, TryId, TryRequest, TryRow, TryState,
+    Verdict,
 };
 
 use crate::model::{CredentialId, HostKey, Inventory, MachineId, RunId, UtcTime};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -173,10 +174,23 @@ impl Store {
             .ask(move |db| hosts::commit_all(db, &run, &encoded?, &known))
     }
 
-    /// The addresses of a run that are done with: what `--resume` leaves out.
+    /// The addresses of a run that are done with: what `--resume` leaves out. Who was not begun, or showed
+    /// a changed key, is not.
     pub fn finished_addresses(&self, run: &RunId) -> Pending<BTreeSet<IpAddr>> {
         let run = run.clone();
         self.thread.ask(move |db| hosts::finished(db, &run))
+    }
+
+    /// The addresses of a run that showed a changed key when they were last met.
+    pub fn changed_hosts(&self, run: &RunId) -> Pending<BTreeSet<IpAddr>> {
+        let run = run.clone();
+        self.thread.ask(move |db| hosts::changed(db, &run))
+    }
+
+    /// Where each SSH host key was seen in any run of a site, by fingerprint.
+    pub fn host_keys(&self, site: &str) -> Pending<BTreeMap<String, BTreeSet<IpAddr>>> {
+        let site = site.to_owned();
+        self.thread.ask(move |db| hosts::host_keys(db, &site))
     }
 
     /// The credential that last worked, in a run before this one, for whoever shows this host key
@@ -273,6 +287,13 @@ impl Store {
     /// Adds pins; those that are there already stay as they are. Says how many are new.
     pub fn add_pins(&self, pins: Vec<Pin>) -> Pending<usize> {
         self.thread.ask(move |db| pins::add(db, &pins))
+    }
+
+    /// Pins keys that a person has checked: all of them, or none where a host has a pin of another key of
+    /// the same algorithm and `replace` is not set. `rehearse` changes nothing and says what would be done.
+    pub fn import_pins(&self, pins: Vec<Pin>, replace: bool, rehearse: bool) -> Pending<PinImport> {
+        self.thread
+            .ask(move |db| pins::import(db, &pins, (replace, rehearse)))
     }
 
     /// Pins a stranger's key, unless its host and port have a pin already.

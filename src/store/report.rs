@@ -202,6 +202,8 @@ fn record(db: &mut Db, run: i64, group: Group) -> Result<MachineRecord, StoreErr
         failure: best.failure.clone(),
         credential: best.credential.clone(),
         host_key: best.host_key.clone().or(key),
+        // Seen by whoever has read all of the run.
+        same_key: Vec::new(),
         inventory: inventory.transpose()?,
         findings,
         history: facts.history,

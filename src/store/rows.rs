@@ -151,10 +151,19 @@ pub struct Pin {
     /// The whole public key as OpenSSH writes it (`ssh-ed25519 AAAA…`); empty where only the
     /// fingerprint is known.
     pub public_key: String,
-    /// Where it comes from: `import`, `first_use`.
+    /// Where it comes from: `import`, `review` and the file's name, `first_use`.
     pub source: String,
     /// When it was pinned.
     pub at: UtcTime,
+}
+
+/// What an import of pins did, or would do.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PinImport {
+    /// How many were not there, or were there without anybody's having checked them.
+    pub added: usize,
+    /// Pins that contradict one of the import, and that one.
+    pub replaced: Vec<(Pin, Pin)>,
 }
 
 /// How pinning a key on first use ended.

@@ -8,6 +8,9 @@ mod architecture;
 mod breaker;
 #[cfg(test)]
 #[cfg(unix)]
+mod changed_keys;
+#[cfg(test)]
+#[cfg(unix)]
 mod cli;
 #[cfg(test)]
 #[cfg(unix)]
@@ -42,6 +45,9 @@ mod shells;
 #[cfg(test)]
 #[cfg(unix)]
 mod support;
+#[cfg(test)]
+#[cfg(unix)]
+mod trust_review;
 #[cfg(test)]
 mod version_peers;
 #[cfg(test)]

@@ -17,8 +17,8 @@ use underdesk::lab::Seen;
 use underdesk::model::{AccessRecord, CredentialId, RunId, RunSummary, UtcTime};
 use underdesk::report::ReportSource as _;
 use underdesk::scan::{
-    self, Clock, Connectors, Context, Keyring, Look, Pace, Parts, RunEnd, RunKind, RunPlan,
-    RunSource, Scope, StoredProof,
+    self, Clock, Connectors, Context, Keyring, Look, MAX_CHANGED_KEYS, Pace, Parts, RunEnd,
+    RunKind, RunPlan, RunSource, Scope, StoredProof,
 };
 use underdesk::session::{KnownKeys, SshConnector};
 use underdesk::store::{NewRun, RunState, Store};
@@ -213,6 +213,7 @@ impl Visitor {
             host_seconds: self.host_seconds,
             hands: self.hands,
             accept_new_host_keys: self.accept_new_host_keys,
+            max_changed_keys: MAX_CHANGED_KEYS,
             credentials: None,
             known_hosts: Vec::new(),
             tls_ca: Vec::new(),

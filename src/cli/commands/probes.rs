@@ -145,6 +145,7 @@ pub(super) fn look(pace: &PaceArguments) -> Result<Look, Stop> {
         dns: !pace.no_dns,
         off: pace.no_identify,
         include_fragile: pace.include_fragile,
+        every_key: false,
         mdns_seconds: listening,
     })
 }

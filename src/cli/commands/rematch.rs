@@ -112,6 +112,7 @@ fn plan() -> RunPlan {
         host_seconds: 1,
         hands: 1,
         accept_new_host_keys: false,
+        max_changed_keys: scan::MAX_CHANGED_KEYS,
         credentials: None::<PathBuf>,
         known_hosts: Vec::new(),
         tls_ca: Vec::new(),

@@ -72,7 +72,8 @@ pub(in crate::cli) fn run_as(
     };
     output::check(&command.output)?;
     if let Some(run) = &command.resume {
-        return job.resume(&RunId::new(run), &command.targets);
+        let most = command.login.max_changed_keys;
+        return job.resume(&RunId::new(run), &command.targets, most);
     }
     let kind = if command.local {
         RunKind::Local
@@ -105,7 +106,7 @@ pub(in crate::cli) fn sweep(
     };
     output::check(&command.output)?;
     if let Some(run) = &command.resume {
-        return job.resume(&RunId::new(run), &command.targets);
+        return job.resume(&RunId::new(run), &command.targets, None);
     }
     let plan = plan(RunKind::Sweep, settings, &command.targets, &command.sweep)?;
     if command.targets.dry_run {
@@ -114,7 +115,7 @@ pub(in crate::cli) fn sweep(
     job.begin(plan)
 }
 
-fn plan(
+pub(super) fn plan(
     kind: RunKind,
     settings: &Settings,
     targets: &TargetArguments,
@@ -149,6 +150,7 @@ fn plan(
         host_seconds,
         hands: HANDS,
         accept_new_host_keys: false,
+        max_changed_keys: scan::MAX_CHANGED_KEYS,
         credentials: None,
         known_hosts: Vec::new(),
         tls_ca: Vec::new(),
@@ -163,6 +165,8 @@ fn plan(
 
 fn login(plan: &mut RunPlan, settings: &Settings, login: &LoginArguments) {
     plan.accept_new_host_keys = login.accept_new_host_keys;
+    let most = login.max_changed_keys.or(settings.max_changed_keys);
+    plan.max_changed_keys = most.unwrap_or(scan::MAX_CHANGED_KEYS);
     plan.hands = login.hands.unwrap_or(HANDS).clamp(1, 4_096);
     let named = login.credentials.clone();
     let usual = || {
@@ -173,32 +177,31 @@ fn login(plan: &mut RunPlan, settings: &Settings, login: &LoginArguments) {
             .cloned()
     };
     plan.credentials = named.or_else(usual).as_deref().map(absolute);
-    let authorities = if login.tls_ca.is_empty() {
+    plan.tls_ca = authorities(settings, &login.tls_ca);
+    plan.known_hosts = known_hosts(settings, &login.known_hosts);
+}
+
+/// The files of certificate authorities: those that are named, else the usual ones.
+pub(super) fn authorities(settings: &Settings, named: &[PathBuf]) -> Vec<PathBuf> {
+    let files = if named.is_empty() {
         &settings.tls_ca
     } else {
-        &login.tls_ca
+        named
     };
-    plan.tls_ca = authorities.iter().map(|path| absolute(path)).collect();
-    let usual = || {
-        settings
-            .known_hosts
-            .iter()
-            .filter(|path| path.exists())
-            .cloned()
-    };
-    plan.known_hosts = if login.known_hosts.is_empty() {
-        usual().collect()
-    } else {
-        login
-            .known_hosts
-            .iter()
-            .map(|path| absolute(path))
-            .collect()
-    };
+    files.iter().map(|path| absolute(path)).collect()
+}
+
+/// The files of known hosts: those that are named, else those of the usual ones that are there.
+pub(super) fn known_hosts(settings: &Settings, named: &[PathBuf]) -> Vec<PathBuf> {
+    if !named.is_empty() {
+        return named.iter().map(|path| absolute(path)).collect();
+    }
+    let usual = settings.known_hosts.iter();
+    usual.filter(|path| path.exists()).cloned().collect()
 }
 
 /// What would be done.
-fn preview(plan: &RunPlan, in_full: bool) -> Result<Exit, Stop> {
+pub(super) fn preview(plan: &RunPlan, in_full: bool) -> Result<Exit, Stop> {
     let credentials = match &plan.credentials {
         Some(path) => {
             credentials::file::load(path)
@@ -250,7 +253,12 @@ impl Job<'_> {
         })?
     }
 
-    fn resume(&self, run: &RunId, arguments: &TargetArguments) -> Result<Exit, Stop> {
+    fn resume(
+        &self,
+        run: &RunId,
+        arguments: &TargetArguments,
+        max_changed_keys: Option<u32>,
+    ) -> Result<Exit, Stop> {
         let store = output::open_store(&self.settings.store)?;
         let record = store
             .load_run(run)
@@ -258,7 +266,11 @@ impl Job<'_> {
             .map_err(|error| Stop::configuration(&error))?;
         let mut plan = check(&record)?;
         let is_local = plan.kind == RunKind::Local;
-        if !is_local && scope::take_out(&mut plan.scope, arguments, self.settings)? {
+        let most = max_changed_keys.unwrap_or(plan.max_changed_keys);
+        let mut has_changed = most != plan.max_changed_keys;
+        plan.max_changed_keys = most;
+        has_changed |= !is_local && scope::take_out(&mut plan.scope, arguments, self.settings)?;
+        if has_changed {
             let settings = serde_json::to_value(&plan).map_err(|error| Stop::failed(&error))?;
             store
                 .set_settings(run, settings)
@@ -391,6 +403,15 @@ impl Job<'_> {
                     "interrupted; go on with: underdesk scan --resume {run}"
                 ));
             }
+            Some(Ok(RunEnd::SafetyStop)) => {
+                exits.push(Exit::SafetyStop);
+                complain(&format!(
+                    "more than {} hosts show changed keys, and nobody was logged in to after that; ask their owners, then \
+                     underdesk trust import --replace for those that are right, and underdesk scan --resume {run} \
+                     (with a higher --max-changed-keys where the others must wait)",
+                    plan.max_changed_keys
+                ));
+            }
             Some(Err(error)) => {
                 exits.push(Exit::Failed);
                 complain(&format!(
@@ -451,7 +472,7 @@ impl Job<'_> {
 }
 
 /// The engines that a plan's addresses were given to.
-fn engines(plan: &RunPlan) -> Engines {
+pub(super) fn engines(plan: &RunPlan) -> Engines {
     let profile = plan.pace.into();
     let mut legs = plan.engines.iter();
     if legs.any(|(engine, _)| *engine == Engine::Raw) {
@@ -488,7 +509,7 @@ pub(super) fn run_id(now: UtcTime) -> RunId {
 }
 
 /// The targets, where the run has any, and the fingerprint of the plan.
-fn targets(plan: &RunPlan) -> Result<(Option<Arc<TargetSet>>, String), Stop> {
+pub(super) fn targets(plan: &RunPlan) -> Result<(Option<Arc<TargetSet>>, String), Stop> {
     if plan.kind == RunKind::Local {
         return Ok((None, "local".to_owned()));
     }
@@ -506,7 +527,7 @@ fn targets(plan: &RunPlan) -> Result<(Option<Arc<TargetSet>>, String), Stop> {
     Ok((Some(Arc::new(targets)), fingerprint))
 }
 
-fn warn_of_names(targets: &TargetSet) {
+pub(super) fn warn_of_names(targets: &TargetSet) {
     for name in targets.unresolved() {
         complain(&format!(
             "{}: {} is left out: {}",
@@ -516,7 +537,7 @@ fn warn_of_names(targets: &TargetSet) {
 }
 
 /// Runs a job beside its display; the display ends when the job's events do.
-async fn watched<T>(
+pub(super) async fn watched<T>(
     job: impl Future<Output = T>,
     show: impl Future<Output = ()>,
     stop: CancellationToken,

@@ -22,6 +22,8 @@ pub(super) struct Settings {
     pub(super) known_hosts: Vec<PathBuf>,
     /// Files of certificate authorities, beside the system's.
     pub(super) tls_ca: Vec<PathBuf>,
+    /// How many hosts may show a changed key before a run stops itself.
+    pub(super) max_changed_keys: Option<u32>,
     /// Files of rules for programs, for when no flag names any.
     pub(super) programs: Vec<PathBuf>,
     /// How `catalog update` fetches.
@@ -68,6 +70,7 @@ struct File {
     credentials: Option<PathBuf>,
     known_hosts: Option<Vec<PathBuf>>,
     tls_ca: Option<Vec<PathBuf>>,
+    max_changed_keys: Option<u32>,
     programs: Option<Vec<PathBuf>>,
     update: fetching::FetchFile,
     site: Option<String>,
@@ -134,6 +137,7 @@ impl Settings {
                 .first(|file| file.known_hosts.clone())
                 .unwrap_or_else(|| default_known_hosts(environment)),
             tls_ca: layers.first(|file| file.tls_ca.clone()).unwrap_or_default(),
+            max_changed_keys: layers.first(|file| file.max_changed_keys),
             programs: layers.programs(),
             fetching: layers.fetching(),
             site: layers

@@ -12,7 +12,9 @@
 //! Of a machine that was not read, names, system and kind are what it shows without a login, with
 //! `confidence` (`sure`, `likely`, `guess`) and `seen_evidence`: which exchange said what. No update can be
 //! seen that way. `managed_state` is `artefact` where no machine answered but somebody who answers for
-//! others.
+//! others. `same_key_elsewhere` lists the other machines of this run that show the same host key: a cloned
+//! image, or one machine that nobody has logged in to at each of its addresses. They are rows of their own:
+//! a key alone merges nobody.
 
 use super::super::ReportError;
 use super::super::cell::Cell;
@@ -70,6 +72,7 @@ pub(super) const TABLE: Table = Table {
         "weaknesses",
         "clock_skew_s",
         "seen_evidence",
+        "same_key_elsewhere",
     ],
     rows: Rows::Machine(rows),
 };
@@ -117,6 +120,8 @@ fn rows(view: &View<'_>, emit: &mut Emit<'_>) -> Result<(), ReportError> {
         machine.tags.as_slice().into(),
     ]);
     row.extend(seen(machine));
+    let others = machine.same_key.iter().map(ToString::to_string);
+    row.push(others.collect::<Vec<_>>().into());
     emit(&row)
 }
 

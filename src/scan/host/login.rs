@@ -40,6 +40,8 @@ pub(super) enum Entry {
     In(LoggedIn, HostTrust),
     Refused(LoginError),
     Held(ResultCode, String),
+    /// The run has stopped itself: nothing was sent.
+    StoodDown,
 }
 
 /// A credential at work on a host.
@@ -267,7 +269,24 @@ impl Visit<'_> {
                 Next::TryAnother
             }
             Entry::Held(code, detail) => self.hold(attempt, (code, detail), trust),
+            Entry::StoodDown => self.stand_down(attempt, trust),
         }
+    }
+
+    /// Whether the run has stopped itself. Asked last of all before a login begins.
+    fn may_begin(&self) -> Result<(), Entry> {
+        if self.cx.alarm.is_raised() {
+            return Err(Entry::StoodDown);
+        }
+        Ok(())
+    }
+
+    /// Writes down that the host counts as not begun, however far it was.
+    fn stand_down(&mut self, attempt: &Attempt<'_>, trust: HostTrust) -> Next {
+        let why = self.cx.alarm.why();
+        self.hold(attempt, (ResultCode::NotAttemptedTrust, why.clone()), trust);
+        self.failure = Some(HostFailure::not_begun(why));
+        Next::Done
     }
 
     /// Writes down that a credential was held back.
@@ -315,6 +334,9 @@ impl Visit<'_> {
     }
 
     async fn by_signature(&mut self, met: Met, attempt: &Attempt<'_>, signer: Signer<'_>) -> Entry {
+        if let Err(held) = self.may_begin() {
+            return held;
+        }
         let (user, limits) = (&attempt.credential.user, &attempt.limits);
         let (result, trust) = match met {
             Met::Verified(peer) => {
@@ -401,10 +423,15 @@ impl Visit<'_> {
         let leave = breaker.reserve(account, label, turn.is_proven(), patience);
         let leave = leave.await?;
         self.deadline += asked.elapsed();
-        Ok(match leave {
-            Leave::Granted(reserved, permit) => Ok((Ticket { reserved, turn }, permit)),
-            Leave::Open(why) => Err(Entry::Held(ResultCode::BreakerOpen, why)),
-        })
+        let (reserved, permit) = match leave {
+            Leave::Granted(reserved, permit) => (reserved, permit),
+            Leave::Open(why) => return Ok(Err(Entry::Held(ResultCode::BreakerOpen, why))),
+        };
+        if let Err(held) = self.may_begin() {
+            breaker.give_back(reserved).await?;
+            return Ok(Err(held));
+        }
+        Ok(Ok((Ticket { reserved, turn }, permit)))
     }
 
     /// Gives a try back or spends it, by how the login ended.

@@ -3,7 +3,10 @@
 use super::super::{Context, RunKind};
 use crate::credentials;
 use crate::identify::{self, Ask};
-use crate::model::{Clue, Fact, LiveHost, Service};
+use crate::model::{
+    AccessRecord, Clue, Fact, Failure as _, HostTrust, LiveHost, Protocol, ResultCode, Service,
+};
+use crate::session::{Limits, Met};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -23,6 +26,7 @@ pub(in crate::scan) async fn look(cx: &Context, host: &LiveHost, ports: Vec<u16>
         udp: cx.plan.look.udp.clone(),
         is_deep: cx.plan.look.deep,
         include_fragile: cx.plan.look.include_fragile,
+        every_key: cx.plan.look.every_key,
         ssh_ports: cx.plan.ssh_ports.clone(),
         expected: cx.plan.expected(),
         names: cx.plan.look.dns.then(|| cx.names.clone()),
@@ -46,6 +50,35 @@ pub(super) fn ports(cx: &Context, host: &LiveHost) -> (Vec<u16>, Vec<u16>) {
     };
     let (login, before) = host.open_ports.iter().copied().partition(logs_in);
     (before, login)
+}
+
+/// Whether a known authority vouches for the certificate of each port on which WinRM is expected over TLS: a row for
+/// each that was met. Nothing is sent but the handshake.
+pub(super) async fn vouched(cx: &Context, host: &LiveHost) -> Vec<AccessRecord> {
+    let mut rows = Vec::new();
+    for port in &cx.plan.winrm_tls_ports {
+        if !host.open_ports.contains(port) {
+            continue;
+        }
+        let (began, limits) = (Instant::now(), Limits::until(Instant::now() + LONGEST));
+        let met = cx.connectors.winrm.meet(host, *port, &limits).await;
+        let (code, trust, detail) = match met {
+            Ok(Met::Verified(peer)) => (ResultCode::Ok, peer.trust(), String::new()),
+            Ok(Met::Stranger(peer)) => (ResultCode::TlsUntrusted, peer.trust(), String::new()),
+            Err(error) => (error.code(), HostTrust::None, error.to_string()),
+        };
+        rows.push(AccessRecord {
+            protocol: Protocol::Winrm,
+            port: Some(*port),
+            credential: None,
+            attempted: false,
+            code,
+            detail,
+            trust,
+            elapsed_ms: super::millis(began),
+        });
+    }
+    rows
 }
 
 /// What a login heard from an SSH server before it asked who we are.

@@ -47,6 +47,10 @@ pub(super) async fn work(
         clues.extend(commit.outcome.services.iter().flat_map(look::of_login));
         commit
     };
+    if cx.plan.look.every_key {
+        let vouched = look::vouched(cx, &commit.outcome.host).await;
+        commit.outcome.access.extend(vouched);
+    }
     let outcome = &mut commit.outcome;
     outcome.host_key = outcome
         .host_key
@@ -79,6 +83,17 @@ fn is_left_alone(cx: &Context, host: &LiveHost, clues: &[Clue]) -> bool {
     !cx.plan.look.include_fragile && identify::is_fragile(clues, &host.open_ports)
 }
 
+/// What is said of a host that was not begun because the run stopped itself; `--resume` comes back to it.
+pub(super) fn not_begun(mut rest: HostCommit, why: &str) -> HostCommit {
+    let covered = |row: &&mut AccessRecord| row.code != ResultCode::NoCredentialInScope;
+    for row in rest.outcome.access.iter_mut().filter(covered) {
+        row.code = ResultCode::NotAttemptedTrust;
+        why.clone_into(&mut row.detail);
+    }
+    rest.outcome.failure = Some(HostFailure::not_begun(why.to_owned()));
+    rest
+}
+
 const LEFT_ALONE: &str = "a printer, controller, UPS or camera is left alone (--include-fragile)";
 
 fn leave_alone(mut rest: HostCommit) -> HostCommit {
@@ -101,7 +116,9 @@ async fn scan(
     for (protocol, port) in ways {
         (visit.protocol, visit.port) = (*protocol, *port);
         visit.log_in().await?;
-        if visit.inventory.is_some() || visit.changed() || visit.is_out_of_time() {
+        visit.sound_the_alarm();
+        let is_over = visit.changed() || visit.stood_down() || visit.is_out_of_time();
+        if visit.inventory.is_some() || is_over {
             break;
         }
     }
@@ -319,6 +336,27 @@ impl<'a> Visit<'a> {
     fn changed(&self) -> bool {
         let failure = self.failure.as_ref();
         failure.is_some_and(|failure| failure.code == ResultCode::HostkeyChanged)
+    }
+
+    /// Whether the run stopped itself before this host was tried.
+    fn stood_down(&self) -> bool {
+        let failure = self.failure.as_ref();
+        failure.is_some_and(|failure| failure.stage == Stage::Wait)
+    }
+
+    /// Tells everybody of a changed key, before anything else is done.
+    fn sound_the_alarm(&self) {
+        let Some(failure) = self.failure.as_ref().filter(|_| self.changed()) else {
+            return;
+        };
+        let address = self.host.address;
+        let hosts = self.cx.alarm.note(address);
+        self.cx.tell(Event::KeyChanged {
+            address,
+            port: self.port,
+            detail: failure.detail.clone(),
+            hosts,
+        });
     }
 
     fn is_out_of_time(&self) -> bool {

@@ -43,6 +43,8 @@ impl Link {
 pub(super) struct Seen {
     /// Its key, which it proved to hold.
     key: Option<HostKey>,
+    /// The same in full, as OpenSSH writes it: `ssh-ed25519 AAAA…`.
+    pub(super) public_key: String,
     /// What we know says about that.
     judgement: Option<Judgement>,
     /// Its banners during the login. Hostile; capped.
@@ -73,6 +75,17 @@ pub(super) async fn shake_hands(
     known: &Arc<KnownKeys>,
     place: &Place<'_>,
 ) -> Result<(Link, HostKey), MeetError> {
+    let config = config(known, place);
+    shake_hands_by(config, tcp, greeting, (known, place)).await
+}
+
+/// The same, with algorithms of the caller's choice.
+pub(super) async fn shake_hands_by(
+    config: client::Config,
+    tcp: TcpStream,
+    greeting: Greeting,
+    (known, place): (&Arc<KnownKeys>, &Place<'_>),
+) -> Result<(Link, HostKey), MeetError> {
     let cut = CancellationToken::new();
     let cut_on_drop = cut.clone().drop_guard();
     let wire = Wire::new(tcp, greeting.bytes, cut.clone());
@@ -85,8 +98,7 @@ pub(super) async fn shake_hands(
         port: place.port,
         seen: seen.clone(),
     };
-    let config = Arc::new(config(known, place));
-    let handle = client::connect_stream(config, wire, listener).await;
+    let handle = client::connect_stream(Arc::new(config), wire, listener).await;
     let heard = seen.lock().clone();
     let handle = handle.map_err(|error| why_no_exchange(error, &heard))?;
     let key = heard.key.ok_or(MeetError::Closed("its key"))?;
@@ -132,7 +144,7 @@ fn kind_name(kind: &AlgorithmKind) -> &'static str {
 }
 
 /// What we speak: nothing that needs SHA-1, CBC or DSA, and no compression.
-fn config(known: &KnownKeys, place: &Place<'_>) -> client::Config {
+pub(super) fn config(known: &KnownKeys, place: &Place<'_>) -> client::Config {
     let mut keys = HOST_KEYS.to_vec();
     // Ask first for a key that we can compare, as OpenSSH does.
     let algorithms = known.algorithms(place);
@@ -188,7 +200,7 @@ const HOST_KEYS: [Algorithm; 6] = [
     },
 ];
 
-const KEY_EXCHANGES: &[kex::Name] = &[
+pub(super) const KEY_EXCHANGES: &[kex::Name] = &[
     kex::CURVE25519,
     kex::CURVE25519_PRE_RFC_8731,
     kex::MLKEM768X25519_SHA256,
@@ -205,7 +217,7 @@ const KEY_EXCHANGES: &[kex::Name] = &[
     kex::EXTENSION_OPENSSH_STRICT_KEX_AS_CLIENT,
 ];
 
-const CIPHERS: &[cipher::Name] = &[
+pub(super) const CIPHERS: &[cipher::Name] = &[
     cipher::AES_128_GCM,
     cipher::AES_256_GCM,
     cipher::CHACHA20_POLY1305,
@@ -214,7 +226,7 @@ const CIPHERS: &[cipher::Name] = &[
     cipher::AES_128_CTR,
 ];
 
-const MACS: &[mac::Name] = &[
+pub(super) const MACS: &[mac::Name] = &[
     mac::HMAC_SHA256_ETM,
     mac::HMAC_SHA512_ETM,
     mac::HMAC_SHA256,
@@ -241,6 +253,7 @@ impl client::Handler for Listener {
         let PublicKeyOrCertificate::PublicKey { key, .. } = key else {
             return Ok(false);
         };
+        let public_key = key.to_openssh().unwrap_or_default();
         let key = host_key_of_public(key);
         let place = Place {
             name: self.name.as_deref(),
@@ -254,6 +267,7 @@ impl client::Handler for Listener {
         let is_same = seen.key.as_ref().is_none_or(|first| *first == key);
         if seen.key.is_none() {
             seen.key = Some(key);
+            seen.public_key = public_key;
             seen.judgement = Some(judgement);
         }
         Ok(may_go_on && is_same)

@@ -13,7 +13,7 @@ mod prompt;
 mod windows;
 mod wire;
 
-pub use look::{SshFace, ssh_face};
+pub use look::{SshFace, SshFaces, SshKey, ssh_face, ssh_faces};
 
 use super::host_trust::{self, Channel, Introduction};
 use super::known_hosts::host_key_of_blob;

@@ -54,9 +54,9 @@ fn imported_keys_are_trusted() {
     let site = Site::serve(&network("import", &[("127.88.2.1", NEW)]));
     let desk = desk(&site);
     let ended = desk.expect(0, "trust import known_hosts");
-    assert_eq!(ended.out, "1 new pins, 0 known already\n");
+    assert_eq!(ended.out, "1 pinned, 0 already\n");
     let ended = desk.expect(0, "trust import known_hosts");
-    assert_eq!(ended.out, "0 new pins, 1 known already\n");
+    assert_eq!(ended.out, "0 pinned, 1 already\n");
     // Half a file is no file.
     let half = format!("{}127.88.2.2 ssh-ed25519 rubbish\n", site.known_hosts());
     desk.write("half", &half);
