@@ -4,6 +4,7 @@
 //! answers on an SSH port is logged in to while the sweep goes on, each host under a deadline of
 //! its own, and each is saved when it is done. What `kill -9` loses are the hosts in flight.
 
+mod behind;
 mod breaker;
 mod event;
 mod gate;
@@ -16,6 +17,7 @@ mod resume;
 mod runner;
 mod source;
 
+pub use behind::{MOST as MOST_BEHIND, behind};
 pub use event::Event;
 pub use given::{GivenHost, run_given};
 pub use judge::of as judge;
@@ -63,6 +65,7 @@ pub struct Context {
     today: Date,
     breaker: Breaker,
     names: ReverseNames,
+    jumps: host::Jumps,
     /// What hosts of the own links announce: listened to once, by whoever asks first.
     announced: OnceCell<Announcements>,
 }
@@ -123,6 +126,7 @@ impl Context {
         let clock = Arc::clone(&parts.clock);
         let breaker = Breaker::new(parts.store.clone(), parts.run.clone(), parts.holder, clock);
         Self {
+            jumps: host::Jumps::of(&parts.keyring),
             today: (parts.clock)().date(),
             store: parts.store,
             run: parts.run,

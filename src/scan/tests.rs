@@ -39,6 +39,7 @@ fn plan(ports: &[u16], ssh_ports: &[u16]) -> RunPlan {
         accept_new_host_keys: false,
         credentials: None,
         known_hosts: Vec::new(),
+        key_names: std::collections::BTreeMap::new(),
         tls_ca: Vec::new(),
         programs: Vec::new(),
         record: None,

@@ -215,6 +215,7 @@ impl Visitor {
             accept_new_host_keys: self.accept_new_host_keys,
             credentials: None,
             known_hosts: Vec::new(),
+            key_names: std::collections::BTreeMap::new(),
             tls_ca: Vec::new(),
             programs: Vec::new(),
             record: None,

@@ -114,6 +114,7 @@ fn plan() -> RunPlan {
         accept_new_host_keys: false,
         credentials: None::<PathBuf>,
         known_hosts: Vec::new(),
+        key_names: std::collections::BTreeMap::new(),
         tls_ca: Vec::new(),
         programs: Vec::new(),
         record: None,

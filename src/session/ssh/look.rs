@@ -39,7 +39,7 @@ pub async fn ssh_face(address: IpAddr, port: u16, limits: &Limits) -> Result<Ssh
         port,
     };
     let until = limits.within(limits.login);
-    let meeting = handshake::shake_hands(tcp, greeting, &known, &place);
+    let meeting = handshake::shake_hands(Box::new(tcp), greeting, &known, &place, false);
     let Ok(Ok((mut link, key))) = Box::pin(timeout_at(until, meeting)).await else {
         return Ok(SshFace { banner, key: None });
     };
