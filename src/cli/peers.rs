@@ -60,13 +60,6 @@ pub(super) async fn known_keys(
             ))
         })?;
         let report = known.add_known_hosts(&String::from_utf8_lossy(&text));
-        if report.authorities > 0 {
-            complain(&format!(
-                "{}: {} @cert-authority lines are not yet used by this version",
-                path.display(),
-                report.authorities
-            ));
-        }
         if report.unreadable > 0 {
             complain(&format!(
                 "{}: {} lines could not be read and are not used",
@@ -74,6 +67,9 @@ pub(super) async fn known_keys(
                 report.unreadable
             ));
         }
+    }
+    for (name, known_as) in &plan.key_names {
+        known.alias(name, known_as);
     }
     let pins = store
         .pins(site)

@@ -1,11 +1,11 @@
 //! From a credentials file to a keyring: secrets are fetched once, before the run.
 
 use super::config::Environment;
-use super::{Stop, complain, hints};
+use super::{Stop, complain, hints, runtime, ssh_config};
 use crate::credentials::resolve::{self, Secrets, Sources};
 use crate::credentials::{self, Credential, CredentialsFile};
 use crate::model::CredentialId;
-use crate::scan::{Keyring, StoredProof};
+use crate::scan::{Keyring, RunPlan, StoredProof};
 use crate::session::{ClientCertificate, Key, Password};
 use std::collections::BTreeMap;
 use std::io::IsTerminal as _;
@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 /// Reads a credentials file and the secrets it points to.
 pub(super) async fn keyring(
+    plan: &RunPlan,
     path: &Path,
     environment: &Environment,
     no_input: bool,
@@ -23,15 +24,29 @@ pub(super) async fn keyring(
         complain(&format!("{}: {wish}", path.display()));
     }
     let mut proofs = BTreeMap::new();
-    for credential in file
-        .credentials
-        .iter()
-        .filter(|credential| credential.is_used())
-    {
+    for credential in &file.credentials {
         let proof = proof(&file, path, credential, (environment, no_input)).await?;
         proofs.insert(credential.id.clone(), proof);
     }
-    Ok(Keyring::new(file.credentials, proofs))
+    let own = ssh_config::Own::read(&file, path, environment)?;
+    let added = own.map(|own| own.additions(plan, prompt(no_input)));
+    let added = added.unwrap_or_default();
+    let (mut credentials, mut jumps) = (file.credentials, file.jumps);
+    if let Some(twice) = added
+        .credentials
+        .iter()
+        .find(|it| proofs.contains_key(&it.id))
+    {
+        return Err(Stop::usage(format!(
+            "{}: the id {} is taken by what [ssh_config] makes; choose another",
+            path.display(),
+            twice.id
+        )));
+    }
+    credentials.extend(added.credentials);
+    proofs.extend(added.proofs);
+    jumps.extend(added.jumps);
+    Ok(Keyring::new(credentials, proofs).with_jumps(jumps))
 }
 
 async fn proof(
@@ -41,18 +56,20 @@ async fn proof(
     (environment, no_input): (&Environment, bool),
 ) -> Result<StoredProof, Stop> {
     let variable = |name: &str| environment.get(name).map(str::to_owned);
-    let may_ask = !no_input && std::io::stdin().is_terminal();
-    let prompt: Option<&resolve::Prompt<'_>> = if may_ask {
-        Some(&resolve::ask_on_terminal)
-    } else {
-        None
-    };
-    let sources = Sources::new(file, path, &variable, prompt);
+    let sources = Sources::new(file, path, &variable, prompt(no_input));
     let secrets = resolve::secrets(credential, &sources).await;
     let secrets = secrets.map_err(|error| fault(path, &credential.id, &error))?;
     match secrets {
-        Secrets::Key { key, passphrase } => {
+        Secrets::Key {
+            key,
+            passphrase,
+            certificate,
+        } => {
             let key = Key::parse(&key, passphrase.as_ref());
+            let key = match (key, certificate) {
+                (Ok(key), Some(text)) => key.certified(&text, runtime::now()),
+                (key, _) => key,
+            };
             let key = key.map_err(|error| fault(path, &credential.id, &error))?;
             Ok(StoredProof::Keys(vec![Arc::new(key)]))
         }
@@ -81,6 +98,12 @@ async fn proof(
             })
         }
     }
+}
+
+/// Whom to ask for secrets: only somebody at a terminal.
+fn prompt(no_input: bool) -> Option<&'static resolve::Prompt<'static>> {
+    let may_ask = !no_input && std::io::stdin().is_terminal();
+    may_ask.then_some(&resolve::ask_on_terminal as &resolve::Prompt<'_>)
 }
 
 fn fault(path: &Path, id: &CredentialId, error: &dyn std::error::Error) -> Stop {

@@ -38,7 +38,7 @@ pub fn load(path: &Path) -> Result<CredentialsFile, FileError> {
 }
 
 /// Reads a file that holds a secret: nobody else may even read it. In bytes, at most `most`.
-pub(super) fn read_secret(path: &Path, most: u64) -> Result<Vec<u8>, FileError> {
+pub fn read_secret(path: &Path, most: u64) -> Result<Vec<u8>, FileError> {
     let (bytes, mode) = read_owned(path, most)?;
     if mode & OTHERS_READ != 0 {
         wipe(bytes);
@@ -51,7 +51,7 @@ pub(super) fn read_secret(path: &Path, most: u64) -> Result<Vec<u8>, FileError> 
 }
 
 /// The content of a file that may be read by all, and written by nobody else.
-pub(super) fn read_public(path: &Path, most: u64) -> Result<Vec<u8>, FileError> {
+pub fn read_public(path: &Path, most: u64) -> Result<Vec<u8>, FileError> {
     read_owned(path, most).map(|(bytes, _)| bytes)
 }
 

@@ -14,24 +14,28 @@ mod breaker;
 mod breaker_oracle;
 pub mod file;
 mod forecast;
+mod jump;
 mod model;
 pub mod pam;
 mod parse;
 pub mod resolve;
 mod rules;
 mod scope;
+mod ssh_config;
 mod table;
 mod tries;
 
 pub use account::{AccountKey, HostLabel};
 pub use breaker::{Ask, Decision, Limits, Why, decide};
 pub use forecast::{exposures, worst_case};
+pub use jump::Jump;
 pub use model::{
-    Credential, CredentialsFile, Kind, Mechanism, Method, NotYet, Ownership, SecretRef, Sudo,
-    Winrm, WinrmProof,
+    Credential, CredentialsFile, Kind, Mechanism, Method, NotYet, Ownership, SecretRef,
+    SshConfigFile, Sudo, Winrm, WinrmProof,
 };
 pub use parse::parse;
 pub use rules::{MAX_KEYS, agent_keys, plan};
-pub use scope::{Scope, ScopeItem, ScopeProblem};
+pub use scope::{Scope, ScopeItem, ScopeProblem, is_like};
+pub use ssh_config::{Hop, HostConfig, Include, Route, SshConfig};
 pub use table::ParseError;
 pub use tries::{Holder, Stop, StopReason, Try, TryState};

@@ -1,7 +1,7 @@
 //! What a credentials file says.
 
-use super::Scope;
 use super::account::split;
+use super::{Jump, Scope};
 use crate::model::{CredentialId, Protocol};
 use secrecy::SecretString;
 use std::collections::BTreeSet;
@@ -13,9 +13,29 @@ use std::path::PathBuf;
 pub struct CredentialsFile {
     /// The credentials, in the file's order. Ids are unique.
     pub credentials: Vec<Credential>,
+    /// The hosts on the way to others. Their ids are unique, and what they name is in the file.
+    pub jumps: Vec<Jump>,
+    /// OpenSSH's own configuration, where it may be used.
+    pub ssh_config: Option<SshConfigFile>,
+}
+
+/// OpenSSH's configuration as the file names it: without being named it is never read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SshConfigFile {
+    /// The file. `~/` is the home; else relative to the credentials file's folder.
+    pub file: PathBuf,
+    /// The targets that it may be used for, by the names under which they were given.
+    pub scope: Scope,
+    /// The line in the file at which it begins, from 1.
+    pub line: usize,
 }
 
 impl CredentialsFile {
+    /// The jump host of an id.
+    pub fn jump(&self, id: &str) -> Option<&Jump> {
+        self.jumps.iter().find(|jump| jump.id == id)
+    }
+
     /// The credential of an id.
     pub fn find(&self, id: &CredentialId) -> Option<&Credential> {
         self.credentials
@@ -67,6 +87,10 @@ pub struct Credential {
     pub scope: Scope,
     /// Whether it may become root.
     pub sudo: Sudo,
+    /// The jump host through which its hosts are reached.
+    pub jump: Option<String>,
+    /// Whether it may be used where nothing but old algorithms is spoken: SHA-1, CBC.
+    pub legacy: bool,
     /// The line in the file at which it begins, from 1.
     pub line: usize,
 }
@@ -75,11 +99,6 @@ impl Credential {
     /// The type, as the file writes it.
     pub fn kind(&self) -> Kind {
         self.method.kind()
-    }
-
-    /// Whether this version can log in with it.
-    pub fn is_used(&self) -> bool {
-        self.kind() != Kind::SshCert
     }
 
     /// The login name and the realm or domain that it belongs to, however the file spells them; no
@@ -121,9 +140,6 @@ impl Credential {
 
     fn not_yet_used(&self) -> Vec<NotYet> {
         let mut wishes = Vec::new();
-        if !self.is_used() {
-            wishes.push(self.kind().as_str());
-        }
         for secret in self.secrets() {
             match secret {
                 SecretRef::Keyring(_) => wishes.push("keyring"),
@@ -147,7 +163,7 @@ pub struct NotYet {
     pub credential: CredentialId,
     /// Its line in the file.
     pub line: usize,
-    /// The word in the file: `ssh-cert`, `keyring`, `age`.
+    /// The word in the file: `keyring`, `age`.
     pub what: &'static str,
 }
 

@@ -4,10 +4,11 @@
 //! missing quote can make any of it look like anything. (The `toml` crate's own errors print the line.)
 
 use super::account::split;
+use super::jump::{self, Jump};
 use super::table::{ParseError, Table, syntax};
 use super::{
     Credential, CredentialsFile, Kind, Mechanism, Method, Ownership, Scope, ScopeItem, SecretRef,
-    Sudo, Winrm, WinrmProof,
+    SshConfigFile, Sudo, Winrm, WinrmProof,
 };
 use crate::model::CredentialId;
 use secrecy::SecretString;
@@ -23,13 +24,20 @@ use toml::de::DeTable;
 pub fn parse(text: &str) -> Result<CredentialsFile, ParseError> {
     let root = DeTable::parse(text).map_err(|error| syntax(text, &error))?;
     let root = Table::new(text, root.get_ref(), root.span());
-    root.only(&["credential"])?;
-    let Some((entries, span)) = root.get("credential") else {
-        return Err(root.error("no credentials; expected `[[credential]]`"));
+    root.only(&["credential", "jump", "ssh_config"])?;
+    let ssh_config = read_ssh_config(&root)?;
+    let entries = match root.get("credential") {
+        None if ssh_config.is_some() => Vec::new(),
+        None => return Err(root.error("no credentials; expected `[[credential]]`")),
+        Some((entries, span)) => {
+            let expected = "expected `[[credential]]`, with double brackets";
+            let entries = entries.as_array();
+            entries
+                .ok_or_else(|| root.at(&span, expected))?
+                .iter()
+                .collect()
+        }
     };
-    let entries = entries
-        .as_array()
-        .ok_or_else(|| root.at(&span, "expected `[[credential]]`, with double brackets"))?;
 
     let mut lines: BTreeMap<CredentialId, usize> = BTreeMap::new();
     let mut credentials = Vec::new();
@@ -45,7 +53,44 @@ pub fn parse(text: &str) -> Result<CredentialsFile, ParseError> {
         }
         credentials.push(credential);
     }
-    Ok(CredentialsFile { credentials })
+    let jumps = read_jumps(&root)?;
+    let file = CredentialsFile {
+        credentials,
+        jumps,
+        ssh_config,
+    };
+    match jump::misfit(&file) {
+        Some((line, problem)) => Err(root.in_line(line, problem)),
+        None => Ok(file),
+    }
+}
+
+/// `[ssh_config]`: no scope, no use.
+fn read_ssh_config(root: &Table<'_>) -> Result<Option<SshConfigFile>, ParseError> {
+    let Some((entry, span)) = root.get("ssh_config") else {
+        return Ok(None);
+    };
+    let entry = root.inner(entry, span, "expected `[ssh_config]`, with single brackets")?;
+    entry.only(&["file", "scope", "note"])?;
+    entry.words("note")?;
+    Ok(Some(SshConfigFile {
+        file: entry.need("file", "\"~/.ssh/config\"")?.0.into(),
+        scope: read_scope(&entry)?,
+        line: entry.line(),
+    }))
+}
+
+fn read_jumps(root: &Table<'_>) -> Result<Vec<Jump>, ParseError> {
+    let Some((entries, span)) = root.get("jump") else {
+        return Ok(Vec::new());
+    };
+    let expected = "expected `[[jump]]`, with double brackets";
+    let entries = entries.as_array().ok_or_else(|| root.at(&span, expected))?;
+    let read = entries.iter().map(|entry| {
+        let entry = root.inner(entry.get_ref(), entry.span(), expected)?;
+        jump::read(&entry)
+    });
+    read.collect()
 }
 
 /// Where a secret is.
@@ -113,6 +158,9 @@ fn read_credential(entry: &Table<'_>) -> Result<Credential, ParseError> {
         "id", "type", "user", "scope", "account", "realm", "sudo", "note",
     ];
     known.extend(keys_of(kind));
+    if jump::is_for(kind) {
+        known.extend(["jump", "legacy_algorithms"]);
+    }
     entry.only(&known)?;
     entry.words("note")?;
 
@@ -130,6 +178,8 @@ fn read_credential(entry: &Table<'_>) -> Result<Credential, ParseError> {
         method: read_method(entry, kind)?,
         scope: read_scope(entry)?,
         sudo: read_sudo(entry)?,
+        jump: entry.words("jump")?.map(|(jump, _)| jump.to_owned()),
+        legacy: entry.flag("legacy_algorithms")?,
         line: entry.line(),
     };
     check_kerberos(entry, &credential)?;
@@ -437,11 +487,7 @@ mod tests {
             .iter()
             .map(|it| (it.credential.as_str().to_owned(), it.what))
             .collect();
-        let expected = [
-            ("linux-cert", "ssh-cert"),
-            ("linux-cert", "keyring"),
-            ("vaulted", "age"),
-        ];
+        let expected = [("linux-cert", "keyring"), ("vaulted", "age")];
         assert_eq!(not_yet, expected.map(|(id, what)| (id.to_owned(), what)));
         let local = file
             .find(&CredentialId::new("windows-local"))

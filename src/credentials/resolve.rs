@@ -28,13 +28,24 @@ pub async fn secrets(
         | Method::SshCert {
             key, passphrase, ..
         } => {
+            let certificate = match &credential.method {
+                Method::SshCert { certificate, .. } => {
+                    let read = read_public(&sources.place(certificate), LONGEST);
+                    Some(read.map_err(ResolveError::File)?)
+                }
+                _ => None,
+            };
             let ask = format!("Passphrase of the key of {}: ", credential.id);
             let passphrase = match passphrase {
                 Some(place) => Some(secret(place, &ask, sources).await?),
                 None => None,
             };
             let key = key_text(key, sources).await?;
-            Ok(Secrets::Key { key, passphrase })
+            Ok(Secrets::Key {
+                key,
+                passphrase,
+                certificate,
+            })
         }
         Method::Winrm(Winrm {
             proof: WinrmProof::Certificate { certificate, key },
@@ -74,6 +85,8 @@ pub enum Secrets {
         key: SecretString,
         /// What opens it.
         passphrase: Option<SecretString>,
+        /// The text of its OpenSSH certificate.
+        certificate: Option<Vec<u8>>,
     },
     /// A certificate and its private key.
     Certificate {

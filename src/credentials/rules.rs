@@ -7,9 +7,8 @@ use crate::model::{CredentialId, LiveHost, Protocol};
 /// (OpenSSH's `MaxAuthTries` is 6), and counts each as a failure.
 pub const MAX_KEYS: usize = 5;
 
-/// The credentials for a host over a protocol: those whose scope covers it and that this version
-/// can use; first the one that worked there before, then keys and agents, then passwords, each in the
-/// file's order.
+/// The credentials for a host over a protocol: those whose scope covers it; first the one that worked
+/// there before, then keys, certificates and agents, then passwords, each in the file's order.
 ///
 /// At most [`MAX_KEYS`] key and agent credentials, and one password for each account. An empty plan
 /// means `no_credential_in_scope`: nothing else is ever tried, least of all the operator's own login.
@@ -19,8 +18,7 @@ pub fn plan<'a>(
     credentials: &'a [Credential],
     remembered: Option<&CredentialId>,
 ) -> Vec<&'a Credential> {
-    let speaks =
-        |credential: &&Credential| credential.is_used() && credential.kind().protocol() == protocol;
+    let speaks = |credential: &&Credential| credential.kind().protocol() == protocol;
     let mut fitting: Vec<&Credential> = credentials
         .iter()
         .filter(speaks)
@@ -60,7 +58,7 @@ fn is_key(credential: &Credential) -> bool {
 /// keys in all. At least 1.
 pub fn agent_keys(plan: &[&Credential]) -> usize {
     let count = |kind| plan.iter().filter(|entry| entry.kind() == kind).count();
-    let left = MAX_KEYS.saturating_sub(count(Kind::SshKey));
+    let left = MAX_KEYS.saturating_sub(count(Kind::SshKey) + count(Kind::SshCert));
     (left / count(Kind::SshAgent).max(1)).max(1)
 }
 

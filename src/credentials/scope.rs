@@ -160,9 +160,14 @@ fn plain_name(name: &str) -> String {
     name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase()
 }
 
+/// Whether a name is like a pattern, in which `*` is any characters and `?` is one.
+pub fn is_like(pattern: &str, name: &str) -> bool {
+    glob_matches(pattern.as_bytes(), name.as_bytes())
+}
+
 /// Whether a text matches: `*` is any characters, dots too; `?` is one. Time is bounded by the
 /// product of the lengths.
-fn glob_matches(pattern: &[u8], text: &[u8]) -> bool {
+pub(super) fn glob_matches(pattern: &[u8], text: &[u8]) -> bool {
     let (mut p, mut t) = (0, 0);
     let mut star = None;
     while let Some(byte) = text.get(t) {

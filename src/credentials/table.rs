@@ -76,6 +76,13 @@ impl<'t> Table<'t> {
         ParseError::at(self.text, span.start, problem)
     }
 
+    /// A problem that is known by its line alone.
+    pub(super) fn in_line(&self, line: usize, problem: impl Into<String>) -> ParseError {
+        let lines = self.text.split_inclusive('\n');
+        let before = lines.take(line.saturating_sub(1)).map(str::len).sum();
+        ParseError::at(self.text, before, problem)
+    }
+
     /// A value that has to be a table.
     pub(super) fn inner(
         &self,

@@ -60,6 +60,9 @@ pub enum HostTrust {
     /// Its certificate comes from an authority that the operator or this machine trusts, for the
     /// name by which the operator gave it.
     TlsCa,
+    /// Its certificate comes from an SSH authority that the operator trusts for the name by which the
+    /// operator gave it.
+    HostCa,
     /// It proved itself to us by Kerberos.
     Kerberos,
     /// Its key was never seen before, and was pinned in this run.
@@ -79,6 +82,7 @@ impl HostTrust {
             Self::Pinned => "pinned",
             Self::KnownHosts => "known_hosts",
             Self::TlsCa => "tls_ca",
+            Self::HostCa => "host_ca",
             Self::Kerberos => "kerberos",
             Self::FirstUse => "first_use",
             Self::Unknown => "unknown",

@@ -1,6 +1,6 @@
 //! The run's credentials with their secrets at hand.
 
-use crate::credentials::Credential;
+use crate::credentials::{Credential, Jump};
 use crate::model::CredentialId;
 use crate::session::{ClientCertificate, Key, Password};
 use std::collections::BTreeMap;
@@ -12,6 +12,7 @@ use std::sync::Arc;
 pub struct Keyring {
     credentials: Vec<Credential>,
     proofs: BTreeMap<CredentialId, StoredProof>,
+    jumps: Vec<Jump>,
 }
 
 /// What proves an account. Its `Debug` shows no secret.
@@ -40,12 +41,24 @@ impl Keyring {
         Self {
             credentials,
             proofs,
+            jumps: Vec::new(),
         }
+    }
+
+    /// With the hosts on the way to others.
+    #[must_use]
+    pub fn with_jumps(self, jumps: Vec<Jump>) -> Self {
+        Self { jumps, ..self }
     }
 
     /// The credentials that can be used, in the file's order.
     pub fn credentials(&self) -> &[Credential] {
         &self.credentials
+    }
+
+    /// The hosts on the way to others.
+    pub(super) fn jumps(&self) -> &[Jump] {
+        &self.jumps
     }
 
     /// What proves a credential.

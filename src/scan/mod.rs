@@ -5,6 +5,7 @@
 //! its own, and each is saved when it is done. What `kill -9` loses are the hosts in flight.
 
 mod alarm;
+mod behind;
 mod breaker;
 mod event;
 mod gate;
@@ -17,6 +18,7 @@ mod resume;
 mod runner;
 mod source;
 
+pub use behind::{MOST as MOST_BEHIND, behind};
 pub use event::Event;
 pub use given::{GivenHost, run_given};
 pub use judge::of as judge;
@@ -68,6 +70,7 @@ pub struct Context {
     breaker: Breaker,
     alarm: Alarm,
     names: ReverseNames,
+    jumps: host::Jumps,
     /// What hosts of the own links announce: listened to once, by whoever asks first.
     announced: OnceCell<Announcements>,
 }
@@ -128,6 +131,7 @@ impl Context {
         let clock = Arc::clone(&parts.clock);
         let breaker = Breaker::new(parts.store.clone(), parts.run.clone(), parts.holder, clock);
         Self {
+            jumps: host::Jumps::of(&parts.keyring),
             today: (parts.clock)().date(),
             alarm: Alarm::new(parts.plan.max_changed_keys),
             store: parts.store,

@@ -87,6 +87,10 @@ pub struct RunPlan {
     pub credentials: Option<PathBuf>,
     /// Files of known host keys.
     pub known_hosts: Vec<PathBuf>,
+    /// Under which other names the keys of hosts are known, by the names under which they were given: ssh's
+    /// `HostName` and `HostKeyAlias`.
+    #[serde(default)]
+    pub key_names: BTreeMap<String, String>,
     /// Files of certificate authorities that vouch for WinRM hosts, beside this machine's.
     #[serde(default)]
     pub tls_ca: Vec<PathBuf>,

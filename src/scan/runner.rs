@@ -1,5 +1,6 @@
 //! The loop of a run: from the sweep's sightings to the hosts' tasks.
 
+use super::behind::{behind, described};
 use super::{Context, Event, RunEnd, RunError, RunKind, host, outstanding, save, save_all};
 use crate::credentials;
 use crate::identify;
@@ -48,6 +49,8 @@ pub(super) struct Runner {
     /// Hosts that showed a changed key in an earlier part of the run. Until each was looked at again nobody
     /// else begins.
     alarming: BTreeSet<IpAddr>,
+    /// Those that answered nobody directly, and are tried through jump hosts.
+    behind: BTreeSet<IpAddr>,
     tasks: JoinSet<Result<Worked, RunError>>,
     begun: HashMap<task::Id, IpAddr>,
     unsaved: Vec<SightingRow>,
@@ -59,6 +62,9 @@ pub(super) struct Runner {
 enum Worked {
     /// A host is saved.
     Host,
+    /// A host that does not answer us was saved, having answered a jump host on some ports; or is silent
+    /// there as well.
+    Behind(IpAddr, Vec<u16>),
     /// A host was looked at, and is to be saved.
     Looked(Box<HostCommit>),
     /// Some addresses of a range, by its first, that may be one intermediary were asked who they are.
@@ -117,6 +123,7 @@ impl Runner {
             in_question: BTreeMap::new(),
             waiting: VecDeque::new(),
             alarming,
+            behind: BTreeSet::new(),
             tasks: JoinSet::new(),
             begun: HashMap::new(),
             unsaved: Vec::new(),
@@ -373,6 +380,10 @@ impl Runner {
             let Some(address) = self.next() else {
                 break;
             };
+            if self.behind.remove(&address) {
+                self.start_behind(address);
+                continue;
+            }
             let (host, mac) = (self.host(address), self.mac(address));
             let rest = self.untouched(address);
             let cx = Arc::clone(&self.cx);
@@ -399,6 +410,56 @@ impl Runner {
         let mut waiting = self.waiting.iter();
         let place = waiting.position(|address| self.alarming.contains(address))?;
         self.waiting.remove(place)
+    }
+
+    /// All is seen: silent addresses that a credential reaches through a jump host are tried there.
+    fn go_behind(&mut self) {
+        if self.cx.plan.kind != RunKind::Scan {
+            return;
+        }
+        for address in behind(&self.targets, &self.cx.keyring) {
+            let index = self.plan.addresses().index_of(address);
+            let is_out = index.is_none_or(|index| self.plan.is_excluded(index));
+            let answered = self.live.get(&address).is_some_and(Live::shows_life);
+            if !is_out && !answered && !self.finished.contains(&address) {
+                self.live.remove(&address);
+                self.behind.insert(address);
+                self.waiting.push_back(address);
+            }
+        }
+    }
+
+    fn start_behind(&mut self, address: IpAddr) {
+        let ports = self.cx.plan.ssh_ports.clone();
+        let host = described(&self.targets, address, ports);
+        let cx = Arc::clone(&self.cx);
+        let task = self.tasks.spawn(async move {
+            let Some(commit) = host::work_behind(&cx, host).await? else {
+                return Ok(Worked::Behind(address, Vec::new()));
+            };
+            let services = commit.outcome.services.iter();
+            let open = services.map(|service| service.port).collect();
+            save(&cx, commit).await?;
+            Ok(Worked::Behind(address, open))
+        });
+        self.begun.insert(task.id(), address);
+    }
+
+    /// What answered a jump host is a sighting like any other.
+    fn sighted_behind(&mut self, address: IpAddr, ports: Vec<u16>) {
+        let seen_at = (self.cx.clock)();
+        let rows = ports.into_iter().map(|port| SightingRow {
+            address,
+            probe: ProbeKind::Tcp(port),
+            answer: Answer::Open,
+            round_trip_us: None,
+            tries: 1,
+            seen_at,
+            trace: None,
+            mac: None,
+            banner: None,
+        });
+        self.unsaved.extend(rows);
     }
 
     fn mac(&self, address: IpAddr) -> Option<[u8; 6]> {
@@ -434,6 +495,7 @@ impl Runner {
                     self.save_looked().await?;
                 }
             }
+            (Some(Worked::Behind(address, ports)), _) => self.sighted_behind(address, ports),
             (Some(Worked::Host), _) | (None, None) => {}
             // A panic is a bug of ours, and one host's bug is not the end of the run.
             (None, Some(address)) => self.save_failed(address).await?,
@@ -494,6 +556,7 @@ impl Runner {
                 self.settled(address);
             }
             self.question_held();
+            self.go_behind();
         }
         self.cx.tell(Event::SweepFinished);
         Ok(end)

@@ -40,6 +40,7 @@ fn plan(ports: &[u16], ssh_ports: &[u16]) -> RunPlan {
         max_changed_keys: MAX_CHANGED_KEYS,
         credentials: None,
         known_hosts: Vec::new(),
+        key_names: std::collections::BTreeMap::new(),
         tls_ca: Vec::new(),
         programs: Vec::new(),
         record: None,

@@ -18,6 +18,20 @@ pub enum KeyError {
     /// There is no certificate beside it.
     #[error("there is no certificate in PEM form; expected `-----BEGIN CERTIFICATE-----`")]
     NoCertificate,
+    /// What should be an OpenSSH certificate is none.
+    #[error(
+        "this is no OpenSSH certificate; expected one line `…-cert-v01@openssh.com AAAA…`, as ssh-keygen -s writes it"
+    )]
+    NotACertificate,
+    /// The certificate is one for hosts.
+    #[error("the certificate is one for hosts, not for users (ssh-keygen -s without -h)")]
+    HostCertificate,
+    /// No host would take the certificate.
+    #[error("the certificate names no principal, so no host takes it; sign it with -n user")]
+    NoPrincipals,
+    /// The certificate is not valid now.
+    #[error("the certificate is of no use now: {0}; have it signed anew")]
+    OutOfDate(String),
     /// The key is not the certificate's.
     #[error("the private key does not belong to the certificate")]
     Mismatch,
@@ -64,12 +78,14 @@ pub enum MeetError {
     #[error("no SSH server answers, but: `{0}`")]
     NotSsh(String),
     /// We share no safe algorithm with the host.
-    #[error("no {kind} in common; the host offers {theirs}")]
+    #[error("no {kind} in common; the host offers {theirs}{}", would_do(.legacy))]
     KexMismatch {
         /// What we have none in common of: `key exchange`, `host key algorithm`, …
         kind: &'static str,
         /// The host's list, cut short.
         theirs: String,
+        /// Those of them that a credential may allow as old ones; empty where there are none.
+        legacy: String,
     },
     /// The host is not the one we knew.
     #[error("the host shows {shown}, {} {known}", if *.revoked { "which is revoked;" } else { "but known is" })]
@@ -81,6 +97,9 @@ pub enum MeetError {
         /// Whether the shown key is marked `@revoked`.
         revoked: bool,
     },
+    /// The host on the way does not connect us.
+    #[error("the jump host does not connect to it: {0}")]
+    NoWayOn(String),
     /// The host broke the protocol.
     #[error("the key exchange failed")]
     Protocol(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -90,7 +109,7 @@ impl Failure for MeetError {
     fn code(&self) -> ResultCode {
         match self {
             Self::PortClosed(_) => ResultCode::PortClosed,
-            Self::Filtered(_) => ResultCode::Filtered,
+            Self::Filtered(_) | Self::NoWayOn(_) => ResultCode::Filtered,
             Self::Local(_) | Self::Timeout(_) => ResultCode::Timeout,
             Self::Busy(_) => ResultCode::Quota,
             Self::Closed(_) | Self::NotSsh(_) | Self::Protocol(_) | Self::Tls(_) => {
@@ -110,6 +129,7 @@ impl Failure for MeetError {
             | Self::OtherCertificate => false,
             Self::PortClosed(_)
             | Self::Filtered(_)
+            | Self::NoWayOn(_)
             | Self::Local(_)
             | Self::Timeout(_)
             | Self::Busy(_)
@@ -129,6 +149,8 @@ pub struct LoginRefusal {
     pub said: String,
     /// How many keys were offered.
     pub keys_offered: usize,
+    /// What the certificate says that was offered, if one was.
+    pub certificate: String,
 }
 
 /// Why a login failed. [`LoginError::secret_sent`] says whether it costs a try.
@@ -136,7 +158,7 @@ pub struct LoginRefusal {
 #[non_exhaustive]
 pub enum LoginError {
     /// The host refused the keys that were offered.
-    #[error("the host accepts none of {} keys for this user{}", .0.keys_offered, said(.0))]
+    #[error("the host accepts none of {} keys for this user{}{}", .0.keys_offered, offered(.0), said(.0))]
     KeysRefused(LoginRefusal),
     /// The host refused the password. Another try may lock the account.
     #[error("the host refused the password{}", said(.0))]
@@ -171,6 +193,9 @@ pub enum LoginError {
     /// There is no key to offer.
     #[error("there is no key to offer")]
     NoKey,
+    /// The certificate is not valid any more.
+    #[error("the certificate was not shown: {0}; have it signed anew")]
+    OutOfDate(String),
     /// The agent does not hold the one key that it was asked for.
     #[error("the ssh agent does not hold the key {0}; add it with ssh-add")]
     NotInAgent(String),
@@ -269,6 +294,7 @@ impl LoginError {
             | Self::NoSuchMethod { .. }
             | Self::NoKey
             | Self::NotInAgent(_)
+            | Self::OutOfDate(_)
             | Self::Agent(_)
             | Self::ForeignDomain { .. }
             | Self::BasicOnly
@@ -312,7 +338,7 @@ impl LoginError {
     /// How many keys the host was offered, as far as is known.
     pub fn keys_offered(&self) -> Option<usize> {
         match self {
-            Self::NoKey | Self::NotInAgent(_) => Some(0),
+            Self::NoKey | Self::NotInAgent(_) | Self::OutOfDate(_) => Some(0),
             error => Some(error.refusal()?.keys_offered),
         }
     }
@@ -355,6 +381,7 @@ impl Failure for LoginError {
             | Self::StrangePrompt { .. }
             | Self::NoKey
             | Self::NotInAgent(_)
+            | Self::OutOfDate(_)
             | Self::Agent(_) => ResultCode::AuthRejected,
         }
     }
@@ -398,6 +425,20 @@ pub(super) fn code_in(said: &str) -> Option<ResultCode> {
     };
     let row = WORDS.iter().find(|(words, _)| in_one_line(words))?;
     Some(row.1)
+}
+
+fn would_do(legacy: &str) -> String {
+    if legacy.is_empty() {
+        return String::new();
+    }
+    format!("; that is old: `legacy_algorithms = true` on the credential would allow {legacy}")
+}
+
+fn offered(refusal: &LoginRefusal) -> String {
+    if refusal.certificate.is_empty() {
+        return String::new();
+    }
+    format!("; it was shown the {}", refusal.certificate)
 }
 
 fn said(refusal: &LoginRefusal) -> String {

@@ -45,6 +45,12 @@ impl Met {
         self.peer().challenge.as_ref()
     }
 
+    /// What is worth saying of how it was met, for people: what its certificate lacks, which old algorithms
+    /// were used. Partly the host's words.
+    pub fn remarks(&self) -> &[String] {
+        &self.peer().remarks
+    }
+
     /// Whether its key belongs to one machine, as far as the key tells. A certificate for many names
     /// may be on as many hosts.
     pub fn is_one_host(&self) -> bool {
@@ -293,6 +299,8 @@ pub struct LoggedIn {
     pub trust: Option<HostTrust>,
     /// What a Windows host said of itself on the way. Hostile.
     pub challenge: Option<Challenge>,
+    /// What is worth saying of how it was opened, for people.
+    pub remarks: Vec<String>,
 }
 
 impl fmt::Debug for LoggedIn {
@@ -308,6 +316,7 @@ struct Peer {
     banner: String,
     channel: Channel,
     challenge: Option<Challenge>,
+    remarks: Vec<String>,
 }
 
 impl fmt::Debug for Peer {
@@ -367,6 +376,7 @@ pub(super) struct Introduction {
     pub(super) banner: String,
     pub(super) channel: Channel,
     pub(super) door: Box<dyn Door>,
+    pub(super) remarks: Vec<String>,
 }
 
 impl Introduction {
@@ -376,6 +386,7 @@ impl Introduction {
             banner,
             channel,
             door,
+            remarks,
         } = self;
         Peer {
             door,
@@ -384,6 +395,7 @@ impl Introduction {
             banner,
             channel,
             challenge: None,
+            remarks,
         }
     }
 }
@@ -397,19 +409,20 @@ pub(super) fn admit(
     admit_as(known.judge(place, &shown.key), shown)
 }
 
-/// Decides who a host is from its certificate, `certified` where an authority vouches for it under
-/// a name of this place.
+/// Decides who a host is from its certificate: `certified` is the trust where an authority vouches for it
+/// under a name of this place.
 pub(super) fn admit_by_certificate(
     known: &KnownKeys,
     place: &Place<'_>,
     shown: Introduction,
-    certified: bool,
+    certified: Option<HostTrust>,
 ) -> Result<Met, MeetError> {
-    match known.judge(place, &shown.key) {
-        Judgement::Unknown { .. } | Judgement::Changed { revoked: false, .. } if certified => {
-            Ok(Met::Verified(VerifiedPeer(shown.peer(HostTrust::TlsCa))))
-        }
-        judgement => admit_as(judgement, shown),
+    match (known.judge(place, &shown.key), certified) {
+        (
+            Judgement::Unknown { .. } | Judgement::Changed { revoked: false, .. },
+            Some(certified),
+        ) => Ok(Met::Verified(VerifiedPeer(shown.peer(certified)))),
+        (judgement, _) => admit_as(judgement, shown),
     }
 }
 

@@ -88,6 +88,10 @@ pub struct KnownKeys {
     patterns: Vec<(Vec<Pattern>, HostKey)>,
     hashed: Vec<(Hashed, HostKey)>,
     revoked: Vec<(Vec<Pattern>, HostKey)>,
+    /// Those that vouch for hosts by certificate.
+    authorities: Vec<(Vec<Pattern>, HostKey)>,
+    /// Under which other names the keys of hosts are known, by the operator's names for them.
+    aliases: HashMap<String, String>,
 }
 
 /// What became of the lines of a `known_hosts` file.
@@ -95,18 +99,50 @@ pub struct KnownKeys {
 pub struct KnownHostsReport {
     /// Lines that are now in use.
     pub keys: usize,
-    /// `@cert-authority` lines, which we do not use.
+    /// Lines of authorities (`@cert-authority`), which are in use as well.
     pub authorities: usize,
     /// Lines that could not be read. They are skipped, as OpenSSH does.
     pub unreadable: usize,
 }
 
 impl KnownKeys {
-    /// Remembers a pin of our own, by name or by address.
+    /// Remembers a pin of our own, by name or by address; or an authority, where in place of the name
+    /// is `@cert-authority` and its patterns.
     pub fn pin(&mut self, name_or_address: &str, port: u16, key: HostKey) {
+        if let Some(hosts) = name_or_address.strip_prefix(AUTHORITY) {
+            let hosts = patterns(hosts.trim());
+            self.authorities.push((hosts, key));
+            return;
+        }
         let name = lookup_name(name_or_address, port);
         let keys = self.plain.entry(name).or_default();
         keys.push((Source::Pin, key));
+    }
+
+    /// Remembers that the keys of a host are known under another name than the operator's: ssh's `HostName`
+    /// and `HostKeyAlias`.
+    pub fn alias(&mut self, name: &str, known_as: &str) {
+        let name = lookup_name(name, 22);
+        self.aliases.insert(name, known_as.to_owned());
+    }
+
+    /// The name by which a host vouches for itself, without a port: an alias, the operator's name, else the
+    /// address.
+    pub(super) fn name_of(&self, place: &Place<'_>) -> String {
+        let own = place.name.map(|name| lookup_name(name, 22));
+        let own = own.unwrap_or_else(|| place.address.to_string());
+        let alias = self.aliases.get(&own);
+        alias.map_or(own, |alias| lookup_name(alias, 22))
+    }
+
+    /// All names of a place, the first first: an alias also without the port, as ssh looks it up.
+    fn names(&self, place: &Place<'_>) -> Vec<String> {
+        let alias = place
+            .name
+            .and_then(|name| self.aliases.get(&lookup_name(name, 22)));
+        let alias = alias.into_iter();
+        let alias = alias.flat_map(|name| [lookup_name(name, place.port), lookup_name(name, 22)]);
+        alias.chain(place.names()).collect()
     }
 
     /// Remembers the keys of a `known_hosts` file.
@@ -117,9 +153,11 @@ impl KnownKeys {
                 continue;
             }
             match Line::parse(line) {
-                Some(Line::Authority) => report.authorities += 1,
                 Some(line) => {
-                    report.keys += 1;
+                    match line {
+                        Line::Authority(..) => report.authorities += 1,
+                        _ => report.keys += 1,
+                    }
                     self.add(line);
                 }
                 None => report.unreadable += 1,
@@ -130,7 +168,7 @@ impl KnownKeys {
 
     fn add(&mut self, line: Line) {
         match line {
-            Line::Authority => {}
+            Line::Authority(hosts, key) => self.authorities.push((hosts, key)),
             Line::Revoked(hosts, key) => self.revoked.push((hosts, key)),
             Line::Hashed(hash, key) => self.hashed.push((hash, key)),
             Line::Hosts(hosts, key) if hosts.iter().any(Pattern::is_special) => {
@@ -147,7 +185,10 @@ impl KnownKeys {
 
     /// Whether nothing is known of any host.
     pub fn is_empty(&self) -> bool {
-        self.plain.is_empty() && self.patterns.is_empty() && self.hashed.is_empty()
+        self.plain.is_empty()
+            && self.patterns.is_empty()
+            && self.hashed.is_empty()
+            && self.authorities.is_empty()
     }
 
     /// What we know says about a key.
@@ -156,10 +197,7 @@ impl KnownKeys {
     /// does: a name stays with its machine when the address moves on, and whoever has taken over the
     /// address must not pass for the name.
     pub fn judge(&self, place: &Place<'_>, shown: &HostKey) -> Judgement {
-        let is_revoked = |(hosts, key): &(Vec<Pattern>, HostKey)| {
-            key == shown && place.names().any(|name| matches(hosts, &name))
-        };
-        if self.revoked.iter().any(is_revoked) {
+        if self.is_revoked(place, shown) {
             let known = Vec::new();
             let revoked = true;
             return Judgement::Changed { known, revoked };
@@ -180,9 +218,38 @@ impl KnownKeys {
         Judgement::Changed { known, revoked }
     }
 
-    /// Whether any key is on record for the host.
+    /// Whether a key, a host's or an authority's, is marked `@revoked` for the host.
+    pub(super) fn is_revoked(&self, place: &Place<'_>, shown: &HostKey) -> bool {
+        let mut revoked = self.revoked.iter().filter(|(_, key)| key == shown);
+        let names = self.names(place);
+        revoked.any(|(hosts, _)| names.iter().any(|name| matches(hosts, name)))
+    }
+
+    /// Whether a key is that of an authority which vouches for the host.
+    pub(super) fn is_authority(&self, place: &Place<'_>, shown: &HostKey) -> bool {
+        self.authorities_of(place).any(|key| key == shown)
+    }
+
+    /// Whether any authority may vouch for the host: only then is it asked for a certificate.
+    pub(super) fn has_authority(&self, place: &Place<'_>) -> bool {
+        self.authorities_of(place).next().is_some()
+    }
+
+    /// By the operator's name for the host, else by its address; with the port or, as in OpenSSH, without.
+    fn authorities_of(&self, place: &Place<'_>) -> impl Iterator<Item = &HostKey> {
+        let name = self.name_of(place);
+        let names = [lookup_name(&name, place.port), name];
+        let here = move |hosts: &[Pattern]| names.iter().any(|name| matches(hosts, name));
+        let here = self
+            .authorities
+            .iter()
+            .filter(move |(hosts, _)| here(hosts));
+        here.map(|(_, key)| key)
+    }
+
+    /// Whether any key is on record for the host, or an authority that may vouch for it.
     pub fn knows(&self, place: &Place<'_>) -> bool {
-        !self.on_record(place).is_empty()
+        !self.on_record(place).is_empty() || self.has_authority(place)
     }
 
     /// The algorithms of which we know a key of the host: those to ask it for.
@@ -192,7 +259,8 @@ impl KnownKeys {
     }
 
     fn on_record(&self, place: &Place<'_>) -> Vec<(Source, &HostKey)> {
-        let keys = place.names().map(|name| self.keys_of(&name));
+        let names = self.names(place).into_iter();
+        let keys = names.map(|name| self.keys_of(&name));
         let mut keys = keys.filter(|keys| !keys.is_empty());
         keys.next().unwrap_or_default()
     }
@@ -228,7 +296,15 @@ enum Line {
     Hosts(Vec<Pattern>, HostKey),
     Hashed(Hashed, HostKey),
     Revoked(Vec<Pattern>, HostKey),
-    Authority,
+    Authority(Vec<Pattern>, HostKey),
+}
+
+/// The mark of an authority's line.
+pub(super) const AUTHORITY: &str = "@cert-authority";
+
+/// The patterns of a list, those that are none left out.
+pub(super) fn patterns(list: &str) -> Vec<Pattern> {
+    list.split(',').filter_map(Pattern::parse).collect()
 }
 
 impl Line {
@@ -240,31 +316,39 @@ impl Line {
         let mut fields = line.split([' ', '\t']).filter(|field| !field.is_empty());
         let first = fields.next()?;
         let (mark, hosts) = match first.strip_prefix('@') {
-            Some("cert-authority") => return Some(Self::Authority),
-            Some("revoked") => (true, fields.next()?),
+            Some(_) if first == AUTHORITY => (Mark::Authority, fields.next()?),
+            Some("revoked") => (Mark::Revoked, fields.next()?),
             Some(_) => return None,
-            None => (false, first),
+            None => (Mark::None, first),
         };
         let algorithm = fields.next()?;
         let key = host_key_of_blob(&base64::decode(fields.next()?)?)?;
         if key.algorithm != algorithm {
             return None;
         }
-        if hosts.starts_with('|') && !mark {
+        if hosts.starts_with('|') && mark == Mark::None {
             return Some(Self::Hashed(Hashed::parse(hosts)?, key));
         }
-        let hosts: Vec<Pattern> = hosts.split(',').filter_map(Pattern::parse).collect();
+        let hosts = patterns(hosts);
         match (hosts.is_empty(), mark) {
             (true, _) => None,
-            (false, true) => Some(Self::Revoked(hosts, key)),
-            (false, false) => Some(Self::Hosts(hosts, key)),
+            (false, Mark::Revoked) => Some(Self::Revoked(hosts, key)),
+            (false, Mark::Authority) => Some(Self::Authority(hosts, key)),
+            (false, Mark::None) => Some(Self::Hosts(hosts, key)),
         }
     }
 }
 
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mark {
+    None,
+    Revoked,
+    Authority,
+}
+
 /// A name, perhaps with `*` and `?`, perhaps negated by `!`, perhaps hashed.
 #[derive(Clone, Debug)]
-struct Pattern {
+pub(super) struct Pattern {
     negated: bool,
     text: String,
 }
@@ -275,6 +359,11 @@ impl Pattern {
             Some(text) => (true, text),
             None => (false, text),
         };
+        // A hash is not a name: its letters are what they are.
+        if text.starts_with(HASHED) {
+            let text = text.to_owned();
+            return Some(Self { negated, text });
+        }
         // `[host]:22` is how some tools write plain `host`.
         let lower = text.to_ascii_lowercase();
         let plain = lower
@@ -289,7 +378,7 @@ impl Pattern {
     }
 
     fn is_of(&self, name: &str) -> bool {
-        if self.text.starts_with("|1|") {
+        if self.text.starts_with(HASHED) {
             return Hashed::parse(&self.text).is_some_and(|hash| hash.is_of(name));
         }
         glob(self.text.as_bytes(), name.as_bytes())
@@ -309,7 +398,7 @@ fn matches(patterns: &[Pattern], name: &str) -> bool {
 }
 
 /// Shell-like matching of `*` and `?`, in time at most the product of the lengths.
-fn glob(pattern: &[u8], name: &[u8]) -> bool {
+pub(super) fn glob(pattern: &[u8], name: &[u8]) -> bool {
     let (mut p, mut n) = (0, 0);
     let mut star = None;
     while let Some(byte) = name.get(n) {
@@ -335,6 +424,9 @@ fn glob(pattern: &[u8], name: &[u8]) -> bool {
     pattern.iter().skip(p).all(|byte| *byte == b'*')
 }
 
+/// The beginning of a hashed name.
+const HASHED: &str = "|1|";
+
 /// `|1|salt|hash`: the HMAC-SHA1 of the name, so that the file does not tell where its owner goes.
 #[derive(Clone, Debug)]
 struct Hashed {
@@ -344,7 +436,7 @@ struct Hashed {
 
 impl Hashed {
     fn parse(text: &str) -> Option<Self> {
-        let (salt, hash) = text.strip_prefix("|1|")?.split_once('|')?;
+        let (salt, hash) = text.strip_prefix(HASHED)?.split_once('|')?;
         let salt = base64::decode(salt)?;
         let hash = base64::decode(hash)?;
         (hash.len() == 20 && !salt.is_empty()).then_some(Self { salt, hash })
@@ -393,6 +485,27 @@ mod tests {
             address: [10, 0, 0, 7].into(),
             port,
         }
+    }
+
+    /// `name` as `ssh-keygen -H` would hide it.
+    fn hide(name: &str) -> String {
+        let salt = [7; 20];
+        let mut mac = Hmac::<Sha1>::new_from_slice(&salt).unwrap();
+        mac.update(name.as_bytes());
+        let hash = mac.finalize().into_bytes();
+        format!("|1|{}|{}", base64::encode(&salt), base64::encode(&hash))
+    }
+
+    #[test]
+    fn a_hidden_name_may_be_marked_as_well() {
+        let (text, key) = ed25519(1);
+        let hidden = hide("db1.example");
+        let keys = known(&format!(
+            "@revoked {hidden} {text}\n@cert-authority {hidden} {text}\n"
+        ));
+        assert!(keys.is_revoked(&at(Some("db1.example"), 22), &key));
+        assert!(keys.has_authority(&at(Some("db1.example"), 22)));
+        assert!(!keys.has_authority(&at(Some("db2.example"), 22)));
     }
 
     const IS_KNOWN: Judgement = Judgement::Known(Source::KnownHosts);
@@ -528,7 +641,7 @@ mod tests {
             "10.0.0.7 ssh-ed25519 !!!!",
             &format!("10.0.0.7 ssh-rsa {blob}"),
             "|1|x|y ssh-ed25519 AAAA",
-            "@cert-authority *.example ssh-ed25519 AAAA",
+            &format!("@cert-authority *.example {text}"),
             &format!("@unheard-of * {text}"),
             &format!("  10.0.0.7\t{text} a comment  \r"),
         ];

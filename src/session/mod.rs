@@ -8,6 +8,7 @@
 //! hostile until a collector has read it, and capped here ([`Limits`]).
 
 pub(crate) use crate::wire::base64;
+mod certificate;
 mod codepage;
 mod error;
 mod host_trust;
@@ -44,7 +45,7 @@ pub use secret::{
     ClientCertificate, KerberosWay, Key, Password, Permit, Proof, Signer, WindowsLogon,
     WindowsSecret,
 };
-pub use ssh::{SshConnector, SshFace, SshFaces, SshKey, ssh_face, ssh_faces};
+pub use ssh::{Bastion, Lane, SshConnector, SshFace, SshFaces, SshKey, Way, ssh_face, ssh_faces};
 pub use windows_error::{KerberosFailure, KerberosRefusal, TrustError};
 pub use windows_shell::{Put, WindowsShell};
 pub use winrm::{Authorities, Challenge, Names, NoNames, WinrmConnector};
@@ -53,6 +54,7 @@ pub use wording::{ProtocolRequest, SSH_WINDOWS_REQUESTS, WINRM_REQUESTS, Wording
 
 use crate::model::LiveHost;
 use async_trait::async_trait;
+use std::sync::Arc;
 
 /// Meets hosts over one protocol.
 #[async_trait]
@@ -62,6 +64,11 @@ pub trait Connector: Send + Sync {
 
     /// Whether any key is on record for the host: without one it can only be a stranger.
     fn knows(&self, host: &LiveHost, port: u16) -> bool;
+
+    /// The same by another way, as a credential demands it; `None` where there is no other.
+    fn by(&self, _way: Way) -> Option<Arc<dyn Connector>> {
+        None
+    }
 }
 
 /// An open session on one host.
@@ -81,6 +88,12 @@ pub trait Session: Send {
         _limits: &Limits,
     ) -> Result<Answers, SessionError> {
         Err(SessionError::SudoDenied(String::new()))
+    }
+
+    /// Uses the session for nothing but connections to others; `None` where the protocol knows no such
+    /// thing.
+    fn into_bastion(self: Box<Self>) -> Option<Bastion> {
+        None
     }
 
     /// Says goodbye. Dropping the session closes it as well, without a word.

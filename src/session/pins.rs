@@ -1,15 +1,17 @@
 //! Host keys that a person vouches for, in the format of `known_hosts` and `ssh-keyscan`, and
-//! certificates by their SHA-256: `[host]:5986 x509 SHA256:…`.
+//! certificates by their SHA-256: `[host]:5986 x509 SHA256:…`. An authority that vouches for hosts is
+//! pinned as `@cert-authority` and the patterns of its hosts.
 
 use super::base64;
-use super::known_hosts::host_key_of_blob;
+use super::known_hosts::{AUTHORITY, host_key_of_blob, patterns};
 use crate::model::HostKey;
 use std::net::IpAddr;
 
 /// One key of one host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParsedPin {
-    /// The name or address.
+    /// The name or address; of an authority `@cert-authority` and its patterns, as
+    /// [`KnownKeys::pin`](super::KnownKeys::pin) takes it.
     pub host: String,
     /// The port.
     pub port: u16,
@@ -31,7 +33,7 @@ pub struct ParsedPins {
 /// Reads `host,[host]:port algorithm key` lines; the key of the algorithm `x509` is the SHA-256 of a
 /// certificate in DER, as `SHA256:` and base64 or in hex as `openssl x509 -fingerprint -sha256`
 /// prints it. Unlike a `known_hosts` file in use, a line that
-/// names no exact host is a problem: a pin is for one host.
+/// names no exact host is a problem: a pin is for one host. Only an authority is for many.
 pub fn parse_pins(text: &str) -> ParsedPins {
     let mut parsed = ParsedPins::default();
     for (number, line) in (1..).zip(text.lines()) {
@@ -53,8 +55,11 @@ fn pins_of(line: &str) -> Result<Vec<ParsedPin>, &'static str> {
     else {
         return Err("expected `host algorithm key`, as ssh-keyscan prints it");
     };
+    if hosts == AUTHORITY {
+        return authority(line).map(|pin| vec![pin]);
+    }
     match hosts.as_bytes().first() {
-        Some(b'@') => return Err("marked lines (@…) cannot be pinned"),
+        Some(b'@') => return Err("only @cert-authority among the marked lines (@…) can be pinned"),
         Some(b'|') => return Err("hashed names cannot be pinned; run ssh-keyscan without -H"),
         _ => {}
     }
@@ -103,6 +108,28 @@ fn string(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (length, rest) = bytes.split_first_chunk::<4>()?;
     let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
     rest.split_at_checked(length)
+}
+
+/// An authority: `@cert-authority *.example ssh-ed25519 AAAA…`.
+fn authority(line: &str) -> Result<ParsedPin, &'static str> {
+    let mut fields = line.split_whitespace().skip(1);
+    let (Some(hosts), Some(algorithm), Some(blob)) = (fields.next(), fields.next(), fields.next())
+    else {
+        return Err("expected `@cert-authority patterns algorithm key`");
+    };
+    if patterns(hosts).is_empty() {
+        return Err("the authority is for no host");
+    }
+    let key = base64::decode(blob).and_then(|blob| host_key_of_blob(&blob));
+    let Some(key) = key.filter(|key| key.algorithm == algorithm) else {
+        return Err("the key does not read, or is not of the algorithm before it");
+    };
+    Ok(ParsedPin {
+        host: format!("{AUTHORITY} {hosts}"),
+        port: SSH_PORT,
+        key,
+        public_key: format!("{algorithm} {blob}"),
+    })
 }
 
 const SSH_PORT: u16 = 22;
@@ -242,6 +269,23 @@ mod tests {
             assert_eq!(pin.key.to_string(), format!("x509 {base64}"));
         }
         assert_eq!(parsed.problems.len(), 1);
+    }
+
+    #[test]
+    fn an_authority_is_pinned_with_the_patterns_of_its_hosts() {
+        let parsed = parse_pins(&format!("@cert-authority *.example,!x.example {KEY} ca\n"));
+        assert_eq!(parsed.problems, []);
+        assert_eq!(parsed.pins[0].host, "@cert-authority *.example,!x.example");
+        let mut known = crate::session::KnownKeys::default();
+        known.pin(&parsed.pins[0].host, 22, parsed.pins[0].key.clone());
+        let at = |name| crate::session::Place {
+            name: Some(name),
+            address: [10, 0, 0, 7].into(),
+            port: 22,
+        };
+        assert!(known.has_authority(&at("web.example")));
+        assert!(!known.has_authority(&at("x.example")));
+        assert!(!known.has_authority(&at("web.other")));
     }
 
     #[test]

@@ -78,6 +78,7 @@ impl Connector for ReplayConnector {
             banner: "SSH-2.0-Replay".to_owned(),
             channel: host_trust::Channel::Ssh,
             door: Box::new(replay),
+            remarks: Vec::new(),
         };
         host_trust::admit(&self.known, &place, shown)
     }
@@ -123,6 +124,7 @@ impl ReplayHost {
             said: String::new(),
             trust: None,
             challenge: None,
+            remarks: Vec::new(),
         }
     }
 }

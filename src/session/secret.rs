@@ -3,8 +3,9 @@
 //! Nothing here has `Serialize`, `Display` or `Clone`, and no `Debug` shows a secret. Secrets are
 //! opened in this module tree and nowhere else.
 
-use super::KeyError;
-use russh::keys::{self, Algorithm, PrivateKey};
+use super::{KeyError, certificate};
+use crate::model::UtcTime;
+use russh::keys::{self, Algorithm, Certificate, PrivateKey};
 use secrecy::{ExposeSecret as _, SecretString};
 use std::fmt;
 use std::path::Path;
@@ -50,8 +51,11 @@ impl Password {
 }
 
 /// A private key. It never leaves us: a host sees signatures, and learns nothing from them.
+///
+/// With a certificate it is the certificate that is shown, and it counts as one key.
 pub struct Key {
     private: Arc<PrivateKey>,
+    certificate: Option<Certificate>,
 }
 
 impl Key {
@@ -73,7 +77,23 @@ impl Key {
             return Err(KeyError::PassphraseNeeded);
         }
         let private = Arc::new(private);
-        Ok(Self { private })
+        let certificate = None;
+        Ok(Self {
+            private,
+            certificate,
+        })
+    }
+
+    /// The key with its OpenSSH certificate, as `ssh-keygen -s` writes it.
+    ///
+    /// # Errors
+    /// When it is not for this key, not for users, for nobody, or not valid now.
+    pub fn certified(&self, text: &[u8], now: UtcTime) -> Result<Self, KeyError> {
+        let certificate = certificate::read_for(&self.private, text, now)?;
+        Ok(Self {
+            private: Arc::clone(&self.private),
+            certificate: Some(certificate),
+        })
     }
 
     /// The public half's algorithm and fingerprint, for people.
@@ -83,6 +103,10 @@ impl Key {
 
     pub(super) fn private(&self) -> &Arc<PrivateKey> {
         &self.private
+    }
+
+    pub(super) fn certificate(&self) -> Option<&Certificate> {
+        self.certificate.as_ref()
     }
 }
 

@@ -42,6 +42,8 @@ mod secrets;
 mod session_ssh;
 #[cfg(test)]
 mod shells;
+mod ssh_config;
+mod ssh_ways;
 #[cfg(test)]
 #[cfg(unix)]
 mod support;

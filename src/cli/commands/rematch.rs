@@ -115,6 +115,7 @@ fn plan() -> RunPlan {
         max_changed_keys: scan::MAX_CHANGED_KEYS,
         credentials: None::<PathBuf>,
         known_hosts: Vec::new(),
+        key_names: std::collections::BTreeMap::new(),
         tls_ca: Vec::new(),
         programs: Vec::new(),
         record: None,

@@ -6,7 +6,9 @@ use super::super::args::{
 };
 use super::super::config::{Environment, Settings};
 use super::super::progress::{self, Display};
-use super::super::{Exit, Stop, complain, hints, knowledge, output, peers, runtime, secrets};
+use super::super::{
+    Exit, Stop, complain, hints, knowledge, output, peers, runtime, secrets, ssh_config,
+};
 use super::probes::{self, Ports};
 use super::{dry_run, scope};
 use crate::credentials::{self, Holder};
@@ -16,6 +18,7 @@ use crate::scan::{self, Connectors, Context, Keyring, Parts, RunEnd, RunKind, Ru
 use crate::store::{NewRun, RunRecord, RunState, Store};
 use crate::sweep::{Engine, Engines};
 use crate::targets::TargetSet;
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -85,6 +88,7 @@ pub(in crate::cli) fn run_as(
     plan.programs = knowledge::rule_files(settings, &command.verdicts)?;
     knowledge::rules(&plan.programs)?;
     plan.record = command.record.as_deref().map(absolute);
+    place(&mut plan, environment)?;
     if command.targets.dry_run {
         return preview(&plan, settings.verbose);
     }
@@ -153,6 +157,7 @@ pub(super) fn plan(
         max_changed_keys: scan::MAX_CHANGED_KEYS,
         credentials: None,
         known_hosts: Vec::new(),
+        key_names: BTreeMap::new(),
         tls_ca: Vec::new(),
         programs: Vec::new(),
         record: None,
@@ -213,6 +218,33 @@ pub(super) fn preview(plan: &RunPlan, in_full: bool) -> Result<Exit, Stop> {
     dry_run::print(plan, &credentials, in_full)
 }
 
+/// Puts targets that OpenSSH's configuration knows where it says, if the credentials file names it.
+fn place(plan: &mut RunPlan, environment: &Environment) -> Result<(), Stop> {
+    let Some(path) = plan
+        .credentials
+        .clone()
+        .filter(|_| plan.kind == RunKind::Scan)
+    else {
+        return Ok(());
+    };
+    let file = credentials::file::load(&path).map_err(|error| Stop::configuration(&error))?;
+    if let Some(own) = ssh_config::Own::read(&file, &path, environment)? {
+        own.place(plan, &scope::look_up);
+    }
+    Ok(())
+}
+
+/// What is reached through jump hosts only is tried one by one.
+fn check_behind(keyring: &Keyring, targets: Option<&TargetSet>) -> Result<(), Stop> {
+    let most = scan::MOST_BEHIND;
+    match targets {
+        Some(targets) if scan::behind(targets, keyring).len() > most => Err(Stop::usage(format!(
+            "more than {most} addresses are covered by credentials with a jump host, and each would be tried through it; name fewer targets, or narrow the scopes"
+        ))),
+        _ => Ok(()),
+    }
+}
+
 /// A resumed run may be started from another folder.
 fn absolute(path: &std::path::Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
@@ -229,6 +261,7 @@ impl Job<'_> {
         // Secrets first: a run that cannot log in anywhere should not begin.
         runtime::block_on(async {
             let keyring = self.keyring(&plan).await?;
+            check_behind(&keyring, targets.as_deref())?;
             let known = peers::known_keys(&store, &self.settings.site, &plan).await?;
             let means = Means {
                 connectors: peers::connectors(&plan, &keyring, known, self.simulated)?,
@@ -309,6 +342,7 @@ impl Job<'_> {
         let site = record.summary.site.clone();
         runtime::block_on(async {
             let keyring = self.keyring(&plan).await?;
+            check_behind(&keyring, targets.as_deref())?;
             let known = peers::known_keys(&store, &site, &plan).await?;
             let means = Means {
                 connectors: peers::connectors(&plan, &keyring, known, self.simulated)?,
@@ -343,7 +377,7 @@ impl Job<'_> {
     async fn keyring(&self, plan: &RunPlan) -> Result<Keyring, Stop> {
         match &plan.credentials {
             Some(path) if plan.kind == RunKind::Scan => {
-                secrets::keyring(path, self.environment, self.settings.no_input).await
+                secrets::keyring(plan, path, self.environment, self.settings.no_input).await
             }
             _ => Ok(Keyring::default()),
         }

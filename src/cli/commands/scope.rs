@@ -124,7 +124,7 @@ impl Lists for Remembering {
 }
 
 /// The operator's own resolver.
-fn look_up(name: &str) -> Result<Vec<IpAddr>, String> {
+pub(super) fn look_up(name: &str) -> Result<Vec<IpAddr>, String> {
     let found = (name, 0)
         .to_socket_addrs()
         .map_err(|error| hints::chain(&error))?;

@@ -11,7 +11,9 @@ use super::{Visit, millis};
 use crate::collect;
 use crate::credentials::{self, AccountKey, Credential, HostLabel};
 use crate::identify;
-use crate::model::{Failure as _, HostFailure, HostKey, HostTrust, Protocol, ResultCode, Stage};
+use crate::model::{
+    AccessRecord, Failure as _, HostFailure, HostKey, HostTrust, Protocol, ResultCode, Stage,
+};
 use crate::session::{
     FirstUse, Limits, LoggedIn, LoginError, MeetError, Met, Password, Permit, Proof, QuestionSet,
     Signer, StrangerPeer, VerifiedPeer, WindowsSecret,
@@ -62,6 +64,9 @@ impl Visit<'_> {
             self.note_uncovered();
         }
         let agent_keys = credentials::agent_keys(&plan);
+        // Where nobody answers us directly there is only the way through others.
+        let on_the_way = |credential: &&Credential| !self.is_behind || credential.jump.is_some();
+        let plan: Vec<&Credential> = plan.into_iter().filter(on_the_way).collect();
         for credential in plan {
             match self.try_credential(credential, agent_keys).await? {
                 Next::TryAnother if !self.is_out_of_time() => {}
@@ -69,7 +74,10 @@ impl Visit<'_> {
             }
         }
         // Nobody speaks first over WinRM.
-        if self.protocol == Protocol::Ssh && !self.banners.contains_key(&self.port) {
+        if self.protocol == Protocol::Ssh
+            && !self.is_behind
+            && !self.banners.contains_key(&self.port)
+        {
             self.read_banner().await;
         }
         Ok(())
@@ -90,33 +98,48 @@ impl Visit<'_> {
         credential: &Credential,
         agent_keys: usize,
     ) -> Result<Next, RunError> {
+        if let Err(closed) = self.set_out(credential).await? {
+            return Ok(self.not_reached(credential, closed));
+        }
+        let next = self.try_proof(credential, agent_keys).await;
+        // Its place on the way is another host's from here on.
+        self.connector = None;
+        next
+    }
+
+    async fn try_proof(
+        &mut self,
+        credential: &Credential,
+        agent_keys: usize,
+    ) -> Result<Next, RunError> {
         let cx = self.cx;
-        let signer = match cx.keyring.proof(&credential.id) {
-            None => return Ok(Next::TryAnother),
+        match cx.keyring.proof(&credential.id) {
+            None => Ok(Next::TryAnother),
             Some(StoredProof::Certificate(certificate)) => {
                 let secret = WindowsSecret::Certificate(certificate);
-                return self.try_windows(credential, secret).await;
+                self.try_windows(credential, secret).await
             }
             Some(StoredProof::Password(password)) if self.protocol == Protocol::Winrm => {
                 let secret = WindowsSecret::Password(password);
-                return self.try_windows(credential, secret).await;
+                self.try_windows(credential, secret).await
             }
-            Some(StoredProof::Password(password)) => {
-                return self.try_password(credential, password).await;
-            }
+            Some(StoredProof::Password(password)) => self.try_password(credential, password).await,
             Some(StoredProof::Keys(keys)) => {
-                Signer::Keys(keys.get(..self.keys_left).unwrap_or(keys))
+                let signer = Signer::Keys(keys.get(..self.keys_left).unwrap_or(keys));
+                self.try_keys(credential, signer).await
             }
             Some(StoredProof::Agent {
                 socket,
                 fingerprint,
-            }) => Signer::Agent {
-                socket,
-                only: fingerprint.as_deref(),
-                most: agent_keys.min(self.keys_left),
-            },
-        };
-        self.try_keys(credential, signer).await
+            }) => {
+                let signer = Signer::Agent {
+                    socket,
+                    only: fingerprint.as_deref(),
+                    most: agent_keys.min(self.keys_left),
+                };
+                self.try_keys(credential, signer).await
+            }
+        }
     }
 
     async fn try_keys(
@@ -144,6 +167,19 @@ impl Visit<'_> {
         credential: &Credential,
         password: &Password,
     ) -> Result<Next, RunError> {
+        let (attempt, told) = self.tell(credential, password).await?;
+        Ok(match told {
+            Ok((entry, trust)) => self.conclude(&attempt, entry, trust).await,
+            Err(error) => self.not_met(&attempt, &error),
+        })
+    }
+
+    /// Meets the host and tells it the password, if all that this takes is given.
+    pub(super) async fn tell<'c>(
+        &mut self,
+        credential: &'c Credential,
+        password: &Password,
+    ) -> Result<(Attempt<'c>, Result<(Entry, HostTrust), MeetError>), RunError> {
         let cx = self.cx;
         let label = HostLabel::new(self.host.address, None);
         let account = AccountKey::of(credential, &label);
@@ -161,18 +197,18 @@ impl Visit<'_> {
         let attempt = self.attempt(credential);
         if let Some(why) = cx.breaker.why_open(&account, &label).await? {
             let held = Entry::Held(ResultCode::BreakerOpen, why);
-            return Ok(self.conclude(&attempt, held, HostTrust::None).await);
+            return Ok((attempt, Ok((held, HostTrust::None))));
         }
         let (met, turn) = match self.meet_in_turn(turn, &attempt.limits).await {
             (Ok(met), turn) => (met, turn),
-            (Err(error), _) => return Ok(self.not_met(&attempt, &error)),
+            (Err(error), _) => return Ok((attempt, Err(error))),
         };
         let trust = self.acquaint(&met);
         let entry = match self.trusted(met, credential).await? {
             Ok(peer) => self.by_password(peer, &attempt, (password, turn)).await?,
             Err(held) => held,
         };
-        Ok(self.conclude(&attempt, entry, trust).await)
+        Ok((attempt, Ok((entry, trust))))
     }
 
     pub(super) fn attempt<'a>(&self, credential: &'a Credential) -> Attempt<'a> {
@@ -190,12 +226,13 @@ impl Visit<'_> {
             || self.cx.connectors.ssh.knows(&self.host, self.port)
     }
 
-    async fn meet(&self, limits: &Limits) -> Result<Met, MeetError> {
+    pub(super) async fn meet(&self, limits: &Limits) -> Result<Met, MeetError> {
         self.enter(Stage::Meet);
         let connectors = &self.cx.connectors;
-        let connector = match self.protocol {
-            Protocol::Winrm => &connectors.winrm,
-            _ => &connectors.ssh,
+        let connector = match (self.protocol, &self.connector) {
+            (Protocol::Winrm, _) => &connectors.winrm,
+            (_, Some(connector)) => connector,
+            (_, None) => &connectors.ssh,
         };
         connector.meet(&self.host, self.port, limits).await
     }
@@ -216,7 +253,8 @@ impl Visit<'_> {
     }
 
     /// Takes note of what the host showed.
-    fn acquaint(&mut self, met: &Met) -> HostTrust {
+    pub(super) fn acquaint(&mut self, met: &Met) -> HostTrust {
+        self.remarks.extend_from_slice(met.remarks());
         self.host_key = Some(met.host_key().clone());
         self.banners.insert(self.port, met.banner().to_owned());
         self.enter(Stage::Login);
@@ -251,6 +289,8 @@ impl Visit<'_> {
                 if self.protocol == Protocol::Winrm {
                     row.detail = format!("by {}", logged_in.method);
                 }
+                self.remarks.extend(logged_in.remarks);
+                self.remark(&mut row);
                 let set = self.questions();
                 let sudo = attempt.credential.sudo;
                 self.collect(logged_in.session, set, (row, sudo)).await;
@@ -298,6 +338,7 @@ impl Visit<'_> {
     ) -> Next {
         let mut row = self.row(Some(attempt.credential), code, trust);
         row.detail.clone_from(&detail);
+        self.remark(&mut row);
         row.elapsed_ms = millis(attempt.began);
         self.access.push(row);
         if code != ResultCode::HostkeyChanged {
@@ -319,7 +360,22 @@ impl Visit<'_> {
             _ => HostTrust::None,
         };
         self.refuse(attempt, HostFailure::at(Stage::Meet, error), trust);
+        self.was_held_up |= matches!(error, MeetError::NoWayOn(_));
+        // What lies beyond a jump host says nothing of what lies here.
+        if attempt.credential.jump.is_some() && error.code() != ResultCode::HostkeyChanged {
+            return Next::TryAnother;
+        }
         Next::Done
+    }
+
+    /// Adds to a row what is worth saying of the way.
+    pub(super) fn remark(&self, row: &mut AccessRecord) {
+        for remark in &self.remarks {
+            if !row.detail.is_empty() {
+                row.detail.push_str("; ");
+            }
+            row.detail.push_str(remark);
+        }
     }
 
     fn refuse(&mut self, attempt: &Attempt<'_>, failure: HostFailure, trust: HostTrust) {
@@ -328,12 +384,18 @@ impl Visit<'_> {
         let held_back = failure.code == ResultCode::NotAttemptedTrust;
         row.attempted = failure.stage == Stage::Login && !held_back;
         row.detail.clone_from(&failure.detail);
+        self.remark(&mut row);
         row.elapsed_ms = millis(attempt.began);
         self.access.push(row);
         self.failure = Some(failure);
     }
 
-    async fn by_signature(&mut self, met: Met, attempt: &Attempt<'_>, signer: Signer<'_>) -> Entry {
+    pub(super) async fn by_signature(
+        &mut self,
+        met: Met,
+        attempt: &Attempt<'_>,
+        signer: Signer<'_>,
+    ) -> Entry {
         if let Err(held) = self.may_begin() {
             return held;
         }

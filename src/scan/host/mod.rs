@@ -1,9 +1,11 @@
 //! One host, from the first hello to the verdicts.
 
+mod jump;
 mod login;
 mod look;
 mod windows;
 
+pub(super) use jump::Jumps;
 pub(super) use look::look;
 
 use super::{Context, Event, RunError, RunKind, judge};
@@ -14,9 +16,10 @@ use crate::model::{
     AccessRecord, Clue, Date, Failure as _, Finding, HostFailure, HostKey, HostOutcome, HostTrust,
     Inventory, LiveHost, Protocol, ResultCode, Service, Stage,
 };
-use crate::session::{Answers, Limits, Loss, QuestionSet, Session};
+use crate::session::{Answers, Connector, Limits, Loss, QuestionSet, Session};
 use crate::store::{HostCommit, Matched, Pin};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -125,6 +128,38 @@ async fn scan(
     Ok(visit.finish())
 }
 
+/// Scans one host that does not answer us, through the jump hosts that its credentials name; `None` where
+/// nobody answers them either. A jump host that does not let us on is the host's failure: nobody knows
+/// whether it is there.
+pub(super) async fn work_behind(
+    cx: &Context,
+    host: LiveHost,
+) -> Result<Option<HostCommit>, RunError> {
+    let began = Instant::now();
+    let mut visit = Visit::new(cx, host);
+    visit.is_behind = true;
+    for port in &cx.plan.ssh_ports {
+        visit.port = *port;
+        visit.log_in().await?;
+        if visit.inventory.is_some() || visit.changed() || visit.is_out_of_time() {
+            break;
+        }
+    }
+    let nobody = visit.host_key.is_none()
+        && visit.banners.is_empty()
+        && visit
+            .access
+            .iter()
+            .all(|row| row.code == ResultCode::Filtered && !row.attempted)
+        && !visit.was_held_up;
+    if nobody {
+        return Ok(None);
+    }
+    let mut commit = visit.finish();
+    commit.outcome.elapsed_ms = millis(began);
+    judge_it(cx, commit).await.map(Some)
+}
+
 /// Adds the verdicts to a host that was read.
 async fn judge_it(cx: &Context, mut commit: HostCommit) -> Result<HostCommit, RunError> {
     if let Some(inventory) = commit.outcome.inventory.take() {
@@ -196,6 +231,14 @@ struct Visit<'a> {
     pins: Vec<Pin>,
     /// How many more keys the host may be offered, on all its ports together.
     keys_left: usize,
+    /// How the present credential wants the host to be met, if not as usual.
+    connector: Option<Arc<dyn Connector>>,
+    /// What is worth saying of the way to it.
+    remarks: Vec<String>,
+    /// Whether it does not answer us directly, and is only tried through others.
+    is_behind: bool,
+    /// Whether a jump host did not let us on.
+    was_held_up: bool,
 }
 
 impl<'a> Visit<'a> {
@@ -215,6 +258,10 @@ impl<'a> Visit<'a> {
             access: Vec::new(),
             pins: Vec::new(),
             keys_left: credentials::MAX_KEYS,
+            connector: None,
+            remarks: Vec::new(),
+            is_behind: false,
+            was_held_up: false,
         }
     }
 

@@ -1,6 +1,7 @@
 //! Asking: one exec channel, a script in, frames out.
 
 use super::handshake::Link;
+use super::jump::Bastion;
 use super::windows;
 use crate::session::transcript::{End, Transcript};
 use crate::session::{Answers, Limits, Nonce, QuestionSet, Session, SessionError};
@@ -57,6 +58,10 @@ impl Session for SshSession {
             End::Exited(_) | End::Refused => SessionError::SudoDenied(said),
             _ => error,
         })
+    }
+
+    fn into_bastion(self: Box<Self>) -> Option<Bastion> {
+        Some(Bastion::new(self.link))
     }
 
     async fn close(self: Box<Self>) {

@@ -3,8 +3,7 @@
 
 use crate::session::MeetError;
 use crate::session::transcript::plain;
-use tokio::io::AsyncReadExt as _;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncReadExt as _};
 
 /// An SSH server's first words.
 #[derive(Debug)]
@@ -16,11 +15,13 @@ pub(super) struct Greeting {
 }
 
 /// Reads until the identification line has come. The caller sets the time limit.
-pub(super) async fn read(tcp: &mut TcpStream) -> Result<Greeting, MeetError> {
+pub(super) async fn read(
+    stream: &mut (impl AsyncRead + Unpin + ?Sized),
+) -> Result<Greeting, MeetError> {
     let mut bytes = Vec::with_capacity(512);
     let mut chunk = [0; 1024];
     loop {
-        let Ok(count) = tcp.read(&mut chunk).await else {
+        let Ok(count) = stream.read(&mut chunk).await else {
             return Err(why_ended(&bytes));
         };
         if count == 0 {
@@ -39,6 +40,7 @@ pub(super) async fn read(tcp: &mut TcpStream) -> Result<Greeting, MeetError> {
                 return Err(MeetError::KexMismatch {
                     kind: "protocol version",
                     theirs: plain(&bytes),
+                    legacy: String::new(),
                 });
             }
             Verdict::NotSsh => return Err(MeetError::NotSsh(plain(&bytes))),

@@ -1,26 +1,30 @@
-//! The key exchange: which algorithms are safe enough, and which key the host shows.
+//! The key exchange: which key the host shows, and what we know of it.
 
+use super::algorithms;
 use super::greeting::Greeting;
 use super::host_key_of_public;
-use super::wire::Wire;
-use crate::model::HostKey;
+use super::wire::{Duplex, Wire};
+use crate::model::{HostKey, UtcTime};
+use crate::session::certificate::{self, Vouching};
 use crate::session::host_trust::changed;
 use crate::session::transcript::plain;
 use crate::session::{Judgement, KnownKeys, MeetError, Place};
 use russh::client::{self, ChannelOpenHandle, DisconnectReason, Handle, Msg};
-use russh::keys::{Algorithm, EcdsaCurve, HashAlg, PublicKeyOrCertificate};
-use russh::{AlgorithmKind, Channel, Preferred, SshId, cipher, kex, mac};
+use russh::keys::{PublicKey, PublicKeyOrCertificate};
+use russh::{AlgorithmKind, Channel, Names, SshId};
 use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::net::TcpStream;
+use tokio_rustls::rustls::pki_types::UnixTime;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// An open connection on which nobody has logged in, or somebody has.
 pub(super) struct Link {
     pub(super) handle: Handle<Listener>,
     pub(super) seen: SharedSeen,
+    /// Whether old algorithms are allowed.
+    pub(super) legacy: bool,
     received: Arc<AtomicU64>,
     cut: CancellationToken,
     _cut_on_drop: DropGuard,
@@ -47,6 +51,10 @@ pub(super) struct Seen {
     pub(super) public_key: String,
     /// What we know says about that.
     judgement: Option<Judgement>,
+    /// What its certificate is worth, if it showed one.
+    pub(super) vouching: Option<Vouching>,
+    /// The old algorithms that were agreed on.
+    pub(super) old: Vec<String>,
     /// Its banners during the login. Hostile; capped.
     pub(super) said: String,
     pub(super) banners: usize,
@@ -68,27 +76,29 @@ impl SharedSeen {
     }
 }
 
-/// Exchanges keys. Refuses at once where the host's key contradicts what we know.
+/// Exchanges keys, with old algorithms if need be where they are allowed. Refuses at once where the host's
+/// key contradicts what we know and no authority vouches for it.
 pub(super) async fn shake_hands(
-    tcp: TcpStream,
+    stream: Box<dyn Duplex>,
     greeting: Greeting,
     known: &Arc<KnownKeys>,
     place: &Place<'_>,
+    legacy: bool,
 ) -> Result<(Link, HostKey), MeetError> {
-    let config = config(known, place);
-    shake_hands_by(config, tcp, greeting, (known, place)).await
+    let config = config(known, place, legacy);
+    shake_hands_by((config, legacy), stream, greeting, (known, place)).await
 }
 
-/// The same, with algorithms of the caller's choice.
+/// The same, with algorithms of the caller's choice; `legacy` where old ones are among them.
 pub(super) async fn shake_hands_by(
-    config: client::Config,
-    tcp: TcpStream,
+    (config, legacy): (client::Config, bool),
+    stream: Box<dyn Duplex>,
     greeting: Greeting,
     (known, place): (&Arc<KnownKeys>, &Place<'_>),
 ) -> Result<(Link, HostKey), MeetError> {
     let cut = CancellationToken::new();
     let cut_on_drop = cut.clone().drop_guard();
-    let wire = Wire::new(tcp, greeting.bytes, cut.clone());
+    let wire = Wire::new(stream, greeting.bytes, cut.clone());
     let received = wire.received();
     let seen = SharedSeen::default();
     let listener = Listener {
@@ -105,6 +115,7 @@ pub(super) async fn shake_hands_by(
     let link = Link {
         handle,
         seen,
+        legacy,
         received,
         cut,
         _cut_on_drop: cut_on_drop,
@@ -113,6 +124,9 @@ pub(super) async fn shake_hands_by(
 }
 
 fn why_no_exchange(error: russh::Error, heard: &Seen) -> MeetError {
+    if let Some(Vouching::Revoked(authority)) = &heard.vouching {
+        return changed(authority.clone(), &[], true);
+    }
     if let (Some(key), Some(Judgement::Changed { known, revoked })) = (&heard.key, &heard.judgement)
     {
         return changed(key.clone(), known, *revoked);
@@ -120,6 +134,7 @@ fn why_no_exchange(error: russh::Error, heard: &Seen) -> MeetError {
     match error {
         russh::Error::NoCommonAlgo { kind, theirs, .. } => MeetError::KexMismatch {
             kind: kind_name(&kind),
+            legacy: algorithms::old_among(&theirs).join(", "),
             theirs: plain(theirs.join(",").as_bytes()),
         },
         russh::Error::IO(_)
@@ -143,95 +158,28 @@ fn kind_name(kind: &AlgorithmKind) -> &'static str {
     }
 }
 
-/// What we speak: nothing that needs SHA-1, CBC or DSA, and no compression.
-pub(super) fn config(known: &KnownKeys, place: &Place<'_>) -> client::Config {
-    let mut keys = HOST_KEYS.to_vec();
-    // Ask first for a key that we can compare, as OpenSSH does.
-    let algorithms = known.algorithms(place);
-    keys.sort_by_key(|algorithm| !algorithms.contains(key_type(algorithm)));
-    let preferred = Preferred {
-        kex: Cow::Borrowed(KEY_EXCHANGES),
-        key: Cow::Owned(keys),
-        cipher: Cow::Borrowed(CIPHERS),
-        mac: Cow::Borrowed(MACS),
-        compression: Cow::Borrowed(&[russh::compression::NONE]),
-        ..Preferred::DEFAULT
-    };
+pub(super) fn config(known: &KnownKeys, place: &Place<'_>, legacy: bool) -> client::Config {
     client::Config {
         client_id: SshId::Standard(Cow::Borrowed(concat!(
             "SSH-2.0-underdesk_",
             env!("CARGO_PKG_VERSION")
         ))),
-        preferred,
+        preferred: algorithms::preferred(known, place, legacy),
         window_size: 4 << 20,
         maximum_packet_size: 32 << 10,
         channel_buffer_size: 32,
         inactivity_timeout: None,
-        gex: client::GexParams::new(2048, 3072, 8192).unwrap_or_default(),
+        gex: algorithms::groups(),
         nodelay: true,
         ..client::Config::default()
     }
 }
 
-/// The type of the keys that an algorithm signs with: `ssh-rsa` whatever the hash.
-fn key_type(algorithm: &Algorithm) -> &str {
-    match algorithm {
-        Algorithm::Rsa { .. } => "ssh-rsa",
-        other => other.as_str(),
-    }
+/// The time, as TLS certificates are judged by it as well.
+pub(super) fn now() -> UtcTime {
+    let seconds = UnixTime::now().as_secs();
+    UtcTime::from_unix(i64::try_from(seconds).unwrap_or(i64::MAX))
 }
-
-const HOST_KEYS: [Algorithm; 6] = [
-    Algorithm::Ed25519,
-    Algorithm::Ecdsa {
-        curve: EcdsaCurve::NistP256,
-    },
-    Algorithm::Ecdsa {
-        curve: EcdsaCurve::NistP384,
-    },
-    Algorithm::Ecdsa {
-        curve: EcdsaCurve::NistP521,
-    },
-    Algorithm::Rsa {
-        hash: Some(HashAlg::Sha512),
-    },
-    Algorithm::Rsa {
-        hash: Some(HashAlg::Sha256),
-    },
-];
-
-pub(super) const KEY_EXCHANGES: &[kex::Name] = &[
-    kex::CURVE25519,
-    kex::CURVE25519_PRE_RFC_8731,
-    kex::MLKEM768X25519_SHA256,
-    kex::ECDH_SHA2_NISTP256,
-    kex::ECDH_SHA2_NISTP384,
-    kex::ECDH_SHA2_NISTP521,
-    kex::DH_G14_SHA256,
-    kex::DH_G16_SHA512,
-    kex::DH_GEX_SHA256,
-    kex::DH_G15_SHA512,
-    kex::DH_G17_SHA512,
-    kex::DH_G18_SHA512,
-    kex::EXTENSION_SUPPORT_AS_CLIENT,
-    kex::EXTENSION_OPENSSH_STRICT_KEX_AS_CLIENT,
-];
-
-pub(super) const CIPHERS: &[cipher::Name] = &[
-    cipher::AES_128_GCM,
-    cipher::AES_256_GCM,
-    cipher::CHACHA20_POLY1305,
-    cipher::AES_256_CTR,
-    cipher::AES_192_CTR,
-    cipher::AES_128_CTR,
-];
-
-pub(super) const MACS: &[mac::Name] = &[
-    mac::HMAC_SHA256_ETM,
-    mac::HMAC_SHA512_ETM,
-    mac::HMAC_SHA256,
-    mac::HMAC_SHA512,
-];
 
 /// Hears what the host says of itself. Turns away whatever it would open on our side.
 pub(super) struct Listener {
@@ -247,21 +195,31 @@ impl client::Handler for Listener {
 
     async fn check_server_key(
         &mut self,
-        key: &PublicKeyOrCertificate,
+        shown: &PublicKeyOrCertificate,
     ) -> Result<bool, russh::Error> {
-        // We offer no certificate algorithm, so a certificate is a breach of protocol.
-        let PublicKeyOrCertificate::PublicKey { key, .. } = key else {
-            return Ok(false);
-        };
-        let public_key = key.to_openssh().unwrap_or_default();
-        let key = host_key_of_public(key);
         let place = Place {
             name: self.name.as_deref(),
             address: self.address,
             port: self.port,
         };
+        let (key, vouching) = match shown {
+            PublicKeyOrCertificate::PublicKey { key, .. } => (key.clone(), None),
+            PublicKeyOrCertificate::Certificate(shown) => {
+                let key = PublicKey::new(shown.public_key().clone(), "");
+                let vouching = certificate::vouch(&self.known, &place, shown, now());
+                (key, Some(vouching))
+            }
+        };
+        let public_key = key.to_openssh().unwrap_or_default();
+        let key = host_key_of_public(&key);
         let judgement = self.known.judge(&place, &key);
-        let may_go_on = !matches!(judgement, Judgement::Changed { .. });
+        let may_go_on = match (&judgement, &vouching) {
+            (_, Some(Vouching::Revoked(_))) | (Judgement::Changed { revoked: true, .. }, _) => {
+                false
+            }
+            (_, Some(Vouching::Good)) => true,
+            (judgement, _) => !matches!(judgement, Judgement::Changed { .. }),
+        };
         let mut seen = self.seen.lock();
         // A later exchange must not bring another host into the conversation.
         let is_same = seen.key.as_ref().is_none_or(|first| *first == key);
@@ -269,8 +227,19 @@ impl client::Handler for Listener {
             seen.key = Some(key);
             seen.public_key = public_key;
             seen.judgement = Some(judgement);
+            seen.vouching = vouching;
         }
         Ok(may_go_on && is_same)
+    }
+
+    async fn kex_done(
+        &mut self,
+        _: Option<&[u8]>,
+        names: &Names,
+        _: &mut client::Session,
+    ) -> Result<(), russh::Error> {
+        self.seen.lock().old = algorithms::old_in(names);
+        Ok(())
     }
 
     async fn auth_banner(

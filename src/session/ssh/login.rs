@@ -17,6 +17,10 @@ pub(super) struct SshDoor {
     /// Where the password was handed to the wire: how many bytes and banners had come by then.
     sent_at: Option<(u64, usize)>,
     pub(super) keys_offered: usize,
+    /// What the certificate says that is offered.
+    pub(super) certificate: String,
+    /// The old way by which a key was proven, where one was.
+    pub(super) signed_by: Option<&'static str>,
     /// What the host told us in a conversation.
     told: String,
 }
@@ -27,6 +31,8 @@ impl SshDoor {
             link,
             sent_at: None,
             keys_offered: 0,
+            certificate: String::new(),
+            signed_by: None,
             told: String::new(),
         }
     }
@@ -77,7 +83,10 @@ impl SshDoor {
     fn logged_in(self, method: &'static str) -> LoggedIn {
         let secret_sent = self.sent_at.is_some();
         let said = self.said();
+        let old = self.signed_by.iter();
+        let old = old.map(|name| format!("the key was proven by {name}, which is old"));
         LoggedIn {
+            remarks: old.collect(),
             session: Box::new(SshSession::new(self.link)),
             method,
             secret_sent,
@@ -309,6 +318,7 @@ impl SshDoor {
             remaining: names.join(","),
             said: self.said(),
             keys_offered: self.keys_offered,
+            certificate: self.certificate.clone(),
         }
     }
 

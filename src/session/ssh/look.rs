@@ -4,8 +4,8 @@ use super::{greeting, handshake};
 use crate::model::HostKey;
 use crate::session::tcp::connect;
 use crate::session::{KnownKeys, Limits, MeetError, Place};
+use russh::Disconnect;
 use russh::keys::{Algorithm, EcdsaCurve, HashAlg};
-use russh::{Disconnect, Preferred, cipher, compression, kex, mac};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,7 +40,7 @@ pub async fn ssh_face(address: IpAddr, port: u16, limits: &Limits) -> Result<Ssh
         port,
     };
     let until = limits.within(limits.login);
-    let meeting = handshake::shake_hands(tcp, greeting, &known, &place);
+    let meeting = handshake::shake_hands(Box::new(tcp), greeting, &known, &place, false);
     let Ok(Ok((mut link, key))) = Box::pin(timeout_at(until, meeting)).await else {
         return Ok(SshFace { banner, key: None });
     };
@@ -97,7 +97,7 @@ pub async fn ssh_faces(address: IpAddr, port: u16, limits: &Limits) -> Result<Ss
             }
             Ok((banner, Err(error))) => {
                 faces.banner = banner;
-                if let MeetError::KexMismatch { kind, theirs } = &error
+                if let MeetError::KexMismatch { kind, theirs, .. } = &error
                     && *kind == HOST_KEY_ALGORITHM
                 {
                     // A list that was cut says nothing of what came behind.
@@ -136,10 +136,11 @@ async fn face_of_kind(
         address,
         port,
     };
-    let mut config = handshake::config(&known, &place);
-    config.preferred = preferred(kind);
+    let mut config = handshake::config(&known, &place, true);
+    config.preferred.key = kind.into();
     let until = limits.within(limits.login);
-    let meeting = handshake::shake_hands_by(config, tcp, greeting, (&known, &place));
+    let meeting =
+        handshake::shake_hands_by((config, true), Box::new(tcp), greeting, (&known, &place));
     let met = Box::pin(timeout_at(until, meeting)).await;
     let (mut link, key) = match met {
         Ok(Ok(met)) => met,
@@ -182,28 +183,3 @@ const KINDS: [&[Algorithm]; 3] = [
         Algorithm::Rsa { hash: None },
     ],
 ];
-
-/// What old devices speak, behind all that is safe.
-fn preferred(kind: &'static [Algorithm]) -> Preferred {
-    let kex = [
-        handshake::KEY_EXCHANGES,
-        &[kex::DH_GEX_SHA1, kex::DH_G14_SHA1, kex::DH_G1_SHA1],
-    ];
-    let ciphers = [
-        handshake::CIPHERS,
-        &[
-            cipher::AES_256_CBC,
-            cipher::AES_192_CBC,
-            cipher::AES_128_CBC,
-        ],
-    ];
-    let macs = [handshake::MACS, &[mac::HMAC_SHA1_ETM, mac::HMAC_SHA1]];
-    Preferred {
-        kex: kex.concat().into(),
-        key: kind.into(),
-        cipher: ciphers.concat().into(),
-        mac: macs.concat().into(),
-        compression: (&[compression::NONE][..]).into(),
-        ..Preferred::DEFAULT
-    }
-}

@@ -1,11 +1,13 @@
 //! SSH (RFC 4251 to 4254), over russh.
 //!
 //! This file opens the connection and makes the acquaintance; `login` proves who we are, and
-//! `exchange` asks; `windows` asks a Windows.
+//! `exchange` asks; `windows` asks a Windows; `jump` goes on from one host to others.
 
+mod algorithms;
 mod exchange;
 mod greeting;
 mod handshake;
+mod jump;
 mod login;
 mod look;
 mod offer;
@@ -13,30 +15,44 @@ mod prompt;
 mod windows;
 mod wire;
 
+pub use jump::{Bastion, Lane};
 pub use look::{SshFace, SshFaces, SshKey, ssh_face, ssh_faces};
 
+use super::certificate::Vouching;
 use super::host_trust::{self, Channel, Introduction};
 use super::known_hosts::host_key_of_blob;
 use super::tcp::connect;
 use super::{Connector, KnownKeys, Limits, MeetError, Met, Place};
-use crate::model::{HostKey, LiveHost};
+use crate::model::{HostKey, HostTrust, LiveHost};
 use async_trait::async_trait;
 use russh::keys::PublicKey;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout_at};
+use wire::Duplex;
 
 /// Meets hosts over SSH.
 #[derive(Clone, Debug, Default)]
 pub struct SshConnector {
     known: Arc<KnownKeys>,
+    way: Way,
+}
+
+/// How a host is reached and spoken to, where a credential demands it; else directly, and safely.
+#[derive(Clone, Debug, Default)]
+pub struct Way {
+    /// Whether old algorithms may be used: SHA-1, CBC, groups of 1024 bits.
+    pub legacy: bool,
+    /// Through which host, if not directly.
+    pub through: Option<Lane>,
 }
 
 impl SshConnector {
     /// Takes the host keys that the operator vouches for.
     pub fn new(known: Arc<KnownKeys>) -> Self {
-        Self { known }
+        let way = Way::default();
+        Self { known, way }
     }
 }
 
@@ -69,6 +85,11 @@ impl Connector for SshConnector {
     fn knows(&self, host: &LiveHost, port: u16) -> bool {
         self.known.knows(&Place::of(host, port))
     }
+
+    fn by(&self, way: Way) -> Option<Arc<dyn Connector>> {
+        let known = Arc::clone(&self.known);
+        Some(Arc::new(Self { known, way }))
+    }
 }
 
 const PAUSES_MS: [u64; 4] = [150, 400, 900, 2000];
@@ -82,29 +103,55 @@ fn is_worth_another_try(error: &MeetError) -> bool {
 
 impl SshConnector {
     async fn meet_once(&self, place: &Place<'_>, limits: &Limits) -> Result<Met, MeetError> {
-        let mut tcp = connect(SocketAddr::new(place.address, place.port), limits).await?;
+        let mut stream = self.open(place, limits).await?;
         let until = limits.within(limits.banner);
         // Nothing is written before an SSH server has spoken: the port may be anything's.
-        let greeting = timeout_at(until, greeting::read(&mut tcp)).await;
+        let greeting = timeout_at(until, greeting::read(&mut *stream)).await;
         let greeting = greeting.map_err(|_| MeetError::Timeout("its greeting"))??;
         let banner = greeting.banner.clone();
 
         let until = limits.within(limits.login);
-        let meeting = handshake::shake_hands(tcp, greeting, &self.known, place);
+        let legacy = self.way.legacy;
+        let meeting = handshake::shake_hands(stream, greeting, &self.known, place, legacy);
         let meeting = Box::pin(timeout_at(until, meeting)).await;
         let (link, key) = meeting.map_err(|_| MeetError::Timeout("the key exchange"))??;
-        let door = Box::new(login::SshDoor::new(link));
-        host_trust::admit(
-            &self.known,
-            place,
-            Introduction {
-                key,
-                banner,
-                channel: Channel::Ssh,
-                door,
-            },
-        )
+        let (vouching, old) = {
+            let seen = link.seen.lock();
+            (seen.vouching.clone(), seen.old.clone())
+        };
+        let certified = matches!(vouching, Some(Vouching::Good)).then_some(HostTrust::HostCa);
+        let shown = Introduction {
+            key,
+            banner,
+            channel: Channel::Ssh,
+            door: Box::new(login::SshDoor::new(link)),
+            remarks: remarks(vouching, &old),
+        };
+        host_trust::admit_by_certificate(&self.known, place, shown, certified)
     }
+
+    async fn open(&self, place: &Place<'_>, limits: &Limits) -> Result<Box<dyn Duplex>, MeetError> {
+        match &self.way.through {
+            Some(lane) => lane.connect(place, limits).await,
+            None => {
+                let to = SocketAddr::new(place.address, place.port);
+                Ok(Box::new(connect(to, limits).await?))
+            }
+        }
+    }
+}
+
+/// What is worth saying of a meeting.
+fn remarks(vouching: Option<Vouching>, old: &[String]) -> Vec<String> {
+    let unused = match vouching {
+        Some(Vouching::None(why)) => Some(format!("its certificate does not count: {why}")),
+        _ => None,
+    };
+    let old = match old {
+        [] => None,
+        old => Some(format!("old algorithms: {}", old.join(", "))),
+    };
+    unused.into_iter().chain(old).collect()
 }
 
 /// The name of a public key.

@@ -1,4 +1,4 @@
-//! The TCP stream under SSH, with what russh does not offer: bytes that were read before it came,
+//! The stream under SSH, with what russh does not offer: bytes that were read before it came,
 //! and an end that we decide.
 
 use std::io;
@@ -7,15 +7,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
-/// A TCP stream that can be cut.
+/// What SSH runs over: TCP, or a channel of another connection.
+pub(super) trait Duplex: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Duplex for T {}
+
+/// A stream that can be cut.
 ///
 /// russh serves a connection in a task of its own, which a peer can keep waiting for ever (say, in
 /// the middle of a key exchange). Cutting the wire ends that task wherever it stands.
 pub(super) struct Wire {
-    tcp: TcpStream,
+    stream: Box<dyn Duplex>,
     /// What was read before: given out first.
     before: io::Cursor<Vec<u8>>,
     cut: CancellationToken,
@@ -24,9 +28,9 @@ pub(super) struct Wire {
 }
 
 impl Wire {
-    pub(super) fn new(tcp: TcpStream, before: Vec<u8>, cut: CancellationToken) -> Self {
+    pub(super) fn new(stream: Box<dyn Duplex>, before: Vec<u8>, cut: CancellationToken) -> Self {
         Self {
-            tcp,
+            stream,
             before: io::Cursor::new(before),
             is_cut: Box::pin(cut.clone().cancelled_owned()),
             cut,
@@ -61,7 +65,7 @@ impl AsyncRead for Wire {
         if buffer.filled().len() > before {
             return from_before;
         }
-        let read = Pin::new(&mut wire.tcp).poll_read(cx, buffer);
+        let read = Pin::new(&mut wire.stream).poll_read(cx, buffer);
         let count = buffer.filled().len().saturating_sub(before);
         let count = u64::try_from(count).unwrap_or(0);
         wire.received.fetch_add(count, Ordering::Relaxed);
@@ -76,14 +80,14 @@ impl AsyncWrite for Wire {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         self.poll_cut(cx)?;
-        Pin::new(&mut self.tcp).poll_write(cx, bytes)
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.tcp).poll_flush(cx)
+        Pin::new(&mut self.stream).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.tcp).poll_shutdown(cx)
+        Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }

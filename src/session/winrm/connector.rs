@@ -4,7 +4,7 @@ use super::door::WinrmDoor;
 use super::ntlm::Wrapping;
 use super::road::Road;
 use super::tls::{self, Authorities};
-use crate::model::{HostKey, LiveHost};
+use crate::model::{HostKey, HostTrust, LiveHost};
 use crate::session::host_trust::{self, Channel, Introduction};
 use crate::session::{Connector, KnownKeys, Limits, MeetError, Met, Place};
 use async_trait::async_trait;
@@ -104,6 +104,7 @@ impl Connector for WinrmConnector {
                 banner,
                 channel,
                 door,
+                remarks: Vec::new(),
             }));
         };
         let certified = door.is_chained() && self.is_for(&place, &leaf, limits).await;
@@ -112,7 +113,9 @@ impl Connector for WinrmConnector {
             banner: String::new(),
             channel: Channel::Tls,
             door,
+            remarks: Vec::new(),
         };
+        let certified = certified.then_some(HostTrust::TlsCa);
         host_trust::admit_by_certificate(&self.known, &place, shown, certified)
     }
 

@@ -150,6 +150,7 @@ fn why(error: &Error) -> MeetError {
         | Error::PeerIncompatible(_) => MeetError::KexMismatch {
             kind: "TLS version or cipher suite",
             theirs: format!("none of ECDHE with AES-GCM or ChaCha20 in TLS 1.2 or 1.3 ({error})"),
+            legacy: String::new(),
         },
         Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure) => {
             MeetError::OtherCertificate
