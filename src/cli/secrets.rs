@@ -23,6 +23,7 @@ pub(super) async fn keyring(
         complain(&format!("{}: {wish}", path.display()));
     }
     let mut proofs = BTreeMap::new();
+    let mut for_sudo = BTreeMap::new();
     for credential in file
         .credentials
         .iter()
@@ -30,8 +31,11 @@ pub(super) async fn keyring(
     {
         let proof = proof(&file, path, credential, (environment, no_input)).await?;
         proofs.insert(credential.id.clone(), proof);
+        if let Some(password) = sudo(&file, path, credential, (environment, no_input)).await? {
+            for_sudo.insert(credential.id.clone(), password);
+        }
     }
-    Ok(Keyring::new(file.credentials, proofs))
+    Ok(Keyring::new(file.credentials, proofs).with_sudo(for_sudo))
 }
 
 async fn proof(
@@ -41,13 +45,7 @@ async fn proof(
     (environment, no_input): (&Environment, bool),
 ) -> Result<StoredProof, Stop> {
     let variable = |name: &str| environment.get(name).map(str::to_owned);
-    let may_ask = !no_input && std::io::stdin().is_terminal();
-    let prompt: Option<&resolve::Prompt<'_>> = if may_ask {
-        Some(&resolve::ask_on_terminal)
-    } else {
-        None
-    };
-    let sources = Sources::new(file, path, &variable, prompt);
+    let sources = Sources::new(file, path, &variable, prompt(no_input));
     let secrets = resolve::secrets(credential, &sources).await;
     let secrets = secrets.map_err(|error| fault(path, &credential.id, &error))?;
     match secrets {
@@ -80,6 +78,30 @@ async fn proof(
                 fingerprint,
             })
         }
+    }
+}
+
+/// The password that sudo is told, where it is not the login's own.
+async fn sudo(
+    file: &CredentialsFile,
+    path: &Path,
+    credential: &Credential,
+    (environment, no_input): (&Environment, bool),
+) -> Result<Option<Password>, Stop> {
+    let variable = |name: &str| environment.get(name).map(str::to_owned);
+    let sources = Sources::new(file, path, &variable, prompt(no_input));
+    let password = resolve::sudo_password(credential, &sources).await;
+    let password = password.map_err(|error| fault(path, &credential.id, &error))?;
+    Ok(password.map(Password::new))
+}
+
+/// Who is asked: nobody where there is no terminal.
+fn prompt(no_input: bool) -> Option<&'static resolve::Prompt<'static>> {
+    let may_ask = !no_input && std::io::stdin().is_terminal();
+    if may_ask {
+        Some(&resolve::ask_on_terminal)
+    } else {
+        None
     }
 }
 

@@ -11,7 +11,7 @@
 mod account;
 mod breaker;
 #[cfg(test)]
-mod breaker_oracle;
+pub(crate) mod breaker_oracle;
 pub mod file;
 mod forecast;
 mod model;
@@ -25,13 +25,13 @@ mod tries;
 
 pub use account::{AccountKey, HostLabel};
 pub use breaker::{Ask, Decision, Limits, Why, decide};
-pub use forecast::{exposures, worst_case};
+pub use forecast::{Past, exposures, worst_case, worst_case_after};
 pub use model::{
     Credential, CredentialsFile, Kind, Mechanism, Method, NotYet, Ownership, SecretRef, Sudo,
     Winrm, WinrmProof,
 };
 pub use parse::parse;
-pub use rules::{MAX_KEYS, agent_keys, plan};
+pub use rules::{MAX_KEYS, agent_keys, covering, in_place_of, plan};
 pub use scope::{Scope, ScopeItem, ScopeProblem};
 pub use table::ParseError;
 pub use tries::{Holder, Stop, StopReason, Try, TryState};

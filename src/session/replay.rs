@@ -123,6 +123,7 @@ impl ReplayHost {
             said: String::new(),
             trust: None,
             challenge: None,
+            verified: None,
         }
     }
 }

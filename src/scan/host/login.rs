@@ -7,11 +7,15 @@ use super::super::breaker::{Leave, Reserved};
 use super::super::gate::Turn;
 use super::super::keyring::StoredProof;
 use super::super::{RunError, RunKind};
+use super::root::Root;
+use super::ruled_out::FIVE_KEYS;
 use super::{Visit, millis};
 use crate::collect;
 use crate::credentials::{self, AccountKey, Credential, HostLabel};
 use crate::identify;
-use crate::model::{Failure as _, HostFailure, HostKey, HostTrust, Protocol, ResultCode, Stage};
+use crate::model::{
+    CredentialId, Failure as _, HostFailure, HostKey, HostTrust, Protocol, ResultCode, Stage,
+};
 use crate::session::{
     FirstUse, Limits, LoggedIn, LoginError, MeetError, Met, Password, Permit, Proof, QuestionSet,
     Signer, StrangerPeer, VerifiedPeer, WindowsSecret,
@@ -31,8 +35,8 @@ pub(super) enum Next {
 
 /// A reserved try, and the turn of its account.
 pub(super) struct Ticket {
-    reserved: Reserved,
-    turn: Turn,
+    pub(super) reserved: Reserved,
+    pub(super) turn: Turn,
 }
 
 /// How a login ended.
@@ -62,6 +66,7 @@ impl Visit<'_> {
             self.note_uncovered();
         }
         let agent_keys = credentials::agent_keys(&plan);
+        self.planned.extend(plan.iter().map(|one| one.id.clone()));
         for credential in plan {
             match self.try_credential(credential, agent_keys).await? {
                 Next::TryAnother if !self.is_out_of_time() => {}
@@ -126,9 +131,8 @@ impl Visit<'_> {
     ) -> Result<Next, RunError> {
         let attempt = self.attempt(credential);
         if self.keys_left == 0 {
-            let why = "the host was offered five keys already; name fewer credentials for it";
-            let held = Entry::Held(ResultCode::BreakerOpen, why.to_owned());
-            return Ok(self.conclude(&attempt, held, HostTrust::None).await);
+            let held = Entry::Held(ResultCode::BreakerOpen, FIVE_KEYS.to_owned());
+            return self.conclude(&attempt, held, HostTrust::None).await;
         }
         let met = match self.meet(&attempt.limits).await {
             Ok(met) => met,
@@ -136,7 +140,7 @@ impl Visit<'_> {
         };
         let trust = self.acquaint(&met);
         let entry = self.by_signature(met, &attempt, signer).await;
-        Ok(self.conclude(&attempt, entry, trust).await)
+        self.conclude(&attempt, entry, trust).await
     }
 
     async fn try_password(
@@ -152,7 +156,7 @@ impl Visit<'_> {
         let turn = if self.may_hear(credential) {
             // Waiting is other hosts' time, and not of this one's.
             let asked = Instant::now();
-            let turn = cx.breaker.turn(credential, &account).await;
+            let turn = cx.breaker.turn(&credential.id, &account).await;
             self.deadline += asked.elapsed();
             Some(turn)
         } else {
@@ -161,7 +165,7 @@ impl Visit<'_> {
         let attempt = self.attempt(credential);
         if let Some(why) = cx.breaker.why_open(&account, &label).await? {
             let held = Entry::Held(ResultCode::BreakerOpen, why);
-            return Ok(self.conclude(&attempt, held, HostTrust::None).await);
+            return self.conclude(&attempt, held, HostTrust::None).await;
         }
         let (met, turn) = match self.meet_in_turn(turn, &attempt.limits).await {
             (Ok(met), turn) => (met, turn),
@@ -172,7 +176,7 @@ impl Visit<'_> {
             Ok(peer) => self.by_password(peer, &attempt, (password, turn)).await?,
             Err(held) => held,
         };
-        Ok(self.conclude(&attempt, entry, trust).await)
+        self.conclude(&attempt, entry, trust).await
     }
 
     pub(super) fn attempt<'a>(&self, credential: &'a Credential) -> Attempt<'a> {
@@ -238,8 +242,8 @@ impl Visit<'_> {
         attempt: &Attempt<'_>,
         entry: Entry,
         trust: HostTrust,
-    ) -> Next {
-        match entry {
+    ) -> Result<Next, RunError> {
+        Ok(match entry {
             Entry::In(logged_in, trust) => {
                 if self.protocol == Protocol::Winrm {
                     self.winrm.insert(self.port);
@@ -252,8 +256,12 @@ impl Visit<'_> {
                     row.detail = format!("by {}", logged_in.method);
                 }
                 let set = self.questions();
-                let sudo = attempt.credential.sudo;
-                self.collect(logged_in.session, set, (row, sudo)).await;
+                let root = Root {
+                    credential: attempt.credential,
+                    verified: logged_in.verified,
+                };
+                self.collect(logged_in.session, set, (row, Some(root)))
+                    .await?;
                 if let Some(row) = self.access.last_mut() {
                     row.elapsed_ms = millis(attempt.began);
                 }
@@ -270,7 +278,7 @@ impl Visit<'_> {
             }
             Entry::Held(code, detail) => self.hold(attempt, (code, detail), trust),
             Entry::StoodDown => self.stand_down(attempt, trust),
-        }
+        })
     }
 
     /// Whether the run has stopped itself. Asked last of all before a login begins.
@@ -406,15 +414,26 @@ impl Visit<'_> {
         label: HostLabel,
         turn: Option<Turn>,
     ) -> Result<Result<(Ticket, Permit), Entry>, RunError> {
-        let credential = attempt.credential;
-        let account = AccountKey::of(credential, &label);
+        let account = AccountKey::of(attempt.credential, &label);
+        let secret = &attempt.credential.id;
+        self.reserve_for(secret, account, label, turn).await
+    }
+
+    /// Reserves a try of an account for one of its secrets, or says why not.
+    pub(super) async fn reserve_for(
+        &mut self,
+        secret: &CredentialId,
+        account: AccountKey,
+        label: HostLabel,
+        turn: Option<Turn>,
+    ) -> Result<Result<(Ticket, Permit), Entry>, RunError> {
         let breaker = &self.cx.breaker;
         let asked = Instant::now();
         let patience = asked + self.cx.plan.host_timeout();
         let turn = match turn {
             Some(turn) => Ok(turn),
             // The host was slow, and lost its turn.
-            None => timeout_at(patience, breaker.turn(credential, &account)).await,
+            None => timeout_at(patience, breaker.turn(secret, &account)).await,
         };
         let Ok(turn) = turn else {
             let why = "other hosts tried this account until the time was up".to_owned();
@@ -504,8 +523,22 @@ impl Visit<'_> {
         peer: VerifiedPeer,
         credential: &Credential,
     ) -> Result<Result<VerifiedPeer, Entry>, RunError> {
-        if peer.trust() != HostTrust::Pinned || credential.password_on_first_use() {
+        let (trust, shown) = (peer.trust(), peer.host_key());
+        let Some(detail) = self.why_not_vouched(trust, shown, credential).await? else {
             return Ok(Ok(peer));
+        };
+        Ok(Err(Entry::Held(ResultCode::HostkeyUnknown, detail)))
+    }
+
+    /// Why a host that is known may not hear a password all the same; `None` where it may.
+    pub(super) async fn why_not_vouched(
+        &self,
+        trust: HostTrust,
+        shown: &HostKey,
+        credential: &Credential,
+    ) -> Result<Option<String>, RunError> {
+        if trust != HostTrust::Pinned || credential.password_on_first_use() {
+            return Ok(None);
         }
         let name = self.host.name.as_ref().map(ToString::to_string);
         let hosts = [Some(self.host.address.to_string()), name];
@@ -515,13 +548,9 @@ impl Visit<'_> {
             .store
             .pins_of(&self.cx.site, hosts, self.port)
             .await?;
-        let shown = peer.host_key();
         let vouches = |pin: &Pin| pin.key == *shown && pin.source != "first_use";
-        if pins.iter().any(vouches) {
-            return Ok(Ok(peer));
-        }
         let detail =
-            format!("the host shows {shown}, which was pinned at first sight and never checked");
-        Ok(Err(Entry::Held(ResultCode::HostkeyUnknown, detail)))
+            || format!("the host shows {shown}, which was pinned at first sight and never checked");
+        Ok((!pins.iter().any(vouches)).then(detail))
     }
 }

@@ -84,6 +84,7 @@ impl SshDoor {
             said,
             trust: None,
             challenge: None,
+            verified: None,
         }
     }
 

@@ -1,7 +1,7 @@
 //! SSH (RFC 4251 to 4254), over russh.
 //!
 //! This file opens the connection and makes the acquaintance; `login` proves who we are, and
-//! `exchange` asks; `windows` asks a Windows.
+//! `exchange` asks; `sudo` becomes root by a password, `windows` asks a Windows.
 
 mod exchange;
 mod greeting;
@@ -10,10 +10,12 @@ mod login;
 mod look;
 mod offer;
 mod prompt;
+mod sudo;
 mod windows;
 mod wire;
 
 pub use look::{SshFace, SshFaces, SshKey, ssh_face, ssh_faces};
+pub use sudo::{ROOT_SHELL, sudo_command};
 
 use super::host_trust::{self, Channel, Introduction};
 use super::known_hosts::host_key_of_blob;

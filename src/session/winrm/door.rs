@@ -259,6 +259,7 @@ fn logged_in(carrier: Carrier, method: &'static str) -> LoggedIn {
         said: String::new(),
         trust: None,
         challenge: None::<Challenge>,
+        verified: None,
     }
 }
 
