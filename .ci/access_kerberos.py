@@ -2,7 +2,6 @@
 
 import http.server
 import os
-import pathlib
 import shutil
 import subprocess
 import threading

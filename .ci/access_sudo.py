@@ -146,7 +146,8 @@ def secrets(lab, report):
     report.that(len(files) > 10 and not held, f"planted: in none of {len(files)} files (sudo's recording, logs, store)",
                 held)
     typed = [path for path in recorded.rglob("stdin") if path.stat().st_size > 0]
-    report.that(bool(typed), "planted: sudo's recording has what the shell was told (so it tells)", list(recorded.rglob("*")))
+    report.that(bool(typed), "planted: sudo's recording has what the shell was told (so it tells)",
+                list(recorded.rglob("*")))
     report.that(word not in done.out + done.err, "planted: not in what the program says")
 
 
