@@ -44,18 +44,18 @@ class Skip(Exception):
     """A check that cannot be made here, and why."""
 
 
-def enter_namespace():
+def enter_namespace(*more):
     """Starts this program again where there is no network but loopback; falls through where that is not
-    allowed."""
+    allowed. `more` are further namespaces, as unshare(1) names them."""
     if os.environ.get(IN_NAMESPACE):
         raise_loopback()
         return True
-    allowed = subprocess.run(["unshare", "--net", "true"], capture_output=True, check=False)
+    allowed = subprocess.run(["unshare", "--net", *more, "true"], capture_output=True, check=False)
     if allowed.returncode != 0:
         return False
     os.environ[IN_NAMESPACE] = "1"
     sys.stdout.flush()
-    os.execvp("unshare", ["unshare", "--net", sys.executable, *sys.argv])
+    os.execvp("unshare", ["unshare", "--net", *more, sys.executable, *sys.argv])
 
 
 def raise_loopback():
@@ -209,7 +209,9 @@ class Lab:
 
 
 class Server:
-    """One sshd."""
+    """One sshd. PAM knows it by the name of its program."""
+
+    program = "/usr/sbin/sshd"
 
     def __init__(self, lab, name, listen, options):
         self.lab, self.name, self.listen, self.options = lab, name, listen, options
@@ -228,7 +230,7 @@ class Server:
                   "LogLevel DEBUG1"]
         config.write_text("\n".join(lines) + "\n", encoding="utf-8")
         self.process = subprocess.Popen(
-            ["/usr/sbin/sshd", "-D", "-f", str(config), "-E", str(self.log)], stdin=subprocess.DEVNULL,
+            [self.program, "-D", "-f", str(config), "-E", str(self.log)], stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         for place in self.listen:
             host, port = place.rsplit(":", 1)

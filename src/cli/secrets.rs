@@ -24,9 +24,13 @@ pub(super) async fn keyring(
         complain(&format!("{}: {wish}", path.display()));
     }
     let mut proofs = BTreeMap::new();
+    let mut for_sudo = BTreeMap::new();
     for credential in &file.credentials {
         let proof = proof(&file, path, credential, (environment, no_input)).await?;
         proofs.insert(credential.id.clone(), proof);
+        if let Some(password) = sudo(&file, path, credential, (environment, no_input)).await? {
+            for_sudo.insert(credential.id.clone(), password);
+        }
     }
     let own = ssh_config::Own::read(&file, path, environment)?;
     let added = own.map(|own| own.additions(plan, prompt(no_input)));
@@ -46,7 +50,9 @@ pub(super) async fn keyring(
     credentials.extend(added.credentials);
     proofs.extend(added.proofs);
     jumps.extend(added.jumps);
-    Ok(Keyring::new(credentials, proofs).with_jumps(jumps))
+    Ok(Keyring::new(credentials, proofs)
+        .with_jumps(jumps)
+        .with_sudo(for_sudo))
 }
 
 async fn proof(
@@ -98,6 +104,20 @@ async fn proof(
             })
         }
     }
+}
+
+/// The password that sudo is told, where it is not the login's own.
+async fn sudo(
+    file: &CredentialsFile,
+    path: &Path,
+    credential: &Credential,
+    (environment, no_input): (&Environment, bool),
+) -> Result<Option<Password>, Stop> {
+    let variable = |name: &str| environment.get(name).map(str::to_owned);
+    let sources = Sources::new(file, path, &variable, prompt(no_input));
+    let password = resolve::sudo_password(credential, &sources).await;
+    let password = password.map_err(|error| fault(path, &credential.id, &error))?;
+    Ok(password.map(Password::new))
 }
 
 /// Whom to ask for secrets: only somebody at a terminal.

@@ -230,6 +230,7 @@ impl Own {
             },
             scope,
             sudo: Sudo::Never,
+            sudo_password: None,
             jump,
             legacy: false,
             line: 0,

@@ -173,6 +173,11 @@ impl Limits {
         at >= self.horizon(now)
     }
 
+    /// When a moment counts no more.
+    pub(super) fn forgets(&self, at: UtcTime) -> UtcTime {
+        UtcTime::from_unix(at.unix().saturating_add(self.span()).saturating_add(1))
+    }
+
     /// When fewer than `limit` of these moments count.
     fn closes(&self, mut moments: Vec<UtcTime>, limit: usize) -> UtcTime {
         moments.sort_unstable();

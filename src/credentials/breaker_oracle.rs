@@ -1,4 +1,5 @@
-//! The breaker against a naive oracle: servers that count what they saw.
+//! The breaker against a naive oracle: servers that count what they saw. `scan` asks the same oracle
+//! about its own breaker, with a real store.
 
 use super::account::tests::{account, label};
 use super::{AccountKey, Ask, Decision, Holder, HostLabel, Limits, Try, decide};
@@ -9,7 +10,7 @@ const HOUR: i64 = 60 * 60;
 const DAY: i64 = 24 * HOUR;
 
 /// The credentials' spellings. Whom they really are, if a bare name means CORP's or LAB's account:
-const SPELLINGS: [(&str, [&str; 2]); 6] = [
+pub(crate) const SPELLINGS: [(&str, [&str; 2]); 6] = [
     (r"user = 'CORP\audit'", ["corp", "corp"]),
     ("user = 'Audit@corp.example'", ["corp", "corp"]),
     ("user = 'audit'", ["corp", "lab"]),
@@ -19,7 +20,8 @@ const SPELLINGS: [(&str, [&str; 2]); 6] = [
 ];
 
 /// Address, key, and the machine behind: two addresses are one machine.
-const HOSTS: [(u8, &str, usize); 4] = [(1, "A", 0), (2, "A", 0), (3, "B", 1), (4, "C", 2)];
+pub(crate) const HOSTS: [(u8, &str, usize); 4] =
+    [(1, "A", 0), (2, "A", 0), (3, "B", 1), (4, "C", 2)];
 
 #[derive(Clone, Debug)]
 enum Op {
@@ -74,11 +76,11 @@ fn op() -> impl Strategy<Value = Op> {
 
 /// A secret that reached a server, and was not proven right: the server may count it.
 #[derive(Clone, Debug)]
-struct Seen {
-    spelling: usize,
-    host: usize,
-    at: i64,
-    proven: bool,
+pub(crate) struct Seen {
+    pub(crate) spelling: usize,
+    pub(crate) host: usize,
+    pub(crate) at: i64,
+    pub(crate) proven: bool,
 }
 
 struct Flight {
@@ -210,36 +212,36 @@ impl World {
             self.kept.push((number, kept.spent(now)));
         }
     }
+}
 
-    /// The most that any account saw within a day, on one machine and in all, if a bare name is
-    /// `world`'s account.
-    fn worst(&self, world: usize) -> (usize, usize) {
-        let (mut on_one, mut in_all) = (0, 0);
-        let bad: Vec<&Seen> = self.seen.iter().filter(|it| !it.proven).collect();
-        for first in &bad {
-            let same_account = |it: &&&Seen| {
-                // `root` is another account on every machine.
-                SPELLINGS[it.spelling].1[world] == SPELLINGS[first.spelling].1[world]
-                    && (SPELLINGS[it.spelling].1[world] != "root" || machine(it) == machine(first))
-            };
-            let day: Vec<&&Seen> = bad
-                .iter()
-                .filter(|it| (first.at..first.at + DAY).contains(&it.at))
-                .filter(same_account)
-                .collect();
-            let here = day.iter().filter(|it| machine(it) == machine(first));
-            on_one = on_one.max(here.count());
-            in_all = in_all.max(day.len());
-        }
-        (on_one, in_all)
+/// The most wrong tries that any account saw within a day, on one machine and in all, if a bare name
+/// is `world`'s account.
+pub(crate) fn worst(seen: &[Seen], world: usize) -> (usize, usize) {
+    let (mut on_one, mut in_all) = (0, 0);
+    let bad: Vec<&Seen> = seen.iter().filter(|it| !it.proven).collect();
+    for first in &bad {
+        let same_account = |it: &&&Seen| {
+            // `root` is another account on every machine.
+            SPELLINGS[it.spelling].1[world] == SPELLINGS[first.spelling].1[world]
+                && (SPELLINGS[it.spelling].1[world] != "root" || machine(it) == machine(first))
+        };
+        let day: Vec<&&Seen> = bad
+            .iter()
+            .filter(|it| (first.at..first.at + DAY).contains(&it.at))
+            .filter(same_account)
+            .collect();
+        let here = day.iter().filter(|it| machine(it) == machine(first));
+        on_one = on_one.max(here.count());
+        in_all = in_all.max(day.len());
     }
+    (on_one, in_all)
 }
 
 fn machine(seen: &Seen) -> usize {
     HOSTS[seen.host].2
 }
 
-fn key(spelling: usize, host: usize) -> (AccountKey, HostLabel) {
+pub(crate) fn key(spelling: usize, host: usize) -> (AccountKey, HostLabel) {
     let (last, fingerprint, _) = HOSTS[host];
     let label = label(last, fingerprint);
     (account(SPELLINGS[spelling].0, &label), label)
@@ -255,7 +257,7 @@ proptest! {
             world.step(op);
         }
         for meaning in 0..2 {
-            let (on_one, in_all) = world.worst(meaning);
+            let (on_one, in_all) = worst(&world.seen, meaning);
             prop_assert!(on_one <= 1, "{on_one} on one machine: {:?}", world.seen);
             prop_assert!(in_all <= 2, "{in_all} in a day: {:?}", world.seen);
         }

@@ -11,7 +11,7 @@
 mod account;
 mod breaker;
 #[cfg(test)]
-mod breaker_oracle;
+pub(crate) mod breaker_oracle;
 pub mod file;
 mod forecast;
 mod jump;
@@ -27,14 +27,14 @@ mod tries;
 
 pub use account::{AccountKey, HostLabel};
 pub use breaker::{Ask, Decision, Limits, Why, decide};
-pub use forecast::{exposures, worst_case};
+pub use forecast::{Past, exposures, worst_case, worst_case_after};
 pub use jump::Jump;
 pub use model::{
     Credential, CredentialsFile, Kind, Mechanism, Method, NotYet, Ownership, SecretRef,
     SshConfigFile, Sudo, Winrm, WinrmProof,
 };
 pub use parse::parse;
-pub use rules::{MAX_KEYS, agent_keys, plan};
+pub use rules::{MAX_KEYS, agent_keys, covering, in_place_of, plan};
 pub use scope::{Scope, ScopeItem, ScopeProblem, is_like};
 pub use ssh_config::{Hop, HostConfig, Include, Route, SshConfig};
 pub use table::ParseError;

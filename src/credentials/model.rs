@@ -91,6 +91,8 @@ pub struct Credential {
     pub jump: Option<String>,
     /// Whether it may be used where nothing but old algorithms is spoken: SHA-1, CBC.
     pub legacy: bool,
+    /// The password that sudo asks for, where it is not the login's own.
+    pub sudo_password: Option<SecretRef>,
     /// The line in the file at which it begins, from 1.
     pub line: usize,
 }
@@ -120,6 +122,18 @@ impl Credential {
         }
     }
 
+    /// The place of the password that sudo is told, where it may be told one.
+    pub fn sudo_secret(&self) -> Option<&SecretRef> {
+        if self.sudo != Sudo::WithPassword {
+            return None;
+        }
+        let own = match &self.method {
+            Method::SshPassword { password, .. } => Some(password),
+            _ => None,
+        };
+        self.sudo_password.as_ref().or(own)
+    }
+
     /// The places of its secrets.
     pub fn secrets(&self) -> impl Iterator<Item = &SecretRef> {
         let (first, second) = match &self.method {
@@ -135,7 +149,8 @@ impl Credential {
             },
             Method::SshAgent { .. } => (None, None),
         };
-        first.into_iter().chain(second)
+        let third = self.sudo_password.as_ref();
+        first.into_iter().chain(second).chain(third)
     }
 
     fn not_yet_used(&self) -> Vec<NotYet> {
@@ -336,6 +351,8 @@ pub enum Sudo {
     Never,
     /// Only where sudo asks for no password.
     WithoutPassword,
+    /// Also where sudo asks for the account's password, which is told once.
+    WithPassword,
 }
 
 /// Where a secret is.

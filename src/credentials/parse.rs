@@ -155,7 +155,15 @@ fn read_place(place: &Table<'_>) -> Result<SecretRef, ParseError> {
 fn read_credential(entry: &Table<'_>) -> Result<Credential, ParseError> {
     let kind = read_kind(entry)?;
     let mut known = vec![
-        "id", "type", "user", "scope", "account", "realm", "sudo", "note",
+        "id",
+        "type",
+        "user",
+        "scope",
+        "account",
+        "realm",
+        "sudo",
+        "sudo_password",
+        "note",
     ];
     known.extend(keys_of(kind));
     if jump::is_for(kind) {
@@ -171,13 +179,15 @@ fn read_credential(entry: &Table<'_>) -> Result<Credential, ParseError> {
         return Err(entry.at(&span, problem));
     }
     let (user, ownership) = read_user(entry)?;
+    let (sudo, sudo_password) = read_sudo(entry, kind)?;
     let credential = Credential {
         id: CredentialId::new(id),
         user,
         ownership,
         method: read_method(entry, kind)?,
         scope: read_scope(entry)?,
-        sudo: read_sudo(entry)?,
+        sudo,
+        sudo_password,
         jump: entry.words("jump")?.map(|(jump, _)| jump.to_owned()),
         legacy: entry.flag("legacy_algorithms")?,
         line: entry.line(),
@@ -387,19 +397,32 @@ fn read_scope(entry: &Table<'_>) -> Result<Scope, ParseError> {
     Scope::new(read).map_err(|problem| entry.at(&span, format!("scope: {problem}")))
 }
 
-fn read_sudo(entry: &Table<'_>) -> Result<Sudo, ParseError> {
-    match entry.words("sudo")? {
-        None | Some(("never", _)) => Ok(Sudo::Never),
-        Some(("nopasswd", _)) => Ok(Sudo::WithoutPassword),
+fn read_sudo(entry: &Table<'_>, kind: Kind) -> Result<(Sudo, Option<SecretRef>), ParseError> {
+    let password = secret(entry, "sudo_password")?;
+    let sudo = match entry.words("sudo")? {
+        None | Some(("never", _)) => Sudo::Never,
+        Some(("nopasswd", _)) => Sudo::WithoutPassword,
         Some(("password", span)) => {
-            let problem = "sudo: this version hands sudo no password; use \"nopasswd\", and let the account run `sh -s` in sudoers";
-            Err(entry.at(&span, problem))
+            let problem = match kind {
+                Kind::Winrm => "sudo: there is none on Windows",
+                Kind::SshKey | Kind::SshAgent | Kind::SshCert if password.is_none() => {
+                    "sudo: a key is no password for sudo; expected sudo_password beside it, or \"nopasswd\""
+                }
+                _ => return Ok((Sudo::WithPassword, password)),
+            };
+            return Err(entry.at(&span, problem));
         }
         Some((_, span)) => {
-            let problem = "sudo: expected \"never\" or \"nopasswd\"";
-            Err(entry.at(&span, problem))
+            let problem = "sudo: expected \"never\", \"nopasswd\" or \"password\"";
+            return Err(entry.at(&span, problem));
         }
+    };
+    if password.is_some() {
+        let span = entry.span_of("sudo_password");
+        let problem = "sudo_password: it is told only with sudo = \"password\"";
+        return Err(entry.at(&span, problem));
     }
+    Ok((sudo, None))
 }
 
 #[cfg(test)]
@@ -586,7 +609,11 @@ mod tests {
             ("password_on_first_use", "'yes'", "true or false"),
             ("sudo", "true", "sudo: expected"),
             ("sudo", "'always'", "sudo: expected \"never\""),
-            ("sudo", "'password'", "hands sudo no password"),
+            (
+                "sudo_password",
+                "{ env = 'Y' }",
+                "only with sudo = \"password\"",
+            ),
         ];
         for (key, value, expected) in cases {
             let error = problem(&credential(&[(key, value)]));

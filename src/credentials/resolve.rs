@@ -76,6 +76,24 @@ pub async fn secrets(
     }
 }
 
+/// The password that sudo is told, where the credential says so and it is not the login's own.
+///
+/// # Errors
+/// As for [`secrets`].
+pub async fn sudo_password(
+    credential: &Credential,
+    sources: &Sources<'_>,
+) -> Result<Option<SecretString>, ResolveError> {
+    let Some(place) = &credential.sudo_password else {
+        return Ok(None);
+    };
+    let ask = format!(
+        "Password for sudo of {} ({}): ",
+        credential.user, credential.id
+    );
+    secret(place, &ask, sources).await.map(Some)
+}
+
 /// What proves an account, ready for a session.
 #[derive(Debug)]
 pub enum Secrets {

@@ -18,12 +18,7 @@ pub fn plan<'a>(
     credentials: &'a [Credential],
     remembered: Option<&CredentialId>,
 ) -> Vec<&'a Credential> {
-    let speaks = |credential: &&Credential| credential.kind().protocol() == protocol;
-    let mut fitting: Vec<&Credential> = credentials
-        .iter()
-        .filter(speaks)
-        .filter(|credential| credential.scope.covers(host))
-        .collect();
+    let mut fitting: Vec<&Credential> = covering(host, protocol, credentials).collect();
     // A stable sort: the file's order holds among equals.
     fitting.sort_by_key(|credential| {
         let worked = remembered == Some(&credential.id);
@@ -44,6 +39,34 @@ pub fn plan<'a>(
         new
     });
     fitting
+}
+
+/// All credentials for a host over a protocol, whether or not there is room for them in its plan.
+pub fn covering<'a>(
+    host: &LiveHost,
+    protocol: Protocol,
+    credentials: &'a [Credential],
+) -> impl Iterator<Item = &'a Credential> {
+    credentials.iter().filter(move |credential| {
+        credential.kind().protocol() == protocol && credential.scope.covers(host)
+    })
+}
+
+/// The password that is tried in the place of one which a plan leaves out: another of its account.
+pub fn in_place_of<'a>(
+    host: &LiveHost,
+    left_out: &Credential,
+    plan: impl IntoIterator<Item = &'a Credential>,
+) -> Option<&'a Credential> {
+    let label = HostLabel::new(host.address, None);
+    let account = AccountKey::of(left_out, &label);
+    let is_it = |other: &&Credential| {
+        !is_key(other)
+            && other.kind().protocol() == left_out.kind().protocol()
+            && account.may_be(&label, &AccountKey::of(other, &label), &label)
+    };
+    let mut plan = plan.into_iter();
+    plan.find(is_it).filter(|_| !is_key(left_out))
 }
 
 /// Whether it is offered as a key: nothing is lost with it, but a host counts it.

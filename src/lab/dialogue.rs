@@ -1,10 +1,11 @@
 //! What a simulated host does with the commands of somebody who has logged in.
 
 use super::behaviour::Shell;
+use super::recording::Recording;
 use super::script::Script;
 use super::seen::Note;
 use super::ssh::Served;
-use super::windows;
+use super::{sudo, windows};
 use russh::server::Msg;
 use russh::{Channel, ChannelMsg, Error};
 use std::sync::Arc;
@@ -14,19 +15,29 @@ use std::time::Duration;
 const SCRIPT_BYTES: usize = 1 << 20;
 
 /// Serves one session channel: waits for a command and answers it as the host's shell does.
-pub(super) async fn converse(mut channel: Channel<Msg>, served: Arc<Served>, note: Note) {
+pub(super) async fn converse(
+    mut channel: Channel<Msg>,
+    served: Arc<Served>,
+    (user, note): (String, Note),
+) {
     while let Some(message) = channel.wait().await {
         let ChannelMsg::Exec { command, .. } = message else {
             continue;
         };
         note.command(&command);
         // An error here means that the peer has gone: there is nobody to tell.
-        let _ = run(&mut channel, &served, &command).await;
+        let who = (user.as_str(), &note);
+        let _ = run(&mut channel, &served, &command, who).await;
         return;
     }
 }
 
-async fn run(channel: &mut Channel<Msg>, served: &Served, command: &[u8]) -> Result<(), Error> {
+async fn run(
+    channel: &mut Channel<Msg>,
+    served: &Served,
+    command: &[u8],
+    who: (&str, &Note),
+) -> Result<(), Error> {
     match &served.shell {
         Shell::NoLogin(text) => {
             channel.data_bytes(text.clone()).await?;
@@ -44,17 +55,35 @@ async fn run(channel: &mut Channel<Msg>, served: &Served, command: &[u8]) -> Res
         Shell::AbsoluteOnly if command == b"sh -s" => not_found(channel, command).await,
         Shell::Noisy(text) => {
             channel.data_bytes(text.clone()).await?;
-            shell(channel, served, command).await
+            shell(channel, served, command, who).await
         }
         Shell::Windows(shells) => windows::run(channel, served, shells, command).await,
         Shell::Sh | Shell::AbsoluteOnly | Shell::CutShort | Shell::Closes => {
-            shell(channel, served, command).await
+            shell(channel, served, command, who).await
         }
     }
 }
 
 /// `sh -s`, as the account or as root: reads the script to its end, and answers its questions.
-async fn shell(channel: &mut Channel<Msg>, served: &Served, command: &[u8]) -> Result<(), Error> {
+async fn shell(
+    channel: &mut Channel<Msg>,
+    served: &Served,
+    command: &[u8],
+    (user, note): (&str, &Note),
+) -> Result<(), Error> {
+    if let Some(marker) = sudo::marker(command) {
+        let is_root = match (&served.sudo, &served.as_root) {
+            (Some(sudo), _) => sudo::ask(channel, sudo, (user, &marker), note).await?,
+            (None, Some(_)) => true,
+            (None, None) => return not_found(channel, b"env: 'sudo'").await,
+        };
+        if !is_root {
+            return Ok(());
+        }
+        sudo::sign(channel).await?;
+        let recording = served.as_root.as_ref().unwrap_or(&served.recording);
+        return answer(channel, served, recording).await;
+    }
     let recording = match (command, &served.as_root) {
         (b"sh -s" | b"/bin/sh -s", _) => &served.recording,
         (b"sudo -n sh -s", Some(as_root)) => as_root,
@@ -65,6 +94,15 @@ async fn shell(channel: &mut Channel<Msg>, served: &Served, command: &[u8]) -> R
         }
         _ => return not_found(channel, command).await,
     };
+    answer(channel, served, recording).await
+}
+
+/// Answers the questions of the script on standard input.
+async fn answer(
+    channel: &mut Channel<Msg>,
+    served: &Served,
+    recording: &Recording,
+) -> Result<(), Error> {
     let text = standard_input(channel).await;
     let Some(script) = Script::parse(&text) else {
         return end(channel, 2).await;

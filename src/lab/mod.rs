@@ -11,6 +11,7 @@
 mod behaviour;
 mod device;
 mod dialogue;
+mod directory;
 mod keys;
 mod logins;
 mod network;
@@ -19,6 +20,7 @@ mod script;
 mod seen;
 mod server;
 mod ssh;
+mod sudo;
 mod windows;
 mod winrm;
 mod wire;
@@ -41,4 +43,5 @@ pub use seen::{
     Cover, LoginTry, Proof, Seen, SeenCommand, SeenConnection, SeenRequest, SeenShell, Violation,
 };
 pub use server::{Lab, LabError, Running};
+pub use sudo::Sudo;
 pub use winrm::{Certificate, ChannelBinding, Fault, Offer, WinRm};

@@ -14,6 +14,7 @@
 
 use super::behaviour::{Hearing, Kind, Opening, Published, Shell};
 use super::logins::{Logins, Method, Prompt};
+use super::sudo::Sudo;
 use super::winrm::WinRm;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,6 +33,10 @@ pub struct Network {
     /// but not in that of a Windows, which has other questions.
     #[serde(default)]
     pub every: Changes,
+    /// After how many wrong passwords an account is locked on all hosts, whoever told them. For
+    /// networks where all accounts are the directory's.
+    #[serde(default)]
+    pub lockout: Option<u32>,
     /// The hosts.
     #[serde(rename = "host", default)]
     pub hosts: Vec<Host>,
@@ -101,6 +106,9 @@ pub struct Host {
     /// What root sees besides; its sudo lets everybody be root without a password. Else it lets nobody.
     #[serde(default)]
     pub root: Option<Changes>,
+    /// How its sudo asks for a password, where it does.
+    #[serde(default)]
+    pub sudo: Option<Sudo>,
 }
 
 /// Changes to recorded answers, by question id, in the order of the fields. In each text, `{name}`

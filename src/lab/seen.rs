@@ -1,5 +1,6 @@
 //! What was sent to the servers of a lab: the witness for every claim of what is never sent.
 
+use super::directory::Directory;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -117,6 +118,8 @@ pub enum Proof {
     Responses(Vec<String>),
     /// NTLM's third message: a proof of the password, and not the password.
     Ntlm,
+    /// A line that sudo took for a password.
+    Sudo(String),
 }
 
 /// A command that a session ran.
@@ -133,16 +136,16 @@ pub struct SeenCommand {
 impl Proof {
     /// Whether it told the host something that others could use.
     pub fn is_secret(&self) -> bool {
-        matches!(self, Self::Password(_) | Self::Responses(_))
+        matches!(self, Self::Password(_) | Self::Responses(_) | Self::Sudo(_))
     }
 }
 
 impl Seen {
-    /// The secrets that reached a host: passwords and responses to prompts.
+    /// The secrets that reached a host: passwords, responses to prompts, what sudo was told.
     pub fn secrets(&self, host: &str) -> Vec<&str> {
         let tries = self.logins.iter().filter(|login| &*login.host == host);
         let secrets = tries.flat_map(|login| match &login.proof {
-            Proof::Password(secret) => std::slice::from_ref(secret),
+            Proof::Password(secret) | Proof::Sudo(secret) => std::slice::from_ref(secret),
             Proof::Responses(secrets) => secrets,
             Proof::None | Proof::Offer(_) | Proof::Signature(_) | Proof::Dialogue | Proof::Ntlm => {
                 &[]
@@ -174,17 +177,27 @@ impl Seen {
     }
 }
 
-/// Where servers write down what they see.
-#[derive(Debug, Default)]
-pub(super) struct Witness(Mutex<Seen>);
+/// Where servers write down what they see, and whom they ask about accounts.
+#[derive(Debug)]
+pub(super) struct Witness {
+    book: Mutex<Seen>,
+    pub(super) directory: Directory,
+}
 
 impl Witness {
+    pub(super) fn new(directory: Directory) -> Self {
+        Self {
+            book: Mutex::default(),
+            directory,
+        }
+    }
+
     pub(super) fn seen(&self) -> Seen {
         self.book().clone()
     }
 
     fn book(&self) -> MutexGuard<'_, Seen> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -230,7 +243,14 @@ impl Note {
         self.connection(|connection| connection.closed = true);
     }
 
-    pub(super) fn login(&self, user: &str, proof: Proof, accepted: bool) {
+    /// Takes down a try, and says whether it gets in: not where its account is locked.
+    pub(super) fn login(&self, user: &str, proof: Proof, is_right: bool) -> bool {
+        let directory = &self.witness.directory;
+        let accepted = if proof.is_secret() || proof == Proof::Ntlm {
+            directory.judge(user, is_right)
+        } else {
+            is_right
+        };
         self.witness.book().logins.push(LoginTry {
             host: self.host.clone(),
             at: self.at,
@@ -238,6 +258,7 @@ impl Note {
             proof,
             accepted,
         });
+        accepted
     }
 
     pub(super) fn command(&self, command: &[u8]) {
@@ -301,7 +322,7 @@ mod tests {
 
     #[test]
     fn secrets_and_wrong_tries_are_told_apart_from_what_costs_nothing() {
-        let witness = Arc::new(Witness::default());
+        let witness = Arc::new(Witness::new(Directory::new(None)));
         let at = "127.0.0.1:22".parse().unwrap();
         let note = Note::open(witness.clone(), "trap".into(), at);
         note.login("u", Proof::None, false);

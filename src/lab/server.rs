@@ -2,6 +2,7 @@
 
 use super::behaviour::{Kind, Opening, Published};
 use super::device;
+use super::directory::Directory;
 use super::keys::{former_host_key, host_key, private_text, public_text, user_key};
 use super::network::{Host, Network};
 use super::recording::{RecordingError, Recordings};
@@ -68,7 +69,7 @@ impl Lab {
             network: network.clone(),
             authority,
             ports,
-            witness: Arc::default(),
+            witness: Arc::new(Witness::new(Directory::new(network.lockout))),
             stop: CancellationToken::new(),
             tasks: JoinSet::new(),
         };
@@ -156,6 +157,11 @@ impl Running {
     /// What the servers have seen so far.
     pub fn seen(&self) -> Seen {
         self.witness.seen()
+    }
+
+    /// The accounts that the directory of the network has locked, in lower case, sorted.
+    pub fn locked(&self) -> Vec<String> {
+        self.witness.directory.locked()
     }
 
     /// Closes every connection and every port, and waits until all is quiet.

@@ -7,6 +7,7 @@ use super::logins::{Login, LoginRule, Logins, Method, Prompt};
 use super::network::{Host, Network};
 use super::recording::Recording;
 use super::seen::{Note, Proof};
+use super::sudo::Sudo;
 use super::wire::Wire;
 use russh::server::{
     Auth, ChannelOpenHandle, Config, Handler, Msg, PublicKeyOffer, Response, Session,
@@ -26,6 +27,8 @@ pub(super) struct Served {
     pub(super) recording: Recording,
     /// What root is answered, where sudo asks for no password.
     pub(super) as_root: Option<Recording>,
+    /// How sudo asks for a password, where it does.
+    pub(super) sudo: Option<Sudo>,
     access: Access,
     hearing: Hearing,
     offered: MethodSet,
@@ -71,6 +74,7 @@ impl Served {
             delay: Duration::from_millis(host.delay_ms),
             recording,
             as_root,
+            sudo: host.sudo.clone(),
             access: Access::new(&network.name, &host.logins),
             hearing: host.hearing,
             offered,
@@ -88,6 +92,7 @@ impl Served {
         let peer = Peer {
             served: self,
             note,
+            user: String::new(),
             refused: false,
             channels: JoinSet::new(),
         };
@@ -152,6 +157,8 @@ impl Access {
 struct Peer {
     served: Arc<Served>,
     note: Note,
+    /// The account that last tried to log in.
+    user: String,
     /// Whether keyboard-interactive has got its answer, and refuses whatever comes next.
     refused: bool,
     channels: JoinSet<()>,
@@ -161,7 +168,7 @@ impl Peer {
     /// Takes note of a try, and answers it: after a refusal the same methods are left, as in
     /// OpenSSH.
     async fn answer(&self, user: &str, proof: Proof, accepted: bool) -> Auth {
-        self.note.login(user, proof, accepted);
+        let accepted = self.note.login(user, proof, accepted);
         tokio::time::sleep(self.served.delay).await;
         if accepted {
             return Auth::Accept;
@@ -211,6 +218,7 @@ impl Handler for Peer {
     }
 
     async fn auth_password(&mut self, user: &str, password: &str) -> Result<Auth, Error> {
+        user.clone_into(&mut self.user);
         let accepted =
             self.offers(MethodKind::Password) && self.served.access.takes_password(user, password);
         let proof = Proof::Password(password.to_owned());
@@ -234,6 +242,7 @@ impl Handler for Peer {
         user: &str,
         key: VerifiedPublicKey<'_>,
     ) -> Result<Auth, Error> {
+        user.clone_into(&mut self.user);
         let key = fingerprint(key.public_key);
         let accepted =
             self.offers(MethodKind::PublicKey) && self.served.access.takes_key(user, &key);
@@ -246,6 +255,7 @@ impl Handler for Peer {
         _submethods: &str,
         response: Option<Response<'a>>,
     ) -> Result<Auth, Error> {
+        user.clone_into(&mut self.user);
         if self.refused || !self.offers(MethodKind::KeyboardInteractive) {
             self.refused = false;
             return Ok(self.refuse());
@@ -284,8 +294,9 @@ impl Handler for Peer {
             return Err(Error::Disconnect);
         }
         reply.accept().await;
+        let who = (self.user.clone(), self.note.clone());
         self.channels
-            .spawn(converse(channel, self.served.clone(), self.note.clone()));
+            .spawn(converse(channel, self.served.clone(), who));
         Ok(())
     }
 

@@ -24,6 +24,20 @@ pub struct AccessRecord {
     pub elapsed_ms: u64,
 }
 
+impl AccessRecord {
+    /// Of a machine's rows the one that says most of how it stands: the last that was tried, else the
+    /// last that met the host, else the last.
+    pub fn telling<'a>(rows: impl DoubleEndedIterator<Item = &'a Self>) -> Option<&'a Self> {
+        let rank = |row: &Self| match row.code {
+            _ if row.attempted => 3,
+            ResultCode::NoCredentialInScope => 0,
+            ResultCode::PortClosed | ResultCode::Filtered => 1,
+            _ => 2,
+        };
+        rows.max_by_key(|row| rank(row))
+    }
+}
+
 /// A protocol for logging in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -395,8 +409,8 @@ const ROWS: &[(ResultCode, Row)] = &[
         ResultCode::SudoDenied,
         (
             "sudo_denied",
-            "sudo refused the account; what needs no root was read.",
-            "In sudoers: ACCOUNT ALL=(root) NOPASSWD: /usr/bin/sh -s, /bin/sh -s; or take sudo out of the credential.",
+            "sudo refused the account or its password; what needs no root was read.",
+            "Put the lines of explain questions into sudoers and check sudo_password; or take sudo out of the credential.",
         ),
     ),
     (
@@ -422,6 +436,34 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_was_tried_tells_more_than_what_was_ruled_out() {
+        let row = |code, attempted| AccessRecord {
+            protocol: Protocol::Ssh,
+            port: None,
+            credential: None,
+            attempted,
+            code,
+            detail: String::new(),
+            trust: HostTrust::None,
+            elapsed_ms: 0,
+        };
+        let rows = [
+            row(ResultCode::NoCredentialInScope, false),
+            row(ResultCode::AuthRejected, true),
+            row(ResultCode::BreakerOpen, false),
+            row(ResultCode::Filtered, false),
+        ];
+        let telling = |rows: &[AccessRecord]| {
+            let row = AccessRecord::telling(rows.iter());
+            row.map(|row| row.code)
+        };
+        assert_eq!(telling(&rows), Some(ResultCode::AuthRejected));
+        let held = [rows[0].clone(), rows[2].clone(), rows[3].clone()];
+        assert_eq!(telling(&held), Some(ResultCode::BreakerOpen));
+        assert_eq!(telling(&[]), None);
+    }
+
+    #[test]
     fn every_code_has_one_row_and_the_word_serde_writes() {
         for (code, row) in ROWS {
             assert_eq!(serde_json::to_value(code).unwrap(), row.0);
@@ -430,5 +472,25 @@ mod tests {
             assert!(row.2.is_empty() || row.2.ends_with('.'), "{}", row.0);
         }
         assert_eq!(ROWS.len(), 31);
+    }
+
+    #[test]
+    fn the_page_on_access_has_a_row_for_every_code_with_its_words() {
+        let page = include_str!("../../docs/access.md");
+        let rows: Vec<&str> = page
+            .lines()
+            .filter(|line| line.starts_with("| `"))
+            .collect();
+        assert_eq!(rows.len(), ROWS.len());
+        for ((_, (word, sentence, hint)), row) in ROWS.iter().zip(rows) {
+            let cells: Vec<&str> = row.split(" | ").collect();
+            assert_eq!(cells.len(), 5, "{word}");
+            assert_eq!(cells.first(), Some(&format!("| `{word}`").as_str()));
+            assert_eq!(cells.get(1), Some(sentence), "{word}");
+            let hint = if hint.is_empty() { "Nothing." } else { hint };
+            assert_eq!(cells.get(4), Some(&format!("{hint} |").as_str()), "{word}");
+            // Who says it, and where it is reached.
+            assert!(cells.iter().all(|cell| cell.len() > 3), "{word}");
+        }
     }
 }

@@ -2,8 +2,8 @@
 
 use super::Remediation;
 use crate::model::{
-    Finding, FindingState, Hotfix, HotfixState, MachineRecord, ResultCode, UpdatePolicy,
-    UpdateSource, WindowsFacts,
+    AccessRecord, Finding, FindingState, Hotfix, HotfixState, MachineRecord, ResultCode,
+    UpdatePolicy, UpdateSource, WindowsFacts,
 };
 use std::collections::BTreeMap;
 
@@ -219,10 +219,10 @@ fn reason(machine: &MachineRecord) -> &'static str {
     if let Some(failure) = &machine.failure {
         return failure.code.as_str();
     }
-    let codes = machine.access.iter().rev().map(|(_, access)| access.code);
-    let mut bad = codes.filter(|code| !matches!(code, ResultCode::Ok | ResultCode::OkPartial));
-    match bad.next() {
-        Some(code) => code.as_str(),
+    let rows = machine.access.iter().map(|(_, access)| access);
+    let bad = rows.filter(|row| !row.code.is_success());
+    match AccessRecord::telling(bad) {
+        Some(row) => row.code.as_str(),
         None => "network_only",
     }
 }

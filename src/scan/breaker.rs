@@ -3,9 +3,9 @@
 use super::gate::{Gate, Turn};
 use super::{Clock, RunError};
 use crate::credentials::{
-    AccountKey, Ask, Credential, Decision, Holder, HostLabel, Limits, Stop, StopReason, Try, decide,
+    AccountKey, Ask, Decision, Holder, HostLabel, Limits, Stop, StopReason, Try, decide,
 };
-use crate::model::{ResultCode, RunId};
+use crate::model::{CredentialId, ResultCode, RunId};
 use crate::session::Permit;
 use crate::store::{Reservation, StopRow, Store, TryId, TryRequest, TryRow, TryState, Verdict};
 use std::time::Duration;
@@ -64,8 +64,8 @@ impl Breaker {
 
     /// Waits until it is this host's turn with an account. Nobody should wait here with a connection
     /// open: servers close those that do not log in.
-    pub(super) async fn turn(&self, credential: &Credential, account: &AccountKey) -> Turn {
-        self.gate.turn(credential, account).await
+    pub(super) async fn turn(&self, secret: &CredentialId, account: &AccountKey) -> Turn {
+        self.gate.turn(secret, account).await
     }
 
     /// Why a secret would be refused whatever happens meanwhile; asked before anybody connects.
@@ -230,6 +230,18 @@ enum Purpose {
 
 /// How long to wait for another try to end.
 const PAUSE: Duration = Duration::from_millis(50);
+
+/// The tries and stops of all runs, for the worst case; `None` where one cannot be read, and no password
+/// will be told.
+///
+/// # Errors
+/// When the store fails.
+pub async fn remembered(store: &Store) -> Result<Option<(Vec<Try>, Vec<Stop>)>, RunError> {
+    let (tries, stops) = store.breaker().await?;
+    let tries: Option<Vec<Try>> = tries.iter().map(read_try).collect();
+    let stops: Option<Vec<Stop>> = stops.iter().map(read_stop).collect();
+    Ok(tries.zip(stops))
+}
 
 fn read_try(row: &TryRow) -> Option<Try> {
     let is_wrong = row.state == TryState::Wrong;

@@ -7,7 +7,7 @@
 //! Hosts queue by user name, which every spelling of an account shares, but it is the credential
 //! that is proven: an account's old password that works says nothing of its new one.
 
-use crate::credentials::{AccountKey, Credential};
+use crate::credentials::AccountKey;
 use crate::model::CredentialId;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -59,17 +59,17 @@ impl Gate {
         }
     }
 
-    /// Waits for a turn with a credential's account.
-    pub(super) async fn turn(&self, credential: &Credential, account: &AccountKey) -> Turn {
+    /// Waits for a turn with an account, to tell one of its secrets.
+    pub(super) async fn turn(&self, secret: &CredentialId, account: &AccountKey) -> Turn {
         let lane = self.lane(account.bucket());
-        let place = lane.place(&credential.id, account.is_local()).await;
+        let place = lane.place(secret, account.is_local()).await;
         // Nobody ever closes a gate.
         let Ok(place) = place else {
             return std::future::pending().await;
         };
         Turn {
             lane,
-            credential: credential.id.clone(),
+            credential: secret.clone(),
             _place: place,
         }
     }
@@ -130,7 +130,7 @@ impl Turn {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::credentials::{self, HostLabel};
+    use crate::credentials::{self, Credential, HostLabel};
     use std::fmt::Write as _;
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::time::Duration;
@@ -148,7 +148,7 @@ mod tests {
 
     async fn turn(gate: &Gate, credential: &Credential, host: u8) -> Turn {
         let host = HostLabel::new([10, 0, 0, host].into(), None);
-        gate.turn(credential, &AccountKey::of(credential, &host))
+        gate.turn(&credential.id, &AccountKey::of(credential, &host))
             .await
     }
 

@@ -1,6 +1,6 @@
 //! The run's credentials with their secrets at hand.
 
-use crate::credentials::{Credential, Jump};
+use crate::credentials::{Credential, Jump, Sudo};
 use crate::model::CredentialId;
 use crate::session::{ClientCertificate, Key, Password};
 use std::collections::BTreeMap;
@@ -13,6 +13,7 @@ pub struct Keyring {
     credentials: Vec<Credential>,
     proofs: BTreeMap<CredentialId, StoredProof>,
     jumps: Vec<Jump>,
+    for_sudo: BTreeMap<CredentialId, Password>,
 }
 
 /// What proves an account. Its `Debug` shows no secret.
@@ -42,6 +43,7 @@ impl Keyring {
             credentials,
             proofs,
             jumps: Vec::new(),
+            for_sudo: BTreeMap::new(),
         }
     }
 
@@ -49,6 +51,12 @@ impl Keyring {
     #[must_use]
     pub fn with_jumps(self, jumps: Vec<Jump>) -> Self {
         Self { jumps, ..self }
+    }
+
+    /// Adds the passwords that sudo is told where they are not the login's own.
+    #[must_use]
+    pub fn with_sudo(self, for_sudo: BTreeMap<CredentialId, Password>) -> Self {
+        Self { for_sudo, ..self }
     }
 
     /// The credentials that can be used, in the file's order.
@@ -64,5 +72,17 @@ impl Keyring {
     /// What proves a credential.
     pub(super) fn proof(&self, id: &CredentialId) -> Option<&StoredProof> {
         self.proofs.get(id)
+    }
+
+    /// The password that sudo is told, where the credential has one for it.
+    pub(super) fn for_sudo(&self, credential: &Credential) -> Option<&Password> {
+        if credential.sudo != Sudo::WithPassword {
+            return None;
+        }
+        let own = match self.proofs.get(&credential.id) {
+            Some(StoredProof::Password(password)) => Some(password),
+            _ => None,
+        };
+        self.for_sudo.get(&credential.id).or(own)
     }
 }

@@ -7,6 +7,8 @@
 mod alarm;
 mod behind;
 mod breaker;
+#[cfg(test)]
+mod breaker_property;
 mod event;
 mod gate;
 mod given;
@@ -19,6 +21,7 @@ mod runner;
 mod source;
 
 pub use behind::{MOST as MOST_BEHIND, behind};
+pub use breaker::remembered as remembered_tries;
 pub use event::Event;
 pub use given::{GivenHost, run_given};
 pub use judge::of as judge;
@@ -33,7 +36,7 @@ use crate::catalog::CatalogError;
 use crate::credentials::Holder;
 use crate::identify::{self, Announcements, ReverseNames};
 use crate::matching::Knowledge;
-use crate::model::{Clue, CredentialId, Date, LiveHost, RunId, UtcTime};
+use crate::model::{AccessRecord, Clue, CredentialId, Date, LiveHost, RunId, UtcTime};
 use crate::session::{Connector, SshConnector};
 use crate::store::{HostCommit, JudgedBy, RunState, Store, StoreError};
 use crate::sweep::{self, PlanError, Sweeper};
@@ -305,7 +308,7 @@ fn finished(commit: &HostCommit) -> Event {
     Event::HostFinished {
         address: commit.outcome.host.address,
         outcome: commit.outcome.word(),
-        code: commit.outcome.access.last().map(|row| row.code),
+        code: AccessRecord::telling(commit.outcome.access.iter()).map(|row| row.code),
         elapsed_ms: commit.outcome.elapsed_ms,
     }
 }

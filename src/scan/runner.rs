@@ -612,7 +612,7 @@ impl Runner {
         }
     }
 
-    /// Why nobody could log in: a row for each protocol of which a credential covers the host.
+    /// Why nobody could log in: a row for each credential that covers the host.
     fn no_way_in(&self, host: &LiveHost) -> Vec<AccessRecord> {
         let live = self.live.get(&host.address);
         let answer =
@@ -629,10 +629,6 @@ impl Runner {
         };
         let mut rows = Vec::new();
         for protocol in [Protocol::Ssh, Protocol::Winrm] {
-            let all = self.cx.keyring.credentials();
-            if credentials::plan(host, protocol, all, None).is_empty() {
-                continue;
-            }
             let ways = self.cx.plan.ways_in().filter(|way| way.0 == protocol);
             let ports: Vec<u16> = ways.map(|way| way.1).collect();
             let is_closed = |port: &u16| answer(*port) == Some(Answer::Closed);
@@ -642,7 +638,19 @@ impl Runner {
                 Some(_) => ResultCode::PortClosed,
                 None => ResultCode::Filtered,
             };
-            rows.push(row(protocol, closed.or(ports.first().copied()), code));
+            let port = closed.or(ports.first().copied());
+            let detail = match ports.as_slice() {
+                [] => "this run sweeps no port of this protocol (--ports)".to_owned(),
+                [_] => String::new(),
+                ports => format!("none of its ports is open: {}", listed(ports)),
+            };
+            let all = self.cx.keyring.credentials();
+            let covering = credentials::covering(host, protocol, all);
+            rows.extend(covering.map(|credential| AccessRecord {
+                credential: Some(credential.id.clone()),
+                detail: detail.clone(),
+                ..row(protocol, port, code)
+            }));
         }
         if rows.is_empty() {
             rows.push(row(Protocol::Ssh, None, ResultCode::NoCredentialInScope));
@@ -692,6 +700,11 @@ impl Runner {
         finished.unwrap_or(Ok(()))?;
         Ok(RunEnd::Interrupted)
     }
+}
+
+fn listed(ports: &[u16]) -> String {
+    let ports: Vec<String> = ports.iter().map(ToString::to_string).collect();
+    ports.join(", ")
 }
 
 /// A few of many addresses, spread over all of them.

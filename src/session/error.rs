@@ -470,6 +470,14 @@ pub enum SessionError {
     /// sudo is not there, or does not let the account.
     #[error("sudo lets this account run nothing without a password{}", after(.0))]
     SudoDenied(String),
+    /// sudo was to be told a password.
+    #[error("{why}{}", after(.said))]
+    SudoRefused {
+        /// What came of it, and what to do.
+        why: &'static str,
+        /// The host's words. Capped; hostile.
+        said: String,
+    },
     /// The connection broke before the first answer.
     #[error("the host closed the connection before the first answer{}", after(.0))]
     Closed(String),
@@ -519,7 +527,7 @@ impl Failure for SessionError {
             Self::ShellDenied(_) => ResultCode::ShellDenied,
             Self::ShellRestricted(_) => ResultCode::ShellRestricted,
             Self::PasswordExpired(_) => ResultCode::PasswordExpired,
-            Self::SudoDenied(_) => ResultCode::SudoDenied,
+            Self::SudoDenied(_) | Self::SudoRefused { .. } => ResultCode::SudoDenied,
             Self::TimedOut => ResultCode::Timeout,
             Self::WinrmAccessDenied(_) => ResultCode::WinrmAccessDenied,
             Self::UacTokenFiltered(_) => ResultCode::UacTokenFiltered,

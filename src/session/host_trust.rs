@@ -103,8 +103,9 @@ impl VerifiedPeer {
         proof: Proof<'_>,
         limits: &Limits,
     ) -> Result<LoggedIn, LoginError> {
+        let verified = (self.0.channel != Channel::Http).then_some(Verified(()));
         let door = self.0.door;
-        match proof {
+        let login = match proof {
             Proof::Signature(signer) => door.open_with_signer(user, signer, limits).await,
             Proof::Password(password, permit) => {
                 door.open_with_password(user, (password, permit), limits)
@@ -114,7 +115,11 @@ impl VerifiedPeer {
                 door.open_with_windows((logon, permit), Means::Any, limits)
                     .await
             }
-        }
+        };
+        login.map(|logged_in| LoggedIn {
+            verified,
+            ..logged_in
+        })
     }
 
     /// The key it showed, and proved to hold.
@@ -283,6 +288,16 @@ impl FirstUse {
     }
 }
 
+/// A session's host is one that was verified before the login: it may hear a password later on.
+///
+/// It cannot be made by hand:
+///
+/// ```compile_fail,E0423
+/// let verified = underdesk::session::Verified(());
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Verified(());
+
 /// A session, and what it took.
 pub struct LoggedIn {
     /// The open session.
@@ -297,6 +312,8 @@ pub struct LoggedIn {
     pub said: String,
     /// A better reason to trust the host than the one it was met with: the login proved it.
     pub trust: Option<HostTrust>,
+    /// That the host was verified; `None` of a stranger that saw us sign.
+    pub verified: Option<Verified>,
     /// What a Windows host said of itself on the way. Hostile.
     pub challenge: Option<Challenge>,
     /// What is worth saying of how it was opened, for people.

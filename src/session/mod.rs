@@ -31,7 +31,9 @@ mod wording;
 
 pub use codepage::decode as decode_page;
 pub use error::{KeyError, LoginError, LoginRefusal, MeetError, SessionError};
-pub use host_trust::{Channel, FirstUse, LoggedIn, Met, NtlmOverHttp, StrangerPeer, VerifiedPeer};
+pub use host_trust::{
+    Channel, FirstUse, LoggedIn, Met, NtlmOverHttp, StrangerPeer, Verified, VerifiedPeer,
+};
 pub use known_hosts::{Judgement, KnownHostsReport, KnownKeys, Place, Source};
 pub use limits::Limits;
 pub use local::Local;
@@ -42,10 +44,13 @@ pub use question::{Answers, Ask, Loss, Nonce, Parsed, Question, QuestionSet, Rep
 pub use replay::{Replay, ReplayConnector, ReplayHost};
 pub use review::{Reviewed, is_review, parse_review, review_text};
 pub use secret::{
-    ClientCertificate, KerberosWay, Key, Password, Permit, Proof, Signer, WindowsLogon,
+    ClientCertificate, KerberosWay, Key, Password, Permit, Proof, Signer, SudoProof, WindowsLogon,
     WindowsSecret,
 };
-pub use ssh::{Bastion, Lane, SshConnector, SshFace, SshFaces, SshKey, Way, ssh_face, ssh_faces};
+pub use ssh::{
+    Bastion, Lane, ROOT_SHELL, SshConnector, SshFace, SshFaces, SshKey, Way, ssh_face, ssh_faces,
+    sudo_command,
+};
 pub use windows_error::{KerberosFailure, KerberosRefusal, TrustError};
 pub use windows_shell::{Put, WindowsShell};
 pub use winrm::{Authorities, Challenge, Names, NoNames, WinrmConnector};
@@ -90,6 +95,20 @@ pub trait Session: Send {
         Err(SessionError::SudoDenied(String::new()))
     }
 
+    /// Asks a set as root, by way of `sudo`, which is told the account's password once and only where
+    /// it asks for it.
+    async fn ask_as_root_with_password(
+        &mut self,
+        _set: &QuestionSet,
+        _proof: SudoProof<'_>,
+        _limits: &Limits,
+    ) -> SudoEnd {
+        SudoEnd {
+            answers: Err(SessionError::SudoDenied(String::new())),
+            password: Told::Never,
+        }
+    }
+
     /// Uses the session for nothing but connections to others; `None` where the protocol knows no such
     /// thing.
     fn into_bastion(self: Box<Self>) -> Option<Bastion> {
@@ -98,4 +117,24 @@ pub trait Session: Send {
 
     /// Says goodbye. Dropping the session closes it as well, without a word.
     async fn close(self: Box<Self>);
+}
+
+/// How asking as root by a password ended.
+#[derive(Debug)]
+pub struct SudoEnd {
+    /// The answers, or why there are none.
+    pub answers: Result<Answers, SessionError>,
+    /// What became of the password.
+    pub password: Told,
+}
+
+/// What became of a password that a host may ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// It was not sent.
+    Never,
+    /// It was sent, and is right.
+    Right,
+    /// It was sent, and nobody knows, or it is wrong.
+    Unproven,
 }

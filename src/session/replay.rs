@@ -125,6 +125,7 @@ impl ReplayHost {
             trust: None,
             challenge: None,
             remarks: Vec::new(),
+            verified: None,
         }
     }
 }

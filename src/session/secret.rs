@@ -3,7 +3,7 @@
 //! Nothing here has `Serialize`, `Display` or `Clone`, and no `Debug` shows a secret. Secrets are
 //! opened in this module tree and nowhere else.
 
-use super::{KeyError, certificate};
+use super::{KeyError, Verified, certificate};
 use crate::model::UtcTime;
 use russh::keys::{self, Algorithm, Certificate, PrivateKey};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -42,6 +42,14 @@ impl Password {
     /// A look at it, for what is computed from it at once.
     pub(super) fn expose(&self) -> &str {
         self.0.expose_secret()
+    }
+
+    /// A copy for the wire as one line, as `sudo -S` reads it; `None` where it is more than one line.
+    /// russh keeps it in a buffer of the connection, which ends with the visit.
+    pub(super) fn line_for_the_wire(&self) -> Option<Vec<u8>> {
+        let secret = self.0.expose_secret();
+        let is_line = !secret.contains(['\n', '\r', '\0']);
+        is_line.then(|| [secret.as_bytes(), b"\n"].concat())
     }
 
     /// A copy for the wire. russh wipes it when the login is over.
@@ -176,6 +184,19 @@ pub enum Proof<'a> {
     Password(&'a Password, Permit),
     /// By one of the ways of Windows, once.
     Windows(WindowsLogon<'a>, Permit),
+}
+
+/// What proves to `sudo` that it is the account that asks.
+#[derive(Debug)]
+pub struct SudoProof<'a> {
+    /// The login name, as it was sent: sudo must ask for the password of that account.
+    pub user: &'a str,
+    /// The password.
+    pub password: &'a Password,
+    /// Leave to send it once.
+    pub permit: Permit,
+    /// That the session's host is who we meant.
+    pub verified: Verified,
 }
 
 /// An account of Windows, and by which ways it may be proven.

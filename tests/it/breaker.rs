@@ -50,6 +50,16 @@ const TEMPERS: [Temper; 8] = [
     Temper::Impostor,
 ];
 
+/// How a host's sudo takes a password, after a login.
+const SUDOS: [&str; 6] = [
+    "",
+    "sudo = { password = 'old' }",
+    "sudo = { password = 'another' }",
+    "sudo = { password = 'another', hangs = true }",
+    "sudo = { password = 'another', hangs_up = true }",
+    "sudo = { password = 'new', of = 'root' }",
+];
+
 /// `(id, lines of the file)`; the password is the id. All but the last two are one account.
 const CREDENTIALS: [(&str, &str); 6] = [
     ("old", r"user = 'CORP\audit'"),
@@ -71,6 +81,10 @@ fn account(try_: &LoginTry) -> String {
 
 /// A host of a lab file, at one address or two.
 fn host(number: usize, temper: Temper, addresses: usize) -> String {
+    host_with_sudo(number, temper, addresses, "")
+}
+
+fn host_with_sudo(number: usize, temper: Temper, addresses: usize, sudo: &str) -> String {
     let at = |net| format!("'127.81.{net}.{}'", number + 1);
     let addresses: Vec<String> = (0..addresses).map(at).collect();
     let manner = match temper {
@@ -84,7 +98,7 @@ fn host(number: usize, temper: Temper, addresses: usize) -> String {
         Temper::Impostor => "logins = 'any_password'\npublished = 'changed'",
     };
     format!(
-        "[[host]]\nname = 'h{number}'\naddresses = [{}]\n{manner}\n",
+        "[[host]]\nname = 'h{number}'\naddresses = [{}]\n{manner}\n{sudo}\n",
         addresses.join(", ")
     )
 }
@@ -106,8 +120,13 @@ refusal = 'The account is locked due to 3 failed logins.'";
 
 /// A credentials file where each credential covers the hosts of its mask.
 fn file(scopes: &[u16]) -> String {
+    file_with_sudo(scopes, 0)
+}
+
+/// The same, where those of the second mask may become root by their password.
+fn file_with_sudo(scopes: &[u16], may_be_root: u8) -> String {
     let mut text = String::new();
-    for ((id, lines), mask) in CREDENTIALS.iter().zip(scopes) {
+    for (place, ((id, lines), mask)) in CREDENTIALS.iter().zip(scopes).enumerate() {
         let hosts = (0..16).filter(|host| mask & (1 << host) != 0);
         let scope: Vec<String> = hosts
             .flat_map(|host| [0, 1].map(|net| format!("'127.81.{net}.{}'", host + 1)))
@@ -121,6 +140,9 @@ fn file(scopes: &[u16]) -> String {
             "[[credential]]\nid = '{id}'\ntype = 'ssh-password'\npassword = '{id}'\nscope = [{scope}]\n{lines}"
         )
         .unwrap();
+        if may_be_root & (1 << place) != 0 {
+            text.push_str("sudo = 'password'\n");
+        }
     }
     text
 }
@@ -190,14 +212,14 @@ struct Story {
 }
 
 impl Story {
-    fn new(hosts: &[(Temper, usize)], scopes: &[u16]) -> Self {
+    fn new(hosts: &[(Temper, usize, &str)], scopes: &[u16], may_be_root: u8) -> Self {
         let hosts: String = (0..)
             .zip(hosts)
-            .map(|(number, (temper, addresses))| host(number, *temper, *addresses))
+            .map(|(number, (temper, at, sudo))| host_with_sudo(number, *temper, *at, sudo))
             .collect();
         Self {
             office: Office::open(&hosts),
-            file: file(scopes),
+            file: file_with_sudo(scopes, may_be_root),
             open: Vec::new(),
             begun: 0,
             seen: 0,
@@ -258,7 +280,7 @@ impl Story {
         (accounts, hosts)
     }
 
-    fn check(&self, hosts: &[(Temper, usize)]) -> Result<(), TestCaseError> {
+    fn check(&self, hosts: &[(Temper, usize, &str)]) -> Result<(), TestCaseError> {
         let (by_account, by_host) = self.wrong();
         for (account, at) in &by_account {
             prop_assert!(most_in_a_day(at) <= 2, "{account}: {at:?}");
@@ -268,7 +290,7 @@ impl Story {
         }
         let strangers = (0..).zip(hosts);
         let strangers = strangers
-            .filter(|(_, (temper, _))| matches!(temper, Temper::Trap | Temper::Impostor))
+            .filter(|(_, (temper, ..))| matches!(temper, Temper::Trap | Temper::Impostor))
             .map(|(number, _)| format!("h{number}"));
         let strangers: BTreeSet<String> = strangers.collect();
         for (_, heard) in &self.heard {
@@ -294,12 +316,13 @@ proptest! {
 
     #[test]
     fn no_account_spends_more_tries_than_it_has_and_no_stranger_hears_one(
-        tempers in prop::collection::vec((0..TEMPERS.len(), 1..=2usize), 4..12),
+        tempers in prop::collection::vec((0..TEMPERS.len(), 1..=2usize, 0..SUDOS.len()), 4..12),
+        may_be_root in any::<u8>(),
         scopes in prop::collection::vec(any::<u16>(), CREDENTIALS.len()),
         steps in steps(),
     ) {
-        let hosts: Vec<_> = tempers.iter().map(|(temper, at)| (TEMPERS[*temper], *at)).collect();
-        let mut story = Story::new(&hosts, &scopes);
+        let hosts: Vec<_> = tempers.iter().map(|(temper, at, sudo)| (TEMPERS[*temper], *at, SUDOS[*sudo])).collect();
+        let mut story = Story::new(&hosts, &scopes, may_be_root);
         for step in &steps {
             story.go_on(step);
         }

@@ -1,6 +1,9 @@
 //! Everything that is tested from outside. One binary, so it links once.
 
 #[cfg(test)]
+#[cfg(unix)]
+mod affinity;
+#[cfg(test)]
 mod agent;
 #[cfg(test)]
 mod architecture;
@@ -23,6 +26,9 @@ mod hosts;
 #[cfg(test)]
 #[cfg(unix)]
 mod local;
+#[cfg(test)]
+#[cfg(unix)]
+mod lockout;
 #[cfg(test)]
 mod openssh;
 #[cfg(test)]

@@ -4,7 +4,8 @@ use super::super::args::{ExplainCommand, OsArgument};
 use super::super::{Exit, Stop};
 use crate::collect;
 use crate::session::{
-    Ask, ProtocolRequest, Question, QuestionSet, SSH_WINDOWS_REQUESTS, WINRM_REQUESTS, wordings,
+    Ask, ProtocolRequest, Question, QuestionSet, ROOT_SHELL, SSH_WINDOWS_REQUESTS, WINRM_REQUESTS,
+    sudo_command, wordings,
 };
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
@@ -52,10 +53,21 @@ pub(super) fn unix(text: &mut String) {
 fn unix_as_root(text: &mut String, first: &QuestionSet) {
     let set = &collect::UNIX_PRIVILEGED;
     let lead = format!(
-        "Only where the credential says sudo = \"nopasswd\", a second set `{}` is asked on the same connection: `sudo -n sh -s` is run, which never asks for a password, and fed these commands. It fills in what the account may not read, and no verdict needs it. Where sudo refuses, it may tell its administrators. For this it takes a line in sudoers that lets the account be root: ACCOUNT ALL=(root) NOPASSWD: /usr/bin/sh -s, /bin/sh -s.",
+        "Only where the credential says sudo = \"nopasswd\" or \"password\", a second set `{}` is asked on the same connection and fed these commands. It fills in what the account may not read, and no verdict needs it. Where sudo refuses, it may tell its administrators.",
         set.name
     );
-    let _ = write!(text, "\n{}\n", wrap(&lead, 0));
+    let _ = writeln!(text, "\n{}", wrap(&lead, 0));
+    let without = "sudo = \"nopasswd\" runs `sudo -n sh -s`, which never asks for a password. For this sudoers lets the account be root: ACCOUNT ALL=(root) NOPASSWD: /usr/bin/sh -s, /bin/sh -s.";
+    let _ = writeln!(text, "\n{}", wrap(without, 0));
+    let with = format!(
+        "sudo = \"password\" runs the command below, MARKER being a word made up for this once. The password is sent when sudo asks with that word and names the login's own account, once; the commands when the shell has said that it is root. Else nothing is sent. In sudoers: ACCOUNT ALL=(root) PASSWD: /usr/bin/{ROOT_SHELL}, /bin/{ROOT_SHELL}."
+    );
+    let _ = write!(
+        text,
+        "\n{}\n\n    {}\n",
+        wrap(&with, 0),
+        sudo_command("MARKER")
+    );
     for Question { id, ask, why } in set.questions {
         let _ = write!(text, "\n{id} as root: {why}\n\n");
         let same = first.questions.iter().any(|asked| asked.ask == *ask);

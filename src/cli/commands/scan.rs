@@ -11,7 +11,7 @@ use super::super::{
 };
 use super::probes::{self, Ports};
 use super::{dry_run, scope};
-use crate::credentials::{self, Holder};
+use crate::credentials::{self, Holder, Past};
 use crate::matching::Knowledge;
 use crate::model::{Canaries, RunId, RunSummary, UtcTime, hex};
 use crate::scan::{self, Connectors, Context, Keyring, Parts, RunEnd, RunKind, RunPlan, Scope};
@@ -393,7 +393,7 @@ impl Job<'_> {
         let targets = means.targets;
         if let (RunKind::Scan, Some(targets)) = (plan.kind, &targets) {
             warn_of_names(targets);
-            say_worst_case(&means.keyring, targets);
+            say_worst_case(&store, &means.keyring, targets).await?;
         }
         let (events, receiver) = mpsc::unbounded_channel();
         let knowledge = means.knowledge;
@@ -581,13 +581,29 @@ pub(super) async fn watched<T>(
     end
 }
 
-fn say_worst_case(keyring: &Keyring, targets: &TargetSet) {
+/// What the run can do to accounts at worst, after what earlier ones have done.
+async fn say_worst_case(store: &Store, keyring: &Keyring, targets: &TargetSet) -> Result<(), Stop> {
     let hosts = u64::try_from(targets.len()).unwrap_or(u64::MAX);
     let limits = credentials::Limits::default();
-    for line in credentials::worst_case(keyring.credentials(), hosts, &limits) {
-        complain(&format!("wrong passwords: {line}"));
+    let remembered = scan::remembered_tries(store).await;
+    match remembered.map_err(|error| Stop::failed(&error))? {
+        Some((tries, stops)) => {
+            let past = Past {
+                tries: &tries,
+                stops: &stops,
+                now: runtime::now(),
+            };
+            let credentials = keyring.credentials();
+            for line in credentials::worst_case_after(&past, credentials, hosts, &limits) {
+                complain(&format!("wrong passwords: {line}"));
+            }
+        }
+        None => complain(
+            "wrong passwords: none: the record of earlier tries cannot be read, so none is told",
+        ),
     }
     for line in credentials::exposures(keyring.credentials()) {
         complain(&line);
     }
+    Ok(())
 }

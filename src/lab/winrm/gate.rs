@@ -108,7 +108,7 @@ impl Gate {
         let known = host.password(name, domain);
         let good = known == Some(password) || host.takes_any_password();
         let good = good && !host.config.has(&Fault::AuthReject);
-        note.login(user, Proof::Password(password.to_owned()), good);
+        let good = note.login(user, Proof::Password(password.to_owned()), good);
         self.user = good.then(|| user.to_owned());
         self.basic = good.then(|| token.to_vec());
         good.then_some(Verdict::In(None))
@@ -175,7 +175,8 @@ impl Gate {
         let judged = password
             .filter(|_| !answer.is_anonymous() && !host.config.has(&Fault::AuthReject))
             .and_then(|password| challenge.judge(&answer, password, binding).ok());
-        note.login(&name, Proof::Ntlm, judged.is_some());
+        let is_in = note.login(&name, Proof::Ntlm, judged.is_some());
+        let judged = judged.filter(|_| is_in);
         let mut session = judged?;
         if password.is_some_and(|password| !challenge.is_modern(&answer, password)) {
             note.violation("an LM answer of version 1");

@@ -7,12 +7,15 @@ use super::super::breaker::{Leave, Reserved};
 use super::super::gate::Turn;
 use super::super::keyring::StoredProof;
 use super::super::{RunError, RunKind};
+use super::root::Root;
+use super::ruled_out::FIVE_KEYS;
 use super::{Visit, millis};
 use crate::collect;
 use crate::credentials::{self, AccountKey, Credential, HostLabel};
 use crate::identify;
 use crate::model::{
-    AccessRecord, Failure as _, HostFailure, HostKey, HostTrust, Protocol, ResultCode, Stage,
+    AccessRecord, CredentialId, Failure as _, HostFailure, HostKey, HostTrust, Protocol,
+    ResultCode, Stage,
 };
 use crate::session::{
     FirstUse, Limits, LoggedIn, LoginError, MeetError, Met, Password, Permit, Proof, QuestionSet,
@@ -33,8 +36,8 @@ pub(super) enum Next {
 
 /// A reserved try, and the turn of its account.
 pub(super) struct Ticket {
-    reserved: Reserved,
-    turn: Turn,
+    pub(super) reserved: Reserved,
+    pub(super) turn: Turn,
 }
 
 /// How a login ended.
@@ -67,6 +70,7 @@ impl Visit<'_> {
         // Where nobody answers us directly there is only the way through others.
         let on_the_way = |credential: &&Credential| !self.is_behind || credential.jump.is_some();
         let plan: Vec<&Credential> = plan.into_iter().filter(on_the_way).collect();
+        self.planned.extend(plan.iter().map(|one| one.id.clone()));
         for credential in plan {
             match self.try_credential(credential, agent_keys).await? {
                 Next::TryAnother if !self.is_out_of_time() => {}
@@ -149,9 +153,8 @@ impl Visit<'_> {
     ) -> Result<Next, RunError> {
         let attempt = self.attempt(credential);
         if self.keys_left == 0 {
-            let why = "the host was offered five keys already; name fewer credentials for it";
-            let held = Entry::Held(ResultCode::BreakerOpen, why.to_owned());
-            return Ok(self.conclude(&attempt, held, HostTrust::None).await);
+            let held = Entry::Held(ResultCode::BreakerOpen, FIVE_KEYS.to_owned());
+            return self.conclude(&attempt, held, HostTrust::None).await;
         }
         let met = match self.meet(&attempt.limits).await {
             Ok(met) => met,
@@ -159,7 +162,7 @@ impl Visit<'_> {
         };
         let trust = self.acquaint(&met);
         let entry = self.by_signature(met, &attempt, signer).await;
-        Ok(self.conclude(&attempt, entry, trust).await)
+        self.conclude(&attempt, entry, trust).await
     }
 
     async fn try_password(
@@ -168,10 +171,10 @@ impl Visit<'_> {
         password: &Password,
     ) -> Result<Next, RunError> {
         let (attempt, told) = self.tell(credential, password).await?;
-        Ok(match told {
+        match told {
             Ok((entry, trust)) => self.conclude(&attempt, entry, trust).await,
-            Err(error) => self.not_met(&attempt, &error),
-        })
+            Err(error) => Ok(self.not_met(&attempt, &error)),
+        }
     }
 
     /// Meets the host and tells it the password, if all that this takes is given.
@@ -188,7 +191,7 @@ impl Visit<'_> {
         let turn = if self.may_hear(credential) {
             // Waiting is other hosts' time, and not of this one's.
             let asked = Instant::now();
-            let turn = cx.breaker.turn(credential, &account).await;
+            let turn = cx.breaker.turn(&credential.id, &account).await;
             self.deadline += asked.elapsed();
             Some(turn)
         } else {
@@ -276,8 +279,8 @@ impl Visit<'_> {
         attempt: &Attempt<'_>,
         entry: Entry,
         trust: HostTrust,
-    ) -> Next {
-        match entry {
+    ) -> Result<Next, RunError> {
+        Ok(match entry {
             Entry::In(logged_in, trust) => {
                 if self.protocol == Protocol::Winrm {
                     self.winrm.insert(self.port);
@@ -292,8 +295,12 @@ impl Visit<'_> {
                 self.remarks.extend(logged_in.remarks);
                 self.remark(&mut row);
                 let set = self.questions();
-                let sudo = attempt.credential.sudo;
-                self.collect(logged_in.session, set, (row, sudo)).await;
+                let root = Root {
+                    credential: attempt.credential,
+                    verified: logged_in.verified,
+                };
+                self.collect(logged_in.session, set, (row, Some(root)))
+                    .await?;
                 if let Some(row) = self.access.last_mut() {
                     row.elapsed_ms = millis(attempt.began);
                 }
@@ -310,7 +317,7 @@ impl Visit<'_> {
             }
             Entry::Held(code, detail) => self.hold(attempt, (code, detail), trust),
             Entry::StoodDown => self.stand_down(attempt, trust),
-        }
+        })
     }
 
     /// Whether the run has stopped itself. Asked last of all before a login begins.
@@ -468,15 +475,26 @@ impl Visit<'_> {
         label: HostLabel,
         turn: Option<Turn>,
     ) -> Result<Result<(Ticket, Permit), Entry>, RunError> {
-        let credential = attempt.credential;
-        let account = AccountKey::of(credential, &label);
+        let account = AccountKey::of(attempt.credential, &label);
+        let secret = &attempt.credential.id;
+        self.reserve_for(secret, account, label, turn).await
+    }
+
+    /// Reserves a try of an account for one of its secrets, or says why not.
+    pub(super) async fn reserve_for(
+        &mut self,
+        secret: &CredentialId,
+        account: AccountKey,
+        label: HostLabel,
+        turn: Option<Turn>,
+    ) -> Result<Result<(Ticket, Permit), Entry>, RunError> {
         let breaker = &self.cx.breaker;
         let asked = Instant::now();
         let patience = asked + self.cx.plan.host_timeout();
         let turn = match turn {
             Some(turn) => Ok(turn),
             // The host was slow, and lost its turn.
-            None => timeout_at(patience, breaker.turn(credential, &account)).await,
+            None => timeout_at(patience, breaker.turn(secret, &account)).await,
         };
         let Ok(turn) = turn else {
             let why = "other hosts tried this account until the time was up".to_owned();
@@ -566,8 +584,22 @@ impl Visit<'_> {
         peer: VerifiedPeer,
         credential: &Credential,
     ) -> Result<Result<VerifiedPeer, Entry>, RunError> {
-        if peer.trust() != HostTrust::Pinned || credential.password_on_first_use() {
+        let (trust, shown) = (peer.trust(), peer.host_key());
+        let Some(detail) = self.why_not_vouched(trust, shown, credential).await? else {
             return Ok(Ok(peer));
+        };
+        Ok(Err(Entry::Held(ResultCode::HostkeyUnknown, detail)))
+    }
+
+    /// Why a host that is known may not hear a password all the same; `None` where it may.
+    pub(super) async fn why_not_vouched(
+        &self,
+        trust: HostTrust,
+        shown: &HostKey,
+        credential: &Credential,
+    ) -> Result<Option<String>, RunError> {
+        if trust != HostTrust::Pinned || credential.password_on_first_use() {
+            return Ok(None);
         }
         let name = self.host.name.as_ref().map(ToString::to_string);
         let hosts = [Some(self.host.address.to_string()), name];
@@ -577,13 +609,9 @@ impl Visit<'_> {
             .store
             .pins_of(&self.cx.site, hosts, self.port)
             .await?;
-        let shown = peer.host_key();
         let vouches = |pin: &Pin| pin.key == *shown && pin.source != "first_use";
-        if pins.iter().any(vouches) {
-            return Ok(Ok(peer));
-        }
         let detail =
-            format!("the host shows {shown}, which was pinned at first sight and never checked");
-        Ok(Err(Entry::Held(ResultCode::HostkeyUnknown, detail)))
+            || format!("the host shows {shown}, which was pinned at first sight and never checked");
+        Ok((!pins.iter().any(vouches)).then(detail))
     }
 }

@@ -3,6 +3,8 @@
 mod jump;
 mod login;
 mod look;
+mod root;
+mod ruled_out;
 mod windows;
 
 pub(super) use jump::Jumps;
@@ -10,14 +12,15 @@ pub(super) use look::look;
 
 use super::{Context, Event, RunError, RunKind, judge};
 use crate::collect;
-use crate::credentials::{self, Credential, Sudo};
+use crate::credentials::{self, Credential};
 use crate::identify;
 use crate::model::{
-    AccessRecord, Clue, Date, Failure as _, Finding, HostFailure, HostKey, HostOutcome, HostTrust,
+    AccessRecord, Clue, CredentialId, Date, Finding, HostFailure, HostKey, HostOutcome, HostTrust,
     Inventory, LiveHost, Protocol, ResultCode, Service, Stage,
 };
 use crate::session::{Answers, Connector, Limits, Loss, QuestionSet, Session};
 use crate::store::{HostCommit, Matched, Pin};
+use root::Root;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,7 +45,7 @@ pub(super) async fn work(
     } else if is_left_alone(cx, &host, &clues) {
         leave_alone(rest)
     } else {
-        let commit = scan(cx, host, &ways).await?;
+        let commit = scan(cx, host, &ways, &rest.outcome.access).await?;
         let host = &commit.outcome.host;
         if commit.outcome.inventory.is_none() && !cx.plan.ways_met(&by_login).is_empty() {
             clues.extend(look(cx, host, cx.plan.ways_met(&by_login)).await);
@@ -108,15 +111,22 @@ fn leave_alone(mut rest: HostCommit) -> HostCommit {
     rest
 }
 
-/// Scans one host on the ports that accepted a connection, in the operator's order, until one lets
-/// us in.
+/// Scans one host on the ports that accepted a connection, until one lets us in.
 async fn scan(
     cx: &Context,
     host: LiveHost,
     ways: &[(Protocol, u16)],
+    closed: &[AccessRecord],
 ) -> Result<HostCommit, RunError> {
     let mut visit = Visit::new(cx, host);
-    for (protocol, port) in ways {
+    let remembered = cx.remembered(visit.host.address).await?;
+    let known = cx.keyring.credentials().iter();
+    let worked = known.filter(|one| remembered.as_ref() == Some(&one.id));
+    let first = worked.map(|one| one.kind().protocol()).next();
+    // What let us in before comes first, whatever it speaks; else the operator's order holds.
+    let mut in_order = ways.to_vec();
+    in_order.sort_by_key(|way| Some(way.0) != first);
+    for (protocol, port) in &in_order {
         (visit.protocol, visit.port) = (*protocol, *port);
         visit.log_in().await?;
         visit.sound_the_alarm();
@@ -125,6 +135,7 @@ async fn scan(
             break;
         }
     }
+    visit.note_untried(closed, ways);
     Ok(visit.finish())
 }
 
@@ -182,9 +193,7 @@ pub(super) async fn scan_local(cx: &Context, host: LiveHost) -> Result<HostCommi
     let local: Box<dyn Session> = Box::new(crate::session::Local);
     let mut row = visit.row(None, ResultCode::Ok, HostTrust::None);
     (row.protocol, row.port, row.attempted) = (Protocol::Local, None, true);
-    visit
-        .collect(local, &collect::UNIX, (row, Sudo::Never))
-        .await;
+    visit.collect(local, &collect::UNIX, (row, None)).await?;
     let mut commit = visit.finish();
     commit.outcome.elapsed_ms = millis(began);
     judge_it(cx, commit).await
@@ -226,7 +235,7 @@ struct Visit<'a> {
     winrm: BTreeSet<u16>,
     inventory: Option<Inventory>,
     failure: Option<HostFailure>,
-    credential: Option<crate::model::CredentialId>,
+    credential: Option<CredentialId>,
     access: Vec<AccessRecord>,
     pins: Vec<Pin>,
     /// How many more keys the host may be offered, on all its ports together.
@@ -239,6 +248,8 @@ struct Visit<'a> {
     is_behind: bool,
     /// Whether a jump host did not let us on.
     was_held_up: bool,
+    /// The credentials that were to be tried, on all its ports together.
+    planned: BTreeSet<CredentialId>,
 }
 
 impl<'a> Visit<'a> {
@@ -262,6 +273,7 @@ impl<'a> Visit<'a> {
             remarks: Vec::new(),
             is_behind: false,
             was_held_up: false,
+            planned: BTreeSet::new(),
         }
     }
 
@@ -280,16 +292,16 @@ impl<'a> Visit<'a> {
         &mut self,
         session: Box<dyn Session>,
         set: &'static QuestionSet,
-        (mut row, sudo): (AccessRecord, Sudo),
-    ) {
+        (mut row, root): (AccessRecord, Option<Root<'_>>),
+    ) -> Result<(), RunError> {
         self.enter(Stage::Collect);
         let mut session = session;
         let mut answers = session.ask(set, &self.limits()).await;
-        if let (Ok(answers), Sudo::WithoutPassword) = (&mut answers, sudo)
+        if let (Ok(answers), Some(root)) = (&mut answers, root)
             && set.name == collect::UNIX.name
         {
-            let added = self.ask_as_root(&mut *session, answers).await;
-            row.detail.extend(added);
+            let added = self.ask_root(&mut *session, answers, (root, row.trust));
+            row.detail.extend(added.await?);
         }
         let goodbye = Duration::from_secs(2);
         tokio::time::timeout(goodbye, session.close()).await.ok();
@@ -310,27 +322,7 @@ impl<'a> Visit<'a> {
             }
         }
         self.access.push(row);
-    }
-
-    /// Asks what only root may see, and says what that has added.
-    async fn ask_as_root(
-        &self,
-        session: &mut dyn Session,
-        answers: &mut Answers,
-    ) -> Option<String> {
-        let set = &collect::UNIX_PRIVILEGED;
-        let more = match session.ask_as_root(set, &self.limits()).await {
-            Ok(more) => more,
-            Err(error) => {
-                answers.lose(error.code(), format!("sudo: {error}"));
-                return None;
-            }
-        };
-        let before = collect::read(&collect::UNIX, answers);
-        answers.absorb_known(more);
-        let after = collect::read(&collect::UNIX, answers);
-        let added = before.zip(after);
-        added.map(|(before, after)| collect::told_by_root(&before, &after))
+        Ok(())
     }
 
     fn read(&self, set: &'static QuestionSet, answers: &Answers) -> Result<Inventory, HostFailure> {

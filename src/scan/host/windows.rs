@@ -37,12 +37,12 @@ impl Visit<'_> {
         let label = HostLabel::new(self.host.address, None);
         let account = AccountKey::of(credential, &label);
         let asked = tokio::time::Instant::now();
-        let turn = cx.breaker.turn(credential, &account).await;
+        let turn = cx.breaker.turn(&credential.id, &account).await;
         self.deadline += asked.elapsed();
         let attempt = self.attempt(credential);
         if let Some(why) = cx.breaker.why_open(&account, &label).await? {
             let held = Entry::Held(ResultCode::BreakerOpen, why);
-            return Ok(self.conclude(&attempt, held, HostTrust::None).await);
+            return self.conclude(&attempt, held, HostTrust::None).await;
         }
         let (met, turn) = match self.meet_in_turn(Some(turn), &attempt.limits).await {
             (Ok(met), turn) => (met, turn),
@@ -69,7 +69,7 @@ impl Visit<'_> {
             },
             Err(held) => held,
         };
-        Ok(self.conclude(&attempt, entry, trust).await)
+        self.conclude(&attempt, entry, trust).await
     }
 
     /// The name that the operator gave the host; else its address. Never what the host says.

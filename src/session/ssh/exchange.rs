@@ -2,11 +2,13 @@
 
 use super::handshake::Link;
 use super::jump::Bastion;
-use super::windows;
+use super::{sudo, windows};
 use crate::session::transcript::{End, Transcript};
-use crate::session::{Answers, Limits, Nonce, QuestionSet, Session, SessionError};
+use crate::session::{
+    Answers, Limits, Nonce, QuestionSet, Session, SessionError, SudoEnd, SudoProof,
+};
 use async_trait::async_trait;
-use russh::{ChannelMsg, ChannelOpenFailure, Disconnect};
+use russh::{ChannelMsg, ChannelOpenFailure, ChannelReadHalf, Disconnect};
 use std::time::Duration;
 use tokio::time::{timeout, timeout_at};
 
@@ -19,7 +21,7 @@ const AS_ROOT: &str = "sudo -n sh -s";
 
 /// An open session over SSH.
 pub(super) struct SshSession {
-    link: Link,
+    pub(super) link: Link,
 }
 
 impl SshSession {
@@ -58,6 +60,15 @@ impl Session for SshSession {
             End::Exited(_) | End::Refused => SessionError::SudoDenied(said),
             _ => error,
         })
+    }
+
+    async fn ask_as_root_with_password(
+        &mut self,
+        set: &QuestionSet,
+        proof: SudoProof<'_>,
+        limits: &Limits,
+    ) -> SudoEnd {
+        sudo::ask(&mut self.link, set, proof, limits).await
     }
 
     fn into_bastion(self: Box<Self>) -> Option<Bastion> {
@@ -115,38 +126,46 @@ impl SshSession {
             outgoing.data_bytes(script).await?;
             outgoing.eof().await
         };
-        tokio::pin!(tell);
-        let mut telling = true;
-        let mut exit = None;
-        // Told and heard at once: a host that talks before it listens must not block us.
-        let end = loop {
-            let message = tokio::select! {
-                message = incoming.wait() => message,
-                told = &mut tell, if telling => {
-                    telling = false;
-                    if told.is_err() {
-                        break End::Lost;
-                    }
-                    continue;
-                }
-            };
-            let end = match message {
-                Some(ChannelMsg::Data { data }) => transcript.hear(&data),
-                Some(ChannelMsg::ExtendedData { data, .. }) => transcript.overhear(&data),
-                Some(ChannelMsg::ExitStatus { exit_status }) => {
-                    exit = Some(exit_status);
-                    None
-                }
-                Some(ChannelMsg::Failure) => Some(End::Refused),
-                None if exit.is_none() => Some(End::Lost),
-                Some(ChannelMsg::Close) | None => Some(End::Exited(exit)),
-                Some(_) => None,
-            };
-            if let Some(end) = end {
-                break end;
-            }
-        };
+        let end = converse(&mut incoming, tell, transcript).await;
         let _ = outgoing.close().await;
         end
+    }
+}
+
+/// Tells and hears at once: a host that talks before it listens must not block us.
+pub(super) async fn converse(
+    incoming: &mut ChannelReadHalf,
+    tell: impl Future<Output = Result<(), russh::Error>>,
+    transcript: &mut Transcript,
+) -> End {
+    tokio::pin!(tell);
+    let mut telling = true;
+    let mut exit = None;
+    loop {
+        let message = tokio::select! {
+            message = incoming.wait() => message,
+            told = &mut tell, if telling => {
+                telling = false;
+                if told.is_err() {
+                    return End::Lost;
+                }
+                continue;
+            }
+        };
+        let end = match message {
+            Some(ChannelMsg::Data { data }) => transcript.hear(&data),
+            Some(ChannelMsg::ExtendedData { data, .. }) => transcript.overhear(&data),
+            Some(ChannelMsg::ExitStatus { exit_status }) => {
+                exit = Some(exit_status);
+                None
+            }
+            Some(ChannelMsg::Failure) => Some(End::Refused),
+            None if exit.is_none() => Some(End::Lost),
+            Some(ChannelMsg::Close) | None => Some(End::Exited(exit)),
+            Some(_) => None,
+        };
+        if let Some(end) = end {
+            return end;
+        }
     }
 }

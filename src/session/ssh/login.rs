@@ -93,6 +93,7 @@ impl SshDoor {
             said,
             trust: None,
             challenge: None,
+            verified: None,
         }
     }
 

@@ -1,7 +1,8 @@
 //! SSH (RFC 4251 to 4254), over russh.
 //!
 //! This file opens the connection and makes the acquaintance; `login` proves who we are, and
-//! `exchange` asks; `windows` asks a Windows; `jump` goes on from one host to others.
+//! `exchange` asks; `sudo` becomes root by a password, `windows` asks a Windows; `jump` goes on from one
+//! host to others.
 
 mod algorithms;
 mod exchange;
@@ -12,11 +13,13 @@ mod login;
 mod look;
 mod offer;
 mod prompt;
+mod sudo;
 mod windows;
 mod wire;
 
 pub use jump::{Bastion, Lane};
 pub use look::{SshFace, SshFaces, SshKey, ssh_face, ssh_faces};
+pub use sudo::{ROOT_SHELL, sudo_command};
 
 use super::certificate::Vouching;
 use super::host_trust::{self, Channel, Introduction};

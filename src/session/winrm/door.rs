@@ -260,6 +260,7 @@ fn logged_in(carrier: Carrier, method: &'static str) -> LoggedIn {
         trust: None,
         challenge: None::<Challenge>,
         remarks: Vec::new(),
+        verified: None,
     }
 }
 

@@ -89,6 +89,11 @@ impl Site {
         self.running.seen()
     }
 
+    /// The accounts that its directory has locked.
+    pub(crate) fn locked(&self) -> Vec<String> {
+        self.running.locked()
+    }
+
     /// The accepted logins of an account so far, by address.
     pub(crate) fn logins(&self, user: &str) -> Vec<IpAddr> {
         let logins = self.seen().logins;
