@@ -27,7 +27,7 @@ pub struct RunSource {
     /// Those who answer for others, by their first address, and all of their addresses.
     intermediaries: BTreeMap<IpAddr, Intermediary>,
     artefacts: BTreeSet<IpAddr>,
-    /// Names among the targets that have no address.
+    /// Names among the targets that have no address, and blocks in which none was found.
     unresolved: usize,
     /// By what closed findings are found again; they are not stored.
     closed: Option<Knowledge>,
@@ -75,7 +75,9 @@ impl RunSource {
         sightings: &[SightingRow],
     ) -> Result<Vec<CoverageRow>, RunError> {
         let targets = Arc::new(plan.scope.targets()?);
-        self.unresolved = targets.unresolved().len();
+        let blocks = targets.searched_blocks().into_iter();
+        let nobody = blocks.filter(|block| block.in_scope == 0).count();
+        self.unresolved = targets.unresolved().len() + nobody;
         let sweep = plan.sweep(&targets)?;
         let run = self.report.run();
         let progress = Progress {

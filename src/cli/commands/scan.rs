@@ -8,7 +8,7 @@ use super::super::config::{Environment, Settings};
 use super::super::progress::{self, Display};
 use super::super::{Exit, Stop, complain, hints, knowledge, output, peers, runtime, secrets};
 use super::probes::{self, Ports};
-use super::{dry_run, scope};
+use super::{dry_run, scope, search};
 use crate::credentials::{self, Holder};
 use crate::matching::Knowledge;
 use crate::model::{Canaries, RunId, RunSummary, UtcTime, hex};
@@ -156,6 +156,7 @@ fn plan(
         record: None,
     };
     if kind != RunKind::Local {
+        search::fill(&mut plan.scope, plan.look.mdns_seconds, targets.dry_run)?;
         probes::stage(&mut plan, pace, &ports.named_ssh)?;
     }
     Ok(plan)
