@@ -10,6 +10,7 @@ hosts of several kinds, and one that lies:
     ::13           answers nothing that was sent to a group, but is in the table of neighbours
     ::14           answers no echo request at all, as Windows does; only the option that nobody knows
     (fd00:2::15)   is of another prefix: here it has its link-local address only
+    ::77           answers no echo request either, but announces itself by multicast DNS
     the liar       answers with our token from outside the block, and without it from inside
 
 Prints a line for each thing checked, and at the end `N passed, M failed, K skipped`. Exit status 1 when anything failed.
@@ -35,13 +36,29 @@ from audit_lab import enter_namespace
 BLOCK = "fd00:1::/64"
 NET = "fd00:1::"
 PORT = 2022
-HOSTS = {"a": ["11"], "b": ["12", "112"], "c": ["13"], "d": ["14"], "e": [], "liar": ["66"]}
+HOSTS = {"a": ["11"], "b": ["12", "112"], "c": ["13"], "d": ["14"], "e": [], "mdns": ["77"], "liar": ["66"]}
 NOBODY = 65534
 LISTENER = f"""
 import socket
 s = socket.create_server(("::", {PORT}), family=socket.AF_INET6)
 while True:
     s.accept()[0].close()
+"""
+# Says each second which addresses m.local has.
+ANNOUNCER = r"""
+import socket, struct, sys, time
+records = b""
+for address in sys.argv[1:]:
+    data = socket.inet_pton(socket.AF_INET6, address)
+    records += b"\x01m\x05local\0" + struct.pack("!HHIH", 28, 1, 120, len(data)) + data
+packet = struct.pack("!6H", 0, 0x8400, 0, len(sys.argv) - 1, 0, 0) + records
+link = socket.if_nametoindex("eth0")
+s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+s.bind((sys.argv[1], 5353, 0, link))
+s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, link)
+while True:
+    s.sendto(packet, ("ff02::fb", 5353, 0, link))
+    time.sleep(1)
 """
 # Answers the question to all nodes: from an address outside the block with the token, and from one inside without.
 LIAR = r"""
@@ -131,11 +148,14 @@ class Link:
             self.start(*self.inside(name, sys.executable, "-c", LISTENER))
         self.do("e", "ip", "addr", "add", "fd00:2::15/64", "dev", "eth0", "nodad")
         self.do("c", "sysctl", "-qw", "net.ipv6.icmp.echo_ignore_multicast=1")
-        self.do("d", "sysctl", "-qw", "net.ipv6.icmp.echo_ignore_all=1")
+        for name in ("d", "mdns"):
+            self.do(name, "sysctl", "-qw", "net.ipv6.icmp.echo_ignore_all=1")
         self.do("liar", "sysctl", "-qw", "net.ipv6.icmp.echo_ignore_multicast=1")
-        # Who would report the option is no liar.
         self.start(*self.inside("liar", sys.executable, "-c", LIAR))
         time.sleep(2)
+        shown = self.do("mdns", "ip", "-6", "-o", "addr", "show", "dev", "eth0", "scope", "link")
+        local = re.search(r"inet6 (fe80:\S+)/", shown)[1]
+        self.start(*self.inside("mdns", sys.executable, "-c", ANNOUNCER, local, f"{NET}77"))
 
     def forget(self):
         """Leaves only ::13 in the table of neighbours. Whoever still knows us would ask for us, and be known by that."""
@@ -215,10 +235,10 @@ def privileged(link, report):
     link.forget()
     before = link.echoes()
     done = link.sweep(BLOCK)
-    expected = ["1", "11", "112", "12", "13", "14", "66"]
+    expected = ["1", "11", "112", "12", "13", "14", "66", "77"]
     # Of ::12 and ::112, the one that it answers by is found; the other only where the table has it.
     found = done.hosts()
-    report.that(done.code == 0 and set(found) >= {"11", "13", "14"} and {"12", "112"} & set(found)
+    report.that(done.code == 0 and set(found) >= {"11", "13", "14", "77"} and {"12", "112"} & set(found)
                 and set(found) <= set(expected), f"as root: found {found}", done.said)
     report.that("666" not in done.said and "fd00:9" not in done.said, "a liar's answers do not count", done.said)
     report.that("1 machines answered by their link-local address only" in done.err,
@@ -233,7 +253,7 @@ def unprivileged(link, report):
     link.do("scan", "sysctl", "-qw", "net.ipv4.ping_group_range=0 2147483647")
     done = link.sweep(BLOCK, user=NOBODY)
     found = set(done.hosts())
-    report.that(done.code == 0 and found >= {"11", "13"} and {"12", "112"} & found and "14" not in found,
+    report.that(done.code == 0 and found >= {"11", "13"} and {"12", "112"} & found and not {"14", "77"} & found,
                 f"with echoes only: found {sorted(found)}", done.said)
     report.that("CAP_NET_RAW" in done.err and "Windows" in done.err, "with echoes only: what was not asked is said", done.err)
     truthful(report, "with echoes only", done, int(done.block()["in_scope"]))
@@ -244,6 +264,13 @@ def unprivileged(link, report):
     report.that("ping_group_range" in done.err and done.block()["searched_by"] == "neighbours",
                 "without any right: nobody was asked, and it is said", done.err)
     truthful(report, "without any right", done, 2)
+
+
+def announced(link, report):
+    link.forget()
+    done = link.sweep(BLOCK, "--mdns", 3, user=NOBODY)
+    report.that(done.code == 0 and {"13", "77"} <= set(done.hosts()) and done.block()["searched_by"] == "neighbours; mdns",
+                f"without any right, who announces itself is found: {done.hosts()}", done.said)
 
 
 def exclusions(link, report):
@@ -320,7 +347,7 @@ def main():
         return 0
     report = Report()
     with Link(args.binary) as link:
-        for check in (privileged, unprivileged, exclusions, dry_run, nobody_there, resume):
+        for check in (privileged, unprivileged, announced, exclusions, dry_run, nobody_there, resume):
             try:
                 check(link, report)
             except Exception as error:  # One check that breaks is one failure, and the others go on.
