@@ -123,7 +123,8 @@ pub(super) struct SweepArguments {
 #[command(next_help_heading = "Targets")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag as typed")]
 pub(super) struct TargetArguments {
-    /// IP, CIDR, 10.0.0.1-50, 192.168.1-3.1-20, host name, @FILE, - (standard input); !X takes out
+    /// IP, CIDR, 10.0.0.1-50, 192.168.1-3.1-20, host name, @FILE, - (standard input); !X takes out.
+    /// An IPv6 block larger than a /112 is not swept: hosts are searched for in it
     #[arg(value_name = "TARGET")]
     pub(super) targets: Vec<String>,
     /// Take these out, in the same grammar
@@ -218,7 +219,8 @@ pub(super) struct PaceArguments {
     /// Do not look addresses up in DNS
     #[arg(long)]
     pub(super) no_dns: bool,
-    /// Listen so many seconds to what hosts of the own links announce of themselves (mDNS); nothing is sent
+    /// Listen so many seconds to what hosts of the own links announce of themselves (mDNS); nothing is sent.
+    /// For IPv6 blocks that are searched, also before the sweep
     #[arg(long, value_name = "SECONDS")]
     pub(super) mdns: Option<u64>,
     /// Also connect to industrial and printer ports that are named with --ports

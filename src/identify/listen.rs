@@ -2,11 +2,11 @@
 //! sends nothing; only where the operator asks for it.
 
 use super::mdns::{self, LONGEST, PORT};
-use crate::model::Clue;
+use crate::model::{Clue, Fact};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::collections::BTreeMap;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 use tokio::net::UdpSocket;
 use tokio::time::{Instant, sleep, timeout_at};
@@ -15,6 +15,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 pub type Announcements = BTreeMap<IpAddr, Vec<Clue>>;
 
 const GROUP: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 251);
+const GROUP_V6: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0xfb);
 /// The most senders that are kept; a link has no more that matter.
 const MOST_SENDERS: usize = 4096;
 /// The most clues of one of them.
@@ -28,12 +29,61 @@ pub async fn announcements(links: &[Ipv4Addr], until: Instant) -> io::Result<Ann
     Ok(hear(&socket, until).await)
 }
 
-fn join(links: &[Ipv4Addr], port: u16) -> io::Result<UdpSocket> {
-    let socket = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP))?;
+/// The same over IPv6, on the links with these numbers.
+pub async fn announcements_v6(links: &[u32], until: Instant) -> io::Result<Announcements> {
+    let socket = join_v6(links, PORT)?;
+    Ok(hear(&socket, until).await)
+}
+
+/// The IPv6 addresses that were announced: those of senders, and the others of their names.
+pub fn announced_v6(announcements: &Announcements) -> Vec<Ipv6Addr> {
+    let of_host = |(sender, clues): (&IpAddr, &Vec<Clue>)| {
+        let others = clues.iter().filter_map(|clue| match clue.fact {
+            Fact::OtherAddress(address) => Some(address),
+            _ => None,
+        });
+        others.chain([*sender]).collect::<Vec<IpAddr>>()
+    };
+    let all = announcements.iter().flat_map(of_host);
+    let all = all.filter_map(|address| match address {
+        IpAddr::V6(address) => Some(address),
+        IpAddr::V4(_) => None,
+    });
+    all.collect()
+}
+
+fn shared(domain: Domain) -> io::Result<Socket> {
+    let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
     socket.set_reuse_address(true)?;
     #[cfg(unix)]
     socket.set_reuse_port(true)?;
     socket.set_nonblocking(true)?;
+    Ok(socket)
+}
+
+fn join_v6(links: &[u32], port: u16) -> io::Result<UdpSocket> {
+    let socket = shared(Domain::IPV6)?;
+    socket.set_only_v6(true)?;
+    // A group of the link cannot be bound to without naming one link. What comes by unicast is heard as well, and
+    // nobody is answered.
+    socket.bind(&SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)).into())?;
+    let joined = links
+        .iter()
+        .map(|link| socket.join_multicast_v6(&GROUP_V6, *link));
+    joined_any(joined.collect(), socket)
+}
+
+/// The socket, where at least one link could be joined.
+fn joined_any(joined: Vec<io::Result<()>>, socket: Socket) -> io::Result<UdpSocket> {
+    let (joined, failed): (Vec<_>, Vec<_>) = joined.into_iter().partition(Result::is_ok);
+    match failed.into_iter().next() {
+        Some(Err(error)) if joined.is_empty() => Err(error),
+        _ => UdpSocket::from_std(socket.into()),
+    }
+}
+
+fn join(links: &[Ipv4Addr], port: u16) -> io::Result<UdpSocket> {
+    let socket = shared(Domain::IPV4)?;
     // Unicast to the port is not for us: a listener answers to nobody. Windows cannot bind to a group.
     let local = if cfg!(unix) {
         GROUP
@@ -46,11 +96,7 @@ fn join(links: &[Ipv4Addr], port: u16) -> io::Result<UdpSocket> {
     let joined = links
         .iter()
         .map(|link| socket.join_multicast_v4(&GROUP, link));
-    let (joined, failed): (Vec<_>, Vec<_>) = joined.partition(Result::is_ok);
-    match failed.into_iter().next() {
-        Some(Err(error)) if joined.is_empty() => Err(error),
-        _ => UdpSocket::from_std(socket.into()),
-    }
+    joined_any(joined.collect(), socket)
 }
 
 async fn hear(socket: &UdpSocket, until: Instant) -> Announcements {
@@ -89,7 +135,6 @@ fn keep(heard: &mut Announcements, sender: IpAddr, clues: Vec<Clue>) {
 mod tests {
     use super::*;
     use crate::identify::mdns::tests::printer;
-    use crate::model::Fact;
 
     #[tokio::test]
     async fn what_is_announced_on_the_link_is_heard_once() {
@@ -122,6 +167,29 @@ mod tests {
         let foreign = Ipv4Addr::new(192, 0, 2, 1);
         assert!(join(&[foreign], 25354).is_err());
         assert!(join(&[foreign, Ipv4Addr::LOCALHOST], 25354).is_ok());
+    }
+
+    #[test]
+    fn the_ipv6_addresses_of_announcements_are_those_of_senders_and_of_their_names() {
+        let other = |text: &str| Clue {
+            source: "mdns".to_owned(),
+            proto: "udp".to_owned(),
+            port: PORT,
+            fact: Fact::OtherAddress(text.parse().unwrap()),
+        };
+        let heard = Announcements::from([
+            (
+                "fe80::7".parse().unwrap(),
+                vec![other("fd00:1::7"), other("192.0.2.7")],
+            ),
+            ("192.0.2.8".parse().unwrap(), vec![other("fd00:1::8")]),
+        ]);
+        let mut all = announced_v6(&heard);
+        all.sort_unstable();
+        assert_eq!(
+            all,
+            ["fd00:1::7", "fd00:1::8", "fe80::7"].map(|text| text.parse::<Ipv6Addr>().unwrap())
+        );
     }
 
     #[test]

@@ -40,7 +40,7 @@ pub use ask::{Ask, ask};
 pub use carry::{How, Ports, converse, identify};
 pub use dialogue::Protocol;
 pub use grab::{grab_banner, grab_greeting};
-pub use listen::{Announcements, announcements};
+pub use listen::{Announcements, announced_v6, announcements, announcements_v6};
 pub use mdns::announcement;
 pub use oui::{MacFacts, MacKind, mac_facts, read_mac};
 pub use reverse::ReverseNames;

@@ -31,6 +31,28 @@ pub struct CoverageRow {
     pub started: Option<UtcTime>,
     /// When the last of its addresses was done.
     pub finished: Option<UtcTime>,
+    /// By what its addresses were found, where it is too large to be swept: then others may exist, and only
+    /// those that were found are in scope.
+    #[serde(default)]
+    pub searched_by: Option<Vec<String>>,
+}
+
+impl CoverageRow {
+    /// What a search came to, in a sentence; `None` where every address was in scope.
+    pub fn search_said(&self) -> Option<String> {
+        let by = self.searched_by.as_ref()?;
+        Some(search_said(&self.subnet, by, self.in_scope))
+    }
+}
+
+/// What the search of a block came to, in a sentence: by what, and how many addresses it found.
+pub fn search_said(block: &str, by: &[String], found: u128) -> String {
+    let by = match by {
+        [first @ .., last] if !first.is_empty() => format!("{} and {last}", first.join(", ")),
+        few => few.concat(),
+    };
+    let addresses = if found == 1 { "address" } else { "addresses" };
+    format!("{block} was searched through {by}: {found} {addresses}; others may exist")
 }
 
 /// A part of the scope that becomes one [`CoverageRow`]: a subnet, or a target line.
@@ -44,6 +66,8 @@ pub struct ScopePart {
     pub excluded: u128,
     /// Where its addresses stand in the order of the scope: sorted, disjoint, `in_scope` in all.
     pub indices: Vec<Range<u64>>,
+    /// By what its addresses were found, where it is too large to be swept.
+    pub searched_by: Option<Vec<String>>,
 }
 
 /// Hosts that are known to live were asked again and again while the sweep went on: what share of the

@@ -33,7 +33,7 @@ pub use bulletin::{
     Affected, Bulletin, ContentSet, FixStatus, KnownExploited, PackageScope, Spoken, VersionRange,
 };
 pub use clue::{Clue, Fact};
-pub use coverage::{Canaries, CoverageRow, ScopePart};
+pub use coverage::{Canaries, CoverageRow, ScopePart, search_said};
 pub use facts::HostFacts;
 pub use finding::{Confidence, Evidence, Finding, FindingState, Remedy, Witness, WitnessKind};
 pub use fingerprint::{Certainty, Certificate, Claim, DeviceKind, Fingerprint, Role, Weakness};

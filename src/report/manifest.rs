@@ -23,6 +23,7 @@ pub(super) fn write(
         run: RunV1::of(source.run()),
         export: ExportV1::of(options),
         addresses: AddressesV1::of(source.coverage()),
+        searched: SearchedV1::of(source.coverage()),
         counts: CountsV1::of(&written.counts),
         files: &written.files,
     };
@@ -44,6 +45,8 @@ struct ManifestV1<'a> {
     run: RunV1<'a>,
     export: ExportV1<'a>,
     addresses: AddressesV1,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    searched: Vec<SearchedV1<'a>>,
     counts: CountsV1<'a>,
     files: &'a [FileEntry],
 }
@@ -151,6 +154,29 @@ impl AddressesV1 {
             not_begun: sum(|row| row.not_begun),
             assessed: sum(|row| row.assessed),
         }
+    }
+}
+
+/// A block that is too large to be swept.
+#[derive(Serialize)]
+struct SearchedV1<'a> {
+    target: &'a str,
+    by: &'a [String],
+    addresses: u128,
+    note: String,
+}
+
+impl<'a> SearchedV1<'a> {
+    fn of(rows: &'a [CoverageRow]) -> Vec<Self> {
+        let searched = rows.iter().filter_map(|row| {
+            Some(Self {
+                target: &row.subnet,
+                by: row.searched_by.as_deref()?,
+                addresses: row.in_scope,
+                note: row.search_said()?,
+            })
+        });
+        searched.collect()
     }
 }
 

@@ -99,6 +99,7 @@ pub(super) fn run(machines: Vec<MachineRecord>) -> Run {
         probes_lost_percent: 0.25,
         started: Some(time("2026-11-22T18:00:00Z")),
         finished: Some(time("2026-11-22T18:01:00Z")),
+        searched_by: None,
     };
     Run {
         summary: RunSummary {

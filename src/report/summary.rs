@@ -36,6 +36,7 @@ fn write_coverage(
     if !coverage.is_empty() {
         write_addresses(coverage, text);
         write_loss(canaries, text);
+        write_searched(coverage, text);
     }
     for why in counts.intermediaries.iter().take(STEPS) {
         push(text, format_args!("  no machine {}", for_terminal(why)));
@@ -116,6 +117,21 @@ fn write_loss(canaries: Canaries, text: &mut String) {
         text,
         format_args!("             {lost:.1} % lost of {asked} questions to hosts known to live"),
     );
+}
+
+/// What was too large to be swept: whoever was not found there may still be there.
+fn write_searched(coverage: &[CoverageRow], text: &mut String) {
+    let mut said = coverage.iter().filter_map(CoverageRow::search_said);
+    for words in said.by_ref().take(STEPS) {
+        push(text, format_args!("  searched   {}", for_terminal(&words)));
+    }
+    let more = said.count();
+    if more > 0 {
+        push(
+            text,
+            format_args!("             … and {more} more blocks, see coverage.csv"),
+        );
+    }
 }
 
 /// What is wrong as seen from outside.

@@ -97,6 +97,29 @@ fn the_end_of_a_run_in_words() {
 }
 
 #[test]
+fn a_block_that_was_searched_is_never_said_to_have_been_swept() {
+    let mut run = sample_run();
+    let mut block = run.coverage[0].clone();
+    block.subnet = "fd00:1::/64".to_owned();
+    block.in_scope = 12;
+    block.searched_by = Some(vec![
+        "neighbours".to_owned(),
+        "multicast on eth0".to_owned(),
+    ]);
+    run.coverage.push(block);
+    let (memory, written) = exported(&run, &["csv"], &plain());
+    let said = "fd00:1::/64 was searched through neighbours and multicast on eth0: 12 addresses; others may exist";
+    let words = summary(&run.summary, &run.coverage, &written.counts);
+    assert!(words.contains(said), "{words}");
+    assert!(memory.text("manifest.json").contains(said));
+    assert_eq!(
+        cell(&memory, "coverage.csv", 2, "searched_by"),
+        "neighbours; multicast on eth0"
+    );
+    assert_eq!(cell(&memory, "coverage.csv", 0, "searched_by"), "");
+}
+
+#[test]
 fn a_run_that_read_nothing_states_nothing() {
     let run = sample::run(vec![unread("10.0.2.1")]);
     let (memory, written) = exported(&run, &["csv"], &plain());

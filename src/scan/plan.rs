@@ -3,7 +3,7 @@
 use super::RunError;
 use crate::model::Protocol;
 use crate::sweep::{AddressSpace, Engine, ProbeKind, Probes, Profile, SweepPlan, manners};
-use crate::targets::{Lists, Permissions, Request, TargetError, TargetList, TargetSet};
+use crate::targets::{Found, Lists, Permissions, Request, TargetError, TargetList, TargetSet};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io;
@@ -210,6 +210,9 @@ pub struct Scope {
     pub input: Option<String>,
     /// What each name resolved to, or why it did not.
     pub names: BTreeMap<String, Result<Vec<IpAddr>, String>>,
+    /// What was found in IPv6 blocks that are too large to be swept: a run that goes on searches no more.
+    #[serde(default)]
+    pub found: Found,
 }
 
 impl Scope {
@@ -249,7 +252,8 @@ impl Scope {
             allow_public: self.allow_public,
             yes: self.yes,
         };
-        list.into_set(&resolve, allowed)
+        list.with_found(self.found.clone())
+            .into_set(&resolve, allowed)
     }
 
     /// The targets as they were given.

@@ -29,7 +29,7 @@ pub struct RunSource {
     artefacts: BTreeSet<IpAddr>,
     /// Host keys that several machines showed, with the addresses of all.
     shared_keys: BTreeMap<String, BTreeSet<IpAddr>>,
-    /// Names among the targets that have no address.
+    /// Names among the targets that have no address, and blocks in which none was found.
     unresolved: usize,
     /// By what closed findings are found again; they are not stored.
     closed: Option<Knowledge>,
@@ -78,7 +78,9 @@ impl RunSource {
         sightings: &[SightingRow],
     ) -> Result<Vec<CoverageRow>, RunError> {
         let targets = Arc::new(plan.scope.targets()?);
-        self.unresolved = targets.unresolved().len();
+        let blocks = targets.searched_blocks().into_iter();
+        let nobody = blocks.filter(|block| block.in_scope == 0).count();
+        self.unresolved = targets.unresolved().len() + nobody;
         let sweep = plan.sweep(&targets)?;
         let run = self.report.run();
         let progress = Progress {

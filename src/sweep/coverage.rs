@@ -64,6 +64,7 @@ fn row(
         in_scope: part.in_scope,
         excluded: part.excluded,
         started: progress.started,
+        searched_by: part.searched_by.clone(),
         ..CoverageRow::default()
     };
     let (mut probes, mut late) = (0_usize, 0_usize);
@@ -168,6 +169,7 @@ mod tests {
             in_scope: (range.end - range.start).into(),
             excluded,
             indices: vec![range],
+            searched_by: None,
         }
     }
 

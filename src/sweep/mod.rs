@@ -23,6 +23,7 @@ mod profile;
 pub mod raw;
 pub mod routes;
 mod schedule;
+pub mod search;
 mod simulated;
 mod tcp;
 

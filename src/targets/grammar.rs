@@ -180,6 +180,9 @@ fn what(text: &str) -> Result<What, Fault> {
 
 fn block(network: &str, prefix: &str) -> Result<What, Fault> {
     const EXPECTED: &str = "a network address before /, such as 10.0.0.0/24 or 2001:db8::/120";
+    if network.contains('%') || prefix.contains('%') {
+        return Err(Fault::new(1, network, WITHOUT_ZONE));
+    }
     let address: IpAddr = network
         .parse()
         .map_err(|_| Fault::new(1, network, EXPECTED))?;
@@ -223,11 +226,19 @@ fn without_ipv4(span: Span) -> Vec<Span> {
     pieces
 }
 
+/// Nothing is sent to an address that needs an interface.
+const WITHOUT_ZONE: &str = "an IPv6 address without a zone: what is reached by its link-local address only (fe80::1%eth0) is not swept";
+
 fn ipv6(text: &str) -> Result<What, Fault> {
     const EXPECTED: &str = "an IPv6 address without brackets, port or zone";
     let parse = |column: usize, text: &str| {
         let address: Result<Ipv6Addr, _> = text.parse();
-        address.map_err(|_| Fault::new(column, text, EXPECTED))
+        let expected = if text.contains('%') {
+            WITHOUT_ZONE
+        } else {
+            EXPECTED
+        };
+        address.map_err(|_| Fault::new(column, text, expected))
     };
     let Some((first, last)) = text.split_once('-') else {
         let address = parse(1, text)?;

@@ -1,12 +1,10 @@
 //! What may not be swept, and what only when the operator says so.
 
-use super::spans::{Span, Spans, address, key};
+use super::spans::{IPV4, Span, Spans, address, key};
 use std::net::{IpAddr, Ipv4Addr};
 
-/// How many addresses are swept without a question.
+/// How many addresses are swept without a question. An IPv6 block of more is not swept but searched.
 pub const PLAIN_LIMIT: u128 = 65_536;
-/// How many addresses can be swept at all: at 5,000 probes a second this takes seven years.
-pub const HARD_LIMIT: u128 = 1 << 40;
 
 /// What the operator allows on top of the ordinary.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -49,41 +47,30 @@ pub enum GuardError {
         /// How many are swept without a question.
         limit: u128,
     },
-    /// More addresses than can be swept.
-    #[error(
-        "{count} addresses cannot be swept, the limit is {limit}: name the hosts, or smaller blocks"
-    )]
-    Unsweepable {
-        /// How many.
-        count: u128,
-        /// How many can be swept.
-        limit: u128,
-    },
 }
 
-/// Holds a scope against the guards.
+/// Holds a scope, and the blocks that are searched for more of it, against the guards.
 pub(super) fn check(
     scope: &Spans,
+    searched: &Spans,
     excluded: u128,
     unresolved: usize,
     allowed: Permissions,
 ) -> Result<(), GuardError> {
     let count = scope.count();
-    if count == 0 {
+    if count == 0 && searched.count() == 0 {
         return Err(GuardError::Empty {
             excluded,
             unresolved,
         });
     }
-    if count > HARD_LIMIT {
-        let limit = HARD_LIMIT;
-        return Err(GuardError::Unsweepable { count, limit });
-    }
-    let public = scope.minus(&private());
+    // Who is asked to answer from a block is asked something, too.
+    let all = Spans::new(scope.iter().chain(searched.iter()).collect());
+    let public = all.minus(&private());
     if let (Some(first), false) = (public.nth(0), allowed.allow_public) {
         return Err(GuardError::Public {
             count: public.count(),
-            total: count,
+            total: all.count(),
             example: address(first),
         });
     }
@@ -108,6 +95,18 @@ pub(super) fn refused_as(key: u128) -> &'static str {
 /// Addresses that do not belong to the internet.
 fn private() -> Spans {
     Spans::new(PRIVATE.to_vec())
+}
+
+/// Whether a block is searched rather than swept: IPv6 addresses that nobody can walk through.
+pub(super) fn is_searched(span: Span) -> bool {
+    !IPV4.contains(span.first) && span.count() > PLAIN_LIMIT
+}
+
+/// Whether all addresses of a block are link-local: without their interface they mean nothing, and a target
+/// names none.
+pub(super) fn is_link_local(span: Span) -> bool {
+    let block = v6(0xfe80, 0, 10);
+    block.contains(span.first) && block.contains(span.last)
 }
 
 /// Whether an address does not belong to the internet.

@@ -4,8 +4,10 @@ use super::error::{List, Origin, Place, TargetError};
 use super::grammar::{self, Entry, What};
 use super::guard;
 use super::spans::{Span, Spans};
-use std::collections::BTreeSet;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::net::Ipv6Addr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -44,10 +46,20 @@ pub trait Lists {
     fn input(&self) -> io::Result<String>;
 }
 
+/// What the search of IPv6 blocks that are too large to be swept came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Found {
+    /// The addresses, each once. Those outside the blocks do not count.
+    pub addresses: Vec<Ipv6Addr>,
+    /// By what each block was searched, by the target as written.
+    pub by: BTreeMap<String, Vec<String>>,
+}
+
 /// Targets and exclusions whose names are not yet resolved.
 #[derive(Debug)]
 pub struct TargetList {
     pub(super) lines: Vec<Line>,
+    pub(super) found: Found,
 }
 
 /// A target or an exclusion.
@@ -92,8 +104,16 @@ impl TargetList {
             };
             reader.file(path, &place.column(1), true, 1)?;
         }
-        let lines = reader.lines;
-        Ok(Self { lines })
+        Ok(Self {
+            lines: reader.lines,
+            found: Found::default(),
+        })
+    }
+
+    /// Puts what a search has found into its blocks.
+    #[must_use]
+    pub fn with_found(self, found: Found) -> Self {
+        Self { found, ..self }
     }
 
     /// The names to resolve, each once, in alphabetical order.
@@ -203,6 +223,14 @@ impl Reader<'_> {
                     origin: line.origin,
                     target: line.text,
                     kind: guard::refused_as(first),
+                });
+            }
+            let is_nowhere = |span| guard::is_searched(span) && guard::is_link_local(span);
+            if !line.excluded && spans.iter().copied().any(is_nowhere) {
+                return Err(TargetError::Refused {
+                    origin: line.origin,
+                    target: line.text,
+                    kind: "link-local, where an address means nothing without its interface",
                 });
             }
         } else {

@@ -18,8 +18,8 @@ mod spans;
 
 pub use error::{List, Origin, TargetError};
 pub use file::Disk;
-pub use guard::{GuardError, HARD_LIMIT, PLAIN_LIMIT, Permissions, is_private};
-pub use list::{Lists, Request, TargetList};
+pub use guard::{GuardError, PLAIN_LIMIT, Permissions, is_private};
+pub use list::{Found, Lists, Request, TargetList};
 pub use notes::Description;
 pub use set::{TargetSet, Unresolved};
 

@@ -2,13 +2,13 @@
 
 use super::error::TargetError;
 use super::guard::{self, Permissions};
-use super::list::{Line, Meaning, TargetList};
+use super::list::{Found, Line, Meaning, TargetList};
 use super::notes::{Description, Notes};
 use super::spans::{Span, Spans, address, key};
 use crate::model::hex;
 use sha2::{Digest as _, Sha256};
-use std::net::IpAddr;
-use std::ops::Range;
+use std::net::{IpAddr, Ipv6Addr};
+use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 
 /// How many addresses of one name are swept.
@@ -16,13 +16,22 @@ const ADDRESSES_LIMIT: usize = 64;
 
 /// The addresses of a run, in order, and what the operator says of them.
 ///
-/// It holds spans, so that 10.0.0.0/8 takes no more memory than 10.0.0.0/24. It is never empty
-/// and has at most [`super::HARD_LIMIT`] addresses.
+/// It holds spans, so that 10.0.0.0/8 takes no more memory than 10.0.0.0/24. It is empty only where all of it is searched, and nothing was found.
+///
+/// An IPv6 block of more than [`super::PLAIN_LIMIT`] addresses is not in scope as a whole, for nobody can walk
+/// through it: only those of its addresses are that a search has found ([`TargetList::with_found`]).
 #[derive(Clone, Debug)]
 pub struct TargetSet {
     in_scope: Spans,
-    /// What the target lines cover, excluded or not.
+    /// What the target lines cover, excluded or not; of blocks that are searched, what was found there.
     covered: Spans,
+    /// The blocks that are searched, without those that are excluded as a whole.
+    searched: Spans,
+    /// What was taken out, wherever it is.
+    taken_out: Spans,
+    /// Of which line each of them is.
+    searched_lines: Vec<(Span, usize)>,
+    found: Found,
     notes: Notes,
     /// The target lines as written.
     labels: Vec<Arc<str>>,
@@ -62,18 +71,30 @@ impl TargetList {
         for line in self.lines {
             builder.line(line)?;
         }
-        let draft = builder.draft;
-        let wanted = Spans::new(draft.wanted);
-        let in_scope = wanted
-            .minus(&builder.refused)
-            .minus(&Spans::new(draft.excluded));
-        let covered: Vec<Span> = draft.line_spans.iter().map(|(span, _)| *span).collect();
-        let covered = Spans::new(covered);
+        let mut draft = builder.draft;
+        let taken_out = Spans::new(draft.excluded);
+        let is_open = |span: Span| taken_out.count_in(span) < span.count();
+        draft.searched.retain(|(span, _)| is_open(*span));
+        let spans = |placed: &[(Span, usize)]| -> Vec<Span> {
+            placed.iter().map(|(span, _)| *span).collect()
+        };
+        let searched = Spans::new(spans(&draft.searched));
+        let found = self.found.addresses.iter();
+        let found = found.map(|address| Span::one(address.to_bits()));
+        let found: Vec<Span> = found.filter(|one| searched.contains(one.first)).collect();
+        let allowed_of = |spans: &Spans| spans.minus(&builder.refused).minus(&taken_out);
+        let in_scope = allowed_of(&Spans::new([&draft.wanted[..], &found].concat()));
+        let covered = Spans::new([spans(&draft.line_spans), found].concat());
+        let open = allowed_of(&searched);
         let excluded = covered.count() - in_scope.count();
-        guard::check(&in_scope, excluded, draft.unresolved.len(), allowed)?;
+        guard::check(&in_scope, &open, excluded, draft.unresolved.len(), allowed)?;
         Ok(TargetSet {
             in_scope,
             covered,
+            searched,
+            taken_out,
+            searched_lines: draft.searched,
+            found: self.found,
             notes: Notes::new(draft.notes),
             labels: draft.labels,
             line_spans: draft.line_spans,
@@ -84,12 +105,29 @@ impl TargetList {
 
 impl TargetSet {
     /// How many addresses are in scope.
-    #[expect(
-        clippy::len_without_is_empty,
-        reason = "the guards refuse an empty set"
-    )]
     pub fn len(&self) -> u128 {
         self.in_scope.count()
+    }
+
+    /// Whether none is: all of the scope is searched, and nothing was found.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The blocks that are too large to be swept, each with the target as written; without those that are
+    /// excluded as a whole.
+    pub fn blocks(&self) -> impl Iterator<Item = (&str, RangeInclusive<Ipv6Addr>)> {
+        self.searched_lines.iter().filter_map(|(span, line)| {
+            let ends = Ipv6Addr::from_bits(span.first)..=Ipv6Addr::from_bits(span.last);
+            Some((&**self.labels.get(*line)?, ends))
+        })
+    }
+
+    /// The first excluded address of a block, whether or not it is among the targets: what is sent to all hosts
+    /// there would reach it.
+    pub fn first_excluded(&self, block: &RangeInclusive<Ipv6Addr>) -> Option<Ipv6Addr> {
+        let first = self.taken_out.from(block.start().to_bits())?;
+        (first <= block.end().to_bits()).then(|| Ipv6Addr::from_bits(first))
     }
 
     /// How many addresses of the targets are not in scope: exclusions, `never_scan`, refused
@@ -142,6 +180,13 @@ impl TargetSet {
             hash.update(span.first.to_be_bytes());
             hash.update(span.last.to_be_bytes());
         }
+        if self.searched.count() > 0 {
+            hash.update(b"searched\n");
+        }
+        for span in self.searched.iter() {
+            hash.update(span.first.to_be_bytes());
+            hash.update(span.last.to_be_bytes());
+        }
         hex(&hash.finalize())
     }
 
@@ -151,6 +196,19 @@ impl TargetSet {
 
     pub(super) fn covered(&self) -> &Spans {
         &self.covered
+    }
+
+    pub(super) fn searched(&self) -> &Spans {
+        &self.searched
+    }
+
+    pub(super) fn searched_lines(&self) -> &[(Span, usize)] {
+        &self.searched_lines
+    }
+
+    /// By what a block was searched, by the target as written.
+    pub(super) fn searched_by(&self, label: &str) -> Vec<String> {
+        self.found.by.get(label).cloned().unwrap_or_default()
     }
 
     pub(super) fn labels(&self) -> &[Arc<str>] {
@@ -173,6 +231,7 @@ struct Draft {
     wanted: Vec<Span>,
     excluded: Vec<Span>,
     line_spans: Vec<(Span, usize)>,
+    searched: Vec<(Span, usize)>,
     labels: Vec<Arc<str>>,
     notes: Vec<(Vec<Span>, Description)>,
     unresolved: Vec<Unresolved>,
@@ -185,7 +244,9 @@ impl Builder<'_> {
             Meaning::Addresses { spans, ends } => {
                 let wanted = Spans::new(spans.clone());
                 let ends = Spans::new(ends.into_iter().flatten().map(Span::one).collect());
-                self.draft.wanted.extend(wanted.minus(&ends).iter());
+                let swept = wanted.minus(&ends);
+                let swept = swept.iter().filter(|span| !guard::is_searched(*span));
+                self.draft.wanted.extend(swept);
                 self.include(spans, &line.text, None, line.tags);
             }
             Meaning::Name(name) if line.excluded => {
@@ -217,7 +278,10 @@ impl Builder<'_> {
         let line = draft.labels.len();
         draft.labels.push(Arc::from(text));
         let placed = spans.iter().map(|span| (*span, line));
-        draft.line_spans.extend(placed);
+        let (searched, swept): (Vec<_>, Vec<_>) =
+            placed.partition(|(span, _)| guard::is_searched(*span));
+        draft.line_spans.extend(swept);
+        draft.searched.extend(searched);
         if name.is_some() || !tags.is_empty() {
             let description = Description {
                 name: name.map(Arc::from),

@@ -146,8 +146,92 @@ fn public_addresses_and_large_scopes_need_a_word() {
         "{error}"
     );
     assert!(set(&request(&["10.0.0.0/16"]), &Memory::default(), plain).is_ok());
-    assert!(refusal(&["fd00::/64"], ALL).contains("cannot be swept"));
-    assert!(refusal(&["::/0", "0.0.0.0/0"], ALL).contains("cannot be swept"));
+    assert!(refusal(&["2001:db8::/64"], plain).contains("are public"));
+    assert!(refusal(&["fd00::/112", "fd00:1::/112"], plain).contains("say --yes"));
+}
+
+/// A scope of which a search has found something.
+fn searched(targets: &[&str], found: &[&str]) -> TargetSet {
+    let found = Found {
+        addresses: found.iter().map(|text| text.parse().unwrap()).collect(),
+        by: [("fd00:1::/64".to_owned(), vec!["neighbours".to_owned()])].into(),
+    };
+    let list = TargetList::read(&request(targets), &Memory::default()).unwrap();
+    list.with_found(found).into_set(&resolve, ALL).unwrap()
+}
+
+#[test]
+fn of_an_ipv6_block_that_nobody_can_walk_through_only_what_was_found_is_in_scope() {
+    let targets = [
+        "fd00:1::/64 tags=lab",
+        "!fd00:1::7",
+        "10.0.0.1",
+        "fd00:1::9",
+    ];
+    let found = ["fd00:1::5", "fd00:1::6", "fd00:1::7", "fd00:2::1"];
+    let set = searched(&targets, &found);
+    let expected = ["10.0.0.1", "fd00:1::5", "fd00:1::6", "fd00:1::9"].map(ip);
+    assert_eq!(all(&set), expected);
+    assert_eq!(set.excluded(), 1);
+    assert_eq!(*set.describe(ip("fd00:1::6")).tags, ["lab"]);
+    let parts = set.parts();
+    let short: Vec<_> = parts
+        .iter()
+        .map(|part| (part.label.as_str(), part.in_scope, part.excluded))
+        .collect();
+    assert_eq!(short, [("10.0.0.0/24", 1, 0), ("fd00:1::/64", 3, 1)]);
+    assert_eq!(parts[0].searched_by, None);
+    assert_eq!(parts[1].searched_by, Some(vec!["neighbours".to_owned()]));
+    assert_eq!(set.subnets().count(), 1);
+}
+
+#[test]
+fn a_block_in_which_nothing_was_found_is_a_scope_all_the_same() {
+    let set = scope(&["fd00:1::/64", "fd00:1::/64"]);
+    assert!(set.is_empty());
+    let parts = set.parts();
+    assert_eq!((parts.len(), parts[0].in_scope), (1, 0));
+    assert_eq!(parts[0].searched_by, Some(vec!["nothing".to_owned()]));
+    // It is not the scope of another block.
+    assert_ne!(set.fingerprint(), scope(&["fd00:2::/64"]).fingerprint());
+}
+
+#[test]
+fn blocks_of_up_to_65536_addresses_are_swept_and_larger_ones_searched() {
+    let set = scope(&["fd00:1::/112", "fd00:2::/111", "::/0", "0.0.0.0/0"]);
+    assert_eq!(set.len(), 65_536 + (1 << 32) - (1 << 24) - (1 << 29));
+    let blocks: Vec<&str> = set.blocks().map(|(label, _)| label).collect();
+    assert_eq!(blocks, ["fd00:2::/111", "::/0", "::/0"]);
+}
+
+#[test]
+fn a_block_that_is_excluded_is_not_searched_either() {
+    let mut request = request(&["fd00:1::/64", "fd00:2::/64", "10.0.0.1"]);
+    request.never_scan = vec!["fd00:1::/48".into(), "fd00:2::7".into()];
+    let set = set(&request, &Memory::default(), ALL).unwrap();
+    let blocks: Vec<_> = set.blocks().collect();
+    assert_eq!((blocks.len(), blocks[0].0), (1, "fd00:2::/64"));
+    // What is sent to all of a link would reach this one.
+    let excluded = set.first_excluded(&blocks[0].1);
+    assert_eq!(excluded.map(IpAddr::from), Some(ip("fd00:2::7")));
+    let error = refusal(&["fd00:1::/64", "!fd00:1::/64"], ALL);
+    assert!(error.contains("no address is in scope"), "{error}");
+}
+
+#[test]
+fn link_local_blocks_and_zones_are_refused_with_the_reason() {
+    for target in ["fe80::/10", "fe80::/64"] {
+        assert!(
+            refusal(&[target], ALL).contains("is link-local"),
+            "{target}"
+        );
+    }
+    for target in ["fe80::1%eth0", "fe80::/10%eth0", "fe80::%eth0/64"] {
+        assert!(
+            refusal(&[target], ALL).contains("without a zone"),
+            "{target}"
+        );
+    }
 }
 
 #[test]

@@ -56,6 +56,7 @@ const TALKING: &[&str] = &[
     "sweep/descriptors.rs",
     "sweep/engines.rs",
     "sweep/routes/mod.rs",
+    "sweep/search/kernel.rs",
     "sweep/raw/mod.rs",
     "sweep/raw/connects.rs",
     "sweep/raw/socket.rs",

@@ -30,6 +30,8 @@ const SHAPES: &[(&str, u128, u128)] = &[
     ("127.90.0.1-20 --exclude-file out.txt", 17, 3),
     ("@list.txt", 13, 1),
     ("::1 127.90.0.1", 2, 0),
+    // Too large to be swept, and on no link: nobody is found there.
+    ("127.90.0.1 fd6b:5f0c:93d1:7::/64", 1, 0),
 ];
 
 fn desk() -> Desk {

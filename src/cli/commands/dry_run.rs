@@ -2,7 +2,7 @@
 //! and everything that would be sent.
 
 use super::super::{Exit, Stop};
-use super::explain;
+use super::{explain, search};
 use crate::collect;
 use crate::credentials::{self, Credential, Limits};
 use crate::model::{CredentialId, LiveHost, Protocol};
@@ -93,6 +93,9 @@ fn preview(
         preview.at_least.as_secs()
     );
     stages(plan, &sweep, &preview, text);
+    for line in search::preview(&targets) {
+        let _ = writeln!(text, "{line}");
+    }
     for name in targets.unresolved() {
         let _ = writeln!(
             text,

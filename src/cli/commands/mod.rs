@@ -14,4 +14,5 @@ pub(super) mod rematch;
 pub(super) mod runs;
 pub(super) mod scan;
 mod scope;
+mod search;
 pub(super) mod trust;

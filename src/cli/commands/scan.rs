@@ -10,7 +10,7 @@ use super::super::{
     Exit, Stop, complain, hints, knowledge, output, peers, runtime, secrets, ssh_config,
 };
 use super::probes::{self, Ports};
-use super::{dry_run, scope};
+use super::{dry_run, scope, search};
 use crate::credentials::{self, Holder, Past};
 use crate::matching::Knowledge;
 use crate::model::{Canaries, RunId, RunSummary, UtcTime, hex};
@@ -163,6 +163,7 @@ pub(super) fn plan(
         record: None,
     };
     if kind != RunKind::Local {
+        search::fill(&mut plan.scope, plan.look.mdns_seconds, targets.dry_run)?;
         probes::stage(&mut plan, pace, &ports.named_ssh)?;
     }
     Ok(plan)

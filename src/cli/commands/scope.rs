@@ -4,7 +4,7 @@ use super::super::args::TargetArguments;
 use super::super::config::Settings;
 use super::super::{Stop, hints};
 use crate::scan::Scope;
-use crate::targets::{Disk, Lists, Request, TargetList};
+use crate::targets::{Disk, Found, Lists, Request, TargetList};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io::{self, Read as _};
@@ -50,6 +50,7 @@ pub(super) fn read(arguments: &TargetArguments, settings: &Settings) -> Result<S
         yes: arguments.yes,
         files: lists.read.into_inner(),
         input,
+        found: Found::default(),
     })
 }
 

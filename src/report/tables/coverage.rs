@@ -22,6 +22,7 @@ pub(super) const TABLE: Table = Table {
         "probes_lost_percent",
         "started_utc",
         "finished_utc",
+        "searched_by",
     ],
     rows: Rows::Coverage(rows),
 };
@@ -47,9 +48,16 @@ fn rows(
             Cell::Percent(row.probes_lost_percent),
             Cell::time(row.started),
             Cell::time(row.finished),
+            searched_by(row),
         ])?;
     }
     Ok(())
+}
+
+/// Empty where every address was in scope.
+fn searched_by(row: &CoverageRow) -> Cell<'_> {
+    let by = row.searched_by.as_deref();
+    by.map_or(Cell::Empty, Cell::from)
 }
 
 /// By address where it begins with one, so that .2 comes before .10; names behind.
