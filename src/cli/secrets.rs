@@ -3,7 +3,7 @@
 use super::config::Environment;
 use super::{Stop, complain, hints};
 use crate::credentials::resolve::{self, Secrets, Sources};
-use crate::credentials::{self, Credential, CredentialsFile};
+use crate::credentials::{self, Credential};
 use crate::model::CredentialId;
 use crate::scan::{Keyring, StoredProof};
 use crate::session::{ClientCertificate, Key, Password};
@@ -22,24 +22,6 @@ pub(super) async fn keyring(
     for wish in file.not_yet_used() {
         complain(&format!("{}: {wish}", path.display()));
     }
-    let mut proofs = BTreeMap::new();
-    for credential in file
-        .credentials
-        .iter()
-        .filter(|credential| credential.is_used())
-    {
-        let proof = proof(&file, path, credential, (environment, no_input)).await?;
-        proofs.insert(credential.id.clone(), proof);
-    }
-    Ok(Keyring::new(file.credentials, proofs))
-}
-
-async fn proof(
-    file: &CredentialsFile,
-    path: &Path,
-    credential: &Credential,
-    (environment, no_input): (&Environment, bool),
-) -> Result<StoredProof, Stop> {
     let variable = |name: &str| environment.get(name).map(str::to_owned);
     let may_ask = !no_input && std::io::stdin().is_terminal();
     let prompt: Option<&resolve::Prompt<'_>> = if may_ask {
@@ -47,8 +29,27 @@ async fn proof(
     } else {
         None
     };
-    let sources = Sources::new(file, path, &variable, prompt);
-    let secrets = resolve::secrets(credential, &sources).await;
+    // One for all: what opens several secrets is asked for once.
+    let sources = Sources::new(&file, path, &variable, prompt);
+    let mut proofs = BTreeMap::new();
+    for credential in file
+        .credentials
+        .iter()
+        .filter(|credential| credential.is_used())
+    {
+        let proof = proof(&sources, path, credential, environment).await?;
+        proofs.insert(credential.id.clone(), proof);
+    }
+    Ok(Keyring::new(file.credentials, proofs))
+}
+
+async fn proof(
+    sources: &Sources<'_>,
+    path: &Path,
+    credential: &Credential,
+    environment: &Environment,
+) -> Result<StoredProof, Stop> {
+    let secrets = resolve::secrets(credential, sources).await;
     let secrets = secrets.map_err(|error| fault(path, &credential.id, &error))?;
     match secrets {
         Secrets::Key { key, passphrase } => {

@@ -1,7 +1,7 @@
 //! What a credentials file says.
 
-use super::Scope;
 use super::account::split;
+use super::{EntryName, Scope};
 use crate::model::{CredentialId, Protocol};
 use secrecy::SecretString;
 use std::collections::BTreeSet;
@@ -48,7 +48,8 @@ impl CredentialsFile {
     }
 
     fn secrets(&self) -> impl Iterator<Item = &SecretRef> {
-        self.credentials.iter().flat_map(Credential::secrets)
+        let all = self.credentials.iter().flat_map(Credential::secrets);
+        all.flat_map(|secret| [Some(secret), secret.opener()].into_iter().flatten())
     }
 }
 
@@ -124,13 +125,6 @@ impl Credential {
         if !self.is_used() {
             wishes.push(self.kind().as_str());
         }
-        for secret in self.secrets() {
-            match secret {
-                SecretRef::Keyring(_) => wishes.push("keyring"),
-                SecretRef::Age(_) => wishes.push("age"),
-                _ => {}
-            }
-        }
         let not_yet = |what| NotYet {
             credential: self.id.clone(),
             line: self.line,
@@ -147,7 +141,7 @@ pub struct NotYet {
     pub credential: CredentialId,
     /// Its line in the file.
     pub line: usize,
-    /// The word in the file: `ssh-cert`, `keyring`, `age`.
+    /// The word in the file: `ssh-cert`.
     pub what: &'static str,
 }
 
@@ -334,10 +328,20 @@ pub enum SecretRef {
     Command(Vec<String>),
     /// In the operator's head.
     Prompt,
-    /// In the desktop's keyring, under this name. Not in this version.
-    Keyring(String),
-    /// In a file encrypted with age. Not in this version.
-    Age(PathBuf),
+    /// In the keyring of the operating system.
+    Keyring(EntryName),
+    /// In a file encrypted with age.
+    Age(AgePlace),
+}
+
+/// A file encrypted with age, and what opens it. Its paths are as those of [`SecretRef::File`].
+pub struct AgePlace {
+    /// The file.
+    pub file: PathBuf,
+    /// The private key that opens it; without one, a passphrase does.
+    pub identity: Option<PathBuf>,
+    /// Where the passphrase of the file, or of the private key, is; else the operator is asked.
+    pub passphrase: Option<Box<SecretRef>>,
 }
 
 impl SecretRef {
@@ -351,6 +355,14 @@ impl SecretRef {
             Self::Prompt => "prompt",
             Self::Keyring(_) => "keyring",
             Self::Age(_) => "age",
+        }
+    }
+
+    /// The place of the secret that opens this one.
+    fn opener(&self) -> Option<&Self> {
+        match self {
+            Self::Age(place) => place.passphrase.as_deref(),
+            _ => None,
         }
     }
 }

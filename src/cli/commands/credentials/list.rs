@@ -1,23 +1,46 @@
 //! `credentials list`: who may log in, where, and in which kind of place the secrets are.
 
-use super::super::super::{Exit, Stop};
-use crate::credentials::{self, Credential, Mechanism, Method, Ownership, Sudo};
+use super::super::super::config::Environment;
+use super::super::super::{Exit, Stop, complain, hints};
+use crate::credentials::resolve::Sources;
+use crate::credentials::{self, Credential, CredentialsFile, Mechanism, Method, Ownership, Sudo};
 use crate::report::columns;
 use std::io::{self, Write as _};
 use std::path::Path;
 
-/// Prints the credentials of a file. Looks at no secret: only at the file.
-pub(super) fn run(path: &Path) -> Result<Exit, Stop> {
+/// Prints the credentials of a file. Looks at no secret: only at the file, and at who could get at the
+/// files of the secrets.
+pub(super) fn run(path: &Path, environment: &Environment) -> Result<Exit, Stop> {
     let file = credentials::file::load(path).map_err(|error| Stop::configuration(&error))?;
+    let mode = credentials::file::inspect(path, file.holds_literal());
+    let mode = mode.map_err(|error| Stop::configuration(&error))?;
     let rows: Vec<Vec<String>> = file.credentials.iter().map(row).collect();
-    let text = columns(
+    let table = columns(
         &[
             "id", "type", "user", "account", "secret", "scope", "sudo", "allows",
         ],
         &rows,
     );
-    writeln!(io::stdout(), "{}", text.trim_end()).map_err(|error| Stop::failed(&error))?;
+    let place = path.display();
+    let text = format!("{table}\n{place}: mode {mode:03o}, nobody else may write it");
+    writeln!(io::stdout(), "{text}").map_err(|error| Stop::failed(&error))?;
+    warn(&file, path, environment);
     Ok(Exit::Clean)
+}
+
+/// What a run would stop at, and can be seen from outside.
+fn warn(file: &CredentialsFile, path: &Path, environment: &Environment) {
+    let variable = |name: &str| environment.get(name).map(str::to_owned);
+    let sources = Sources::new(file, path, &variable, None);
+    for credential in &file.credentials {
+        for error in credential.secrets().flat_map(|place| sources.unfit(place)) {
+            complain(&format!(
+                "credential {}: {}",
+                credential.id,
+                hints::chain(&error)
+            ));
+        }
+    }
 }
 
 fn row(credential: &Credential) -> Vec<String> {
