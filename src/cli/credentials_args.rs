@@ -56,11 +56,11 @@ pub(super) struct AddArguments {
     /// Where the passphrase of a key is: prompt, env:NAME, keyring:SERVICE/USER or file:PATH
     #[arg(long, value_name = "PLACE", value_parser = PlaceArgument::parse)]
     pub(super) passphrase_in: Option<PlaceArgument>,
-    #[command(flatten)]
-    pub(super) settings: SettingArguments,
     /// After --in command: the program that prints the secret, and its arguments
     #[arg(last = true, value_name = "COMMAND")]
     pub(super) command: Vec<String>,
+    #[command(flatten)]
+    pub(super) settings: SettingArguments,
 }
 
 #[derive(Debug, Args)]

@@ -51,7 +51,7 @@ pub(super) fn seal(secret: &[u8], to: &Lock) -> Result<Vec<u8>, AgeError> {
             let mut recipient = scrypt::Recipient::new(secret.clone());
             recipient.set_work_factor(OUR_WORK);
             passphrase = recipient;
-            vec![&passphrase]
+            vec![&passphrase as &dyn age::Recipient]
         }
         Lock::Recipients(recipients) => recipients.iter().map(Recipient::as_age).collect(),
     };
@@ -136,7 +136,8 @@ impl Recipient {
         if let Ok(native) = text.parse() {
             return Ok(Self(Public::Native(native)));
         }
-        let ssh = text.parse().map_err(|_| AgeError::NotARecipient)?;
+        let ssh = text.parse::<ssh::Recipient>();
+        let ssh = ssh.map_err(|_| AgeError::NotARecipient)?;
         Ok(Self(Public::Ssh(ssh)))
     }
 
@@ -262,7 +263,10 @@ impl Keys {
     fn parse_native(text: &str) -> Result<Self, AgeError> {
         let lines = text.lines().map(str::trim);
         let lines = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
-        let keys = lines.map(|line| line.parse().map_err(|_| AgeError::NotAnIdentity));
+        let keys = lines.map(|line| {
+            line.parse::<x25519::Identity>()
+                .map_err(|_| AgeError::NotAnIdentity)
+        });
         let keys: Vec<x25519::Identity> = keys.collect::<Result<_, _>>()?;
         if keys.is_empty() {
             return Err(AgeError::NotAnIdentity);
@@ -272,7 +276,7 @@ impl Keys {
 
     fn identities(&self) -> Vec<&dyn age::Identity> {
         match self {
-            Self::Ssh(key) => vec![&**key],
+            Self::Ssh(key) => vec![&**key as &dyn age::Identity],
             Self::Native(keys) => keys.iter().map(|key| key as &dyn age::Identity).collect(),
         }
     }

@@ -249,3 +249,166 @@ async fn as_before(
     })?;
     Ok(Lock::Recipients(vec![own]))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::age_file::tests::{cheap, native, ssh};
+    use super::super::age_file::{Identity, Opener, open, seal};
+    use super::super::file::tests::SECRET;
+    use super::super::parse;
+    use super::*;
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+    use tempfile::TempDir;
+
+    /// A folder with files that only we can read.
+    fn folder(files: &[(&str, &[u8])]) -> TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, bytes) in files {
+            let path = folder.path().join(name);
+            fs::write(&path, bytes).unwrap();
+            fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+        }
+        folder
+    }
+
+    /// Stores the secret at a place; the operator always types `open sesame`.
+    async fn store(folder: &TempDir, place: &str, to: Encrypted) -> Result<(), KeepError> {
+        let text = format!(
+            "[[credential]]\nid = 'a'\ntype = 'ssh-password'\nuser = 'u'\npassword = {place}\nscope = ['10.0.0.0/8']\n"
+        );
+        let file = parse(&text).unwrap();
+        let path = folder.path().join("credentials.toml");
+        let env = |_: &str| None;
+        let prompt = |_: &str| Ok(SecretString::from("open sesame"));
+        let sources = Sources::new(&file, &path, &env, Some(&prompt));
+        let place = file.credentials[0].secrets().next().unwrap();
+        let stored = keep(&SECRET.into(), place, to, &sources).await;
+        assert!(!format!("{stored:?}").contains(SECRET));
+        stored
+    }
+
+    fn read(folder: &TempDir, name: &str) -> Vec<u8> {
+        fs::read(folder.path().join(name)).unwrap()
+    }
+
+    fn with_key(file: &[u8], key: &str) -> Vec<u8> {
+        let identity = Identity::parse(key.as_bytes().to_vec()).unwrap();
+        open(file, Opener::Keys(identity.unlock(None).unwrap())).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_secret_in_a_file_is_its_owners_alone() {
+        let folder = folder(&[]);
+        let as_before = Encrypted::AsBefore;
+        store(&folder, "{ file = 'a' }", as_before).await.unwrap();
+        assert_eq!(read(&folder, "a"), SECRET.as_bytes());
+        let mode = fs::metadata(folder.path().join("a")).unwrap().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[tokio::test]
+    async fn what_is_not_ours_is_not_written() {
+        let folder = folder(&[]);
+        for place in [
+            "'x'",
+            "{ env = 'X' }",
+            "{ command = ['x'] }",
+            "{ prompt = true }",
+        ] {
+            let refused = store(&folder, place, Encrypted::AsBefore).await;
+            assert!(matches!(refused, Err(KeepError::NotOurs { .. })), "{place}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_stays_encrypted_to_its_passphrase() {
+        let folder = folder(&[("a.age", &cheap(b"old", "open sesame"))]);
+        let place = "{ age = 'a.age' }";
+        store(&folder, place, Encrypted::AsBefore).await.unwrap();
+        let opener = Opener::Passphrase("open sesame".into());
+        assert_eq!(
+            open(&read(&folder, "a.age"), opener).unwrap(),
+            SECRET.as_bytes()
+        );
+        // A slip would lock the operator out.
+        let other = cheap(b"old", "another phrase");
+        fs::write(folder.path().join("a.age"), &other).unwrap();
+        let refused = store(&folder, place, Encrypted::AsBefore).await;
+        assert!(matches!(refused, Err(KeepError::Resolve(_))));
+        assert_eq!(read(&folder, "a.age"), other);
+    }
+
+    #[tokio::test]
+    async fn a_file_stays_encrypted_to_the_one_key_of_the_credential() {
+        let (ssh_key, public) = ssh(None);
+        let (native_key, native) = native();
+        for (key, recipient) in [
+            (ssh_key, Recipient::parse(&public).unwrap()),
+            (native_key, native),
+        ] {
+            let sealed = seal(b"old", &Lock::Recipients(vec![recipient])).unwrap();
+            let folder = folder(&[("a.age", &sealed), ("id", key.as_bytes())]);
+            let place = "{ age = 'a.age', identity = 'id' }";
+            store(&folder, place, Encrypted::AsBefore).await.unwrap();
+            assert_eq!(with_key(&read(&folder, "a.age"), &key), SECRET.as_bytes());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_that_others_can_open_too_is_not_taken_from_them() {
+        let ((key, own), (other_key, other)) = (native(), native());
+        let both = vec![own.clone(), other.clone()];
+        let sealed = seal(b"old", &Lock::Recipients(both.clone())).unwrap();
+        let folder = folder(&[("a.age", &sealed), ("id", key.as_bytes())]);
+        let place = "{ age = 'a.age', identity = 'id' }";
+        let refused = store(&folder, place, Encrypted::AsBefore).await;
+        assert!(matches!(
+            refused,
+            Err(KeepError::NoRecipients { count: 2, .. })
+        ));
+        // Nor from the credential itself.
+        let refused = store(&folder, place, Encrypted::To(vec![other])).await;
+        assert!(matches!(refused, Err(KeepError::WouldNotOpen { .. })));
+        assert_eq!(read(&folder, "a.age"), sealed);
+        store(&folder, place, Encrypted::To(both)).await.unwrap();
+        for key in [key, other_key] {
+            assert_eq!(with_key(&read(&folder, "a.age"), &key), SECRET.as_bytes());
+        }
+    }
+
+    #[test]
+    fn a_slip_in_typing_is_not_taken() {
+        let typed = |words: &[&str]| {
+            let words = std::sync::Mutex::new(
+                words
+                    .iter()
+                    .rev()
+                    .map(ToString::to_string)
+                    .collect::<Vec<_>>(),
+            );
+            let prompt = |_: &str| Ok(words.lock().unwrap().pop().unwrap().into());
+            ask_twice(&prompt, "New: ")
+        };
+        assert_eq!(typed(&["a", "a"]).unwrap().expose_secret(), "a");
+        assert!(matches!(typed(&["a", "b"]), Err(KeepError::NotTheSame)));
+        assert!(matches!(typed(&[""]), Err(KeepError::Empty)));
+    }
+
+    #[test]
+    fn a_pipe_gives_one_line_or_a_whole_key() {
+        let read = |text: &str, is_key| {
+            let taken = read_from(&mut text.as_bytes(), is_key);
+            taken.map(|secret| secret.expose_secret().to_owned())
+        };
+        assert_eq!(read("secret\n", false).unwrap(), "secret");
+        assert_eq!(read("a\nb\n", true).unwrap(), "a\nb\n");
+        assert!(matches!(read("a\nb\n", false), Err(KeepError::Resolve(_))));
+        assert!(matches!(read("", false), Err(KeepError::Resolve(_))));
+        let flood = read_from(&mut io::repeat(b'x'), false);
+        assert!(matches!(
+            flood,
+            Err(KeepError::Resolve(ResolveError::TooLong { .. }))
+        ));
+    }
+}
