@@ -1,6 +1,7 @@
 //! The command line as typed. [`super::config`] turns it into what is meant.
 
 use super::catalog_args::CatalogCommand;
+use super::credentials_args::CredentialsCommand;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -70,6 +71,9 @@ pub(super) enum Command {
     /// The catalogue of bulletins
     #[command(subcommand)]
     Catalog(CatalogCommand),
+    /// Accounts that hosts are logged in to by, and where their secrets are
+    #[command(subcommand)]
+    Credentials(CredentialsCommand),
     /// Host keys that are known to be right
     #[command(subcommand)]
     Trust(TrustCommand),

@@ -3,7 +3,7 @@
 use super::config::Environment;
 use super::{Stop, complain, hints, runtime, ssh_config};
 use crate::credentials::resolve::{self, Secrets, Sources};
-use crate::credentials::{self, Credential, CredentialsFile};
+use crate::credentials::{self, Credential};
 use crate::model::CredentialId;
 use crate::scan::{Keyring, RunPlan, StoredProof};
 use crate::session::{ClientCertificate, Key, Password};
@@ -20,15 +20,15 @@ pub(super) async fn keyring(
     no_input: bool,
 ) -> Result<Keyring, Stop> {
     let file = credentials::file::load(path).map_err(|error| Stop::configuration(&error))?;
-    for wish in file.not_yet_used() {
-        complain(&format!("{}: {wish}", path.display()));
-    }
+    let variable = |name: &str| environment.get(name).map(str::to_owned);
+    // One for all: what opens several secrets is asked for once.
+    let sources = Sources::new(&file, path, &variable, prompt(no_input));
     let mut proofs = BTreeMap::new();
     let mut for_sudo = BTreeMap::new();
     for credential in &file.credentials {
-        let proof = proof(&file, path, credential, (environment, no_input)).await?;
+        let proof = proof(&sources, path, credential, environment).await?;
         proofs.insert(credential.id.clone(), proof);
-        if let Some(password) = sudo(&file, path, credential, (environment, no_input)).await? {
+        if let Some(password) = sudo(&sources, path, credential).await? {
             for_sudo.insert(credential.id.clone(), password);
         }
     }
@@ -56,14 +56,12 @@ pub(super) async fn keyring(
 }
 
 async fn proof(
-    file: &CredentialsFile,
+    sources: &Sources<'_>,
     path: &Path,
     credential: &Credential,
-    (environment, no_input): (&Environment, bool),
+    environment: &Environment,
 ) -> Result<StoredProof, Stop> {
-    let variable = |name: &str| environment.get(name).map(str::to_owned);
-    let sources = Sources::new(file, path, &variable, prompt(no_input));
-    let secrets = resolve::secrets(credential, &sources).await;
+    let secrets = resolve::secrets(credential, sources).await;
     let secrets = secrets.map_err(|error| fault(path, &credential.id, &error))?;
     match secrets {
         Secrets::Key {
@@ -108,14 +106,11 @@ async fn proof(
 
 /// The password that sudo is told, where it is not the login's own.
 async fn sudo(
-    file: &CredentialsFile,
+    sources: &Sources<'_>,
     path: &Path,
     credential: &Credential,
-    (environment, no_input): (&Environment, bool),
 ) -> Result<Option<Password>, Stop> {
-    let variable = |name: &str| environment.get(name).map(str::to_owned);
-    let sources = Sources::new(file, path, &variable, prompt(no_input));
-    let password = resolve::sudo_password(credential, &sources).await;
+    let password = resolve::sudo_password(credential, sources).await;
     let password = password.map_err(|error| fault(path, &credential.id, &error))?;
     Ok(password.map(Password::new))
 }

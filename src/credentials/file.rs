@@ -3,6 +3,7 @@
 //! As OpenSSH does with its own: a file that others may write is not ours to trust, and one that
 //! others may read holds no secret.
 
+use super::groups::is_private;
 use super::{CredentialsFile, ParseError, parse};
 use rustix::fs::OFlags;
 use secrecy::SecretString;
@@ -17,10 +18,7 @@ use std::path::{Path, PathBuf};
 /// When it does not read; when somebody else owns it or may write it or replace it; when others may
 /// read it and it holds a secret itself.
 pub fn load(path: &Path) -> Result<CredentialsFile, FileError> {
-    let (bytes, mode) = read_owned(path, LONGEST_FILE)?;
-    let Ok(text) = String::from_utf8(bytes) else {
-        return Err(FileError::NotText { path: path.into() });
-    };
+    let (text, mode) = read_text(path)?;
     let parsed = parse(&text);
     // What it held is wiped.
     drop(SecretString::from(text));
@@ -35,6 +33,43 @@ pub fn load(path: &Path) -> Result<CredentialsFile, FileError> {
         });
     }
     Ok(file)
+}
+
+/// The mode of a credentials file, or of a file with a secret in it, that would be read: all that
+/// reading checks before it reads, and nothing is opened.
+///
+/// # Errors
+/// As [`load`], but for what is in the file.
+pub fn inspect(path: &Path, is_secret: bool) -> Result<u32, FileError> {
+    let meta = path.metadata().map_err(|source| FileError::Read {
+        path: path.into(),
+        source,
+    })?;
+    check(path, &meta)?;
+    check_folder(path)?;
+    let mode = meta.mode() & 0o777;
+    if is_secret && mode & OTHERS_READ != 0 {
+        return Err(FileError::SecretReadable {
+            path: path.into(),
+            mode,
+        });
+    }
+    Ok(mode)
+}
+
+/// The text of a credentials file and its mode, for somebody who changes it.
+///
+/// # Errors
+/// As [`load`], but for what is in the file.
+pub(super) fn read_text(path: &Path) -> Result<(String, u32), FileError> {
+    let (bytes, mode) = read_owned(path, LONGEST_FILE)?;
+    match String::from_utf8(bytes) {
+        Ok(text) => Ok((text, mode)),
+        Err(error) => {
+            wipe(error.into_bytes());
+            Err(FileError::NotText { path: path.into() })
+        }
+    }
 }
 
 /// Reads a file that holds a secret: nobody else may even read it. In bytes, at most `most`.
@@ -111,13 +146,32 @@ pub enum FileError {
     },
     /// Others may put another file in its place.
     #[error(
-        "everybody may replace files in {folder} (mode {mode:03o}); chmod o-w, or move the file"
+        "others may replace files in {folder} (mode {mode:03o}); take that from them: chmod go-w, or move the file"
     )]
     FolderWritable {
         /// The folder.
         folder: PathBuf,
         /// Its permission bits.
         mode: u32,
+    },
+    /// Somebody else can put another file in its place.
+    #[error(
+        "{folder} belongs to user {owner}, neither to you nor to root, who may replace files in it; move the file"
+    )]
+    FolderOwner {
+        /// The folder.
+        folder: PathBuf,
+        /// The owner's number.
+        owner: u32,
+    },
+    /// It cannot be written.
+    #[error("cannot write {path}")]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        #[source]
+        source: io::Error,
     },
     /// It holds a secret itself, and others may read it.
     #[error(
@@ -154,6 +208,7 @@ const LONGEST_FILE: u64 = 1024 * 1024;
 const OTHERS_READ: u32 = 0o044;
 const OTHERS_WRITE: u32 = 0o022;
 const EVERYBODY_WRITES: u32 = 0o002;
+const GROUP_WRITES: u32 = 0o020;
 const STICKY: u32 = 0o1000;
 
 /// The bytes of a regular file that only we and root can change, and its mode.
@@ -208,24 +263,39 @@ fn check(path: &Path, meta: &Metadata) -> Result<(), FileError> {
     Ok(())
 }
 
-/// The folder of the file itself, behind links.
-fn check_folder(path: &Path) -> Result<(), FileError> {
-    let failed = |source| FileError::Read {
-        path: path.into(),
+/// The folder of the file itself, behind links. One who may write it can put another file there, but
+/// for a sticky one, where each can replace only files of their own.
+pub(super) fn check_folder(path: &Path) -> Result<(), FileError> {
+    let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let folder = real.parent().filter(|it| !it.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
+    let meta = folder.metadata().map_err(|source| FileError::Read {
+        path: folder.into(),
         source,
-    };
-    let real = path.canonicalize().map_err(failed)?;
-    let Some(folder) = real.parent() else {
-        return Ok(());
-    };
-    let mode = folder.metadata().map_err(failed)?.mode();
-    if mode & EVERYBODY_WRITES != 0 && mode & STICKY == 0 {
+    })?;
+    let (mode, owner) = (meta.mode() & 0o7777, meta.uid());
+    let others_write =
+        mode & EVERYBODY_WRITES != 0 || (mode & GROUP_WRITES != 0 && !is_own_group(meta.gid()));
+    if others_write && mode & STICKY == 0 {
         return Err(FileError::FolderWritable {
             folder: folder.into(),
-            mode: mode & 0o7777,
+            mode,
+        });
+    }
+    if owner != 0 && owner != rustix::process::geteuid().as_raw() {
+        return Err(FileError::FolderOwner {
+            folder: folder.into(),
+            owner,
         });
     }
     Ok(())
+}
+
+/// Whether a group is ours alone.
+fn is_own_group(group: u32) -> bool {
+    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+    let user = rustix::process::geteuid().as_raw();
+    is_private(group, user, &read("/etc/passwd"), &read("/etc/group"))
 }
 
 #[cfg(test)]
@@ -299,6 +369,46 @@ pub(super) mod tests {
         assert!(matches!(load(&link), Err(FileError::FolderWritable { .. })));
         fs::set_permissions(folder.path(), Permissions::from_mode(0o1777)).unwrap();
         assert!(load(&path).is_ok());
+    }
+
+    #[test]
+    fn a_folder_where_a_group_may_replace_it_is_refused_unless_the_group_is_ours_alone() {
+        let (folder, path) = file(WITHOUT_SECRET, 0o600);
+        fs::set_permissions(folder.path(), Permissions::from_mode(0o770)).unwrap();
+        let own = fs::metadata(folder.path()).unwrap().gid();
+        assert_eq!(load(&path).is_ok(), is_own_group(own));
+        // Only root can give it to others.
+        if rustix::process::geteuid().is_root() {
+            chown(folder.path(), None, Some(12_345)).unwrap();
+            let refused = load(&path);
+            assert!(matches!(
+                refused,
+                Err(FileError::FolderWritable { mode: 0o770, .. })
+            ));
+            fs::set_permissions(folder.path(), Permissions::from_mode(0o750)).unwrap();
+            assert!(load(&path).is_ok());
+        }
+    }
+
+    #[test]
+    fn a_folder_of_somebody_else_is_refused() {
+        let (folder, path) = file(WITHOUT_SECRET, 0o600);
+        if rustix::process::geteuid().is_root() {
+            chown(folder.path(), Some(12_345), None).unwrap();
+            let refused = load(&path);
+            assert!(matches!(
+                refused,
+                Err(FileError::FolderOwner { owner: 12_345, .. })
+            ));
+            assert!(matches!(
+                inspect(&path, true),
+                Err(FileError::FolderOwner { .. })
+            ));
+        }
+        assert!(matches!(
+            inspect(&path.join("x"), false),
+            Err(FileError::Read { .. })
+        ));
     }
 
     #[test]

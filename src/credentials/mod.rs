@@ -4,33 +4,43 @@
 //! for which hosts: no scope, no use. [`plan`] picks the few credentials for one host, [`decide`] is
 //! the breaker that keeps accounts from being locked, and [`pam`] reads why a host refused.
 //!
-//! Only [`mod@file`] and [`resolve`] talk; the rest is a function of its inputs. Nothing here opens a
-//! secret: a [`secrecy::SecretString`] goes in and out, and only `session` looks inside. No type has
-//! `Serialize`, `Display` or `Clone` if a secret is in it, and no error quotes a value of the file.
+//! Only [`mod@file`], [`resolve`], [`keep`], [`draft`] and the stores behind them talk; the rest is a function of
+//! its inputs. A [`secrecy::SecretString`] goes in and out, and only `session` looks inside, but for
+//! [`keep`], which writes new ones to their stores. No type has `Serialize`, `Display` or `Clone` if a
+//! secret is in it, and no error quotes a value of the file.
 
 mod account;
+mod age_file;
 mod breaker;
 #[cfg(test)]
 pub(crate) mod breaker_oracle;
+pub mod draft;
 pub mod file;
 mod forecast;
+mod groups;
 mod jump;
+pub mod keep;
+mod keyring;
 mod model;
 pub mod pam;
 mod parse;
+mod replace;
 pub mod resolve;
 mod rules;
 mod scope;
 mod ssh_config;
 mod table;
 mod tries;
+mod vault;
 
 pub use account::{AccountKey, HostLabel};
+pub use age_file::{AgeError, Recipient};
 pub use breaker::{Ask, Decision, Limits, Why, decide};
 pub use forecast::{Past, exposures, worst_case, worst_case_after};
 pub use jump::Jump;
+pub use keyring::{EntryName, KeyringError};
 pub use model::{
-    Credential, CredentialsFile, Kind, Mechanism, Method, NotYet, Ownership, SecretRef,
+    AgePlace, Credential, CredentialsFile, Kind, Mechanism, Method, Ownership, SecretRef,
     SshConfigFile, Sudo, Winrm, WinrmProof,
 };
 pub use parse::parse;

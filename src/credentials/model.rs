@@ -1,7 +1,7 @@
 //! What a credentials file says.
 
 use super::account::split;
-use super::{Jump, Scope};
+use super::{EntryName, Jump, Scope};
 use crate::model::{CredentialId, Protocol};
 use secrecy::SecretString;
 use std::collections::BTreeSet;
@@ -59,16 +59,9 @@ impl CredentialsFile {
             .collect()
     }
 
-    /// What the file asks for and this version does not do, for the operator to know before a run.
-    pub fn not_yet_used(&self) -> Vec<NotYet> {
-        self.credentials
-            .iter()
-            .flat_map(Credential::not_yet_used)
-            .collect()
-    }
-
     fn secrets(&self) -> impl Iterator<Item = &SecretRef> {
-        self.credentials.iter().flat_map(Credential::secrets)
+        let all = self.credentials.iter().flat_map(Credential::secrets);
+        all.flat_map(|secret| [Some(secret), secret.opener()].into_iter().flatten())
     }
 }
 
@@ -151,48 +144,6 @@ impl Credential {
         };
         let third = self.sudo_password.as_ref();
         first.into_iter().chain(second).chain(third)
-    }
-
-    fn not_yet_used(&self) -> Vec<NotYet> {
-        let mut wishes = Vec::new();
-        for secret in self.secrets() {
-            match secret {
-                SecretRef::Keyring(_) => wishes.push("keyring"),
-                SecretRef::Age(_) => wishes.push("age"),
-                _ => {}
-            }
-        }
-        let not_yet = |what| NotYet {
-            credential: self.id.clone(),
-            line: self.line,
-            what,
-        };
-        wishes.into_iter().map(not_yet).collect()
-    }
-}
-
-/// A wish of the file that this version knows and does not fulfil.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NotYet {
-    /// The credential.
-    pub credential: CredentialId,
-    /// Its line in the file.
-    pub line: usize,
-    /// The word in the file: `keyring`, `age`.
-    pub what: &'static str,
-}
-
-impl fmt::Display for NotYet {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            credential,
-            line,
-            what,
-        } = self;
-        write!(
-            f,
-            "credential {credential} (line {line}): {what} is not yet used by this version"
-        )
     }
 }
 
@@ -367,10 +318,20 @@ pub enum SecretRef {
     Command(Vec<String>),
     /// In the operator's head.
     Prompt,
-    /// In the desktop's keyring, under this name. Not in this version.
-    Keyring(String),
-    /// In a file encrypted with age. Not in this version.
-    Age(PathBuf),
+    /// In the keyring of the operating system.
+    Keyring(EntryName),
+    /// In a file encrypted with age.
+    Age(AgePlace),
+}
+
+/// A file encrypted with age, and what opens it. Its paths are as those of [`SecretRef::File`].
+pub struct AgePlace {
+    /// The file.
+    pub file: PathBuf,
+    /// The private key that opens it; without one, a passphrase does.
+    pub identity: Option<PathBuf>,
+    /// Where the passphrase of the file, or of the private key, is; else the operator is asked.
+    pub passphrase: Option<Box<SecretRef>>,
 }
 
 impl SecretRef {
@@ -384,6 +345,14 @@ impl SecretRef {
             Self::Prompt => "prompt",
             Self::Keyring(_) => "keyring",
             Self::Age(_) => "age",
+        }
+    }
+
+    /// The place of the secret that opens this one.
+    fn opener(&self) -> Option<&Self> {
+        match self {
+            Self::Age(place) => place.passphrase.as_deref(),
+            _ => None,
         }
     }
 }

@@ -7,8 +7,8 @@ use super::account::split;
 use super::jump::{self, Jump};
 use super::table::{ParseError, Table, syntax};
 use super::{
-    Credential, CredentialsFile, Kind, Mechanism, Method, Ownership, Scope, ScopeItem, SecretRef,
-    SshConfigFile, Sudo, Winrm, WinrmProof,
+    AgePlace, Credential, CredentialsFile, EntryName, Kind, Mechanism, Method, Ownership, Scope,
+    ScopeItem, SecretRef, SshConfigFile, Sudo, Winrm, WinrmProof,
 };
 use crate::model::CredentialId;
 use secrecy::SecretString;
@@ -114,9 +114,12 @@ fn need_secret(entry: &Table<'_>, key: &str) -> Result<SecretRef, ParseError> {
         .ok_or_else(|| entry.error(format!("`{key}` is missing; expected {key} = {PLACES}")))
 }
 
-const PLACES: &str = "the place of a secret, one of { env = \"NAME\" }, { file = \"path\" }, { command = [\"program\", \"argument\"] }, { prompt = true }";
+const PLACES: &str = "the place of a secret, one of { env = \"NAME\" }, { file = \"path\" }, { keyring = \"service/user\" }, { age = \"path\" }, { command = [\"program\", \"argument\"] }, { prompt = true }";
 
 fn read_place(place: &Table<'_>) -> Result<SecretRef, ParseError> {
+    if place.get("age").is_some() {
+        return read_age(place).map(SecretRef::Age);
+    }
     place.only(&["env", "file", "command", "prompt", "keyring", "age"])?;
     if place.len() != 1 {
         return Err(place.error(format!("expected exactly one place: {PLACES}")));
@@ -140,16 +143,46 @@ fn read_place(place: &Table<'_>) -> Result<SecretRef, ParseError> {
         }
         return Ok(SecretRef::Command(argv));
     }
-    if let Some((name, _)) = place.words("keyring")? {
-        return Ok(SecretRef::Keyring(name.to_owned()));
-    }
-    if let Some((path, _)) = place.words("age")? {
-        return Ok(SecretRef::Age(PathBuf::from(path)));
+    if let Some((name, span)) = place.words("keyring")? {
+        let problem = "keyring: expected the names of an entry, as in \"service/user\"";
+        let name = EntryName::parse(name).ok_or_else(|| place.at(&span, problem))?;
+        return Ok(SecretRef::Keyring(name));
     }
     if place.flag("prompt")? {
         return Ok(SecretRef::Prompt);
     }
     Err(place.error("prompt: expected true, or another place"))
+}
+
+/// A file encrypted with age. What opens it is not itself in such a file.
+fn read_age(place: &Table<'_>) -> Result<AgePlace, ParseError> {
+    let keys = ["age", "identity", "passphrase"];
+    if ["env", "file", "command", "prompt", "keyring"]
+        .iter()
+        .any(|key| place.get(key).is_some())
+    {
+        return Err(place.error(format!("expected exactly one place: {PLACES}")));
+    }
+    place.only(&keys)?;
+    let path = |(path, _)| PathBuf::from(path);
+    let file = path(place.need("age", "\"path\"")?);
+    let identity = place.words("identity")?.map(path);
+    let passphrase = match place.get("passphrase") {
+        None => None,
+        Some((value, span)) => {
+            let expected = "passphrase: expected the place of a passphrase, as in { prompt = true }, { env = \"NAME\" }, { keyring = \"service/user\" }";
+            let inner = place.inner(value, span, expected)?;
+            if inner.get("age").is_some() {
+                return Err(inner.error(expected));
+            }
+            Some(Box::new(read_place(&inner)?))
+        }
+    };
+    Ok(AgePlace {
+        file,
+        identity,
+        passphrase,
+    })
 }
 
 fn read_credential(entry: &Table<'_>) -> Result<Credential, ParseError> {
@@ -505,17 +538,23 @@ mod tests {
             ["age", "command", "env", "file", "keyring", "prompt"]
         );
         assert!(!file.holds_literal());
-        let not_yet: Vec<_> = file
-            .not_yet_used()
-            .iter()
-            .map(|it| (it.credential.as_str().to_owned(), it.what))
-            .collect();
-        let expected = [("linux-cert", "keyring"), ("vaulted", "age")];
-        assert_eq!(not_yet, expected.map(|(id, what)| (id.to_owned(), what)));
         let local = file
             .find(&CredentialId::new("windows-local"))
             .map(|it| &it.ownership);
         assert_eq!(local, Some(&Ownership::Local));
+    }
+
+    #[test]
+    fn a_variable_that_opens_an_age_file_is_a_secret_one_too() {
+        let place = "{ age = 'a.age', identity = 'id', passphrase = { env = 'PHRASE' } }";
+        let file = parse(&credential(&[("password", place)])).unwrap();
+        assert_eq!(file.secret_variables(), ["PHRASE".to_owned()].into());
+        let Some(SecretRef::Age(age)) = file.credentials[0].secrets().next() else {
+            panic!("{file:?}");
+        };
+        assert_eq!(age.file, PathBuf::from("a.age"));
+        assert_eq!(age.identity, Some(PathBuf::from("id")));
+        assert!(!format!("{file:?}").contains("PHRASE"));
     }
 
     #[test]
@@ -606,6 +645,29 @@ mod tests {
                 "a program and its arguments",
             ),
             ("password", "{ prompt = false }", "prompt: expected true"),
+            (
+                "password",
+                "{ keyring = '/u' }",
+                "keyring: expected the names",
+            ),
+            ("password", "{ age = 7 }", "age: expected a text"),
+            ("password", "{ age = 'a', env = 'B' }", "exactly one place"),
+            (
+                "password",
+                "{ age = 'a', identty = 'b' }",
+                "did you mean `identity`?",
+            ),
+            (
+                "password",
+                "{ age = 'a', passphrase = 'b' }",
+                "the place of a passphrase",
+            ),
+            (
+                "password",
+                "{ age = 'a', passphrase = { age = 'b' } }",
+                "the place of a passphrase",
+            ),
+            ("password", "{ env = 'A', identity = 'b' }", "unknown key"),
             ("password_on_first_use", "'yes'", "true or false"),
             ("sudo", "true", "sudo: expected"),
             ("sudo", "'always'", "sudo: expected \"never\""),

@@ -3,14 +3,18 @@
 //! What is fetched goes into a [`SecretString`] and is not looked at again here. No error quotes it,
 //! no child process gets it.
 
-use super::file::{FileError, read_public, read_secret, wipe};
+use super::age_file::AgeError;
+use super::file::{FileError, inspect, read_public, read_secret, wipe};
+use super::keyring::KeyringError;
+use super::vault::{self, AGE_TIME};
 use super::{Credential, CredentialsFile, Method, SecretRef, Winrm, WinrmProof};
 use secrecy::SecretString;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::io::AsyncReadExt as _;
 use tokio::process::Command;
@@ -139,6 +143,8 @@ pub struct Sources<'a> {
     prompt: Option<&'a Prompt<'a>>,
     folder: &'a Path,
     hidden: BTreeSet<String>,
+    /// Passphrases that were asked for, by the file that they open: nobody is asked twice.
+    asked: Mutex<BTreeMap<PathBuf, SecretString>>,
 }
 
 impl<'a> Sources<'a> {
@@ -155,15 +161,57 @@ impl<'a> Sources<'a> {
             prompt,
             folder: path.parent().unwrap_or(Path::new("")),
             hidden: file.secret_variables(),
+            asked: Mutex::default(),
         }
     }
 
     /// A path of the file: `~/` is the home, else relative to the credentials file's folder.
-    fn place(&self, path: &Path) -> PathBuf {
+    pub(super) fn place(&self, path: &Path) -> PathBuf {
         match (path.strip_prefix("~"), (self.env)("HOME")) {
             (Ok(rest), Some(home)) => Path::new(&home).join(rest),
             _ => self.folder.join(path),
         }
+    }
+
+    /// What can be seen from outside of the files of a secret that would keep it from being used: one is
+    /// not there, or others could get at it. Opens nothing.
+    pub fn unfit(&self, place: &SecretRef) -> Vec<FileError> {
+        let look = |path: &Path, is_secret| inspect(&self.place(path), is_secret).err();
+        match place {
+            SecretRef::File(path) => look(path, true).into_iter().collect(),
+            SecretRef::Age(age) => {
+                let identity = age.identity.as_deref().and_then(|path| look(path, true));
+                look(&age.file, false).into_iter().chain(identity).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// The passphrase of a file, from the operator: asked for once, however many secrets are behind it.
+    pub(super) fn passphrase(&self, of: &Path) -> Result<SecretString, ResolveError> {
+        let mut asked = self.asked();
+        if let Some(known) = asked.get(of) {
+            return Ok(known.clone());
+        }
+        let prompt = self.prompt.ok_or(ResolveError::NoPrompt)?;
+        let passphrase = prompt(&format!("Passphrase of {}: ", of.display()));
+        let passphrase = passphrase.map_err(ResolveError::Prompt)?;
+        asked.insert(of.to_owned(), passphrase.clone());
+        Ok(passphrase)
+    }
+
+    /// Takes the passphrase of a file for asked and answered.
+    pub(super) fn remember(&self, of: &Path, passphrase: &SecretString) {
+        self.asked().insert(of.to_owned(), passphrase.clone());
+    }
+
+    /// Forgets what was asked: it was wrong.
+    pub(super) fn forget(&self) {
+        self.asked().clear();
+    }
+
+    fn asked(&self) -> MutexGuard<'_, BTreeMap<PathBuf, SecretString>> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -232,7 +280,9 @@ pub enum ResolveError {
         limit: Duration,
     },
     /// There is nobody to ask.
-    #[error("a prompt needs a terminal and no --no-input; use env, file or command instead")]
+    #[error(
+        "a prompt needs a terminal and no --no-input; use env, file, keyring, command, or an age file with an identity instead"
+    )]
     NoPrompt,
     /// The operator could not be asked.
     #[error("cannot ask for the secret")]
@@ -261,22 +311,34 @@ pub enum ResolveError {
         /// The kind of place.
         from: &'static str,
     },
-    /// A place that a later version knows.
-    #[error("{place} is not in this version; use env, file, command or prompt instead")]
-    NotInThisVersion {
-        /// `keyring` or `age`.
-        place: &'static str,
+    /// The keyring did not do.
+    #[error(transparent)]
+    Keyring(#[from] KeyringError),
+    /// The file that age encrypted does not open.
+    #[error("cannot open {path}")]
+    Age {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: AgeError,
+    },
+    /// The file that age encrypted costs more than it may.
+    #[error("{path} did not open within {} s; encrypt it anew", AGE_TIME.as_secs())]
+    AgeTimedOut {
+        /// The file.
+        path: PathBuf,
     },
 }
 
 /// The longest secret, in bytes.
-const LONGEST: u64 = 64 * 1024;
+pub(super) const LONGEST: u64 = 64 * 1024;
 
 /// How long a program may take: somebody may have to touch a token.
 const COMMAND_TIME: Duration = Duration::from_secs(30);
 
 /// A password or passphrase: one line.
-async fn secret(
+pub(super) async fn secret(
     place: &SecretRef,
     ask: &str,
     sources: &Sources<'_>,
@@ -314,11 +376,10 @@ async fn fetch(place: &SecretRef, sources: &Sources<'_>) -> Result<Vec<u8>, Reso
             read_secret(&sources.place(path), LONGEST).map_err(ResolveError::File)
         }
         SecretRef::Command(argv) => run(argv, sources, COMMAND_TIME).await,
-        SecretRef::Literal(_) | SecretRef::Prompt | SecretRef::Keyring(_) | SecretRef::Age(_) => {
-            Err(ResolveError::NotInThisVersion {
-                place: place.as_str(),
-            })
-        }
+        SecretRef::Keyring(name) => vault::keyring(name).await,
+        SecretRef::Age(place) => vault::age(place, sources).await,
+        // Who can be asked was, and what stands there was taken.
+        SecretRef::Literal(_) | SecretRef::Prompt => Err(ResolveError::NoPrompt),
     }
 }
 
@@ -382,7 +443,7 @@ async fn output(mut command: Command, program: &str) -> Result<Vec<u8>, ResolveE
 }
 
 /// Takes one newline off the end, and wants no other.
-fn one_line(bytes: Vec<u8>, from: &'static str) -> Result<SecretString, ResolveError> {
+pub(super) fn one_line(bytes: Vec<u8>, from: &'static str) -> Result<SecretString, ResolveError> {
     let mut line = text(bytes, from)?;
     if line.ends_with('\n') {
         line.pop();
@@ -399,7 +460,7 @@ fn one_line(bytes: Vec<u8>, from: &'static str) -> Result<SecretString, ResolveE
     }
 }
 
-fn text(bytes: Vec<u8>, from: &'static str) -> Result<String, ResolveError> {
+pub(super) fn text(bytes: Vec<u8>, from: &'static str) -> Result<String, ResolveError> {
     if bytes.is_empty() {
         return Err(ResolveError::Empty { from });
     }
@@ -570,14 +631,5 @@ scope = ['10.0.0.0/8']
         let answer = password("{ prompt = true }", &no_env, Some(&prompt)).await;
         assert_eq!(opened(answer), SECRET);
         assert_eq!(*asked.lock().unwrap(), "Password of u (a): ");
-    }
-
-    #[tokio::test]
-    async fn later_places_are_named_with_their_alternatives() {
-        for place in ["keyring", "age"] {
-            let error = plain(&format!("{{ {place} = 'x' }}")).await.unwrap_err();
-            let text = error.to_string();
-            assert!(text.starts_with(&format!("{place} is not in this version; use env")));
-        }
     }
 }

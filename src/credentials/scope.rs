@@ -5,6 +5,7 @@
 
 use crate::model::LiveHost;
 use ipnetwork::IpNetwork;
+use std::fmt;
 use std::net::IpAddr;
 
 /// The hosts that a credential may be used on. Exclusions win, wherever they stand.
@@ -40,6 +41,16 @@ impl Scope {
     pub fn covers(&self, host: &LiveHost) -> bool {
         let hits = |patterns: &[Pattern]| patterns.iter().any(|pattern| pattern.matches(host));
         hits(&self.include) && !hits(&self.exclude)
+    }
+}
+
+impl fmt::Display for Scope {
+    /// As the file writes it, but that exclusions stand last.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let include = self.include.iter().map(ToString::to_string);
+        let exclude = self.exclude.iter().map(|pattern| format!("!{pattern}"));
+        let items: Vec<String> = include.chain(exclude).collect();
+        f.write_str(&items.join(", "))
     }
 }
 
@@ -104,6 +115,23 @@ enum Pattern {
     Name(String),
     /// Exactly as the operator writes it in the target file: a word, or `key=value`.
     Tag(String),
+}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            // An address alone is written so.
+            Self::Network(network) if is_alone(network) => network.ip().fmt(f),
+            Self::Network(network) => network.fmt(f),
+            Self::Name(name) => f.write_str(name),
+            Self::Tag(tag) => write!(f, "tag:{tag}"),
+        }
+    }
+}
+
+fn is_alone(network: &IpNetwork) -> bool {
+    let whole = if network.is_ipv4() { 32 } else { 128 };
+    network.prefix() == whole
 }
 
 impl Pattern {

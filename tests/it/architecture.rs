@@ -46,8 +46,13 @@ const PURE: &[&str] = &[
 /// … but for the files of those modules that do.
 const TALKING: &[&str] = &[
     "targets/file.rs",
+    "credentials/draft.rs",
     "credentials/file.rs",
+    "credentials/keep.rs",
+    "credentials/keyring.rs",
+    "credentials/replace.rs",
     "credentials/resolve.rs",
+    "credentials/vault.rs",
     "sweep/mod.rs",
     "sweep/tcp.rs",
     "sweep/connect.rs",
@@ -158,14 +163,11 @@ fn sql_lives_in_the_store_and_the_catalogue_file() {
 }
 
 #[test]
-fn secrets_are_opened_only_by_sessions() {
+fn secrets_are_opened_only_by_sessions_and_where_they_are_stored() {
     for source in sources() {
         let opens = source.code.contains("expose_secret");
-        assert!(
-            source.module == "session" || !opens,
-            "{}",
-            source.path.display()
-        );
+        let may = source.module == "session" || source.path.ends_with("credentials/keep.rs");
+        assert!(may || !opens, "{}", source.path.display());
     }
 }
 

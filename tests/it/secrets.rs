@@ -19,6 +19,8 @@ const FILE: &str = "Fz9-file-pangolin-73";
 const COMMAND: &str = "Cz9-command-okapi-74";
 const PASSPHRASE: &str = "Pz9-passphrase-tapir-75";
 const REFUSED: &str = "Rz9-refused-civet-76";
+const SEALED: &str = "Sz9-sealed-quoll-77";
+const SEALED_PHRASE: &str = "Az9-age-phrase-dunnart-78";
 
 /// Hosts that take the passwords, one that refuses and repeats what it heard, and a stranger.
 const NETWORK: &str = r#"
@@ -56,6 +58,10 @@ name = "stranger"
 addresses = ["127.83.0.7"]
 published = "unknown"
 logins = "any_password"
+[[host]]
+name = "takes-sealed"
+addresses = ["127.83.0.8"]
+logins = [{ user = "sealed", password = "Sz9-sealed-quoll-77" }]
 "#;
 
 /// What the operator put there: the only files that may hold a secret.
@@ -90,6 +96,7 @@ fn desk(site: &Site) -> Desk {
     desk.write("file-password", &format!("{FILE}\n"));
     desk.write("plain.key", &site.key("plain"));
     desk.write("locked.key", &locked(&site.key("locked")));
+    fs::write(desk.path("sealed.age"), sealed()).unwrap();
     // It looks at what it was given, and at who gave it.
     let answer = desk.write(
         "answer.sh",
@@ -107,12 +114,24 @@ fn desk(site: &Site) -> Desk {
         password("variable", "{ env = 'UD_PASSWORD' }", "2"),
         password("file", "{ file = 'file-password' }", "3"),
         password("command", "{ command = ['./answer.sh'] }", "4"),
+        password(
+            "sealed",
+            "{ age = 'sealed.age', passphrase = { env = 'UD_SEAL' } }",
+            "8",
+        ),
         entry("locked", "audit", key, "5"),
         entry("plain", "audit", plain, "6"),
         password("refused", &format!("'{REFUSED}'"), "6"),
     ];
     desk.write("credentials.toml", &text.concat());
     desk
+}
+
+/// A file of age's with a secret in it.
+fn sealed() -> Vec<u8> {
+    let mut recipient = age::scrypt::Recipient::new(SEALED_PHRASE.into());
+    recipient.set_work_factor(2);
+    age::encrypt(&recipient, format!("{SEALED}\n").as_bytes()).unwrap()
 }
 
 /// The same key, encrypted.
@@ -126,7 +145,17 @@ fn locked(pem: &str) -> String {
 /// Every secret of a desk, in every form in which it might get out.
 fn needles(desk: &Desk) -> Vec<String> {
     let mut needles = Vec::new();
-    for secret in [LITERAL, VARIABLE, FILE, COMMAND, PASSPHRASE, REFUSED] {
+    let all = [
+        LITERAL,
+        VARIABLE,
+        FILE,
+        COMMAND,
+        PASSPHRASE,
+        REFUSED,
+        SEALED,
+        SEALED_PHRASE,
+    ];
+    for secret in all {
         let hex = secret.bytes().fold(String::new(), |mut hex, byte| {
             write!(hex, "{byte:02x}").unwrap();
             hex
@@ -191,6 +220,7 @@ fn start(desk: &Desk, words: &str) -> Child {
     command
         .env("UD_PASSWORD", VARIABLE)
         .env("UD_PHRASE", PASSPHRASE)
+        .env("UD_SEAL", SEALED_PHRASE)
         .env("RUST_LOG", "trace")
         .env("RUST_BACKTRACE", "full")
         .env("TMPDIR", temporary);
@@ -223,6 +253,7 @@ fn a_run_leaves_no_secret_behind() {
         ("takes-file", FILE),
         ("takes-command", COMMAND),
         ("refuses", REFUSED),
+        ("takes-sealed", SEALED),
     ];
     for (host, secret) in told {
         assert_eq!(seen.secrets(host), [secret], "{host}: {}", scanned.err);
@@ -236,11 +267,15 @@ fn a_run_leaves_no_secret_behind() {
     let exported = run(&desk, "export --format jsonl -o -");
     let shown = run(&desk, "runs show");
     let pins = run(&desk, "trust list");
-    search(&desk, &[&scanned, &scanned_dry, &exported, &shown, &pins]);
+    let listed = run(&desk, "credentials list");
+    search(
+        &desk,
+        &[&scanned, &scanned_dry, &exported, &shown, &pins, &listed],
+    );
     // The child was ours, and knew nothing of the others.
     assert_eq!(desk.read("parent.name").trim(), "underdesk");
     assert!(desk.read("child.env").contains("HOME="));
-    assert!(!desk.read("child.env").contains("UD_P"));
+    assert!(!desk.read("child.env").contains("UD_"));
 }
 
 #[test]
@@ -360,6 +395,16 @@ fn a_secret_that_cannot_be_used_is_not_quoted() {
             (place("{ file = 'plain.key' }"), "more than one line"),
             (place("{ file = 'nowhere' }"), "cannot read"),
             (place("{ env = 'UD_UNSET' }"), "UD_UNSET"),
+            (place("{ age = 'sealed.age' }"), "needs a terminal"),
+            (place("{ age = 'file-password' }"), "not a file that age"),
+            (
+                place("{ age = 'sealed.age', passphrase = { env = 'UD_PASSWORD' } }"),
+                "passphrase is wrong",
+            ),
+            (
+                place("{ age = 'sealed.age', identity = 'plain.key' }"),
+                "leave `identity` out",
+            ),
             (printed(&format!("echo {COMMAND}; exit 3")), "failed"),
             (
                 printed(&format!("echo {COMMAND}; echo {COMMAND}")),

@@ -129,7 +129,7 @@ fn company(running: &Running) -> Company {
 /// Writes what an operator of that company would have.
 fn prepare(folder: &Path, company: &Company) -> io::Result<Vec<String>> {
     let own = |name: &str| folder.join("operator").join(name);
-    fs::create_dir_all(folder.join("operator"))?;
+    make_private(&folder.join("operator"))?;
     let credentials = CREDENTIALS.to_owned();
     for (name, text) in [
         ("credentials.toml", &credentials),
@@ -164,6 +164,17 @@ fn prepare(folder: &Path, company: &Company) -> io::Result<Vec<String>> {
     );
     words.extend(company.targets.iter().cloned());
     Ok(words)
+}
+
+/// Nobody else may put other files there, whatever this machine gives to new folders.
+fn make_private(folder: &Path) -> io::Result<()> {
+    fs::create_dir_all(folder)?;
+    #[cfg(unix)]
+    {
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+        fs::set_permissions(folder, mode)?;
+    }
+    Ok(())
 }
 
 /// Only the owner may read it: the scan refuses secrets that others can read.

@@ -2,6 +2,7 @@
 
 pub(super) mod catalog;
 pub(super) mod catalog_update;
+pub(super) mod credentials;
 pub(super) mod demo;
 mod dry_run;
 pub(super) mod explain;

@@ -1,0 +1,97 @@
+//! `credentials rotate`: a new secret where the old one was.
+
+use super::super::super::config::{Environment, Settings};
+use super::super::super::credentials_args::RotateArguments;
+use super::super::super::{Exit, Stop, runtime};
+use super::ask::Operator;
+use super::{add, existing, settings};
+use crate::credentials::keep::{self, Encrypted};
+use crate::credentials::resolve::Sources;
+use crate::credentials::{self, Credential, Method, SecretRef, WinrmProof};
+use crate::model::CredentialId;
+use std::io::{self, Write as _};
+
+/// Stores a new secret for a credential.
+pub(super) fn run(
+    settings: &Settings,
+    environment: &Environment,
+    arguments: &RotateArguments,
+) -> Result<Exit, Stop> {
+    let path = existing(settings, &arguments.file)?;
+    let file = credentials::file::load(&path).map_err(|error| Stop::configuration(&error))?;
+    let id = CredentialId::new(&arguments.id);
+    let credential = file.find(&id).ok_or_else(|| {
+        Stop::usage(format!(
+            "{}: there is no credential {id}; see underdesk credentials list",
+            path.display()
+        ))
+    })?;
+    let (place, is_key) = secret(credential, arguments.passphrase)?;
+    is_ours(place, &id)?;
+    let is_age = matches!(place, SecretRef::Age(_));
+    if !is_age && (arguments.new_passphrase || !arguments.secret.recipient.is_empty()) {
+        let text =
+            "--recipient and --new-passphrase are for secrets in age files; this one is not in one";
+        return Err(Stop::usage(text));
+    }
+    let operator = Operator::new(settings.no_input);
+    let of = format!("{} ({id})", credential.user);
+    let recipients = settings::recipients(&arguments.secret)?;
+    let secret = operator.new_secret(&of, is_key, arguments.secret.stdin)?;
+    let to = match place {
+        SecretRef::Age(age) if arguments.new_passphrase || !recipients.is_empty() => {
+            add::encrypted(recipients, &age.file, operator)?
+        }
+        _ => Encrypted::AsBefore,
+    };
+    let variable = |name: &str| environment.get(name).map(str::to_owned);
+    let sources = Sources::new(&file, &path, &variable, operator.prompt());
+    let kept = runtime::block_on(keep::keep(&secret, place, to, &sources))?;
+    kept.map_err(|error| Stop::configuration(&error))?;
+    let text = format!("the new secret of {id} is in {}", place.as_str());
+    writeln!(io::stdout(), "{text}").map_err(|error| Stop::failed(&error))?;
+    Ok(Exit::Clean)
+}
+
+/// The place of the secret that is meant, and whether it is a key.
+fn secret(credential: &Credential, passphrase: bool) -> Result<(&SecretRef, bool), Stop> {
+    let id = &credential.id;
+    let mut places = credential.secrets();
+    let first = places.next().ok_or_else(|| {
+        Stop::usage(format!(
+            "credential {id} has no secret: an agent keeps its keys"
+        ))
+    })?;
+    let is_key = match &credential.method {
+        Method::SshKey { .. } | Method::SshCert { .. } => true,
+        Method::Winrm(winrm) => matches!(winrm.proof, WinrmProof::Certificate { .. }),
+        Method::SshPassword { .. } | Method::SshAgent { .. } => false,
+    };
+    if !passphrase {
+        return Ok((first, is_key));
+    }
+    let second = places.next().filter(|_| is_key);
+    let second = second
+        .ok_or_else(|| Stop::usage(format!("credential {id} says of no passphrase where it is")))?;
+    Ok((second, false))
+}
+
+/// What is to be done about a secret that is not ours to store.
+fn is_ours(place: &SecretRef, id: &CredentialId) -> Result<(), Stop> {
+    let what = match place {
+        SecretRef::File(_) | SecretRef::Keyring(_) | SecretRef::Age(_) => return Ok(()),
+        SecretRef::Env(name) => {
+            format!("in the environment variable {name}: set it anew where it is set")
+        }
+        SecretRef::Command(_) => {
+            "what a command prints: change it in the password manager that the command asks".to_owned()
+        }
+        SecretRef::Prompt => {
+            "asked for at each run: type the new one then; nothing is stored".to_owned()
+        }
+        SecretRef::Literal(_) => {
+            "in the credentials file itself: change it, or better move it, with underdesk credentials edit".to_owned()
+        }
+    };
+    Err(Stop::usage(format!("the secret of {id} is {what}")))
+}
