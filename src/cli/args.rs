@@ -80,6 +80,9 @@ pub(super) enum Command {
     /// Stored runs
     #[command(subcommand)]
     Runs(RunsCommand),
+    /// Walk the whole way to one host (name, route, port, protocol, trust, login, privilege, questions) and
+    /// say where it stops and what to do
+    Doctor(Box<DoctorArguments>),
     /// Show what stands behind an answer: the evidence for what is reported on a host, and why
     /// something is not reported
     Explain(ExplainArguments),
@@ -105,6 +108,10 @@ pub(super) struct ScanArguments {
     /// Read this machine, without a network
     #[arg(long, conflicts_with = "targets")]
     pub(super) local: bool,
+    /// Write for each host what was sent to it, when, and how it ended: receipts/ADDRESS.txt beside the files,
+    /// to be handed to its owner
+    #[arg(long)]
+    pub(super) receipt: bool,
     /// Save what each host answered, one folder a host; underdesk match --recording reads them
     #[arg(long, value_name = "DIR")]
     pub(super) record: Option<PathBuf>,
@@ -520,6 +527,32 @@ pub(super) enum OsArgument {
     /// All of them
     #[default]
     All,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DoctorArguments {
+    /// The host: its name or an address
+    #[arg(value_name = "TARGET")]
+    pub(super) target: String,
+    /// Allow an address of the public internet
+    #[arg(long)]
+    pub(super) allow_public: bool,
+    /// Who permitted this: stored with the run
+    #[arg(long, value_name = "TEXT")]
+    pub(super) authorised_by: Option<String>,
+    /// Write what was sent to the host, when, and how it ended to receipts/ADDRESS.txt in --out
+    #[arg(long)]
+    pub(super) receipt: bool,
+    /// The folder for the receipt [default: underdesk-RUN]
+    #[arg(long, value_name = "DIR", requires = "receipt")]
+    pub(super) out: Option<PathBuf>,
+    /// Leave account names out
+    #[arg(long)]
+    pub(super) no_users: bool,
+    #[command(flatten)]
+    pub(super) login: LoginArguments,
+    #[command(flatten)]
+    pub(super) sweep: PaceArguments,
 }
 
 #[derive(Debug, Args)]

@@ -1,6 +1,7 @@
 //! The command line of `credentials`, as typed.
 
-use clap::{Args, Subcommand};
+use super::args::{LoginArguments, PaceArguments};
+use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 #[derive(Debug, Subcommand)]
@@ -15,6 +16,61 @@ pub(super) enum CredentialsCommand {
     Edit(Box<EditArguments>),
     /// Store a new secret for a credential, where its old one is
     Rotate(RotateArguments),
+    /// Log in once on one host, as a scan would, and say how it ended; the try counts
+    Test(Box<TestArguments>),
+    /// Show which credentials a scan would use on which host, in which order, and why not the others; nothing
+    /// is sent
+    ShowPlan(Box<ShowPlanArguments>),
+    /// Print the least that an account needs for the questions that are asked
+    Recipe(RecipeArguments),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct TestArguments {
+    /// The credential, else all that cover the host in the order of a scan, and the host
+    #[arg(value_names = ["ID", "TARGET"], num_args = 1..=2, required = true)]
+    pub(super) words: Vec<String>,
+    /// Allow an address of the public internet
+    #[arg(long)]
+    pub(super) allow_public: bool,
+    #[command(flatten)]
+    pub(super) login: LoginArguments,
+    #[command(flatten)]
+    pub(super) sweep: PaceArguments,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ShowPlanArguments {
+    /// Addresses, ranges, names or @FILE, as for a scan
+    #[arg(value_name = "TARGET", required = true)]
+    pub(super) targets: Vec<String>,
+    /// Look names up; without it no packet leaves this machine, and scopes that are networks are not decided
+    /// for names
+    #[arg(long)]
+    pub(super) dns: bool,
+    #[command(flatten)]
+    pub(super) login: LoginArguments,
+    #[command(flatten)]
+    pub(super) sweep: PaceArguments,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RecipeArguments {
+    /// For which system
+    #[arg(long, value_enum, value_name = "SYSTEM")]
+    pub(super) os: RecipeOs,
+    /// The account
+    #[arg(long, value_name = "NAME")]
+    pub(super) user: Option<String>,
+}
+
+/// A system that accounts are made on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum RecipeOs {
+    /// Linux and other Unix systems: a file for sudoers.d
+    Linux,
+    /// Windows: a script for PowerShell, to be run by an administrator
+    Windows,
 }
 
 /// Which credentials file is meant.

@@ -108,7 +108,7 @@ fn open_source(
     Ok(source)
 }
 
-fn folder(output: &OutputArguments, run: &RunId) -> PathBuf {
+pub(super) fn folder(output: &OutputArguments, run: &RunId) -> PathBuf {
     output
         .out
         .clone()
@@ -315,6 +315,12 @@ pub(super) fn find_run(store: &Store, named: Option<&str>) -> Result<RunId, Stop
             StoreError::NoSuchRun { .. } => Stop::configuration(&error),
             other => Stop::failed(&other),
         })?;
+        if ["doctor", "login"].contains(&run.summary.kind.as_str()) {
+            let id = run.summary.id;
+            return Err(Stop::usage(format!(
+                "run {id} only looked whether a host can be read, and keeps nothing of it; underdesk runs list shows the others"
+            )));
+        }
         return Ok(run.summary.id);
     }
     let latest = store

@@ -9,6 +9,7 @@
 //! root's alone or merely help to tell machines apart are unknown where they are missing, and do not
 //! make a scan partial.
 
+mod account;
 mod alpine;
 mod arch;
 mod assemble;
@@ -36,6 +37,7 @@ mod suse;
 mod unix;
 mod windows;
 
+pub use account::{Account, Rank, UNIX_ACCOUNT, WINDOWS_ACCOUNT, account, account_questions};
 pub use facts::{FactsError, FactsFault, FactsReader};
 pub use privileged::{UNIX_PRIVILEGED, told_by_root};
 pub use record::{RecordError, from_files, load, save};
@@ -74,6 +76,14 @@ pub trait Collector: Send + Sync {
 
     /// Reads the answers. Never fails: what cannot be read is [`crate::model::Observed::Unknown`].
     fn read(&self, platform: &Platform, answers: &Answers) -> Inventory;
+}
+
+/// What is lost where a question has no answer, in a sentence; `None` where there is no such question.
+pub fn lost_without(question: &str) -> Option<&'static str> {
+    let sets = [&UNIX, &WINDOWS, &UNIX_PRIVILEGED];
+    let mut all = sets.into_iter().flat_map(|set| set.questions);
+    all.find(|known| known.id == question)
+        .map(|known| known.loss)
 }
 
 /// What a host's answers to a set amount to; `None` when they do not even tell its kernel.
@@ -120,6 +130,32 @@ mod tests {
     fn a_host_that_does_not_tell_its_kernel_is_not_read() {
         assert!(read(&UNIX, &Answers::default()).is_none());
         assert!(read(&UNIX, &answers(&[(unix::UNAME, "\n")])).is_none());
+    }
+
+    #[test]
+    fn every_question_says_what_it_needs_and_what_is_lost_without_it() {
+        use crate::session::Needs;
+        let sets = [
+            &UNIX,
+            &UNIX_PRIVILEGED,
+            &WINDOWS,
+            &UNIX_ACCOUNT,
+            &WINDOWS_ACCOUNT,
+        ];
+        for set in sets {
+            for question in set.questions {
+                let named = format!("{} of {}", question.id, set.name);
+                assert!(question.loss.ends_with('.'), "{named}");
+                assert!(question.loss.len() > 20, "{named}");
+                let is_unix = matches!(question.ask, crate::session::Ask::Sh(_));
+                let needs_unix = matches!(question.needs, Needs::Login | Needs::Root);
+                assert_eq!(is_unix, needs_unix, "{named}");
+            }
+        }
+        let first = UNIX.questions.iter();
+        assert!(first.clone().all(|question| question.needs == Needs::Login));
+        let second = UNIX_PRIVILEGED.questions.iter();
+        assert!(second.clone().all(|question| question.needs == Needs::Root));
     }
 
     #[test]

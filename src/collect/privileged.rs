@@ -6,7 +6,7 @@
 use super::state::questions as state;
 use super::unix::{IDENTITY, IDENTITY_SCRIPT, LISTENERS, LISTENERS_SCRIPT, PRELUDE};
 use crate::model::{Inventory, Observed};
-use crate::session::{Ask, Question, QuestionSet};
+use crate::session::{Ask, Needs, Question, QuestionSet};
 
 /// The set that is asked by way of `sudo`.
 pub const UNIX_PRIVILEGED: QuestionSet = QuestionSet {
@@ -17,28 +17,41 @@ pub const UNIX_PRIVILEGED: QuestionSet = QuestionSet {
             id: IDENTITY,
             ask: Ask::Sh(IDENTITY_SCRIPT),
             why: "the machine's UUID and serial number, which the firmware tells root alone",
+            needs: Needs::Root,
+            loss: "The machine's UUID and serial number stay unknown.",
         },
         Question {
             id: LISTENERS,
             ask: Ask::Sh(LISTENERS_SCRIPT),
             why: "which program listens where other accounts do",
+            needs: Needs::Root,
+            loss: "The programs of other accounts that listen stay unnamed.",
         },
         Question {
             id: state::STALE,
             ask: state::ASK_STALE.ask,
             why: "which programs of other accounts still run what an update has replaced",
+            needs: Needs::Root,
+            loss: "Programs of other accounts that run replaced code are not seen.",
         },
         Question {
             id: state::HISTORY,
             ask: state::ASK_HISTORY.ask,
             why: "the logs of dnf, yum and zypper, where others may not read them",
+            needs: Needs::Root,
+            loss: "Logs of updates that only root may read are left out.",
         },
-        state::ASK_CONTAINERS,
+        Question {
+            needs: Needs::Root,
+            ..state::ASK_CONTAINERS
+        },
         state::ASK_CONTAINER_NAMES,
         Question {
             id: state::LIVE_PATCHES,
             ask: state::ASK_LIVE_PATCHES.ask,
             why: "what Ksplice says of the running kernel, where it tells root alone",
+            needs: Needs::Root,
+            loss: "What Ksplice made of the running kernel stays unknown.",
         },
     ],
 };

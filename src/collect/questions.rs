@@ -4,7 +4,7 @@
 //! takes a lock, needs root, starts a daemon or asks the network, and never a process for each package.
 //! A manager that a host does not have costs a look at a path.
 
-use crate::session::{Ask, Question};
+use crate::session::{Ask, Needs, Question};
 
 pub(super) const RPM_PACKAGES: &str = "rpm-packages";
 pub(super) const RPM_REPOSITORIES: &str = "rpm-repositories";
@@ -25,6 +25,8 @@ pub(super) const ASK_RPM: Question = Question {
     id: RPM_PACKAGES,
     ask: Ask::Sh(RPM_SCRIPT),
     why: "what is installed on Red Hat's and SUSE's kin",
+    needs: Needs::Login,
+    loss: "On Red Hat's and SUSE's kin what is installed is unknown, and so is what it lacks.",
 };
 
 /// Where rpm's packages came from.
@@ -32,6 +34,8 @@ pub(super) const ASK_RPM_REPOSITORIES: Question = Question {
     id: RPM_REPOSITORIES,
     ask: Ask::Sh(RPM_REPOSITORIES_SCRIPT),
     why: "from which repository each rpm came: some advisories speak of one only",
+    needs: Needs::Login,
+    loss: "Advisories that speak of one repository only are undecided.",
 };
 
 /// apk's packages.
@@ -39,6 +43,8 @@ pub(super) const ASK_APK: Question = Question {
     id: APK_PACKAGES,
     ask: Ask::Sh(APK_SCRIPT),
     why: "what is installed on Alpine and Wolfi",
+    needs: Needs::Login,
+    loss: "On Alpine and Wolfi what is installed is unknown, and so is what it lacks.",
 };
 
 /// pacman's packages.
@@ -46,6 +52,8 @@ pub(super) const ASK_PACMAN: Question = Question {
     id: PACMAN_PACKAGES,
     ask: Ask::Sh(PACMAN_SCRIPT),
     why: "what is installed on Arch",
+    needs: Needs::Login,
+    loss: "On Arch what is installed is unknown, and so is what it lacks.",
 };
 
 /// FreeBSD's packages.
@@ -53,6 +61,8 @@ pub(super) const ASK_PKG: Question = Question {
     id: PKG_PACKAGES,
     ask: Ask::Sh(PKG_SCRIPT),
     why: "what is installed on FreeBSD beside its base system",
+    needs: Needs::Login,
+    loss: "On FreeBSD what is installed beside the base system is unknown, and so is what it lacks.",
 };
 
 /// FreeBSD's base system.
@@ -60,6 +70,8 @@ pub(super) const ASK_FREEBSD_BASE: Question = Question {
     id: FREEBSD_BASE,
     ask: Ask::Sh(FREEBSD_BASE_SCRIPT),
     why: "which patch level FreeBSD's kernel and base system are at",
+    needs: Needs::Login,
+    loss: "The patch level of FreeBSD's kernel and base system is unknown.",
 };
 
 /// opkg's packages.
@@ -67,6 +79,8 @@ pub(super) const ASK_OPKG: Question = Question {
     id: OPKG_PACKAGES,
     ask: Ask::Sh(OPKG_SCRIPT),
     why: "what is installed on OpenWrt",
+    needs: Needs::Login,
+    loss: "On OpenWrt what is installed is unknown.",
 };
 
 /// Portage's packages.
@@ -74,6 +88,8 @@ pub(super) const ASK_PORTAGE: Question = Question {
     id: PORTAGE_PACKAGES,
     ask: Ask::Sh(PORTAGE_SCRIPT),
     why: "what is installed on Gentoo",
+    needs: Needs::Login,
+    loss: "On Gentoo what is installed is unknown, and so is what it lacks.",
 };
 
 /// Snaps.
@@ -81,6 +97,8 @@ pub(super) const ASK_SNAPS: Question = Question {
     id: SNAPS,
     ask: Ask::Sh(SNAPS_SCRIPT),
     why: "software that comes as snaps, which no package list holds",
+    needs: Needs::Login,
+    loss: "Software that comes as snaps is not listed.",
 };
 
 /// Flatpaks.
@@ -88,6 +106,8 @@ pub(super) const ASK_FLATPAKS: Question = Question {
     id: FLATPAKS,
     ask: Ask::Sh(FLATPAKS_SCRIPT),
     why: "software that comes as flatpaks, which no package list holds",
+    needs: Needs::Login,
+    loss: "Software that comes as flatpaks is not listed.",
 };
 
 /// Homebrew's packages.
@@ -95,6 +115,8 @@ pub(super) const ASK_BREW: Question = Question {
     id: BREW_PACKAGES,
     ask: Ask::Sh(BREW_SCRIPT),
     why: "what Homebrew has installed",
+    needs: Needs::Login,
+    loss: "What Homebrew has installed is not listed.",
 };
 
 /// Applications of a Mac.
@@ -102,6 +124,8 @@ pub(super) const ASK_MAC_APPLICATIONS: Question = Question {
     id: MAC_APPLICATIONS,
     ask: Ask::Sh(MAC_APPLICATIONS_SCRIPT),
     why: "which applications a Mac has",
+    needs: Needs::Login,
+    loss: "The applications of a Mac are not listed.",
 };
 
 /// Installer receipts of a Mac.
@@ -109,6 +133,8 @@ pub(super) const ASK_MAC_RECEIPTS: Question = Question {
     id: MAC_RECEIPTS,
     ask: Ask::Sh(MAC_RECEIPTS_SCRIPT),
     why: "what the installer of a Mac has installed, and when",
+    needs: Needs::Login,
+    loss: "What the installer of a Mac installed, and when, is unknown.",
 };
 
 /// Before 4.14 rpm knows no module labels, and refuses the whole query before it prints anything.

@@ -7,7 +7,7 @@
 
 use super::questions;
 use super::state::questions as state;
-use crate::session::{Ask, Question, QuestionSet};
+use crate::session::{Ask, Needs, Question, QuestionSet};
 
 /// The one set for every Unix.
 pub const UNIX: QuestionSet = QuestionSet {
@@ -18,61 +18,85 @@ pub const UNIX: QuestionSet = QuestionSet {
             id: UNAME,
             ask: Ask::Sh("uname -s && uname -n && uname -r && uname -v && uname -m"),
             why: "which kernel runs, on which hardware",
+            needs: Needs::Login,
+            loss: "The host is not read at all: not even its kind is known.",
         },
         Question {
             id: OS_RELEASE,
             ask: Ask::Sh(OS_RELEASE_SCRIPT),
             why: "which distribution and release, and so which catalogue judges the host",
+            needs: Needs::Login,
+            loss: "The distribution is unknown where no release file names it, and nothing is judged.",
         },
         Question {
             id: RELEASE_FILES,
             ask: Ask::Sh(RELEASE_FILES_SCRIPT),
             why: "the release of systems without os-release",
+            needs: Needs::Login,
+            loss: "Systems without os-release are not recognised, and their packages not judged.",
         },
         Question {
             id: DPKG_PACKAGES,
             ask: Ask::Sh(DPKG_PACKAGES_SCRIPT),
             why: "what is installed on Debian, Ubuntu and their kin",
+            needs: Needs::Login,
+            loss: "On Debian, Ubuntu and their kin what is installed is unknown, and so is what it lacks.",
         },
         Question {
             id: DPKG_TIMES,
             ask: Ask::Sh(DPKG_TIMES_SCRIPT),
             why: "when packages were installed, where dpkg is too old to say",
+            needs: Needs::Login,
+            loss: "Where dpkg is old, when packages were installed is unknown.",
         },
         Question {
             id: KERNELS,
             ask: Ask::Sh(KERNELS_SCRIPT),
             why: "which kernels a reboot could start",
+            needs: Needs::Login,
+            loss: "Whether a newer kernel waits for a reboot is unknown.",
         },
         Question {
             id: REBOOT,
             ask: Ask::Sh(REBOOT_SCRIPT),
             why: "whether the host waits for a reboot, and for which packages",
+            needs: Needs::Login,
+            loss: "Whether a reboot is due is unknown.",
         },
         Question {
             id: LISTENERS,
             ask: Ask::Sh(LISTENERS_SCRIPT),
             why: "what listens, and which program it is",
+            needs: Needs::Login,
+            loss: "What listens is known from outside alone; the programs of other accounts are named to root only.",
         },
         Question {
             id: IDENTITY,
             ask: Ask::Sh(IDENTITY_SCRIPT),
             why: "which machine this is: one machine with many addresses is one machine",
+            needs: Needs::Login,
+            loss: "The machine may be counted twice; its UUID and serial number are told to root only.",
         },
         Question {
             id: INTERFACES,
             ask: Ask::Sh(INTERFACES_SCRIPT),
             why: "the machine's hardware addresses and IP addresses",
+            needs: Needs::Login,
+            loss: "The machine's other addresses may count as machines of their own.",
         },
         Question {
             id: NAMES,
             ask: Ask::Sh(NAMES_SCRIPT),
             why: "the host's own names, without asking DNS",
+            needs: Needs::Login,
+            loss: "The host's own name is unknown.",
         },
         Question {
             id: VIRTUAL,
             ask: Ask::Sh(VIRTUAL_SCRIPT),
             why: "whether it is a virtual machine or a container, which shares its host's kernel",
+            needs: Needs::Login,
+            loss: "A container may be blamed for its host's kernel.",
         },
         state::ASK_SOURCES,
         state::ASK_REFRESHED,

@@ -44,8 +44,8 @@ pub use model::{
     SshConfigFile, Sudo, Winrm, WinrmProof,
 };
 pub use parse::parse;
-pub use rules::{MAX_KEYS, agent_keys, covering, in_place_of, plan};
-pub use scope::{Scope, ScopeItem, ScopeProblem, is_like};
+pub use rules::{Choice, MAX_KEYS, agent_keys, choose, covering, in_place_of, plan};
+pub use scope::{Scope, ScopeItem, ScopeProblem, ScopeSays, is_like};
 pub use ssh_config::{Hop, HostConfig, Include, Route, SshConfig};
 pub use table::ParseError;
 pub use tries::{Holder, Stop, StopReason, Try, TryState};

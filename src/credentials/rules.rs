@@ -18,7 +18,45 @@ pub fn plan<'a>(
     credentials: &'a [Credential],
     remembered: Option<&CredentialId>,
 ) -> Vec<&'a Credential> {
-    let mut fitting: Vec<&Credential> = covering(host, protocol, credentials).collect();
+    let all = choose(host, protocol, credentials, remembered).into_iter();
+    let offered = all.filter(|(_, choice)| *choice == Choice::Offered);
+    offered.map(|(credential, _)| credential).collect()
+}
+
+/// Whether a credential is offered to a host, and why not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Choice {
+    /// It is.
+    Offered,
+    /// The host is not in its scope.
+    OutOfScope,
+    /// It is for another protocol.
+    OtherProtocol,
+    /// The host is offered [`MAX_KEYS`] others before it.
+    TooManyKeys,
+    /// Another one is tried for the same account, and there is one try for it.
+    SameAccount(CredentialId),
+}
+
+/// What [`plan`] makes of each credential: first those that are offered, in the order in which they are
+/// tried, then the others in the file's order.
+pub fn choose<'a>(
+    host: &LiveHost,
+    protocol: Protocol,
+    credentials: &'a [Credential],
+    remembered: Option<&CredentialId>,
+) -> Vec<(&'a Credential, Choice)> {
+    let mut fitting: Vec<&Credential> = Vec::new();
+    let mut others: Vec<(&Credential, Choice)> = Vec::new();
+    for credential in credentials {
+        if credential.kind().protocol() != protocol {
+            others.push((credential, Choice::OtherProtocol));
+        } else if credential.scope.covers(host) {
+            fitting.push(credential);
+        } else {
+            others.push((credential, Choice::OutOfScope));
+        }
+    }
     // A stable sort: the file's order holds among equals.
     fitting.sort_by_key(|credential| {
         let worked = remembered == Some(&credential.id);
@@ -26,19 +64,30 @@ pub fn plan<'a>(
     });
     let label = HostLabel::new(host.address, None);
     let mut keys = 0;
-    let mut accounts = Vec::new();
-    fitting.retain(|credential| {
+    let mut accounts: Vec<(AccountKey, CredentialId)> = Vec::new();
+    let mut offered = Vec::new();
+    for credential in fitting {
         if is_key(credential) {
             keys += 1;
-            return keys <= MAX_KEYS;
+            if keys <= MAX_KEYS {
+                offered.push((credential, Choice::Offered));
+            } else {
+                others.push((credential, Choice::TooManyKeys));
+            }
+            continue;
         }
         let account = AccountKey::of(credential, &label);
-        let seen = |other: &AccountKey| account.may_be(&label, other, &label);
-        let new = !accounts.iter().any(seen);
-        accounts.push(account);
-        new
-    });
-    fitting
+        let mut before = accounts.iter();
+        let seen = before.find(|(other, _)| account.may_be(&label, other, &label));
+        match seen {
+            Some((_, other)) => others.push((credential, Choice::SameAccount(other.clone()))),
+            None => offered.push((credential, Choice::Offered)),
+        }
+        accounts.push((account, credential.id.clone()));
+    }
+    others.sort_by_key(|(credential, _)| credential.line);
+    offered.extend(others);
+    offered
 }
 
 /// All credentials for a host over a protocol, whether or not there is room for them in its plan.
@@ -177,6 +226,37 @@ mod tests {
             None,
         );
         assert_eq!(ids(&plan), ["k0", "k1", "k2", "k3", "k4", "p"]);
+    }
+
+    #[test]
+    fn what_is_not_offered_says_why() {
+        let mut rows = vec![
+            ("w", "winrm", "a", "10.0.0.0/8"),
+            ("far", "ssh-key", "a", "192.0.2.0/24"),
+            ("old", "ssh-password", r"CORP\audit", "10.0.0.0/8"),
+            ("new", "ssh-password", "audit@corp", "10.0.0.0/8"),
+        ];
+        let names: Vec<String> = (0..6).map(|n| format!("k{n}")).collect();
+        rows.extend(
+            names
+                .iter()
+                .map(|name| (name.as_str(), "ssh-key", "a", "10.0.0.0/8")),
+        );
+        let credentials = file(&rows);
+        let here = host("10.0.0.1", None, &[]);
+        let chosen = choose(&here, Protocol::Ssh, &credentials, None);
+        assert_eq!(chosen.len(), credentials.len());
+        let of = |id: &str| {
+            let mut all = chosen.iter();
+            let found = all.find(|(credential, _)| credential.id.as_str() == id);
+            found.map(|(_, choice)| choice.clone()).unwrap()
+        };
+        assert_eq!(of("w"), Choice::OtherProtocol);
+        assert_eq!(of("far"), Choice::OutOfScope);
+        assert_eq!(of("old"), Choice::Offered);
+        assert_eq!(of("new"), Choice::SameAccount(CredentialId::new("old")));
+        assert_eq!(of("k4"), Choice::Offered);
+        assert_eq!(of("k5"), Choice::TooManyKeys);
     }
 
     #[test]

@@ -44,6 +44,38 @@ impl Scope {
     }
 }
 
+/// What a scope says of a host, and by which of its items.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ScopeSays {
+    /// It is in, by this item.
+    In(String),
+    /// It is out, by this exclusion.
+    Excluded(String),
+    /// No item speaks of it.
+    Nothing,
+}
+
+impl Scope {
+    /// What decides whether a host is in it: [`Self::covers`] with the reason.
+    pub fn says(&self, host: &LiveHost) -> ScopeSays {
+        let hit = |patterns: &[Pattern]| {
+            let mut hits = patterns.iter().filter(|pattern| pattern.matches(host));
+            hits.next().map(ToString::to_string)
+        };
+        match (hit(&self.include), hit(&self.exclude)) {
+            (Some(_), Some(item)) => ScopeSays::Excluded(format!("!{item}")),
+            (Some(item), None) => ScopeSays::In(item),
+            (None, _) => ScopeSays::Nothing,
+        }
+    }
+
+    /// Whether any of its items is a network, so that a name alone does not tell whether a host is in it.
+    pub fn has_networks(&self) -> bool {
+        let mut all = self.include.iter().chain(&self.exclude);
+        all.any(|pattern| matches!(pattern, Pattern::Network(_)))
+    }
+}
+
 impl fmt::Display for Scope {
     /// As the file writes it, but that exclusions stand last.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -331,5 +363,28 @@ pub(super) mod tests {
         fn no_item_panics(text in ".{0,40}") {
             let _ = ScopeItem::parse(&text);
         }
+    }
+
+    #[test]
+    fn the_item_that_decides_is_named() {
+        let items = ["10.0.0.0/8", "*.corp.example", "!10.0.0.9"];
+        let items = items.map(|item| ScopeItem::parse(item).unwrap());
+        let scope = Scope::new(items).unwrap();
+        let says = |address: &str, name: Option<&str>| {
+            let host = host(address, name, &[]);
+            let says = scope.says(&host);
+            assert_eq!(matches!(says, ScopeSays::In(_)), scope.covers(&host));
+            says
+        };
+        let within = |item: &str| ScopeSays::In(item.to_owned());
+        assert_eq!(says("10.0.0.1", None), within("10.0.0.0/8"));
+        let named = says("192.0.2.1", Some("web.corp.example"));
+        assert_eq!(named, within("*.corp.example"));
+        assert_eq!(
+            says("10.0.0.9", None),
+            ScopeSays::Excluded("!10.0.0.9".to_owned())
+        );
+        assert_eq!(says("192.0.2.1", None), ScopeSays::Nothing);
+        assert!(scope.has_networks());
     }
 }

@@ -1,5 +1,6 @@
 //! Asking a host who it is: every protocol of every open port, one connection after the other. Talks.
 
+use super::carry::planned;
 use super::grab::grab_greeting;
 use super::{
     How, Ports, ReverseNames, clean, identify, is_claimed, is_fragile, ssh_banner, ssh_key,
@@ -77,6 +78,27 @@ pub async fn ask(ask: &Ask) -> Vec<Clue> {
         clues.extend(heard);
     }
     clues
+}
+
+/// Which ports [`ask`] asks by which protocols, at most: `greeting` waits and writes nothing.
+pub fn asked(ask: &Ask) -> Vec<(&'static str, u16)> {
+    let ports = Ports {
+        tcp: &ask.tcp,
+        udp: &ask.udp,
+        expected: &ask.expected,
+    };
+    let mut asked = planned(&ports, ask.is_deep);
+    let is_expected = |port: u16| ask.expected.iter().any(|(real, _)| *real == port);
+    let unclaimed = |port: &u16| !is_claimed(*port) && !is_expected(*port);
+    for port in ask.tcp.iter().copied().filter(unclaimed) {
+        let name = if ask.ssh_ports.contains(&port) {
+            "ssh"
+        } else {
+            "greeting"
+        };
+        asked.push((name, port));
+    }
+    asked
 }
 
 /// What an SSH server shows.

@@ -36,7 +36,7 @@ mod tables;
 mod tls;
 mod winrm;
 
-pub use ask::{Ask, ask};
+pub use ask::{Ask, ask, asked};
 pub use carry::{How, Ports, converse, identify};
 pub use dialogue::Protocol;
 pub use grab::{grab_banner, grab_greeting};

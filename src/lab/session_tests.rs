@@ -34,6 +34,8 @@ const fn question(id: &'static str) -> Question {
         id,
         ask: Ask::Sh(":"),
         why: "",
+        needs: session::Needs::Login,
+        loss: "",
     }
 }
 

@@ -161,6 +161,11 @@ impl ResultCode {
         self.row().2
     }
 
+    /// Every code, in the order of the documentation.
+    pub fn all() -> impl Iterator<Item = Self> {
+        ROWS.iter().map(|(code, _)| *code)
+    }
+
     /// Whether we were let in and the questions were answered, all or some.
     pub fn is_success(self) -> bool {
         matches!(self, Self::Ok | Self::OkPartial)

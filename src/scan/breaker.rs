@@ -142,7 +142,7 @@ impl Breaker {
             let stops: Option<Vec<Stop>> = stops.iter().map(read_stop).collect();
             // A row that cannot be read may be this account's: better no login than a lock.
             let (Some(tries), Some(stops)) = (tries, stops) else {
-                return Verdict::Refuse("the record of earlier tries cannot be read".to_owned());
+                return Verdict::Refuse(UNREADABLE.to_owned());
             };
             let ask = Ask {
                 account: &account,
@@ -218,6 +218,50 @@ impl Breaker {
         }
     }
 }
+
+/// All that the breaker remembers, at one moment: to see whether it is open, without asking for a try.
+#[derive(Debug)]
+pub struct Standing {
+    /// `None` where the record cannot be read.
+    rows: Option<(Vec<Try>, Vec<Stop>)>,
+}
+
+impl Standing {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// Where the store fails.
+    pub async fn of(store: &Store) -> Result<Self, RunError> {
+        let rows = remembered(store).await?;
+        Ok(Self { rows })
+    }
+
+    /// Why no secret of a credential would be sent to a host now, and until when.
+    pub fn why_open(
+        &self,
+        credential: &Credential,
+        address: std::net::IpAddr,
+        now: crate::model::UtcTime,
+    ) -> Option<String> {
+        let Some((tries, stops)) = &self.rows else {
+            return Some(UNREADABLE.to_owned());
+        };
+        let label = HostLabel::new(address, None);
+        let ask = Ask {
+            account: &AccountKey::of(credential, &label),
+            host: &label,
+            holder: &Holder::new("nobody"),
+            proven: true,
+            now,
+        };
+        match decide(tries, stops, &ask, &Limits::default()) {
+            Decision::Open(why) => Some(why.to_string()),
+            Decision::Go | Decision::Wait => None,
+        }
+    }
+}
+
+const UNREADABLE: &str = "the record of earlier tries cannot be read";
 
 /// What the breaker is asked for.
 #[derive(Clone, Copy)]

@@ -14,6 +14,8 @@ pub struct Keyring {
     proofs: BTreeMap<CredentialId, StoredProof>,
     jumps: Vec<Jump>,
     for_sudo: BTreeMap<CredentialId, Password>,
+    /// The one that is offered to hosts, where that is not all of them.
+    only: Option<CredentialId>,
 }
 
 /// What proves an account. Its `Debug` shows no secret.
@@ -44,7 +46,28 @@ impl Keyring {
             proofs,
             jumps: Vec::new(),
             for_sudo: BTreeMap::new(),
+            only: None,
         }
+    }
+
+    /// Offers hosts one credential only; the others it has left are for hosts on the way. `None` where it has
+    /// none of that id.
+    pub fn only(self, id: &CredentialId) -> Option<Self> {
+        let mut one = self;
+        let jumps = &one.jumps;
+        let is_needed = |known: &CredentialId| {
+            known == id || jumps.iter().any(|jump| jump.credential == *known)
+        };
+        one.credentials
+            .retain(|credential| is_needed(&credential.id));
+        one.proofs.retain(|known, _| is_needed(known));
+        one.only = Some(id.clone());
+        one.proofs.contains_key(id).then_some(one)
+    }
+
+    /// Whether a credential may be offered to hosts.
+    pub(super) fn offers(&self, id: &CredentialId) -> bool {
+        self.only.as_ref().is_none_or(|only| only == id)
     }
 
     /// With the hosts on the way to others.

@@ -15,19 +15,23 @@ mod given;
 mod host;
 mod judge;
 mod keyring;
+mod notes;
 mod plan;
+mod receipt;
 mod resume;
 mod runner;
 mod source;
 
 pub use behind::{MOST as MOST_BEHIND, behind};
-pub use breaker::remembered as remembered_tries;
+pub use breaker::{Standing, remembered as remembered_tries};
 pub use event::Event;
 pub use given::{GivenHost, run_given};
 pub use judge::of as judge;
 pub use keyring::{Keyring, StoredProof};
+pub use notes::{Examined, Meeting, Note, Step};
 pub use plan::{
-    Look, MAX_CHANGED_KEYS, Pace, RuleFile, RunKind, RunPlan, Scope, addresses, polite_ports,
+    Look, MAX_CHANGED_KEYS, Pace, Receipts, RuleFile, RunKind, RunPlan, Scope, addresses,
+    polite_ports,
 };
 pub use resume::outstanding;
 pub use source::RunSource;
@@ -36,13 +40,14 @@ use crate::catalog::CatalogError;
 use crate::credentials::Holder;
 use crate::identify::{self, Announcements, ReverseNames};
 use crate::matching::Knowledge;
-use crate::model::{AccessRecord, Clue, CredentialId, Date, LiveHost, RunId, UtcTime};
+use crate::model::{AccessRecord, Clue, CredentialId, Date, LiveHost, RunId, RunSummary, UtcTime};
 use crate::session::{Connector, SshConnector};
 use crate::store::{HostCommit, JudgedBy, RunState, Store, StoreError};
 use crate::sweep::{self, PlanError, Sweeper};
 use crate::targets::TargetSet;
 use alarm::Alarm;
 use breaker::Breaker;
+use notes::Notes;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -73,6 +78,9 @@ pub struct Context {
     breaker: Breaker,
     alarm: Alarm,
     names: ReverseNames,
+    notes: Notes,
+    /// The run as the store has it, for receipts: read once.
+    summary: OnceCell<RunSummary>,
     jumps: host::Jumps,
     /// What hosts of the own links announce: listened to once, by whoever asks first.
     announced: OnceCell<Announcements>,
@@ -136,6 +144,8 @@ impl Context {
         Self {
             jumps: host::Jumps::of(&parts.keyring),
             today: (parts.clock)().date(),
+            notes: Notes::of(&parts.plan),
+            summary: OnceCell::new(),
             alarm: Alarm::new(parts.plan.max_changed_keys),
             store: parts.store,
             run: parts.run,
@@ -156,6 +166,41 @@ impl Context {
     fn tell(&self, event: Event) {
         tracing::debug!(?event);
         self.events.send(event).ok();
+    }
+
+    /// Writes down a step, where anybody wants to know.
+    fn note(&self, address: IpAddr, step: Step) {
+        if self.notes.are_wanted() {
+            let at = (self.clock)();
+            let trouble = self.notes.add(address, Note { at, step });
+            trouble.into_iter().for_each(|event| self.tell(event));
+        }
+    }
+
+    /// Begins the receipt of a host.
+    async fn begin_receipt(&self, address: IpAddr) -> Result<(), RunError> {
+        if let Some(receipts) = self.notes.receipts() {
+            let load = || async {
+                let record = self.store.load_run(&self.run).await?;
+                Ok::<_, RunError>(record.summary)
+            };
+            let run = self.summary.get_or_try_init(load).await?;
+            self.tell_of(address, receipts.begin(address, run, (self.clock)()));
+        }
+        Ok(())
+    }
+
+    /// Ends the receipt of a host.
+    fn end_receipt(&self, address: IpAddr, outcome: &str) {
+        if let Some(receipts) = self.notes.receipts() {
+            self.tell_of(address, receipts.end(address, outcome, (self.clock)()));
+        }
+    }
+
+    fn tell_of(&self, address: IpAddr, written: std::io::Result<()>) {
+        if let Err(error) = written {
+            self.tell(notes::unwritten(address, &error));
+        }
     }
 
     /// What a host announces of itself, where the operator wants it to be listened to.
@@ -242,9 +287,26 @@ pub async fn run(
     close(&cx, end).await
 }
 
+/// Looks at what a host lets be done with it, as [`run`] would do it: the same sweep, the same logins, the
+/// same breaker. Nothing of the host is kept.
+///
+/// # Errors
+/// As [`run`]'s.
+pub async fn examine(
+    cx: Arc<Context>,
+    targets: Arc<TargetSet>,
+    sweeper: Arc<dyn Sweeper>,
+    stop: CancellationToken,
+) -> Result<(RunEnd, Vec<Examined>), RunError> {
+    let end = run(Arc::clone(&cx), targets, sweeper, stop).await?;
+    Ok((end, cx.notes.take()))
+}
+
 /// Reads this machine, without a network.
 pub async fn run_local(cx: Arc<Context>) -> Result<RunEnd, RunError> {
+    cx.begin_receipt(this_machine().address).await?;
     let commit = host::scan_local(&cx, this_machine()).await?;
+    cx.end_receipt(this_machine().address, commit.outcome.word());
     save(&cx, commit).await?;
     close(&cx, Ok(RunEnd::Complete)).await
 }
@@ -286,7 +348,12 @@ async fn close(cx: &Context, end: Result<RunEnd, RunError>) -> Result<RunEnd, Ru
 /// Writes a host down and says so.
 async fn save(cx: &Context, commit: HostCommit) -> Result<(), RunError> {
     let finished = finished(&commit);
-    cx.store.commit_host(&cx.run, commit).await?;
+    if cx.plan.kind.is_examination() {
+        cx.store.add_pins(commit.pins).await?;
+        cx.notes.conclude(commit.outcome);
+    } else {
+        cx.store.commit_host(&cx.run, commit).await?;
+    }
     cx.tell(finished);
     Ok(())
 }

@@ -25,6 +25,10 @@ pub enum RunKind {
     Local,
     /// Judges recorded hosts.
     Recorded,
+    /// Goes the whole way to one host to see where it ends. Nothing of the host is kept.
+    Doctor,
+    /// Logs in to one host and asks it no more than who we are. Nothing of the host is kept.
+    Login,
 }
 
 impl RunKind {
@@ -35,7 +39,20 @@ impl RunKind {
             Self::Sweep => "sweep",
             Self::Local => "local",
             Self::Recorded => "recorded",
+            Self::Doctor => "doctor",
+            Self::Login => "login",
         }
+    }
+
+    /// Whether credentials are used.
+    pub fn logs_in(self) -> bool {
+        matches!(self, Self::Scan | Self::Doctor | Self::Login)
+    }
+
+    /// Whether it looks at hosts to tell how they can be read, and keeps nothing of what it reads: no
+    /// inventory, no verdict, no machine.
+    pub fn is_examination(self) -> bool {
+        matches!(self, Self::Doctor | Self::Login)
     }
 }
 
@@ -99,6 +116,18 @@ pub struct RunPlan {
     pub programs: Vec<RuleFile>,
     /// Where answers are recorded.
     pub record: Option<PathBuf>,
+    /// Where receipts are written.
+    #[serde(default)]
+    pub receipts: Option<Receipts>,
+}
+
+/// That each host gets a receipt of what was done with it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receipts {
+    /// The folder, a file a host.
+    pub folder: PathBuf,
+    /// Whether names of accounts are left out.
+    pub no_users: bool,
 }
 
 /// How many hosts may show a changed key, unless the operator says otherwise: some machines are installed
@@ -282,7 +311,7 @@ impl Lists for Scope {
 
 impl RunPlan {
     /// The ports that one can log in on, in the order of preference.
-    pub(super) fn ways_in(&self) -> impl Iterator<Item = (Protocol, u16)> {
+    pub fn ways_in(&self) -> impl Iterator<Item = (Protocol, u16)> {
         let ssh = self.ssh_ports.iter().map(|port| (Protocol::Ssh, *port));
         let winrm = self.winrm_tls_ports.iter().chain(&self.winrm_ports);
         ssh.chain(winrm.map(|port| (Protocol::Winrm, *port)))

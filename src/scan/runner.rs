@@ -1,7 +1,7 @@
 //! The loop of a run: from the sweep's sightings to the hosts' tasks.
 
 use super::behind::{behind, described};
-use super::{Context, Event, RunEnd, RunError, RunKind, host, outstanding, save, save_all};
+use super::{Context, Event, RunEnd, RunError, RunKind, Step, host, outstanding, save, save_all};
 use crate::credentials;
 use crate::identify;
 use crate::model::{
@@ -387,8 +387,12 @@ impl Runner {
             let (host, mac) = (self.host(address), self.mac(address));
             let rest = self.untouched(address);
             let cx = Arc::clone(&self.cx);
+            let probed = self.probed(address);
             let task = self.tasks.spawn(async move {
+                cx.begin_receipt(address).await?;
+                cx.note(address, Step::Probed(probed));
                 let commit = host::work(&cx, host, mac, rest).await?;
+                cx.end_receipt(address, commit.outcome.word());
                 if cx.plan.kind == RunKind::Sweep {
                     return Ok(Worked::Looked(Box::new(commit)));
                 }
@@ -397,6 +401,19 @@ impl Runner {
             });
             self.begun.insert(task.id(), address);
         }
+    }
+
+    /// What was probed at an address, and how it answered.
+    fn probed(&self, address: IpAddr) -> Vec<(ProbeKind, Option<Answer>)> {
+        let live = self.live.get(&address);
+        let own = live.map(|live| live.answers.clone()).unwrap_or_default();
+        let silent = self.plan.ports().iter().map(|port| ProbeKind::Tcp(*port));
+        let silent = silent.filter(|probe| !own.contains_key(probe));
+        let silent: Vec<ProbeKind> = silent.collect();
+        let answered = own.iter().map(|(probe, answer)| (*probe, Some(*answer)));
+        answered
+            .chain(silent.into_iter().map(|probe| (probe, None)))
+            .collect()
     }
 
     /// Whose turn it is.
@@ -414,7 +431,7 @@ impl Runner {
 
     /// All is seen: silent addresses that a credential reaches through a jump host are tried there.
     fn go_behind(&mut self) {
-        if self.cx.plan.kind != RunKind::Scan {
+        if !self.cx.plan.kind.logs_in() {
             return;
         }
         for address in behind(&self.targets, &self.cx.keyring) {
@@ -434,9 +451,12 @@ impl Runner {
         let host = described(&self.targets, address, ports);
         let cx = Arc::clone(&self.cx);
         let task = self.tasks.spawn(async move {
+            cx.begin_receipt(address).await?;
             let Some(commit) = host::work_behind(&cx, host).await? else {
+                cx.end_receipt(address, "nobody answered through the jump host");
                 return Ok(Worked::Behind(address, Vec::new()));
             };
+            cx.end_receipt(address, commit.outcome.word());
             let services = commit.outcome.services.iter();
             let open = services.map(|service| service.port).collect();
             save(&cx, commit).await?;

@@ -44,6 +44,7 @@ fn plan(ports: &[u16], ssh_ports: &[u16]) -> RunPlan {
         tls_ca: Vec::new(),
         programs: Vec::new(),
         record: None,
+        receipts: None,
     }
 }
 

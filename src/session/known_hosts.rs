@@ -23,7 +23,7 @@ pub struct Place<'a> {
 
 impl<'a> Place<'a> {
     /// A port of a host.
-    pub(super) fn of(host: &'a LiveHost, port: u16) -> Self {
+    pub fn of(host: &'a LiveHost, port: u16) -> Self {
         Self {
             name: host.name.as_deref(),
             address: host.address,

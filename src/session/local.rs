@@ -141,11 +141,15 @@ mod tests {
                 id: "sum",
                 ask: Ask::Sh("echo $((20 + 22))"),
                 why: "",
+                needs: crate::session::Needs::Login,
+                loss: "",
             },
             Question {
                 id: "secrets",
                 ask: Ask::Sh("env | grep -c CARGO; true"),
                 why: "",
+                needs: crate::session::Needs::Login,
+                loss: "",
             },
         ];
         let answers = ask(QUESTIONS, &Limits::default()).await;
@@ -160,11 +164,15 @@ mod tests {
                 id: "quick",
                 ask: Ask::Sh("echo yes"),
                 why: "",
+                needs: crate::session::Needs::Login,
+                loss: "",
             },
             Question {
                 id: "hangs",
                 ask: Ask::Sh("sleep 600"),
                 why: "",
+                needs: crate::session::Needs::Login,
+                loss: "",
             },
         ];
         let begun = Instant::now();
@@ -182,6 +190,8 @@ mod tests {
             id: "flood",
             ask: Ask::Sh("yes"),
             why: "",
+            needs: crate::session::Needs::Login,
+            loss: "",
         }];
         let limits = Limits {
             total_bytes: 1 << 20,

@@ -11,6 +11,7 @@ pub(crate) use crate::wire::base64;
 mod certificate;
 mod codepage;
 mod error;
+mod exchange;
 mod host_trust;
 mod known_hosts;
 mod limits;
@@ -31,6 +32,7 @@ mod wording;
 
 pub use codepage::decode as decode_page;
 pub use error::{KeyError, LoginError, LoginRefusal, MeetError, SessionError};
+pub use exchange::Exchange;
 pub use host_trust::{
     Channel, FirstUse, LoggedIn, Met, NtlmOverHttp, StrangerPeer, Verified, VerifiedPeer,
 };
@@ -40,7 +42,7 @@ pub use local::Local;
 pub use pins::{
     ParsedPin, ParsedPins, certificate_key, parse_pins, public_key_bits, read_public_key,
 };
-pub use question::{Answers, Ask, Loss, Nonce, Parsed, Question, QuestionSet, Reply, View};
+pub use question::{Answers, Ask, Loss, Needs, Nonce, Parsed, Question, QuestionSet, Reply, View};
 pub use replay::{Replay, ReplayConnector, ReplayHost};
 pub use review::{Reviewed, is_review, parse_review, review_text};
 pub use secret::{
@@ -93,6 +95,12 @@ pub trait Session: Send {
         _limits: &Limits,
     ) -> Result<Answers, SessionError> {
         Err(SessionError::SudoDenied(String::new()))
+    }
+
+    /// What was said and heard since this was last asked, in order: every command and request, but for the
+    /// login itself.
+    fn exchanges(&mut self) -> Vec<Exchange> {
+        Vec::new()
     }
 
     /// Asks a set as root, by way of `sudo`, which is told the account's password once and only where

@@ -1,5 +1,6 @@
 //! What came back from one shell, and what it amounts to. Pure.
 
+use super::exchange::MARKER;
 use super::question::find;
 use super::{Answers, Limits, Nonce, Parsed, QuestionSet, SessionError};
 use crate::model::{GapCause, ResultCode};
@@ -22,6 +23,19 @@ pub(super) enum End {
 }
 
 impl End {
+    /// How it is told in a few words.
+    pub(super) fn words(self) -> String {
+        match self {
+            Self::Done => "answered to its end".to_owned(),
+            Self::Exited(Some(status)) => format!("exit status {status}"),
+            Self::Exited(None) => "ended without a status".to_owned(),
+            Self::Refused => "refused".to_owned(),
+            Self::Lost => "the connection broke".to_owned(),
+            Self::Over => "cut off: more came than is read".to_owned(),
+            Self::Deadline => "cut off: the time was up".to_owned(),
+        }
+    }
+
     /// Why a question has no answer when the exchange ended before its frame.
     pub(super) fn cause(self) -> GapCause {
         match self {
@@ -78,6 +92,11 @@ impl Transcript {
         self.stderr.extend(bytes.iter().take(room));
         self.stderr_total += bytes.len();
         (self.heard() > self.limit).then_some(End::Over)
+    }
+
+    /// A text with the random marker of this exchange taken out of it.
+    pub(super) fn without_marker(&self, text: &str) -> String {
+        text.replace(&self.nonce.to_string(), MARKER)
     }
 
     pub(super) fn heard(&self) -> usize {
@@ -185,11 +204,15 @@ mod tests {
                 id: "a",
                 ask: Ask::Sh(""),
                 why: "",
+                needs: crate::session::Needs::Login,
+                loss: "",
             },
             Question {
                 id: "b",
                 ask: Ask::Sh(""),
                 why: "",
+                needs: crate::session::Needs::Login,
+                loss: "",
             },
         ],
     };

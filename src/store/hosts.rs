@@ -270,6 +270,19 @@ pub(super) fn remembered(
     })
 }
 
+/// The credential that last worked at an address, in any run.
+pub(super) fn last_credential(
+    db: &mut Db,
+    site: &str,
+    address: IpAddr,
+) -> Result<Option<CredentialId>, StoreError> {
+    const QUERY: &str =
+        "SELECT outcome.credential FROM outcome JOIN run ON run.number = outcome.run
+        WHERE outcome.credential IS NOT NULL AND run.site = ?1 AND outcome.address = ?2
+        ORDER BY outcome.run DESC LIMIT 1";
+    db.read(|tx| latest(tx, QUERY, params![site, Address(address)]))
+}
+
 fn latest(
     conn: &Connection,
     query: &str,

@@ -86,7 +86,8 @@ impl Store {
         self.thread.ask(runs::list)
     }
 
-    /// The run begun last.
+    /// The run begun last, but for those that only looked whether a host can be read: nothing is kept of
+    /// their hosts.
     pub fn latest_run(&self) -> Pending<Option<RunRecord>> {
         self.thread.ask(runs::latest)
     }
@@ -206,6 +207,16 @@ impl Store {
         let run = run.clone();
         self.thread
             .ask(move |db| hosts::remembered(db, &run, address, host_key.as_ref()))
+    }
+}
+
+/// What is known of hosts between runs.
+impl Store {
+    /// The credential that last worked at an address of a site: what the next run tries first.
+    pub fn last_credential(&self, site: &str, address: IpAddr) -> Pending<Option<CredentialId>> {
+        let site = site.to_owned();
+        self.thread
+            .ask(move |db| hosts::last_credential(db, &site, address))
     }
 }
 

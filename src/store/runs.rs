@@ -87,7 +87,10 @@ pub(super) fn list(db: &mut Db) -> Result<Vec<RunRecord>, StoreError> {
 }
 
 pub(super) fn latest(db: &mut Db) -> Result<Option<RunRecord>, StoreError> {
-    db.read(|tx| Ok(select(tx, "ORDER BY number DESC LIMIT 1", [])?.pop()))
+    db.read(|tx| {
+        let kept = "WHERE kind NOT IN ('doctor', 'login') ORDER BY number DESC LIMIT 1";
+        Ok(select(tx, kept, [])?.pop())
+    })
 }
 
 pub(super) fn finish(

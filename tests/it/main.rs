@@ -20,6 +20,9 @@ mod cli;
 mod coverage;
 #[cfg(test)]
 #[cfg(unix)]
+mod doctor;
+#[cfg(test)]
+#[cfg(unix)]
 mod hostile;
 #[cfg(test)]
 mod hosts;
@@ -30,6 +33,9 @@ mod local;
 #[cfg(unix)]
 mod lockout;
 #[cfg(test)]
+#[cfg(unix)]
+mod login_plan;
+#[cfg(test)]
 mod openssh;
 #[cfg(test)]
 mod os_release;
@@ -39,6 +45,9 @@ mod passwords;
 #[cfg(test)]
 #[cfg(unix)]
 mod privileged;
+#[cfg(test)]
+#[cfg(unix)]
+mod receipts;
 #[cfg(test)]
 #[cfg(unix)]
 mod resume;

@@ -28,26 +28,36 @@ const SET: QuestionSet = QuestionSet {
             id: "greeting",
             ask: Ask::Sh("greet world"),
             why: "",
+            needs: underdesk::session::Needs::Login,
+            loss: "",
         },
         Question {
             id: "me",
             ask: Ask::Sh("id -un"),
             why: "",
+            needs: underdesk::session::Needs::Login,
+            loss: "",
         },
         Question {
             id: "tty",
             ask: Ask::Sh("tty"),
             why: "",
+            needs: underdesk::session::Needs::Login,
+            loss: "",
         },
         Question {
             id: "no-tool",
             ask: Ask::Sh("surely_no_such_tool"),
             why: "",
+            needs: underdesk::session::Needs::Login,
+            loss: "",
         },
         Question {
             id: "lines",
             ask: Ask::Sh("cat /etc/passwd"),
             why: "",
+            needs: underdesk::session::Needs::Login,
+            loss: "",
         },
     ],
 };
@@ -843,6 +853,8 @@ const BULK: QuestionSet = QuestionSet {
         id: "bulk",
         ask: Ask::Sh("head -c 4000000 /dev/zero"),
         why: "",
+        needs: underdesk::session::Needs::Login,
+        loss: "",
     }],
 };
 
@@ -856,11 +868,15 @@ const FLOOD: QuestionSet = QuestionSet {
             id: "before",
             ask: Ask::Sh("echo fine"),
             why: "",
+            needs: underdesk::session::Needs::Login,
+            loss: "",
         },
         Question {
             id: "flood",
             ask: Ask::Sh("yes"),
             why: "",
+            needs: underdesk::session::Needs::Login,
+            loss: "",
         },
     ],
 };

@@ -24,6 +24,8 @@ const SET: QuestionSet = QuestionSet {
         id: "q",
         ask: Ask::Sh("true"),
         why: "",
+        needs: underdesk::session::Needs::Login,
+        loss: "",
     }],
 };
 

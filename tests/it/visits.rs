@@ -220,6 +220,7 @@ impl Visitor {
             tls_ca: Vec::new(),
             programs: Vec::new(),
             record: None,
+            receipts: None,
         }
     }
 

@@ -45,7 +45,13 @@ const fn question(
         value,
         view,
     };
-    Question { id, ask, why: "" }
+    Question {
+        id,
+        ask,
+        why: "",
+        needs: underdesk::session::Needs::Login,
+        loss: "",
+    }
 }
 
 /// What is in the registry, as regedit reads it.

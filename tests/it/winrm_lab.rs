@@ -26,6 +26,8 @@ const SET: QuestionSet = QuestionSet {
             query: "SELECT Caption,BuildNumber FROM Win32_OperatingSystem",
         },
         why: "",
+        needs: underdesk::session::Needs::Login,
+        loss: "",
     }],
 };
 

@@ -42,11 +42,39 @@ pub(super) fn unix(text: &mut String) {
         set.name,
         indent(set.prelude, 4)
     );
-    for Question { id, ask, why } in set.questions {
-        let Ask::Sh(words) = ask else { continue };
-        let _ = write!(text, "\n{id}: {why}\n\n{}\n", indent(words, 4));
+    for question in set.questions {
+        let Ask::Sh(words) = question.ask else {
+            continue;
+        };
+        let _ = write!(text, "\n{}: {}\n", question.id, question.why);
+        let _ = write!(text, "{}\n\n{}\n", rights(question), indent(words, 4));
     }
     unix_as_root(text, set);
+    account(text, &collect::UNIX_ACCOUNT);
+}
+
+/// What a question needs, and what is lost without it.
+fn rights(question: &Question) -> String {
+    let needs = question.needs.words();
+    wrap(
+        &format!("Needs {needs}. Without an answer: {}", question.loss),
+        2,
+    )
+}
+
+/// What only `doctor` and `credentials test` ask.
+fn account(text: &mut String, set: &QuestionSet) {
+    let lead = format!(
+        "Only underdesk doctor and underdesk credentials test ask the set `{}`, on the same connection:",
+        set.name
+    );
+    let _ = write!(text, "\n{}\n", wrap(&lead, 0));
+    for Question { id, ask, why, .. } in set.questions {
+        let (Ask::Sh(words) | Ask::Cmd(words)) = ask else {
+            continue;
+        };
+        let _ = write!(text, "\n{id}: {why}\n\n{}\n", indent(words, 4));
+    }
 }
 
 /// What root is asked of a Unix; a question of the first set is not printed again.
@@ -68,8 +96,9 @@ fn unix_as_root(text: &mut String, first: &QuestionSet) {
         wrap(&with, 0),
         sudo_command("MARKER")
     );
-    for Question { id, ask, why } in set.questions {
-        let _ = write!(text, "\n{id} as root: {why}\n\n");
+    for question in set.questions {
+        let Question { id, ask, why, .. } = question;
+        let _ = write!(text, "\n{id} as root: {why}\n{}\n\n", rights(question));
         let same = first.questions.iter().any(|asked| asked.ask == *ask);
         match ask {
             Ask::Sh(words) if !same => {
@@ -108,6 +137,7 @@ pub(super) fn windows(text: &mut String) {
         SSH_WINDOWS_REQUESTS,
     );
     questions(text, set);
+    account(text, &collect::WINDOWS_ACCOUNT);
 }
 
 fn requests(text: &mut String, title: &str, requests: &[ProtocolRequest]) {
@@ -124,8 +154,9 @@ fn requests(text: &mut String, title: &str, requests: &[ProtocolRequest]) {
 
 fn questions(text: &mut String, set: &QuestionSet) {
     text.push_str("\nThe questions:\n");
-    for Question { id, ask, why } in set.questions {
-        let _ = writeln!(text, "\n{id}: {why}\n");
+    for question in set.questions {
+        let Question { id, ask, why, .. } = question;
+        let _ = writeln!(text, "\n{id}: {why}\n{}\n", rights(question));
         let wordings = wordings(*ask);
         for (at, wording) in wordings.iter().enumerate() {
             let _ = writeln!(text, "  {}", wording.way);

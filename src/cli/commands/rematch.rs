@@ -119,5 +119,6 @@ fn plan() -> RunPlan {
         tls_ca: Vec::new(),
         programs: Vec::new(),
         record: None,
+        receipts: None,
     }
 }

@@ -14,7 +14,9 @@ use super::{dry_run, scope, search};
 use crate::credentials::{self, Holder, Past};
 use crate::matching::Knowledge;
 use crate::model::{Canaries, RunId, RunSummary, UtcTime, hex};
-use crate::scan::{self, Connectors, Context, Keyring, Parts, RunEnd, RunKind, RunPlan, Scope};
+use crate::scan::{
+    self, Connectors, Context, Keyring, Parts, Receipts, RunEnd, RunKind, RunPlan, Scope,
+};
 use crate::store::{NewRun, RunRecord, RunState, Store};
 use crate::sweep::{Engine, Engines};
 use crate::targets::TargetSet;
@@ -33,12 +35,14 @@ const MOST_HOST_SECONDS: u64 = 3_000;
 const HANDS: usize = 64;
 
 /// What a job is made of, besides its plan.
-struct Job<'a> {
-    settings: &'a Settings,
-    environment: &'a Environment,
-    output: &'a OutputArguments,
-    authorised_by: Option<String>,
-    simulated: bool,
+pub(super) struct Job<'a> {
+    pub(super) settings: &'a Settings,
+    pub(super) environment: &'a Environment,
+    pub(super) output: &'a OutputArguments,
+    pub(super) authorised_by: Option<String>,
+    pub(super) simulated: bool,
+    /// Whether each host gets a receipt beside the files.
+    pub(super) wants_receipts: bool,
 }
 
 /// What a run needs besides its plan, once all of it has been read.
@@ -72,6 +76,7 @@ pub(in crate::cli) fn run_as(
         output: &command.output,
         authorised_by: command.targets.authorised_by.clone(),
         simulated,
+        wants_receipts: command.receipt,
     };
     output::check(&command.output)?;
     if let Some(run) = &command.resume {
@@ -107,6 +112,7 @@ pub(in crate::cli) fn sweep(
         output: &command.output,
         authorised_by: command.targets.authorised_by.clone(),
         simulated: false,
+        wants_receipts: false,
     };
     output::check(&command.output)?;
     if let Some(run) = &command.resume {
@@ -161,6 +167,7 @@ pub(super) fn plan(
         tls_ca: Vec::new(),
         programs: Vec::new(),
         record: None,
+        receipts: None,
     };
     if kind != RunKind::Local {
         search::fill(&mut plan.scope, plan.look.mdns_seconds, targets.dry_run)?;
@@ -169,7 +176,7 @@ pub(super) fn plan(
     Ok(plan)
 }
 
-fn login(plan: &mut RunPlan, settings: &Settings, login: &LoginArguments) {
+pub(super) fn login(plan: &mut RunPlan, settings: &Settings, login: &LoginArguments) {
     plan.accept_new_host_keys = login.accept_new_host_keys;
     let most = login.max_changed_keys.or(settings.max_changed_keys);
     plan.max_changed_keys = most.unwrap_or(scan::MAX_CHANGED_KEYS);
@@ -220,12 +227,8 @@ pub(super) fn preview(plan: &RunPlan, in_full: bool) -> Result<Exit, Stop> {
 }
 
 /// Puts targets that OpenSSH's configuration knows where it says, if the credentials file names it.
-fn place(plan: &mut RunPlan, environment: &Environment) -> Result<(), Stop> {
-    let Some(path) = plan
-        .credentials
-        .clone()
-        .filter(|_| plan.kind == RunKind::Scan)
-    else {
+pub(super) fn place(plan: &mut RunPlan, environment: &Environment) -> Result<(), Stop> {
+    let Some(path) = plan.credentials.clone().filter(|_| plan.kind.logs_in()) else {
         return Ok(());
     };
     let file = credentials::file::load(&path).map_err(|error| Stop::configuration(&error))?;
@@ -236,7 +239,7 @@ fn place(plan: &mut RunPlan, environment: &Environment) -> Result<(), Stop> {
 }
 
 /// What is reached through jump hosts only is tried one by one.
-fn check_behind(keyring: &Keyring, targets: Option<&TargetSet>) -> Result<(), Stop> {
+pub(super) fn check_behind(keyring: &Keyring, targets: Option<&TargetSet>) -> Result<(), Stop> {
     let most = scan::MOST_BEHIND;
     match targets {
         Some(targets) if scan::behind(targets, keyring).len() > most => Err(Stop::usage(format!(
@@ -247,7 +250,7 @@ fn check_behind(keyring: &Keyring, targets: Option<&TargetSet>) -> Result<(), St
 }
 
 /// A resumed run may be started from another folder.
-fn absolute(path: &std::path::Path) -> PathBuf {
+pub(super) fn absolute(path: &std::path::Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
@@ -259,6 +262,10 @@ impl Job<'_> {
         let now = runtime::now();
         let summary = self.summary(&plan, now, &knowledge);
         let run = summary.id.clone();
+        let mut plan = plan;
+        if self.wants_receipts {
+            plan.receipts = Some(receipts(self.output, &run)?);
+        }
         // Secrets first: a run that cannot log in anywhere should not begin.
         runtime::block_on(async {
             let keyring = self.keyring(&plan).await?;
@@ -300,8 +307,12 @@ impl Job<'_> {
             .map_err(|error| Stop::configuration(&error))?;
         let mut plan = check(&record)?;
         let is_local = plan.kind == RunKind::Local;
+        let wants = self.wants_receipts && plan.receipts.is_none();
+        if wants {
+            plan.receipts = Some(receipts(self.output, run)?);
+        }
         let most = max_changed_keys.unwrap_or(plan.max_changed_keys);
-        let mut has_changed = most != plan.max_changed_keys;
+        let mut has_changed = wants || most != plan.max_changed_keys;
         plan.max_changed_keys = most;
         has_changed |= !is_local && scope::take_out(&mut plan.scope, arguments, self.settings)?;
         if has_changed {
@@ -375,9 +386,9 @@ impl Job<'_> {
         })
     }
 
-    async fn keyring(&self, plan: &RunPlan) -> Result<Keyring, Stop> {
+    pub(super) async fn keyring(&self, plan: &RunPlan) -> Result<Keyring, Stop> {
         match &plan.credentials {
-            Some(path) if plan.kind == RunKind::Scan => {
+            Some(path) if plan.kind.logs_in() => {
                 secrets::keyring(plan, path, self.environment, self.settings.no_input).await
             }
             _ => Ok(Keyring::default()),
@@ -481,7 +492,7 @@ impl Job<'_> {
         Ok(Exit::worst(exits))
     }
 
-    fn summary(&self, plan: &RunPlan, now: UtcTime, known: &Knowledge) -> RunSummary {
+    pub(super) fn summary(&self, plan: &RunPlan, now: UtcTime, known: &Knowledge) -> RunSummary {
         let lifted = [
             ("allow_public", plan.scope.allow_public),
             ("yes", plan.scope.yes),
@@ -504,6 +515,22 @@ impl Job<'_> {
             canaries: Canaries::default(),
         }
     }
+}
+
+/// Where a run's receipts go. The folder is made at once: a run whose receipts cannot be written should
+/// not begin.
+pub(super) fn receipts(output: &OutputArguments, run: &RunId) -> Result<Receipts, Stop> {
+    let folder = absolute(&output::folder(output, run)).join("receipts");
+    std::fs::create_dir_all(&folder).map_err(|error| {
+        Stop::usage(format!(
+            "receipts cannot be written to {}: {error}",
+            folder.display()
+        ))
+    })?;
+    Ok(Receipts {
+        folder,
+        no_users: output.no_users,
+    })
 }
 
 /// The engines that a plan's addresses were given to.
@@ -530,6 +557,11 @@ fn check(record: &RunRecord) -> Result<RunPlan, Stop> {
             "run {run} was begun by another version and cannot be resumed: {error}"
         ))
     })?;
+    if plan.kind.is_examination() {
+        return Err(Stop::usage(format!(
+            "run {run} only looked whether a host can be read; look again instead"
+        )));
+    }
     Ok(plan)
 }
 
@@ -583,7 +615,11 @@ pub(super) async fn watched<T>(
 }
 
 /// What the run can do to accounts at worst, after what earlier ones have done.
-async fn say_worst_case(store: &Store, keyring: &Keyring, targets: &TargetSet) -> Result<(), Stop> {
+pub(super) async fn say_worst_case(
+    store: &Store,
+    keyring: &Keyring,
+    targets: &TargetSet,
+) -> Result<(), Stop> {
     let hosts = u64::try_from(targets.len()).unwrap_or(u64::MAX);
     let limits = credentials::Limits::default();
     let remembered = scan::remembered_tries(store).await;

@@ -4,7 +4,7 @@
 //! many files are read by one process. Addresses may hold passwords (`https://user:secret@host/`):
 //! those are taken out before they leave the host.
 
-use crate::session::{Ask, Question};
+use crate::session::{Ask, Needs, Question};
 
 pub(in crate::collect) const SOURCES: &str = "package-sources";
 pub(in crate::collect) const REFRESHED: &str = "package-lists";
@@ -22,6 +22,8 @@ pub(in crate::collect) const ASK_SOURCES: Question = Question {
     id: SOURCES,
     ask: Ask::Sh(SOURCES_SCRIPT),
     why: "where updates come from, and whether anybody on the way could change them",
+    needs: Needs::Login,
+    loss: "Where updates come from is unknown, and whether that is safe.",
 };
 
 /// When the lists of packages were last fetched.
@@ -29,6 +31,8 @@ pub(in crate::collect) const ASK_REFRESHED: Question = Question {
     id: REFRESHED,
     ask: Ask::Sh(REFRESHED_SCRIPT),
     why: "when the host last learned which updates there are",
+    needs: Needs::Login,
+    loss: "How old the host's knowledge of updates is is unknown.",
 };
 
 /// What the host is entitled to.
@@ -36,6 +40,8 @@ pub(in crate::collect) const ASK_SUBSCRIPTION: Question = Question {
     id: SUBSCRIPTION,
     ask: Ask::Sh(SUBSCRIPTION_SCRIPT),
     why: "which fixes beyond those for everybody the host may have",
+    needs: Needs::Login,
+    loss: "Fixes that need a subscription are undecided.",
 };
 
 /// Which products of SUSE are installed.
@@ -43,6 +49,8 @@ pub(in crate::collect) const ASK_PRODUCTS: Question = Question {
     id: PRODUCTS,
     ask: Ask::Sh(PRODUCTS_SCRIPT),
     why: "which products and modules SUSE's advisories may speak of",
+    needs: Needs::Login,
+    loss: "On SUSE it is guessed by the release which advisories apply.",
 };
 
 /// Which module streams are enabled.
@@ -50,6 +58,8 @@ pub(in crate::collect) const ASK_MODULES: Question = Question {
     id: MODULES,
     ask: Ask::Sh(MODULES_SCRIPT),
     why: "which streams of a module its advisories may speak of",
+    needs: Needs::Login,
+    loss: "Advisories about module streams are undecided.",
 };
 
 /// Which patches the running kernel has.
@@ -57,6 +67,8 @@ pub(in crate::collect) const ASK_LIVE_PATCHES: Question = Question {
     id: LIVE_PATCHES,
     ask: Ask::Sh(LIVE_PATCHES_SCRIPT),
     why: "whether the running kernel was patched without a reboot",
+    needs: Needs::Login,
+    loss: "A kernel that was patched while it runs is reported as the old one.",
 };
 
 /// Which programs run code that was replaced on disk.
@@ -64,6 +76,8 @@ pub(in crate::collect) const ASK_STALE: Question = Question {
     id: STALE,
     ask: Ask::Sh(STALE_SCRIPT),
     why: "which programs still run what an update has replaced",
+    needs: Needs::Login,
+    loss: "Programs that still run what an update has replaced are not seen; those of other accounts are shown to root only.",
 };
 
 /// What was installed when and by whom.
@@ -71,6 +85,8 @@ pub(in crate::collect) const ASK_HISTORY: Question = Question {
     id: HISTORY,
     ask: Ask::Sh(HISTORY_SCRIPT),
     why: "which updates were installed when and by whom",
+    needs: Needs::Login,
+    loss: "Which updates were installed when and by whom is unknown; some logs are open to root only.",
 };
 
 /// Which containers run.
@@ -78,6 +94,8 @@ pub(in crate::collect) const ASK_CONTAINERS: Question = Question {
     id: CONTAINERS,
     ask: Ask::Sh(CONTAINERS_SCRIPT),
     why: "which containers run; what is in them is not looked at",
+    needs: Needs::Login,
+    loss: "Which containers run is unknown; some are shown to root only.",
 };
 
 /// What a container daemon says; for root alone.
@@ -85,6 +103,8 @@ pub(in crate::collect) const ASK_CONTAINER_NAMES: Question = Question {
     id: CONTAINER_NAMES,
     ask: Ask::Sh(CONTAINER_NAMES_SCRIPT),
     why: "names and images of the containers that run, from a daemon that runs already",
+    needs: Needs::Root,
+    loss: "Containers have no names and images.",
 };
 
 /// `# path`, then the lines of that file that matter; `denied<TAB>path` for one that may not be read.

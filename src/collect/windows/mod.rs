@@ -22,6 +22,7 @@ mod text;
 
 pub(super) use given::complete;
 pub use offline::{OfflineError, from_tools};
+pub(super) use questions::WHO_AM_I;
 pub use questions::WINDOWS;
 
 use super::Collector;

@@ -14,7 +14,7 @@
 //! Keys that are not there are an answer too: "missing" is how most hosts say that they have no SQL
 //! Server.
 
-use crate::session::{Ask, Question, QuestionSet, View};
+use crate::session::{Ask, Needs, Question, QuestionSet, View};
 
 /// The one set for every Windows.
 pub const WINDOWS: QuestionSet = QuestionSet {
@@ -25,150 +25,186 @@ pub const WINDOWS: QuestionSet = QuestionSet {
             OS,
             "SELECT Caption,Version,BuildNumber,OSArchitecture,ProductType,CSDVersion,OperatingSystemSKU,OSLanguage,LastBootUpTime,CSName FROM Win32_OperatingSystem",
             "which Windows, its role and its last start",
+            "Release and edition come from the registry alone, and the last start is unknown.",
         ),
         wmi(
             COMPUTER,
             "SELECT Name,DNSHostName,Domain,PartOfDomain,Manufacturer,Model FROM Win32_ComputerSystem",
             "the machine's name, its domain and its maker",
+            "The domain, the maker and the model are unknown.",
         ),
         wmi(
             HARDWARE,
             "SELECT UUID,IdentifyingNumber FROM Win32_ComputerSystemProduct",
             "which machine this is: the SMBIOS uuid and serial number",
+            "One machine with two addresses may be counted as two: it is told by its MachineGuid alone.",
         ),
         wmi(
             QFE,
             "SELECT HotFixID,Description,InstalledOn,InstalledBy FROM Win32_QuickFixEngineering",
             "which updates are in, since when and by whom",
+            "Who installed an update and when is unknown, and each update has one witness less.",
         ),
-        wmi(
-            SERVICES,
-            "SELECT Name,DisplayName,State,StartMode,PathName,ProcessId,StartName FROM Win32_Service",
-            "which services there are, and as whom they run",
+        needing(
+            Needs::WmiServices,
+            wmi(
+                SERVICES,
+                "SELECT Name,DisplayName,State,StartMode,PathName,ProcessId,StartName FROM Win32_Service",
+                "which services there are, and as whom they run",
+                "Which services there are is unknown, and the program behind a port is not named by its service.",
+            ),
         ),
         wmi(
             PROCESSES,
             "SELECT ProcessId,Name,ExecutablePath FROM Win32_Process",
             "which program holds a listening port",
+            "The programs that hold listening ports are unknown; without administrator rights those of other accounts are.",
         ),
         wmi(
             ADAPTERS,
             "SELECT Description,MACAddress,IPAddress FROM Win32_NetworkAdapterConfiguration WHERE IPEnabled=TRUE",
             "the machine's hardware addresses and IP addresses",
+            "The machine's hardware addresses are unknown, and its other addresses may count as machines of their own.",
         ),
         wmi(
             FILES,
             FILES_QUERY,
             "whether the system's files are as new as its updates say",
+            "No file says whether an update is really in: verdicts rest on the registry and are less sure.",
         ),
         wmi(
             OFFICE_FILES,
             OFFICE_FILES_QUERY,
             "the patch level of an Office that Windows Installer put there",
+            "Updates of an Office that Windows Installer put there are undecided.",
         ),
         values(
             CURRENT_VERSION,
             r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion",
             View::Bits64,
             "build, UBR, edition and installation type: the exact patch level",
+            "The patch level is unknown, and nearly every verdict with it.",
         ),
         value(
             PRODUCT_TYPE,
             r"HKLM\SYSTEM\CurrentControlSet\Control\ProductOptions",
             "ProductType",
             "whether it is a workstation, a server or a domain controller, where WMI does not say",
+            "Where WMI does not say either, a server may be taken for a workstation.",
         ),
         values(
             ENVIRONMENT,
             r"HKLM\SYSTEM\CurrentControlSet\Control\Session Manager\Environment",
             View::Any,
             "the processor architecture",
+            "The architecture is unknown, and verdicts that depend on it are undecided.",
         ),
         tree(
             UNINSTALL_64,
             r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Uninstall",
             View::Bits64,
             "installed programs",
+            "Which programs are installed is unknown, and so is what they lack.",
         ),
         tree(
             UNINSTALL_32,
             r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Uninstall",
             View::Bits32,
             "installed 32-bit programs",
+            "Which 32-bit programs are installed is unknown, and so is what they lack.",
         ),
-        cmd(
-            UNINSTALL_USERS,
-            r#"(for /f "tokens=*" %h in ('reg query HKU ^| findstr /l /i /c:"\S-1-5-21-" /c:"\S-1-12-1-" ^| findstr /l /i /v /c:"_Classes"') do @(reg query "%h\Software\Microsoft\Windows\CurrentVersion\Uninstall" /s 2>nul || reg query "%h" >nul 2>nul || echo denied)) & ver >nul"#,
-            "programs that users who are logged on installed for themselves, or that their keys are closed to us",
+        needing(
+            Needs::Administrators,
+            cmd(
+                UNINSTALL_USERS,
+                r#"(for /f "tokens=*" %h in ('reg query HKU ^| findstr /l /i /c:"\S-1-5-21-" /c:"\S-1-12-1-" ^| findstr /l /i /v /c:"_Classes"') do @(reg query "%h\Software\Microsoft\Windows\CurrentVersion\Uninstall" /s 2>nul || reg query "%h" >nul 2>nul || echo denied)) & ver >nul"#,
+                "programs that users who are logged on installed for themselves, or that their keys are closed to us",
+                "Programs that users installed for themselves are unknown.",
+            ),
         ),
         cmd(
             CBS_PACKAGES,
             r#"reg query "HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Component Based Servicing\Packages" /s | findstr /l /i /c:"Packages\Package_for_" /c:"    CurrentState " /c:"    InstallTimeHigh " /c:"    InstallUser ""#,
             "the package store's own word on every update: state and time; the largest question, as the host reads some thousand keys and sends a tenth of them",
+            "The package store has no say: updates that only it lists are undecided.",
         ),
         values(
             CBS,
             r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Component Based Servicing",
             View::Bits64,
             "whether servicing waits for a reboot",
+            "Whether servicing waits for a reboot is unknown.",
         ),
         tree(
             AUTO_UPDATE,
             r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\WindowsUpdate\Auto Update",
             View::Bits64,
             "whether the update client waits for a reboot, and its last success",
+            "The last success of the update client is unknown, and whether it waits for a reboot.",
         ),
         tree(
             UPDATE_POLICY,
             r"HKLM\SOFTWARE\Policies\Microsoft\Windows\WindowsUpdate",
             View::Bits64,
             "where updates come from by policy, and whether over http",
+            "Where updates come from is unknown, and whether that is safe.",
         ),
-        cmd(
-            UPDATE_HISTORY,
-            r#"wevtutil qe System /q:"*[System[Provider[@Name='Microsoft-Windows-WindowsUpdateClient'] and (EventID=19 or EventID=20 or EventID=23)]]" /f:xml /rd:true /c:400"#,
-            "what the update client installed, removed or failed to install; the log is read from its end, until 400 are found",
+        needing(
+            Needs::EventLog,
+            cmd(
+                UPDATE_HISTORY,
+                r#"wevtutil qe System /q:"*[System[Provider[@Name='Microsoft-Windows-WindowsUpdateClient'] and (EventID=19 or EventID=20 or EventID=23)]]" /f:xml /rd:true /c:400"#,
+                "what the update client installed, removed or failed to install; the log is read from its end, until 400 are found",
+                "What the update client installed, and what failed, is unknown.",
+            ),
         ),
         value(
             FILE_RENAMES,
             r"HKLM\SYSTEM\CurrentControlSet\Control\Session Manager",
             "PendingFileRenameOperations",
             "whether files wait for a reboot to be replaced",
+            "Whether files wait for a reboot to be replaced is unknown.",
         ),
         tree(
             OLD_UPDATES,
             r"HKLM\SOFTWARE\Microsoft\Updates",
             View::Bits64,
             "updates of old systems, and whether one waits for a reboot",
+            "Updates of old systems are undecided.",
         ),
         tree(
             OLD_UPDATES_32,
             r"HKLM\SOFTWARE\Microsoft\Updates",
             View::Bits32,
             "updates of .NET Framework and of other products with a setup of their own",
+            "Updates of .NET Framework and of products with a setup of their own are undecided.",
         ),
         tree(
             OLD_HOTFIXES,
             r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion\HotFix",
             View::Bits64,
             "updates of systems before Windows Vista",
+            "Updates of systems before Windows Vista are undecided.",
         ),
         cmd(
             MSI_PATCHES,
             r#"reg query "HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Installer\UserData\S-1-5-18\Products" /s | findstr /l /i /c:"\Patches" /c:"\InstallProperties" /c:"    DisplayName " /c:"    Installed " /c:"    State ""#,
             "updates that Windows Installer put in: Office and others; large where much is installed, and filtered on the host",
+            "Updates that Windows Installer put in are undecided.",
         ),
         tree(
             COMPUTER_NAME,
             r"HKLM\SYSTEM\CurrentControlSet\Control\ComputerName",
             View::Any,
             "the machine's name, and whether a new one waits for a reboot",
+            "Whether a new name waits for a reboot is unknown.",
         ),
         values(
             TCPIP,
             r"HKLM\SYSTEM\CurrentControlSet\Services\Tcpip\Parameters",
             View::Any,
             "the machine's full name",
+            "The machine's full name is unknown.",
         ),
         Question {
             id: MACHINE_GUID,
@@ -179,92 +215,112 @@ pub const WINDOWS: QuestionSet = QuestionSet {
                 view: View::Bits64,
             },
             why: "which machine this is",
+            needs: Needs::Shell,
+            loss: "The machine is known by weaker signs, and may be counted twice.",
         },
         values(
             PROFILES,
             r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion\ProfileList",
             View::Bits64,
             "the SID of the machine, by the accounts that it has seen",
+            "The SID of the machine is unknown.",
         ),
         cmd(
             WHO_AM_I,
             "whoami /user /nh",
             "who we are on this host, and with a local account the SID of the machine",
+            "As whom we were logged in is not on record.",
         ),
         tree(
             DOTNET,
             r"HKLM\SOFTWARE\Microsoft\NET Framework Setup\NDP",
             View::Bits64,
             "installed .NET Framework",
+            "What .NET Framework lacks is undecided.",
         ),
         tree(
             DOTNET_RUNTIMES,
             r"HKLM\SOFTWARE\dotnet\Setup\InstalledVersions",
             View::Bits32,
             "installed .NET runtimes",
+            "What .NET runtimes lack is undecided.",
         ),
         values(
             OFFICE_C2R,
             r"HKLM\SOFTWARE\Microsoft\Office\ClickToRun\Configuration",
             View::Bits64,
             "channel and build of a Click-to-Run Office",
+            "What a Click-to-Run Office lacks is undecided.",
         ),
         cmd(
             SQL,
             r#"reg query "HKLM\SOFTWARE\Microsoft\Microsoft SQL Server\Instance Names\SQL" && ((for /f "tokens=*" %i in ('reg query "HKLM\SOFTWARE\Microsoft\Microsoft SQL Server" ^| findstr /l /i /c:"\MSSQL"') do @reg query "%i\Setup" 2>nul) & ver >nul)"#,
             "instances of SQL Server and their patch levels",
+            "Instances of SQL Server and what they lack are unknown.",
         ),
         values(
             EXCHANGE_15,
             r"HKLM\SOFTWARE\Microsoft\ExchangeServer\v15\Setup",
             View::Bits64,
             "Exchange Server 2013 to SE",
+            "What Exchange Server 2013 to SE lacks is undecided.",
         ),
         values(
             EXCHANGE_14,
             r"HKLM\SOFTWARE\Microsoft\ExchangeServer\v14\Setup",
             View::Bits64,
             "Exchange Server 2010",
+            "What Exchange Server 2010 lacks is undecided.",
         ),
         tree(
             EDGE,
             r"HKLM\SOFTWARE\Microsoft\EdgeUpdate\Clients",
             View::Bits32,
             "Microsoft Edge and the WebView2 runtime",
+            "What Microsoft Edge and WebView2 lack is undecided.",
         ),
         tree(
             DEFENDER,
             r"HKLM\SOFTWARE\Microsoft\Windows Defender\Signature Updates",
             View::Bits64,
             "Defender's engine and signatures",
+            "The age of Defender's engine and signatures is unknown.",
         ),
         values(
             DEFENDER_PLATFORM,
             r"HKLM\SOFTWARE\Microsoft\Windows Defender",
             View::Bits64,
             "Defender's platform, and whether it is off",
+            "Whether Defender is on is unknown.",
         ),
         values(
             INTERNET_EXPLORER,
             r"HKLM\SOFTWARE\Microsoft\Internet Explorer",
             View::Bits64,
             "the version of Internet Explorer",
+            "The version of Internet Explorer is unknown.",
         ),
         values(
             IIS,
             r"HKLM\SOFTWARE\Microsoft\InetStp",
             View::Bits64,
             "whether IIS is installed, and its version",
+            "Whether IIS is installed is unknown.",
         ),
-        cmd(
-            IIS_SITES,
-            r"%windir%\System32\inetsrv\appcmd.exe list site",
-            "the sites that IIS serves",
+        needing(
+            Needs::Administrators,
+            cmd(
+                IIS_SITES,
+                r"%windir%\System32\inetsrv\appcmd.exe list site",
+                "the sites that IIS serves",
+                "The sites that IIS serves are unknown.",
+            ),
         ),
         cmd(
             LISTENERS,
             r#"netstat -ano | findstr /l /i /c:":0 " /c:"*:*""#,
             "what listens, and which process it is; connections stay on the host",
+            "What listens on TCP and UDP is known from outside alone.",
         ),
         Question {
             id: LISTENERS_CIM,
@@ -276,6 +332,8 @@ pub const WINDOWS: QuestionSet = QuestionSet {
                 },
             ),
             why: "what listens, where no shell is to be had",
+            needs: Needs::Wmi,
+            loss: "Where no shell is to be had, what listens is known from outside alone.",
         },
     ],
 };
@@ -309,7 +367,7 @@ pub(super) const COMPUTER_NAME: &str = "computer-name";
 pub(super) const TCPIP: &str = "tcpip";
 pub(super) const MACHINE_GUID: &str = "machine-guid";
 pub(super) const PROFILES: &str = "profiles";
-pub(super) const WHO_AM_I: &str = "whoami";
+pub(in crate::collect) const WHO_AM_I: &str = "whoami";
 pub(super) const DOTNET: &str = "dotnet";
 pub(super) const DOTNET_RUNTIMES: &str = "dotnet-runtimes";
 pub(super) const OFFICE_C2R: &str = "office-c2r";
@@ -333,35 +391,56 @@ const FILES_QUERY: &str = r"SELECT Name,Version FROM CIM_DataFile WHERE Name='C:
 
 const OFFICE_FILES_QUERY: &str = r"SELECT Name,Version FROM CIM_DataFile WHERE Name='C:\\Program Files\\Microsoft Office\\Office14\\WINWORD.EXE' OR Name='C:\\Program Files\\Microsoft Office\\Office14\\EXCEL.EXE' OR Name='C:\\Program Files\\Microsoft Office\\Office14\\OUTLOOK.EXE' OR Name='C:\\Program Files (x86)\\Microsoft Office\\Office14\\WINWORD.EXE' OR Name='C:\\Program Files (x86)\\Microsoft Office\\Office14\\EXCEL.EXE' OR Name='C:\\Program Files (x86)\\Microsoft Office\\Office14\\OUTLOOK.EXE' OR Name='C:\\Program Files\\Microsoft Office\\Office15\\WINWORD.EXE' OR Name='C:\\Program Files\\Microsoft Office\\Office15\\EXCEL.EXE' OR Name='C:\\Program Files\\Microsoft Office\\Office15\\OUTLOOK.EXE' OR Name='C:\\Program Files (x86)\\Microsoft Office\\Office15\\WINWORD.EXE' OR Name='C:\\Program Files (x86)\\Microsoft Office\\Office15\\EXCEL.EXE' OR Name='C:\\Program Files (x86)\\Microsoft Office\\Office15\\OUTLOOK.EXE' OR Name='C:\\Program Files\\Microsoft Office\\Office16\\WINWORD.EXE' OR Name='C:\\Program Files\\Microsoft Office\\Office16\\EXCEL.EXE' OR Name='C:\\Program Files\\Microsoft Office\\Office16\\OUTLOOK.EXE' OR Name='C:\\Program Files (x86)\\Microsoft Office\\Office16\\WINWORD.EXE' OR Name='C:\\Program Files (x86)\\Microsoft Office\\Office16\\EXCEL.EXE' OR Name='C:\\Program Files (x86)\\Microsoft Office\\Office16\\OUTLOOK.EXE'";
 
-const fn wmi(id: &'static str, query: &'static str, why: &'static str) -> Question {
+const fn wmi(
+    id: &'static str,
+    query: &'static str,
+    why: &'static str,
+    loss: &'static str,
+) -> Question {
     let namespace = "root/cimv2";
     let ask = Ask::Wmi { namespace, query };
-    Question { id, ask, why }
+    question(id, ask, why, loss)
 }
 
-const fn cmd(id: &'static str, line: &'static str, why: &'static str) -> Question {
-    let ask = Ask::Cmd(line);
-    Question { id, ask, why }
+const fn cmd(
+    id: &'static str,
+    line: &'static str,
+    why: &'static str,
+    loss: &'static str,
+) -> Question {
+    question(id, Ask::Cmd(line), why, loss)
 }
 
-const fn values(id: &'static str, key: &'static str, view: View, why: &'static str) -> Question {
+const fn values(
+    id: &'static str,
+    key: &'static str,
+    view: View,
+    why: &'static str,
+    loss: &'static str,
+) -> Question {
     let ask = Ask::Registry {
         key,
         tree: false,
         value: None,
         view,
     };
-    Question { id, ask, why }
+    question(id, ask, why, loss)
 }
 
-const fn tree(id: &'static str, key: &'static str, view: View, why: &'static str) -> Question {
+const fn tree(
+    id: &'static str,
+    key: &'static str,
+    view: View,
+    why: &'static str,
+    loss: &'static str,
+) -> Question {
     let ask = Ask::Registry {
         key,
         tree: true,
         value: None,
         view,
     };
-    Question { id, ask, why }
+    question(id, ask, why, loss)
 }
 
 const fn value(
@@ -369,6 +448,7 @@ const fn value(
     key: &'static str,
     name: &'static str,
     why: &'static str,
+    loss: &'static str,
 ) -> Question {
     let ask = Ask::Registry {
         key,
@@ -376,5 +456,25 @@ const fn value(
         value: Some(name),
         view: View::Any,
     };
-    Question { id, ask, why }
+    question(id, ask, why, loss)
+}
+
+/// A question that needs what its way of asking does.
+const fn question(id: &'static str, ask: Ask, why: &'static str, loss: &'static str) -> Question {
+    let needs = match ask {
+        Ask::Wmi { .. } => Needs::Wmi,
+        _ => Needs::Shell,
+    };
+    Question {
+        id,
+        ask,
+        why,
+        needs,
+        loss,
+    }
+}
+
+/// The same, where its way of asking does not say all that it needs.
+const fn needing(needs: Needs, question: Question) -> Question {
+    Question { needs, ..question }
 }

@@ -110,6 +110,13 @@ async fn identify_by(
     clues
 }
 
+/// By which protocols [`identify`] asks which ports, by name; fewer where a host shows itself to be fragile,
+/// or does not answer.
+pub fn planned(ports: &Ports<'_>, is_deep: bool) -> Vec<(&'static str, u16)> {
+    let all = questions(ports, super::PROTOCOLS, is_deep).into_iter();
+    all.map(|(protocol, port)| (protocol.name, port)).collect()
+}
+
 /// Who is asked what, in the order of the protocols.
 fn questions<'a>(
     ports: &Ports<'_>,

@@ -4,7 +4,7 @@
 //! of its questions, letter for letter.
 
 use super::super::recording::Recording;
-use crate::collect::WINDOWS;
+use crate::collect::{WINDOWS, WINDOWS_ACCOUNT};
 use crate::session::{Ask, View, WmiRow};
 use std::fmt::Write as _;
 
@@ -49,7 +49,11 @@ impl Library {
                 line: line(&ask),
             }
         };
-        let mut entries: Vec<Entry> = WINDOWS.questions.iter().map(entry).collect();
+        // The account's first question is one of the others too.
+        let own = WINDOWS_ACCOUNT.questions.iter();
+        let own = own.filter(|own| WINDOWS.questions.iter().all(|one| one.id != own.id));
+        let all = WINDOWS.questions.iter().chain(own);
+        let mut entries: Vec<Entry> = all.map(entry).collect();
         entries.push(Entry {
             ask: OEM_PAGE,
             exit: 0,

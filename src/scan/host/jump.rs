@@ -184,7 +184,7 @@ impl Visit<'_> {
         let detail = format!("the jump host {id} was not passed: {detail}");
         let mut row = self.row(Some(credential), code, HostTrust::None);
         row.detail.clone_from(&detail);
-        self.access.push(row);
+        self.record(row);
         self.was_held_up = true;
         if self.cx.alarm.is_raised() {
             self.failure = Some(HostFailure::not_begun(detail));

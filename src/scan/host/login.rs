@@ -6,7 +6,7 @@
 use super::super::breaker::{Leave, Reserved};
 use super::super::gate::Turn;
 use super::super::keyring::StoredProof;
-use super::super::{RunError, RunKind};
+use super::super::{Meeting, RunError, RunKind, Step};
 use super::root::Root;
 use super::ruled_out::FIVE_KEYS;
 use super::{Visit, millis};
@@ -62,7 +62,8 @@ impl Visit<'_> {
         let cx = self.cx;
         let remembered = cx.remembered(self.host.address).await?;
         let all = cx.keyring.credentials();
-        let plan = credentials::plan(&self.host, self.protocol, all, remembered.as_ref());
+        let mut plan = credentials::plan(&self.host, self.protocol, all, remembered.as_ref());
+        plan.retain(|one| cx.keyring.offers(&one.id));
         if plan.is_empty() && cx.plan.kind != RunKind::Sweep {
             self.note_uncovered();
         }
@@ -93,7 +94,7 @@ impl Visit<'_> {
         let mut rows = self.access.iter();
         if !rows.any(|row| row.protocol == self.protocol && row.code == code) {
             let row = self.row(None, code, HostTrust::None);
-            self.access.push(row);
+            self.record(row);
         }
     }
 
@@ -237,7 +238,41 @@ impl Visit<'_> {
             (_, Some(connector)) => connector,
             (_, None) => &connectors.ssh,
         };
-        connector.meet(&self.host, self.port, limits).await
+        self.note(Step::Connects(self.protocol, self.port));
+        let began = Instant::now();
+        let met = connector.meet(&self.host, self.port, limits).await;
+        self.note_meeting(&met, millis(began));
+        met
+    }
+
+    fn note_meeting(&self, met: &Result<Met, MeetError>, took_ms: u64) {
+        self.note(match met {
+            Ok(met) => Step::Met(Meeting {
+                protocol: self.protocol,
+                port: self.port,
+                trust: met.trust(),
+                key: met.host_key().clone(),
+                banner: met.banner().to_owned(),
+                took_ms,
+            }),
+            Err(error) => {
+                let failure = HostFailure::at(Stage::Meet, error);
+                Step::NotMet {
+                    code: failure.code,
+                    detail: failure.detail,
+                    took_ms,
+                }
+            }
+        });
+    }
+
+    /// Writes down that a credential is used from here on.
+    pub(super) fn note_login(&self, attempt: &Attempt<'_>, proof: &'static str) {
+        self.note(Step::LogsIn {
+            credential: attempt.credential.id.clone(),
+            user: attempt.credential.user.clone(),
+            proof,
+        });
     }
 
     /// Meets the host, and gives the turn back if that takes long: a slow host delays no other.
@@ -282,6 +317,7 @@ impl Visit<'_> {
     ) -> Result<Next, RunError> {
         Ok(match entry {
             Entry::In(logged_in, trust) => {
+                self.note(Step::LoggedIn(logged_in.method));
                 if self.protocol == Protocol::Winrm {
                     self.winrm.insert(self.port);
                 }
@@ -347,7 +383,7 @@ impl Visit<'_> {
         row.detail.clone_from(&detail);
         self.remark(&mut row);
         row.elapsed_ms = millis(attempt.began);
-        self.access.push(row);
+        self.record(row);
         if code != ResultCode::HostkeyChanged {
             return Next::TryAnother;
         }
@@ -393,7 +429,7 @@ impl Visit<'_> {
         row.detail.clone_from(&failure.detail);
         self.remark(&mut row);
         row.elapsed_ms = millis(attempt.began);
-        self.access.push(row);
+        self.record(row);
         self.failure = Some(failure);
     }
 
@@ -406,6 +442,7 @@ impl Visit<'_> {
         if let Err(held) = self.may_begin() {
             return held;
         }
+        self.note_login(attempt, "a key");
         let (user, limits) = (&attempt.credential.user, &attempt.limits);
         let (result, trust) = match met {
             Met::Verified(peer) => {
@@ -461,6 +498,7 @@ impl Visit<'_> {
             Ok(reserved) => reserved,
             Err(held) => return Ok(held),
         };
+        self.note_login(attempt, "a password");
         let proof = Proof::Password(password, permit);
         let limits = self.limits();
         let login = peer.log_in(&attempt.credential.user, proof, &limits).await;

@@ -1,6 +1,6 @@
 //! Who a host is, before any credential is used.
 
-use super::super::{Context, RunKind};
+use super::super::{Context, RunKind, Step};
 use crate::credentials;
 use crate::identify::{self, Ask};
 use crate::model::{
@@ -33,6 +33,7 @@ pub(in crate::scan) async fn look(cx: &Context, host: &LiveHost, ports: Vec<u16>
         now: (cx.clock)().unix(),
         deadline: Instant::now() + patience,
     };
+    cx.note(host.address, Step::Looks(identify::asked(&ask)));
     identify::ask(&ask).await
 }
 
@@ -42,13 +43,21 @@ pub(super) fn ports(cx: &Context, host: &LiveHost) -> (Vec<u16>, Vec<u16>) {
     let all = cx.keyring.credentials();
     let covers = |protocol| !credentials::plan(host, protocol, all, None).is_empty();
     let logs_in = |port: &u16| {
-        cx.plan.kind == RunKind::Scan
+        cx.plan.kind.logs_in()
             && cx
                 .plan
                 .ways_in()
                 .any(|(protocol, way)| way == *port && covers(protocol))
     };
-    let (login, before) = host.open_ports.iter().copied().partition(logs_in);
+    let (login, before): (Vec<u16>, Vec<u16>) = host.open_ports.iter().copied().partition(logs_in);
+    if cx.plan.kind == RunKind::Doctor {
+        // Whoever wants to know what a port speaks does not mind that it is met twice.
+        let all = host.open_ports.clone();
+        let (ssh, before) = all
+            .into_iter()
+            .partition(|port| login.contains(port) && cx.plan.ssh_ports.contains(port));
+        return (before, ssh);
+    }
     (before, login)
 }
 

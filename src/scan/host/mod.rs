@@ -10,7 +10,7 @@ mod windows;
 pub(super) use jump::Jumps;
 pub(super) use look::look;
 
-use super::{Context, Event, RunError, RunKind, judge};
+use super::{Context, Event, RunError, RunKind, Step, judge, notes};
 use crate::collect;
 use crate::credentials::{self, Credential};
 use crate::identify;
@@ -173,6 +173,9 @@ pub(super) async fn work_behind(
 
 /// Adds the verdicts to a host that was read.
 async fn judge_it(cx: &Context, mut commit: HostCommit) -> Result<HostCommit, RunError> {
+    if cx.plan.kind.is_examination() {
+        return Ok(commit);
+    }
     if let Some(inventory) = commit.outcome.inventory.take() {
         let address = commit.outcome.host.address;
         cx.tell(Event::StageEntered {
@@ -203,11 +206,21 @@ fn millis(since: Instant) -> u64 {
     u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
+/// Says goodbye, for a moment.
+async fn farewell(session: Box<dyn Session>) {
+    let goodbye = Duration::from_secs(2);
+    tokio::time::timeout(goodbye, session.close()).await.ok();
+}
+
 /// The code and the particulars of a host that was read: what the session went without says more
 /// than the questions that it left open.
 fn how_whole(inventory: &Inventory, losses: &[Loss], way: String) -> (ResultCode, String) {
     let gaps = inventory.gaps.iter();
-    let gaps = gaps.map(|gap| format!("{}: {}", gap.question, gap.cause.as_str()));
+    let gaps = gaps.map(|gap| {
+        let lost = collect::lost_without(&gap.question);
+        let lost = lost.map_or_else(String::new, |lost| format!(" ({lost})"));
+        format!("{}: {}{lost}", gap.question, gap.cause.as_str())
+    });
     let lost = losses.iter().map(|loss| loss.detail.clone());
     let way = Some(way).filter(|way| !way.is_empty());
     let parts = way.into_iter().chain(lost).chain(gaps);
@@ -281,6 +294,7 @@ impl<'a> Visit<'a> {
     async fn read_banner(&mut self) {
         let limits = self.limits();
         self.enter(Stage::Meet);
+        self.note(Step::Looks(vec![("greeting", self.port)]));
         let banner = identify::grab_banner(self.host.address, self.port, &limits).await;
         if let Some(banner) = banner {
             self.banners.insert(self.port, banner);
@@ -296,15 +310,25 @@ impl<'a> Visit<'a> {
     ) -> Result<(), RunError> {
         self.enter(Stage::Collect);
         let mut session = session;
+        if self.cx.plan.kind == RunKind::Login {
+            self.ask_account(&mut *session, set).await;
+            farewell(session).await;
+            self.record(row);
+            return Ok(());
+        }
+        self.note(Step::Asks(set));
         let mut answers = session.ask(set, &self.limits()).await;
+        self.note_answers(&mut *session, set, answers.as_ref().ok());
         if let (Ok(answers), Some(root)) = (&mut answers, root)
             && set.name == collect::UNIX.name
         {
             let added = self.ask_root(&mut *session, answers, (root, row.trust));
             row.detail.extend(added.await?);
         }
-        let goodbye = Duration::from_secs(2);
-        tokio::time::timeout(goodbye, session.close()).await.ok();
+        if self.cx.plan.kind == RunKind::Doctor {
+            self.ask_account(&mut *session, set).await;
+        }
+        farewell(session).await;
         let inventory = match &answers {
             Ok(answers) => self.read(set, answers),
             Err(error) => Err(HostFailure::at(Stage::Collect, error)),
@@ -321,8 +345,41 @@ impl<'a> Visit<'a> {
                 self.failure = Some(failure);
             }
         }
-        self.access.push(row);
+        self.record(row);
         Ok(())
+    }
+
+    /// Asks as whom we are logged in.
+    async fn ask_account(&self, session: &mut dyn Session, set: &'static QuestionSet) {
+        let set = collect::account_questions(set);
+        self.note(Step::Asks(set));
+        let answers = session.ask(set, &self.limits()).await;
+        self.note_answers(session, set, answers.as_ref().ok());
+        let answers = answers.unwrap_or_default();
+        self.note(notes::told_account(&answers));
+    }
+
+    /// Writes down what was said for a set, and how it was answered.
+    fn note_answers(
+        &self,
+        session: &mut dyn Session,
+        set: &'static QuestionSet,
+        answers: Option<&Answers>,
+    ) {
+        self.note(Step::Said(session.exchanges()));
+        if let Some(answers) = answers {
+            self.note(notes::answered(set, answers));
+        }
+    }
+
+    fn note(&self, step: Step) {
+        self.cx.note(self.host.address, step);
+    }
+
+    /// A way in has come to its end, or was ruled out.
+    fn record(&mut self, row: AccessRecord) {
+        self.note(Step::Ended(row.clone()));
+        self.access.push(row);
     }
 
     fn read(&self, set: &'static QuestionSet, answers: &Answers) -> Result<Inventory, HostFailure> {

@@ -8,7 +8,7 @@ use super::login::{Entry, Ticket};
 use crate::collect;
 use crate::credentials::{AccountKey, Credential, HostLabel, Sudo};
 use crate::model::{CredentialId, Failure as _, HostTrust, ResultCode};
-use crate::scan::RunError;
+use crate::scan::{RunError, Step};
 use crate::session::{Answers, Session, SessionError, SudoEnd, SudoProof, Told, Verified};
 
 /// Who may become root, on a host that was verified or was not.
@@ -30,11 +30,16 @@ impl Visit<'_> {
         let more = match root.credential.sudo {
             Sudo::Never => return Ok(None),
             Sudo::WithoutPassword => {
+                self.note(Step::Asks(set));
                 let asked = session.ask_as_root(set, &self.limits()).await;
                 asked.map_err(|error| why(&error))
             }
-            Sudo::WithPassword => self.ask_root_with_password(session, (root, trust)).await?,
+            Sudo::WithPassword => {
+                self.ask_root_with_password(&mut *session, (root, trust))
+                    .await?
+            }
         };
+        self.note_answers(session, set, more.as_ref().ok());
         let more = match more {
             Ok(more) => more,
             Err((code, detail)) => {
@@ -82,6 +87,12 @@ impl Visit<'_> {
             verified,
         };
         let set = &collect::UNIX_PRIVILEGED;
+        self.note(Step::LogsIn {
+            credential: credential.id.clone(),
+            user: credential.user.clone(),
+            proof: "a password for sudo",
+        });
+        self.note(Step::Asks(set));
         let limits = self.limits();
         let end = session.ask_as_root_with_password(set, proof, &limits);
         self.settle_sudo(end.await, ticket).await

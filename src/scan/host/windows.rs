@@ -64,7 +64,14 @@ impl Visit<'_> {
         let way = Way::of(credential, winrm, &self.host_name());
         let entry = match self.may_see(met, &attempt, &way).await? {
             Ok(peer) => match self.reserve(&attempt, label, turn).await? {
-                Ok(reserved) => self.log_on(peer, (secret, &way), reserved).await?,
+                Ok(reserved) => {
+                    let proof = match &secret {
+                        WindowsSecret::Password(_) => "a password",
+                        WindowsSecret::Certificate(_) => "a certificate",
+                    };
+                    self.note_login(&attempt, proof);
+                    self.log_on(peer, (secret, &way), reserved).await?
+                }
                 Err(held) => held,
             },
             Err(held) => held,

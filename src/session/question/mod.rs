@@ -32,6 +32,44 @@ pub struct Question {
     pub ask: Ask,
     /// Why we want to know, for `explain questions`.
     pub why: &'static str,
+    /// What an account needs for it to be answered.
+    pub needs: Needs,
+    /// What is lost where it is not, in a sentence.
+    pub loss: &'static str,
+}
+
+/// What an account needs beyond its login for a question to be answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Needs {
+    /// Nothing: any account is answered.
+    Login,
+    /// To be root: by way of sudo, where the account is not.
+    Root,
+    /// To read the question's namespace of WMI over the network.
+    Wmi,
+    /// The same, and to list services, which their manager guards by itself.
+    WmiServices,
+    /// A shell over WinRM, or else to call `StdRegProv` of WMI. Over SSH every account has one.
+    Shell,
+    /// A shell, and to read the event logs.
+    EventLog,
+    /// To be an administrator.
+    Administrators,
+}
+
+impl Needs {
+    /// In a few words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Login => "nothing but a login",
+            Self::Root => "root",
+            Self::Wmi => "leave to read WMI over the network",
+            Self::WmiServices => "leave to read WMI over the network, and to list services",
+            Self::Shell => "a shell over WinRM, or leave to call StdRegProv; over SSH nothing more",
+            Self::EventLog => "the same as for a shell, and to be in Event Log Readers",
+            Self::Administrators => "to be an administrator",
+        }
+    }
 }
 
 /// How a question is asked, whatever the protocol: a session turns it into its own words, and the

@@ -3,9 +3,10 @@
 use super::handshake::Link;
 use super::jump::Bastion;
 use super::{sudo, windows};
+use crate::session::exchange::MARKER;
 use crate::session::transcript::{End, Transcript};
 use crate::session::{
-    Answers, Limits, Nonce, QuestionSet, Session, SessionError, SudoEnd, SudoProof,
+    Answers, Exchange, Limits, Nonce, QuestionSet, Session, SessionError, SudoEnd, SudoProof, Told,
 };
 use async_trait::async_trait;
 use russh::{ChannelMsg, ChannelOpenFailure, ChannelReadHalf, Disconnect};
@@ -22,11 +23,13 @@ const AS_ROOT: &str = "sudo -n sh -s";
 /// An open session over SSH.
 pub(super) struct SshSession {
     pub(super) link: Link,
+    said: Vec<Exchange>,
 }
 
 impl SshSession {
     pub(super) fn new(link: Link) -> Self {
-        Self { link }
+        let said = Vec::new();
+        Self { link, said }
     }
 }
 
@@ -68,7 +71,24 @@ impl Session for SshSession {
         proof: SudoProof<'_>,
         limits: &Limits,
     ) -> SudoEnd {
-        sudo::ask(&mut self.link, set, proof, limits).await
+        // The password is in nothing that is told of it.
+        let command = format!("exec {}", sudo::sudo_command(MARKER));
+        let told = set.script(&Nonce::from_bytes([0; 16]));
+        let told = told.replace(&Nonce::from_bytes([0; 16]).to_string(), MARKER);
+        let said = Exchange::begin(command, String::new(), 0);
+        let end = sudo::ask(&mut self.link, set, proof, limits).await;
+        let word = match end.password {
+            Told::Never => "no password was asked for, or none told",
+            Told::Right => "the password was told, and was right",
+            Told::Unproven => "the password was told, and not proven right",
+        };
+        self.said
+            .push(said.with_answers(&end.answers, set, told, word));
+        end
+    }
+
+    fn exchanges(&mut self) -> Vec<Exchange> {
+        std::mem::take(&mut self.said)
     }
 
     fn into_bastion(self: Box<Self>) -> Option<Bastion> {
@@ -98,9 +118,12 @@ impl SshSession {
         let nonce = Nonce::random();
         let script = script(&nonce);
         let mut transcript = Transcript::new(nonce, limits);
+        let told = transcript.without_marker(&script);
+        let said = Exchange::begin(format!("exec {command}"), told, script.len());
         let exchange = self.exchange(command, script, &mut transcript);
         let end = Box::pin(timeout_at(limits.deadline, exchange)).await;
         let end = end.unwrap_or(End::Deadline);
+        self.said.push(said.ended(transcript.heard(), end.words()));
         if matches!(end, End::Over | End::Deadline) {
             self.link.cut();
         }

@@ -4,7 +4,7 @@
 //! is looked up when its line is read.
 
 use super::Put;
-use crate::session::{Ask, Nonce, Question, QuestionSet, View};
+use crate::session::{Ask, Needs, Nonce, Question, QuestionSet, View};
 use std::fmt::Write as _;
 
 /// Starts a cmd.exe that reads commands on standard input, without what the account runs at every
@@ -25,6 +25,8 @@ pub(super) const PAGES: QuestionSet = QuestionSet {
             id: CONSOLE,
             ask: Ask::Cmd("chcp"),
             why: "in which code page programs write where they refuse UTF-8",
+            needs: Needs::Shell,
+            loss: "Names with letters beyond ASCII may come out garbled.",
         },
         Question {
             id: OEM,
@@ -35,6 +37,8 @@ pub(super) const PAGES: QuestionSet = QuestionSet {
                 view: View::Any,
             },
             why: "the same, where there is no console",
+            needs: Needs::Shell,
+            loss: "Names with letters beyond ASCII may come out garbled.",
         },
     ],
 };

@@ -33,7 +33,13 @@ const SET: QuestionSet = QuestionSet {
 };
 
 const fn question(id: &'static str, ask: Ask) -> Question {
-    Question { id, ask, why: "" }
+    Question {
+        id,
+        ask,
+        why: "",
+        needs: crate::session::Needs::Login,
+        loss: "",
+    }
 }
 
 const fn registry_of(key: &'static str, tree: bool) -> Ask {

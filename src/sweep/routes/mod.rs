@@ -6,7 +6,7 @@
 //! goes there goes by ordinary connections.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
@@ -95,6 +95,20 @@ pub fn own_addresses() -> Vec<Ipv4Addr> {
     let links = routes.interfaces.iter().filter(|link| link.mac.is_some());
     let all = links.flat_map(|link| link.addresses.iter());
     all.map(|(address, _)| *address).collect()
+}
+
+/// The address that this machine would send from to another. No packet is sent.
+///
+/// # Errors
+/// Where there is no way to it.
+pub fn source_towards(address: IpAddr) -> io::Result<IpAddr> {
+    let any: SocketAddr = match address {
+        IpAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
+        IpAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
+    };
+    let socket = UdpSocket::bind(any)?;
+    socket.connect((address, 9))?;
+    Ok(socket.local_addr()?.ip())
 }
 
 /// A machine on the own link, as the kernel knows it.

@@ -34,6 +34,10 @@ const COMMANDS: &[&str] = &[
     "runs show",
     "explain",
     "explain questions",
+    "doctor",
+    "credentials test",
+    "credentials show-plan",
+    "credentials recipe",
     "demo",
 ];
 

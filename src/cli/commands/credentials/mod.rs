@@ -4,8 +4,11 @@ mod add;
 mod ask;
 mod edit;
 mod list;
+mod recipe;
 mod rotate;
 mod settings;
+mod show_plan;
+mod test;
 
 use super::super::config::{Environment, Settings};
 use super::super::credentials_args::{CredentialsCommand, CredentialsFileArgument};
@@ -25,6 +28,9 @@ pub(in crate::cli) fn run(
         CredentialsCommand::Add(arguments) => add::run(settings, environment, arguments),
         CredentialsCommand::Edit(arguments) => edit::run(settings, environment, arguments),
         CredentialsCommand::Rotate(arguments) => rotate::run(settings, environment, arguments),
+        CredentialsCommand::Test(arguments) => test::run(settings, environment, arguments),
+        CredentialsCommand::ShowPlan(arguments) => show_plan::run(settings, arguments),
+        CredentialsCommand::Recipe(arguments) => recipe::run(arguments),
     }
 }
 

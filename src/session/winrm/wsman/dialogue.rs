@@ -4,6 +4,7 @@ use super::super::courier::{CarryError, Courier, Delivery};
 use super::envelope::{About, Request, fresh_id, identify};
 use super::fault::{Fault, Meaning, one_line};
 use super::soap::{Answer, Node, SoapError};
+use crate::session::Exchange;
 use rand::RngExt as _;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
@@ -83,6 +84,7 @@ pub(super) struct Dialogue {
     hard: Option<Instant>,
     /// How long to wait when the host has too much to do; `None` once we have.
     patience: Option<Duration>,
+    said: Vec<Exchange>,
 }
 
 impl Dialogue {
@@ -94,6 +96,7 @@ impl Dialogue {
             lost: None,
             hard: None,
             patience: Some(wait),
+            said: Vec::new(),
         }
     }
 
@@ -112,6 +115,11 @@ impl Dialogue {
     /// the moment after which nothing more is asked.
     pub(super) fn give_up_at(&mut self, moment: Instant) {
         self.hard = Some(moment);
+    }
+
+    /// What was said and heard since this was last asked.
+    pub(super) fn exchanges(&mut self) -> Vec<Exchange> {
+        std::mem::take(&mut self.said)
     }
 
     /// Why the connection is over, where it is.
@@ -146,7 +154,9 @@ impl Dialogue {
 
     /// Asks what the service is, without a header. Needs no rights but to have logged in.
     pub(super) async fn identify(&mut self, until: Instant) -> Result<Node, TalkError> {
-        let answer = self.carry(&identify(), until).await?;
+        let answer = self
+            .carry("Identify".to_owned(), &identify(), until)
+            .await?;
         Ok(answer.body)
     }
 
@@ -165,7 +175,7 @@ impl Dialogue {
         let envelope = request.envelope(&about, timeout);
         let slack = Instant::now() + timeout + SLACK;
         let until = slack.min(self.hard.map_or(until, |hard| hard.max(until)));
-        let answer = self.carry(&envelope, until).await?;
+        let answer = self.carry(request.words(), &envelope, until).await?;
         if let Some(other) = answer.relates_to
             && !other.eq_ignore_ascii_case(&message)
         {
@@ -178,11 +188,22 @@ impl Dialogue {
         }
     }
 
-    async fn carry(&mut self, envelope: &str, until: Instant) -> Result<Answer, TalkError> {
+    async fn carry(
+        &mut self,
+        what: String,
+        envelope: &str,
+        until: Instant,
+    ) -> Result<Answer, TalkError> {
         if let Some(lost) = &self.lost {
             return Err(TalkError::Lost(lost.clone()));
         }
-        match self.courier.carry(envelope, until).await {
+        let said = Exchange::begin(what, String::new(), envelope.len());
+        let carried = self.courier.carry(envelope, until).await;
+        self.said.push(match &carried {
+            Ok(delivery) => said.ended(delivery.body.len(), format!("HTTP {}", delivery.status)),
+            Err(error) => said.ended(0, one_line(&error.to_string())),
+        });
+        match carried {
             Ok(delivery) => self.open(&delivery),
             Err(CarryError::TooLong) => {
                 Err(TalkError::Garbled("the answer is too long".to_owned()))

@@ -24,6 +24,8 @@ pub(super) struct Request {
     pub(super) options: Vec<(&'static str, &'static str)>,
     /// What is in `s:Body`: XML of our own making, its values escaped.
     pub(super) body: String,
+    /// What it asks for, in words for people.
+    pub(super) asks: String,
 }
 
 impl Request {
@@ -34,6 +36,7 @@ impl Request {
             selectors: Vec::new(),
             options: Vec::new(),
             body: String::new(),
+            asks: String::new(),
         }
     }
 
@@ -50,6 +53,21 @@ impl Request {
     pub(super) fn body(mut self, body: impl Into<String>) -> Self {
         self.body = body.into();
         self
+    }
+
+    /// Says what it asks for: a query, a command line, a key.
+    pub(super) fn asking(mut self, what: impl Into<String>) -> Self {
+        self.asks = what.into();
+        self
+    }
+
+    /// The request in one line: `Enumerate root/cimv2: SELECT …`.
+    pub(super) fn words(&self) -> String {
+        let verb = self.action.rsplit('/').next().unwrap_or_default();
+        match self.asks.as_str() {
+            "" => verb.to_owned(),
+            asks => format!("{verb} {asks}"),
+        }
     }
 
     /// The whole envelope (DSP0226 and MS-WSMV section 3.1.4.1).

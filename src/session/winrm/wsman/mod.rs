@@ -24,7 +24,7 @@ mod tests;
 mod wmi;
 
 use super::courier::Courier;
-use crate::session::{Answers, Limits, QuestionSet, Session, SessionError};
+use crate::session::{Answers, Exchange, Limits, QuestionSet, Session, SessionError};
 use ask::Round;
 use async_trait::async_trait;
 use dialogue::{Dialogue, TalkError};
@@ -105,6 +105,10 @@ impl Session for Wsman {
         let answers = round.conclude(set);
         self.leave().await;
         answers
+    }
+
+    fn exchanges(&mut self) -> Vec<Exchange> {
+        self.dialogue.exchanges()
     }
 
     async fn close(mut self: Box<Self>) {

@@ -283,7 +283,10 @@ impl Calls<'_> {
             let _ = write!(body, "<r:sValueName>{}</r:sValueName>", text_of(value));
         }
         let _ = write!(body, "</r:{method}_INPUT>");
-        let request = Request::new(uri, format!("{uri}/{method}")).body(body);
+        let asked = value.map_or_else(|| path.to_owned(), |value| format!("{path} : {value}"));
+        let request = Request::new(uri, format!("{uri}/{method}"))
+            .body(body)
+            .asking(format!("(StdRegProv, hive {:#x}) {asked}", self.hive));
         let answer = self.dialogue.exchange(&request, self.budget.until).await?;
         let mut nodes = answer.children.into_iter();
         let lacks = || TalkError::from(SoapError::Lacks("output of a method"));

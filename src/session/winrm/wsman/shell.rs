@@ -67,7 +67,8 @@ impl Shell {
         );
         let mut request = Request::new(names::CMD, names::CREATE)
             .option("WINRS_NOPROFILE", "TRUE")
-            .body(body);
+            .body(body)
+            .asking("windows/shell/cmd");
         if utf8 {
             request = request.option("WINRS_CODEPAGE", "65001");
         }
@@ -115,6 +116,7 @@ impl Shell {
         line: &str,
         until: Instant,
     ) -> Result<String, TalkError> {
+        let asked = line;
         let line = text_of(line);
         let request = self
             .about(names::COMMAND)
@@ -122,7 +124,8 @@ impl Shell {
             .option("WINRS_SKIP_CMD_SHELL", "FALSE")
             .body(format!(
                 "<rsp:CommandLine><rsp:Command>{line}</rsp:Command></rsp:CommandLine>"
-            ));
+            ))
+            .asking(asked);
         let answer = dialogue.exchange(&request, until).await?;
         let id = answer
             .child(Ns::Shell, "CommandResponse")
@@ -171,11 +174,14 @@ impl Shell {
         command: &str,
         until: Instant,
     ) -> Result<Node, TalkError> {
-        let request = self.about(names::SIGNAL).body(format!(
-            "<rsp:Signal CommandId=\"{}\"><rsp:Code>{}</rsp:Code></rsp:Signal>",
-            text_of(command),
-            names::TERMINATE
-        ));
+        let request = self
+            .about(names::SIGNAL)
+            .body(format!(
+                "<rsp:Signal CommandId=\"{}\"><rsp:Code>{}</rsp:Code></rsp:Signal>",
+                text_of(command),
+                names::TERMINATE
+            ))
+            .asking("terminate");
         dialogue.exchange(&request, until).await
     }
 

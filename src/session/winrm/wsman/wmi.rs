@@ -43,7 +43,9 @@ pub(super) async fn select(
         names::WQL,
         text_of(query)
     );
-    let request = Request::new(&resource, names::ENUMERATE).body(body);
+    let request = Request::new(&resource, names::ENUMERATE)
+        .body(body)
+        .asking(format!("{namespace}: {query}"));
     let answer = dialogue.exchange(&request, bounds.until).await?;
     let mut rows = Rows {
         rows: Vec::new(),

@@ -42,6 +42,8 @@ pub(super) const SET: QuestionSet = QuestionSet {
                 },
             ),
             why: "",
+            needs: crate::session::Needs::Login,
+            loss: "",
         },
     ],
 };
@@ -51,6 +53,8 @@ const fn wmi(id: &'static str, namespace: &'static str, query: &'static str) -> 
         id,
         ask: Ask::Wmi { namespace, query },
         why: "",
+        needs: crate::session::Needs::Login,
+        loss: "",
     }
 }
 
@@ -59,6 +63,8 @@ const fn cmd(id: &'static str, line: &'static str) -> Question {
         id,
         ask: Ask::Cmd(line),
         why: "",
+        needs: crate::session::Needs::Login,
+        loss: "",
     }
 }
 
@@ -72,6 +78,8 @@ const fn registry(id: &'static str, key: &'static str, tree: bool, view: View) -
             view,
         },
         why: "",
+        needs: crate::session::Needs::Login,
+        loss: "",
     }
 }
 
