@@ -11,7 +11,7 @@ use std::net::Ipv6Addr;
 pub(super) const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
 
 /// What only those know who heard the question.
-pub(super) type Token = [u8; 16];
+pub type Token = [u8; 16];
 
 const ECHO_REQUEST: u8 = 128;
 const ECHO_REPLY: u8 = 129;
@@ -56,7 +56,7 @@ pub(super) fn unknown_option(source: Ipv6Addr, token: &Token) -> Vec<u8> {
 }
 
 /// Whether a message, from its type on, answers what was asked with a token.
-pub(super) fn is_answer(message: &[u8], token: &Token) -> bool {
+pub fn is_answer(message: &[u8], token: &Token) -> bool {
     let data = message.get(MESSAGE..).unwrap_or_default();
     match message {
         [ECHO_REPLY, 0, ..] => data.starts_with(token),

@@ -103,13 +103,17 @@ fn ask_from(source: Ipv6Addr, ifindex: u32, token: &Token) -> io::Result<(Ear, A
     socket.bind(&SocketAddrV6::new(source, 0, 0, scope).into())?;
     let socket = UdpSocket::from(socket);
     let everybody = SocketAddrV6::new(ALL_NODES, 0, 0, ifindex);
-    socket.send_to(&icmp::echo_request(token), everybody)?;
+    // A firewall of this machine's own refuses in the words of a missing privilege.
+    let refused = |error: io::Error| io::Error::other(format!("it cannot be sent: {error}"));
+    let sent = socket.send_to(&icmp::echo_request(token), everybody);
+    sent.map_err(refused)?;
     let mut how = Asked::ByEcho;
     if is_raw {
         let raw = Socket::new(Domain::IPV6, Type::RAW, Some(Protocol::from(WITH_HEADER)))?;
         raw.set_multicast_if_v6(ifindex)?;
         raw.set_multicast_loop_v6(false)?;
-        raw.send_to(&icmp::unknown_option(source, token), &everybody.into())?;
+        let sent = raw.send_to(&icmp::unknown_option(source, token), &everybody.into());
+        sent.map_err(refused)?;
         how = Asked::InFull;
     }
     Ok((Ear { socket, ifindex }, how))

@@ -5,7 +5,7 @@
 //! Nobody can say of such a block that all of its hosts were found. What was done is said instead.
 
 mod gather;
-mod icmp;
+pub mod icmp;
 #[cfg(target_os = "linux")]
 mod kernel;
 mod links;
