@@ -216,7 +216,7 @@ impl Visitor {
             max_changed_keys: MAX_CHANGED_KEYS,
             credentials: None,
             known_hosts: Vec::new(),
-            key_names: std::collections::BTreeMap::new(),
+            key_names: BTreeMap::new(),
             tls_ca: Vec::new(),
             programs: Vec::new(),
             record: None,
