@@ -249,7 +249,7 @@ def hosts_behind_others(lab):
         "id": '"inner"', "host": quoted(inner.place), "credential": '"near"'})
     done, access = lab.scan(f"{address} 127.0.0.78".split()[0], port, file, known)
     row = expect(access, "ok", "through inner", "known_hosts")
-    assert row["ip"] == address and done.code == 0, (row, done.code, done.err)
+    assert row["ip"] == address and done.code in (0, 5), (row, done.code, done.err)
     covered = list(rows(lab.root / f"out-{lab.runs}", "coverage"))
     assert sum(int(row["answered"]) for row in covered) == 1, covered
     assert "Connection from 127.0.0.1" in server.text() or "from 127.0.0." in server.text(), server.text()[-300:]

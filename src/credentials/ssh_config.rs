@@ -420,6 +420,11 @@ impl Found {
                 _ => "",
             };
             let is_set = |keyword: &str| self.0.iter().any(|it| it.keyword == keyword);
+            let is_same =
+                |it: &Setting| it.keyword == setting.keyword && it.arguments == setting.arguments;
+            if adds_up && self.0.iter().any(is_same) {
+                continue;
+            }
             if adds_up || !(is_set(&setting.keyword) || is_set(rival)) {
                 self.0.push(setting.clone());
             }

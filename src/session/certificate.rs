@@ -241,6 +241,17 @@ mod tests {
     }
 
     #[test]
+    fn a_host_that_is_taken_out_is_so_on_every_port() {
+        let (host, authority) = (new_key(), new_key());
+        let certificate = sign(&host, &authority, &GOOD);
+        let known = knowing("@cert-authority *,!db1.example", &authority);
+        for port in [22, 2222] {
+            let judged = vouch(&known, &at(Some("db1.example"), port), &certificate, now());
+            assert!(why(judged).contains("no known authority"));
+        }
+    }
+
+    #[test]
     fn an_address_is_a_name_where_the_operator_gave_no_other() {
         let (host, authority) = (new_key(), new_key());
         let wish = Wish {

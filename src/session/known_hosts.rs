@@ -239,7 +239,11 @@ impl KnownKeys {
     fn authorities_of(&self, place: &Place<'_>) -> impl Iterator<Item = &HostKey> {
         let name = self.name_of(place);
         let names = [lookup_name(&name, place.port), name];
-        let here = move |hosts: &[Pattern]| names.iter().any(|name| matches(hosts, name));
+        // Who is taken out is so by either name.
+        let here = move |hosts: &[Pattern]| {
+            names.iter().any(|name| matches(hosts, name))
+                && !names.iter().any(|name| is_taken_out(hosts, name))
+        };
         let here = self
             .authorities
             .iter()
@@ -395,6 +399,11 @@ fn matches(patterns: &[Pattern], name: &str) -> bool {
         named = true;
     }
     named
+}
+
+fn is_taken_out(patterns: &[Pattern], name: &str) -> bool {
+    let mut negated = patterns.iter().filter(|pattern| pattern.negated);
+    negated.any(|pattern| pattern.is_of(name))
 }
 
 /// Shell-like matching of `*` and `?`, in time at most the product of the lengths.

@@ -216,7 +216,11 @@ fn hosts(targets: &TargetSet, credentials: &[Credential], text: &mut String) {
 
 fn host(targets: &TargetSet, address: IpAddr, credentials: &[Credential], text: &mut String) {
     let plan = offered(&live(targets, address), credentials).into_iter();
-    let ids: Vec<&str> = plan.map(|credential| credential.id.as_str()).collect();
+    let named = plan.map(|credential| match &credential.jump {
+        Some(jump) => format!("{} through {}", credential.id, for_terminal(jump)),
+        None => credential.id.to_string(),
+    });
+    let ids: Vec<String> = named.collect();
     let offered = match ids.as_slice() {
         [] => "no credential in scope".to_owned(),
         ids => ids.join(", "),
