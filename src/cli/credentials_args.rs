@@ -109,9 +109,14 @@ pub(super) struct AddArguments {
     /// AGE-SECRET-KEY-1… lines
     #[arg(long, value_name = "FILE", requires = "recipient")]
     pub(super) identity: Option<PathBuf>,
-    /// Where the passphrase of a key is: prompt, env:NAME, keyring:SERVICE/USER or file:PATH
+    /// Where the passphrase of a key is: prompt, env:NAME, keyring:SERVICE/USER or file:PATH. It is not
+    /// stored there; credentials rotate --passphrase does it
     #[arg(long, value_name = "PLACE", value_parser = PlaceArgument::parse)]
     pub(super) passphrase_in: Option<PlaceArgument>,
+    /// Where the password for sudo is, where it is not the login's own; as --passphrase-in, and stored
+    /// by credentials rotate --sudo-password
+    #[arg(long, value_name = "PLACE", value_parser = PlaceArgument::parse)]
+    pub(super) sudo_password_in: Option<PlaceArgument>,
     /// After --in command: the program that prints the secret, and its arguments
     #[arg(last = true, value_name = "COMMAND")]
     pub(super) command: Vec<String>,
@@ -138,8 +143,11 @@ pub(super) struct RotateArguments {
     #[arg(value_name = "ID")]
     pub(super) id: String,
     /// The passphrase of its key, and not the key
-    #[arg(long)]
+    #[arg(long, conflicts_with = "sudo_password")]
     pub(super) passphrase: bool,
+    /// The password that sudo is told, where it is not the login's own
+    #[arg(long)]
+    pub(super) sudo_password: bool,
     #[command(flatten)]
     pub(super) secret: SecretArguments,
     /// Encrypt the age file to a new passphrase, which is asked for
@@ -175,7 +183,7 @@ pub(super) struct SettingArguments {
     /// realm (one account everywhere) or local (another one on each host)
     #[arg(long, value_name = "WHOSE")]
     pub(super) account: Option<String>,
-    /// Whether it may become root: never, nopasswd
+    /// Whether it may become root: never, nopasswd, or password (sudo is told one)
     #[arg(long, value_name = "HOW")]
     pub(super) sudo: Option<String>,
     /// A remark for people
@@ -184,6 +192,12 @@ pub(super) struct SettingArguments {
     /// With --accept-new-host-keys: the password may go to a host never seen before
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub(super) password_on_first_use: Option<bool>,
+    /// SSH: the jump host that its hosts are reached through
+    #[arg(long, value_name = "NAME")]
+    pub(super) jump: Option<String>,
+    /// SSH: old algorithms (SHA-1, CBC) may be used where a host speaks no others
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(super) legacy_algorithms: Option<bool>,
     /// Windows: negotiate, kerberos or ntlm
     #[arg(long, value_name = "WAY")]
     pub(super) auth: Option<String>,

@@ -320,7 +320,8 @@ scope = [
         draft.put().unwrap();
         let written = fs::read_to_string(&path).unwrap();
         let added = written.strip_prefix(TEXT).unwrap();
-        insta::assert_snapshot!(added, @"");
+        let expected = "\n[[credential]]\nid = \"b\"\ntype = \"winrm\"\nuser = 'CORP\\svc'\npassword = { age = 'a \"b\".age' }\nbasic = true\nscope = [\"10.1.0.0/16\"]\n";
+        assert_eq!(added, expected);
         assert_eq!(parse(&written).unwrap().credentials.len(), 2);
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o640);
     }

@@ -124,10 +124,20 @@ fn secret(
     arguments: &AddArguments,
     operator: Operator,
 ) -> Result<Vec<Pair>, Stop> {
+    let mut others = Vec::new();
+    for (key, place) in [
+        ("passphrase", &arguments.passphrase_in),
+        ("sudo_password", &arguments.sudo_password_in),
+    ] {
+        if let Some(place) = place {
+            let name = format!("{id}-{key}");
+            others.push((key, settings::place(place, &name, None, &[])?));
+        }
+    }
     if kind == Kind::SshAgent.as_str() {
         return match arguments.place {
             Some(_) => Err(Stop::usage("--in: an agent keeps its keys itself")),
-            None => Ok(Vec::new()),
+            None => Ok(others),
         };
     }
     let key = if is_key(kind, arguments) {
@@ -156,9 +166,7 @@ fn secret(
         key,
         settings::place(&place, id, identity, &arguments.command)?,
     )];
-    if let Some(place) = &arguments.passphrase_in {
-        pairs.push(("passphrase", settings::place(place, id, None, &[])?));
-    }
+    pairs.extend(others);
     Ok(pairs)
 }
 
@@ -177,6 +185,9 @@ async fn store(
     environment: &Environment,
     operator: Operator,
 ) -> Result<String, Stop> {
+    if credential.kind() == Kind::SshAgent {
+        return Ok(String::new());
+    }
     let Some(place) = credential.secrets().next() else {
         return Ok(String::new());
     };

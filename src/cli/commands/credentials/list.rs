@@ -73,14 +73,18 @@ fn sudo(sudo: Sudo) -> &'static str {
     match sudo {
         Sudo::Never => "never",
         Sudo::WithoutPassword => "nopasswd",
+        Sudo::WithPassword => "password",
     }
 }
 
-/// What is off unless a credential says otherwise.
+/// What is otherwise than usual only where a credential says so.
 fn allowed(credential: &Credential) -> String {
     let mut allowed = Vec::new();
     if credential.password_on_first_use() {
         allowed.push("password_on_first_use");
+    }
+    if credential.legacy {
+        allowed.push("legacy_algorithms");
     }
     if let Method::Winrm(winrm) = &credential.method {
         let by = match winrm.mechanism {

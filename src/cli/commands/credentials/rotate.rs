@@ -26,7 +26,7 @@ pub(super) fn run(
             path.display()
         ))
     })?;
-    let (place, is_key) = secret(credential, arguments.passphrase)?;
+    let (place, is_key) = secret(credential, arguments)?;
     is_ours(place, &id)?;
     let is_age = matches!(place, SecretRef::Age(_));
     if !is_age && (arguments.new_passphrase || !arguments.secret.recipient.is_empty()) {
@@ -54,26 +54,36 @@ pub(super) fn run(
 }
 
 /// The place of the secret that is meant, and whether it is a key.
-fn secret(credential: &Credential, passphrase: bool) -> Result<(&SecretRef, bool), Stop> {
-    let id = &credential.id;
-    let mut places = credential.secrets();
-    let first = places.next().ok_or_else(|| {
-        Stop::usage(format!(
-            "credential {id} has no secret: an agent keeps its keys"
-        ))
-    })?;
-    let is_key = match &credential.method {
-        Method::SshKey { .. } | Method::SshCert { .. } => true,
-        Method::Winrm(winrm) => matches!(winrm.proof, WinrmProof::Certificate { .. }),
-        Method::SshPassword { .. } | Method::SshAgent { .. } => false,
+fn secret<'a>(
+    credential: &'a Credential,
+    arguments: &RotateArguments,
+) -> Result<(&'a SecretRef, bool), Stop> {
+    let (own, passphrase, is_key) = match &credential.method {
+        Method::SshKey { key, passphrase }
+        | Method::SshCert {
+            key, passphrase, ..
+        } => (Some(key), passphrase.as_ref(), true),
+        Method::SshPassword { password, .. } => (Some(password), None, false),
+        Method::SshAgent { .. } => (None, None, false),
+        Method::Winrm(winrm) => match &winrm.proof {
+            WinrmProof::Password(password) => (Some(password), None, false),
+            WinrmProof::Certificate { key, .. } => (Some(key), None, true),
+        },
     };
-    if !passphrase {
-        return Ok((first, is_key));
-    }
-    let second = places.next().filter(|_| is_key);
-    let second = second
-        .ok_or_else(|| Stop::usage(format!("credential {id} says of no passphrase where it is")))?;
-    Ok((second, false))
+    let (place, is_key, missing) = if arguments.passphrase {
+        let missing =
+            "does not say where the passphrase of a key is; see --passphrase-in of credentials add";
+        (passphrase, false, missing)
+    } else if arguments.sudo_password {
+        let missing =
+            "has no password of its own for sudo; see sudo_password in docs/credentials.md";
+        (credential.sudo_password.as_ref(), false, missing)
+    } else {
+        (own, is_key, "has no secret: an agent keeps its keys itself")
+    };
+    let place =
+        place.ok_or_else(|| Stop::usage(format!("credential {} {missing}", credential.id)))?;
+    Ok((place, is_key))
 }
 
 /// What is to be done about a secret that is not ours to store.

@@ -39,6 +39,8 @@ pub(super) fn named(given: &SettingArguments) -> Vec<Pair> {
         text("certificate", &given.certificate),
         text("socket", &given.socket),
         text("fingerprint", &given.fingerprint),
+        text("jump", &given.jump),
+        flag("legacy_algorithms", given.legacy_algorithms),
         text("auth", &given.auth),
         text("kerberos_realm", &given.kerberos_realm),
         list("kdc", &given.kdc),
