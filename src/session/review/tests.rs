@@ -111,6 +111,21 @@ fn what_does_not_prove_itself_is_refused_with_its_line() {
 }
 
 #[test]
+fn lines_are_counted_as_an_editor_counts_them() {
+    let (good, bad) = (row("x", "a"), row("maybe", "b"));
+    let text = table(&[&good, "", "", &bad]);
+    for text in [
+        text.clone(),
+        text.replace('\n', "\r\n"),
+        format!("sep=,\n{text}"),
+    ] {
+        let line = text.lines().position(|line| line.starts_with("maybe"));
+        let problems = parse_review(&text).unwrap().problems;
+        assert_eq!(Some(problems[0].0), line.map(|line| line as u64 + 1));
+    }
+}
+
+#[test]
 fn two_keys_of_a_kind_cannot_both_be_right() {
     let (other, _) = read_public_key(OTHER).unwrap();
     let second = format!("x,A,22,ssh-ed25519,{},{OTHER}", other.fingerprint);
