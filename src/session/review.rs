@@ -214,7 +214,8 @@ impl<'a> Lines<'a> {
 
 /// A cell without blanks around it, and without the apostrophe that guards it.
 fn plain(cell: &str) -> &str {
-    let cell = cell.trim().trim_start_matches('\u{feff}');
+    // A byte-order mark, also as a spreadsheet shows it that has not known it for one.
+    let cell = cell.trim().trim_start_matches(['\u{feff}', 'ï', '»', '¿']);
     cell.strip_prefix('\'').unwrap_or(cell).trim()
 }
 
