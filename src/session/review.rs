@@ -74,18 +74,19 @@ pub fn is_review(text: &str) -> bool {
 pub fn parse_review(text: &str) -> Option<Reviewed> {
     let layout = Layout::of(text)?;
     let mut reviewed = Reviewed::default();
+    let lines = Lines::of(text, &layout);
     let mut keys: BTreeMap<(String, u16, String), (u64, String)> = BTreeMap::new();
     for record in layout.reader(text).records() {
         let record = match record {
             Ok(record) => record,
             Err(error) => {
-                let line = error.position().map_or(0, csv::Position::line);
+                let line = lines.number(error.position());
                 let why = "the row cannot be read".to_owned();
-                reviewed.problems.push((layout.line(line), why));
+                reviewed.problems.push((line, why));
                 continue;
             }
         };
-        let line = layout.line(record.position().map_or(0, csv::Position::line));
+        let line = lines.number(record.position());
         let Some(row) = layout.row(&record) else {
             continue;
         };
@@ -151,16 +152,17 @@ impl Layout {
 
     /// A reader of the rows behind the header.
     fn reader<'a>(&self, text: &'a str) -> csv::Reader<&'a [u8]> {
-        let lines = text.split_inclusive('\n').take(self.before);
-        let start: usize = lines.map(str::len).sum();
+        let start = self.start(text);
         ReaderBuilder::new()
             .delimiter(self.separator)
             .flexible(true)
             .from_reader(text.get(start..).unwrap_or_default().as_bytes())
     }
 
-    fn line(&self, line: u64) -> u64 {
-        line + u64::try_from(self.before).unwrap_or_default()
+    /// Where the header begins.
+    fn start(&self, text: &str) -> usize {
+        let lines = text.split_inclusive('\n').take(self.before);
+        lines.map(str::len).sum()
     }
 
     /// A row that has anything in it.
@@ -181,9 +183,39 @@ impl Layout {
     }
 }
 
+/// The lines of a file. (The reader counts on from the end of the row before, which is a line too few where rows
+/// end in CRLF or blank lines follow.)
+struct Lines<'a> {
+    text: &'a str,
+    start: usize,
+    breaks: Vec<usize>,
+}
+
+impl<'a> Lines<'a> {
+    fn of(text: &'a str, layout: &Layout) -> Self {
+        Self {
+            text,
+            start: layout.start(text),
+            breaks: text.match_indices('\n').map(|(at, _)| at).collect(),
+        }
+    }
+
+    /// The number, from 1, of the line on which what the reader found here begins.
+    fn number(&self, position: Option<&csv::Position>) -> u64 {
+        let byte = position.and_then(|position| usize::try_from(position.byte()).ok());
+        let at = self.start + byte.unwrap_or(0);
+        let rest = self.text.as_bytes().get(at..).unwrap_or_default();
+        let blank = rest.iter().take_while(|byte| byte.is_ascii_whitespace());
+        let at = at + blank.count();
+        let line = self.breaks.partition_point(|end| *end < at) + 1;
+        u64::try_from(line).unwrap_or(u64::MAX)
+    }
+}
+
 /// A cell without blanks around it, and without the apostrophe that guards it.
 fn plain(cell: &str) -> &str {
-    let cell = cell.trim().trim_start_matches('\u{feff}');
+    // A byte-order mark, also as a spreadsheet shows it that has not known it for one.
+    let cell = cell.trim().trim_start_matches(['\u{feff}', 'ï', '»', '¿']);
     cell.strip_prefix('\'').unwrap_or(cell).trim()
 }
 

@@ -46,12 +46,17 @@ pub(super) fn import(
         let mut import = PinImport::default();
         for pin in pins {
             let known = on(tx, &pin.site, &pin.host, pin.port)?;
+            // There may be several authorities for the same hosts.
+            let is_authority = pin.host.starts_with('@');
             let is_other = |old: &Pin| {
                 // Two keys of a kind in one import do not replace each other.
                 let is_new = pins
                     .iter()
                     .any(|new| is_same_place(new, old) && new.key == old.key);
-                old.key.algorithm == pin.key.algorithm && old.key != pin.key && !is_new
+                old.key.algorithm == pin.key.algorithm
+                    && old.key != pin.key
+                    && !is_new
+                    && !is_authority
             };
             let old = known.into_iter().filter(is_other);
             import.replaced.extend(old.map(|old| (old, pin.clone())));

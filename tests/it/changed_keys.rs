@@ -60,7 +60,7 @@ fn heard(site: &Site) -> BTreeSet<u8> {
 fn words(site: &Site, more: &str) -> String {
     let port = site.port(22);
     format!(
-        "scan 127.86.1.1-110 --ssh-port {port} -p {port} --known-hosts known_hosts --out out {more}"
+        "scan 127.86.1.1-6 127.86.1.101-105 --ssh-port {port} -p {port} --known-hosts known_hosts --no-merge --out out {more}"
     )
 }
 
@@ -92,7 +92,7 @@ fn more_changed_keys_than_allowed_stop_the_run_and_it_goes_on_when_they_are_righ
     let run = desk.run_id();
 
     // Nothing has been done about it: nobody hears anything more.
-    desk.expect(6, &format!("scan --resume {run} --out out"));
+    desk.expect(6, &format!("scan --resume {run} --no-merge --out out"));
     assert_eq!(heard(&site), first);
     let again = outcomes(&desk, "not_begun");
     assert_eq!(again, GOOD + 1 - first.len());
@@ -100,7 +100,7 @@ fn more_changed_keys_than_allowed_stop_the_run_and_it_goes_on_when_they_are_righ
     // The operator lets them wait: the others are read, and those that changed hear nothing.
     desk.expect(
         6,
-        &format!("scan --resume {run} --max-changed-keys 5 --out out"),
+        &format!("scan --resume {run} --max-changed-keys 5 --no-merge --out out"),
     );
     assert_eq!(heard(&site), (1..=6).collect());
     assert_eq!(
@@ -120,7 +120,7 @@ fn a_stopped_run_goes_on_after_the_new_keys_were_imported() {
     desk.expect(
         6,
         &format!(
-            "trust scan 127.86.1.1-110 --ssh-port {port} --known-hosts known_hosts -o review.csv"
+            "trust scan 127.86.1.1-6 127.86.1.101-105 --ssh-port {port} --known-hosts known_hosts -o review.csv"
         ),
     );
     let review = Table::open(&desk.path("review.csv"));
@@ -132,7 +132,7 @@ fn a_stopped_run_goes_on_after_the_new_keys_were_imported() {
         &text.replace("\n,127.86.1.1", "\nx,127.86.1.1"),
     );
     desk.expect(0, "trust import ticked.csv");
-    desk.expect(0, &format!("scan --resume {run} --out out"));
+    desk.expect(0, &format!("scan --resume {run} --no-merge --out out"));
     assert_eq!(outcomes(&desk, "scanned_full"), GOOD + CHANGED);
 }
 

@@ -61,24 +61,36 @@ pub(super) fn ports(cx: &Context, host: &LiveHost) -> (Vec<u16>, Vec<u16>) {
     (before, login)
 }
 
-/// Whether a known authority vouches for the certificate of each port on which WinRM is expected over TLS: a row for
-/// each that was met. Nothing is sent but the handshake.
+/// Whether a known authority vouches for what a host shows: its certificates on the ports of WinRM over TLS, and
+/// of SSH where anything is on record for it. A row for each that was met, with the key. Nothing is sent but the
+/// handshake.
 pub(super) async fn vouched(cx: &Context, host: &LiveHost) -> Vec<AccessRecord> {
+    let (plan, connectors) = (&cx.plan, &cx.connectors);
+    let tls = plan.winrm_tls_ports.iter();
+    let tls = tls.map(|port| (Protocol::Winrm, *port, &connectors.winrm));
+    let ssh = plan.ssh_ports.iter();
+    let ssh = ssh.map(|port| (Protocol::Ssh, *port, &connectors.ssh));
+    let ssh = ssh.filter(|(_, port, connector)| connector.knows(host, *port));
     let mut rows = Vec::new();
-    for port in &cx.plan.winrm_tls_ports {
-        if !host.open_ports.contains(port) {
+    for (protocol, port, connector) in tls.chain(ssh) {
+        if !host.open_ports.contains(&port) {
             continue;
         }
         let (began, limits) = (Instant::now(), Limits::until(Instant::now() + LONGEST));
-        let met = cx.connectors.winrm.meet(host, *port, &limits).await;
+        let met = connector.meet(host, port, &limits).await;
         let (code, trust, detail) = match met {
-            Ok(Met::Verified(peer)) => (ResultCode::Ok, peer.trust(), String::new()),
-            Ok(Met::Stranger(peer)) => (ResultCode::TlsUntrusted, peer.trust(), String::new()),
+            Ok(met) => {
+                let code = match met {
+                    Met::Verified(_) => ResultCode::Ok,
+                    Met::Stranger(_) => ResultCode::HostkeyUnknown,
+                };
+                (code, met.trust(), met.host_key().to_string())
+            }
             Err(error) => (error.code(), HostTrust::None, error.to_string()),
         };
         rows.push(AccessRecord {
-            protocol: Protocol::Winrm,
-            port: Some(*port),
+            protocol,
+            port: Some(port),
             credential: None,
             attempted: false,
             code,

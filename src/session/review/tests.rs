@@ -66,7 +66,9 @@ fn a_spreadsheets_separators_marks_and_line_ends_change_nothing() {
     let tabs = plain.replace(',', "\t");
     let marked = format!("\u{feff}{plain}");
     let named = format!("sep=;\r\n{european}");
-    for text in [&plain, &european, &quoted, &tabs, &marked, &named] {
+    // LibreOffice, where nobody tells it the encoding.
+    let misread = format!("ï»¿{european}");
+    for text in [&plain, &european, &quoted, &tabs, &marked, &named, &misread] {
         assert_eq!(hosts(&review_text(text.as_bytes())), ["10.0.0.7:22"]);
     }
     let mut wide = vec![0xff, 0xfe];
@@ -108,6 +110,21 @@ fn what_does_not_prove_itself_is_refused_with_its_line() {
     assert!(problem(&[&good.replace(",a,", ",*.example,")]).contains("patterns"));
     assert!(problem(&[&row("maybe", "a")]).contains("neither yes nor no"));
     assert!(problem(&["x,a"]).contains("no port"));
+}
+
+#[test]
+fn lines_are_counted_as_an_editor_counts_them() {
+    let (good, bad) = (row("x", "a"), row("maybe", "b"));
+    let text = table(&[&good, "", "", &bad]);
+    for text in [
+        text.clone(),
+        text.replace('\n', "\r\n"),
+        format!("sep=,\n{text}"),
+    ] {
+        let line = text.lines().position(|line| line.starts_with("maybe"));
+        let problems = parse_review(&text).unwrap().problems;
+        assert_eq!(Some(problems[0].0), line.map(|line| line as u64 + 1));
+    }
 }
 
 #[test]

@@ -101,7 +101,14 @@ fn list_machine(machine: &MachineRecord, on: &OnRecord, plan: &RunPlan, listed: 
     let Some(address) = machine.addresses.first().copied() else {
         return;
     };
-    let (shown, silent) = shown(machine, plan);
+    let (shown, silent, partly) = shown(machine, plan);
+    for (port, why) in partly {
+        let place = SocketAddr::new(address, port);
+        let why = for_terminal(&why).into_owned();
+        let complaint =
+            format!("{place} may have keys of other kinds, which it did not show: {why}");
+        listed.complaints.push(complaint);
+    }
     for (port, why) in silent {
         listed.counts.unreachable += 1;
         let place = SocketAddr::new(address, port);
@@ -116,10 +123,11 @@ fn list_machine(machine: &MachineRecord, on: &OnRecord, plan: &RunPlan, listed: 
             address,
             port: shown.port,
         };
-        let is_certified = machine
-            .access
-            .iter()
-            .any(|(_, row)| row.port == Some(shown.port) && row.trust == HostTrust::TlsCa);
+        let named = shown.key.to_string();
+        let is_certified = machine.access.iter().any(|(_, row)| {
+            let by_authority = matches!(row.trust, HostTrust::TlsCa | HostTrust::HostCa);
+            by_authority && row.port == Some(shown.port) && row.detail == named
+        });
         let (status, mut notes) = status(on, &place, &shown.key, is_certified);
         listed.counts.add(status);
         if matches!(status, "changed" | "revoked") {
@@ -137,9 +145,12 @@ fn list_machine(machine: &MachineRecord, on: &OnRecord, plan: &RunPlan, listed: 
     }
 }
 
-/// The keys that a machine shows, and the ports on which it should and does not, with the reason.
-fn shown(machine: &MachineRecord, plan: &RunPlan) -> (Vec<Shown>, Vec<(u16, String)>) {
-    let (mut keys, mut silent) = (Vec::new(), Vec::new());
+/// Ports, and why a key is missing there.
+type Missing = Vec<(u16, String)>;
+
+/// The keys that a machine shows, the ports on which it should and shows none, and those where it may have more.
+fn shown(machine: &MachineRecord, plan: &RunPlan) -> (Vec<Shown>, Missing, Missing) {
+    let (mut keys, mut silent, mut partly) = (Vec::new(), Vec::new(), Vec::new());
     let clues = || machine.clues.iter().map(|(_, clue)| clue);
     let services = machine.services.iter().map(|(_, service)| service);
     let open = services.filter(|service| service.seen_by == SeenBy::Scan && service.proto == "tcp");
@@ -157,12 +168,16 @@ fn shown(machine: &MachineRecord, plan: &RunPlan) -> (Vec<Shown>, Vec<(u16, Stri
             Fact::NoKey(why) => Some(why.clone()),
             _ => None,
         });
-        if keys.len() == before && (is_expected || no_key.is_some()) {
+        let has_shown = keys.len() > before;
+        if let Some(why) = no_key.clone().filter(|_| has_shown) {
+            partly.push((port, why));
+        }
+        if !has_shown && (is_expected || no_key.is_some()) {
             let usual = if is_tls { "no TLS" } else { "no answer" };
             silent.push((port, no_key.unwrap_or_else(|| usual.to_owned())));
         }
     }
-    (keys, silent)
+    (keys, silent, partly)
 }
 
 fn ssh_key(clue: &Clue) -> Option<Shown> {
