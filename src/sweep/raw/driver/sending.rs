@@ -92,7 +92,7 @@ impl Driver<'_> {
             if pass > 0 && self.budget.is_limited() {
                 // The same packet again: it takes no further place in a router's table.
                 if let Some((asked, _)) = self.passes.asked(position) {
-                    self.budget.answered(asked, kept(kind), now);
+                    self.budget.ended(asked, kept(kind), now);
                 }
             }
             self.push(address, kind, 0);
