@@ -85,6 +85,11 @@ impl RunSource {
             finished: run.finished,
         };
         let mut assessed = Vec::new();
+        let seen = sightings.iter().map(sighting);
+        // A sweep reads nobody.
+        if plan.kind == RunKind::Sweep {
+            return Ok(coverage::rows(&targets.parts(), &progress, seen, assessed));
+        }
         let walk = self.report.visit(&mut |machine| {
             if machine.inventory.is_some() {
                 let read = machine
@@ -96,13 +101,37 @@ impl RunSource {
             Ok(())
         });
         walk.map_err(RunError::Read)?;
-        let seen = sightings.iter().map(sighting);
         Ok(coverage::rows(&targets.parts(), &progress, seen, assessed))
     }
 
     /// Who answers for others is found in what all addresses answered, and in what they showed.
     fn find_intermediaries(&mut self, plan: &RunPlan) -> Result<(), RunError> {
         let targets = plan.scope.targets()?;
+        let swept = |range: Ipv4Addr| {
+            let [a, b, c, _] = range.octets();
+            let mut all = (0..=u8::MAX).map(|last| IpAddr::from([a, b, c, last]));
+            all.by_ref().filter(|at| targets.contains(*at)).count()
+        };
+        let mut answers: Vec<Answers> = self.seen.iter().map(answered).collect();
+        // What somebody shows of himself only speaks against it: where there is nobody, it need not be read.
+        if intermediary::intermediaries(&answers, &plan.ports, swept).is_empty() {
+            return Ok(());
+        }
+        let mut shown = self.identities()?;
+        for host in &mut answers {
+            host.identities = shown.remove(&host.address).unwrap_or_default();
+        }
+        for found in intermediary::intermediaries(&answers, &plan.ports, swept) {
+            self.artefacts.extend(&found.addresses);
+            if let Some(first) = found.addresses.first() {
+                self.intermediaries.insert(*first, found);
+            }
+        }
+        Ok(())
+    }
+
+    /// What each address showed that only it can be.
+    fn identities(&self) -> Result<BTreeMap<IpAddr, BTreeSet<String>>, RunError> {
         let mut shown: BTreeMap<IpAddr, BTreeSet<String>> = BTreeMap::new();
         let walk = self.report.visit(&mut |machine| {
             for (address, clue) in &machine.clues {
@@ -126,22 +155,7 @@ impl RunSource {
             Ok(())
         });
         walk.map_err(RunError::Read)?;
-        let mut answers: Vec<Answers> = self.seen.iter().map(answered).collect();
-        for host in &mut answers {
-            host.identities = shown.remove(&host.address).unwrap_or_default();
-        }
-        let swept = |range: Ipv4Addr| {
-            let [a, b, c, _] = range.octets();
-            let mut all = (0..=u8::MAX).map(|last| IpAddr::from([a, b, c, last]));
-            all.by_ref().filter(|at| targets.contains(*at)).count()
-        };
-        for found in intermediary::intermediaries(&answers, &plan.ports, swept) {
-            self.artefacts.extend(&found.addresses);
-            if let Some(first) = found.addresses.first() {
-                self.intermediaries.insert(*first, found);
-            }
-        }
-        Ok(())
+        Ok(shown)
     }
 
     /// Shows closed findings as well, by what the run was judged by.
