@@ -8,7 +8,7 @@ use crate::model::{
     AccessRecord, Answer, Canaries, Clue, HostFailure, HostOutcome, HostTrust, LiveHost, ProbeKind,
     Protocol, ResultCode, Stage, Trace,
 };
-use crate::store::{HostCommit, SightingRow};
+use crate::store::{HostCommit, Pending, SightingRow};
 use crate::sweep::intermediary::{Answers, intermediaries};
 use crate::sweep::{EndReason, Sighting, SweepEnd, SweepEvent, SweepPlan, Sweeper};
 use crate::targets::TargetSet;
@@ -56,6 +56,13 @@ pub(super) struct Runner {
     unsaved: Vec<SightingRow>,
     /// Hosts that were only looked at: saved together, for a look is soon made again.
     looked: Vec<HostCommit>,
+    saving: Option<Saving>,
+}
+
+/// What the store writes while the run goes on, and what is said once it has.
+struct Saving {
+    done: Pending<()>,
+    say: Vec<Event>,
 }
 
 /// What a task has done.
@@ -128,6 +135,7 @@ impl Runner {
             begun: HashMap::new(),
             unsaved: Vec::new(),
             looked: Vec::new(),
+            saving: None,
         };
         runner.recall(&seen);
         Ok(runner)
@@ -529,7 +537,37 @@ impl Runner {
     }
 
     async fn save_looked(&mut self) -> Result<(), RunError> {
-        save_all(&self.cx, std::mem::take(&mut self.looked)).await
+        let looked = std::mem::take(&mut self.looked);
+        if looked.is_empty() {
+            return Ok(());
+        }
+        let say = looked.iter().map(super::finished).collect();
+        let done = self.cx.store.commit_hosts(&self.cx.run, looked);
+        self.save(Saving { done, say }).await
+    }
+
+    /// Lets the store write, and goes on as soon as it has written what it was asked before: the sweep does not
+    /// wait for the disk, and not much is on its way at once.
+    async fn save(&mut self, saving: Saving) -> Result<(), RunError> {
+        let before = self.saving.replace(saving);
+        self.say_saved(before).await
+    }
+
+    /// Waits until everything is written.
+    async fn saved(&mut self) -> Result<(), RunError> {
+        let last = self.saving.take();
+        self.say_saved(last).await
+    }
+
+    async fn say_saved(&self, saving: Option<Saving>) -> Result<(), RunError> {
+        let Some(Saving { done, say }) = saving else {
+            return Ok(());
+        };
+        done.await?;
+        for event in say {
+            self.cx.tell(event);
+        }
+        Ok(())
     }
 
     async fn save_failed(&mut self, address: IpAddr) -> Result<(), RunError> {
@@ -584,16 +622,17 @@ impl Runner {
 
     async fn flush(&mut self) -> Result<(), RunError> {
         let rows = std::mem::take(&mut self.unsaved);
-        self.cx
-            .store
-            .record_sightings(&self.cx.run, rows, self.mark)
-            .await?;
+        let store = &self.cx.store;
+        let done = store.record_sightings(&self.cx.run, rows, self.mark);
+        let say = Vec::new();
+        self.save(Saving { done, say }).await?;
         self.save_looked().await
     }
 
     /// Live hosts that nobody could log in to get their rows, too.
     async fn save_the_rest(&mut self) -> Result<(), RunError> {
         self.flush().await?;
+        self.saved().await?;
         let rest: Vec<IpAddr> = self.live.keys().copied().collect();
         for address in rest {
             let mut commit = self.untouched(address);
@@ -704,6 +743,7 @@ impl Runner {
     /// The operator stopped the run: hosts under way may finish, for a moment.
     async fn wind_up(mut self) -> Result<RunEnd, RunError> {
         self.flush().await?;
+        self.saved().await?;
         let finish = async {
             let mut looked = Vec::new();
             while let Some(joined) = self.tasks.join_next_with_id().await {

@@ -18,6 +18,12 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
+/// What identifies who answers, by address.
+type Shown = BTreeMap<IpAddr, BTreeSet<String>>;
+
+/// The addresses of each machine that showed an SSH host key, by the key's fingerprint.
+type KeysShown = BTreeMap<String, Vec<Vec<IpAddr>>>;
+
 /// A stored run with its coverage, and what the sweep saw beside what the logins saw.
 #[derive(Debug)]
 pub struct RunSource {
@@ -90,6 +96,11 @@ impl RunSource {
             finished: run.finished,
         };
         let mut assessed = Vec::new();
+        let seen = sightings.iter().map(sighting);
+        // A sweep reads nobody.
+        if plan.kind == RunKind::Sweep {
+            return Ok(coverage::rows(&targets.parts(), &progress, seen, assessed));
+        }
         let walk = self.report.visit(&mut |machine| {
             if machine.inventory.is_some() {
                 let read = machine
@@ -101,15 +112,41 @@ impl RunSource {
             Ok(())
         });
         walk.map_err(RunError::Read)?;
-        let seen = sightings.iter().map(sighting);
         Ok(coverage::rows(&targets.parts(), &progress, seen, assessed))
     }
 
     /// Who answers for others is found in what all addresses answered, and in what they showed.
     fn find_intermediaries(&mut self, plan: &RunPlan) -> Result<(), RunError> {
         let targets = plan.scope.targets()?;
-        let mut shown: BTreeMap<IpAddr, BTreeSet<String>> = BTreeMap::new();
-        let mut keys: BTreeMap<String, Vec<Vec<IpAddr>>> = BTreeMap::new();
+        let swept = |range: Ipv4Addr| {
+            let [a, b, c, _] = range.octets();
+            let mut all = (0..=u8::MAX).map(|last| IpAddr::from([a, b, c, last]));
+            all.by_ref().filter(|at| targets.contains(*at)).count()
+        };
+        let mut answers: Vec<Answers> = self.seen.iter().map(answered).collect();
+        // What somebody shows of himself only speaks against it: where there is nobody, it need not be read.
+        let looked = plan.kind != RunKind::Sweep || !plan.look.off;
+        if !looked && intermediary::intermediaries(&answers, &plan.ports, swept).is_empty() {
+            return Ok(());
+        }
+        let (mut shown, keys) = self.identities()?;
+        for host in &mut answers {
+            host.identities = shown.remove(&host.address).unwrap_or_default();
+        }
+        for found in intermediary::intermediaries(&answers, &plan.ports, swept) {
+            self.artefacts.extend(&found.addresses);
+            if let Some(first) = found.addresses.first() {
+                self.intermediaries.insert(*first, found);
+            }
+        }
+        self.share_keys(keys);
+        Ok(())
+    }
+
+    /// What each address showed that only it can be, and the addresses of each machine by its host key.
+    fn identities(&self) -> Result<(Shown, KeysShown), RunError> {
+        let mut shown = Shown::new();
+        let mut keys = KeysShown::new();
         let walk = self.report.visit(&mut |machine| {
             for (address, clue) in &machine.clues {
                 let identities = identify::identities(std::slice::from_ref(clue));
@@ -136,28 +173,12 @@ impl RunSource {
             Ok(())
         });
         walk.map_err(RunError::Read)?;
-        let mut answers: Vec<Answers> = self.seen.iter().map(answered).collect();
-        for host in &mut answers {
-            host.identities = shown.remove(&host.address).unwrap_or_default();
-        }
-        let swept = |range: Ipv4Addr| {
-            let [a, b, c, _] = range.octets();
-            let mut all = (0..=u8::MAX).map(|last| IpAddr::from([a, b, c, last]));
-            all.by_ref().filter(|at| targets.contains(*at)).count()
-        };
-        for found in intermediary::intermediaries(&answers, &plan.ports, swept) {
-            self.artefacts.extend(&found.addresses);
-            if let Some(first) = found.addresses.first() {
-                self.intermediaries.insert(*first, found);
-            }
-        }
-        self.share_keys(keys);
-        Ok(())
+        Ok((shown, keys))
     }
 
     /// Which SSH host keys are shown by more than one machine, as far as identities tell. (A certificate
     /// may be meant for many.)
-    fn share_keys(&mut self, keys: BTreeMap<String, Vec<Vec<IpAddr>>>) {
+    fn share_keys(&mut self, keys: KeysShown) {
         for (key, mut machines) in keys {
             let is_artefact = |at: &IpAddr| self.artefacts.contains(at);
             machines.retain(|addresses| !addresses.iter().all(is_artefact));

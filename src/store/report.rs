@@ -1,7 +1,7 @@
 //! A run and its machines, read for export.
 
 use super::db::{Address, Db, Fault, Time, from_json, from_word};
-use super::{Digest, Store, StoreError, keys, runs, verdicts};
+use super::{Digest, Pending, Store, StoreError, keys, runs, verdicts};
 use crate::model::{
     AccessRecord, Clue, CredentialId, Date, FindingHistory, FindingId, Fingerprint, HostFailure,
     HostKey, MachineId, MachineRecord, RunId, RunSummary, Service, UtcTime,
@@ -57,17 +57,33 @@ impl RunReport {
         record.wait().map(Some)
     }
 
-    /// Reads the machines in that order and shows each to `visit`; one is in memory at a time.
-    /// Blocks. Errors of the store come out as [`io::Error`]s of kind `Other`.
+    /// Reads the machines in that order and shows each to `visit`; a few are in memory at a time, and the next
+    /// few are read while these are shown. Blocks. Errors of the store come out as [`io::Error`]s of kind
+    /// `Other`.
     pub fn visit(&self, visit: &mut dyn FnMut(&MachineRecord) -> io::Result<()>) -> io::Result<()> {
-        for place in 0..self.machines.len() {
-            let record = self.machine(place).map_err(io::Error::other)?;
-            let Some(record) = record else {
-                break;
-            };
-            visit(&record)?;
+        let (mut place, mut next) = (0, self.read(0));
+        while let Some(records) = next {
+            let records = records.wait().map_err(io::Error::other)?;
+            place += records.len();
+            next = self.read(place);
+            for record in &records {
+                visit(record)?;
+            }
         }
         Ok(())
+    }
+
+    /// Begins to read the machines from a place on; `None` where there is none.
+    fn read(&self, from: usize) -> Option<Pending<Vec<MachineRecord>>> {
+        /// A handful costs hardly more than one.
+        const TOGETHER: usize = 8;
+        let groups = self.machines.get(from..)?.iter().take(TOGETHER);
+        let (groups, run): (Vec<Group>, i64) = (groups.cloned().collect(), self.number);
+        let read = move |db: &mut Db| {
+            let records = groups.into_iter().map(|group| record(db, run, group));
+            records.collect()
+        };
+        (from < self.machines.len()).then(|| self.store.thread.ask(read))
     }
 
     pub(super) fn plan(

@@ -3,7 +3,8 @@
 //!
 //! A router that tracks connections keeps an unanswered SYN for two minutes and an echo for half a minute
 //! (Linux' `nf_conntrack_tcp_timeout_syn_sent` and `nf_conntrack_icmp_timeout`), a connection that was
-//! refused or reset for ten seconds (`nf_conntrack_tcp_timeout_close`). What has expired keeps its place until
+//! reset for ten seconds (`nf_conntrack_tcp_timeout_close`). One that is refused is forgotten at once
+//! (`nf_conntrack_tcp_packet`: "if only reply is a RST"). What has expired keeps its place until
 //! it is swept out, up to a minute later (`GC_SCAN_INTERVAL_MAX` of `nf_conntrack_core.c`). Small ones hold a few
 //! thousand, and then drop what others send.
 
@@ -14,7 +15,7 @@ use std::time::Duration;
 pub(super) const SYN: Duration = Duration::from_mins(3);
 /// How long an echo holds its place.
 pub(super) const ECHO: Duration = Duration::from_secs(90);
-/// How long an answered connection that was reset holds its place.
+/// How long a connection that was accepted and then reset holds its place.
 pub(super) const CLOSED: Duration = Duration::from_secs(70);
 
 /// The connections that are half open on the way, as far as can be told.
@@ -85,6 +86,19 @@ impl HalfOpen {
         }
     }
 
+    /// One that was begun then, to be kept so long, holds no place any more: it was refused, or the same packet
+    /// is sent again and takes its place.
+    pub(super) fn ended(&mut self, begun: Duration, kept: Duration, now: Duration) {
+        if self.most.is_none() {
+            return;
+        }
+        self.forget(now);
+        if let Some(ends) = self.at(begun + kept).filter(|ends| **ends > 0) {
+            *ends -= 1;
+            self.now -= 1;
+        }
+    }
+
     /// The count of the second after a moment, so that none is taken for ended too early.
     fn at(&mut self, end: Duration) -> Option<&mut u64> {
         let place = (end.as_secs() + 1).checked_sub(self.first)?;
@@ -128,6 +142,19 @@ mod tests {
         assert_eq!(budget.room(S * 181), 1);
         assert_eq!(budget.room(S * 182), 2);
         assert_eq!(budget.next_end(), None);
+    }
+
+    #[test]
+    fn what_is_refused_or_sent_again_holds_no_place() {
+        let mut budget = HalfOpen::new(Some(2));
+        budget.begin(S, SYN);
+        budget.begin(S * 2, SYN);
+        budget.ended(S, SYN, S * 3);
+        assert_eq!(budget.room(S * 3), 1);
+        // It is gone already.
+        budget.ended(S, SYN, S * 3);
+        budget.ended(S * 2, SYN, S * 190);
+        assert_eq!(budget.room(S * 190), 2);
     }
 
     #[test]

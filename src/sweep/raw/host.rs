@@ -84,7 +84,8 @@ pub(super) struct Rules {
     /// How full the queues on the way are.
     pub(super) queued: Duration,
     /// Whether hosts behind a router are asked by connections: each is a probe and its confirmation in
-    /// one. Not where routers' tables count, for each takes a place of its own there.
+    /// one. Not where routers' tables count, for each takes a place of its own there, nor where this machine
+    /// is what limits the rate.
     pub(super) by_connection: bool,
 }
 
@@ -129,8 +130,10 @@ impl Host {
     /// How long to wait for an answer.
     pub(super) fn time_out(&self, rules: &Rules) -> Duration {
         let wanted = self.trip * 3 + rules.queued * 2 + Duration::from_millis(100);
+        // On the own link there is nobody on the way who may be slow.
+        let least = if self.is_near { 150 } else { 250 };
         wanted
-            .clamp(Duration::from_millis(250), Duration::from_millis(950))
+            .clamp(Duration::from_millis(least), Duration::from_millis(950))
             .min(rules.longest)
     }
 

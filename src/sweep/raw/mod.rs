@@ -8,6 +8,7 @@ mod canary;
 mod connects;
 pub mod control;
 pub mod cookie;
+mod courier;
 mod driver;
 mod filter;
 pub mod frame;
@@ -27,7 +28,8 @@ use super::{
 };
 use async_trait::async_trait;
 use cookie::Secret;
-use driver::{Driver, Job};
+use courier::Courier;
+use driver::{AT_FULL_SPEED, Driver, Job};
 use paths::Paths;
 use socket::Link;
 use socket2::{Domain, Socket, Type};
@@ -137,23 +139,38 @@ impl RawSweeper {
         stop: CancellationToken,
     ) -> SweepEnd {
         let from = range.start;
-        let driver = Routes::read().and_then(|routes| {
-            let job = Job {
-                plan,
-                range,
-                profile: self.profile,
-                links: &self.sockets.links,
-                ports: self.sockets.ports.numbers,
-                secret: Secret::new(rand::random()),
-                out,
-                stop,
-            };
-            Driver::new(job, leg, Paths::new(&routes))
-        });
-        match driver {
-            Ok(driver) => driver.run(),
-            Err(error) => ended(from, EndReason::Starved(error.to_string())),
-        }
+        std::thread::scope(|scope| {
+            let links = &self.sockets.links;
+            let is_fast = self.profile.rate >= AT_FULL_SPEED;
+            // Where there is no second thread, one sends.
+            let courier = is_fast.then(|| Courier::start(scope, links, stop.clone()).ok());
+            let driver = self.driver((plan, leg, range), out, stop, courier.flatten());
+            match driver {
+                Ok(driver) => driver.run(),
+                Err(error) => ended(from, EndReason::Starved(error.to_string())),
+            }
+        })
+    }
+
+    fn driver(
+        &self,
+        (plan, leg, range): (SweepPlan, Leg, Range<u64>),
+        out: mpsc::Sender<SweepEvent>,
+        stop: CancellationToken,
+        courier: Option<Courier>,
+    ) -> io::Result<Driver<'_>> {
+        let routes = Routes::read()?;
+        let job = Job {
+            plan,
+            range,
+            profile: self.profile,
+            links: &self.sockets.links,
+            ports: self.sockets.ports.numbers,
+            secret: Secret::new(rand::random()),
+            out,
+            stop,
+        };
+        Driver::new(job, leg, Paths::new(&routes), courier)
     }
 
     fn has(&self, ifindex: u32) -> bool {

@@ -48,9 +48,12 @@ impl Schedule<'_> {
         if let Some(waiting) = self.neighbours.end(work.index) {
             self.aside.push(Reverse((now, Due::Host(waiting))));
         }
-        let answered = matches!(outcome, Outcome::Answered(..));
-        if answered && work.reach == Reach::Routed {
-            self.half_open.answered(work.begun, SYN, now);
+        if work.reach == Reach::Routed {
+            match outcome {
+                Outcome::Answered(Answer::Closed, _) => self.half_open.ended(work.begun, SYN, now),
+                Outcome::Answered(..) => self.half_open.answered(work.begun, SYN, now),
+                _ => {}
+            }
         }
         if work.role == Role::Canary {
             self.canary_ended(&work, outcome);

@@ -137,6 +137,11 @@ impl Control {
         }
     }
 
+    /// Packets a second that were asked for.
+    pub fn asked(&self) -> f64 {
+        self.asked
+    }
+
     /// Packets a second.
     pub fn rate(&self) -> f64 {
         self.rate

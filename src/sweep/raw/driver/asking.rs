@@ -81,7 +81,7 @@ impl Driver<'_> {
             self.outcome(first, true);
         }
         self.outcome(sent, false);
-        self.give_back(address, kind, sent, arrived);
+        self.give_back(address, kind, said, (sent, arrived));
         if let Some(answer) = answer {
             self.canaries.add(address, kind, arrived);
             self.emit(
@@ -161,7 +161,8 @@ impl Driver<'_> {
                     self.push(address, kind, 0);
                     if !is_near {
                         if tries > 0 {
-                            self.budget.answered(sent, kept(kind), now);
+                            // The same packet again takes no further place in a router's table.
+                            self.budget.ended(sent, kept(kind), now);
                         }
                         self.budget.begin(now, kept(kind));
                     }
@@ -264,8 +265,11 @@ impl Driver<'_> {
                 self.outcome(sent, false);
             }
             if !is_near && answer != Answer::Unconfirmed {
-                self.budget
-                    .answered(now.saturating_sub(time), kept(kind), now);
+                let said = match answer {
+                    Answer::Closed => Said::Closed,
+                    _ => Said::Open,
+                };
+                self.give_back(address, kind, said, (now.saturating_sub(time), now));
             }
             self.emit(
                 (position, address, kind),
@@ -320,13 +324,17 @@ impl Driver<'_> {
         &mut self,
         address: Ipv4Addr,
         kind: ProbeKind,
-        sent: Duration,
-        now: Duration,
+        said: Said,
+        (sent, now): (Duration, Duration),
     ) {
-        // An echo is kept for as long whether it was answered or not.
-        let is_kept = kind == ProbeKind::Echo;
-        if self.budget.is_limited() && !is_kept && !self.is_near(address) {
-            self.budget.answered(sent, kept(kind), now);
+        if !self.budget.is_limited() || self.is_near(address) {
+            return;
+        }
+        match said {
+            Said::Open => self.budget.answered(sent, kept(kind), now),
+            Said::Closed => self.budget.ended(sent, kept(kind), now),
+            // An echo is kept for as long whether it was answered or not.
+            Said::Alive => {}
         }
     }
 

@@ -109,7 +109,8 @@ impl Driver<'_> {
             self.control
                 .answered(address, asked, arrived.saturating_sub(asked));
             self.outcome(asked, false);
-            self.give_back(address, kind, asked, arrived);
+            let (said, _) = heard;
+            self.give_back(address, kind, said, (asked, arrived));
         }
     }
 

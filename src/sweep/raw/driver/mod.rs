@@ -15,6 +15,7 @@ use super::canary::Canaries;
 use super::connects::Connects;
 use super::control::Control;
 use super::cookie::Secret;
+use super::courier::Courier;
 use super::host::{Host, Rules};
 use super::losses::Losses;
 use super::open_ports::OpenPorts;
@@ -44,6 +45,10 @@ pub(super) struct Job<'a> {
     pub(super) out: mpsc::Sender<SweepEvent>,
     pub(super) stop: CancellationToken,
 }
+
+/// From which rate on this machine is the limit, and not the network. Then a second thread sends, and hosts are
+/// asked by packets only: a connection costs ten times as much.
+pub(super) const AT_FULL_SPEED: u32 = 200_000;
 
 /// Why it goes no further.
 enum Halt {
@@ -83,13 +88,15 @@ pub(super) struct Driver<'a> {
     canaries: Canaries,
     canary_credit: f64,
     connects: Connects,
-    /// Neighbours that are asked for.
-    asked: neighbours::Asked,
+    search: neighbours::Search,
     neighbour_slots: neighbours::Slots,
     batches: Vec<Batch>,
+    courier: Option<Courier>,
     inbox: Inbox,
     outbox: VecDeque<SweepEvent>,
     mark_sent: u64,
+    /// When to say next how far it is.
+    mark_due: Duration,
     /// When to look at the rate, the marks and the losses next.
     look_at: Duration,
     count: Count,
@@ -99,6 +106,8 @@ pub(super) struct Driver<'a> {
 struct Count {
     /// Packets, those of connections estimated.
     packets: u64,
+    /// How many of them the pacing knows of.
+    paced: u64,
     tries: u64,
     requeued: u64,
     dropped: u64,
@@ -108,6 +117,8 @@ struct Count {
 const WAIT: Duration = Duration::from_secs(1);
 /// How long nothing is looked at: a fraction of what the controller needs.
 const LOOK_EVERY: Duration = Duration::from_millis(2);
+/// How often it is said how far the sweep is.
+const MARK_EVERY: Duration = Duration::from_millis(200);
 /// How many events may wait to be read until nothing new is asked.
 const OUTBOX: usize = 4_096;
 /// How many hosts may be unsettled until no new ones are looked for.
@@ -119,7 +130,12 @@ const STRETCH: f64 = 16_384.0;
 const STRETCH_TIME: f64 = 1.5;
 
 impl<'a> Driver<'a> {
-    pub(super) fn new(job: Job<'a>, leg: Leg, paths: Paths) -> io::Result<Self> {
+    pub(super) fn new(
+        job: Job<'a>,
+        leg: Leg,
+        paths: Paths,
+        courier: Option<Courier>,
+    ) -> io::Result<Self> {
         let most = descriptors::budget().min(CONNECTIONS);
         let connects = Connects::new(most)?;
         for link in job.links {
@@ -165,11 +181,13 @@ impl<'a> Driver<'a> {
             canaries: Canaries::new(every * 2),
             canary_credit: 0.0,
             connects,
-            asked: neighbours::Asked::default(),
+            search: neighbours::Search::default(),
             neighbour_slots: neighbours::Slots::read(job.plan.addresses()),
             batches,
+            courier,
             inbox: Inbox::new(),
             outbox: VecDeque::new(),
+            mark_due: MARK_EVERY,
             look_at: Duration::ZERO,
             count: Count::default(),
             job,
@@ -193,7 +211,7 @@ impl<'a> Driver<'a> {
             mark: self.mark(),
             reason,
             tries: self.count.tries,
-            requeued: self.count.requeued,
+            requeued: self.count.requeued + self.courier.as_ref().map_or(0, |one| one.refused),
             canaries: super::super::Canaries {
                 asked: self.canaries.asked,
                 lost: self.canaries.lost,
@@ -207,7 +225,7 @@ impl<'a> Driver<'a> {
         }
         self.leave_out_nobodys();
         self.find_routers()?;
-        self.find_neighbours()?;
+        self.seek_neighbours();
         while !self.is_done() {
             let now = self.now();
             self.hear()?;
@@ -229,7 +247,7 @@ impl<'a> Driver<'a> {
     }
 
     fn is_done(&self) -> bool {
-        self.passes.is_done() && self.hosts.is_empty()
+        self.passes.is_done() && self.hosts.is_empty() && !self.search.is_on()
     }
 
     /// Whether something is to be sent as soon as the rate allows.
@@ -237,8 +255,11 @@ impl<'a> Driver<'a> {
         let now = self.now();
         let positions = !self.passes.is_through() || self.passes.is_asking();
         let is_due = |Reverse((at, _)): &Reverse<(Duration, u64)>| *at <= now;
-        let can = self.outbox.len() < OUTBOX && self.has_room(now);
-        can && (self.wakes.peek().is_some_and(is_due) || positions && self.hosts.len() < HOSTS)
+        let can = self.outbox.len() < OUTBOX;
+        let can_probe = can && self.has_room(now);
+        can && self.search.is_asking()
+            || can_probe
+                && (self.wakes.peek().is_some_and(is_due) || positions && self.hosts.len() < HOSTS)
     }
 
     fn mark(&self) -> u64 {
@@ -246,12 +267,31 @@ impl<'a> Driver<'a> {
             .held
             .first()
             .map_or(u64::MAX, |(position, _)| *position);
-        self.passes.mark().min(held)
+        // Who is on the link is not known before the search has ended.
+        let sought = if self.search.is_on() {
+            self.job.range.start
+        } else {
+            u64::MAX
+        };
+        self.passes.mark().min(held).min(sought)
+    }
+
+    /// Packets a second. Neighbours are asked for at the full rate: there is no router on the way.
+    fn rate(&self) -> f64 {
+        if self.search.is_asking() {
+            self.control.asked()
+        } else {
+            self.control.rate()
+        }
     }
 
     /// How long after a packet its answer must have come.
     fn wait(&self) -> Duration {
-        WAIT.max(self.control.time_out() * 2)
+        match self.control.round_trip() {
+            Some(_) => WAIT.max(self.control.time_out() * 2),
+            // Where nobody answers at all, as long as the profile says.
+            None => WAIT.max(self.job.profile.timeout),
+        }
     }
 
     fn rules(&self) -> Rules {
@@ -266,7 +306,7 @@ impl<'a> Driver<'a> {
                 .clamp(profile.retries, profile.most_retries.max(profile.retries)),
             longest: profile.timeout,
             queued: self.control.queued(),
-            by_connection: !self.budget.is_limited(),
+            by_connection: !self.budget.is_limited() && profile.rate < AT_FULL_SPEED,
         }
     }
 
@@ -284,8 +324,9 @@ impl<'a> Driver<'a> {
         while let Some(asked) = self.canaries.expired(now, time_out) {
             self.outcome(asked, true);
         }
+        self.look_at_neighbours(now);
         // What is owed so far is owed at the old rate.
-        self.pacing.due(now, self.control.rate());
+        self.pacing.due(now, self.rate());
         if let Some(lowered) = self.control.look(now, self.count.packets) {
             self.outbox
                 .push_back(SweepEvent::Notice(lowered.to_string()));
@@ -301,7 +342,11 @@ impl<'a> Driver<'a> {
         if self.passes.due().is_some_and(|due| due <= now) {
             self.judge(now);
         }
-        self.report();
+        // Whoever hears it saves it: not more often than is of use.
+        if now >= self.mark_due {
+            self.mark_due = now + MARK_EVERY;
+            self.report();
+        }
         Ok(())
     }
 
@@ -356,11 +401,12 @@ impl<'a> Driver<'a> {
         const LONGEST: Duration = Duration::from_millis(50);
         let now = self.now();
         let wakes = self.wakes.peek().map(|Reverse((at, _))| *at);
-        let next = self.pacing.next(now, self.control.rate());
+        let next = self.pacing.next(now, self.rate());
         // Whatever is to be sent cannot be sent before the next packet is due.
         let is_open = self.hosts.len() < HOSTS;
         let positions = !self.passes.is_through() || self.passes.is_asking();
-        let positions = (positions && is_open).then_some(now);
+        let positions = positions && is_open || self.search.is_asking();
+        let positions = positions.then_some(now);
         let sends = wakes.into_iter().chain(positions);
         let room = if self.has_room(now) {
             None
@@ -371,6 +417,7 @@ impl<'a> Driver<'a> {
         let sends = sends.map(|at| at.max(next));
         let others = self.passes.due().into_iter();
         let others = others.chain(self.canaries.due(self.control.time_out()));
+        let others = others.chain(self.search.due());
         let until = sends.chain(others).chain(self.connects.due()).min();
         let time = until.map_or(LONGEST, |until| until.saturating_sub(now).min(LONGEST));
         let time = if self.outbox.is_empty() {

@@ -3,7 +3,6 @@
 
 use super::super::super::{Answer, ProbeKind, SweepEvent};
 use super::super::frame::{self, BROADCAST};
-use super::super::pacing::Pacing;
 use super::{Driver, Halt};
 use crate::sweep::AddressSpace;
 use crate::sweep::routes::{self, Neighbour};
@@ -12,8 +11,13 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::ops::Range;
 use std::time::Duration;
 
-/// How long an answer on the own link is waited for.
+/// How long an answer on the own link is waited for at least: in the first pass, and in those after it, of
+/// which little is expected.
 const WAIT: Duration = Duration::from_millis(200);
+const WAIT_AGAIN: Duration = Duration::from_millis(100);
+/// How much longer than the slowest answer so far, and how long at most.
+const TIMES: u32 = 3;
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
 /// How often every silent neighbour is asked.
 const PASSES: u8 = 2;
 /// How often a router is asked.
@@ -21,12 +25,62 @@ const ROUTER_TRIES: u8 = 5;
 /// What share of the answers a pass may have found so that no further one is needed.
 const FEW: f64 = 0.005;
 
-/// Neighbours that are asked for now.
+/// The search for neighbours, pass after pass over those that are silent. What answers is asked further
+/// meanwhile.
 #[derive(Debug, Default)]
-pub(super) struct Asked {
-    /// Who has not answered, by index.
+pub(super) struct Search {
+    /// Who has not answered, by index, and when each was last asked.
     silent: HashMap<Ipv4Addr, (u64, Duration)>,
     found: Vec<(Ipv4Addr, u64, Duration)>,
+    /// Who is to be asked in this pass.
+    to_ask: VecDeque<(u64, Ipv4Addr)>,
+    pass: u8,
+    /// When the answers to this pass must have come, once everybody was asked.
+    until: Option<Duration>,
+    /// How many answered in this pass, and in all.
+    new: u32,
+    all: u32,
+    slowest: Duration,
+}
+
+impl Search {
+    /// Whether it goes on.
+    pub(super) fn is_on(&self) -> bool {
+        self.is_asking() || self.until.is_some() || !self.found.is_empty()
+    }
+
+    /// Whether somebody is to be asked now.
+    pub(super) fn is_asking(&self) -> bool {
+        !self.to_ask.is_empty()
+    }
+
+    /// When the pass is over.
+    pub(super) fn due(&self) -> Option<Duration> {
+        self.until
+    }
+
+    /// Everybody was asked who is asked in this pass.
+    fn asked(&mut self, now: Duration) {
+        let least = if self.pass == 0 { WAIT } else { WAIT_AGAIN };
+        let wait = (self.slowest * TIMES).clamp(least, LONGEST_WAIT);
+        self.until = Some(now + wait);
+    }
+
+    /// The pass is over: those who are silent are asked again, or not.
+    fn judge(&mut self, most: u8) {
+        self.until = None;
+        let few = f64::from(self.all) * FEW;
+        self.pass += 1;
+        let is_enough = self.pass >= PASSES && f64::from(self.new) <= few;
+        if is_enough || self.pass >= PASSES.max(most) {
+            return;
+        }
+        self.new = 0;
+        let silent = self.silent.iter();
+        let mut silent: Vec<_> = silent.map(|(at, (index, _))| (*index, *at)).collect();
+        silent.sort_unstable();
+        self.to_ask = silent.into();
+    }
 }
 
 /// Places in the kernel's own table of neighbours, which connections to hosts on the link take, each for
@@ -138,8 +192,8 @@ impl Driver<'_> {
         }
     }
 
-    /// Finds who is on the own link, and settles everybody else there.
-    pub(super) fn find_neighbours(&mut self) -> Result<(), Halt> {
+    /// Begins to look who is on the own link. Nothing is asked of anybody else there.
+    pub(super) fn seek_neighbours(&mut self) {
         let parts = self
             .paths
             .parts(self.job.plan.addresses(), self.leg.indices());
@@ -152,77 +206,57 @@ impl Driver<'_> {
             .map(|(range, _)| range)
             .collect();
         let range = self.job.range.clone();
-        let mut silent: Vec<(u64, Ipv4Addr)> = Vec::new();
         for index in parts.into_iter().flatten() {
             let is_new = self.seen.insert(index);
             let mut positions = self.job.plan.positions_of(index);
             let is_left = is_new && positions.any(|position| range.contains(&position));
             let address = self.job.plan.addresses().nth(index);
             if let Some(IpAddr::V4(address)) = address.filter(|_| is_left) {
-                silent.push((index, address));
+                self.search.to_ask.push_back((index, address));
             }
         }
-        let mut found = 0_usize;
-        for pass in 0..PASSES.max(self.job.profile.most_retries + 1) {
-            if silent.is_empty() {
-                break;
-            }
-            let asked = silent.len();
-            self.ask_neighbours(&silent, pass + 1)?;
-            silent.retain(|(index, _)| !self.hosts.contains_key(index));
-            let new = asked - silent.len();
-            found += new;
-            let few = f64::from(u32::try_from(found).unwrap_or(u32::MAX)) * FEW;
-            if pass + 1 >= PASSES && f64::from(u32::try_from(new).unwrap_or(u32::MAX)) <= few {
-                break;
-            }
-        }
-        Ok(())
     }
 
-    fn ask_neighbours(&mut self, silent: &[(u64, Ipv4Addr)], tries: u8) -> Result<(), Halt> {
-        let rate = f64::from(self.job.profile.rate);
-        let mut pacing = Pacing::new();
-        let mut silent_left = silent.iter();
-        let begun = self.now();
-        loop {
-            let now = self.now();
-            let due = pacing.due(now.saturating_sub(begun), rate);
-            let some: Vec<_> = silent_left.by_ref().take(due).collect();
-            if due > 0 && some.is_empty() {
+    /// Asks the next neighbours.
+    pub(super) fn ask_neighbours(&mut self, now: Duration, until: u64) {
+        if !self.search.is_asking() {
+            return;
+        }
+        while self.count.packets < until {
+            let Some((index, address)) = self.search.to_ask.pop_front() else {
                 break;
+            };
+            self.search.silent.insert(address, (index, now));
+            let before = self.count.packets;
+            if let Some(path) = self.paths.of(address) {
+                self.who_has(path.ifindex, address);
             }
-            for (index, address) in &some {
-                self.asked.silent.insert(*address, (*index, now));
-                if let Some(path) = self.paths.of(*address) {
-                    self.who_has(path.ifindex, *address);
-                }
-            }
-            self.deliver()?;
-            pacing.sent(now.saturating_sub(begun), some.len(), rate);
-            self.hear()?;
-            self.greet(tries)?;
-            if some.is_empty() {
-                let next = pacing.next(now.saturating_sub(begun), rate) + begun;
-                self.connects
-                    .wait(next.saturating_sub(now).max(Duration::from_millis(1)))?;
+            if self.count.packets == before {
+                // There is no way there any more.
+                self.search.silent.remove(&address);
             }
         }
-        let until = self.now() + WAIT;
-        loop {
-            let left = until.saturating_sub(self.now());
-            self.hear()?;
-            self.greet(tries)?;
-            if left.is_zero() || self.asked.silent.is_empty() {
-                return Ok(());
-            }
-            self.connects.wait(left.min(Duration::from_millis(20)))?;
+        if !self.search.is_asking() {
+            self.search.asked(now);
+        }
+    }
+
+    /// Takes in who has answered, and ends a pass whose time is over.
+    pub(super) fn look_at_neighbours(&mut self, now: Duration) {
+        let tries = self.search.pass + 1;
+        self.greet(tries);
+        let is_over = self
+            .search
+            .due()
+            .is_some_and(|due| due <= now || self.search.silent.is_empty());
+        if is_over {
+            self.search.judge(self.job.profile.most_retries + 1);
         }
     }
 
     /// Takes those in that have answered.
-    fn greet(&mut self, tries: u8) -> Result<(), Halt> {
-        for (address, index, trip) in std::mem::take(&mut self.asked.found) {
+    fn greet(&mut self, tries: u8) {
+        for (address, index, trip) in std::mem::take(&mut self.search.found) {
             let range = self.job.range.clone();
             let positions = self.job.plan.positions_of(index);
             let Some(position) = positions.filter(|position| range.contains(position)).min() else {
@@ -230,11 +264,13 @@ impl Driver<'_> {
             };
             let now = self.now();
             self.meet(index, address, position, now);
+            if let Some(host) = self.hosts.get_mut(&index) {
+                host.trip = trip;
+            }
             self.learn(index, ProbeKind::Neighbour, Answer::Alive);
             let probe = (position, address, ProbeKind::Neighbour);
             self.emit(probe, Answer::Alive, (trip, tries), None);
         }
-        self.flush()
     }
 
     /// A machine on a link says which hardware address it has.
@@ -256,12 +292,14 @@ impl Driver<'_> {
             self.paths.learn(ifindex, address, mac);
         }
         if self.paths.of(address).is_some_and(is_here)
-            && let Some((index, sent)) = self.asked.silent.remove(&address)
+            && let Some((index, sent)) = self.search.silent.remove(&address)
         {
             self.paths.learn(ifindex, address, mac);
-            self.asked
-                .found
-                .push((address, index, arrived.saturating_sub(sent)));
+            let trip = arrived.saturating_sub(sent);
+            self.search.found.push((address, index, trip));
+            self.search.slowest = self.search.slowest.max(trip);
+            self.search.new += 1;
+            self.search.all += 1;
         }
     }
 
@@ -309,6 +347,45 @@ impl Driver<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    fn search(count: u8) -> Search {
+        let address = |last| (u64::from(last), Ipv4Addr::new(10, 0, 0, last));
+        let mut search = Search::default();
+        for (index, address) in (0..count).map(address) {
+            search.silent.insert(address, (index, MS));
+        }
+        search
+    }
+
+    #[test]
+    fn the_silent_are_asked_twice_and_again_only_where_that_found_somebody() {
+        let mut search = search(3);
+        search.judge(4);
+        assert!(search.is_asking() && search.pass == 1);
+        search.to_ask.clear();
+        (search.all, search.new) = (100, 1);
+        search.judge(4);
+        assert!(search.is_asking() && search.pass == 2);
+        search.to_ask.clear();
+        search.all = 300;
+        search.judge(4);
+        assert!(!search.is_on());
+    }
+
+    #[test]
+    fn a_slow_link_is_waited_for() {
+        let mut search = search(1);
+        search.asked(MS);
+        assert_eq!(search.due(), Some(MS * 201));
+        search.pass = 1;
+        search.asked(MS);
+        assert_eq!(search.due(), Some(MS * 101));
+        search.slowest = MS * 150;
+        search.asked(MS);
+        assert_eq!(search.due(), Some(MS * 451));
+    }
 
     #[test]
     fn a_place_in_the_table_is_free_again_after_a_while() {

@@ -1,6 +1,7 @@
 //! What is sent, in which order: canaries, hosts that showed life, and then the next positions.
 
 use super::super::super::{ProbeKind, budget};
+use super::super::courier::send_all;
 use super::super::frame;
 use super::super::socket::BATCH;
 use super::{Driver, HOSTS, Halt, OUTBOX};
@@ -14,13 +15,11 @@ const CANARIES: f64 = 0.01;
 const LOOKS: usize = 4_096;
 /// How many hosts are looked at in one go.
 const HOSTS_AT_ONCE: usize = 64;
-/// How long the interface may have no room.
-const NO_ROOM: Duration = Duration::from_secs(10);
 
 impl Driver<'_> {
     /// Sends what is due, and says how much that was.
     pub(super) fn send(&mut self, now: Duration) -> Result<usize, Halt> {
-        let rate = self.control.rate();
+        let rate = self.rate();
         let due = self.pacing.due(now, rate);
         if due == 0 || self.outbox.len() >= OUTBOX {
             return Ok(0);
@@ -28,6 +27,7 @@ impl Driver<'_> {
         let before = self.count.packets;
         let until = before + due as u64;
         self.ask_hosts(now, until);
+        self.ask_neighbours(now, until);
         // Connections take their time; round trips are counted from when packets really go.
         let now = self.now();
         self.send_canaries(now, until);
@@ -35,9 +35,13 @@ impl Driver<'_> {
         self.deliver()?;
         let wait = self.wait();
         self.passes.sent(now, wait);
-        let sent = usize::try_from(self.count.packets - before).unwrap_or(usize::MAX);
-        self.pacing.sent(now, sent, rate);
-        Ok(sent + usize::from(looked))
+        let sent = self.count.packets - before;
+        // What the system has sent for connections since the last time is part of the rate.
+        let owed = self.count.packets - self.count.paced;
+        self.count.paced = self.count.packets;
+        self.pacing
+            .sent(now, usize::try_from(owed).unwrap_or(usize::MAX), rate);
+        Ok(usize::try_from(sent).unwrap_or(usize::MAX) + usize::from(looked))
     }
 
     fn send_canaries(&mut self, now: Duration, until: u64) {
@@ -70,7 +74,8 @@ impl Driver<'_> {
 
     /// Asks the next positions, and says whether there were any, though they may have needed no packet.
     fn ask_positions(&mut self, now: Duration, until: u64) -> bool {
-        if self.hosts.len() >= HOSTS {
+        // While the rate is that of the own link, nobody behind a router is asked.
+        if self.hosts.len() >= HOSTS || self.search.is_asking() {
             return false;
         }
         for looked in 0..LOOKS {
@@ -92,7 +97,7 @@ impl Driver<'_> {
             if pass > 0 && self.budget.is_limited() {
                 // The same packet again: it takes no further place in a router's table.
                 if let Some((asked, _)) = self.passes.asked(position) {
-                    self.budget.answered(asked, kept(kind), now);
+                    self.budget.ended(asked, kept(kind), now);
                 }
             }
             self.push(address, kind, 0);
@@ -141,39 +146,24 @@ impl Driver<'_> {
 
     /// Sends what was put on its way.
     pub(super) fn deliver(&mut self) -> Result<(), Halt> {
-        for (link, batch) in self.job.links.iter().zip(&mut self.batches) {
-            let mut from = 0;
-            let begun = self.begun.elapsed();
-            while from < batch.len() {
-                match link.send(batch, from) {
-                    Ok(sent) => from += sent,
-                    Err(error) if is_passing(&error) => {
-                        self.count.requeued += 1;
-                        let waited = self.begun.elapsed().saturating_sub(begun);
-                        if self.job.stop.is_cancelled() {
-                            return Err(Halt::Stop);
-                        }
-                        if waited > NO_ROOM {
-                            return Err(error.into());
-                        }
-                        std::thread::sleep(Duration::from_micros(200));
-                    }
-                    Err(error) => return Err(error.into()),
-                }
+        let links = self.job.links.iter().zip(&mut self.batches);
+        for (place, (link, batch)) in links.enumerate() {
+            let is_full = batch.len() >= BATCH;
+            let courier = self.courier.as_mut().filter(|_| is_full);
+            if let Some(courier) = courier
+                && courier.take(place, batch)?
+            {
+                continue;
             }
+            self.count.requeued += send_all(link, batch, &self.job.stop)?;
             batch.clear();
+        }
+        if self.job.stop.is_cancelled() {
+            return Err(Halt::Stop);
         }
         debug_assert!(self.batches.iter().all(|batch| batch.len() <= BATCH * 2));
         Ok(())
     }
-}
-
-/// Whether an interface has no room only for the moment.
-fn is_passing(error: &std::io::Error) -> bool {
-    let passing = [libc::ENOBUFS, libc::EAGAIN, libc::EINTR, libc::ENOMEM];
-    error
-        .raw_os_error()
-        .is_some_and(|code| passing.contains(&code))
 }
 
 /// How long a router remembers a packet that nobody answers.
