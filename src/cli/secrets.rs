@@ -1,7 +1,7 @@
 //! From a credentials file to a keyring: secrets are fetched once, before the run.
 
 use super::config::Environment;
-use super::{Stop, complain, hints, runtime, ssh_config};
+use super::{Stop, hints, runtime, ssh_config};
 use crate::credentials::resolve::{self, Secrets, Sources};
 use crate::credentials::{self, Credential};
 use crate::model::CredentialId;

@@ -3,7 +3,7 @@
 use super::gate::{Gate, Turn};
 use super::{Clock, RunError};
 use crate::credentials::{
-    AccountKey, Ask, Decision, Holder, HostLabel, Limits, Stop, StopReason, Try, decide,
+    AccountKey, Ask, Credential, Decision, Holder, HostLabel, Limits, Stop, StopReason, Try, decide,
 };
 use crate::model::{CredentialId, ResultCode, RunId};
 use crate::session::Permit;
