@@ -84,14 +84,18 @@ def ports(lab, report):
     if not shutil.which("nft") or not lab.is_alone:
         report.skip("a filtered port needs nft and a network namespace")
         return
-    rules = "table inet ud { chain input { type filter hook input priority 0; tcp dport 2252 drop; } }"
+    rules = "add table inet ud\nadd chain inet ud input { type filter hook input priority 0; }\n" \
+        "add rule inet ud input tcp dport 2252 drop\n"
     subprocess.run(["nft", "-f", "-"], input=rules, text=True, check=True)
     try:
-        done = clinic.doctor(credentials, ports="2252,2250", port=2252)
+        silent = clinic.doctor(credentials, ports="2251,2252", port=2252)
+        other = clinic.doctor(credentials, ports="2252,2250", port=2252)
     finally:
         subprocess.run(["nft", "delete", "table", "inet", "ud"], check=True)
+    expect(report, silent, 3, "port", "2252 silent", "firewall", "traceroute",
+           text="a port behind a firewall is silent, and the host known to be up")
     # The open port is another one, and it speaks SSH: the way goes on there.
-    report.that("2252 silent" in done.out, "a port behind a firewall is silent", done.out)
+    expect(report, other, 0, None, "2252 silent", text="where SSH is found on another port the way goes on there")
 
 
 def trust(lab, report):

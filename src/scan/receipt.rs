@@ -143,7 +143,7 @@ impl Part {
                 ));
             }
             Step::Met(met) => say(&format!(
-                "  it shows {}, which is {} ({} ms)",
+                "  it shows {} (trust: {}, {} ms)",
                 plain(&met.key.to_string()),
                 met.trust.as_str(),
                 met.took_ms

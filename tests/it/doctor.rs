@@ -116,8 +116,8 @@ fn rungs(ended: &Ended) -> Vec<(String, String)> {
         let rest = line.strip_prefix("  ")?;
         let name = rest.split(' ').next()?;
         names.contains(&name).then(|| {
-            let state = rest.get(14..26).unwrap_or_default().trim();
-            (name.to_owned(), state.to_owned())
+            let state: String = rest.chars().skip(14).take(12).collect();
+            (name.to_owned(), state.trim().to_owned())
         })
     });
     lines.collect()

@@ -545,6 +545,8 @@ impl<'a> Facts<'a> {
         if is_partial || last.is_some() {
             rung.state = State::Gaps;
             let code = last.map_or(ResultCode::OkPartial, |row| row.code);
+            let said = format!("; {}: {}", code.as_str(), code.sentence());
+            rung.text.push_str(&said);
             let way = last.map_or((Protocol::Ssh, 0), |row| {
                 (row.protocol, row.port.unwrap_or(0))
             });

@@ -57,12 +57,8 @@ impl Page {
             state
         };
         let words = wrap(&for_terminal(&rung.text), INDENT);
-        let _ = writeln!(
-            self.text,
-            "  {:<14}{state}{}",
-            rung.name,
-            words.trim_start()
-        );
+        let line = format!("  {:<14}{state}{}", rung.name, words.trim_start());
+        let _ = writeln!(self.text, "{}", line.trim_end());
         for line in &rung.lines {
             let _ = writeln!(self.text, "{}", wrap(&for_terminal(line), INDENT + 2));
         }
