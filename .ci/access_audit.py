@@ -35,7 +35,7 @@ CHECKS = {
     "kerberos": (access_kerberos.directory, 120),
 }
 # What of /etc is ours alone while this runs.
-OURS = ("/etc/pam.d", "/etc/sudoers.d", "/etc/security")
+OURS = ("/etc/pam.d", "/etc/sudoers.d", "/etc/security", "/etc/hosts")
 
 
 def run_check(name, lab, report):
@@ -55,10 +55,13 @@ def run_check(name, lab, report):
 
 
 def take_etc(lab):
-    """Copies of the folders of /etc, mounted over them: nobody else sees what we write there."""
+    """Copies of parts of /etc, mounted over them: nobody else sees what we write there."""
     for place in OURS:
-        copy = lab.root / "etc" / pathlib.Path(place).name
-        shutil.copytree(place, copy, symlinks=True)
+        copy = lab.folder("etc") / pathlib.Path(place).name
+        if pathlib.Path(place).is_dir():
+            shutil.copytree(place, copy, symlinks=True)
+        else:
+            shutil.copy(place, copy)
         shutil.copymode(place, copy)
         subprocess.run(["mount", "--bind", str(copy), place], check=True, capture_output=True)
 

@@ -39,7 +39,8 @@ def mixed(lab, report):
     report.that(not doubled, f"mixed: each of {len(counts)} addresses has one row in machines.csv", doubled)
     report.that(not set(silent) & read, "mixed: who is silent was not read", outcomes)
     check_sums(report, scanned, counts)
-    ways = {(row["ip"], row["protocol"]) for row in scanned.rows("access") if row["result_code"] in GOOD}
+    ways = {(row["ip"], row["protocol"]) for row in scanned.rows("access")
+            if row["result_code"] in GOOD and row["attempted"] == "yes"}
     wanted = {(address, "winrm") for address in windows} | {(address, "ssh") for address in unix}
     report.that(ways == wanted, "mixed: access.csv has one success for each host that was read, by its protocol",
                 sorted(ways ^ wanted))

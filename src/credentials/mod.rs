@@ -1,8 +1,8 @@
 //! Which secret may be used where, and how often.
 //!
 //! A credentials file says who we may log in as, where the secret *is* (it holds none itself), and
-//! for which hosts: no scope, no use. [`plan`] picks the few credentials for one host, [`decide`] is
-//! the breaker that keeps accounts from being locked, and [`pam`] reads why a host refused.
+//! for which hosts: no scope, no use. [`plan`] picks the few credentials for one host, and [`decide`] is
+//! the breaker that keeps accounts from being locked.
 //!
 //! Only [`mod@file`], [`resolve`], [`keep`], [`draft`] and the stores behind them talk; the rest is a function of
 //! its inputs. A [`secrecy::SecretString`] goes in and out, and only `session` looks inside, but for
@@ -22,7 +22,6 @@ mod jump;
 pub mod keep;
 mod keyring;
 mod model;
-pub mod pam;
 mod parse;
 mod replace;
 pub mod resolve;

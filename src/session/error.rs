@@ -1,7 +1,7 @@
 //! What can go wrong with a host, step by step.
 
-use super::Password;
 use super::windows_error::{KerberosFailure, hint};
+use super::{Password, pam};
 use crate::model::{Failure, HostKey, ResultCode};
 use std::io;
 
@@ -163,6 +163,9 @@ pub enum LoginError {
     /// The host refused the password. Another try may lock the account.
     #[error("the host refused the password{}", said(.0))]
     PasswordRefused(LoginRefusal),
+    /// The host says that the account cannot log in, so it was told nothing.
+    #[error("the host says, before it has heard the password, that the account cannot log in{}", said(.0))]
+    Unfit(LoginRefusal),
     /// The proof was right, and the host wants another one on top.
     #[error("the host accepted the proof but wants more{}", said(.refusal))]
     MoreWanted {
@@ -291,6 +294,7 @@ impl LoginError {
             | Self::TimedOut { secret_sent } => *secret_sent,
             Self::Kerberos(failure) => failure.secret_sent,
             Self::KeysRefused(_)
+            | Self::Unfit(_)
             | Self::NoSuchMethod { .. }
             | Self::NoKey
             | Self::NotInAgent(_)
@@ -321,6 +325,7 @@ impl LoginError {
             Self::KeysRefused(refusal)
             | Self::PasswordRefused(refusal)
             | Self::PasswordExpired(refusal)
+            | Self::Unfit(refusal)
             | Self::MoreWanted { refusal, .. }
             | Self::NoSuchMethod { refusal, .. } => {
                 password.hide_in(&mut refusal.said);
@@ -347,6 +352,7 @@ impl LoginError {
         match self {
             Self::KeysRefused(refusal)
             | Self::PasswordRefused(refusal)
+            | Self::Unfit(refusal)
             | Self::MoreWanted { refusal, .. } => Some(refusal),
             _ => None,
         }
@@ -376,6 +382,7 @@ impl Failure for LoginError {
             Self::Refused { .. }
             | Self::KeysRefused(_)
             | Self::PasswordRefused(_)
+            | Self::Unfit(_)
             | Self::MoreWanted { .. }
             | Self::NoSuchMethod { .. }
             | Self::StrangePrompt { .. }
@@ -418,6 +425,9 @@ pub(super) fn code_in(said: &str) -> Option<ResultCode> {
             ResultCode::LogonTimeDenied,
         ),
     ];
+    if let Some(code) = pam::read(said) {
+        return Some(code);
+    }
     let said = said.to_lowercase();
     let in_one_line = |words: &[&str]| {
         said.lines()
@@ -581,6 +591,10 @@ mod tests {
             (
                 "You are required to change your password immediately (administrator enforced).",
                 ResultCode::PasswordExpired,
+            ),
+            (
+                "You are not allowed to logon at this time",
+                ResultCode::LogonTimeDenied,
             ),
         ];
         for (text, code) in cases {

@@ -16,6 +16,7 @@ mod host_trust;
 mod known_hosts;
 mod limits;
 mod local;
+mod pam;
 mod pins;
 mod question;
 mod replay;

@@ -383,6 +383,23 @@ fn one_that_says_locked_stops_the_account_everywhere() {
     assert_eq!(codes(&office, "r-1"), expected);
 }
 
+/// sshd puts what `pam_faillock` says before the password into the prompt for it.
+#[test]
+fn a_host_that_says_locked_before_it_asks_hears_no_password() {
+    let prompt =
+        "The account is locked due to 3 failed logins.\\n(10 minutes left to unlock)\\nPassword: ";
+    let more = format!("methods = ['keyboard-interactive']\nprompts = [{{ text = \"{prompt}\" }}]");
+    let office = Office::open(&host_with_sudo(0, Temper::Refusing, 1, &more));
+    visit(&office, &Visitor::new("r-1"), &only_old());
+    let expected = BTreeMap::from([(ResultCode::AccountLocked, 1)]);
+    assert_eq!(codes(&office, "r-1"), expected);
+    assert_eq!(office.seen().secrets("h0"), [""; 0]);
+    // It has cost no try, and the account is left alone.
+    let store = underdesk::store::Store::open(&office.store_path()).unwrap();
+    let (tries, stops) = store.breaker().wait().unwrap();
+    assert_eq!((tries.len(), stops.len()), (0, 1));
+}
+
 #[test]
 fn a_right_password_is_told_to_every_host_once() {
     let office = office(&[Temper::Welcoming; 12]);

@@ -189,7 +189,9 @@ fn each_windows_sees_one_connection_one_logon_and_one_shell() {
     ] {
         let rows = access.rows_where("ip", address);
         let rows = rows.iter().filter(|row| {
-            access.cell(row, "result_code") == "ok" && access.cell(row, "host_trust") == trust
+            access.cell(row, "attempted") == "yes"
+                && access.cell(row, "result_code") == "ok"
+                && access.cell(row, "host_trust") == trust
         });
         assert_eq!(rows.count(), 1, "{address}\n{}", ended.err);
     }

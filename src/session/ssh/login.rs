@@ -4,6 +4,7 @@ use super::exchange::SshSession;
 use super::handshake::Link;
 use super::prompt::{asks_for_a_change, asks_the_password};
 use crate::session::host_trust::Door;
+use crate::session::pam;
 use crate::session::transcript::plain;
 use crate::session::{Limits, LoggedIn, LoginError, LoginRefusal, Password, Permit, Signer};
 use async_trait::async_trait;
@@ -183,6 +184,13 @@ impl SshDoor {
             // Only something to read.
             [] => Ok(Vec::new()),
             [prompt] if self.sent_at.is_none() && asks_the_password(prompt) => {
+                // sshd puts what PAM has to say before the prompt into it.
+                if let Some((notice, _)) = prompt.prompt.trim_end().rsplit_once('\n') {
+                    self.hear(notice);
+                }
+                if pam::is_unfit(&self.told) {
+                    return Err(LoginError::Unfit(self.refusal(&MethodSet::empty())));
+                }
                 self.mark_sent()?;
                 Ok(vec![password.for_the_wire()])
             }

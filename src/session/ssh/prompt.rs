@@ -20,7 +20,9 @@ pub(super) fn asks_the_password(prompt: &Prompt) -> bool {
         "answer",
         "challenge",
     ];
-    let text = prompt.prompt.to_lowercase();
+    // sshd puts what PAM has to say before the prompt into it: only the last line asks.
+    let line = prompt.prompt.trim_end().lines().next_back();
+    let text = line.unwrap_or_default().to_lowercase();
     !prompt.echo && !SOMETHING_ELSE.iter().any(|word| text.contains(word))
 }
 
@@ -56,6 +58,8 @@ mod tests {
         ] {
             assert!(!asks(prompt, false), "{prompt}");
         }
+        assert!(asks("A code of conduct holds here.\nPassword: ", false));
+        assert!(!asks("Change your password now.\nNew password: ", false));
         assert!(asks_for_a_change("(current) UNIX password: "));
     }
 }

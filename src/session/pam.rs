@@ -11,7 +11,7 @@ use crate::model::ResultCode;
 ///
 /// Only for the text of a login that was refused: warnings such as "will expire in 3 days" are not
 /// taken for refusals, yet a host says what it likes.
-pub fn read(text: &str) -> Option<ResultCode> {
+pub(super) fn read(text: &str) -> Option<ResultCode> {
     let text: String = text.chars().take(LONGEST).collect();
     let words: Vec<&str> = text.split_whitespace().collect();
     let text = words.join(" ").to_lowercase();
@@ -22,6 +22,15 @@ pub fn read(text: &str) -> Option<ResultCode> {
     let says = |phrases: &[&str]| phrases.iter().any(|phrase| text.contains(phrase));
     let (code, _) = PHRASES.iter().find(|(_, phrases)| says(phrases))?;
     Some(*code)
+}
+
+/// Whether a text that comes before the password says that the account cannot log in: then the host
+/// need not hear it, and the tally of its wrong ones does not grow.
+pub(super) fn is_unfit(text: &str) -> bool {
+    matches!(
+        read(text),
+        Some(ResultCode::AccountLocked | ResultCode::AccountDisabled | ResultCode::AccountExpired)
+    )
 }
 
 /// No module says more, in characters.
@@ -167,6 +176,14 @@ mod tests {
         for text in texts {
             assert_eq!(read(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn only_a_lock_that_lasts_is_a_reason_to_keep_the_password_back() {
+        assert!(is_unfit("The account is locked due to 2 failed logins."));
+        assert!(!is_unfit("Three failed logins lock the account."));
+        assert!(!is_unfit("Warning: your password will expire in 3 days."));
+        assert!(!is_unfit("Your password has expired."));
     }
 
     #[test]
