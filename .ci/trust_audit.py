@@ -116,6 +116,26 @@ def scan(lab, report):
         server.stop()
 
 
+def authority(lab, report):
+    """A host whose key an authority has signed needs no tick; one that shows the bare key of another does."""
+    authority = host_key(lab, "authority", "ed25519")
+    signed = host_key(lab, "host-certified", "ed25519")
+    subprocess.run(["ssh-keygen", "-q", "-s", str(authority), "-I", "certified", "-h", "-n", "127.0.4.1",
+                    f"{signed}.pub"], check=True, capture_output=True)
+    servers = [lab.server("certified", ["127.0.4.1:22"], (f"HostCertificate {signed}-cert.pub",)),
+               serve(lab, "bare", ["127.0.4.2:22"], ("ed25519",))]
+    known = lab.root / "operator/known-authority"
+    known.write_text("@cert-authority * " + authority.with_suffix(".pub").read_text(), encoding="utf-8")
+    path = lab.root / "operator/authority.csv"
+    done = lab.run("authority", "trust", "scan", "127.0.4.1-2", "--known-hosts", known, "-o", path)
+    found = {row["ip"]: row["status"] for row in read(path)}
+    report.that(found == {"127.0.4.1": "ca", "127.0.4.2": "new"}, "a host that an authority vouches for is told apart",
+                f"{found} {done.err}")
+    report.that(not any(logins(server) for server in servers), "neither was named an account")
+    for server in servers:
+        server.stop()
+
+
 def review(lab, report):
     """Ticked, saved by spreadsheets of all kinds, imported; then only the ticked hosts hear a password."""
     account = lab.account("trust", password=WORD)
@@ -242,7 +262,7 @@ def import_all(lab, path, options):
     return lab.run("changed", "trust", "import", ticked, *options)
 
 
-CHECKS = {"scan": (scan, 120), "review": (review, 300), "changed": (changed, 180)}
+CHECKS = {"scan": (scan, 120), "authority": (authority, 60), "review": (review, 300), "changed": (changed, 180)}
 
 
 def main():
