@@ -64,6 +64,7 @@ const TALKING: &[&str] = &[
     "sweep/search/kernel.rs",
     "sweep/raw/mod.rs",
     "sweep/raw/connects.rs",
+    "sweep/raw/courier.rs",
     "sweep/raw/socket.rs",
     "sweep/raw/driver/mod.rs",
     "sweep/raw/driver/neighbours.rs",
