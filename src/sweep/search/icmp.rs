@@ -1,4 +1,4 @@
-//! What all hosts of a link are asked, and what they answer: ICMPv6 (RFC 4443). Pure.
+//! What all hosts of a link are asked, and what they answer: ICMP of IPv6 (RFC 4443). Pure.
 //!
 //! An echo request to all nodes is what most systems answer. Windows does not; but like every host it must
 //! report an option of a type that it does not know and whose two highest bits are 10, also where the packet
@@ -22,7 +22,7 @@ const ICMPV6: u8 = 58;
 /// The option type of RFC 4727 section 3.2 that is set aside for experiments and must be reported where it is
 /// not known: 10 0 11110.
 const EXPERIMENT: u8 = 0x9e;
-/// Lengths of an IPv6 header, of the shortest extension header, and of an ICMPv6 message without its data.
+/// Lengths of an IPv6 header, of the shortest extension header, and of an ICMP message without its data.
 const HEADER: usize = 40;
 const EXTENSION: usize = 8;
 const MESSAGE: usize = 8;
@@ -79,7 +79,7 @@ fn is_ours(quoted: &[u8], token: &Token) -> bool {
             .is_some_and(|data| data.starts_with(token))
 }
 
-/// The checksum of an ICMPv6 message (RFC 4443 section 2.3), its own field being zero.
+/// The checksum of an ICMP message (RFC 4443 section 2.3), its own field being zero.
 fn checksum(source: Ipv6Addr, destination: Ipv6Addr, message: &[u8]) -> u16 {
     let length = u32::try_from(message.len()).unwrap_or(u32::MAX);
     let mut bytes = Vec::with_capacity(HEADER + message.len());

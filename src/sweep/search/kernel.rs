@@ -162,10 +162,9 @@ fn drain(ear: &Ear, token: &Token, most: usize, heard: &mut dyn FnMut(Ipv6Addr, 
                     heard(*sender.ip(), ear.ifindex);
                 }
             }
-            Ok(_) => {}
-            // One report of an error counts as a datagram: it must not make us spin.
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return count,
-            Err(_) => {}
+            // One report of an error counts as a datagram: it must not make us spin.
+            Ok(_) | Err(_) => {}
         }
     }
     most

@@ -135,7 +135,7 @@ pub(super) fn choose(own: &[Own], on_link: &[OnLink], wanted: &[Block]) -> Vec<L
         link.blocks.dedup();
         let of_device = own.iter().filter(|own| own.device == link.device);
         let mut of_device = of_device.map(|own| own.address);
-        let local = of_device.find(|address| address.is_unicast_link_local());
+        let local = of_device.find(Ipv6Addr::is_unicast_link_local);
         link.sources.extend(local);
         let prefixes = on_link.iter().filter(|route| route.device == link.device);
         link.prefixes = prefixes.map(|route| route.block.clone()).collect();
