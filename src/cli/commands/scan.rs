@@ -138,7 +138,11 @@ pub(super) fn plan(
 }
 
 /// Divides the sweep into stages, once it is known where every target is.
-fn stage(plan: &mut RunPlan, targets: &TargetArguments, pace: &PaceArguments) -> Result<(), Stop> {
+pub(super) fn stage(
+    plan: &mut RunPlan,
+    targets: &TargetArguments,
+    pace: &PaceArguments,
+) -> Result<(), Stop> {
     if plan.kind == RunKind::Local {
         return Ok(());
     }
@@ -146,7 +150,8 @@ fn stage(plan: &mut RunPlan, targets: &TargetArguments, pace: &PaceArguments) ->
     probes::stage(plan, pace, &Ports::read(pace)?.named_ssh)
 }
 
-fn unstaged(
+/// [`plan`], of targets that may yet turn out to be elsewhere: [`place`] and [`stage`] follow.
+pub(super) fn unstaged(
     kind: RunKind,
     settings: &Settings,
     targets: &TargetArguments,
