@@ -269,7 +269,8 @@ def hosts_behind_others(lab):
     expect(access, "ok", "through inner")
     assert inner.server.text().count("Accepted publickey") == before + 1, "the bastion was logged in to again and again"
     covered = list(rows(lab.root / f"out-{lab.runs}", "coverage"))
-    assert sum(int(row["in_scope"]) for row in covered) == 32, covered
+    assert sum(int(row["in_scope"]) for row in covered) == 30, covered
+    assert sum(int(row["assessed"]) for row in covered) == 1, covered
 
 
 @check
@@ -476,6 +477,69 @@ def old_algorithms_only_where_the_credential_says_so(lab):
     _, access = lab.scan(address, port, lab.credentials("old3.toml", plain | {"legacy_algorithms": "true"}), known)
     row = expect(access, "ok")
     assert "old algorithms" not in row["detail"], row["detail"]
+
+
+# ~/.ssh/config
+
+
+@check
+def the_operators_own_configuration(lab):
+    """~/.ssh/config is used where the credentials file names it, and nothing in it is run"""
+    account, key = lab.account("conf"), lab.user_key("conf")
+    hop, hop_key = lab.account("hop"), lab.user_key("hop")
+    lab.authorize(hop, hop_key)
+    server, address, port = far_host(lab, "far3", account, key)
+    near = Road(lab, "conf")
+    block(address, port, hop)
+    lab.authorize(account, key)
+    alias = lab.known_file("conf-alias", f"db1-alias {near.server.public_key()}",
+                           f"[127.0.0.41]:{near.port} {near.server.public_key()}", f"[{address}]:{port} {server.public_key()}")
+    ran = lab.root / "it-was-run"
+    config = lab.root / "operator" / "config"
+    config.write_text(f"""
+Host db1.lab
+  HostName 127.0.0.41
+  Port {near.port}
+  HostKeyAlias db1-alias
+Host far.lab
+  HostName {address}
+  Port {port}
+  ProxyJump hop.lab
+Host hop.lab
+  HostName 127.0.0.41
+  Port {near.port}
+  User {hop}
+  IdentityFile {hop_key}
+Host cmd.lab
+  HostName 127.0.0.41
+  ProxyCommand touch {ran}
+Match host exec.lab exec "touch {ran}"
+  Port {near.port}
+Host *.lab
+  User {account}
+  IdentityFile {key}
+  UserKnownHostsFile {alias}
+""", encoding="utf-8")
+    credentials = lab.root / "operator" / "conf.toml"
+    credentials.write_text(f'[ssh_config]\nfile = "{config}"\nscope = ["*.lab"]\n', encoding="utf-8")
+    credentials.chmod(0o600)
+    done, access = lab.scan("db1.lab", near.port, credentials)
+    assert access, done.err
+    row = expect(access, "ok", trust="known_hosts")
+    assert row["credential_id"] == "ssh-config-db1.lab", row
+    _, access = lab.scan("far.lab", port, credentials)
+    expect(access, "ok", "through ssh-config-hop.lab", "known_hosts")
+    for name in ("cmd.lab", "exec.lab"):
+        done, access = lab.scan(name, near.port, credentials)
+        assert f"{name}: not used: " in done.err and str(config) in done.err, done.err
+        assert not any(row["credential_id"] for row in access), access
+    assert not ran.exists(), "a command of the configuration was run"
+    # Without being named it is nothing.
+    (lab.root / "operator" / ".ssh").mkdir(exist_ok=True)
+    (lab.root / "operator" / ".ssh" / "config").write_text(config.read_text(encoding="utf-8"), encoding="utf-8")
+    elsewhere = lab.credentials("conf2.toml", lab.key_credential(account, key, ["10.0.0.0/8"]))
+    _, access = lab.scan("127.0.0.41", near.port, elsewhere)
+    expect(access, "no_credential_in_scope")
 
 
 def main():

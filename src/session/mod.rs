@@ -17,6 +17,7 @@ mod known_hosts;
 mod limits;
 mod local;
 mod pam;
+mod pem;
 mod pins;
 mod question;
 mod replay;

@@ -74,7 +74,10 @@ impl Key {
     /// threads.
     pub fn parse(pem: &SecretString, passphrase: Option<&SecretString>) -> Result<Self, KeyError> {
         let passphrase = passphrase.map(SecretString::expose_secret);
-        let private = match keys::decode_secret_key(pem.expose_secret(), passphrase) {
+        // russh opens these for RSA only.
+        let opened = passphrase.and_then(|it| super::pem::open(pem.expose_secret(), it));
+        let plain = opened.as_ref().unwrap_or(pem).expose_secret();
+        let private = match keys::decode_secret_key(plain, passphrase) {
             Ok(private) => private,
             Err(error) => return Err(why_unreadable(&error, pem, passphrase.is_some())),
         };
@@ -135,6 +138,7 @@ fn why_unreadable(error: &keys::Error, pem: &SecretString, had_passphrase: bool)
         keys::Error::UnsupportedKeyType {
             key_type_string, ..
         } => KeyError::Unsupported(key_type_string.chars().take(40).collect()),
+        _ if !had_passphrase && text.contains("ENCRYPTED") => KeyError::PassphraseNeeded,
         _ if had_passphrase && says_encrypted => KeyError::WrongPassphrase,
         _ => KeyError::Corrupt,
     }

@@ -88,12 +88,13 @@ pub(in crate::cli) fn run_as(
     } else {
         RunKind::Scan
     };
-    let mut plan = plan(kind, settings, &command.targets, &command.sweep)?;
+    let mut plan = unstaged(kind, settings, &command.targets, &command.sweep)?;
     login(&mut plan, settings, &command.login);
     plan.programs = knowledge::rule_files(settings, &command.verdicts)?;
     knowledge::rules(&plan.programs)?;
     plan.record = command.record.as_deref().map(absolute);
     place(&mut plan, environment)?;
+    stage(&mut plan, &command.targets, &command.sweep)?;
     if command.targets.dry_run {
         return preview(&plan, settings.verbose);
     }
@@ -131,6 +132,31 @@ pub(super) fn plan(
     targets: &TargetArguments,
     pace: &PaceArguments,
 ) -> Result<RunPlan, Stop> {
+    let mut plan = unstaged(kind, settings, targets, pace)?;
+    stage(&mut plan, targets, pace)?;
+    Ok(plan)
+}
+
+/// Divides the sweep into stages, once it is known where every target is.
+pub(super) fn stage(
+    plan: &mut RunPlan,
+    targets: &TargetArguments,
+    pace: &PaceArguments,
+) -> Result<(), Stop> {
+    if plan.kind == RunKind::Local {
+        return Ok(());
+    }
+    search::fill(&mut plan.scope, plan.look.mdns_seconds, targets.dry_run)?;
+    probes::stage(plan, pace, &Ports::read(pace)?.named_ssh)
+}
+
+/// [`plan`], of targets that may yet turn out to be elsewhere: [`place`] and [`stage`] follow.
+pub(super) fn unstaged(
+    kind: RunKind,
+    settings: &Settings,
+    targets: &TargetArguments,
+    pace: &PaceArguments,
+) -> Result<RunPlan, Stop> {
     let scope = match kind {
         RunKind::Local => Scope::default(),
         _ => scope::read(targets, settings)?,
@@ -144,7 +170,7 @@ pub(super) fn plan(
             "--timeout {host_seconds}: expected 1 to {MOST_HOST_SECONDS} seconds"
         )));
     }
-    let mut plan = RunPlan {
+    Ok(RunPlan {
         kind,
         scope,
         ports: ports.all,
@@ -168,12 +194,7 @@ pub(super) fn plan(
         programs: Vec::new(),
         record: None,
         receipts: None,
-    };
-    if kind != RunKind::Local {
-        search::fill(&mut plan.scope, plan.look.mdns_seconds, targets.dry_run)?;
-        probes::stage(&mut plan, pace, &ports.named_ssh)?;
-    }
-    Ok(plan)
+    })
 }
 
 pub(super) fn login(plan: &mut RunPlan, settings: &Settings, login: &LoginArguments) {

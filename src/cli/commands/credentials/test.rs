@@ -36,9 +36,10 @@ pub(super) fn run(
         allow_public: command.allow_public,
         ..TargetArguments::default()
     };
-    let mut plan = job::plan(RunKind::Login, settings, &targets, &command.sweep)?;
+    let mut plan = job::unstaged(RunKind::Login, settings, &targets, &command.sweep)?;
     job::login(&mut plan, settings, &command.login);
     job::place(&mut plan, environment)?;
+    job::stage(&mut plan, &targets, &command.sweep)?;
     only_logins(&mut plan);
     if plan.credentials.is_none() {
         return Err(Stop::usage(

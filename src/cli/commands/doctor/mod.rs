@@ -43,9 +43,10 @@ pub(in crate::cli) fn run(
         page.show(&command.target, &nowhere);
         return say(&page, Exit::Incomplete);
     }
-    let mut plan = job::plan(RunKind::Doctor, settings, &targets, &command.sweep)?;
+    let mut plan = job::unstaged(RunKind::Doctor, settings, &targets, &command.sweep)?;
     job::login(&mut plan, settings, &command.login);
     job::place(&mut plan, environment)?;
+    job::stage(&mut plan, &targets, &command.sweep)?;
     let job = Job {
         settings,
         environment,
