@@ -61,6 +61,9 @@ mod ssh_config;
 mod ssh_ways;
 #[cfg(test)]
 #[cfg(unix)]
+mod strangers;
+#[cfg(test)]
+#[cfg(unix)]
 mod support;
 #[cfg(test)]
 #[cfg(unix)]
