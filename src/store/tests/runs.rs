@@ -257,3 +257,44 @@ fn a_key_pinned_at_first_sight_is_vouched_for_by_an_import_and_not_the_other_way
     }
     assert_eq!(store.pins("default").wait().unwrap(), [seen("import")]);
 }
+
+#[test]
+fn an_import_is_whole_or_nothing_and_replaces_only_what_it_contradicts() {
+    let (store, _) = store();
+    let pin = |host: &str, algorithm: &str, fingerprint: &str, source: &str| Pin {
+        site: "default".into(),
+        host: host.into(),
+        port: 22,
+        key: HostKey {
+            algorithm: algorithm.into(),
+            fingerprint: fingerprint.into(),
+        },
+        public_key: String::new(),
+        source: source.into(),
+        at: time("2026-11-22T18:00:00Z"),
+    };
+    let old = pin("a", "ssh-ed25519", "SHA256:old", "first_use");
+    let other_kind = pin("a", "ssh-rsa", "SHA256:rsa", "import");
+    let before = vec![old.clone(), other_kind.clone()];
+    store.add_pins(before.clone()).wait().unwrap();
+    let new = pin("a", "ssh-ed25519", "SHA256:new", "review");
+    let more = pin("b", "ssh-ed25519", "SHA256:b", "review");
+    let pins = || vec![new.clone(), more.clone()];
+    let pinned = || store.pins("default").wait().unwrap();
+    for (replace, rehearse) in [(false, false), (true, true)] {
+        let import = store.import_pins(pins(), replace, rehearse).wait().unwrap();
+        assert_eq!(import.replaced, [(old.clone(), new.clone())]);
+        assert_eq!((import.added, pinned()), (2, before.clone()));
+    }
+    let import = store.import_pins(pins(), true, false).wait().unwrap();
+    assert_eq!(import.added, 2);
+    assert_eq!(pinned(), [new.clone(), other_kind, more.clone()]);
+    let again = store.import_pins(pins(), false, false).wait().unwrap();
+    assert_eq!((again.added, again.replaced.len()), (0, 0));
+    // There may be several authorities for the same hosts.
+    for key in ["SHA256:one", "SHA256:two"] {
+        let authority = pin("@cert-authority *", "ssh-ed25519", key, "import");
+        let import = store.import_pins(vec![authority], false, false);
+        assert_eq!(import.wait().unwrap().replaced.len(), 0);
+    }
+}
