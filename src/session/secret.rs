@@ -76,8 +76,11 @@ impl Key {
         let passphrase = passphrase.map(SecretString::expose_secret);
         // russh opens these for RSA only.
         let opened = passphrase.and_then(|it| super::pem::open(pem.expose_secret(), it));
-        let plain = opened.as_ref().unwrap_or(pem).expose_secret();
-        let private = match keys::decode_secret_key(plain, passphrase) {
+        let (plain, left) = match &opened {
+            Some(plain) => (plain, None),
+            None => (pem, passphrase),
+        };
+        let private = match keys::decode_secret_key(plain.expose_secret(), left) {
             Ok(private) => private,
             Err(error) => return Err(why_unreadable(&error, pem, passphrase.is_some())),
         };

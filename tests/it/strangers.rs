@@ -88,7 +88,11 @@ fn hosts_that_fish_for_secrets_catch_none() {
         }
         assert_eq!(code(9, "ssh"), "hostkey_unknown", "{}", ended.err);
         let attempted = access.rows_where("attempted", "yes");
-        assert_eq!(attempted, Vec::<&Vec<String>>::new());
+        // Who takes nothing but Basic is only asked what he takes.
+        let attempted = attempted
+            .iter()
+            .filter(|row| access.cell(row, "result_code") != "winrm_basic_only");
+        assert_eq!(attempted.count(), 0);
     }
     let seen = office.seen();
     for name in HOSTS.map(|host| host.0).into_iter().chain(["ssh-trap"]) {
