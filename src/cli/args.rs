@@ -413,7 +413,7 @@ pub(super) enum TrustCommand {
     /// Take the pins of a host away
     Remove {
         /// The host as trust list shows it, and its port where only that is meant: 10.0.0.7, srv:2222,
-        /// [2001:db8::7]:22
+        /// `[2001:db8::7]:22`
         #[arg(value_name = "HOST[:PORT]")]
         place: String,
     },
@@ -530,6 +530,7 @@ pub(super) enum OsArgument {
 }
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag as typed")]
 pub(super) struct DoctorArguments {
     /// The host: its name or an address
     #[arg(value_name = "TARGET")]

@@ -211,7 +211,7 @@ pub enum Setting {
     /// A list of texts.
     List(Vec<String>),
     /// A table of such, as the place of a secret is one.
-    Table(Vec<(&'static str, Setting)>),
+    Table(Vec<(&'static str, Self)>),
 }
 
 impl Setting {

@@ -203,6 +203,10 @@ scope = ['10.0.0.0/8']
     }
 
     #[test]
+    #[expect(
+        clippy::too_many_lines,
+        reason = "a file and a table of what it comes to"
+    )]
     fn what_is_spent_already_is_not_promised_again() {
         let text = "
 [[credential]]

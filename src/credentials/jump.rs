@@ -109,7 +109,7 @@ fn misfit_of(file: &CredentialsFile, jump: &Jump) -> Option<(usize, String)> {
     }
     let mut next = jump.jump.as_deref();
     for _ in 0..MOST_HOPS {
-        let Some(id) = next else { return None };
+        let id = next?;
         let Some(hop) = file.jump(id) else {
             return at(format!("jump: there is no jump host `{id}` in the file"));
         };

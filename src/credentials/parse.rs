@@ -618,6 +618,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "a table")]
     fn each_slip_says_what_was_expected() {
         let cases: &[(&str, &str, &str)] = &[
             ("id", "'a b'", "id: expected at most 64"),

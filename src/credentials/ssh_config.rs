@@ -1,4 +1,4 @@
-//! OpenSSH's client configuration, as far as it says where a host is and who logs in (ssh_config(5)). Pure:
+//! OpenSSH's client configuration, as far as it says where a host is and who logs in (`ssh_config(5)`). Pure:
 //! files come from whoever asks, and nothing is ever run.
 //!
 //! What cannot be decided without running or asking something (`Match exec`, `ProxyCommand`) is no ground
@@ -229,7 +229,7 @@ fn words(text: &str) -> Option<Vec<String>> {
     let mut words = Vec::new();
     let mut letters = text.chars().peekable();
     loop {
-        while letters.next_if(|c| c.is_ascii_whitespace()).is_some() {}
+        while letters.next_if(char::is_ascii_whitespace).is_some() {}
         if matches!(letters.peek(), None | Some('#')) {
             return Some(words);
         }

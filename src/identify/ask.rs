@@ -12,6 +12,10 @@ use tokio::time::Instant;
 
 /// Whom to ask, and what is allowed.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a wish of the operator"
+)]
 pub struct Ask {
     /// The host.
     pub address: IpAddr,

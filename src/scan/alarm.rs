@@ -91,7 +91,7 @@ mod tests {
     #[tokio::test]
     async fn who_waits_for_it_hears_it_whenever_he_began() {
         let alarm = Alarm::new(0);
-        let (_, count) = tokio::join!(alarm.raised(), async { alarm.note(at(1)) });
+        let ((), count) = tokio::join!(alarm.raised(), async { alarm.note(at(1)) });
         assert_eq!(count, 1);
         alarm.raised().await;
     }

@@ -173,7 +173,9 @@ impl Context {
         if self.notes.are_wanted() {
             let at = (self.clock)();
             let trouble = self.notes.add(address, Note { at, step });
-            trouble.into_iter().for_each(|event| self.tell(event));
+            if let Some(event) = trouble {
+                self.tell(event);
+            }
         }
     }
 

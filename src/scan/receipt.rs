@@ -128,6 +128,7 @@ fn head(address: IpAddr, run: &RunSummary, now: UtcTime) -> String {
 }
 
 impl Part {
+    #[expect(clippy::too_many_lines, reason = "a line for each kind of step")]
     fn write(&mut self, note: &Note, (retries, no_users): (u8, bool), text: &mut String) {
         let at = note.at;
         let mut say = |line: &str| {

@@ -208,7 +208,7 @@ mod tests {
         known
     }
 
-    fn at<'a>(name: Option<&'a str>, port: u16) -> Place<'a> {
+    fn at(name: Option<&str>, port: u16) -> Place<'_> {
         Place {
             name,
             address: [10, 0, 0, 7].into(),

@@ -54,12 +54,13 @@ fn of<'a>(text: &'a str, id: &str) -> &'a str {
     let at = text
         .find(&format!(" {id} ("))
         .unwrap_or_else(|| panic!("{id}: {text}"));
-    let rest = &text[at + 1..];
+    let rest = text.get(at + 1..).unwrap_or_default();
     let end = rest.match_indices("\n  ").find(|(at, _)| {
-        let next = rest[at + 3..].chars().next();
+        let next = rest.get(at + 3..).and_then(|next| next.chars().next());
         next.is_some_and(|c| !c.is_whitespace())
     });
-    end.map_or(rest, |(at, _)| &rest[..at])
+    let end = end.map_or(rest.len(), |(at, _)| at);
+    rest.get(..end).unwrap_or(rest)
 }
 
 #[test]

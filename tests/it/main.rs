@@ -57,7 +57,9 @@ mod secrets;
 mod session_ssh;
 #[cfg(test)]
 mod shells;
+#[cfg(test)]
 mod ssh_config;
+#[cfg(test)]
 mod ssh_ways;
 #[cfg(test)]
 #[cfg(unix)]

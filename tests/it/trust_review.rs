@@ -10,7 +10,7 @@ fn network(name: &str, hosts: &[&str]) -> String {
     let mut text = format!("schema = 1\nname = \"{name}\"\n");
     for at in hosts {
         let host = at.replace('.', "-");
-        text += &format!("\n[[host]]\nname = \"h-{host}\"\naddresses = [\"{at}\"]\n{HOST}\n");
+        text = format!("{text}\n[[host]]\nname = \"h-{host}\"\naddresses = [\"{at}\"]\n{HOST}\n");
     }
     text
 }

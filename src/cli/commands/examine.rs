@@ -32,6 +32,10 @@ pub(super) struct Examination {
 }
 
 /// Goes to the plan's host, with all credentials or only one.
+#[expect(
+    clippy::too_many_lines,
+    reason = "the steps of a run, one after the other"
+)]
 pub(super) fn examine(
     job: &Job<'_>,
     plan: RunPlan,

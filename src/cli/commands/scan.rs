@@ -416,6 +416,10 @@ impl Job<'_> {
         }
     }
 
+    #[expect(
+        clippy::too_many_lines,
+        reason = "the steps of a run, one after the other"
+    )]
     async fn work(
         &self,
         store: Store,

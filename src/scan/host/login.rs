@@ -357,6 +357,10 @@ impl Visit<'_> {
     }
 
     /// Whether the run has stopped itself. Asked last of all before a login begins.
+    #[expect(
+        clippy::result_large_err,
+        reason = "it is the end of the login either way"
+    )]
     fn may_begin(&self) -> Result<(), Entry> {
         if self.cx.alarm.is_raised() {
             return Err(Entry::StoodDown);

@@ -59,10 +59,9 @@ fn only_ticked_rows_are_pinned() {
 fn a_spreadsheets_separators_marks_and_line_ends_change_nothing() {
     let plain = table(&[&row("x", "10.0.0.7")]);
     let european = plain.replace(',', ";").replace('\n', "\r\n");
-    let quoted: String = plain
-        .lines()
-        .map(|line| format!("\"{}\"\r\n", line.replace(',', "\",\"")))
-        .collect();
+    let lines = plain.lines();
+    let lines = lines.map(|line| format!("\"{}\"\r\n", line.replace(',', "\",\"")));
+    let quoted = lines.collect::<Vec<_>>().concat();
     let tabs = plain.replace(',', "\t");
     let marked = format!("\u{feff}{plain}");
     let named = format!("sep=;\r\n{european}");

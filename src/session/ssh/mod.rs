@@ -134,13 +134,11 @@ impl SshConnector {
     }
 
     async fn open(&self, place: &Place<'_>, limits: &Limits) -> Result<Box<dyn Duplex>, MeetError> {
-        match &self.way.through {
-            Some(lane) => lane.connect(place, limits).await,
-            None => {
-                let to = SocketAddr::new(place.address, place.port);
-                Ok(Box::new(connect(to, limits).await?))
-            }
+        if let Some(lane) = &self.way.through {
+            return lane.connect(place, limits).await;
         }
+        let to = SocketAddr::new(place.address, place.port);
+        Ok(Box::new(connect(to, limits).await?))
     }
 }
 

@@ -187,7 +187,7 @@ fn nobody_is_asked_where_nobody_can_answer() {
         let words = format!("{words} --credentials credentials.toml");
         let ended = fed(&desk, &words, SECRET);
         assert_eq!(ended.code, Some(2), "{words}: {}", ended.out);
-        said += &format!("$ underdesk {words}\n{}", ended.err);
+        said = format!("{said}$ underdesk {words}\n{}", ended.err);
     }
     insta::assert_snapshot!("credentials-not-asked", said);
     assert_eq!(desk.read("credentials.toml"), "");

@@ -145,13 +145,13 @@ fn secret(
     } else {
         "password"
     };
-    let place = match &arguments.place {
-        Some(place) => place.clone(),
-        None => {
-            let question = "Where its secret is to be (age[:PATH], keyring[:NAME], file[:PATH], env:NAME, prompt)";
-            let typed = operator.line(question, "--in")?;
-            PlaceArgument::parse(&typed).map_err(Stop::usage)?
-        }
+    let place = if let Some(place) = &arguments.place {
+        place.clone()
+    } else {
+        let question =
+            "Where its secret is to be (age[:PATH], keyring[:NAME], file[:PATH], env:NAME, prompt)";
+        let typed = operator.line(question, "--in")?;
+        PlaceArgument::parse(&typed).map_err(Stop::usage)?
     };
     let is_age = matches!(place, PlaceArgument::Age(_));
     if !is_age && !arguments.secret.recipient.is_empty() {

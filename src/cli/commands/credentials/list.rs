@@ -3,7 +3,9 @@
 use super::super::super::config::Environment;
 use super::super::super::{Exit, Stop, complain, hints};
 use crate::credentials::resolve::Sources;
-use crate::credentials::{self, Credential, CredentialsFile, Mechanism, Method, Ownership, Sudo};
+use crate::credentials::{
+    self, Credential, CredentialsFile, Mechanism, Method, Ownership, SecretRef, Sudo,
+};
 use crate::report::columns;
 use std::io::{self, Write as _};
 use std::path::Path;
@@ -62,7 +64,7 @@ fn row(credential: &Credential) -> Vec<String> {
 
 /// The kinds of places, never more: people put secrets into names and arguments.
 fn secrets(credential: &Credential) -> String {
-    let mut places: Vec<&str> = credential.secrets().map(|place| place.as_str()).collect();
+    let mut places: Vec<&str> = credential.secrets().map(SecretRef::as_str).collect();
     if matches!(credential.method, Method::SshAgent { .. }) {
         places.push("agent");
     }

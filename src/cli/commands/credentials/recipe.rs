@@ -180,7 +180,7 @@ const SHELL: &str = "\
 net localgroup (New-Object System.Security.Principal.SecurityIdentifier('S-1-5-32-580')).Translate([System.Security.Principal.NTAccount]).Value.Split('\\')[1] $account /add
 ";
 
-/// MS-WMI 2.2.30.2 and __SystemSecurity: 0x1 Enable Account, 0x2 Execute Methods, 0x20 Remote Enable.
+/// MS-WMI 2.2.30.2 and `__SystemSecurity`: 0x1 Enable Account, 0x2 Execute Methods, 0x20 Remote Enable.
 const GRANT: &str = r#"function Grant-Namespace($space, $mask) {
     $security = Get-WmiObject -Namespace $space -Class __SystemSecurity
     $descriptor = $security.GetSecurityDescriptor().Descriptor

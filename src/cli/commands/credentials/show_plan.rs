@@ -79,6 +79,7 @@ struct Host {
     has_address: bool,
 }
 
+#[expect(clippy::too_many_lines, reason = "a list of fields and two loops")]
 fn hosts(settings: &Settings, command: &ShowPlanArguments) -> Result<Hosts, Stop> {
     let request = Request {
         targets: command.targets.clone(),

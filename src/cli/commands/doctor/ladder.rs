@@ -5,10 +5,13 @@ use super::next;
 use super::questions;
 use super::way::Way;
 use crate::collect::Account;
-use crate::model::{AccessRecord, Answer, Fact, HostTrust, ProbeKind, Protocol, ResultCode};
+use crate::model::{
+    AccessRecord, Answer, CredentialId, Fact, HostTrust, ProbeKind, Protocol, ResultCode,
+};
 use crate::scan::{Examined, Meeting, Step};
 use crate::store::SightingRow;
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::net::IpAddr;
 
 /// What a ladder is made from.
@@ -333,7 +336,7 @@ impl<'a> Facts<'a> {
         if let Some(met) = self.met.last() {
             let mut text = format!("{} on {}", met.protocol.as_str(), met.port);
             if !met.banner.is_empty() {
-                text.push_str(&format!(": {}", met.banner));
+                let _ = write!(text, ": {}", met.banner);
             }
             return Rung {
                 lines,
@@ -451,17 +454,18 @@ impl<'a> Facts<'a> {
     fn login(&self) -> Rung {
         let tried = self.ended.iter().copied();
         let tried = tried.filter(|row| row.credential.is_some());
-        let lines: Vec<String> = tried.clone().map(|row| self.line_of(row)).collect();
+        let lines: Vec<String> = tried.clone().map(Self::line_of).collect();
         if let Some(method) = self.let_in {
             let outcome = self.host.and_then(|host| host.outcome.as_ref());
             let id = outcome.and_then(|outcome| outcome.credential.as_ref());
-            let id = id.map_or_else(String::new, |id| id.to_string());
+            let id = id.map_or_else(String::new, ToString::to_string);
             return Rung {
                 lines: if lines.len() > 1 { lines } else { Vec::new() },
                 ..rung("login", State::Ok, format!("{id} by {method}"))
             };
         }
-        let last = tried.last().or(self.ended.last().copied());
+        let mut tried = tried;
+        let last = tried.next_back().or(self.ended.last().copied());
         let Some(row) = last else {
             let code = ResultCode::NoCredentialInScope;
             return Rung {
@@ -472,12 +476,12 @@ impl<'a> Facts<'a> {
         Rung {
             lines: if lines.len() > 1 { lines } else { Vec::new() },
             next: self.next(row.code, (row.protocol, row.port.unwrap_or(0)), Some(row)),
-            ..rung("login", State::Stops, self.line_of(row))
+            ..rung("login", State::Stops, Self::line_of(row))
         }
     }
 
     /// `audit over ssh: auth_rejected: The host refused … (what it said)`.
-    fn line_of(&self, row: &AccessRecord) -> String {
+    fn line_of(row: &AccessRecord) -> String {
         let whose = match &row.credential {
             Some(id) => format!("{id} over {}", row.protocol.as_str()),
             None => row.protocol.as_str().to_owned(),
@@ -503,7 +507,7 @@ impl<'a> Facts<'a> {
         if let (Some(row), false) = (row, is_read) {
             return Rung {
                 next: self.next(row.code, (row.protocol, row.port.unwrap_or(0)), Some(row)),
-                ..rung("privilege", State::Stops, self.line_of(row))
+                ..rung("privilege", State::Stops, Self::line_of(row))
             };
         }
         let (who, rank) = match self.account {
@@ -518,7 +522,7 @@ impl<'a> Facts<'a> {
         let rank = rank.map_or("", |rank| rank.sentence());
         let mut lines = Vec::new();
         if let Some(row) = row.filter(|row| row.code == ResultCode::SudoDenied) {
-            lines.push(self.line_of(row));
+            lines.push(Self::line_of(row));
         }
         Rung {
             lines,
@@ -574,7 +578,7 @@ impl<'a> Facts<'a> {
                 address: self.view.address,
                 protocol,
                 port,
-                credential: id.map(|id| id.as_str()),
+                credential: id.map(CredentialId::as_str),
                 user,
             },
         )

@@ -29,7 +29,7 @@ pub(super) fn towards(address: IpAddr) -> Way {
     {
         words = format!("from {source} by {}", route.device);
         match route.gateway {
-            Some(gateway) => words.push_str(&format!(", through {gateway}")),
+            Some(gateway) => words = format!("{words}, through {gateway}"),
             None if route.is_loopback() => words.push_str(", this machine itself"),
             None => words.push_str(", on the own link"),
         }

@@ -2,7 +2,9 @@
 //! but for reading the sweep.
 
 use super::FIRST_USE;
-use crate::model::{Certificate, Clue, Date, Fact, HostKey, HostTrust, MachineRecord, SeenBy};
+use crate::model::{
+    Certificate, Clue, Date, Fact, HostKey, HostTrust, MachineRecord, SeenBy, UtcTime,
+};
 use crate::report::{ReportSource as _, ReviewRow, for_terminal};
 use crate::scan::{RunPlan, RunSource};
 use crate::session::{
@@ -217,8 +219,7 @@ fn status(
     match on.known.judge(place, key) {
         Judgement::Known(Source::Pin) if on.is_unchecked(place, key) => (FIRST_USE, Vec::new()),
         Judgement::Known(Source::Pin) => ("pinned", Vec::new()),
-        Judgement::Known(source) if source == Source::KnownHosts => ("known_hosts", Vec::new()),
-        Judgement::Known(_) => ("ca", Vec::new()),
+        Judgement::Known(Source::KnownHosts) => ("known_hosts", Vec::new()),
         Judgement::Changed { revoked: true, .. } => (
             "revoked",
             vec!["a known_hosts file revokes this key".to_owned()],
@@ -273,7 +274,7 @@ fn weaknesses(shown: &Shown, today: Date) -> Vec<String> {
         notes.push(format!("RSA {bits}: weak"));
     }
     if let Some(certificate) = &shown.certificate {
-        let until = certificate.not_after.map(|until| until.date());
+        let until = certificate.not_after.map(UtcTime::date);
         if let Some(until) = until.filter(|until| *until < today) {
             notes.push(format!("expired {until}"));
         }

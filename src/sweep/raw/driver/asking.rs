@@ -215,6 +215,10 @@ impl Driver<'_> {
         Ok(())
     }
 
+    #[expect(
+        clippy::too_many_lines,
+        reason = "an arm for each way a connection ends"
+    )]
     fn connected(&mut self, whose: Whose, outcome: &Outcome, time: Duration, now: Duration) {
         let rules = self.rules();
         let Some(host) = self.hosts.get_mut(&whose.index) else {
