@@ -4,7 +4,7 @@ use super::super::super::credentials_args::{RecipeArguments, RecipeOs};
 use super::super::super::{Exit, Stop};
 use super::super::explain::wrap;
 use crate::collect;
-use crate::session::{Ask, Needs, Question};
+use crate::session::{Ask, Needs, Question, ROOT_SHELL};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
@@ -68,6 +68,15 @@ pub(super) fn linux(user: &str) -> Result<String, Stop> {
     for question in root {
         comment(&mut text, &format!("   {}: {}", question.id, question.loss));
     }
+    text.push_str("#\n");
+    comment(
+        &mut text,
+        "Where the credential says sudo = \"password\", another command is run, and the last line is this one instead:",
+    );
+    let _ = writeln!(
+        text,
+        "# {account} ALL=(root) PASSWD: /usr/bin/{ROOT_SHELL}, /bin/{ROOT_SHELL}"
+    );
     let _ = write!(
         text,
         "#\nDefaults:{account} !requiretty\n{account} ALL=(root) NOPASSWD: /usr/bin/sh -s, /bin/sh -s\n"
