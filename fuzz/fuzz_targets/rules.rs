@@ -59,6 +59,6 @@ fuzz_target!(|text: &str| {
         assert!(!claim.value.chars().any(char::is_control));
     }
     let _ = is_fragile(&clues, &ports);
-    let open: Vec<_> = ports.iter().map(|port| (*port, text.to_owned())).collect();
+    let open: Vec<(u16, &str)> = ports.iter().map(|port| (*port, text)).collect();
     let _ = services(&open, &clues);
 });
