@@ -13,6 +13,7 @@ mod fingerprint;
 mod host;
 mod ids;
 mod inventory;
+mod known;
 mod lifecycle;
 mod machine;
 mod observed;
@@ -20,6 +21,7 @@ mod outcome;
 mod platform;
 mod severity;
 mod sighting;
+mod standing;
 mod time;
 mod unix;
 mod windows;
@@ -43,6 +45,7 @@ pub use inventory::{
     Inventory, Package, PackageManager, PackageState, Reboot, SeenBy, Service, ServiceTls,
     SourcePackage,
 };
+pub use known::{KnownList, KnownRecord, ListKind, Vouch};
 pub use lifecycle::Lifecycle;
 pub use machine::{FindingHistory, MachineRecord, RunSummary};
 pub use observed::{Gap, GapCause, Observed};
@@ -50,6 +53,7 @@ pub use outcome::{Failure, HostFailure, HostOutcome, Stage};
 pub use platform::{Family, Kernel, Platform, WindowsBuild, WindowsRelease, WindowsRole};
 pub use severity::Severity;
 pub use sighting::{Answer, ProbeKind, Trace};
+pub use standing::{ManagedState, Standing};
 pub use time::{Date, UtcTime};
 pub use unix::{
     Container, LivePatch, PackageAction, PackageChange, SourceDanger, StaleProgram, Subscription,
