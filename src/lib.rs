@@ -21,6 +21,7 @@ pub mod classify;
 pub mod collect;
 pub mod credentials;
 pub mod identify;
+pub mod known;
 pub mod matching;
 pub mod report;
 pub mod session;

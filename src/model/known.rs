@@ -68,6 +68,8 @@ pub struct KnownRecord {
     pub last_patched: Option<Date>,
     /// Switched off there, retired, in stock: the list knows it and does not vouch for it.
     pub is_disabled: bool,
+    /// What the list says of its standing, as written: `Retired`, `Can be onboarded`.
+    pub state: Option<String>,
     /// The switch and port behind which it is.
     pub switch: Option<String>,
 }
@@ -169,8 +171,7 @@ pub enum Vouch {
 
 impl Vouch {
     /// All of them.
-    pub const ALL: &'static [Self] =
-        &[Self::Exists, Self::Managed, Self::Patched, Self::Protected];
+    pub const ALL: &'static [Self] = &[Self::Exists, Self::Managed, Self::Patched, Self::Protected];
 
     /// The word in files and flags.
     pub fn as_str(self) -> &'static str {
