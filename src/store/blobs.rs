@@ -83,10 +83,29 @@ impl Blob {
     }
 }
 
-fn compress(json: &[u8]) -> io::Result<Vec<u8>> {
+/// Compresses JSON.
+pub(super) fn compress(json: &[u8]) -> io::Result<Vec<u8>> {
     let mut packer = ZlibEncoder::new(Vec::new(), Compression::fast());
     packer.write_all(json)?;
     packer.finish()
+}
+
+/// Reads what [`compress`] wrote, and no more than one byte above a size.
+fn unpack(body: &[u8], size: u64) -> io::Result<Vec<u8>> {
+    let mut json = Vec::new();
+    ZlibDecoder::new(body)
+        .take(size + 1)
+        .read_to_end(&mut json)?;
+    Ok(json)
+}
+
+/// Reads what [`compress`] wrote, where nothing says how long it is.
+pub(super) fn unpack_any(body: &[u8]) -> io::Result<Vec<u8>> {
+    let json = unpack(body, LONGEST)?;
+    if json.len() as u64 > LONGEST {
+        return Err(io::Error::other(format!("is longer than {LONGEST} bytes")));
+    }
+    Ok(json)
 }
 
 /// Digests of blobs that are committed. Blobs are never taken away while a store is open.
@@ -169,11 +188,7 @@ fn decode<T: DeserializeOwned>(conn: &Connection, kind: Kind, digest: &Digest) -
     if size > LONGEST {
         return Err(damaged(format!("is said to be {size} bytes long")));
     }
-    let mut json = Vec::new();
-    let read = ZlibDecoder::new(body.as_slice())
-        .take(size + 1)
-        .read_to_end(&mut json);
-    read.map_err(|error| damaged(error.to_string()))?;
+    let json = unpack(&body, size).map_err(|error| damaged(error.to_string()))?;
     if Sha256::digest(&json).as_slice() != digest.0 {
         return Err(damaged("is not what was written".into()));
     }

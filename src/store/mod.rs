@@ -16,6 +16,7 @@ mod evidence;
 mod hosts;
 mod identity;
 mod keys;
+mod lists;
 mod pending;
 mod pins;
 mod report;
@@ -36,7 +37,9 @@ pub use rows::{
     Verdict,
 };
 
-use crate::model::{CredentialId, HostKey, Inventory, MachineId, RunId, UtcTime};
+use crate::model::{
+    CredentialId, HostKey, Inventory, KnownList, MachineId, RunId, UtcTime,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::path::Path;
@@ -110,6 +113,21 @@ impl Store {
     pub fn set_judged_by(&self, id: &RunId, by: JudgedBy) -> Pending<()> {
         let id = id.clone();
         self.thread.ask(move |db| runs::set_judged_by(db, &id, &by))
+    }
+}
+
+/// The lists that a run is compared with.
+impl Store {
+    /// Keeps the lists that a run is compared with, in the order given, in place of those it had.
+    pub fn keep_lists(&self, run: &RunId, lists: Vec<KnownList>) -> Pending<()> {
+        let run = run.clone();
+        self.thread.ask(move |db| lists::keep(db, &run, &lists))
+    }
+
+    /// The lists that a run is compared with, in the order given.
+    pub fn lists(&self, run: &RunId) -> Pending<Vec<KnownList>> {
+        let run = run.clone();
+        self.thread.ask(move |db| lists::of(db, &run))
     }
 }
 

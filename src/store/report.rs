@@ -228,6 +228,9 @@ fn record(db: &mut Db, run: i64, group: Group) -> Result<MachineRecord, StoreErr
         // Judged by whoever reads the run.
         fingerprint: Fingerprint::default(),
         intermediary: None,
+        also: Vec::new(),
+        standing: None,
+        usual_hours: String::new(),
         access: facts.access,
         end_of_life: best.end_of_life,
         first_seen: facts.first_seen,

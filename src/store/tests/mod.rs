@@ -4,6 +4,7 @@ mod breaker;
 mod crash;
 mod file;
 mod identity;
+mod lists;
 mod report;
 mod runs;
 mod stored;
