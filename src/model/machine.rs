@@ -2,7 +2,7 @@
 
 use super::{
     AccessRecord, Canaries, Clue, CredentialId, Date, Finding, FindingId, Fingerprint, HostFailure,
-    HostKey, Inventory, MachineId, RunId, Service, UtcTime,
+    HostKey, Inventory, MachineId, RunId, Service, Standing, UtcTime,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -47,6 +47,12 @@ pub struct MachineRecord {
     pub fingerprint: Fingerprint,
     /// Why it is no machine but somebody who answers for others, where it is.
     pub intermediary: Option<String>,
+    /// Other ids under which the run has it: records that turned out to be this machine.
+    pub also: Vec<MachineId>,
+    /// How it stands to the lists that the organisation has; `None` where nobody compared.
+    pub standing: Option<Standing>,
+    /// When it tends to be there: see [`super::Compared::usual_hours`].
+    pub usual_hours: String,
     /// The last day of support of its release, where known.
     pub end_of_life: Option<Date>,
     /// The day on which any run first met it.

@@ -2,7 +2,7 @@
 
 use super::Remediation;
 use crate::model::{
-    AccessRecord, Finding, FindingState, Hotfix, HotfixState, MachineRecord, ResultCode,
+    AccessRecord, Finding, FindingState, Hotfix, HotfixState, MachineRecord, ManagedState, ResultCode,
     UpdatePolicy, UpdateSource, WindowsFacts,
 };
 use std::collections::BTreeMap;
@@ -16,6 +16,8 @@ pub struct Counts {
     pub intermediaries: Vec<String>,
     /// What is wrong with machines as seen from outside, by kind: each machine once a particular.
     pub weaknesses: BTreeMap<String, u64>,
+    /// Machines by how they stand to the lists, where somebody compared.
+    pub standings: BTreeMap<ManagedState, u64>,
     /// Machines by outcome.
     pub outcomes: BTreeMap<String, u64>,
     /// Machines whose inventory was read.
@@ -70,8 +72,11 @@ pub struct Upgrade {
 impl Counts {
     /// Counts one machine.
     pub fn add(&mut self, machine: &MachineRecord) {
-        if let Some(why) = &machine.intermediary {
-            self.intermediaries.push(why.clone());
+        if let Some(standing) = &machine.standing {
+            *self.standings.entry(standing.state).or_default() += 1;
+        }
+        if let Some(why) = no_machine(machine) {
+            self.intermediaries.push(why);
             return;
         }
         for weakness in &machine.fingerprint.weaknesses {
@@ -209,6 +214,18 @@ pub(super) fn state_of(hotfix: &Hotfix, findings: &[Finding]) -> HotfixState {
         HotfixState::Installed if belied.any(is_it) => HotfixState::Inconsistent,
         state => state,
     }
+}
+
+/// Why it is no machine, where it is none: it answers for others, or is an address that machines hand on.
+fn no_machine(machine: &MachineRecord) -> Option<String> {
+    let standing = machine.standing.as_ref();
+    let standing = standing.filter(|standing| standing.state == ManagedState::Artefact);
+    let shared = standing.map(|standing| {
+        let addresses = machine.addresses.iter().map(ToString::to_string);
+        let addresses: Vec<String> = addresses.collect();
+        format!("{}: {}", addresses.join(" "), standing.evidence.join("; "))
+    });
+    machine.intermediary.clone().or(shared)
 }
 
 /// Why a machine was not read.

@@ -56,7 +56,7 @@ impl Exporter for Csv {
         })?;
         for sheet in &mut sheets {
             let table = sheet.table;
-            table.sum_rows(source.run(), &counts, &mut |cells| sheet.row(cells, sink))?;
+            table.sum_rows(source, &counts, &mut |cells| sheet.row(cells, sink))?;
         }
         let mut files = Vec::new();
         for sheet in sheets {

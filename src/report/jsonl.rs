@@ -2,7 +2,8 @@
 //!
 //! The objects are the rows of the [`super::tables`], with the same names and in the same order,
 //! each behind a `type`: first the one `run`, then `coverage`, then machine by machine `machine`,
-//! `access`, `software`, `hotfix`, `service`, `finding` and `finding_cve`, at the end `remediation`. A fact that was not learned is
+//! `access`, `software`, `hotfix`, `service`, `finding`, `finding_cve` and `unmanaged`, at the end `remediation` and
+//! what only lists know. A fact that was not learned is
 //! `"unknown"`, one that does not apply is `null`; texts and lists are whole.
 
 use super::cell::Cell;
@@ -52,7 +53,7 @@ impl Exporter for Jsonl {
             Ok(())
         })?;
         for table in &tables {
-            table.sum_rows(source.run(), &counts, &mut |cells| {
+            table.sum_rows(source, &counts, &mut |cells| {
                 lines.push(&Line { table, cells })
             })?;
         }

@@ -2,7 +2,7 @@
 
 use super::output::Document;
 use super::{Counts, FileEntry, Options, ReportError, ReportSource, Sink, Written, escape};
-use crate::model::{CoverageRow, RunSummary};
+use crate::model::{Comparison, CoverageRow, RunSummary};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -24,7 +24,8 @@ pub(super) fn write(
         export: ExportV1::of(options),
         addresses: AddressesV1::of(source.coverage()),
         searched: SearchedV1::of(source.coverage()),
-        counts: CountsV1::of(&written.counts),
+        counts: CountsV1::of(&written.counts, source.comparison()),
+        lists: ListV1::of(source),
         files: &written.files,
     };
     let failed = || ReportError::writing(NAME);
@@ -48,7 +49,35 @@ struct ManifestV1<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     searched: Vec<SearchedV1<'a>>,
     counts: CountsV1<'a>,
+    /// The lists that the run was compared with.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    lists: Vec<ListV1<'a>>,
     files: &'a [FileEntry],
+}
+
+/// A list that the run was compared with.
+#[derive(Serialize)]
+struct ListV1<'a> {
+    name: &'a str,
+    kind: &'static str,
+    as_of: Option<String>,
+    machines: u64,
+    live: u64,
+}
+
+impl<'a> ListV1<'a> {
+    fn of(source: &'a dyn ReportSource) -> Vec<Self> {
+        let comparison = source.comparison();
+        let lists = comparison.into_iter().flat_map(|one| &one.lists);
+        let lists = lists.map(|list| Self {
+            name: &list.name,
+            kind: list.kind.as_str(),
+            as_of: list.as_of.map(|day| day.to_string()),
+            machines: list.machines,
+            live: list.live,
+        });
+        lists.collect()
+    }
 }
 
 /// A run. Also the first line of JSON Lines.
@@ -194,11 +223,22 @@ struct CountsV1<'a> {
     states: &'a BTreeMap<&'static str, u64>,
     /// Updates that Windows machines list, by state.
     hotfixes: &'a BTreeMap<&'static str, u64>,
+    /// Machines by how they stand to the lists, with those that only lists know.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    managed_states: BTreeMap<&'static str, u64>,
 }
 
 impl<'a> CountsV1<'a> {
-    fn of(counts: &'a Counts) -> Self {
+    fn of(counts: &'a Counts, comparison: Option<&Comparison>) -> Self {
+        let mut states: BTreeMap<&'static str, u64> = BTreeMap::new();
+        for (state, count) in &counts.standings {
+            *states.entry(state.as_str()).or_default() += count;
+        }
+        for entry in comparison.into_iter().flat_map(|one| &one.entries) {
+            *states.entry(entry.standing.state.as_str()).or_default() += 1;
+        }
         Self {
+            managed_states: states,
             machines: counts.machines,
             outcomes: &counts.outcomes,
             not_assessed: &counts.not_assessed,

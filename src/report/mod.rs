@@ -40,10 +40,10 @@ pub use output::FileEntry;
 pub use remediation::{Remediation, Step};
 pub use review::{ReviewRow, review};
 pub use summary::summary;
-pub use tables::table_names;
+pub use tables::{not_on, seems_to_be, table_names};
 pub use terminal::columns;
 
-use crate::model::{CoverageRow, MachineRecord, RunSummary};
+use crate::model::{Comparison, CoverageRow, MachineRecord, RunSummary};
 use std::io::{self, Write};
 
 /// Every export format.
@@ -60,6 +60,11 @@ pub trait ReportSource {
     /// Shows every machine once, sorted by first address; only one need be in memory at a time.
     /// An error of `visit` ends the tour and is handed back.
     fn machines(&self, visit: &mut dyn FnMut(&MachineRecord) -> io::Result<()>) -> io::Result<()>;
+
+    /// How the run compares with the lists that the organisation has; `None` where nobody compared.
+    fn comparison(&self) -> Option<&Comparison> {
+        None
+    }
 }
 
 /// Where documents go: a folder, or standard output.

@@ -2,7 +2,7 @@
 
 use super::{ReportSource, Sink};
 use crate::model::{
-    AccessRecord, BulletinId, Confidence, CoverageRow, CredentialId, Date, Evidence, Family,
+    AccessRecord, BulletinId, Comparison, Confidence, CoverageRow, CredentialId, Date, Evidence, Family,
     Finding, FindingHistory, FindingId, FindingState, GapCause, HostIdentity, HostTrust, Inventory,
     Kernel, MachineId, MachineRecord, NetworkInterface, Observed, Package, PackageAction,
     PackageChange, PackageManager, PackageState, Platform, Protocol, Reboot, Remedy, ResultCode,
@@ -22,6 +22,7 @@ pub(super) struct Run {
     pub(super) summary: RunSummary,
     pub(super) coverage: Vec<CoverageRow>,
     pub(super) machines: Vec<MachineRecord>,
+    pub(super) comparison: Option<Comparison>,
 }
 
 impl ReportSource for Run {
@@ -35,6 +36,10 @@ impl ReportSource for Run {
 
     fn machines(&self, visit: &mut dyn FnMut(&MachineRecord) -> io::Result<()>) -> io::Result<()> {
         self.machines.iter().try_for_each(visit)
+    }
+
+    fn comparison(&self) -> Option<&Comparison> {
+        self.comparison.as_ref()
     }
 }
 
@@ -120,6 +125,7 @@ pub(super) fn run(machines: Vec<MachineRecord>) -> Run {
         },
         coverage: vec![row("10.0.10.0/24", 1), row("10.0.2.0/24", 2)],
         machines,
+        comparison: None,
     }
 }
 
@@ -144,6 +150,9 @@ pub(super) fn unread(address: &str) -> MachineRecord {
         clues: Vec::new(),
         fingerprint: crate::model::Fingerprint::default(),
         intermediary: None,
+        also: Vec::new(),
+        standing: None,
+        usual_hours: String::new(),
         end_of_life: None,
         first_seen: day("2026-11-22"),
         last_seen: time("2026-11-22T18:01:30Z"),

@@ -1,7 +1,9 @@
 //! The end of a run in words: coverage first, findings second, what to do next third.
 
-use super::{Counts, for_terminal};
-use crate::model::{Canaries, CoverageRow, FindingState, ResultCode, RunSummary};
+use super::{Counts, ReportSource, for_terminal};
+use crate::model::{
+    Canaries, Comparison, CoverageRow, FindingState, ManagedState, ResultCode, RunSummary,
+};
 use std::collections::BTreeMap;
 use std::fmt::{Display, Write as _};
 
@@ -11,9 +13,13 @@ const CATALOG_DAYS: i64 = 14;
 const STEPS: usize = 6;
 
 /// What a run comes to, as text for a terminal.
-pub fn summary(run: &RunSummary, coverage: &[CoverageRow], counts: &Counts) -> String {
+pub fn summary(source: &dyn ReportSource, counts: &Counts) -> String {
+    let (run, coverage) = (source.run(), source.coverage());
     let mut text = String::new();
     write_coverage(run.canaries, coverage, counts, &mut text);
+    if let Some(comparison) = source.comparison() {
+        write_comparison(comparison, counts, &mut text);
+    }
     write_findings(run, counts, &mut text);
     let steps = steps(run, coverage, counts);
     if !steps.is_empty() {
@@ -57,6 +63,73 @@ fn write_coverage(
             format_args!("  not read   {blind}{reasons}: nothing is known of their updates"),
         );
     }
+}
+
+/// How the network compares with the lists.
+fn write_comparison(comparison: &Comparison, counts: &Counts, text: &mut String) {
+    for warning in comparison.warnings.iter().take(STEPS) {
+        push(text, format_args!("  doubtful   {}", for_terminal(warning)));
+    }
+    if let Some(more) = comparison.warnings.len().checked_sub(STEPS + 1) {
+        push(text, format_args!("             {} more such", more + 1));
+    }
+    if comparison.lists.is_empty() {
+        return;
+    }
+    let in_state = |state: ManagedState| {
+        let live = counts.standings.get(&state).copied().unwrap_or_default();
+        let entries = comparison.entries.iter();
+        live + count(entries.filter(|entry| entry.standing.state == state).count())
+    };
+    let said = |state: ManagedState| format!("{} {}", number(in_state(state)), state.as_str());
+    text.push_str("\nAgainst the lists\n");
+    let headline = ManagedState::ALL.iter().filter(|state| state.is_headline());
+    let headline: u64 = headline.map(|state| in_state(*state)).sum();
+    push(
+        text,
+        format_args!(
+            "  look at    {} live: {}, {}, {}",
+            number(headline),
+            said(ManagedState::Unmanaged),
+            said(ManagedState::Overlooked),
+            said(ManagedState::Unidentified)
+        ),
+    );
+    push(
+        text,
+        format_args!(
+            "  in order   {}, {}",
+            said(ManagedState::Managed),
+            said(ManagedState::Expected)
+        ),
+    );
+    push(
+        text,
+        format_args!(
+            "  not met    {}, {}, {}",
+            said(ManagedState::Unseen),
+            said(ManagedState::StaleEntry),
+            said(ManagedState::OutOfScope)
+        ),
+    );
+    for list in &comparison.lists {
+        let live = list.live + list.lacks;
+        push(
+            text,
+            format_args!(
+                "  {:<10} knows {} of {} live; {} of its {} machines were met",
+                for_terminal(&list.name),
+                number(list.live),
+                number(live),
+                number(list.live),
+                number(list.machines)
+            ),
+        );
+    }
+}
+
+fn count(items: usize) -> u64 {
+    u64::try_from(items).unwrap_or(u64::MAX)
 }
 
 /// What host keys show: those that changed, and those that are in several places.

@@ -2,7 +2,10 @@
 
 use super::sample::{self, Memory, Run, finding, read, unread};
 use super::*;
-use crate::model::{Date, FindingState, GapCause, Observed, Package, Stage, hex};
+use crate::model::{
+    Certainty, Comparison, Date, DeviceKind, Entry, FindingState, GapCause, ListCount, ListKind,
+    ManagedState, Observed, Package, Stage, Standing, SubnetCount, Vouch, hex,
+};
 use crate::model::{HostFailure, ResultCode};
 use proptest::prelude::*;
 use sha2::{Digest as _, Sha256};
@@ -93,7 +96,7 @@ fn every_document_of_a_run() {
 fn the_end_of_a_run_in_words() {
     let run = sample_run();
     let (_, written) = exported(&run, &["csv"], &plain());
-    insta::assert_snapshot!(summary(&run.summary, &run.coverage, &written.counts));
+    insta::assert_snapshot!(summary(&run, &written.counts));
 }
 
 #[test]
@@ -109,7 +112,7 @@ fn a_block_that_was_searched_is_never_said_to_have_been_swept() {
     run.coverage.push(block);
     let (memory, written) = exported(&run, &["csv"], &plain());
     let said = "fd00:1::/64 was searched through neighbours and multicast on eth0: 12 addresses; others may exist";
-    let words = summary(&run.summary, &run.coverage, &written.counts);
+    let words = summary(&run, &written.counts);
     assert!(words.contains(said), "{words}");
     assert!(memory.text("manifest.json").contains(said));
     assert_eq!(
@@ -123,7 +126,7 @@ fn a_block_that_was_searched_is_never_said_to_have_been_swept() {
 fn a_run_that_read_nothing_states_nothing() {
     let run = sample::run(vec![unread("10.0.2.1")]);
     let (memory, written) = exported(&run, &["csv"], &plain());
-    let text = summary(&run.summary, &run.coverage, &written.counts);
+    let text = summary(&run, &written.counts);
     assert!(
         text.contains("none can be stated: no machine was read"),
         "{text}"
@@ -176,7 +179,7 @@ fn a_machine_that_was_not_judged_has_no_zero() {
     assert_eq!(with(vec![blind(), ended]), "unknown");
     let half = sample::run(vec![read("10.0.2.1", "a", vec![blind()])]);
     let (_, written) = exported(&half, &["csv"], &plain());
-    let words = summary(&half.summary, &half.coverage, &written.counts);
+    let words = summary(&half, &written.counts);
     assert!(
         words.contains("missing    at least 0 on 0 of 1 machines read; 1 of these not judged"),
         "{words}"
@@ -233,7 +236,7 @@ fn nothing_is_said_of_exploitation_without_a_list_of_it() {
     assert_eq!(cell(&memory, "findings.csv", 0, "kev"), "unknown");
     assert_eq!(cell(&memory, "findings_cve.csv", 0, "kev"), "unknown");
     assert_eq!(cell(&memory, "machines.csv", 0, "kev_count"), "unknown");
-    let words = summary(&run.summary, &run.coverage, &written.counts);
+    let words = summary(&run, &written.counts);
     assert!(words.contains("exploited  cannot be stated"), "{words}");
 }
 
@@ -517,4 +520,80 @@ fn a_million_findings_are_written_in_one_pass() {
             .iter()
             .any(|file| file.name == "findings-2.csv")
     );
+}
+
+/// A run that was compared with two lists.
+fn compared() -> sample::Run {
+    let mut run = sample::run(vec![unread("10.0.2.1"), unread("10.0.2.2")]);
+    let standing = |state, reason: &str, suggestion: &str| Standing {
+        state,
+        reason: reason.to_owned(),
+        confidence: Certainty::Likely,
+        evidence: vec!["name legacy by smb2 445; on no list".to_owned()],
+        lists: vec!["DHCP (last seen 2026-11-20)".to_owned()],
+        nearest: vec!["web-1 (MAC 3 apart)".to_owned()],
+        rogue_hints: vec!["name_breaks_pattern: =cmd, not WS-0000".to_owned()],
+        suggestion: suggestion.to_owned(),
+        merged: Vec::new(),
+        conflicts: Vec::new(),
+    };
+    let reason = "domain_member";
+    let first = standing(ManagedState::Unmanaged, reason, "find its owner");
+    run.machines[0].standing = Some(first);
+    run.machines[0].usual_hours = "Mon-Fri 08-10 UTC, 3 of 4 runs".to_owned();
+    run.machines[1].standing = Some(standing(ManagedState::Managed, "", ""));
+    let count = |name: &str, unknown_to: Vec<u64>| ListCount {
+        name: name.to_owned(),
+        kind: ListKind::ActiveDirectory,
+        vouches: vec![Vouch::Managed],
+        as_of: Some(day("2026-11-20")),
+        machines: 3,
+        live: 1,
+        alone: 2,
+        lacks: 1,
+        unknown_to,
+    };
+    run.comparison = Some(Comparison {
+        entries: vec![Entry {
+            id: None,
+            name: "OPTICS-LT4".to_owned(),
+            addresses: vec!["10.0.2.77".parse().unwrap()],
+            seems_to_be: "Windows 11 Pro".to_owned(),
+            device: DeviceKind::Computer,
+            standing: standing(ManagedState::Unseen, "no_answer_in_2_sweeps", "ask its owner"),
+            first_seen: None,
+            last_seen: None,
+            usual_hours: String::new(),
+        }],
+        lists: vec![count("AD", vec![0, 2]), count("DHCP", vec![1, 0])],
+        subnets: vec![SubnetCount {
+            subnet: "10.0.2.0/24".to_owned(),
+            live: 2,
+            known: 1,
+            states: vec![(ManagedState::Unmanaged, 1), (ManagedState::Unseen, 1)],
+        }],
+        warnings: vec!["the same uuid at 10.0.2.8 and 10.0.2.9: clones".to_owned()],
+        ..Comparison::default()
+    });
+    run
+}
+
+#[test]
+fn a_run_compared_with_lists_says_who_is_on_none() {
+    let run = compared();
+    let (memory, written) = exported(&run, &["csv"], &plain());
+    for name in ["unmanaged.csv", "lists.csv", "subnets.csv"] {
+        insta::assert_snapshot!(format!("compared {name}"), memory.text(name));
+    }
+    insta::assert_snapshot!("compared summary", summary(&run, &written.counts));
+    assert_eq!(
+        cell(&memory, "machines.csv", 0, "managed_state"),
+        "unmanaged"
+    );
+    assert_eq!(
+        cell(&memory, "machines.csv", 1, "managed_state"),
+        "managed"
+    );
+    let manifest = memory.text("manifest.json");
+    assert!(manifest.contains("\"unseen\": 1"), "{manifest}");
 }

@@ -1,9 +1,9 @@
 //! `coverage.csv`: what became of every address in scope. Its sums equal the scope.
 
-use super::super::ReportError;
+use super::super::{ReportError, ReportSource};
 use super::super::cell::Cell;
 use super::{Emit, Rows, Table};
-use crate::model::{CoverageRow, RunSummary};
+use crate::model::CoverageRow;
 use std::net::IpAddr;
 
 pub(super) const TABLE: Table = Table {
@@ -24,15 +24,12 @@ pub(super) const TABLE: Table = Table {
         "finished_utc",
         "searched_by",
     ],
-    rows: Rows::Coverage(rows),
+    rows: Rows::Run(rows),
 };
 
-fn rows(
-    run: &RunSummary,
-    coverage: &[CoverageRow],
-    emit: &mut Emit<'_>,
-) -> Result<(), ReportError> {
-    let mut sorted: Vec<&CoverageRow> = coverage.iter().collect();
+fn rows(source: &dyn ReportSource, emit: &mut Emit<'_>) -> Result<(), ReportError> {
+    let run = source.run();
+    let mut sorted: Vec<&CoverageRow> = source.coverage().iter().collect();
     sorted.sort_by_key(|row| order(row));
     for row in sorted {
         emit(&[

@@ -12,7 +12,8 @@
 //! Of a machine that was not read, names, system and kind are what it shows without a login, with
 //! `confidence` (`sure`, `likely`, `guess`) and `seen_evidence`: which exchange said what. No update can be
 //! seen that way. `managed_state` is `artefact` where no machine answered but somebody who answers for
-//! others. `same_key_elsewhere` lists the other machines of this run that show the same host key: a cloned
+//! others; how a machine stands to the lists that were given is told in `unmanaged.csv` in full, and `merged`
+//! says why several records are taken for one machine. `same_key_elsewhere` lists the other machines of this run that show the same host key: a cloned
 //! image, or one machine that nobody has logged in to at each of its addresses. They are rows of their own:
 //! a key alone merges nobody.
 
@@ -23,7 +24,7 @@ use super::hotfixes::day_of;
 use super::{Emit, Rows, Table, View, machine_columns, unix};
 use crate::model::{
     Claim, CredentialId, Family, Finding, FindingState, Fingerprint, HostIdentity, HotfixState,
-    Inventory, MachineRecord, Platform, Severity, UpdatePolicy, Weakness, WindowsFacts,
+    Inventory, MachineRecord, ManagedState, Platform, Severity, Standing, UpdatePolicy, Weakness, WindowsFacts,
     WindowsRelease,
 };
 
@@ -73,6 +74,11 @@ pub(super) const TABLE: Table = Table {
         "clock_skew_s",
         "seen_evidence",
         "same_key_elsewhere",
+        "lists",
+        "rogue_hint",
+        "usual_hours",
+        "merged",
+        "conflicts",
     ],
     rows: Rows::Machine(rows),
 };
@@ -89,16 +95,17 @@ fn rows(view: &View<'_>, emit: &mut Emit<'_>) -> Result<(), ReportError> {
         tag(&machine.tags, "exposure"),
         tag(&machine.tags, "owner"),
         (&view.run.site).into(),
-        match machine.inventory {
-            Some(_) => "computer".into(),
-            None => word(machine.fingerprint.device.as_str()),
+        view.device_kind(),
+        match (&machine.standing, &machine.intermediary) {
+            (_, Some(_)) => ManagedState::Artefact.as_str().into(),
+            (Some(standing), None) => standing.state.as_str().into(),
+            (None, None) => ManagedState::NotCompared.as_str().into(),
         },
-        // No list to compare with can be given yet.
-        match machine.intermediary {
-            Some(_) => "artefact".into(),
-            None => "not_compared".into(),
+        match (&machine.standing, &machine.intermediary) {
+            (_, Some(why)) => why.into(),
+            (Some(standing), None) => word(&standing.reason),
+            (None, None) => Cell::Empty,
         },
-        Cell::maybe(machine.intermediary.as_deref()),
         confidence(machine),
         (&machine.outcome).into(),
         Cell::maybe(machine.credential.as_ref().map(CredentialId::as_str)),
@@ -122,7 +129,23 @@ fn rows(view: &View<'_>, emit: &mut Emit<'_>) -> Result<(), ReportError> {
     row.extend(seen(machine));
     let others = machine.same_key.iter().map(ToString::to_string);
     row.push(others.collect::<Vec<_>>().into());
+    row.extend(compared(machine));
     emit(&row)
+}
+
+/// From `lists` on: how it stands to the lists.
+fn compared(machine: &MachineRecord) -> [Cell<'_>; 5] {
+    let list = |of: fn(&Standing) -> &Vec<String>| match &machine.standing {
+        Some(standing) => of(standing).as_slice().into(),
+        None => Cell::Empty,
+    };
+    [
+        list(|standing| &standing.lists),
+        list(|standing| &standing.rogue_hints),
+        word(&machine.usual_hours),
+        list(|standing| &standing.merged),
+        list(|standing| &standing.conflicts),
+    ]
 }
 
 /// From `roles` on: what the machine shows without a login.

@@ -7,17 +7,21 @@ mod coverage;
 mod findings;
 mod findings_cve;
 mod hotfixes;
+mod lists;
 mod machines;
 mod remediation;
 mod services;
 mod software;
+mod subnets;
 mod unix;
+mod unmanaged;
+
+pub use lists::not_on;
+pub use unmanaged::seems_to_be;
 
 use super::cell::Cell;
 use super::{Counts, Options, ReportError, ReportSource};
-use crate::model::{
-    CoverageRow, Finding, FindingId, Inventory, MachineRecord, RunSummary, WindowsFacts,
-};
+use crate::model::{Finding, FindingId, Inventory, MachineRecord, RunSummary, WindowsFacts};
 use std::borrow::Cow;
 use std::net::IpAddr;
 
@@ -32,6 +36,9 @@ const TABLES: &[Table] = &[
     findings::TABLE,
     findings_cve::TABLE,
     remediation::TABLE,
+    unmanaged::TABLE,
+    lists::TABLE,
+    subnets::TABLE,
 ];
 
 /// The names of the tables: the files without their extension.
@@ -66,12 +73,19 @@ pub(super) struct Table {
 /// Takes a row.
 pub(super) type Emit<'e> = dyn FnMut(&[Cell<'_>]) -> Result<(), ReportError> + 'e;
 
+/// Makes rows of the run as a whole.
+type OfRun = fn(&dyn ReportSource, &mut Emit<'_>) -> Result<(), ReportError>;
+/// Makes the rows of one machine.
+type OfMachine = fn(&View<'_>, &mut Emit<'_>) -> Result<(), ReportError>;
+
 /// What rows are made of.
 enum Rows {
-    /// The coverage of the run.
-    Coverage(fn(&RunSummary, &[CoverageRow], &mut Emit<'_>) -> Result<(), ReportError>),
+    /// The run as a whole.
+    Run(OfRun),
     /// One machine.
-    Machine(fn(&View<'_>, &mut Emit<'_>) -> Result<(), ReportError>),
+    Machine(OfMachine),
+    /// One machine, and behind all of them what only lists know.
+    MachineAndEntry(OfMachine, OfRun),
     /// What all machines come to.
     Sum(fn(&RunSummary, &Counts, &mut Emit<'_>) -> Result<(), ReportError>),
 }
@@ -84,8 +98,8 @@ impl Table {
         emit: &mut Emit<'_>,
     ) -> Result<(), ReportError> {
         match self.rows {
-            Rows::Coverage(rows) => rows(source.run(), source.coverage(), emit),
-            Rows::Machine(_) | Rows::Sum(_) => Ok(()),
+            Rows::Run(rows) => rows(source, emit),
+            Rows::Machine(_) | Rows::MachineAndEntry(..) | Rows::Sum(_) => Ok(()),
         }
     }
 
@@ -96,21 +110,22 @@ impl Table {
         emit: &mut Emit<'_>,
     ) -> Result<(), ReportError> {
         match self.rows {
-            Rows::Coverage(_) | Rows::Sum(_) => Ok(()),
-            Rows::Machine(rows) => rows(view, emit),
+            Rows::Run(_) | Rows::Sum(_) => Ok(()),
+            Rows::Machine(rows) | Rows::MachineAndEntry(rows, _) => rows(view, emit),
         }
     }
 
-    /// Makes the rows that only all machines together give.
+    /// Makes the rows that only all machines together give, and those that come behind them.
     pub(super) fn sum_rows(
         &self,
-        run: &RunSummary,
+        source: &dyn ReportSource,
         counts: &Counts,
         emit: &mut Emit<'_>,
     ) -> Result<(), ReportError> {
         match self.rows {
-            Rows::Coverage(_) | Rows::Machine(_) => Ok(()),
-            Rows::Sum(rows) => rows(run, counts, emit),
+            Rows::Run(_) | Rows::Machine(_) => Ok(()),
+            Rows::MachineAndEntry(_, rows) => rows(source, emit),
+            Rows::Sum(rows) => rows(source.run(), counts, emit),
         }
     }
 }
@@ -176,6 +191,15 @@ impl<'a> View<'a> {
             self.hostname(),
             address.map_or(Cell::Unknown, Cell::Address),
         ]
+    }
+
+    /// What kind of device it is: whoever was read is a computer.
+    fn device_kind(&self) -> Cell<'a> {
+        let kind = self.machine.fingerprint.device.as_str();
+        match self.machine.inventory {
+            Some(_) => "computer".into(),
+            None => Cell::maybe(Some(kind).filter(|kind| !kind.is_empty())),
+        }
     }
 
     /// The host's own name for itself, else the one that the operator gave it, else the one that it
