@@ -21,6 +21,7 @@ mod receipt;
 mod resume;
 mod runner;
 mod source;
+mod standings;
 
 pub use behind::{MOST as MOST_BEHIND, behind};
 pub use breaker::{Standing, remembered as remembered_tries};
@@ -35,6 +36,7 @@ pub use plan::{
 };
 pub use resume::outstanding;
 pub use source::RunSource;
+pub use standings::Beliefs;
 
 use crate::catalog::CatalogError;
 use crate::credentials::Holder;

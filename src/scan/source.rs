@@ -1,10 +1,11 @@
 //! A stored run, as the exporters read it.
 
+use super::standings::{self, Standings, Swept, Taken};
 use super::{RunError, RunKind, RunPlan, judge};
 use crate::identify;
 use crate::matching::Knowledge;
 use crate::model::{
-    Answer, Clue, CoverageRow, FindingState, MachineRecord, ResultCode, RunSummary, SeenBy,
+    Answer, Clue, Comparison, CoverageRow, FindingState, MachineRecord, ManagedState, ResultCode, RunSummary, SeenBy,
     Service, Severity,
 };
 use crate::report::ReportSource;
@@ -39,11 +40,30 @@ pub struct RunSource {
     unresolved: usize,
     /// By what closed findings are found again; they are not stored.
     closed: Option<Knowledge>,
+    /// What was swept, where the run swept anything.
+    swept: Option<Swept>,
+    /// How the machines stand to the lists, and which records are one machine.
+    standings: Option<Standings>,
+    no_merge: bool,
 }
 
 impl RunSource {
     /// Reads a run from the store. Blocks.
     pub fn open(
+        store: &Store,
+        run: &crate::model::RunId,
+        no_merge: bool,
+    ) -> Result<Self, RunError> {
+        let mut source = Self::read(store, run, no_merge)?;
+        if let Some(swept) = source.swept.take() {
+            source.coverage = source.cover(&swept)?;
+            source.swept = Some(swept);
+        }
+        Ok(source)
+    }
+
+    /// [`Self::open`] without the coverage, which takes a walk over all machines.
+    pub(super) fn read(
         store: &Store,
         run: &crate::model::RunId,
         no_merge: bool,
@@ -63,42 +83,37 @@ impl RunSource {
             shared_keys: BTreeMap::new(),
             unresolved: 0,
             closed: None,
+            swept: None,
+            standings: None,
+            no_merge,
         };
-        let plan = plan.filter(|plan| !plan.scope.targets.is_empty());
-        if let Some(plan) = &plan {
-            source.coverage = source.cover(plan, record.mark, &sightings)?;
-        }
         for row in sightings {
             source.seen.entry(row.address).or_default().push(row);
         }
-        if let Some(plan) = &plan {
-            source.find_intermediaries(plan)?;
+        if let Some(plan) = plan.filter(|plan| !plan.scope.targets.is_empty()) {
+            let swept = Swept::of(plan, record.mark)?;
+            source.find_intermediaries(&swept)?;
+            source.swept = Some(swept);
         }
         Ok(source)
     }
 
-    fn cover(
-        &mut self,
-        plan: &RunPlan,
-        mark: u64,
-        sightings: &[SightingRow],
-    ) -> Result<Vec<CoverageRow>, RunError> {
-        let targets = Arc::new(plan.scope.targets()?);
+    fn cover(&mut self, swept: &Swept) -> Result<Vec<CoverageRow>, RunError> {
+        let targets = &swept.targets;
         let blocks = targets.searched_blocks().into_iter();
         let nobody = blocks.filter(|block| block.in_scope == 0).count();
         self.unresolved = targets.unresolved().len() + nobody;
-        let sweep = plan.sweep(&targets)?;
         let run = self.report.run();
         let progress = Progress {
-            plan: &sweep,
-            mark,
+            plan: &swept.sweep,
+            mark: swept.mark,
             started: Some(run.started),
             finished: run.finished,
         };
         let mut assessed = Vec::new();
-        let seen = sightings.iter().map(sighting);
+        let seen = self.seen.values().flatten().map(sighting);
         // A sweep reads nobody.
-        if plan.kind == RunKind::Sweep {
+        if swept.plan.kind == RunKind::Sweep {
             return Ok(coverage::rows(&targets.parts(), &progress, seen, assessed));
         }
         let walk = self.report.visit(&mut |machine| {
@@ -116,8 +131,8 @@ impl RunSource {
     }
 
     /// Who answers for others is found in what all addresses answered, and in what they showed.
-    fn find_intermediaries(&mut self, plan: &RunPlan) -> Result<(), RunError> {
-        let targets = plan.scope.targets()?;
+    fn find_intermediaries(&mut self, swept: &Swept) -> Result<(), RunError> {
+        let Swept { plan, targets, .. } = swept;
         let swept = |range: Ipv4Addr| {
             let [a, b, c, _] = range.octets();
             let mut all = (0..=u8::MAX).map(|last| IpAddr::from([a, b, c, last]));
@@ -233,6 +248,11 @@ impl RunSource {
 }
 
 fn is_unassessed(machine: &MachineRecord) -> bool {
+    let standing = machine.standing.as_ref().map(|standing| standing.state);
+    // Whoever is on the operator's allow list needs no reading.
+    if standing == Some(ManagedState::Expected) {
+        return false;
+    }
     let covered = |code| code != ResultCode::NoCredentialInScope;
     let is_covered = machine.access.iter().any(|(_, row)| covered(row.code));
     let services = machine.services.iter().map(|(_, service)| service);
@@ -301,28 +321,68 @@ impl ReportSource for RunSource {
     }
 
     fn machines(&self, visit: &mut dyn FnMut(&MachineRecord) -> io::Result<()>) -> io::Result<()> {
-        self.report.visit(&mut |machine| {
-            let is_artefact = |address: &IpAddr| self.artefacts.contains(address);
-            let mut machine = machine.clone();
-            if machine.addresses.iter().all(is_artefact) {
-                let first = machine.addresses.first();
-                let Some(found) = first.and_then(|first| self.intermediaries.get(first)) else {
-                    return Ok(());
-                };
-                machine.addresses.clone_from(&found.addresses);
-                machine.intermediary = Some(format!("{}: {}", found.range, found.why));
-                machine.access.clear();
-            }
-            self.add_what_was_seen(&mut machine);
-            self.add_same_key(&mut machine);
-            self.add_closed(&mut machine).map_err(io::Error::other)?;
-            add_exposures(&mut machine);
+        let Some(standings) = &self.standings else {
+            return self.records(visit);
+        };
+        self.report.visit(&mut |record| {
+            let machine = match standings.take(record) {
+                // The record at the lowest address stands for all of them.
+                Taken::Other => return Ok(()),
+                Taken::Alone => self.prepare(record.clone())?,
+                Taken::With(places) => {
+                    let others = places.iter().filter_map(|place| {
+                        let other = self.report.machine(*place).transpose()?;
+                        Some(other.map_err(io::Error::other))
+                    });
+                    let others = others.collect::<io::Result<Vec<_>>>()?;
+                    self.prepare(standings::fold(record.clone(), others))?
+                }
+            };
+            let Some(mut machine) = machine else {
+                return Ok(());
+            };
+            standings.place(&mut machine);
             visit(&machine)
         })
+    }
+
+    fn comparison(&self) -> Option<&Comparison> {
+        Some(&self.standings.as_ref()?.comparison)
     }
 }
 
 impl RunSource {
+    /// The machines as the store tells them apart.
+    pub(super) fn records(
+        &self,
+        visit: &mut dyn FnMut(&MachineRecord) -> io::Result<()>,
+    ) -> io::Result<()> {
+        self.report
+            .visit(&mut |record| match self.prepare(record.clone())? {
+                Some(machine) => visit(&machine),
+                None => Ok(()),
+            })
+    }
+
+    /// Adds to a record what all of the run tells of it; `None` where another record stands for it.
+    fn prepare(&self, mut machine: MachineRecord) -> io::Result<Option<MachineRecord>> {
+        let is_artefact = |address: &IpAddr| self.artefacts.contains(address);
+        if machine.addresses.iter().all(is_artefact) {
+            let first = machine.addresses.first();
+            let Some(found) = first.and_then(|first| self.intermediaries.get(first)) else {
+                return Ok(None);
+            };
+            machine.addresses.clone_from(&found.addresses);
+            machine.intermediary = Some(format!("{}: {}", found.range, found.why));
+            machine.access.clear();
+        }
+        self.add_what_was_seen(&mut machine);
+        self.add_same_key(&mut machine);
+        self.add_closed(&mut machine).map_err(io::Error::other)?;
+        add_exposures(&mut machine);
+        Ok(Some(machine))
+    }
+
     fn add_closed(&self, machine: &mut MachineRecord) -> Result<(), RunError> {
         if let (Some(knowledge), Some(inventory)) = (&self.closed, &machine.inventory) {
             let day = machine.last_seen.date();

@@ -50,6 +50,17 @@ pub fn rows(
     parts.iter().map(row).collect()
 }
 
+/// Whether an address is in the plan, and all of its probes are below the mark.
+pub fn is_swept(progress: &Progress<'_>, address: IpAddr) -> bool {
+    let plan = progress.plan;
+    let index = plan.addresses().index_of(address);
+    index.is_some_and(|index| {
+        let mut positions = plan.positions_of(index);
+        let is_done = progress.mark >= plan.len() || positions.all(|at| at < progress.mark);
+        is_done && !plan.is_excluded(index)
+    })
+}
+
 /// An address's index, the probe that was answered, and whether it took more than one try.
 type Answered = (u64, ProbeKind, bool);
 

@@ -1,0 +1,245 @@
+//! How the machines of a run stand to the lists that people believe: that run and those before it are read,
+//! and `classify` compares them.
+
+use super::{RunError, RunKind, RunPlan, RunSource};
+use crate::classify::{self, MergeRules, Policy, Sighted, World};
+use crate::model::{Compared, Comparison, KnownList, MachineId, MachineRecord, RunId};
+use crate::store::{RunRecord, Store};
+use crate::sweep::SweepPlan;
+use crate::sweep::coverage::{self, Progress};
+use crate::targets::TargetSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// How many earlier runs are looked at: enough to tell usual hours, few enough to be read in seconds.
+const EARLIER: usize = 7;
+
+/// What the operator believes of the network.
+#[derive(Clone, Debug, Default)]
+pub struct Beliefs {
+    /// The lists.
+    pub lists: Vec<KnownList>,
+    /// Thresholds and the allow list.
+    pub policy: Policy,
+    /// Who is one machine, and who is not.
+    pub rules: MergeRules,
+}
+
+/// What a run swept.
+#[derive(Debug)]
+pub(super) struct Swept {
+    pub(super) plan: RunPlan,
+    pub(super) targets: Arc<TargetSet>,
+    pub(super) sweep: SweepPlan,
+    pub(super) mark: u64,
+}
+
+impl Swept {
+    pub(super) fn of(plan: RunPlan, mark: u64) -> Result<Self, RunError> {
+        let targets = Arc::new(plan.scope.targets()?);
+        let sweep = plan.sweep(&targets)?;
+        Ok(Self {
+            plan,
+            targets,
+            sweep,
+            mark,
+        })
+    }
+
+    /// Whether every probe of an address is settled.
+    fn has(&self, address: IpAddr) -> bool {
+        let progress = Progress {
+            plan: &self.sweep,
+            mark: self.mark,
+            started: None,
+            finished: None,
+        };
+        coverage::is_swept(&progress, address)
+    }
+}
+
+/// The comparison of a run, ready to be laid over its machines.
+#[derive(Debug)]
+pub(super) struct Standings {
+    pub(super) comparison: Comparison,
+    /// Where each record stands among the machines of the comparison.
+    machine_of: BTreeMap<MachineId, usize>,
+    /// Where each record stands in the report, and each machine's first of them.
+    place_of: BTreeMap<MachineId, usize>,
+}
+
+/// What becomes of a record.
+pub(super) enum Taken {
+    /// It is a machine of its own.
+    Alone,
+    /// It stands for a machine that has other records, at these places.
+    With(Vec<usize>),
+    /// Another record stands for its machine.
+    Other,
+}
+
+impl Standings {
+    fn new(comparison: Comparison, ids: impl Iterator<Item = MachineId>) -> Self {
+        let machines = comparison.machines.iter().enumerate();
+        let machine_of = machines.flat_map(|(at, machine)| {
+            let records = machine.records.iter();
+            records.map(move |record| (record.clone(), at))
+        });
+        Self {
+            machine_of: machine_of.collect(),
+            place_of: ids.enumerate().map(|(place, id)| (id, place)).collect(),
+            comparison,
+        }
+    }
+
+    fn machine(&self, record: &MachineId) -> Option<&Compared> {
+        self.comparison.machines.get(*self.machine_of.get(record)?)
+    }
+
+    pub(super) fn take(&self, record: &MachineRecord) -> Taken {
+        let Some(machine) = self.machine(&record.id) else {
+            return Taken::Alone;
+        };
+        let places = machine.records.iter();
+        let places: BTreeSet<usize> = places
+            .filter_map(|id| self.place_of.get(id))
+            .copied()
+            .collect();
+        let mut places = places.into_iter();
+        match places.next() {
+            Some(first) if self.place_of.get(&record.id) == Some(&first) => {
+                let others: Vec<usize> = places.collect();
+                if others.is_empty() {
+                    Taken::Alone
+                } else {
+                    Taken::With(others)
+                }
+            }
+            Some(_) => Taken::Other,
+            None => Taken::Alone,
+        }
+    }
+
+    /// Says of a machine how it stands.
+    pub(super) fn place(&self, record: &mut MachineRecord) {
+        let Some(machine) = self.machine(&record.id) else {
+            return;
+        };
+        let others = machine.records.iter().filter(|id| **id != machine.id);
+        record.also = others.cloned().collect();
+        record.id = machine.id.clone();
+        record.first_seen = machine.first_seen.min(record.first_seen);
+        record.usual_hours.clone_from(&machine.usual_hours);
+        record.standing = Some(machine.standing.clone());
+    }
+}
+
+impl RunSource {
+    /// Compares the machines with what the operator believes, and with the runs before. Blocks.
+    pub fn compare(mut self, store: &Store, beliefs: &Beliefs) -> Result<Self, RunError> {
+        let mut sighted = Vec::new();
+        let mut scopes = vec![self.swept.take()];
+        gather(&self, 0, &mut sighted)?;
+        // Without lists the past decides nothing.
+        let earlier = match beliefs.lists.is_empty() {
+            true => Vec::new(),
+            false => earlier(store, &self.run().id)?,
+        };
+        for (number, record) in (1..).zip(&earlier) {
+            let mut source = Self::read(store, &record.summary.id, self.no_merge)?;
+            gather(&source, number, &mut sighted)?;
+            scopes.push(source.swept.take());
+        }
+        let was_swept = |run: u32, address: IpAddr| {
+            let scope = usize::try_from(run).ok().and_then(|run| scopes.get(run));
+            scope.and_then(Option::as_ref).is_some_and(|swept| swept.has(address))
+        };
+        let mut comparison = classify::compare(&World {
+            lists: &beliefs.lists,
+            sighted: &sighted,
+            policy: &beliefs.policy,
+            rules: &beliefs.rules,
+            was_swept: &was_swept,
+            runs: u32::try_from(scopes.len()).unwrap_or(u32::MAX),
+            today: self.run().started.date(),
+            no_merge: self.no_merge,
+        });
+        // Who swept nothing has not looked for anybody.
+        if scopes.first().is_none_or(Option::is_none) {
+            comparison.entries.clear();
+        }
+        let ids: Vec<MachineId> = self.report.machine_ids().cloned().collect();
+        self.standings = Some(Standings::new(comparison, ids.into_iter()));
+        self.swept = scopes.swap_remove(0);
+        Ok(self)
+    }
+}
+
+/// The machines of a run.
+fn gather(source: &RunSource, number: u32, into: &mut Vec<Sighted>) -> Result<(), RunError> {
+    let walk = source.records(&mut |record| {
+        into.push(classify::sighted(record, number));
+        Ok(())
+    });
+    walk.map_err(RunError::Read)
+}
+
+/// The sweeps and scans of the same site before a run, the latest first.
+fn earlier(store: &Store, run: &RunId) -> Result<Vec<RunRecord>, RunError> {
+    let all = store.list_runs().wait()?;
+    let Some(place) = all.iter().position(|one| one.summary.id == *run) else {
+        return Ok(Vec::new());
+    };
+    let (before, rest) = all.split_at(place);
+    let Some(this) = rest.first().map(|record| &record.summary) else {
+        return Ok(Vec::new());
+    };
+    let sweeps = [RunKind::Scan.as_str(), RunKind::Sweep.as_str()];
+    let same = before.iter().rev().filter(|one| {
+        let one = &one.summary;
+        one.site == this.site
+            && one.simulated == this.simulated
+            && sweeps.contains(&one.kind.as_str())
+    });
+    Ok(same.take(EARLIER).cloned().collect())
+}
+
+/// Makes one record of several that are one machine: the best read speaks for it.
+pub(super) fn fold(first: MachineRecord, others: Vec<MachineRecord>) -> MachineRecord {
+    let mut all = vec![first];
+    all.extend(others);
+    // Of equals the first stays.
+    let best = all.iter().enumerate().min_by_key(|(_, one)| rank(one));
+    let best = best.map_or(0, |(place, _)| place);
+    let mut machine = all.remove(best);
+    for other in all {
+        machine.addresses.extend(other.addresses);
+        machine.target_name = machine.target_name.or(other.target_name);
+        machine.host_key = machine.host_key.or(other.host_key);
+        machine.credential = machine.credential.or(other.credential);
+        machine.access.extend(other.access);
+        machine.services.extend(other.services);
+        machine.clues.extend(other.clues);
+        machine.history.extend(other.history);
+        machine.first_seen = machine.first_seen.min(other.first_seen);
+        machine.last_seen = machine.last_seen.max(other.last_seen);
+        for tag in other.tags {
+            if !machine.tags.contains(&tag) {
+                machine.tags.push(tag);
+            }
+        }
+    }
+    machine.addresses.sort_unstable();
+    machine.addresses.dedup();
+    machine.access.sort_by_key(|(address, _)| *address);
+    machine.clues.sort_by_key(|(address, _)| *address);
+    machine
+}
+
+/// The better a machine was read, the lower.
+fn rank(record: &MachineRecord) -> (bool, usize) {
+    const BEST_FIRST: [&str; 4] = ["scanned_full", "scanned_partial", "failed", "network_only"];
+    let place = BEST_FIRST.iter().position(|word| *word == record.outcome);
+    (record.inventory.is_none(), place.unwrap_or(BEST_FIRST.len()))
+}
