@@ -5,6 +5,7 @@ use super::super::config::{Environment, Settings};
 use super::super::{Exit, Stop, complain, hints, runtime};
 use super::scan;
 use crate::lab::{Lab, Network, Recordings, Running};
+use crate::model::UtcTime;
 use clap::Parser as _;
 use include_dir::{Dir, File, include_dir};
 use std::fs;
@@ -14,6 +15,25 @@ use std::sync::mpsc;
 
 static HOSTS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/fixtures/hosts");
 const NETWORK: &str = include_str!("../../../fixtures/labs/demo.toml");
+/// The lists that the company has of its machines, in which `{3 days ago}` stands for a day.
+const LISTS: [(&str, &str, &str); 3] = [
+    (
+        "AD",
+        "active-directory.csv",
+        include_str!("../../../fixtures/labs/demo/active-directory.csv"),
+    ),
+    (
+        "CMDB",
+        "cmdb.csv",
+        include_str!("../../../fixtures/labs/demo/cmdb.csv"),
+    ),
+    (
+        "DHCP",
+        "dhcp.csv",
+        include_str!("../../../fixtures/labs/demo/dhcp.csv"),
+    ),
+];
+const POLICY: &str = include_str!("../../../fixtures/labs/demo/policy.toml");
 
 /// Serves the company and scans it.
 pub(in crate::cli) fn run(
@@ -141,7 +161,13 @@ fn prepare(folder: &Path, company: &Company) -> io::Result<Vec<String>> {
     ] {
         write_private(&own(name), text)?;
     }
+    let now = runtime::now();
+    write_private(&own("policy.toml"), &dated(POLICY, now))?;
+    for (_, file, text) in LISTS {
+        write_private(&own(file), &dated(text, now))?;
+    }
     let flag = |path: PathBuf| path.display().to_string();
+    let known = LISTS.map(|(name, file, _)| format!("{name}={}", flag(own(file))));
     let mut words = vec!["underdesk".to_owned(), "scan".to_owned()];
     let flags = [
         ("--ssh-port", company.ssh.to_string()),
@@ -155,6 +181,7 @@ fn prepare(folder: &Path, company: &Company) -> io::Result<Vec<String>> {
         ("--tls-ca", flag(own("authority.pem"))),
         ("--store", flag(own("underdesk.db"))),
         ("--catalog", flag(own("catalog.db"))),
+        ("--policy", flag(own("policy.toml"))),
         ("--out", flag(folder.to_owned())),
     ];
     words.extend(
@@ -162,8 +189,26 @@ fn prepare(folder: &Path, company: &Company) -> io::Result<Vec<String>> {
             .into_iter()
             .flat_map(|(name, value)| [name.to_owned(), value]),
     );
+    let known = known.into_iter();
+    words.extend(known.flat_map(|list| ["--known".to_owned(), list]));
     words.extend(company.targets.iter().cloned());
     Ok(words)
+}
+
+/// Puts days in the place of `{3 days ago}`: lists that age would tell another story every month.
+fn dated(text: &str, now: UtcTime) -> String {
+    const DAY: i64 = 86_400;
+    let mut parts = text.split('{');
+    let mut dated = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let day = part.split_once(" days ago}").and_then(|(days, rest)| {
+            let days: i64 = days.parse().ok()?;
+            let day = UtcTime::from_unix(now.unix() - days * DAY).date();
+            Some(format!("{day}{rest}"))
+        });
+        dated.push_str(&day.unwrap_or_else(|| format!("{{{part}")));
+    }
+    dated
 }
 
 /// Nobody else may put other files there, whatever this machine gives to new folders.
@@ -201,9 +246,10 @@ fn scan_it(environment: &Environment, words: &[String], folder: &Path) -> Result
     };
     let exit = scan::run_as(&settings, environment, &command, true)?;
     let text = format!(
-        "All of these hosts are simulated by this program, their flaws are real ones. Open {} and {} in a spreadsheet.\nExit code of the scan: {} (3: hosts were not assessed; 6: a host key had changed). A demo that worked ends with 0.\n",
+        "All of these hosts are simulated by this program, their flaws are real ones. Open {}, {} and {} in a spreadsheet.\nExit code of the scan: {} (3: hosts were not assessed; 6: a host key had changed). A demo that worked ends with 0.\n",
         folder.join("machines.csv").display(),
         folder.join("findings.csv").display(),
+        folder.join("unmanaged.csv").display(),
         exit.code()
     );
     io::stdout().write_all(text.as_bytes()).ok();
