@@ -68,6 +68,9 @@ pub(super) enum Command {
     Match(MatchArguments),
     /// Write the files of a stored run again
     Export(ExportArguments),
+    /// Compare a stored run with the lists that people believe: who is there and on none, who is on one and
+    /// nobody looks after, who is on one and not there
+    Unmanaged(UnmanagedArguments),
     /// The catalogue of bulletins
     #[command(subcommand)]
     Catalog(CatalogCommand),
@@ -101,6 +104,8 @@ pub(super) struct ScanArguments {
     #[command(flatten)]
     pub(super) verdicts: VerdictArguments,
     #[command(flatten)]
+    pub(super) beliefs: BeliefArguments,
+    #[command(flatten)]
     pub(super) output: OutputArguments,
     /// Go on with an interrupted run: its targets and settings are taken from the store
     #[arg(long, value_name = "RUN", conflicts_with_all = ["targets", "local", "dry_run", "programs"])]
@@ -108,6 +113,11 @@ pub(super) struct ScanArguments {
     /// Read this machine, without a network
     #[arg(long, conflicts_with = "targets")]
     pub(super) local: bool,
+    /// Scan whom the lists know and the latest run (or RUN) did not meet, where they were last or the lists have
+    /// them: laptops that are rarely there
+    #[arg(long, value_name = "RUN", num_args = 0..=1, require_equals = true, default_missing_value = "",
+        conflicts_with_all = ["targets", "local", "resume"])]
+    pub(super) retry_unseen: Option<String>,
     /// Write for each host what was sent to it, when, and how it ended: receipts/ADDRESS.txt beside the files,
     /// to be handed to its owner
     #[arg(long)]
@@ -123,6 +133,8 @@ pub(super) struct SweepArguments {
     pub(super) targets: TargetArguments,
     #[command(flatten)]
     pub(super) sweep: PaceArguments,
+    #[command(flatten)]
+    pub(super) beliefs: BeliefArguments,
     #[command(flatten)]
     pub(super) output: OutputArguments,
     /// Go on with an interrupted sweep
@@ -289,6 +301,29 @@ pub(super) struct VerdictArguments {
     pub(super) programs: Vec<PathBuf>,
 }
 
+/// What the operator believes of the network.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Lists")]
+pub(super) struct BeliefArguments {
+    /// A list of machines that somebody believes are there: an export of Active Directory, WSUS, ConfigMgr,
+    /// Intune, an EDR, DHCP, a CMDB, runZero, Lansweeper, nmap XML, an Ansible inventory, or a plain list (see
+    /// docs/lists.md); of a stored run, in place of those it has
+    #[arg(long, value_name = "[NAME=]FILE")]
+    pub(super) known: Vec<String>,
+    /// Take a column of a list for something: name=Computer, or of one list ad:name=Computer; #3 is the third
+    /// column
+    #[arg(long, value_name = "[LIST:]FIELD=HEADER")]
+    pub(super) map: Vec<String>,
+    /// The policy: thresholds, and who is expected [default: ./policy.toml, else the one in the user's
+    /// configuration folder]
+    #[arg(long, value_name = "FILE")]
+    pub(super) policy: Option<PathBuf>,
+    /// Who is one machine and who is not, whatever the evidence says [default: ./merge.toml, else the one in
+    /// the user's configuration folder]
+    #[arg(long, value_name = "FILE")]
+    pub(super) merge_rules: Option<PathBuf>,
+}
+
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Output")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag as typed")]
@@ -359,6 +394,8 @@ pub(super) struct MatchArguments {
     #[command(flatten)]
     pub(super) verdicts: VerdictArguments,
     #[command(flatten)]
+    pub(super) beliefs: BeliefArguments,
+    #[command(flatten)]
     pub(super) output: OutputArguments,
 }
 
@@ -397,7 +434,28 @@ pub(super) struct ExportArguments {
     #[command(flatten)]
     pub(super) verdicts: VerdictArguments,
     #[command(flatten)]
+    pub(super) beliefs: BeliefArguments,
+    #[command(flatten)]
     pub(super) output: OutputArguments,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct UnmanagedArguments {
+    /// The run [default: the latest]
+    #[arg(value_name = "RUN")]
+    pub(super) run: Option<String>,
+    #[command(flatten)]
+    pub(super) beliefs: BeliefArguments,
+    /// Only these states, as managed_state has them: unmanaged, overlooked, unidentified, unseen, stale_entry,
+    /// out_of_scope, managed, expected, artefact
+    #[arg(long, value_name = "STATES", value_delimiter = ',')]
+    pub(super) state: Vec<String>,
+    /// Only tell how each list was read: its columns, and every value that was not understood
+    #[arg(long)]
+    pub(super) show_lists: bool,
+    /// One row for each address, even where several are one machine
+    #[arg(long)]
+    pub(super) no_merge: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -506,6 +564,8 @@ pub(super) struct ExplainHostArguments {
     pub(super) given: GivenArguments,
     #[command(flatten)]
     pub(super) verdicts: VerdictArguments,
+    #[command(flatten)]
+    pub(super) beliefs: BeliefArguments,
 }
 
 #[derive(Debug, Subcommand)]

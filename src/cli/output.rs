@@ -1,6 +1,7 @@
 //! Where the documents of a run go, and what the exit code says of it.
 
 use super::args::{CsvArgument, OutputArguments};
+use super::beliefs::Given;
 use super::{Exit, Stop, complain, hints, knowledge, runtime};
 use crate::catalog::{Catalog, CatalogError};
 use crate::matching::Knowledge;
@@ -33,8 +34,11 @@ pub(super) fn write(
     run: &RunId,
     output: &OutputArguments,
     known: Option<Knowledge>,
+    beliefs: Given,
 ) -> Result<Vec<Exit>, Stop> {
+    let beliefs = beliefs.of_run(store, run)?;
     let source = open_source(store, run, output, known)?;
+    let source = source.compare(store, &beliefs)?;
     let threshold = output.fail_on.as_deref().map(threshold).transpose()?;
     let to_stdout = output.output.is_some();
     let options = Options {
@@ -55,7 +59,7 @@ pub(super) fn write(
     } else {
         to_folder(&source, &formats, &options, &folder(output, run))?
     };
-    let text = report::summary(source.run(), source.coverage(), &written.counts);
+    let text = report::summary(&source, &written.counts);
     writeln!(io::stderr(), "{}", text.trim_end()).ok();
     if !to_stdout {
         let folder = folder(output, run);

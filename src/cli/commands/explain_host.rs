@@ -2,11 +2,12 @@
 
 use super::super::args::{ExplainHostArguments, GivenArguments};
 use super::super::config::Settings;
-use super::super::{Exit, Stop, complain, hints, knowledge, output, runtime};
+use super::super::{Exit, Stop, beliefs, complain, hints, knowledge, output, runtime};
 use super::{explain_text, given};
 use crate::matching::{self, Asked, Knowledge, Known};
-use crate::model::{Inventory, MachineRecord, Observed, RunSummary};
-use crate::store::ReportOptions;
+use crate::model::{Entry, Inventory, MachineRecord, Observed, RunSummary, Standing};
+use crate::report::ReportSource as _;
+use crate::scan::RunSource;
 use std::io::{self, Write as _};
 use std::sync::Arc;
 
@@ -27,7 +28,18 @@ pub(in crate::cli) fn run(
     });
     let asked = asked.transpose()?;
     let host = if command.given.is_empty() {
-        stored(settings, name, command.run.as_deref())?
+        match stored(settings, name, command)? {
+            Found::Host(host) => *host,
+            Found::Entry(entry) if asked.is_none() => {
+                return print(&explain_text::entry(&entry));
+            }
+            Found::Entry(entry) => {
+                return Err(Stop::usage(format!(
+                    "{name} was not met in the run: only lists know it ({}), and nothing of its updates is known",
+                    entry.standing.state.as_str()
+                )));
+            }
+        }
     } else {
         from_files(&command.given, name)?
     };
@@ -44,10 +56,12 @@ pub(in crate::cli) fn run(
             explained(&known, inventory, &host, asked.as_ref())?
         }
     };
-    io::stdout()
-        .lock()
-        .write_all(text.as_bytes())
-        .map_err(|error| Stop::failed(&error))?;
+    print(&text)
+}
+
+fn print(text: &str) -> Result<Exit, Stop> {
+    let written = io::stdout().lock().write_all(text.as_bytes());
+    written.map_err(|error| Stop::failed(&error))?;
     Ok(Exit::Clean)
 }
 
@@ -80,17 +94,32 @@ pub(super) struct Host {
     /// Where it stopped, when it did.
     pub(super) failure: Option<String>,
     pub(super) inventory: Option<Arc<Inventory>>,
+    /// How it stands to the lists, where it is of a run.
+    pub(super) standing: Option<Standing>,
     /// The run, where it was judged.
     judged_as: Option<RunSummary>,
 }
 
-fn stored(settings: &Settings, name: &str, run: Option<&str>) -> Result<Host, Stop> {
+/// Whom a name leads to in a run.
+enum Found {
+    /// A machine that the run met.
+    Host(Box<Host>),
+    /// One that only lists know.
+    Entry(Box<Entry>),
+}
+
+fn stored(
+    settings: &Settings,
+    name: &str,
+    command: &ExplainHostArguments,
+) -> Result<Found, Stop> {
+    let given = beliefs::read(settings, &command.beliefs)?;
     let store = output::open_store(&settings.store)?;
-    let run = output::find_run(&store, run)?;
-    let report = store.report(&run, ReportOptions::default()).wait();
-    let report = report.map_err(|error| Stop::failed(&error))?;
+    let run = output::find_run(&store, command.run.as_deref())?;
+    let beliefs = given.of_run(&store, &run)?;
+    let report = RunSource::open(&store, &run, false)?.compare(&store, &beliefs)?;
     let mut found = Vec::new();
-    let walk = report.visit(&mut |machine| {
+    let walk = report.machines(&mut |machine| {
         if is_called(machine, name) {
             found.push(machine.clone());
         }
@@ -100,19 +129,41 @@ fn stored(settings: &Settings, name: &str, run: Option<&str>) -> Result<Host, St
     let labels = found.iter().map(|machine| machine.id.to_string());
     let place = format!("run {run}");
     one_of(name, &place, labels)?;
+    if found.is_empty() {
+        let comparison = report.comparison();
+        let entries = comparison.into_iter().flat_map(|one| &one.entries);
+        let mut entries = entries.filter(|entry| is_listed(entry, name));
+        if let Some(entry) = entries.next() {
+            return Ok(Found::Entry(Box::new(entry.clone())));
+        }
+    }
     let machine = found.into_iter().next();
     let machine = machine.ok_or_else(|| none(name, &place))?;
     let mut place = vec![machine.id.to_string()];
     place.extend(machine.addresses.iter().map(ToString::to_string));
     place.push(format!("run {run}"));
     let judged_as = Some(report.run().clone());
-    Ok(Host {
+    let host = Host {
+        standing: machine.standing.clone(),
         place,
-        name: called(machine.inventory.as_deref(), machine.target_name.as_deref()),
+        name: called(
+            machine.inventory.as_deref(),
+            machine.target_name.as_deref().or_else(|| seen_as(&machine).next()),
+        ),
         failure: Some(why_unread(&machine)),
         inventory: machine.inventory,
         judged_as: judged_as.filter(|run| !run.catalog_digest.is_empty()),
-    })
+    };
+    Ok(Found::Host(Box::new(host)))
+}
+
+/// Whether a list's entry is called so, or has the address.
+fn is_listed(entry: &Entry, name: &str) -> bool {
+    let same = |own: &str| own.eq_ignore_ascii_case(name);
+    let mut addresses = entry.addresses.iter();
+    same(&entry.name)
+        || entry.id.as_ref().is_some_and(|id| same(id.as_str()))
+        || addresses.any(|address| same(&address.to_string()))
 }
 
 fn why_unread(machine: &MachineRecord) -> String {
@@ -154,6 +205,7 @@ fn from_files(given: &GivenArguments, name: &str) -> Result<Host, Stop> {
         place: vec![host.address.to_string(), place],
         name: called(Some(&host.inventory), host.name.as_deref()),
         failure: None,
+        standing: None,
         inventory: Some(Arc::new(host.inventory)),
         judged_as: None,
     })
@@ -163,12 +215,21 @@ fn is_called(machine: &MachineRecord, name: &str) -> bool {
     let same = |own: &str| own.eq_ignore_ascii_case(name);
     let own = machine.inventory.as_deref();
     same(machine.id.as_str())
+        || machine.also.iter().any(|id| same(id.as_str()))
+        || seen_as(machine).any(same)
         || machine
             .addresses
             .iter()
             .any(|address| same(&address.to_string()))
         || machine.target_name.as_deref().is_some_and(same)
         || own.is_some_and(|own| is_its_own(own, name))
+}
+
+/// What it calls itself without a login.
+fn seen_as(machine: &MachineRecord) -> impl Iterator<Item = &str> {
+    let names = [&machine.fingerprint.hostname, &machine.fingerprint.fqdn];
+    let names = names.into_iter().flatten();
+    names.map(|claim| claim.value.as_str())
 }
 
 /// Whether a host calls itself so, or has the address.

@@ -3,7 +3,7 @@
 use super::explain::wrap;
 use super::explain_host::Host;
 use crate::matching::{Explanation, FlawRecord, OnHost, PackageRecord, Reason, Step, UpdateRecord};
-use crate::model::{Finding, Inventory, ProductKey, Remedy};
+use crate::model::{Certainty, Entry, Finding, Inventory, ProductKey, Remedy, Standing};
 use crate::report::{columns, for_terminal};
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
@@ -47,7 +47,54 @@ pub(super) fn unread(host: &Host) -> String {
     page.gap();
     let why = host.failure.as_deref().unwrap_or_default();
     page.say(0, &format!("Nothing is known of what is installed on it, so nothing is reported and nothing ruled out: it was not read ({why}). access.csv says what to do."));
+    standing(&mut page, host.standing.as_ref());
     page.0
+}
+
+/// A machine that only lists know.
+pub(super) fn entry(entry: &Entry) -> String {
+    let mut page = Page::default();
+    let name = match entry.name.as_str() {
+        "" => "(no name)",
+        name => name,
+    };
+    let addresses = entry.addresses.iter().map(ToString::to_string);
+    page.say(0, &format!("{name} ({})", listed(addresses)));
+    page.gap();
+    page.say(0, "No run met it where it was looked for: only lists know it.");
+    page.fact("seems to be", &entry.seems_to_be);
+    let last = entry.last_seen.map(|time| time.to_string());
+    page.fact("last met", last.as_deref().unwrap_or_default());
+    page.fact("usually there", &entry.usual_hours);
+    standing(&mut page, Some(&entry.standing));
+    page.0
+}
+
+/// How a machine stands to the lists, and why several records are taken for it.
+fn standing(page: &mut Page, standing: Option<&Standing>) {
+    let Some(one) = standing else { return };
+    page.gap();
+    let mut words = one.state.as_str().to_owned();
+    if !one.reason.is_empty() {
+        let _ = write!(words, ", {}", one.reason);
+    }
+    if one.confidence != Certainty::None {
+        let _ = write!(words, " ({})", one.confidence.as_str());
+    }
+    page.say(0, &format!("Against the lists: {words}"));
+    page.fact("on lists", &one.lists.join("; "));
+    for (label, lines) in [
+        ("because", &one.evidence),
+        ("one machine", &one.merged),
+        ("contradicts", &one.conflicts),
+        ("look twice", &one.rogue_hints),
+        ("nearest", &one.nearest),
+    ] {
+        for (number, line) in lines.iter().take(MOST).enumerate() {
+            page.fact(if number == 0 { label } else { "" }, line);
+        }
+    }
+    page.fact("to do", &one.suggestion);
 }
 
 /// One update or flaw on a host.
@@ -132,6 +179,7 @@ pub(super) fn summary(host: &Host, inventory: &Inventory, findings: &[Finding]) 
         .cloned()
         .collect();
     open(&mut page, inventory, &unjudged);
+    standing(&mut page, host.standing.as_ref());
     page.0
 }
 

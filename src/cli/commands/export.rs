@@ -2,7 +2,7 @@
 
 use super::super::args::ExportArguments;
 use super::super::config::Settings;
-use super::super::{Exit, Stop, knowledge, output};
+use super::super::{Exit, Stop, beliefs, knowledge, output};
 
 /// Writes the files of a stored run.
 pub(in crate::cli) fn run(settings: &Settings, command: &ExportArguments) -> Result<Exit, Stop> {
@@ -14,6 +14,7 @@ pub(in crate::cli) fn run(settings: &Settings, command: &ExportArguments) -> Res
     } else {
         None
     };
-    let exits = output::write(&store, &run, &command.output, known)?;
+    let given = beliefs::read(settings, &command.beliefs)?;
+    let exits = output::write(&store, &run, &command.output, known, given)?;
     Ok(Exit::worst(exits))
 }

@@ -19,3 +19,4 @@ pub(super) mod scan;
 mod scope;
 mod search;
 pub(super) mod trust;
+pub(super) mod unmanaged;

@@ -2,7 +2,7 @@
 
 use super::super::args::MatchArguments;
 use super::super::config::Settings;
-use super::super::{Exit, Stop, complain, knowledge, output, runtime};
+use super::super::{Exit, Stop, beliefs, complain, knowledge, output, runtime};
 use super::given;
 use super::scan::run_id;
 use crate::credentials::Holder;
@@ -20,6 +20,7 @@ pub(in crate::cli) fn run(settings: &Settings, command: &MatchArguments) -> Resu
     if !command.given.is_empty() {
         return given(settings, command);
     }
+    let beliefs = beliefs::read(settings, &command.beliefs)?;
     let store = output::open_store(&settings.store)?;
     let run = output::find_run(&store, command.run.as_deref())?;
     let known = knowledge::open(settings, &command.verdicts)?;
@@ -27,7 +28,7 @@ pub(in crate::cli) fn run(settings: &Settings, command: &MatchArguments) -> Resu
     let today = runtime::now().date();
     let judged = runtime::block_on(scan::rematch(&store, &run, &known, today))?;
     judged.map_err(|error| Stop::failed(&error))?;
-    let exits = output::write(&store, &run, &command.output, Some(known))?;
+    let exits = output::write(&store, &run, &command.output, Some(known), beliefs)?;
     Ok(Exit::worst(exits))
 }
 
@@ -45,6 +46,7 @@ fn warn_of_rules(store: &Store, run: &RunId, known: &Knowledge) -> Result<(), St
 
 /// Given hosts are a run of their own, kept nowhere.
 fn given(settings: &Settings, command: &MatchArguments) -> Result<Exit, Stop> {
+    let beliefs = beliefs::read(settings, &command.beliefs)?;
     let known = knowledge::open(settings, &command.verdicts)?;
     let hosts = given::hosts(&command.given)?;
     let store = Store::in_memory().map_err(|error| Stop::failed(&error))?;
@@ -90,7 +92,7 @@ fn given(settings: &Settings, command: &MatchArguments) -> Result<Exit, Stop> {
         begun.map_err(|error| Stop::failed(&error))?;
         scan::run_given(Arc::new(cx), hosts).await
     })??;
-    let exits = output::write(&store, &run, &command.output, Some(known))?;
+    let exits = output::write(&store, &run, &command.output, Some(known), beliefs)?;
     Ok(Exit::worst(exits))
 }
 

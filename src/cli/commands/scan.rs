@@ -4,13 +4,14 @@ use super::super::args::{
     EventsArgument, LoginArguments, OutputArguments, PaceArguments, ScanArguments, SweepArguments,
     TargetArguments,
 };
+use super::super::beliefs::Given;
 use super::super::config::{Environment, Settings};
 use super::super::progress::{self, Display};
 use super::super::{
-    Exit, Stop, complain, hints, knowledge, output, peers, runtime, secrets, ssh_config,
+    Exit, Stop, beliefs, complain, hints, knowledge, output, peers, runtime, secrets, ssh_config,
 };
 use super::probes::{self, Ports};
-use super::{dry_run, scope, search};
+use super::{dry_run, scope, search, unmanaged};
 use crate::credentials::{self, Holder, Past};
 use crate::matching::Knowledge;
 use crate::model::{Canaries, RunId, RunSummary, UtcTime, hex};
@@ -43,6 +44,8 @@ pub(super) struct Job<'a> {
     pub(super) simulated: bool,
     /// Whether each host gets a receipt beside the files.
     pub(super) wants_receipts: bool,
+    /// What the run is compared with.
+    pub(super) beliefs: Given,
 }
 
 /// What a run needs besides its plan, once all of it has been read.
@@ -70,6 +73,7 @@ pub(in crate::cli) fn run_as(
     command: &ScanArguments,
     simulated: bool,
 ) -> Result<Exit, Stop> {
+    output::check(&command.output)?;
     let job = Job {
         settings,
         environment,
@@ -77,8 +81,8 @@ pub(in crate::cli) fn run_as(
         authorised_by: command.targets.authorised_by.clone(),
         simulated,
         wants_receipts: command.receipt,
+        beliefs: beliefs::read(settings, &command.beliefs)?,
     };
-    output::check(&command.output)?;
     if let Some(run) = &command.resume {
         let most = command.login.max_changed_keys;
         return job.resume(&RunId::new(run), &command.targets, most);
@@ -88,13 +92,17 @@ pub(in crate::cli) fn run_as(
     } else {
         RunKind::Scan
     };
-    let mut plan = unstaged(kind, settings, &command.targets, &command.sweep)?;
+    let mut targets = command.targets.clone();
+    if let Some(run) = &command.retry_unseen {
+        targets.targets = unmanaged::unseen(settings, run, &job.beliefs)?;
+    }
+    let mut plan = unstaged(kind, settings, &targets, &command.sweep)?;
     login(&mut plan, settings, &command.login);
     plan.programs = knowledge::rule_files(settings, &command.verdicts)?;
     knowledge::rules(&plan.programs)?;
     plan.record = command.record.as_deref().map(absolute);
     place(&mut plan, environment)?;
-    stage(&mut plan, &command.targets, &command.sweep)?;
+    stage(&mut plan, &targets, &command.sweep)?;
     if command.targets.dry_run {
         return preview(&plan, settings.verbose);
     }
@@ -107,6 +115,7 @@ pub(in crate::cli) fn sweep(
     environment: &Environment,
     command: &SweepArguments,
 ) -> Result<Exit, Stop> {
+    output::check(&command.output)?;
     let job = Job {
         settings,
         environment,
@@ -114,8 +123,8 @@ pub(in crate::cli) fn sweep(
         authorised_by: command.targets.authorised_by.clone(),
         simulated: false,
         wants_receipts: false,
+        beliefs: beliefs::read(settings, &command.beliefs)?,
     };
-    output::check(&command.output)?;
     if let Some(run) = &command.resume {
         return job.resume(&RunId::new(run), &command.targets, None);
     }
@@ -310,6 +319,11 @@ impl Job<'_> {
                 .begin_run(new)
                 .await
                 .map_err(|error| Stop::failed(&error))?;
+            let lists = self.beliefs.lists();
+            if !lists.is_empty() {
+                let kept = store.keep_lists(&run, lists.to_vec()).await;
+                kept.map_err(|error| Stop::failed(&error))?;
+            }
             complain(&format!("run {run}"));
             Box::pin(self.work(store, run, plan, means)).await
         })?
@@ -352,6 +366,7 @@ impl Job<'_> {
             settings: &settings,
             simulated: record.summary.simulated,
             authorised_by: None,
+            beliefs: self.beliefs.clone(),
             ..*self
         };
         job.go_on(store, &record, plan)
@@ -503,7 +518,8 @@ impl Job<'_> {
         mut exits: Vec<Exit>,
     ) -> Result<Exit, Stop> {
         let (output, of) = (self.output.clone(), run.clone());
-        let export = move || output::write(&store, &of, &output, Some(knowledge));
+        let beliefs = self.beliefs.clone();
+        let export = move || output::write(&store, &of, &output, Some(knowledge), beliefs);
         let export = tokio::task::spawn_blocking(export);
         // Who has asked once already need not ask twice more.
         let asked = exits.contains(&Exit::Interrupted);

@@ -7,6 +7,7 @@ mod fetching;
 pub(super) use fetching::FetchSettings;
 
 use super::args::Global;
+use crate::known::Source;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -26,6 +27,12 @@ pub(super) struct Settings {
     pub(super) max_changed_keys: Option<u32>,
     /// Files of rules for programs, for when no flag names any.
     pub(super) programs: Vec<PathBuf>,
+    /// Lists of machines, for when no flag names any.
+    pub(super) known: Vec<Source>,
+    /// The policy, where there is one.
+    pub(super) policy: Option<PathBuf>,
+    /// Who is one machine, where the operator says so.
+    pub(super) merge_rules: Option<PathBuf>,
     /// How `catalog update` fetches.
     pub(super) fetching: FetchSettings,
     pub(super) site: String,
@@ -72,6 +79,9 @@ struct File {
     tls_ca: Option<Vec<PathBuf>>,
     max_changed_keys: Option<u32>,
     programs: Option<Vec<PathBuf>>,
+    known: Option<Vec<Source>>,
+    policy: Option<PathBuf>,
+    merge_rules: Option<PathBuf>,
     update: fetching::FetchFile,
     site: Option<String>,
     operator: Option<String>,
@@ -139,6 +149,13 @@ impl Settings {
             tls_ca: layers.first(|file| file.tls_ca.clone()).unwrap_or_default(),
             max_changed_keys: layers.first(|file| file.max_changed_keys),
             programs: layers.programs(),
+            known: layers.first(|file| file.known.clone()).unwrap_or_default(),
+            policy: layers.usual("UNDERDESK_POLICY", "policy.toml", |file| {
+                file.policy.clone()
+            }),
+            merge_rules: layers.usual("UNDERDESK_MERGE_RULES", "merge.toml", |file| {
+                file.merge_rules.clone()
+            }),
             fetching: layers.fetching(),
             site: layers
                 .text(global.site.clone(), "UNDERDESK_SITE", |file| {
@@ -248,6 +265,22 @@ impl<'a> Layers<'a> {
         set.map(|paths| env::split_paths(paths).collect())
             .or_else(|| self.first(|file| file.programs.clone()))
             .unwrap_or_default()
+    }
+
+    /// A file that need not be there: the one that is named, else the one in the present folder or the user's
+    /// configuration folder, where it is.
+    fn usual(
+        &self,
+        variable: &str,
+        name: &str,
+        get: impl Fn(&File) -> Option<PathBuf>,
+    ) -> Option<PathBuf> {
+        let folders = [Some(PathBuf::from(".")), self.config_home.clone()];
+        let usual = || {
+            let mut paths = folders.into_iter().flatten().map(|folder| folder.join(name));
+            paths.find(|path| path.exists())
+        };
+        self.place(None, variable, get).or_else(usual)
     }
 
     /// Where a credentials file may be; one that is named is the only place.

@@ -1,6 +1,7 @@
 //! `credentials test`: one login on one host, by the same way as a scan's, and what came of it.
 
 use super::super::super::args::{OutputArguments, TargetArguments};
+use super::super::super::beliefs::Given;
 use super::super::super::config::{Environment, Settings};
 use super::super::super::credentials_args::TestArguments;
 use super::super::super::{Exit, Stop, complain};
@@ -53,6 +54,7 @@ pub(super) fn run(
         authorised_by: None,
         simulated: false,
         wants_receipts: false,
+        beliefs: Given::default(),
     };
     let Some(seen) = examine(&job, plan, id.as_ref())? else {
         complain("stopped; what was tried counts");

@@ -7,6 +7,7 @@ mod questions;
 mod way;
 
 use super::super::args::{DoctorArguments, OutputArguments, TargetArguments};
+use super::super::beliefs::Given;
 use super::super::config::{Environment, Settings};
 use super::super::{Exit, Stop, complain};
 use super::examine::examine;
@@ -54,6 +55,7 @@ pub(in crate::cli) fn run(
         authorised_by: command.authorised_by.clone(),
         simulated: false,
         wants_receipts: command.receipt,
+        beliefs: Given::default(),
     };
     let Some(seen) = examine(&job, plan, None)? else {
         complain("stopped; what was tried counts");
