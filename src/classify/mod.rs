@@ -3,27 +3,16 @@
 
 mod policy;
 mod rules;
+mod sighted;
 
-pub use policy::Policy;
-pub use rules::MergeRules;
+pub use policy::{Expected, Policy, PolicyError};
+pub use rules::{MergeRule, MergeRules, Named, RulesError};
+pub use sighted::{
+    Care, Looks, NameSource, Sighted, SightedName, Traits, UpdatesFrom, WayIn, sighted,
+};
 
 use crate::model::{Date, DeviceKind, KnownList, MachineId, ManagedState, Standing, UtcTime};
 use std::net::IpAddr;
-
-/// A machine as one run met it: what tells it apart, and what its standing rests on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sighted {
-    /// The machine, as the store tells machines apart.
-    pub id: MachineId,
-    /// Which run: 0 for the one that is judged, 1 for the one before it, and so on.
-    pub run: u32,
-    /// When that run was done with it.
-    pub seen: UtcTime,
-    /// The day on which any run first met it.
-    pub first_seen: Date,
-    /// Where it was met, sorted.
-    pub addresses: Vec<IpAddr>,
-}
 
 /// All that a comparison looks at.
 pub struct World<'a> {
@@ -127,4 +116,9 @@ pub struct SubnetCount {
     pub known: u64,
     /// Machines by state, states without any left out.
     pub states: Vec<(ManagedState, u64)>,
+}
+
+/// Compares the network as it is with the lists.
+pub fn compare(_world: &World<'_>) -> Comparison {
+    Comparison::default()
 }

@@ -169,8 +169,7 @@ pub enum Vouch {
 
 impl Vouch {
     /// All of them.
-    pub const ALL: &'static [Self] =
-        &[Self::Exists, Self::Managed, Self::Patched, Self::Protected];
+    pub const ALL: &'static [Self] = &[Self::Exists, Self::Managed, Self::Patched, Self::Protected];
 
     /// The word in files and flags.
     pub fn as_str(self) -> &'static str {
