@@ -3,27 +3,16 @@
 
 mod policy;
 mod rules;
+mod sighted;
 
-pub use policy::Policy;
-pub use rules::MergeRules;
+pub use policy::{Expected, Policy, PolicyError};
+pub use rules::{MergeRule, MergeRules, Named, RulesError};
+pub use sighted::{
+    Care, Looks, NameSource, Sighted, SightedName, Traits, UpdatesFrom, WayIn, sighted,
+};
 
-use crate::model::{Date, KnownList, MachineId, UtcTime};
+use crate::model::{Comparison, Date, KnownList};
 use std::net::IpAddr;
-
-/// A machine as one run met it: what tells it apart, and what its standing rests on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sighted {
-    /// The machine, as the store tells machines apart.
-    pub id: MachineId,
-    /// Which run: 0 for the one that is judged, 1 for the one before it, and so on.
-    pub run: u32,
-    /// When that run was done with it.
-    pub seen: UtcTime,
-    /// The day on which any run first met it.
-    pub first_seen: Date,
-    /// Where it was met, sorted.
-    pub addresses: Vec<IpAddr>,
-}
 
 /// All that a comparison looks at.
 pub struct World<'a> {
@@ -43,4 +32,9 @@ pub struct World<'a> {
     pub today: Date,
     /// Every record of the network stays a machine of its own.
     pub no_merge: bool,
+}
+
+/// Compares the network as it is with the lists.
+pub fn compare(_world: &World<'_>) -> Comparison {
+    Comparison::default()
 }

@@ -105,7 +105,10 @@ pub(super) fn read_lists(
         }
         known::file::read(&source.path, &source.options(&maps)).map_err(|error| {
             let chain = hints::chain(&error);
-            Stop::usage(format!("list {}: {chain}; see docs/lists.md", source.path.display()))
+            Stop::usage(format!(
+                "list {}: {chain}; see docs/lists.md",
+                source.path.display()
+            ))
         })
     });
     lists.collect()
@@ -142,7 +145,10 @@ fn text(path: &PathBuf) -> Result<String, Stop> {
 }
 
 fn refused(path: &Path, error: &dyn std::error::Error) -> Stop {
-    Stop::usage(format!("{}: {error}; see docs/unmanaged.md", path.display()))
+    Stop::usage(format!(
+        "{}: {error}; see docs/unmanaged.md",
+        path.display()
+    ))
 }
 
 /// How a list was understood, in one line.

@@ -42,7 +42,7 @@ pub use dialogue::Protocol;
 pub use grab::{grab_banner, grab_greeting};
 pub use listen::{Announcements, announced_v6, announcements, announcements_v6};
 pub use mdns::announcement;
-pub use oui::{MacFacts, MacKind, mac_facts, read_mac};
+pub use oui::{MacFacts, MacKind, mac_facts, read_mac, write_mac};
 pub use reverse::ReverseNames;
 pub use rules::{exposures, fingerprint, is_fragile, services};
 pub use ssh::{SshBanner, SshRelease, is_windows_banner, ssh_banner};

@@ -1,7 +1,8 @@
 //! What is installed on a host.
 
 use super::{
-    Certainty, Gap, HostIdentity, Observed, Platform, UnixFacts, UtcTime, WindowsFacts, hex,
+    Certainty, Date, Gap, HostIdentity, Hotfix, Observed, PackageAction, Platform, UnixFacts,
+    UtcTime, WindowsFacts, hex,
 };
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +37,25 @@ pub struct Inventory {
     /// Every question that was asked and left open, sorted: also those whose facts are above.
     #[serde(default)]
     pub gaps: Vec<Gap>,
+}
+
+impl Inventory {
+    /// The day on which the last update came in: of a Windows by its updates, of a Unix by the logs and by the
+    /// packages themselves. `None` where there is none, or nobody could tell.
+    pub fn last_update(&self) -> Option<Date> {
+        if let Some(windows) = &self.windows {
+            let hotfixes = windows.hotfixes.known().into_iter().flatten();
+            let installed = hotfixes.filter(|one| one.went_in());
+            return installed.filter_map(Hotfix::day).max();
+        }
+        let history = self.unix.as_ref().and_then(|facts| facts.history.known());
+        let changes = history.into_iter().flatten();
+        let came = changes.filter(|change| change.action != PackageAction::Removed);
+        let packages = self.packages.known().into_iter().flatten();
+        let installed = packages.filter_map(|package| package.installed_at);
+        let newest = came.map(|change| change.at).chain(installed).max();
+        newest.map(UtcTime::date)
+    }
 }
 
 /// A package, as its package manager knows it.

@@ -102,6 +102,19 @@ pub struct Hotfix {
     pub seen_in: Vec<HotfixSource>,
 }
 
+impl Hotfix {
+    /// The day on which it was installed, by whichever source tells it.
+    pub fn day(&self) -> Option<Date> {
+        self.installed_on
+            .or_else(|| self.installed_at.map(UtcTime::date))
+    }
+
+    /// Whether it is in, or was until a later one replaced it.
+    pub fn went_in(&self) -> bool {
+        matches!(self.state, HotfixState::Installed | HotfixState::Superseded)
+    }
+}
+
 /// How far an update is installed: the words of `hotfixes.csv`.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,

@@ -2,8 +2,8 @@
 
 use super::Remediation;
 use crate::model::{
-    AccessRecord, Finding, FindingState, Hotfix, HotfixState, MachineRecord, ManagedState, ResultCode,
-    UpdatePolicy, UpdateSource, WindowsFacts,
+    AccessRecord, Finding, FindingState, Hotfix, HotfixState, MachineRecord, ManagedState,
+    ResultCode, UpdatePolicy, UpdateSource, WindowsFacts,
 };
 use std::collections::BTreeMap;
 

@@ -79,7 +79,11 @@ fn write_comparison(comparison: &Comparison, counts: &Counts, text: &mut String)
     let in_state = |state: ManagedState| {
         let live = counts.standings.get(&state).copied().unwrap_or_default();
         let entries = comparison.entries.iter();
-        live + count(entries.filter(|entry| entry.standing.state == state).count())
+        live + count(
+            entries
+                .filter(|entry| entry.standing.state == state)
+                .count(),
+        )
     };
     let said = |state: ManagedState| format!("{} {}", number(in_state(state)), state.as_str());
     text.push_str("\nAgainst the lists\n");

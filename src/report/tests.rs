@@ -1,6 +1,6 @@
 //! What holds of all formats and tables together.
 
-use super::sample::{self, Memory, Run, finding, read, unread};
+use super::sample::{self, Memory, Run, day, finding, read, unread};
 use super::*;
 use crate::model::{
     Certainty, Comparison, Date, DeviceKind, Entry, FindingState, GapCause, ListCount, ListKind,
@@ -523,7 +523,7 @@ fn a_million_findings_are_written_in_one_pass() {
 }
 
 /// A run that was compared with two lists.
-fn compared() -> sample::Run {
+fn compared() -> Run {
     let mut run = sample::run(vec![unread("10.0.2.1"), unread("10.0.2.2")]);
     let standing = |state, reason: &str, suggestion: &str| Standing {
         state,
@@ -560,7 +560,11 @@ fn compared() -> sample::Run {
             addresses: vec!["10.0.2.77".parse().unwrap()],
             seems_to_be: "Windows 11 Pro".to_owned(),
             device: DeviceKind::Computer,
-            standing: standing(ManagedState::Unseen, "no_answer_in_2_sweeps", "ask its owner"),
+            standing: standing(
+                ManagedState::Unseen,
+                "no_answer_in_2_sweeps",
+                "ask its owner",
+            ),
             first_seen: None,
             last_seen: None,
             usual_hours: String::new(),
@@ -590,10 +594,7 @@ fn a_run_compared_with_lists_says_who_is_on_none() {
         cell(&memory, "machines.csv", 0, "managed_state"),
         "unmanaged"
     );
-    assert_eq!(
-        cell(&memory, "machines.csv", 1, "managed_state"),
-        "managed"
-    );
+    assert_eq!(cell(&memory, "machines.csv", 1, "managed_state"), "managed");
     let manifest = memory.text("manifest.json");
     assert!(manifest.contains("\"unseen\": 1"), "{manifest}");
 }

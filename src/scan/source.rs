@@ -5,8 +5,8 @@ use super::{RunError, RunKind, RunPlan, judge};
 use crate::identify;
 use crate::matching::Knowledge;
 use crate::model::{
-    Answer, Clue, Comparison, CoverageRow, FindingState, MachineRecord, ManagedState, ResultCode, RunSummary, SeenBy,
-    Service, Severity,
+    Answer, Clue, Comparison, CoverageRow, FindingState, MachineRecord, ManagedState, ResultCode,
+    RunSummary, SeenBy, Service, Severity,
 };
 use crate::report::ReportSource;
 use crate::store::{ReportOptions, RunReport, SightingRow, Store};
@@ -28,7 +28,7 @@ type KeysShown = BTreeMap<String, Vec<Vec<IpAddr>>>;
 /// A stored run with its coverage, and what the sweep saw beside what the logins saw.
 #[derive(Debug)]
 pub struct RunSource {
-    report: RunReport,
+    pub(super) report: RunReport,
     coverage: Vec<CoverageRow>,
     seen: BTreeMap<IpAddr, Vec<SightingRow>>,
     /// Those who answer for others, by their first address, and all of their addresses.
@@ -41,10 +41,10 @@ pub struct RunSource {
     /// By what closed findings are found again; they are not stored.
     closed: Option<Knowledge>,
     /// What was swept, where the run swept anything.
-    swept: Option<Swept>,
+    pub(super) swept: Option<Swept>,
     /// How the machines stand to the lists, and which records are one machine.
-    standings: Option<Standings>,
-    no_merge: bool,
+    pub(super) standings: Option<Standings>,
+    pub(super) no_merge: bool,
 }
 
 impl RunSource {

@@ -4,6 +4,7 @@
 use super::{RunError, RunKind, RunPlan, RunSource};
 use crate::classify::{self, MergeRules, Policy, Sighted, World};
 use crate::model::{Compared, Comparison, KnownList, MachineId, MachineRecord, RunId};
+use crate::report::ReportSource as _;
 use crate::store::{RunRecord, Store};
 use crate::sweep::SweepPlan;
 use crate::sweep::coverage::{self, Progress};
@@ -153,7 +154,9 @@ impl RunSource {
         }
         let was_swept = |run: u32, address: IpAddr| {
             let scope = usize::try_from(run).ok().and_then(|run| scopes.get(run));
-            scope.and_then(Option::as_ref).is_some_and(|swept| swept.has(address))
+            scope
+                .and_then(Option::as_ref)
+                .is_some_and(|swept| swept.has(address))
         };
         let mut comparison = classify::compare(&World {
             lists: &beliefs.lists,
@@ -241,5 +244,8 @@ pub(super) fn fold(first: MachineRecord, others: Vec<MachineRecord>) -> MachineR
 fn rank(record: &MachineRecord) -> (bool, usize) {
     const BEST_FIRST: [&str; 4] = ["scanned_full", "scanned_partial", "failed", "network_only"];
     let place = BEST_FIRST.iter().position(|word| *word == record.outcome);
-    (record.inventory.is_none(), place.unwrap_or(BEST_FIRST.len()))
+    (
+        record.inventory.is_none(),
+        place.unwrap_or(BEST_FIRST.len()),
+    )
 }

@@ -37,9 +37,7 @@ pub use rows::{
     Verdict,
 };
 
-use crate::model::{
-    CredentialId, HostKey, Inventory, KnownList, MachineId, RunId, UtcTime,
-};
+use crate::model::{CredentialId, HostKey, Inventory, KnownList, MachineId, RunId, UtcTime};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::path::Path;

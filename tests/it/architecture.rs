@@ -21,7 +21,7 @@ fn allowed() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("collect", &["session"]),
         ("catalog", &[]),
         ("matching", &["catalog"]),
-        ("classify", &[]),
+        ("classify", &["identify"]),
         ("store", &[]),
         ("report", &[]),
         ("lab", &["session", "collect"]),

@@ -108,11 +108,7 @@ enum Found {
     Entry(Box<Entry>),
 }
 
-fn stored(
-    settings: &Settings,
-    name: &str,
-    command: &ExplainHostArguments,
-) -> Result<Found, Stop> {
+fn stored(settings: &Settings, name: &str, command: &ExplainHostArguments) -> Result<Found, Stop> {
     let given = beliefs::read(settings, &command.beliefs)?;
     let store = output::open_store(&settings.store)?;
     let run = output::find_run(&store, command.run.as_deref())?;
@@ -148,7 +144,10 @@ fn stored(
         place,
         name: called(
             machine.inventory.as_deref(),
-            machine.target_name.as_deref().or_else(|| seen_as(&machine).next()),
+            machine
+                .target_name
+                .as_deref()
+                .or_else(|| seen_as(&machine).next()),
         ),
         failure: Some(why_unread(&machine)),
         inventory: machine.inventory,

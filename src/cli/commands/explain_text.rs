@@ -61,7 +61,10 @@ pub(super) fn entry(entry: &Entry) -> String {
     let addresses = entry.addresses.iter().map(ToString::to_string);
     page.say(0, &format!("{name} ({})", listed(addresses)));
     page.gap();
-    page.say(0, "No run met it where it was looked for: only lists know it.");
+    page.say(
+        0,
+        "No run met it where it was looked for: only lists know it.",
+    );
     page.fact("seems to be", &entry.seems_to_be);
     let last = entry.last_seen.map(|time| time.to_string());
     page.fact("last met", last.as_deref().unwrap_or_default());

@@ -39,13 +39,18 @@ pub(in crate::cli) fn run(settings: &Settings, command: &UnmanagedArguments) -> 
 fn states(named: &[String]) -> Result<BTreeSet<ManagedState>, Stop> {
     if named.is_empty() {
         let all = ManagedState::ALL.iter().copied();
-        return Ok(all.filter(|one| one.is_headline() || one.is_of_list()).collect());
+        return Ok(all
+            .filter(|one| one.is_headline() || one.is_of_list())
+            .collect());
     }
     let parse = |word: &String| {
         let state = ManagedState::ALL.iter().find(|one| one.as_str() == word);
         state.copied().ok_or_else(|| {
             let known: Vec<&str> = ManagedState::ALL.iter().map(|one| one.as_str()).collect();
-            Stop::usage(format!("--state {word}: expected one of {}", known.join(", ")))
+            Stop::usage(format!(
+                "--state {word}: expected one of {}",
+                known.join(", ")
+            ))
         })
     };
     named.iter().map(parse).collect()
@@ -55,7 +60,11 @@ fn states(named: &[String]) -> Result<BTreeSet<ManagedState>, Stop> {
 fn page(source: &RunSource, states: &BTreeSet<ManagedState>) -> Result<String, Stop> {
     let mut rows = Vec::new();
     let walk = source.machines(&mut |machine| {
-        if let Some(standing) = machine.standing.as_ref().filter(|one| states.contains(&one.state)) {
+        if let Some(standing) = machine
+            .standing
+            .as_ref()
+            .filter(|one| states.contains(&one.state))
+        {
             rows.push((standing.state, machine_row(machine, standing)));
         }
         Ok(())
@@ -73,7 +82,18 @@ fn page(source: &RunSource, states: &BTreeSet<ManagedState>) -> Result<String, S
     let mut text = if rows.is_empty() {
         "Nobody is in these states.\n".to_owned()
     } else {
-        columns(&["STATE", "WHY", "IP", "NAME", "SEEMS TO BE", "LISTS", "TO DO"], &rows)
+        columns(
+            &[
+                "STATE",
+                "WHY",
+                "IP",
+                "NAME",
+                "SEEMS TO BE",
+                "LISTS",
+                "TO DO",
+            ],
+            &rows,
+        )
     };
     for warning in &comparison.warnings {
         let _ = writeln!(text, "\ndoubtful: {}", for_terminal(warning));
@@ -85,12 +105,24 @@ fn page(source: &RunSource, states: &BTreeSet<ManagedState>) -> Result<String, S
 
 fn machine_row(machine: &MachineRecord, standing: &Standing) -> Vec<String> {
     let names = [
-        machine.inventory.as_ref().and_then(|read| read.identity.hostname.known().cloned()),
+        machine
+            .inventory
+            .as_ref()
+            .and_then(|read| read.identity.hostname.known().cloned()),
         machine.target_name.clone(),
-        machine.fingerprint.hostname.as_ref().map(|claim| claim.value.clone()),
+        machine
+            .fingerprint
+            .hostname
+            .as_ref()
+            .map(|claim| claim.value.clone()),
     ];
     let name = names.into_iter().flatten().find(|name| !name.is_empty());
-    row(standing, machine.addresses.first(), name.unwrap_or_default(), seems_to_be(machine))
+    row(
+        standing,
+        machine.addresses.first(),
+        name.unwrap_or_default(),
+        seems_to_be(machine),
+    )
 }
 
 fn entry_row(entry: &Entry) -> Vec<String> {
@@ -121,7 +153,8 @@ fn lists(comparison: &Comparison, text: &mut String) {
     let rows = comparison.lists.iter().map(|list| {
         vec![
             list.name.clone(),
-            list.as_of.map_or("unknown".to_owned(), |day| day.to_string()),
+            list.as_of
+                .map_or("unknown".to_owned(), |day| day.to_string()),
             list.machines.to_string(),
             list.live.to_string(),
             percent(list.live, list.live + list.lacks),
@@ -130,7 +163,16 @@ fn lists(comparison: &Comparison, text: &mut String) {
             not_on(list, &comparison.lists).join("; "),
         ]
     });
-    let header = ["LIST", "AS OF", "MACHINES", "LIVE", "COVERS", "LACKS", "ALONE", "HAS, AND NOT ON"];
+    let header = [
+        "LIST",
+        "AS OF",
+        "MACHINES",
+        "LIVE",
+        "COVERS",
+        "LACKS",
+        "ALONE",
+        "HAS, AND NOT ON",
+    ];
     text.push('\n');
     text.push_str(&columns(&header, &rows.collect::<Vec<_>>()));
 }
@@ -148,7 +190,10 @@ fn subnets(comparison: &Comparison, text: &mut String) {
         ]
     });
     text.push('\n');
-    text.push_str(&columns(&["SUBNET", "LIVE", "KNOWN", "COVERED", "STATES"], &rows.collect::<Vec<_>>()));
+    text.push_str(&columns(
+        &["SUBNET", "LIVE", "KNOWN", "COVERED", "STATES"],
+        &rows.collect::<Vec<_>>(),
+    ));
 }
 
 /// Where those are to be looked for whom the lists know and a run did not meet: only addresses, for a name in
@@ -164,7 +209,11 @@ pub(super) fn unseen(settings: &Settings, run: &str, given: &Given) -> Result<Ve
     let unseen: Vec<&Entry> = unseen
         .filter(|entry| entry.standing.state == ManagedState::Unseen)
         .collect();
-    let addresses: BTreeSet<IpAddr> = unseen.iter().flat_map(|entry| &entry.addresses).copied().collect();
+    let addresses: BTreeSet<IpAddr> = unseen
+        .iter()
+        .flat_map(|entry| &entry.addresses)
+        .copied()
+        .collect();
     if addresses.is_empty() {
         return Err(Stop::usage(format!(
             "nobody is unseen in run {run}: every machine that its lists know and that is in its scope was met, or it has no list (--known FILE)"

@@ -277,7 +277,10 @@ impl<'a> Layers<'a> {
     ) -> Option<PathBuf> {
         let folders = [Some(PathBuf::from(".")), self.config_home.clone()];
         let usual = || {
-            let mut paths = folders.into_iter().flatten().map(|folder| folder.join(name));
+            let mut paths = folders
+                .into_iter()
+                .flatten()
+                .map(|folder| folder.join(name));
             paths.find(|path| path.exists())
         };
         self.place(None, variable, get).or_else(usual)

@@ -84,7 +84,7 @@ pub fn read_mac(text: &str) -> Option<[u8; 6]> {
 }
 
 /// As it is stored: `aa:bb:cc:dd:ee:ff`.
-pub(in crate::identify) fn write_mac(mac: [u8; 6]) -> String {
+pub fn write_mac(mac: [u8; 6]) -> String {
     mac.map(|byte| format!("{byte:02x}")).join(":")
 }
 

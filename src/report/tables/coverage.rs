@@ -1,7 +1,7 @@
 //! `coverage.csv`: what became of every address in scope. Its sums equal the scope.
 
-use super::super::{ReportError, ReportSource};
 use super::super::cell::Cell;
+use super::super::{ReportError, ReportSource};
 use super::{Emit, Rows, Table};
 use crate::model::CoverageRow;
 use std::net::IpAddr;

@@ -12,7 +12,7 @@ use super::super::ReportError;
 use super::super::cell::Cell;
 use super::super::counts::state_of;
 use super::{Emit, Rows, Table, View, machine_columns};
-use crate::model::{Hotfix, HotfixSource, HotfixState, UtcTime};
+use crate::model::{Hotfix, HotfixSource, HotfixState};
 use crate::version::DpkgVersion;
 
 pub(super) const TABLE: Table = Table {
@@ -56,20 +56,13 @@ fn rows(view: &View<'_>, emit: &mut Emit<'_>) -> Result<(), ReportError> {
     Ok(())
 }
 
-/// The day on which it went in, as the host's clock had it.
-pub(super) fn day_of(hotfix: &Hotfix) -> Option<crate::model::Date> {
-    hotfix
-        .installed_on
-        .or_else(|| hotfix.installed_at.map(UtcTime::date))
-}
-
 /// Whether it has been put in, and so has a day and an author, known or not.
 fn went_in(hotfix: &Hotfix) -> bool {
     !matches!(hotfix.state, HotfixState::Staged | HotfixState::Removed)
 }
 
 fn installed_on(hotfix: &Hotfix) -> Cell<'static> {
-    match day_of(hotfix) {
+    match hotfix.day() {
         None if !went_in(hotfix) => Cell::Empty,
         day => Cell::day(day),
     }

@@ -20,12 +20,11 @@
 use super::super::ReportError;
 use super::super::cell::Cell;
 use super::super::counts::waits_for_reboot;
-use super::hotfixes::day_of;
 use super::{Emit, Rows, Table, View, machine_columns, unix};
 use crate::model::{
-    Claim, CredentialId, Family, Finding, FindingState, Fingerprint, HostIdentity, HotfixState,
-    Inventory, MachineRecord, ManagedState, Platform, Severity, Standing, UpdatePolicy, Weakness, WindowsFacts,
-    WindowsRelease,
+    Claim, CredentialId, Family, Finding, FindingState, Fingerprint, HostIdentity, Hotfix,
+    Inventory, MachineRecord, ManagedState, Platform, Severity, Standing, UpdatePolicy, Weakness,
+    WindowsFacts, WindowsRelease,
 };
 
 pub(super) const TABLE: Table = Table {
@@ -121,7 +120,11 @@ fn rows(view: &View<'_>, emit: &mut Emit<'_>) -> Result<(), ReportError> {
             },
             |inventory| unix::update_source(inventory.unix.as_deref()),
         ),
-        of_system(view, last_update, unix::last_update),
+        of_system(
+            view,
+            |windows| last_update(view, windows),
+            unix::last_update,
+        ),
         Cell::Day(machine.first_seen),
         Cell::Time(machine.last_seen),
         machine.tags.as_slice().into(),
@@ -289,16 +292,12 @@ fn update_source(policy: &UpdatePolicy) -> String {
 }
 
 /// The day of the newest update that is in.
-fn last_update<'a>(windows: &WindowsFacts) -> Cell<'a> {
-    let Some(hotfixes) = windows.hotfixes.known() else {
-        return Cell::Unknown;
-    };
-    let went_in = |state| matches!(state, HotfixState::Installed | HotfixState::Superseded);
-    let mut installed = hotfixes.iter().filter(|one| went_in(one.state)).peekable();
-    if installed.peek().is_none() {
-        return Cell::Empty;
+fn last_update<'a>(view: &View<'a>, windows: &WindowsFacts) -> Cell<'a> {
+    match windows.hotfixes.known() {
+        None => Cell::Unknown,
+        Some(hotfixes) if !hotfixes.iter().any(Hotfix::went_in) => Cell::Empty,
+        Some(_) => Cell::day(view.inventory().and_then(Inventory::last_update)),
     }
-    Cell::day(installed.filter_map(day_of).max())
 }
 
 /// Where the run met it, and what it says of itself.

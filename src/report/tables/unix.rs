@@ -4,8 +4,7 @@
 use super::super::cell::Cell;
 use super::View;
 use crate::model::{
-    Inventory, Package, PackageAction, PackageChange, PackageManager, SourceDanger, UnixFacts,
-    UpdateSource, UtcTime,
+    Inventory, Package, PackageChange, PackageManager, SourceDanger, UnixFacts, UpdateSource,
 };
 use std::collections::{BTreeMap, HashMap};
 
@@ -92,14 +91,7 @@ pub(super) fn last_update<'a>(inventory: &Inventory) -> Cell<'a> {
     if history.is_none() && packages.is_none() {
         return Cell::Unknown;
     }
-    let changes = history.into_iter().flatten();
-    let came = changes.filter(|change| change.action != PackageAction::Removed);
-    let installed = packages
-        .into_iter()
-        .flatten()
-        .filter_map(|package| package.installed_at);
-    let newest = came.map(|change| change.at).chain(installed).max();
-    Cell::day(newest.map(UtcTime::date))
+    Cell::day(inventory.last_update())
 }
 
 /// Who installed each version that is there, as far as the logs say.

@@ -8,9 +8,7 @@
 use super::super::cell::Cell;
 use super::super::{ReportError, ReportSource};
 use super::{Emit, Rows, Table, View, machine_columns};
-use crate::model::{
-    DeviceKind, Entry, MachineRecord, Role, SeenBy, Service, ServiceTls, Standing,
-};
+use crate::model::{DeviceKind, Entry, MachineRecord, Role, SeenBy, Service, ServiceTls, Standing};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
