@@ -587,9 +587,9 @@ fn a_run_compared_with_lists_says_who_is_on_none() {
     let run = compared();
     let (memory, written) = exported(&run, &["csv"], &plain());
     for name in ["unmanaged.csv", "lists.csv", "subnets.csv"] {
-        insta::assert_snapshot!(format!("compared {name}"), memory.text(name));
+        insta::assert_snapshot!(format!("compared-{name}"), memory.text(name));
     }
-    insta::assert_snapshot!("compared summary", summary(&run, &written.counts));
+    insta::assert_snapshot!("compared-summary", summary(&run, &written.counts));
     assert_eq!(
         cell(&memory, "machines.csv", 0, "managed_state"),
         "unmanaged"

@@ -19,6 +19,9 @@ mod cli;
 #[cfg(unix)]
 mod coverage;
 #[cfg(test)]
+#[cfg(target_os = "linux")]
+mod demo;
+#[cfg(test)]
 #[cfg(unix)]
 mod doctor;
 #[cfg(test)]

@@ -9,6 +9,7 @@ mod output;
 pub(crate) mod programs;
 mod texts;
 mod trust;
+mod unmanaged;
 mod update;
 
 use crate::support::{Desk, Site};

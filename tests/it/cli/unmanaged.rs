@@ -1,0 +1,186 @@
+//! A scan against lists, from outside.
+
+use super::{NEW, desk, flags, network};
+use crate::support::{Desk, Site, Table, deaf};
+
+fn company(net: u8) -> Site {
+    let addresses: Vec<String> = (1..=3).map(|last| format!("127.87.{net}.{last}")).collect();
+    let hosts: Vec<(&str, &str)> = addresses.iter().map(|at| (at.as_str(), NEW)).collect();
+    Site::serve(&network("lists", &hosts))
+}
+
+/// A list that has the first two machines, and one that is not there.
+fn list(net: u8) -> String {
+    format!(
+        "name,ip_address,os,managed_by\nh-127-87-{net}-1,127.87.{net}.1,Debian 12,ada\n\
+         h-127-87-{net}-2,127.87.{net}.2,Debian 12,ada\nh-gone,127.88.{net}.9,Debian 12,ada\n"
+    )
+}
+
+fn cell<'a>(table: &'a Table, row: &'a [String], column: &str) -> &'a str {
+    let at = table.header.iter().position(|name| name == column);
+    &row[at.unwrap_or_else(|| panic!("{column}: {:?}", table.header))]
+}
+
+/// `(ip, state)` of every row, as they stand.
+fn states(desk: &Desk, file: &str) -> Vec<(String, String)> {
+    let table = Table::open(&desk.path(file));
+    let rows = table.rows.iter();
+    let rows = rows.map(|row| {
+        let state = cell(&table, row, "managed_state");
+        (cell(&table, row, "ip").to_owned(), state.to_owned())
+    });
+    rows.collect()
+}
+
+fn pairs(of: &[(&str, &str)]) -> Vec<(String, String)> {
+    let own = |(a, b): &(&str, &str)| ((*a).to_owned(), (*b).to_owned());
+    of.iter().map(own).collect()
+}
+
+#[test]
+fn a_scan_is_compared_with_the_lists_that_are_named_and_so_is_every_export_of_it() {
+    let site = company(1);
+    let desk = desk(&site);
+    desk.write("cmdb.csv", &list(1));
+    let scan = format!("scan 127.87.1.1-3 --known cmdb.csv {}", flags(&site));
+    let ended = desk.expect(0, &format!("{scan} --out first"));
+    assert!(ended.err.contains("list cmdb: "), "{}", ended.err);
+    assert!(ended.err.contains("Against the lists"), "{}", ended.err);
+    let expected = pairs(&[
+        ("127.87.1.1", "managed"),
+        ("127.87.1.2", "managed"),
+        ("127.87.1.3", "unmanaged"),
+    ]);
+    assert_eq!(states(&desk, "first/machines.csv"), expected);
+    let listed = pairs(&[("127.87.1.3", "unmanaged"), ("127.88.1.9", "out_of_scope")]);
+    assert_eq!(states(&desk, "first/unmanaged.csv"), listed);
+    // The list is kept with the run.
+    std::fs::remove_file(desk.path("cmdb.csv")).unwrap();
+    desk.expect(0, "export --out second");
+    assert_eq!(
+        desk.read("first/unmanaged.csv"),
+        desk.read("second/unmanaged.csv")
+    );
+    assert_eq!(desk.read("first/lists.csv"), desk.read("second/lists.csv"));
+    // Another list takes its place, for this once.
+    desk.write(
+        "all.txt",
+        "h-127-87-1-1\nh-127-87-1-2\nh-127-87-1-3 127.87.1.3\n",
+    );
+    desk.expect(0, "export --known all.txt --out third");
+    let third = Table::open(&desk.path("third/lists.csv"));
+    assert_eq!(cell(&third, &third.rows[0], "list"), "all");
+    let shown = desk.expect(0, "unmanaged").out;
+    assert!(shown.contains("127.87.1.3"), "{shown}");
+    assert!(!shown.contains("127.87.1.1 "), "{shown}");
+    assert!(shown.contains("cmdb"), "{shown}");
+    let managed = desk.expect(0, "unmanaged --state managed").out;
+    assert!(managed.contains("127.87.1.1"), "{managed}");
+    desk.expect(2, "unmanaged --state nonsense");
+    let why = desk.expect(0, "explain 127.87.1.3").out;
+    assert!(why.contains("Against the lists: unmanaged"), "{why}");
+    let gone = desk.expect(0, "explain h-gone").out;
+    assert!(gone.contains("out_of_scope"), "{gone}");
+}
+
+#[test]
+fn a_list_that_cannot_be_read_stops_a_scan_before_it_begins() {
+    let site = company(2);
+    let desk = desk(&site);
+    desk.write("empty.csv", "");
+    desk.write("colours.csv", "colour,shape\nred,round\n");
+    let scan = |known: &str| {
+        let words = format!("scan 127.87.2.1 {known} {} --out out", flags(&site));
+        desk.expect(2, &words).err
+    };
+    for (known, said) in [
+        ("--known nowhere.csv", "nowhere.csv"),
+        ("--known empty.csv", "empty"),
+        ("--known colours.csv", "--map name="),
+        ("--map name=x", "--known"),
+        ("--known empty.csv --known x/empty.csv", "empty"),
+    ] {
+        let err = scan(known);
+        assert!(err.contains(said), "{known}: {err}");
+    }
+    desk.write("policy.toml", "[classes]\nassessed_dayz = 3\n");
+    let err = scan("--known colours.csv --map name=colour");
+    assert!(
+        err.contains("policy.toml") && err.contains("assessed_days"),
+        "{err}"
+    );
+    assert!(desk.latest().is_none(), "a run began");
+}
+
+#[test]
+fn columns_are_shown_and_what_was_not_understood_is_said_row_by_row() {
+    let desk = Desk::new();
+    desk.write(
+        "odd.csv",
+        "Rechner,Wo,IP\npc-1,attic,10.0.0.1\npc-2,cellar,10.0.0.300\n,,\npc-3,,10.0.0.3\n",
+    );
+    let shown = desk.expect(
+        0,
+        "unmanaged --known odd.csv --map name=Rechner --show-lists",
+    );
+    assert!(
+        shown.out.contains("Rechner is name, by --map"),
+        "{}",
+        shown.out
+    );
+    assert!(shown.out.contains("row 3"), "{}", shown.out);
+    assert!(shown.out.contains("10.0.0.300"), "{}", shown.out);
+    assert!(shown.out.contains("Wo"), "{}", shown.out);
+}
+
+#[test]
+fn who_is_on_a_list_and_was_not_met_is_tried_again() {
+    let desk = Desk::new();
+    // One of its own for each process, and none that a polite sweep leaves alone.
+    let port = 31_000 + u16::try_from(std::process::id() % 10_000).unwrap();
+    let silent = deaf([127, 87, 3, 2].into(), port);
+    desk.write("cmdb.csv", &list(3));
+    let ports = format!("--ports {port} --ssh-port {port} --fast");
+    desk.expect(
+        0,
+        &format!("sweep 127.87.3.1-2 {ports} --known cmdb.csv --out out"),
+    );
+    let unmanaged = states(&desk, "out/unmanaged.csv");
+    assert!(
+        unmanaged.contains(&("127.87.3.2".to_owned(), "unseen".to_owned())),
+        "{unmanaged:?}"
+    );
+    let ended = desk.expect(0, "scan --retry-unseen --dry-run");
+    assert!(ended.out.contains("127.87.3.2"), "{}", ended.out);
+    // Neither who was met, nor who is out of scope.
+    assert!(!ended.out.contains("127.87.3.1 "), "{}", ended.out);
+    assert!(!ended.out.contains("127.88.3.9"), "{}", ended.out);
+    drop(silent);
+}
+
+#[test]
+fn whoever_is_expected_does_not_make_a_run_incomplete() {
+    let site = Site::serve(&network(
+        "expected",
+        &[
+            ("127.87.4.1", NEW),
+            ("127.87.4.2", "opening = \"half_banner\""),
+        ],
+    ));
+    let desk = desk(&site);
+    let words = format!("scan 127.87.4.1-2 --timeout 1 {} --out out", flags(&site));
+    desk.expect(3, &words);
+    desk.write(
+        "policy.toml",
+        "[[expected]]\naddress = \"127.87.4.2\"\nowner = \"ada\"\nuntil = \"2099-01-01\"\n",
+    );
+    desk.expect(0, &words);
+    let all = states(&desk, "out/machines.csv");
+    assert_eq!(all[1].1, "expected");
+    desk.write(
+        "policy.toml",
+        "[[expected]]\naddress = \"127.87.4.2\"\nowner = \"ada\"\nuntil = \"2001-01-01\"\n",
+    );
+    desk.expect(3, &words);
+}

@@ -1,0 +1,63 @@
+//! The demo: what a newcomer sees first.
+
+use crate::support::{Desk, Table};
+use std::collections::BTreeMap;
+
+/// A row by its columns.
+type Row = BTreeMap<String, String>;
+
+fn rows(desk: &Desk, file: &str) -> Vec<Row> {
+    let table = Table::open(&desk.path(file));
+    let row = |cells: &Vec<String>| {
+        table
+            .header
+            .iter()
+            .cloned()
+            .zip(cells.iter().cloned())
+            .collect()
+    };
+    table.rows.iter().map(row).collect()
+}
+
+fn at<'a>(rows: &'a [Row], name: &str) -> &'a Row {
+    let found = rows
+        .iter()
+        .find(|row| row["hostname"].eq_ignore_ascii_case(name));
+    found.unwrap_or_else(|| panic!("{name} is not there"))
+}
+
+#[test]
+fn the_demo_finds_whom_no_list_knows() {
+    let desk = Desk::without_catalog();
+    desk.expect(0, "demo --out demo");
+    let rows = rows(&desk, "demo/unmanaged.csv");
+    // Nobody has a credential for it.
+    let forgotten = at(&rows, "legacy-erp");
+    assert_eq!(forgotten["managed_state"], "unmanaged");
+    assert_eq!(forgotten["managed_reason"], "domain_member");
+    assert!(
+        forgotten["seems_to_be"].contains("Windows Server 2008 R2"),
+        "{forgotten:?}"
+    );
+    assert!(forgotten["services"].contains("IIS 7.5"), "{forgotten:?}");
+    assert!(
+        forgotten["services"].contains("legacy-erp.larkspur.example"),
+        "{forgotten:?}"
+    );
+    assert!(!forgotten["evidence"].is_empty() && !forgotten["suggestion"].is_empty());
+    let state = |name: &str| at(&rows, name)["managed_state"].clone();
+    // The one under the desk has a lease, and a lease makes nobody responsible for it.
+    let desk_machine = at(&rows, "label-printing-do-not-turn-off");
+    assert_eq!(desk_machine["managed_state"], "unmanaged");
+    assert!(desk_machine["lists"].contains("DHCP"), "{desk_machine:?}");
+    assert_eq!(state("jump"), "overlooked");
+    assert_eq!(at(&rows, "jump")["managed_reason"], "no_credential_works");
+    assert_eq!(state("OPTICS-LT4"), "out_of_scope");
+    let machines = self::rows(&desk, "demo/machines.csv");
+    let door = machines
+        .iter()
+        .find(|row| row["ip"] == "127.77.1.51")
+        .unwrap();
+    assert_eq!(door["managed_state"], "expected");
+    assert_eq!(at(&machines, "web-1")["managed_state"], "managed");
+}
