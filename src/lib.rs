@@ -7,12 +7,14 @@
 //!                                   catalog ──────────┴-> matching -> classify -> store -> report
 //! ```
 //!
-//! Every module may import [`model`], [`version`] and [`wire`], the vocabulary. [`collect`] and [`identify`]
-//! also know the [`session`] they talk through, and [`matching`] the [`catalog`] it searches.
+//! Every module may import [`model`], [`version`], [`wire`] and [`tabular`], the vocabulary. [`collect`] and
+//! [`identify`] also know the [`session`] they talk through, and [`matching`] the [`catalog`] it searches.
+//! [`known`] reads the lists that an organisation has of its machines.
 //! [`lab`] serves simulated hosts and knows what a [`collect`]or asks. Only [`scan`], which knows
 //! the order, and [`cli`] import the rest. `tests/it/architecture.rs` holds us to that.
 
 pub mod model;
+pub mod tabular;
 pub mod version;
 pub mod wire;
 

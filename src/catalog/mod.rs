@@ -23,7 +23,6 @@ pub mod sources;
 mod starter;
 mod unpack;
 mod update;
-mod workbook;
 
 pub use error::CatalogError;
 pub use file::{Portable, PortableError, export, is_portable, take};

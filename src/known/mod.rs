@@ -5,14 +5,32 @@
 //! (`columns.tsv`), else by its content, and over both by the operator's word. Nothing is dropped in silence: what
 //! was recognised is shown, and what was not understood is said row by row.
 
+mod ansible;
+mod cells;
+mod columns;
+mod days;
+mod delimited;
+mod draft;
 mod field;
 pub mod file;
+mod headers;
+mod json;
+mod ldif;
+mod leases;
+mod nmap;
+mod plain;
+mod records;
+mod sheets;
 mod source;
+mod table;
+#[cfg(test)]
+mod tests;
 
 pub use field::Field;
 pub use source::{Mapped, Mapping, Source, SourceError, parse_map};
 
-use crate::model::{Date, KnownList, ListKind, Vouch};
+use crate::model::{Date, KnownList, KnownRecord, ListKind, Vouch};
+use crate::tabular::encoding;
 
 /// How a list is to be read: what the operator says of it, over what it looks like.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -125,6 +143,20 @@ pub enum KnownError {
     /// There is nothing in it.
     #[error("is empty: no row, no name, no address")]
     Empty,
+    /// There are rows in it, and no machine.
+    #[error(
+        "is read as {form}, and none of its {problems} rows tells of a machine (row {row}: {what})"
+    )]
+    Nothing {
+        /// What it was read as.
+        form: String,
+        /// How many problems there were.
+        problems: u64,
+        /// The row of the first.
+        row: u64,
+        /// The first.
+        what: String,
+    },
     /// It is a table in which nothing tells which machine a row is of.
     #[error(
         "has no column that tells which machine a row is of (found: {found}); say which one does: --map name=HEADER"
@@ -163,11 +195,131 @@ pub enum KnownError {
     },
 }
 
-/// Reads a list. `name` is the file's name, for its extension and where nothing else names the list.
+/// Reads a list. `name` is the file's name, by which the list is called where nothing else names it.
 pub fn read(name: &str, bytes: &[u8], options: &ReadOptions) -> Result<ReadList, KnownError> {
-    let _ = (name, options);
-    if bytes.trim_ascii().is_empty() {
+    if let Some(draft) = sheets::read(bytes, options)? {
+        return finish(name, draft, "", options);
+    }
+    let (text, encoding) = encoding::shown_or_western(bytes);
+    let text = text.trim_start_matches('\u{feff}');
+    if text.trim().is_empty() {
         return Err(KnownError::Empty);
     }
-    Ok(ReadList::default())
+    let draft = text_form(text, options)?;
+    finish(name, draft, encoding, options)
+}
+
+/// Reads a text in the form that it shows.
+fn text_form(text: &str, options: &ReadOptions) -> Result<draft::Draft, KnownError> {
+    let start = text.trim_start();
+    if start.starts_with('<') {
+        return if nmap::is_nmap(start) {
+            nmap::read(text)
+        } else {
+            let what = "XML or a web page, and not nmap's".to_owned();
+            let advice = "export it as CSV, XLSX or JSON".to_owned();
+            Err(KnownError::Unsupported { what, advice })
+        };
+    }
+    if start.starts_with('{') || json::is_array(start) {
+        return match json::read(text)? {
+            json::Json::Machines(table) => records::read(table, options),
+            json::Json::Inventory(value) => Ok(ansible::read_list(&value)),
+        };
+    }
+    if leases::is_isc(text) {
+        return Ok(leases::read_isc(text));
+    }
+    if leases::is_dnsmasq(text) {
+        return Ok(leases::read_dnsmasq(text));
+    }
+    if ldif::is_ldif(text) {
+        return records::read(ldif::read(text)?, options);
+    }
+    if ansible::is_yaml(text) {
+        return ansible::read_yaml(text);
+    }
+    if ansible::is_ini(text) {
+        return Ok(ansible::read_ini(text));
+    }
+    match delimited::read(text, options)? {
+        Some(table) => records::read(table, options),
+        None => Ok(plain::read(text)),
+    }
+}
+
+/// Names and dates a list.
+fn finish(
+    name: &str,
+    draft: draft::Draft,
+    encoding: &str,
+    options: &ReadOptions,
+) -> Result<ReadList, KnownError> {
+    if draft.records.is_empty() {
+        return Err(match draft.unread.first() {
+            Some(problem) => KnownError::Nothing {
+                form: draft.form,
+                problems: draft.problems,
+                row: problem.row,
+                what: problem.what.clone(),
+            },
+            None => KnownError::Empty,
+        });
+    }
+    let stem = || match name.rsplit_once('.') {
+        Some((stem, _)) if !stem.is_empty() => stem.to_owned(),
+        _ => name.to_owned(),
+    };
+    let kind = options.kind.unwrap_or(draft.kind);
+    let mut vouches = options.vouches.clone();
+    let vouches = vouches.get_or_insert_with(|| kind.vouches().to_vec());
+    vouches.sort_unstable();
+    vouches.dedup();
+    let (as_of, as_of_by) = as_of(&draft.records, options);
+    Ok(ReadList {
+        list: KnownList {
+            name: options.name.clone().unwrap_or_else(stem),
+            kind,
+            vouches: std::mem::take(vouches),
+            as_of,
+            records: draft.records,
+        },
+        kind_by: if options.kind.is_some() {
+            BY_OPERATOR.to_owned()
+        } else {
+            draft.kind_by
+        },
+        as_of_by: as_of_by.to_owned(),
+        columns: draft.columns,
+        unread: draft.unread,
+        problems: draft.problems,
+        rows: draft.rows,
+        encoding: encoding.to_owned(),
+        form: draft.form,
+        notes: draft.notes,
+    })
+}
+
+const BY_OPERATOR: &str = "by the operator's word";
+
+/// The day that a list tells of, and how it is known. A day behind the file's own (a clock that is wrong, a lease that
+/// ends then) is none.
+fn as_of(records: &[KnownRecord], options: &ReadOptions) -> (Option<Date>, &'static str) {
+    if options.as_of.is_some() {
+        return (options.as_of, BY_OPERATOR);
+    }
+    let days = records
+        .iter()
+        .flat_map(|one| [one.last_seen, one.last_patched]);
+    // A day of the east may be one ahead.
+    let is_early = |day: &Date| {
+        options
+            .written
+            .is_none_or(|written| written.days_until(*day) <= 1)
+    };
+    match days.flatten().filter(is_early).max() {
+        Some(newest) => (Some(newest), "the newest day in it"),
+        None if options.written.is_some() => (options.written, "the file's own day"),
+        None => (None, "nothing tells"),
+    }
 }

@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const VOCABULARY: &[&str] = &["model", "version", "wire"];
+const VOCABULARY: &[&str] = &["model", "tabular", "version", "wire"];
 
 /// What each module may import besides the vocabulary. `scan` and `cli` may import everything.
 fn allowed() -> BTreeMap<&'static str, &'static [&'static str]> {
     BTreeMap::from([
         ("model", &[] as &[_]),
+        ("tabular", &[]),
         ("version", &[]),
         ("wire", &[]),
         ("targets", &[]),
@@ -31,6 +32,7 @@ fn allowed() -> BTreeMap<&'static str, &'static [&'static str]> {
 /// Modules that compute and never wait, read a file, look at a clock or run SQL …
 const PURE: &[&str] = &[
     "model",
+    "tabular",
     "version",
     "wire",
     "targets",

@@ -10,8 +10,8 @@ use crate::catalog::problems::Problems;
 use crate::catalog::unpack::{
     Budget, EachMember, Limits, UnpackError, Unpacked, is_zip, open, tar_members, zip_members,
 };
-use crate::catalog::workbook::{is_workbook, sheets};
 use crate::model::hex;
+use crate::tabular::workbook::{Limits as BookLimits, WorkbookError, is_workbook, sheets};
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 use std::error::Error as _;
@@ -227,8 +227,14 @@ impl<'a> Intake<'a> {
         rewound.map_err(|source| unpack(place, UnpackError::Stream(source)))?;
         if is_book {
             return self.members(place, |take| {
-                sheets(file, budget, &mut |name, mut table| {
-                    take(name, Ok(&mut table))
+                let limits = BookLimits {
+                    bytes: budget.limits.document_bytes,
+                    sheets: budget.limits.documents,
+                };
+                sheets(file, limits, &mut |sheet| {
+                    let mut table = sheet.table;
+                    budget.spend(table.len() as u64)?;
+                    take(sheet.name, Ok(&mut table))
                 })
             });
         }
@@ -392,6 +398,12 @@ enum MemberError {
 impl From<UnpackError> for MemberError {
     fn from(error: UnpackError) -> Self {
         Self::Unpack(error)
+    }
+}
+
+impl From<WorkbookError> for MemberError {
+    fn from(error: WorkbookError) -> Self {
+        Self::Unpack(error.into())
     }
 }
 

@@ -599,7 +599,7 @@ fn a_catalogue_can_be_shared_between_threads() {
 
 #[test]
 fn a_workbook_is_read_sheet_by_sheet_and_one_of_something_else_is_left_out() {
-    use super::workbook::tests::book;
+    use crate::tabular::workbook::tests::book;
     let cell = |text: &str| format!(r#"<c t="inlineStr"><is><t>{text}</t></is></c>"#);
     let row = |cells: &[&str]| -> String {
         let cells: String = cells.iter().map(|text| cell(text)).collect();

@@ -1,5 +1,6 @@
 //! Archives and compressed streams, recognised by their content and read within bounds.
 
+use crate::tabular::workbook::WorkbookError;
 use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
 use std::cell::Cell;
 use std::io::{self, BufRead, BufReader, Cursor, Read, Seek};
@@ -83,6 +84,16 @@ pub enum UnpackError {
     /// The stream does not read.
     #[error("the compressed data is damaged or cut short")]
     Stream(#[source] io::Error),
+}
+
+impl From<WorkbookError> for UnpackError {
+    fn from(error: WorkbookError) -> Self {
+        match error {
+            WorkbookError::Zip(source) => Self::Zip(source),
+            WorkbookError::Damaged(source) => Self::Workbook(source),
+            WorkbookError::Stream(source) => Self::Stream(source),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

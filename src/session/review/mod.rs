@@ -7,8 +7,8 @@
 
 use super::pins::{ParsedPin, X509, certificate_fingerprint, one_host, read_public_key};
 use crate::model::HostKey;
+use crate::tabular::encoding::shown_or_western;
 use csv::{ReaderBuilder, StringRecord};
-use encoding_rs::Encoding;
 use std::collections::BTreeMap;
 
 /// What a review amounts to.
@@ -56,13 +56,10 @@ const NO: &[&str] = &[
     "nie", "ne", "☐",
 ];
 
-/// Reads a file as spreadsheets save them: UTF-8, or what its byte-order mark says.
+/// Reads a file as spreadsheets save them: UTF-8, UTF-16, or the code page of western Europe.
 pub fn review_text(bytes: &[u8]) -> String {
-    let (encoding, mark) = Encoding::for_bom(bytes).unwrap_or((encoding_rs::UTF_8, 0));
-    let bytes = bytes.get(mark..).unwrap_or_default();
     // Whatever is not ASCII is not needed.
-    let (text, _) = encoding.decode_without_bom_handling(bytes);
-    text.into_owned()
+    shown_or_western(bytes).0
 }
 
 /// Whether a text is a table of `trust scan`, by its header.

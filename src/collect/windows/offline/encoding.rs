@@ -4,35 +4,14 @@
 //! the system's. Which ones those are the text itself tells: `systeminfo` prints the language.
 
 use crate::session::decode_page;
+use crate::tabular::encoding::shown;
 
 /// Reads a text. Total: what fits nothing reads as U+FFFD.
 pub(super) fn decode(bytes: &[u8]) -> String {
-    if let Some((encoding, mark)) = encoding_rs::Encoding::for_bom(bytes) {
-        let rest = bytes.get(mark..).unwrap_or_default();
-        return encoding.decode_without_bom_handling(rest).0.into_owned();
-    }
-    if let Some(encoding) = wide(bytes) {
-        return encoding.decode_without_bom_handling(bytes).0.into_owned();
-    }
-    if let Ok(text) = std::str::from_utf8(bytes) {
-        return text.to_owned();
+    if let Some((text, _)) = shown(bytes) {
+        return text;
     }
     decode_page(bytes, Some(page(bytes)))
-}
-
-/// UTF-16 without a mark: every other byte of its ASCII is zero.
-fn wide(bytes: &[u8]) -> Option<&'static encoding_rs::Encoding> {
-    let start = bytes.get(..bytes.len().min(400)).unwrap_or_default();
-    let zeros = |odd: usize| {
-        let bytes = start.iter().skip(odd).step_by(2);
-        bytes.filter(|byte| **byte == 0).count()
-    };
-    let many = start.len() / 4;
-    match (zeros(0), zeros(1)) {
-        (even, odd) if odd > many && odd > even => Some(encoding_rs::UTF_16LE),
-        (even, _) if even > many => Some(encoding_rs::UTF_16BE),
-        _ => None,
-    }
 }
 
 /// The code pages of languages: the console's (OEM) and the system's (ANSI), as Windows' own tables

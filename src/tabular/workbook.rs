@@ -1,6 +1,6 @@
-//! Workbooks (.xlsx): each sheet becomes a table in text, so that a feed reads what was saved either way.
+//! Workbooks (.xlsx): each sheet becomes a table in text, so that whoever reads tables reads what was saved
+//! either way.
 
-use super::unpack::{Budget, UnpackError};
 use calamine::{Data, DataRef, DataType as _, Reader as _, SheetType, Xlsx, XlsxError};
 use std::io::{self, Cursor, Read, Seek};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,8 +12,43 @@ const MOST_IN_CELL: usize = 32_767;
 /// What Excel has at most.
 const MOST_COLUMNS: u32 = 16_384;
 
+/// How much of a workbook is read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// The most bytes of the file, of all that is in it unpacked, and of one sheet as text; never more than
+    /// 256 MiB.
+    pub(crate) bytes: u64,
+    /// The most sheets; the rest is left out.
+    pub(crate) sheets: usize,
+}
+
+/// Why a workbook does not read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum WorkbookError {
+    /// Not a readable archive.
+    #[error("the archive is damaged or cut short")]
+    Zip(#[source] zip::result::ZipError),
+    /// Not a readable workbook.
+    #[error("the workbook is damaged or cut short")]
+    Damaged(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The bytes do not read, or are too many.
+    #[error("the compressed data is damaged or cut short")]
+    Stream(#[source] io::Error),
+}
+
+/// A sheet that has cells.
+pub(crate) struct Sheet<'a> {
+    /// Its name.
+    pub(crate) name: &'a str,
+    /// Its rows that have cells, as CSV. A date is written `2008-11-11`, a whole number without a point, and
+    /// a cell of several lines as one.
+    pub(crate) table: &'a [u8],
+    /// The number of each of these rows in the sheet, from 1.
+    pub(crate) rows: &'a [u32],
+}
+
 /// Whether a zip archive is a workbook, by the members that every workbook has.
-pub(super) fn is_workbook<R: Read + Seek>(archive: R) -> bool {
+pub(crate) fn is_workbook<R: Read + Seek>(archive: R) -> bool {
     let Ok(archive) = zip::ZipArchive::new(archive) else {
         return false;
     };
@@ -21,17 +56,16 @@ pub(super) fn is_workbook<R: Read + Seek>(archive: R) -> bool {
     has("[Content_Types].xml") && has("xl/workbook.xml")
 }
 
-/// What is done with the name of a sheet and its rows.
-type EachTable<'a, E> = dyn FnMut(&str, &[u8]) -> Result<(), E> + 'a;
+/// What is done with a sheet.
+type EachSheet<'a, E> = dyn FnMut(&Sheet<'_>) -> Result<(), E> + 'a;
 
-/// Calls `each` with the name of every sheet that has cells, and its rows as CSV. A date is written
-/// `2008-11-11`, a whole number without a point, and a cell of several lines as one.
-pub(super) fn sheets<R: Read, E: From<UnpackError>>(
+/// Calls `each` with every sheet that has cells.
+pub(crate) fn sheets<R: Read, E: From<WorkbookError>>(
     file: R,
-    budget: &Budget,
-    each: &mut EachTable<'_, E>,
+    limits: Limits,
+    each: &mut EachSheet<'_, E>,
 ) -> Result<(), E> {
-    let most = MOST_BYTES.min(budget.limits.document_bytes);
+    let most = MOST_BYTES.min(limits.bytes);
     let bytes = bounded(file, most)?;
     unpacks_within(&bytes, most)?;
     let mut book = guarded(|| Xlsx::new(Cursor::new(&bytes)).map_err(damaged))?;
@@ -39,23 +73,26 @@ pub(super) fn sheets<R: Read, E: From<UnpackError>>(
     let sheets: Vec<_> = sheets
         .filter(|sheet| sheet.typ == SheetType::WorkSheet)
         .map(|sheet| sheet.name.clone())
-        .take(budget.limits.documents)
+        .take(limits.sheets)
         .collect();
     for name in sheets {
-        let table = guarded(|| table(&mut book, &name, most))?;
-        budget.spend(table.len() as u64)?;
+        let (table, rows) = guarded(|| table(&mut book, &name, most))?;
         if !table.is_empty() {
-            each(&name, &table)?;
+            each(&Sheet {
+                name: &name,
+                table: &table,
+                rows: &rows,
+            })?;
         }
     }
     Ok(())
 }
 
-fn bounded(file: impl Read, most: u64) -> Result<Vec<u8>, UnpackError> {
+fn bounded(file: impl Read, most: u64) -> Result<Vec<u8>, WorkbookError> {
     let mut bytes = Vec::new();
     file.take(most + 1)
         .read_to_end(&mut bytes)
-        .map_err(UnpackError::Stream)?;
+        .map_err(WorkbookError::Stream)?;
     if bytes.len() as u64 > most {
         return Err(too_large(most));
     }
@@ -64,18 +101,18 @@ fn bounded(file: impl Read, most: u64) -> Result<Vec<u8>, UnpackError> {
 
 /// Sees that a workbook is no bomb: its reader keeps parts of it in memory as a whole, makes room for as many
 /// strings as it says it has, and the sizes that the archive states may be lies.
-fn unpacks_within(bytes: &[u8], most: u64) -> Result<(), UnpackError> {
-    let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).map_err(UnpackError::Zip)?;
+fn unpacks_within(bytes: &[u8], most: u64) -> Result<(), WorkbookError> {
+    let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).map_err(WorkbookError::Zip)?;
     let mut left = most;
     for index in 0..archive.len() {
-        let member = archive.by_index(index).map_err(UnpackError::Zip)?;
+        let member = archive.by_index(index).map_err(WorkbookError::Zip)?;
         let mut content = Vec::new();
         let read = member.take(left + 1).read_to_end(&mut content);
-        let read = read.map_err(UnpackError::Stream)? as u64;
+        let read = read.map_err(WorkbookError::Stream)? as u64;
         left = left.checked_sub(read).ok_or_else(|| too_large(most))?;
         if counts_more_strings(&content) {
             let what = "it says that it has more strings than there is room for";
-            return Err(UnpackError::Workbook(what.into()));
+            return Err(WorkbookError::Damaged(what.into()));
         }
     }
     Ok(())
@@ -102,69 +139,105 @@ fn counts_more_strings(part: &[u8]) -> bool {
     })
 }
 
-fn too_large(most: u64) -> UnpackError {
-    UnpackError::Stream(io::Error::other(format!(
-        "this workbook has more than {most} bytes once unpacked, which is more than any feed has"
+fn too_large(most: u64) -> WorkbookError {
+    WorkbookError::Stream(io::Error::other(format!(
+        "this workbook has more than {most} bytes once unpacked, which is more than any table has"
     )))
 }
 
-fn damaged(source: XlsxError) -> UnpackError {
-    UnpackError::Workbook(Box::new(source))
+fn damaged(source: XlsxError) -> WorkbookError {
+    WorkbookError::Damaged(Box::new(source))
 }
 
 /// Lets the reader of workbooks work: it counts on Excel's limits, and panics where a damaged file passes
 /// them. What it had in hand is not used any more after that.
-fn guarded<T>(work: impl FnOnce() -> Result<T, UnpackError>) -> Result<T, UnpackError> {
+fn guarded<T>(work: impl FnOnce() -> Result<T, WorkbookError>) -> Result<T, WorkbookError> {
     let done = catch_unwind(AssertUnwindSafe(work));
-    done.unwrap_or_else(|_| Err(UnpackError::Workbook("it is none that Excel writes".into())))
+    done.unwrap_or_else(|_| {
+        Err(WorkbookError::Damaged(
+            "it is none that Excel writes".into(),
+        ))
+    })
 }
 
-/// The rows of a sheet as CSV. Cells come one by one, so that two cells in far corners cost two cells.
-fn table(book: &mut Xlsx<Cursor<&Vec<u8>>>, name: &str, most: u64) -> Result<Vec<u8>, UnpackError> {
+/// The rows of a sheet as CSV, and their numbers. Cells come one by one, so that two cells in far corners cost
+/// two cells.
+fn table(
+    book: &mut Xlsx<Cursor<&Vec<u8>>>,
+    name: &str,
+    most: u64,
+) -> Result<(Vec<u8>, Vec<u32>), WorkbookError> {
     let mut cells = book.worksheet_cells_reader(name).map_err(damaged)?;
-    let mut table = csv::WriterBuilder::new()
-        .flexible(true)
-        .from_writer(Vec::new());
-    let mut row = Vec::new();
-    let mut current = 0;
+    let mut rows = Rows::new(most);
     while let Some(cell) = cells.next_cell().map_err(damaged)? {
         let (number, column) = cell.get_position();
-        if number != current {
-            write(&mut table, &mut row, most)?;
-            current = number;
+        if number != rows.current {
+            rows.write()?;
+            rows.current = number;
         }
         let text = text(cell.get_value());
         if text.is_empty() || column >= MOST_COLUMNS {
             continue;
         }
-        let column = column as usize;
-        if row.len() <= column {
-            row.resize(column + 1, String::new());
+        rows.set(column as usize, text);
+    }
+    rows.write()?;
+    rows.into_inner()
+}
+
+/// Rows as they are written.
+struct Rows {
+    table: csv::Writer<Vec<u8>>,
+    numbers: Vec<u32>,
+    row: Vec<String>,
+    /// The number of `row`, from 0.
+    current: u32,
+    most: u64,
+}
+
+impl Rows {
+    fn new(most: u64) -> Self {
+        let table = csv::WriterBuilder::new()
+            .flexible(true)
+            .from_writer(Vec::new());
+        Self {
+            table,
+            numbers: Vec::new(),
+            row: Vec::new(),
+            current: 0,
+            most,
         }
-        if let Some(place) = row.get_mut(column) {
+    }
+
+    fn set(&mut self, column: usize, text: String) {
+        if self.row.len() <= column {
+            self.row.resize(column + 1, String::new());
+        }
+        if let Some(place) = self.row.get_mut(column) {
             *place = text;
         }
     }
-    write(&mut table, &mut row, most)?;
-    table
-        .into_inner()
-        .map_err(|error| UnpackError::Stream(io::Error::other(error.to_string())))
-}
 
-fn write(
-    table: &mut csv::Writer<Vec<u8>>,
-    row: &mut Vec<String>,
-    most: u64,
-) -> Result<(), UnpackError> {
-    if !row.is_empty() {
-        let written = table.write_record(&*row);
-        written.map_err(|error| UnpackError::Stream(io::Error::other(error)))?;
-        row.clear();
+    fn write(&mut self) -> Result<(), WorkbookError> {
+        if !self.row.is_empty() {
+            let written = self.table.write_record(&self.row);
+            written.map_err(|error| WorkbookError::Stream(io::Error::other(error)))?;
+            self.numbers.push(self.current.saturating_add(1));
+            self.row.clear();
+        }
+        if self.table.get_ref().len() as u64 > self.most {
+            return Err(too_large(self.most));
+        }
+        Ok(())
     }
-    if table.get_ref().len() as u64 > most {
-        return Err(too_large(most));
+
+    fn into_inner(self) -> Result<(Vec<u8>, Vec<u32>), WorkbookError> {
+        let table = self.table.into_inner().map_err(|error| {
+            let what = io::Error::other(error.to_string());
+            WorkbookError::Stream(what)
+        })?;
+        Ok((table, self.numbers))
     }
-    Ok(())
 }
 
 /// A cell as text in one line.
@@ -183,13 +256,12 @@ fn text(cell: &DataRef<'_>) -> String {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use super::*;
-    use crate::catalog::unpack::Limits;
     use std::io::Write as _;
 
     /// A workbook of one sheet, from the XML of its rows and of its shared strings. Style 1 is a date.
-    pub(in super::super) fn book(rows: &str, strings: &str) -> Vec<u8> {
+    pub(crate) fn book(rows: &str, strings: &str) -> Vec<u8> {
         const MAIN: &str = "http://schemas.openxmlformats.org/spreadsheetml/2006/main";
         const OFFICE: &str = "http://schemas.openxmlformats.org/officeDocument/2006/relationships";
         const PACKAGE: &str = "http://schemas.openxmlformats.org/package/2006";
@@ -247,15 +319,14 @@ pub(super) mod tests {
         <row r="2"/><row r="3"><c r="A3" s="1"><v>39763</v></c><c r="B3"><v>955069</v></c><c r="C3" t="e"><v>#N/A</v></c></row>"#;
     const STRINGS: &str = "<si><t>Date\nPosted, by day</t></si>";
 
-    fn read(book: &[u8], document_bytes: u64) -> Result<Vec<(String, String)>, UnpackError> {
-        let limits = Limits {
-            document_bytes,
-            ..Limits::default()
-        };
+    fn read(book: &[u8], bytes: u64) -> Result<Vec<(String, String)>, WorkbookError> {
+        let limits = Limits { bytes, sheets: 10 };
         let mut found = Vec::new();
-        sheets(book, &Budget::new(limits), &mut |name, table| {
-            found.push((name.to_owned(), String::from_utf8(table.to_vec()).unwrap()));
-            Ok::<_, UnpackError>(())
+        sheets(book, limits, &mut |sheet| {
+            let table = String::from_utf8(sheet.table.to_vec()).unwrap();
+            assert_eq!(sheet.rows.len(), table.lines().count());
+            found.push((sheet.name.to_owned(), table));
+            Ok::<_, WorkbookError>(())
         })?;
         Ok(found)
     }
@@ -289,7 +360,7 @@ pub(super) mod tests {
     fn bombs_are_refused() {
         let blanks = " ".repeat(2 << 20);
         let error = read(&book(ROWS, &blanks), 1 << 20).unwrap_err();
-        let UnpackError::Stream(why) = error else {
+        let WorkbookError::Stream(why) = error else {
             panic!("{error}")
         };
         assert!(why.to_string().contains("more than 1048576 bytes"), "{why}");

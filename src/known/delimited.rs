@@ -1,0 +1,209 @@
+//! Tables in text: what separates the cells, where the header is, and in which line a row begins.
+
+use super::table::Table;
+use super::{KnownError, ReadOptions, cells, days, headers};
+use csv::{ReaderBuilder, StringRecord};
+
+/// What may separate cells. Of equally good ones the first.
+const SEPARATORS: &[u8] = b",;\t|";
+/// How many rows are looked at to find the header: reports have a title and what they were filtered by before it.
+const HEAD_ROWS: usize = 60;
+/// How much of a text is looked at for that.
+const HEAD_BYTES: usize = 256 << 10;
+/// How many lines the last cell may have before the quotation mark that opened it counts as a mistake.
+const MOST_LINES: usize = 20;
+
+/// Reads a text as a table. `None` where it is none: no line of it has two cells, and its first is no header.
+pub(super) fn read(text: &str, options: &ReadOptions) -> Result<Option<Table>, KnownError> {
+    let (start, stated) = preamble(text);
+    let body = text.get(start..).unwrap_or_default();
+    let Some(separator) = stated.or_else(|| separator(head(body), options)) else {
+        return Ok(None);
+    };
+    let mut table = Table::new(form(separator), Some(char::from(separator)));
+    let mut lines = Lines::new(text);
+    let mut end_of_last = start;
+    for record in reader(body, separator).into_records() {
+        // A reader of text that is told to be flexible has no other error than that of the text.
+        let Ok(record) = record else { continue };
+        let at = record.position().map_or(0, csv::Position::byte);
+        let at = start + usize::try_from(at).unwrap_or(usize::MAX);
+        let line = lines.of(at.max(end_of_last));
+        end_of_last = at;
+        table.push(line, record)?;
+    }
+    unclosed(&table)?;
+    let found = header(&table, options);
+    table.behead(found);
+    Ok(Some(table))
+}
+
+/// Sees that no quotation mark, never closed, makes one cell of the rest of the file.
+fn unclosed(table: &Table) -> Result<(), KnownError> {
+    let last = table.rows.last();
+    let mut cells = last.into_iter().flat_map(|row| row.cells.iter());
+    let Some(cell) = cells.find(|cell| newlines(cell) > MOST_LINES) else {
+        return Ok(());
+    };
+    let swallowed = newlines(cell);
+    Err(KnownError::Malformed {
+        form: "table",
+        line: last.map_or(0, |row| row.number),
+        what: format!(
+            "a quotation mark that opens there is never closed, and {swallowed} lines are behind it"
+        ),
+    })
+}
+
+fn newlines(cell: &str) -> usize {
+    cell.bytes().filter(|byte| *byte == b'\n').count()
+}
+
+fn form(separator: u8) -> String {
+    let word = match separator {
+        b'\t' => "tabs".to_owned(),
+        other => format!("`{}`", char::from(other)),
+    };
+    format!("table separated by {word}")
+}
+
+/// Where the table begins, and what it says of its separator: Excel's `sep=;`, PowerShell's `#TYPE …`.
+fn preamble(text: &str) -> (usize, Option<u8>) {
+    let mut at = 0;
+    let mut separator = None;
+    for line in text.split_inclusive('\n').take(5) {
+        let plain = line.trim_end_matches(['\r', '\n']).trim_matches('"');
+        let lower = plain.get(..4).unwrap_or_default().to_ascii_lowercase();
+        if lower == "sep=" {
+            separator = plain.bytes().nth(4).or(separator);
+        } else if !plain.starts_with("#TYPE ") {
+            break;
+        }
+        at += line.len();
+    }
+    (at, separator.filter(|one| SEPARATORS.contains(one)))
+}
+
+fn head(text: &str) -> &str {
+    let mut end = text.len().min(HEAD_BYTES);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.get(..end).unwrap_or_default()
+}
+
+fn reader(text: &str, separator: u8) -> csv::Reader<&[u8]> {
+    ReaderBuilder::new()
+        .delimiter(separator)
+        .has_headers(false)
+        .flexible(true)
+        .from_reader(text.as_bytes())
+}
+
+/// What separates the cells: with what a line has the most known headers, else with what most lines have equally
+/// many cells.
+fn separator(head: &str, options: &ReadOptions) -> Option<u8> {
+    let mut best = None;
+    for separator in SEPARATORS {
+        let rows = reader(head, *separator).into_records().take(HEAD_ROWS);
+        let rows: Vec<StringRecord> = rows.filter_map(Result::ok).collect();
+        let known = rows.iter().map(|row| known(row, options)).max();
+        let widths: Vec<usize> = rows.iter().map(StringRecord::len).collect();
+        let same = |wanted: usize| widths.iter().filter(|width| **width == wanted).count();
+        let wide = widths.iter().filter(|width| **width > 1);
+        let usual = wide.map(|width| (same(*width), *width)).max();
+        let (lines, width) = usual.unwrap_or((0, 0));
+        let is_table = known.unwrap_or(0) > 1 || (lines * 2 > rows.len() && width > 1);
+        let score = (known.unwrap_or(0), lines, width);
+        if is_table && best.is_none_or(|(most, _)| score > most) {
+            best = Some((score, *separator));
+        }
+    }
+    let single = || is_single(head, options).then_some(b',');
+    best.map(|(_, separator)| separator).or_else(single)
+}
+
+/// Whether a list of single words begins with a header.
+fn is_single(head: &str, options: &ReadOptions) -> bool {
+    let mut lines = head.lines().map(str::trim).filter(|line| !line.is_empty());
+    let first = lines.next().unwrap_or_default();
+    let mut row = StringRecord::new();
+    row.push_field(first.trim_matches('"'));
+    known(&row, options) == 1 && !first.starts_with('#')
+}
+
+/// How many cells of a row are known headers, or those that the operator names.
+fn known(row: &StringRecord, options: &ReadOptions) -> usize {
+    let is_mapped = |cell: &str| {
+        let mut map = options.map.iter();
+        map.any(|one| headers::folded(&one.header) == headers::folded(cell))
+    };
+    let cells = row.iter().filter_map(cells::text);
+    cells
+        .filter(|cell| headers::is_known(cell) || is_mapped(cell))
+        .count()
+}
+
+/// Where the header is: the row with the most known headers, if it has two or no more cells than that; else the
+/// first row, if it holds nothing that a machine's row would.
+pub(super) fn header(table: &Table, options: &ReadOptions) -> Option<usize> {
+    let rows = table.rows.iter().take(HEAD_ROWS).enumerate();
+    let scored = rows.map(|(at, row)| (known(&row.cells, options), at));
+    // The first of equal ones.
+    let best = scored.max_by_key(|(known, at)| (*known, usize::MAX - at));
+    let (count, at) = best?;
+    let cells = table.rows.get(at)?.cells.iter().filter_map(cells::text);
+    if count >= 2 || (count == 1 && cells.count() <= 2) {
+        return Some(at);
+    }
+    let first = table.rows.first()?.cells.iter().filter_map(cells::text);
+    let first: Vec<&str> = first.collect();
+    let mut second = table.rows.get(1)?.cells.iter().filter_map(cells::text);
+    let is_header = !first.is_empty() && !first.iter().any(|cell| is_value(cell));
+    (is_header && second.any(is_value)).then_some(0)
+}
+
+/// Whether a cell holds what no header does.
+fn is_value(cell: &str) -> bool {
+    cells::address(cell).is_some()
+        || cells::mac(cell).is_some()
+        || cells::uuid(cell).is_some()
+        || cells::is_fqdn(cell)
+        || cell.bytes().all(|byte| byte.is_ascii_digit())
+        || matches!(days::read(cell, days::Order::default()), days::Day::On(_))
+}
+
+/// Counts the lines of a text, on and on.
+struct Lines<'a> {
+    text: &'a [u8],
+    at: usize,
+    line: u64,
+}
+
+impl<'a> Lines<'a> {
+    fn new(text: &'a str) -> Self {
+        let text = text.as_bytes();
+        Self {
+            text,
+            at: 0,
+            line: 1,
+        }
+    }
+
+    /// The line of a row that begins at a byte, or behind the ends of lines that are there.
+    fn of(&mut self, byte: usize) -> u64 {
+        let mut end = byte.max(self.at);
+        while self
+            .text
+            .get(end)
+            .is_some_and(|one| matches!(one, b'\r' | b'\n'))
+        {
+            end += 1;
+        }
+        let passed = self.text.get(self.at..end).unwrap_or_default();
+        let passed = passed.iter().filter(|byte| **byte == b'\n').count();
+        self.line += passed as u64;
+        self.at = end.min(self.text.len());
+        self.line
+    }
+}
