@@ -3,7 +3,7 @@
 use crate::model::hex;
 use crate::wire::base64;
 use sha2::{Digest as _, Sha256};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// The longest text that is kept of one cell, in characters.
 const MOST_TEXT: usize = 400;
@@ -220,10 +220,11 @@ pub(super) fn addresses(cell: &str) -> (Vec<IpAddr>, Option<&str>) {
     (found, bad)
 }
 
-/// Addresses that every machine has or none.
+/// Addresses that every machine has or none. Other addresses of loopback are those of simulated networks.
 fn is_nobodys(address: IpAddr) -> bool {
     address.is_unspecified()
-        || address.is_loopback()
+        || address == IpAddr::V4(Ipv4Addr::LOCALHOST)
+        || address == IpAddr::V6(Ipv6Addr::LOCALHOST)
         || address.is_multicast()
         || match address {
             IpAddr::V4(address) => address.is_link_local() || address.is_broadcast(),

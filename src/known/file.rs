@@ -43,16 +43,16 @@ mod tests {
     fn the_day_of_a_list_without_days_is_the_files() {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(b"pc-1\npc-2\n").unwrap();
-        let read = read(file.path(), &ReadOptions::default()).unwrap();
+        let list = read(file.path(), &ReadOptions::default()).unwrap().list;
         let today = written(&file.as_file().metadata().unwrap());
         assert!(today.is_some());
-        assert_eq!(read.list.as_of, today);
-        assert_eq!(read.list.records.len(), 2);
+        assert_eq!(list.as_of, today);
+        assert_eq!(list.records.len(), 2);
     }
 
     #[test]
     fn a_file_that_is_not_there_is_an_error() {
-        let error = super::read(Path::new("/nowhere/ad.csv"), &ReadOptions::default());
+        let error = read(Path::new("/nowhere/ad.csv"), &ReadOptions::default());
         assert!(matches!(error, Err(KnownError::Unreadable(_))));
     }
 }

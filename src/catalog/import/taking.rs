@@ -403,7 +403,7 @@ impl From<UnpackError> for MemberError {
 
 impl From<WorkbookError> for MemberError {
     fn from(error: WorkbookError) -> Self {
-        Self::Unpack(error.into())
+        Self::Unpack(UnpackError::of_workbook(error))
     }
 }
 

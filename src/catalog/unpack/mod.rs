@@ -86,8 +86,9 @@ pub enum UnpackError {
     Stream(#[source] io::Error),
 }
 
-impl From<WorkbookError> for UnpackError {
-    fn from(error: WorkbookError) -> Self {
+impl UnpackError {
+    /// What is wrong with a workbook.
+    pub(super) fn of_workbook(error: WorkbookError) -> Self {
         match error {
             WorkbookError::Zip(source) => Self::Zip(source),
             WorkbookError::Damaged(source) => Self::Workbook(source),
