@@ -1,0 +1,1 @@
+//! Comparisons made by hand.
