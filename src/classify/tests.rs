@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::model::{
-    Certainty, Family, KnownRecord, ListKind, ManagedState as State, ResultCode, Role,
+    Certainty, DeviceKind, Family, KnownRecord, ListKind, MachineId, ManagedState as State,
+    ResultCode, Role, UtcTime,
 };
 use proptest::prelude::*;
 
