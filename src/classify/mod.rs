@@ -1,9 +1,31 @@
 //! The network as it is against the lists that people believe: which records are one machine, and how
 //! each machine stands. Pure: facts and lists in, verdicts with their evidence out.
 
+mod apply;
+mod care;
+mod clusters;
+mod context;
+mod counts;
+mod demote;
+mod domains;
+mod edges;
+mod entries;
+mod hearsay;
+mod hours;
+mod identity;
+mod junk;
+mod keys;
+mod machine;
+mod merge;
+mod names;
+mod neighbours;
+mod places;
 mod policy;
 mod rules;
 mod sighted;
+mod standing;
+#[cfg(test)]
+mod tests;
 
 pub use policy::{Expected, Policy, PolicyError};
 pub use rules::{MergeRule, MergeRules, Named, RulesError};
@@ -11,7 +33,7 @@ pub use sighted::{
     Care, Looks, NameSource, Sighted, SightedName, Traits, UpdatesFrom, WayIn, sighted,
 };
 
-use crate::model::{Comparison, Date, KnownList};
+use crate::model::{Compared, Comparison, Date, KnownList, ManagedState};
 use std::net::IpAddr;
 
 /// All that a comparison looks at.
@@ -34,7 +56,73 @@ pub struct World<'a> {
     pub no_merge: bool,
 }
 
-/// Compares the network as it is with the lists.
-pub fn compare(_world: &World<'_>) -> Comparison {
-    Comparison::default()
+/// Compares the network as it is with the lists. The order of runs, machines and rows decides nothing but the order
+/// of [`Comparison::lists`].
+pub fn compare(world: &World<'_>) -> Comparison {
+    let merged = merge::merge(world);
+    let machines = machine::machines(&merged);
+    let context = context::Context::of(world, &merged, &machines);
+    let near = neighbours::Neighbours::of(&machines);
+    let mut live = Vec::new();
+    let mut entries = Vec::new();
+    for machine in &machines {
+        if machine.live.is_empty() {
+            entries.extend(entries::entry(machine, &context));
+            continue;
+        }
+        let Some(address) = machine.addresses().into_iter().next() else {
+            continue;
+        };
+        if let Some(one) = compared(machine, &context, &near) {
+            live.push((one, address, machine.is_known()));
+        }
+    }
+    live.sort_by(|(one, address, _), (other, next, _)| (address, &one.id).cmp(&(next, &other.id)));
+    entries.sort_by(|one, other| {
+        (&one.name, &one.addresses, &one.standing.lists).cmp(&(
+            &other.name,
+            &other.addresses,
+            &other.standing.lists,
+        ))
+    });
+    Comparison {
+        lists: counts::lists(world.lists, &machines),
+        subnets: counts::subnets(&live, &entries),
+        machines: live.into_iter().map(|(one, ..)| one).collect(),
+        entries,
+        warnings: merged.warnings.clone(),
+    }
+}
+
+fn compared(
+    machine: &machine::Machine<'_>,
+    context: &context::Context<'_, '_>,
+    near: &neighbours::Neighbours,
+) -> Option<Compared> {
+    let first = machine
+        .live
+        .iter()
+        .min_by_key(|seen| (seen.first_seen, &seen.id))?;
+    let mut records = machine
+        .live
+        .iter()
+        .map(|seen| seen.id.clone())
+        .collect::<Vec<_>>();
+    records.sort_unstable();
+    records.dedup();
+    let mut standing = standing::judge(machine, context);
+    if matches!(
+        standing.state,
+        ManagedState::Unmanaged | ManagedState::Unidentified
+    ) {
+        standing.nearest = near.nearest(machine);
+    }
+    standing.rogue_hints = near.hints(machine);
+    Some(Compared {
+        id: first.id.clone(),
+        records,
+        standing,
+        first_seen: machine.first_seen().unwrap_or(first.first_seen),
+        usual_hours: hours::usual_hours(machine.seen(), context.world.runs),
+    })
 }

@@ -1,0 +1,48 @@
+//! When a machine tends to be there, by the runs that met it.
+
+use super::sighted::Sighted;
+use std::collections::{BTreeMap, BTreeSet};
+
+const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+
+/// `Mon-Fri 08-10 UTC, 3 of 4 runs`; empty where fewer than two runs met it.
+pub(super) fn usual_hours<'a>(seen: impl Iterator<Item = &'a Sighted>, runs: u32) -> String {
+    // One run may have met it at several addresses.
+    let mut met: BTreeMap<u32, i64> = BTreeMap::new();
+    for one in seen {
+        let place = met.entry(one.run).or_insert(i64::MIN);
+        *place = (*place).max(one.seen.unix());
+    }
+    if met.len() < 2 {
+        return String::new();
+    }
+    let days = met
+        .values()
+        .map(|time| time.div_euclid(86_400).rem_euclid(7));
+    let days = days
+        .filter_map(|day| usize::try_from(day).ok())
+        .collect::<BTreeSet<_>>();
+    let hours = met
+        .values()
+        .map(|time| time.rem_euclid(86_400).div_euclid(3_600));
+    let hours = hours.collect::<BTreeSet<_>>();
+    let weekend = |day: &usize| matches!(day, 2 | 3);
+    let days = match days.first() {
+        Some(day) if days.len() == 1 => DAYS.get(*day).copied().unwrap_or_default(),
+        _ if !days.iter().any(weekend) => "Mon-Fri",
+        _ if days.iter().all(weekend) => "Sat-Sun",
+        _ => "any day",
+    };
+    let first = hours.first().copied().unwrap_or_default();
+    let last = hours.last().copied().unwrap_or_default();
+    let hours = match last - first {
+        // Half a day tells nothing of anybody's habits.
+        12.. => "at any hour".to_owned(),
+        _ => format!("{first:02}-{:02} UTC", last + 1),
+    };
+    let count = met.len();
+    format!(
+        "{days} {hours}, {count} of {} runs",
+        u64::from(runs).max(count as u64)
+    )
+}

@@ -1,0 +1,133 @@
+//! Whether a machine shows anything that only one machine can be.
+
+use super::context::Context;
+use super::junk;
+use super::keys::is_strong_mac;
+use super::machine::Machine;
+use super::sighted::{NameSource, Sighted};
+use crate::model::Certainty;
+use std::collections::BTreeSet;
+
+/// What tells a machine apart.
+pub(super) struct Identity {
+    pub(super) is_strong: bool,
+    /// How sure it is that this machine is meant.
+    pub(super) certainty: Certainty,
+    /// What it shows, strongest first.
+    pub(super) evidence: Vec<String>,
+}
+
+/// What a machine of the run shows of itself.
+pub(super) fn identity(machine: &Machine<'_>, context: &Context<'_, '_>) -> Identity {
+    let mut strong: BTreeSet<(u8, String)> = BTreeSet::new();
+    let mut weak: BTreeSet<String> = BTreeSet::new();
+    for seen in &machine.live {
+        let at = seen
+            .addresses
+            .first()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        let day = seen.seen.date();
+        let mut say = |weight: u8, text: String| {
+            strong.insert((weight, format!("{text} ({at}, {day})")));
+        };
+        read(seen, &mut say);
+        named(seen, &mut say);
+        cards_and_keys(seen, context, &mut say);
+        for one in &seen.traits.names {
+            if matches!(one.by, NameSource::Confirmed | NameSource::Reverse) {
+                weak.insert(format!("reverse DNS calls {at} {}", one.name));
+            }
+        }
+        if let Some(os) = &seen.looks.os {
+            weak.insert(format!("seems to run {os}"));
+        }
+    }
+    let certainty = match strong.first() {
+        Some((0 | 1, _)) => Certainty::Sure,
+        Some(_) => Certainty::Likely,
+        None => Certainty::Guess,
+    };
+    const MOST: usize = 8;
+    let is_strong = !strong.is_empty();
+    let strong = strong.into_iter().map(|(_, text)| text);
+    Identity {
+        is_strong,
+        certainty,
+        evidence: strong.chain(weak).take(MOST).collect(),
+    }
+}
+
+fn read(seen: &Sighted, say: &mut dyn FnMut(u8, String)) {
+    let traits = &seen.traits;
+    if seen.care.last_assessed.is_none() {
+        return;
+    }
+    if let Some(serial) = traits
+        .serial
+        .as_deref()
+        .filter(|text| junk::serial(text).is_some())
+    {
+        say(0, format!("serial number {serial}, read"));
+    }
+    if let Some(uuid) = traits
+        .uuid
+        .as_deref()
+        .filter(|text| junk::uuid(text).is_some())
+    {
+        say(0, format!("uuid {uuid}, read"));
+    }
+    for id in traits
+        .machine_ids
+        .iter()
+        .filter(|id| junk::machine_id(id).is_some())
+    {
+        say(0, format!("machine-id {id}, read"));
+    }
+    for one in traits.names.iter().filter(|one| one.by == NameSource::Read) {
+        say(0, format!("called {}, read", one.name));
+    }
+}
+
+fn named(seen: &Sighted, say: &mut dyn FnMut(u8, String)) {
+    let traits = &seen.traits;
+    for one in &traits.names {
+        match one.by {
+            NameSource::Stated if one.name.contains('.') => {
+                say(1, format!("says that it is {}", one.name));
+            }
+            NameSource::Stated | NameSource::NetBios if !traits.domains.is_empty() => {
+                say(
+                    1,
+                    format!(
+                        "says that it is {} of {}",
+                        one.name,
+                        traits.domains.join(", ")
+                    ),
+                );
+            }
+            NameSource::Certificate => say(2, format!("its own certificate names {}", one.name)),
+            _ => {}
+        }
+    }
+}
+
+fn cards_and_keys(seen: &Sighted, context: &Context<'_, '_>, say: &mut dyn FnMut(u8, String)) {
+    let traits = &seen.traits;
+    for mac in &traits.macs {
+        if is_strong_mac(mac) && !context.is_shared(mac) {
+            let vendor = seen
+                .looks
+                .mac_vendor
+                .as_deref()
+                .map(|name| format!(", {name}"));
+            say(3, format!("MAC {mac}{}", vendor.unwrap_or_default()));
+        }
+    }
+    for key in &traits.host_keys {
+        let fingerprint = key.split(' ').next_back().unwrap_or_default();
+        if !context.is_shared(fingerprint) {
+            say(4, format!("SSH host key {key}"));
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! A machine as a comparison sees it: what the run met, what earlier runs met, and what lists have.
+
+use super::merge::{Group, Merged};
+use super::sighted::{NameSource, Sighted};
+use super::{keys, sighted};
+use crate::model::{Certainty, Date, KnownList, KnownRecord, UtcTime};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+/// A machine, or an entry that only lists know.
+pub(super) struct Machine<'a> {
+    pub(super) group: &'a Group,
+    /// As the run that is judged met it.
+    pub(super) live: Vec<&'a Sighted>,
+    /// As earlier runs did, the latest first.
+    pub(super) past: Vec<&'a Sighted>,
+    /// The list's place, the list, and the row.
+    pub(super) rows: Vec<(usize, &'a KnownList, &'a KnownRecord)>,
+    /// The domains that it is in.
+    pub(super) domains: BTreeSet<String>,
+}
+
+/// Every machine and every entry, in the order of their first records.
+pub(super) fn machines<'a>(merged: &'a Merged<'a>) -> Vec<Machine<'a>> {
+    let machine = |group: &'a Group| {
+        let nodes = group
+            .nodes
+            .iter()
+            .filter_map(|at| merged.nodes.get(*at as usize));
+        let nodes = nodes.collect::<Vec<_>>();
+        let seen = nodes.iter().filter_map(|node| node.seen());
+        let (live, mut past): (Vec<_>, Vec<_>) = seen.partition(|seen| seen.run == 0);
+        past.sort_by_key(|seen| (Reverse(seen.seen), seen.run));
+        let met = nodes
+            .iter()
+            .filter(|node| node.run() == Some(0) || live.is_empty());
+        let domains = met.flat_map(|node| node.domains.iter().cloned()).collect();
+        Machine {
+            group,
+            live,
+            past,
+            rows: nodes.iter().filter_map(|node| node.row()).collect(),
+            domains,
+        }
+    };
+    merged.groups.iter().map(machine).collect()
+}
+
+impl<'a> Machine<'a> {
+    /// All that any run met of it, what the run that is judged met first.
+    pub(super) fn seen(&self) -> impl Iterator<Item = &'a Sighted> {
+        self.live.iter().chain(&self.past).copied()
+    }
+
+    /// The rows of lists that vouch for more than that it exists.
+    pub(super) fn vouching(&self) -> impl Iterator<Item = (&'a KnownList, &'a KnownRecord)> {
+        let rows = self
+            .rows
+            .iter()
+            .filter(|(_, list, _)| list.vouches_for_care());
+        rows.map(|(_, list, row)| (*list, *row))
+    }
+
+    /// Whether somebody believes it to be looked after.
+    pub(super) fn is_known(&self) -> bool {
+        self.vouching().any(|(_, row)| !row.is_disabled)
+    }
+
+    /// Whether it is no machine: machines or an intermediary answer at its addresses.
+    pub(super) fn is_artefact(&self) -> bool {
+        self.live.iter().any(|seen| keys::is_artefact(seen))
+    }
+
+    /// Every name, short or full, the most trustworthy first; lower case, without repeats.
+    pub(super) fn names(&self) -> Vec<String> {
+        let mut names: Vec<(u8, String)> = Vec::new();
+        for (age, seen) in self
+            .live
+            .iter()
+            .map(|one| (0, one))
+            .chain(self.past.iter().map(|one| (8, one)))
+        {
+            let weight = |by: NameSource| by as u8;
+            names.extend(
+                seen.traits
+                    .names
+                    .iter()
+                    .map(|one| (age + weight(one.by), one.name.clone())),
+            );
+        }
+        for (_, list, row) in &self.rows {
+            let weight = if list.vouches_for_care() { 6 } else { 14 };
+            let texts = [row.fqdn.as_deref(), row.name.as_deref()];
+            let texts = texts.into_iter().flatten();
+            let texts = texts.map(|text| text.trim().trim_end_matches(['.', '$']).to_lowercase());
+            let texts = texts.filter(|text| sighted::is_host_name(text));
+            names.extend(texts.map(|text| (weight, text)));
+        }
+        names.sort();
+        let mut known = BTreeSet::new();
+        let names = names
+            .into_iter()
+            .filter(|(_, name)| known.insert(name.clone()));
+        names.map(|(_, name)| name).collect()
+    }
+
+    /// Its short name; empty where it has none.
+    pub(super) fn short_name(&self) -> String {
+        let names = self.names();
+        let first = names
+            .first()
+            .map(|name| name.split('.').next().unwrap_or_default());
+        first.unwrap_or_default().to_owned()
+    }
+
+    /// What it is called in a text: its name, else its address.
+    pub(super) fn label(&self) -> String {
+        let name = self.short_name();
+        let row = self
+            .rows
+            .first()
+            .map(|(_, list, row)| format!("{} row {}", list.name, row.row));
+        let address = self
+            .addresses()
+            .into_iter()
+            .next()
+            .map(|one| one.to_string());
+        match name.is_empty() {
+            false => name,
+            true => address.or(row).unwrap_or_default(),
+        }
+    }
+
+    /// Where the run met it; of what it did not meet, where earlier runs and lists have it. Sorted.
+    pub(super) fn addresses(&self) -> Vec<IpAddr> {
+        let live = self
+            .live
+            .iter()
+            .flat_map(|seen| seen.addresses.iter().copied());
+        let mut addresses = live.collect::<Vec<_>>();
+        if self.live.is_empty() {
+            addresses.extend(
+                self.past
+                    .iter()
+                    .flat_map(|seen| seen.addresses.iter().copied()),
+            );
+            addresses.extend(
+                self.rows
+                    .iter()
+                    .flat_map(|(_, _, row)| row.addresses.iter().copied()),
+            );
+        }
+        addresses.sort_unstable();
+        addresses.dedup();
+        addresses
+    }
+
+    /// Its hardware addresses by runs and lists, sorted.
+    pub(super) fn macs(&self) -> BTreeSet<&'a str> {
+        let seen = self.seen().flat_map(|seen| seen.traits.macs.iter());
+        let rows = self.rows.iter().flat_map(|(_, _, row)| row.macs.iter());
+        seen.chain(rows).map(String::as_str).collect()
+    }
+
+    /// The latest record in which it was read.
+    pub(super) fn latest_read(&self) -> Option<&'a Sighted> {
+        let read = self.seen().filter(|seen| seen.care.last_assessed.is_some());
+        read.max_by_key(|seen| (seen.care.last_assessed, Reverse(seen.run)))
+    }
+
+    /// The day on which any run first met it.
+    pub(super) fn first_seen(&self) -> Option<Date> {
+        self.seen().map(|seen| seen.first_seen).min()
+    }
+
+    /// When any run last met it.
+    pub(super) fn last_seen(&self) -> Option<UtcTime> {
+        self.seen().map(|seen| seen.seen).max()
+    }
+
+    /// The lists that know it, as `name (last seen 2026-11-01)`, sorted.
+    pub(super) fn lists(&self) -> Vec<String> {
+        let mut lists: BTreeMap<&str, (Option<Date>, bool)> = BTreeMap::new();
+        for (_, list, row) in &self.rows {
+            let place = lists.entry(&list.name).or_insert((None, true));
+            place.0 = place.0.max(row.last_seen);
+            place.1 &= row.is_disabled;
+        }
+        let text = |(name, (day, is_disabled)): (&str, (Option<Date>, bool))| {
+            let day = day.map(|day| format!("last seen {day}"));
+            let off = is_disabled.then(|| "disabled".to_owned());
+            let notes = off.into_iter().chain(day).collect::<Vec<_>>();
+            match notes.is_empty() {
+                true => name.to_owned(),
+                false => format!("{name} ({})", notes.join(", ")),
+            }
+        };
+        lists.into_iter().map(text).collect()
+    }
+
+    /// Who answers for it, and who says so.
+    pub(super) fn owner(&self) -> Option<(String, String)> {
+        let tag = self.seen().find_map(|seen| seen.care.owner.clone());
+        let tag = tag.map(|owner| (owner, "tag".to_owned()));
+        let row = || {
+            self.rows.iter().find_map(|(_, list, row)| {
+                let owner = row.owner.as_deref().map(str::trim)?;
+                (!owner.is_empty()).then(|| (owner.to_owned(), list.name.clone()))
+            })
+        };
+        tag.or_else(row)
+    }
+
+    /// How sure it is that lists mean this machine.
+    pub(super) fn listed(&self) -> Certainty {
+        self.group.listed.max(Certainty::Guess)
+    }
+}

@@ -1,0 +1,310 @@
+//! Which records are one machine: strong evidence first, joined unless something of the same weight speaks against
+//! it, so that the order of the input decides nothing. Every join can say why, and every refusal is told.
+
+use super::clusters::{Against, Clusters};
+use super::demote::demote;
+use super::edges::{Edge, Rank, edges, shared_words};
+use super::keys::{KeyKind, Keys, Node, gather};
+use super::names::join_by_name;
+use super::places::join_by_place;
+use super::{World, apply};
+use crate::model::Certainty;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+/// Every record, and which are one machine.
+pub(super) struct Merged<'a> {
+    pub(super) nodes: Vec<Node<'a>>,
+    pub(super) keys: Keys,
+    /// The groups, each by its records, ascending.
+    pub(super) groups: Vec<Group>,
+    pub(super) warnings: Vec<String>,
+}
+
+/// The records of one machine.
+#[derive(Debug, Default)]
+pub(super) struct Group {
+    pub(super) nodes: Vec<u32>,
+    /// Why they are taken to be one.
+    pub(super) merged: Vec<String>,
+    /// What contradicts itself.
+    pub(super) conflicts: Vec<String>,
+    /// How sure it is that the lists mean this machine.
+    pub(super) listed: Certainty,
+}
+
+/// A join, and its ground.
+pub(super) struct Join {
+    pub(super) a: u32,
+    pub(super) b: u32,
+    pub(super) ground: String,
+    pub(super) certainty: Certainty,
+}
+
+/// What grows while records are joined.
+pub(super) struct Work<'w, 'a> {
+    pub(super) world: &'w World<'a>,
+    pub(super) nodes: &'w [Node<'a>],
+    pub(super) keys: &'w Keys,
+    pub(super) clusters: Clusters,
+    pub(super) joins: Vec<Join>,
+    /// Two records, and why they were not joined.
+    pub(super) refusals: Vec<(u32, u32, String)>,
+    pub(super) warnings: BTreeSet<String>,
+}
+
+impl Work<'_, '_> {
+    /// Joins the groups of two records.
+    pub(super) fn join(&mut self, a: u32, b: u32, ground: String, certainty: Certainty) {
+        let (one, other) = (self.clusters.root(a), self.clusters.root(b));
+        if one != other {
+            self.clusters.join(one, other);
+            self.joins.push(Join {
+                a,
+                b,
+                ground,
+                certainty,
+            });
+        }
+    }
+
+    /// What speaks against the groups of two records being one; `None` where they are one already.
+    pub(super) fn against(&mut self, a: u32, b: u32) -> Option<Against> {
+        let (one, other) = (self.clusters.root(a), self.clusters.root(b));
+        (one != other).then(|| self.clusters.against(one, other))
+    }
+
+    /// Whether joining two groups would make one of two records of the run that is judged, which the operator
+    /// does not want.
+    pub(super) fn is_forbidden(&mut self, a: u32, b: u32) -> bool {
+        let roots = [self.clusters.root(a), self.clusters.root(b)];
+        let live = |root: &u32| {
+            let summary = self.clusters.summary(*root);
+            summary.is_some_and(|summary| summary.runs.contains(&0))
+        };
+        self.world.no_merge && roots.iter().all(live)
+    }
+}
+
+/// Finds out which records are one machine.
+pub(super) fn merge<'a>(world: &World<'a>) -> Merged<'a> {
+    let (nodes, mut keys) = gather(world);
+    let clones = demote(&nodes, &mut keys);
+    let shared = keys
+        .all
+        .iter()
+        .filter(|key| key.demoted.is_some() && key.kind.is_copied());
+    let shared = shared.map(|key| key.value.clone()).collect::<HashSet<_>>();
+    let clusters = Clusters::of(&nodes, &|value| shared.contains(value));
+    let mut work = Work {
+        world,
+        nodes: &nodes,
+        keys: &keys,
+        clusters,
+        joins: Vec::new(),
+        refusals: Vec::new(),
+        warnings: clones.into_iter().collect(),
+    };
+    apply::keep_apart(&mut work);
+    let fresh = fresh_names(world, &nodes);
+    for edge in edges(&nodes, &keys, world.today) {
+        take(&mut work, edge, &fresh);
+    }
+    join_by_name(&mut work);
+    join_by_place(&mut work);
+    apply::join_same(&mut work);
+    let (groups, warnings) = finish(work);
+    Merged {
+        nodes,
+        keys,
+        groups,
+        warnings,
+    }
+}
+
+/// Names that a list has heard of lately: their machines live on.
+fn fresh_names(world: &World<'_>, nodes: &[Node<'_>]) -> HashSet<String> {
+    let rows = nodes.iter().filter_map(|node| Some((node, node.row()?)));
+    let fresh = rows.filter(|(_, (_, list, row))| {
+        let days = row.last_seen.map(|day| day.days_until(world.today));
+        let limit = world.policy.fresh_days_of(list.kind);
+        list.vouches_for_care() && !row.is_disabled && days.is_some_and(|days| days <= limit)
+    });
+    let names = fresh.flat_map(|(node, _)| node.names.iter());
+    names.map(|name| name.short.clone()).collect()
+}
+
+/// Joins what an edge shows to be one, or says why not.
+fn take(work: &mut Work<'_, '_>, edge: Edge, fresh: &HashSet<String>) {
+    let Some(against) = work.against(edge.a, edge.b) else {
+        return;
+    };
+    let (Some(a), Some(b)) = (
+        work.nodes.get(edge.a as usize),
+        work.nodes.get(edge.b as usize),
+    ) else {
+        return;
+    };
+    if work.is_forbidden(edge.a, edge.b) {
+        return;
+    }
+    let met_at_once = a.run().is_some() && a.run() == b.run();
+    if met_at_once && !suffices_at_once(edge) {
+        return;
+    }
+    let is_rename = || may_be_renamed(work, edge, fresh);
+    let verdict = if met_at_once {
+        is_refused_at_once(edge, against)
+    } else {
+        is_refused(edge, against, (a, b), &is_rename)
+    };
+    if !verdict {
+        let ground = shared_words(a, b, work.keys);
+        let certainty = match edge.rank {
+            Rank::Nothing | Rank::TwoWeak => Certainty::Guess,
+            Rank::Strong if !edge.has(KeyKind::FullName) => Certainty::Likely,
+            _ => Certainty::Sure,
+        };
+        work.join(edge.a, edge.b, ground, certainty);
+    } else if edge.rank >= Rank::Strong {
+        let shared = shared_words(a, b, work.keys);
+        let text = format!("{shared}, but {}", against.words());
+        work.refusals.push((edge.a, edge.b, text));
+    }
+}
+
+/// Whether two records of one run may be one machine by this: a key alone is what a clone shows too.
+fn suffices_at_once(edge: Edge) -> bool {
+    match edge.rank {
+        Rank::Hardware => edge.has(KeyKind::ShortName),
+        rank => rank >= Rank::StrongAndWeak,
+    }
+}
+
+fn is_refused_at_once(edge: Edge, against: Against) -> bool {
+    let grave = against.rule || against.serial || against.uuid || against.name;
+    let light = against.domain || against.install || against.family;
+    grave || (edge.rank < Rank::TwoStrong && light)
+}
+
+fn is_refused(
+    edge: Edge,
+    against: Against,
+    (a, b): (&Node<'_>, &Node<'_>),
+    is_rename: &dyn Fn() -> bool,
+) -> bool {
+    if against.rule || against.serial || against.uuid {
+        return true;
+    }
+    if against.live {
+        // A third record may not make one of two that one run met, unless they are hardly to be told apart.
+        let both_seen = a.run().is_some() && b.run().is_some();
+        if !both_seen || edge.rank < Rank::TwoStrong || against.name {
+            return true;
+        }
+    }
+    match edge.rank {
+        Rank::Authoritative | Rank::TwoStrong | Rank::Hardware => false,
+        Rank::StrongAndWeak | Rank::Strong => {
+            let has_card = edge.has(KeyKind::Mac);
+            (against.name && !(has_card && is_rename()))
+                || against.domain
+                || (against.install && !has_card)
+                || (against.family && !edge.has(KeyKind::FullName))
+        }
+        Rank::TwoWeak | Rank::Nothing => {
+            against.name || against.domain || against.install || against.family
+        }
+    }
+}
+
+/// Whether one card under two names is a machine that was renamed: not where both names live on.
+fn may_be_renamed(work: &Work<'_, '_>, edge: Edge, fresh: &HashSet<String>) -> bool {
+    let lives = |at: u32| {
+        let names = work
+            .nodes
+            .get(at as usize)
+            .into_iter()
+            .flat_map(|node| &node.names);
+        names.into_iter().any(|name| fresh.contains(&name.short))
+    };
+    !(lives(edge.a) && lives(edge.b))
+}
+
+fn finish(mut work: Work<'_, '_>) -> (Vec<Group>, Vec<String>) {
+    let mut groups: BTreeMap<u32, Group> = BTreeMap::new();
+    let mut first: BTreeMap<u32, u32> = BTreeMap::new();
+    for at in (0..).take(work.nodes.len()) {
+        let root = work.clusters.root(at);
+        // A group goes by its first record, so that its place does not depend on how it was joined.
+        let name = *first.entry(root).or_insert(at);
+        groups.entry(name).or_default().nodes.push(at);
+    }
+    for join in std::mem::take(&mut work.joins) {
+        let root = work.clusters.root(join.a);
+        let Some(group) = first.get(&root).and_then(|name| groups.get_mut(name)) else {
+            continue;
+        };
+        let (Some(a), Some(b)) = (
+            work.nodes.get(join.a as usize),
+            work.nodes.get(join.b as usize),
+        ) else {
+            continue;
+        };
+        if [a, b].into_iter().any(|node| {
+            node.row()
+                .is_some_and(|(_, list, _)| list.vouches_for_care())
+        }) {
+            group.listed = group.listed.max(join.certainty);
+        }
+        group
+            .merged
+            .push(match (a.row().is_some(), b.row().is_some()) {
+                (true, true) => format!("{}: {} as {}", b.label(), join.ground, a.label()),
+                _ => format!("{}: {}", b.label(), join.ground),
+            });
+    }
+    for (a, b, text) in std::mem::take(&mut work.refusals) {
+        let roots = [work.clusters.root(a), work.clusters.root(b)];
+        if roots.first() == roots.last() {
+            continue;
+        }
+        for (root, other) in roots.into_iter().zip([b, a]) {
+            let group = first.get(&root).and_then(|name| groups.get_mut(name));
+            if let (Some(group), Some(other)) = (group, work.nodes.get(other as usize)) {
+                group.conflicts.push(format!("{}: {text}", other.label()));
+            }
+        }
+    }
+    for group in groups.values_mut() {
+        for key in copied_keys(group, work.nodes, work.keys) {
+            group.conflicts.push(key);
+        }
+        for list in [&mut group.merged, &mut group.conflicts] {
+            list.sort_unstable();
+            list.dedup();
+            list.truncate(40);
+        }
+    }
+    let warnings = work.warnings.into_iter().collect();
+    (groups.into_values().collect(), warnings)
+}
+
+/// Keys that a group shows and that others show as well.
+fn copied_keys(group: &Group, nodes: &[Node<'_>], keys: &Keys) -> BTreeSet<String> {
+    let shown = group.nodes.iter().filter_map(|at| nodes.get(*at as usize));
+    let shown = shown.filter(|node| node.run() == Some(0));
+    let shown = shown
+        .flat_map(|node| node.keys.iter())
+        .filter_map(|key| keys.at(*key));
+    let copied = shown.filter(|key| key.kind.is_copied() || key.kind == KeyKind::Mac);
+    copied
+        .filter_map(|key| {
+            let why = key.demoted.as_ref()?;
+            let kind = key.kind.as_str();
+            Some(format!(
+                "same {kind} {} at {why}; it tells none of them apart",
+                key.value
+            ))
+        })
+        .collect()
+}
