@@ -29,6 +29,9 @@ fn network_of(address: IpAddr) -> (IpAddr, u8) {
 pub(super) fn lists(lists: &[KnownList], machines: &[Machine<'_>]) -> Vec<ListCount> {
     let blank = |list: &KnownList| ListCount {
         name: list.name.clone(),
+        kind: list.kind,
+        vouches: list.vouches.clone(),
+        as_of: list.as_of,
         unknown_to: vec![0; lists.len()],
         ..ListCount::default()
     };

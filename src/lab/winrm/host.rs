@@ -55,8 +55,8 @@ impl Host {
         let config = host.winrm.clone();
         let names = config.names(&host.name);
         let library = Library::new(recording, config.oem_code_page);
-        let mut known: Vec<String> = host.addresses.iter().map(ToString::to_string).collect();
-        known.extend([names.dns_computer.clone(), host.name.clone()]);
+        let mut known = vec![names.dns_computer.clone(), host.name.clone()];
+        known.extend(host.addresses.iter().map(ToString::to_string));
         Ok(Self {
             https: authority.https(known, &config)?,
             registry: Registry::new(&library),
