@@ -1,0 +1,4 @@
+//! A simulated organisation with its truth: see `fixtures/organisation/ORIGIN.md`.
+
+mod score;
+mod truth;
