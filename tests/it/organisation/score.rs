@@ -92,12 +92,28 @@ impl Score {
 
 impl fmt::Display for Score {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{:<14} {:>5} {:>5} {:>5} {:>9} {:>6}", "", "right", "wrong", "missed", "precision", "recall")?;
-        let classes = self.classes.iter().map(|(state, tally)| (state.as_str(), tally));
-        for (name, tally) in classes.chain([("(reasons)", &self.reasons), ("(merges)", &self.merges)]) {
+        writeln!(
+            f,
+            "{:<14} {:>5} {:>5} {:>5} {:>9} {:>6}",
+            "", "right", "wrong", "missed", "precision", "recall"
+        )?;
+        let classes = self
+            .classes
+            .iter()
+            .map(|(state, tally)| (state.as_str(), tally));
+        for (name, tally) in
+            classes.chain([("(reasons)", &self.reasons), ("(merges)", &self.merges)])
+        {
             let (precision, recall) = (tally.precision(), tally.recall());
-            let Tally { right, wrong, missed } = tally;
-            writeln!(f, "{name:<14} {right:>5} {wrong:>5} {missed:>6} {precision:>9.3} {recall:>6.3}")?;
+            let Tally {
+                right,
+                wrong,
+                missed,
+            } = tally;
+            writeln!(
+                f,
+                "{name:<14} {right:>5} {wrong:>5} {missed:>6} {precision:>9.3} {recall:>6.3}"
+            )?;
         }
         Ok(())
     }
@@ -114,11 +130,16 @@ pub(crate) fn score(truth: &[TrueMachine], judged: &[JudgedRow]) -> Score {
     for (row, meant) in judged.iter().zip(&meant) {
         if meant.is_none() {
             score.classes.entry(row.state).or_default().wrong += 1;
-            score.errors.push(format!("{}: means nobody, or somebody twice", said(row)));
+            score
+                .errors
+                .push(format!("{}: means nobody, or somebody twice", said(row)));
         }
     }
     for (at, machine) in truth.iter().enumerate() {
-        let row = meant.iter().position(|one| *one == Some(at)).map(|row| &judged[row]);
+        let row = meant
+            .iter()
+            .position(|one| *one == Some(at))
+            .map(|row| &judged[row]);
         score.judge(machine, row);
     }
     score.merges = merges(truth, judged);
@@ -130,20 +151,29 @@ impl Score {
         let Some(state) = machine.state else {
             if let Some(row) = row {
                 self.classes.entry(row.state).or_default().wrong += 1;
-                self.errors.push(format!("{}: nothing is to be said of {}", said(row), machine.what));
+                self.errors.push(format!(
+                    "{}: nothing is to be said of {}",
+                    said(row),
+                    machine.what
+                ));
             }
             return;
         };
         let Some(row) = row else {
             self.classes.entry(state).or_default().missed += 1;
-            self.errors.push(format!("missed {}: {}", state.as_str(), told(machine)));
+            self.errors
+                .push(format!("missed {}: {}", state.as_str(), told(machine)));
             return;
         };
         if row.state != state {
             self.classes.entry(state).or_default().missed += 1;
             self.classes.entry(row.state).or_default().wrong += 1;
             let (state, reason) = (state.as_str(), &machine.reason);
-            self.errors.push(format!("{}: is {state} {reason}: {}", said(row), told(machine)));
+            self.errors.push(format!(
+                "{}: is {state} {reason}: {}",
+                said(row),
+                told(machine)
+            ));
             return;
         }
         self.classes.entry(state).or_default().right += 1;
@@ -154,20 +184,46 @@ impl Score {
             self.reasons.right += 1;
         } else {
             self.reasons.wrong += 1;
-            self.errors.push(format!("{}: because {}: {}", said(row), machine.reason, told(machine)));
+            self.errors.push(format!(
+                "{}: because {}: {}",
+                said(row),
+                machine.reason,
+                told(machine)
+            ));
         }
     }
 }
 
 fn said(row: &JudgedRow) -> String {
-    let addresses: Vec<String> = row.addresses.iter().take(4).map(ToString::to_string).collect();
-    format!("{} {} [{} {}]", row.state.as_str(), row.reason, row.name, addresses.join(" "))
+    let addresses: Vec<String> = row
+        .addresses
+        .iter()
+        .take(4)
+        .map(ToString::to_string)
+        .collect();
+    format!(
+        "{} {} [{} {}]",
+        row.state.as_str(),
+        row.reason,
+        row.name,
+        addresses.join(" ")
+    )
 }
 
 fn told(machine: &TrueMachine) -> String {
-    let addresses: Vec<String> = machine.addresses.iter().take(4).map(ToString::to_string).collect();
+    let addresses: Vec<String> = machine
+        .addresses
+        .iter()
+        .take(4)
+        .map(ToString::to_string)
+        .collect();
     let names = machine.names.join(" ");
-    format!("{} ({}; {names}; {})", machine.what, machine.kind, addresses.join(" "))
+    format!(
+        "{} ({}; {names}; {})",
+        machine.what,
+        machine.kind,
+        addresses.join(" ")
+    )
 }
 
 /// The first label of a name, lower case.
@@ -183,14 +239,21 @@ fn meant(truth: &[TrueMachine], judged: &[JudgedRow]) -> Vec<Option<usize>> {
         .enumerate()
         .flat_map(|(at, machine)| machine.addresses.iter().map(move |address| (*address, at)))
         .collect();
-    let by_row: BTreeMap<&RowAt, usize> =
-        truth.iter().enumerate().flat_map(|(at, machine)| machine.rows.iter().map(move |row| (row, at))).collect();
+    let by_row: BTreeMap<&RowAt, usize> = truth
+        .iter()
+        .enumerate()
+        .flat_map(|(at, machine)| machine.rows.iter().map(move |row| (row, at)))
+        .collect();
     // (overlap, judged row, true machine): the largest overlap first.
     let mut pairs = Vec::new();
     for (number, row) in judged.iter().enumerate() {
         let mut overlap: BTreeMap<usize, usize> = BTreeMap::new();
         if !row.state.is_of_list() {
-            for at in row.addresses.iter().filter_map(|address| by_address.get(address)) {
+            for at in row
+                .addresses
+                .iter()
+                .filter_map(|address| by_address.get(address))
+            {
                 *overlap.entry(*at).or_default() += 1_000;
             }
         }
@@ -220,11 +283,15 @@ fn named(truth: &[TrueMachine], row: &JudgedRow) -> Vec<(usize, usize)> {
     let name = short(&row.name);
     let mut found = Vec::new();
     for (at, machine) in truth.iter().enumerate() {
-        let same_address = row.addresses.iter().any(|address| machine.known_at.contains(address));
+        let same_address = row
+            .addresses
+            .iter()
+            .any(|address| machine.known_at.contains(address));
         let same_name = !name.is_empty() && machine.names.contains(&name);
         if same_name || (name.is_empty() && same_address) {
             let own = usize::from(machine.names.first() == Some(&name));
-            let weight = 1 + own + 2 * usize::from(same_address) + 4 * usize::from(!machine.is_live());
+            let weight =
+                1 + own + 2 * usize::from(same_address) + 4 * usize::from(!machine.is_live());
             found.push((at, weight));
         }
     }
@@ -245,17 +312,27 @@ fn merges(truth: &[TrueMachine], judged: &[JudgedRow]) -> Tally {
         if machine.addresses.len() > 16 {
             continue;
         }
-        owners.extend(machine.addresses.iter().map(|address| (Thing::Address(*address), at)));
+        owners.extend(
+            machine
+                .addresses
+                .iter()
+                .map(|address| (Thing::Address(*address), at)),
+        );
         owners.extend(machine.rows.iter().map(|row| (Thing::Row(row), at)));
     }
     let mut taken: BTreeMap<Thing<'_>, usize> = BTreeMap::new();
     for (number, row) in judged.iter().enumerate() {
         if !row.state.is_of_list() {
-            taken.extend(row.addresses.iter().map(|address| (Thing::Address(*address), number)));
+            taken.extend(
+                row.addresses
+                    .iter()
+                    .map(|address| (Thing::Address(*address), number)),
+            );
         }
         taken.extend(row.rows.iter().map(|row| (Thing::Row(row), number)));
     }
-    let (mut of_both, mut of_truth, mut of_judged) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+    let (mut of_both, mut of_truth, mut of_judged) =
+        (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
     for (thing, owner) in &owners {
         // Where no rows are told, only addresses are compared.
         let Some(row) = taken.get(thing) else {
@@ -286,10 +363,19 @@ mod tests {
             kind: "test",
             state: Some(state),
             reason: String::new(),
-            addresses: last.iter().map(|last| IpAddr::from([10, 0, 0, *last])).collect(),
+            addresses: last
+                .iter()
+                .map(|last| IpAddr::from([10, 0, 0, *last]))
+                .collect(),
             names: vec![name.to_owned()],
             known_at: Vec::new(),
-            rows: lines.iter().map(|line| RowAt { list: "ad", line: *line }).collect(),
+            rows: lines
+                .iter()
+                .map(|line| RowAt {
+                    list: "ad",
+                    line: *line,
+                })
+                .collect(),
         }
     }
 
