@@ -32,8 +32,8 @@ pub(super) struct Machine {
     /// How many days before the judged run updates were last installed.
     pub(super) patched: i64,
     pub(super) updates: Updates,
-    /// What DNS calls its addresses.
-    pub(super) reverse: Option<String>,
+    /// What DNS calls its addresses, and whether that name leads back.
+    pub(super) reverse: Option<(String, bool)>,
     pub(super) listed: Vec<Listed>,
 }
 

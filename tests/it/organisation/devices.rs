@@ -197,7 +197,7 @@ fn mute(studio: &mut Studio) {
         };
         let face = [page, secure, camera][studio.dice.below(3)].clone();
         if studio.dice.chance(40) {
-            machine.reverse = Some(format!("dyn-{}.corp.example", studio.dice.hex(4)));
+            machine.reverse = Some((format!("dyn-{}.corp.example", studio.dice.hex(4)), true));
         }
         let what = "something that shows a page and nothing of its own";
         studio.machines.push(machine.showing(vec![face]).stands(

@@ -71,6 +71,10 @@ fn dead(studio: &mut Studio) {
         listed(studio, &mut machine, (40, 200), Some(address));
         for row in &mut machine.listed {
             row.status = "Disabled";
+            if row.list == List::ConfigMgr {
+                // Whether an obsolete record is one that is switched off can be argued.
+                row.seen = row.seen.map(|days| days + 70);
+            }
         }
         let what = "a workstation that was thrown away and switched off on paper";
         studio

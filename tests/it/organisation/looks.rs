@@ -27,12 +27,14 @@ pub(super) fn clues(machine: &Machine, run: usize, at: usize, now: UtcTime) -> V
     if Subnet::of(*address).is_some_and(|subnet| subnet.is_own) && !mac.is_empty() {
         look.say("arp", "", 0, [Fact::Mac(mac.clone())]);
     }
-    if let Some(name) = &machine.reverse {
-        let fact = Fact::ReverseName {
-            name: name.clone(),
-            is_confirmed: true,
-        };
-        look.say("reverse-dns", "", 0, [fact]);
+    if let Some((name, is_confirmed)) = &machine.reverse {
+        let (name, is_confirmed) = (name.clone(), *is_confirmed);
+        look.say(
+            "reverse-dns",
+            "",
+            0,
+            [Fact::ReverseName { name, is_confirmed }],
+        );
     }
     for shown in &machine.face {
         look.show(shown);

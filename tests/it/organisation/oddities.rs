@@ -1,15 +1,18 @@
 //! What is not what it seems: virtual routers, NAT, and a firewall that answers for a range.
 
-use super::cast::{Machine, Reading, Shown};
+use super::cast::{List, Machine, Reading, Shown};
 use super::network::{BEHIND_NAT, BRANCHES, Leases, OFFICE_A, RUNS, SERVERS, WALLED};
 use super::studio::{HP, Studio};
 use super::systems;
+use std::net::Ipv4Addr;
 use underdesk::model::{ManagedState, ResultCode};
 
 pub(super) fn make(studio: &mut Studio) {
     routers(studio);
     branches(studio);
     firewall(studio);
+    name_addresses(studio);
+    squat(studio);
 }
 
 /// Two routers in each of the scanner's own subnets, and the address that they share: the master answers there, with
@@ -90,6 +93,51 @@ fn stands(studio: &Studio, machine: Machine, run: usize) -> Machine {
             ManagedState::Unseen,
             format!("last_seen_{days}_days_ago"),
         ),
+    }
+}
+
+/// What DNS calls leased addresses: mostly the machine's own name; sometimes still that of another one, which does not
+/// lead back. Only who tells its name itself has a wrong one: there is no doubt who it is.
+fn name_addresses(studio: &mut Studio) {
+    let kinds = [
+        "workstation",
+        "workstation_rejected",
+        "laptop_docked",
+        "laptop_reimaged",
+    ];
+    let names: Vec<String> = studio.machines.iter().map(Machine::fqdn).collect();
+    for machine in studio
+        .machines
+        .iter_mut()
+        .filter(|machine| kinds.contains(&machine.kind))
+    {
+        machine.reverse = match studio.dice.below(10) {
+            0 => {
+                let other = studio.dice.pick(&names).clone();
+                (other != machine.fqdn()).then_some((other, false))
+            }
+            1..7 => Some((machine.fqdn(), true)),
+            _ => None,
+        };
+    }
+}
+
+/// Somebody took an address that was leased to a laptop which is away.
+fn squat(studio: &mut Studio) {
+    let is_without_lease = |machine: &&Machine| {
+        let mut rows = machine.listed.iter();
+        machine.kind == "workgroup" && !rows.any(|row| row.list == List::Leases)
+    };
+    let taken = studio.machines.iter().filter(is_without_lease);
+    let taken: Vec<Ipv4Addr> = taken.filter_map(Machine::address).take(2).collect();
+    let away = |machine: &Machine| machine.kind == "laptop_never_met";
+    let away: Vec<usize> = (0..studio.machines.len())
+        .filter(|at| away(&studio.machines[*at]))
+        .collect();
+    for (at, address) in away.into_iter().zip(taken) {
+        let mut row = studio.row(&studio.machines[at].clone(), List::Leases, (0, 0));
+        row.address = Some(address);
+        studio.machines[at].listed.push(row);
     }
 }
 

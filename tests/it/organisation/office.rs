@@ -87,6 +87,9 @@ fn workstations(studio: &mut Studio) {
             what = "a workstation that was renamed; the asset list has its former name";
             let former = studio.name("pc-old-", 3);
             rename(&mut machine, List::Assets, &former);
+        } else if studio.dice.chance(4) {
+            what = "a workstation that the asset list has twice";
+            owner(studio, &mut machine);
         }
         studio
             .machines
@@ -160,6 +163,29 @@ fn overlooked(studio: &mut Studio) {
             .push(machine.stands(what, ManagedState::Overlooked, "no_owner"));
     });
     number(studio, "workstation_unfed", unfed);
+    number(studio, "workstation_walled", walled);
+}
+
+/// Its firewall lets nothing in, so that only its card tells who it is: its lease and ConfigMgr have that.
+fn walled(studio: &mut Studio) {
+    let mut machine = workstation(studio, "workstation_walled");
+    for (run, met) in machine.presence.iter_mut().enumerate() {
+        met.clear();
+        machine.reading[run] = Reading::NotTried(ResultCode::Filtered);
+    }
+    let mac = studio.mac(DELL);
+    studio.lease(&mut machine, OFFICE_A, &mac, EVERY_RUN);
+    studio.in_directory(&mut machine);
+    studio.in_leases(&mut machine);
+    let mut record = studio.row(&machine, List::ConfigMgr, (0, 6));
+    record.macs = vec![mac];
+    machine.listed.push(record);
+    owner(studio, &mut machine);
+    let machine = machine.showing(vec![Shown::Mute(135)]);
+    let what = "a workstation that shows nothing but its card";
+    studio
+        .machines
+        .push(machine.stands(what, ManagedState::Overlooked, "never_assessed"));
 }
 
 /// Its trust in the domain is broken and its client dead: nobody has heard of it for long, and it is there.

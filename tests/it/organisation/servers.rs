@@ -34,7 +34,7 @@ fn windows_server(
     };
     let mac = studio.mac(if is_virtual { VIRTUAL } else { DELL });
     studio.settle(&mut machine, SERVERS, &mac);
-    machine.reverse = Some(machine.fqdn());
+    machine.reverse = Some((machine.fqdn(), true));
     machine.updates = Updates::Wsus;
     let mut face = vec![Shown::Smb, Shown::Rpc, Shown::Winrm];
     if studio.dice.chance(70) {
@@ -69,9 +69,10 @@ fn windows(studio: &mut Studio) {
             "",
         ));
     }
-    // NetBIOS calls all of these the same, and so does ConfigMgr.
+    // NetBIOS and ConfigMgr know no more than the first 15 letters.
     for _ in 0..studio.count("windows_server_long_name") {
-        let (name, system) = (studio.name("srv-sharepoint-prod", 1), studio.server());
+        let (start, system) = (studio.name("srv-shp", 2), studio.server());
+        let name = format!("{start}-production");
         let mut machine = windows_server(studio, "windows_server_long_name", name, system);
         machine.hardware = studio.virtual_hardware();
         studio.in_directory(&mut machine);
@@ -159,7 +160,7 @@ pub(super) fn linux_server(
     machine.hardware = studio.virtual_hardware();
     let mac = studio.mac(VIRTUAL);
     studio.settle(&mut machine, SERVERS, &mac);
-    machine.reverse = Some(machine.fqdn());
+    machine.reverse = Some((machine.fqdn(), true));
     let mut face = vec![Shown::Ssh];
     if studio.dice.chance(40) {
         face.push(Shown::Http {

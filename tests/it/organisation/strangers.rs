@@ -10,6 +10,7 @@ use underdesk::model::{ManagedState, ResultCode};
 pub(super) fn make(studio: &mut Studio) {
     linux(studio);
     boxes(studio);
+    quiet(studio);
     forgotten_iis(studio);
     members(studio);
     foreign(studio);
@@ -87,6 +88,24 @@ fn boxes(studio: &mut Studio) {
                 .machines
                 .push(machine.stands(what, ManagedState::Unmanaged, "device"));
         }
+    }
+}
+
+/// Somebody who shows nothing but a card that no list has, or only that of leases.
+fn quiet(studio: &mut Studio) {
+    for _ in 0..studio.count("quiet_stranger") {
+        let name = studio.name("thing-", 2);
+        let mut machine = studio.machine("quiet_stranger", name, &systems::FIRMWARE);
+        let mac = studio.mac(HP);
+        studio.lease(&mut machine, OFFICE_A, &mac, &[0, 1]);
+        if studio.dice.chance(50) {
+            studio.in_leases(&mut machine);
+        }
+        let machine = machine.showing(vec![Shown::Mute(8_080)]);
+        let what = "something that shows nothing but a card that nobody knows";
+        studio
+            .machines
+            .push(machine.stands(what, ManagedState::Unmanaged, ""));
     }
 }
 

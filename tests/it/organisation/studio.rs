@@ -3,7 +3,7 @@
 use super::calendar::Calendar;
 use super::cast::{Hardware, List, Listed, Machine, Membership, Reading, Shown, Updates};
 use super::dice::Dice;
-use super::network::{Leases, RUNS, Subnet};
+use super::network::{Leases, OFFICE_A, OFFICE_B, RUNS, Subnet};
 use super::systems::{self, System};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -213,6 +213,7 @@ impl Studio {
         if machine.address().is_none() || self.dice.chance(6) {
             row.address = None;
         }
+        self.let_age(&mut row);
         machine.listed.push(row);
     }
 
@@ -225,7 +226,20 @@ impl Studio {
                 .filter(|card| *card != row.macs[0])
                 .collect::<Vec<_>>(),
         );
+        self.let_age(&mut row);
         machine.listed.push(row);
+    }
+
+    /// One leased address in seven is that of some other day: by now somebody else's, as often as not.
+    fn let_age(&mut self, row: &mut Listed) {
+        let is_of_office = |address: &Ipv4Addr| {
+            let subnet = Subnet::of(*address);
+            subnet.is_some_and(|subnet| [OFFICE_A, OFFICE_B].contains(&subnet))
+        };
+        if row.address.as_ref().is_some_and(is_of_office) && self.dice.chance(15) {
+            let subnet = *self.dice.pick(&[OFFICE_A, OFFICE_B]);
+            row.address = Some(Leases::stale(&mut self.dice, subnet));
+        }
     }
 
     /// Its client in WSUS.
@@ -296,12 +310,12 @@ impl Studio {
             &systems::SERVER_2022,
             &systems::SERVER_2025,
         ];
-        self.dice.pick(&ALL)
+        *self.dice.pick::<&System>(&ALL)
     }
 
     pub(super) fn linux(&mut self) -> &'static System {
         const ALL: [&System; 3] = [&systems::DEBIAN_12, &systems::UBUNTU_24, &systems::ROCKY_9];
-        self.dice.pick(&ALL)
+        *self.dice.pick::<&System>(&ALL)
     }
 
     /// What a Windows shows besides WinRM: its firewall lets some of it through, at least SMB or remote desktop.

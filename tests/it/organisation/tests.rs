@@ -232,6 +232,56 @@ fn devices_show_what_they_are() {
     }
 }
 
+/// What a comparison without a fault says.
+fn said(machine: &TrueMachine) -> Option<JudgedRow> {
+    Some(JudgedRow {
+        addresses: if machine.is_live() {
+            machine.addresses.clone()
+        } else {
+            machine.known_at.clone()
+        },
+        name: machine.names[0].to_uppercase(),
+        rows: machine.rows.clone(),
+        state: machine.state?,
+        reason: machine.reason.clone(),
+    })
+}
+
+#[test]
+fn the_truth_scores_one_and_a_fault_is_found() {
+    let mut total = Score::default();
+    for seed in SEEDS_DEVELOP {
+        let made = generate(seed);
+        let mut rows: Vec<JudgedRow> = made.machines.iter().filter_map(said).collect();
+        let found = score(&made.machines, &rows);
+        assert!(found.errors.is_empty(), "{:#?}", found.errors);
+        // Without the rows of the lists, names and addresses have to do.
+        for row in &mut rows {
+            row.rows.clear();
+        }
+        let found = score(&made.machines, &rows);
+        assert!(found.errors.is_empty(), "{:#?}", found.errors);
+        total.add(&found);
+        let unseen = rows
+            .iter()
+            .position(|row| row.state == ManagedState::Unseen)
+            .unwrap();
+        rows[unseen].state = ManagedState::StaleEntry;
+        let found = score(&made.machines, &rows);
+        assert_eq!(found.classes[&ManagedState::StaleEntry].wrong, 1);
+        assert_eq!(
+            found.classes[&ManagedState::Unseen],
+            Tally {
+                missed: 1,
+                wrong: 0,
+                ..found.classes[&ManagedState::Unseen]
+            }
+        );
+    }
+    println!("{total}");
+    assert!((total.worst() - 1.0).abs() < f64::EPSILON);
+}
+
 /// Prints how many of each kind there are: `ORGANISATION_SEED=5 cargo test --test it organisation -- --nocapture`.
 #[test]
 fn the_kinds_of_a_seed() {
