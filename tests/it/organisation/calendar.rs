@@ -58,13 +58,16 @@ impl Calendar {
         format!("{day}.{month}.{year} {hour:02}:{minute:02}:{second:02}")
     }
 
+    /// `2026-11-22 07:05:09`, as many tools write.
+    pub(super) fn plain(&self, days_ago: i64, second: i64) -> String {
+        let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
+        let date = self.date(days_ago);
+        format!("{date} {hour:02}:{minute:02}:{second:02}")
+    }
+
     /// `2026-11-22 07:05:09.000`, as SQL Server's tools write.
     pub(super) fn of_sql(&self, days_ago: i64, second: i64) -> String {
-        let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
-        format!(
-            "{} {hour:02}:{minute:02}:{second:02}.000",
-            self.date(days_ago)
-        )
+        format!("{}.000", self.plain(days_ago, second))
     }
 }
 

@@ -20,7 +20,7 @@ pub(super) struct Machine {
     pub(super) system: &'static System,
     pub(super) hardware: Hardware,
     /// machine-id, or `MachineGuid` without hyphens.
-    pub(super) machine_id: String,
+    pub(super) os_id: String,
     pub(super) host_key: String,
     /// Where each run meets it, with the hardware address of that card.
     pub(super) presence: [Vec<(Ipv4Addr, String)>; RUNS],

@@ -1,5 +1,7 @@
 //! Chance, from a seed: the same numbers on every machine and with every version of every crate.
 
+use super::digests::hyphenated;
+
 /// `SplitMix64` (Steele, Lea, Flood, "Fast Splittable Pseudorandom Number Generators", 2014).
 #[derive(Clone, Debug)]
 pub(super) struct Dice(u64);
@@ -63,17 +65,10 @@ impl Dice {
             .collect()
     }
 
-    /// A uuid of version 4, lower case.
+    /// A uuid of version 4 (RFC 9562), lower case.
     pub(super) fn uuid(&mut self) -> String {
-        let digits = self.hex(30);
-        let (a, b, c, d, e) = (
-            &digits[..8],
-            &digits[8..12],
-            &digits[12..15],
-            &digits[15..18],
-            &digits[18..],
-        );
-        format!("{a}-{b}-4{c}-a{d}-{e}")
+        let (first, second, third) = (self.hex(12), self.hex(3), self.hex(15));
+        hyphenated(&format!("{first}4{second}a{third}"))
     }
 }
 

@@ -34,7 +34,7 @@ fn office(studio: &mut Studio) -> Ipv4Addr {
     Leases::stale(&mut studio.dice, subnet)
 }
 
-/// Rows of a machine in the directory and in ConfigMgr, heard of so many days before the exports, with an address in
+/// Rows of a machine in the directory and in `ConfigMgr`, heard of so many days before the exports, with an address in
 /// one or both.
 fn listed(studio: &mut Studio, machine: &mut Machine, seen: (i64, i64), address: Option<Ipv4Addr>) {
     let mut object = studio.row(machine, List::Directory, seen);

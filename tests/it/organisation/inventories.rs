@@ -1,7 +1,7 @@
 //! What is read from a machine that lets the scanner in.
 
 use super::cast::{DOMAIN, FOREIGN, Machine, Membership, Updates};
-use super::looks::digest;
+use super::digests::{digest, hyphenated};
 use super::studio::Studio;
 use std::net::IpAddr;
 use underdesk::model::{
@@ -95,26 +95,11 @@ fn platform(machine: &Machine) -> Platform {
 }
 
 fn identity(machine: &Machine, run: usize) -> HostIdentity {
-    let id = &machine.machine_id;
-    let guid = format!(
-        "{}-{}-{}-{}-{}",
-        &id[..8],
-        &id[8..12],
-        &id[12..16],
-        &id[16..20],
-        &id[20..32]
-    );
+    let id = &machine.os_id;
+    let guid = hyphenated(id);
     let is_windows = machine.system.family == Family::Windows;
     let known = |text: &str| Observed::Known(text.to_owned());
-    let boot = digest(&format!("boot {} {run}", machine.name));
-    let boot = format!(
-        "{}-{}-{}-{}-{}",
-        &boot[..8],
-        &boot[8..12],
-        &boot[12..16],
-        &boot[16..20],
-        &boot[20..32]
-    );
+    let boot = hyphenated(&digest(&format!("boot {} {run}", machine.name)));
     let hardware = &machine.hardware;
     HostIdentity {
         machine_id: if is_windows {

@@ -1,9 +1,8 @@
 //! What a machine shows without a login, as the readers in `src/identify` tell it.
 
 use super::cast::{DOMAIN, FOREIGN, Machine, Membership, Shown, netbios};
+use super::digests::{digest, hyphenated};
 use super::network::Subnet;
-use sha2::{Digest as _, Sha256};
-use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr};
 use underdesk::model::{Certificate, Clue, Fact, HostKey, UtcTime};
 
@@ -171,15 +170,7 @@ impl Look<'_> {
     fn smb(&mut self) {
         let machine = self.machine;
         let is_old = machine.system.stated.0 < 10;
-        let guid = digest(&format!("server guid {}", machine.name));
-        let guid = format!(
-            "{}-{}-{}-{}-{}",
-            &guid[..8],
-            &guid[8..12],
-            &guid[12..16],
-            &guid[16..20],
-            &guid[20..32]
-        );
+        let guid = hyphenated(&digest(&format!("server guid {}", machine.name)));
         let mut facts = vec![
             speaks("smb"),
             Fact::SmbDialect(if is_old { "2.1" } else { "3.0.2" }.to_owned()),
@@ -309,13 +300,4 @@ fn page(server: &str, title: &str) -> Vec<Fact> {
     }
     facts.push(Fact::Title(title.to_owned()));
     facts
-}
-
-/// SHA-256 in hex: what must be the same whenever it is asked for.
-pub(super) fn digest(text: &str) -> String {
-    let mut hex = String::new();
-    for byte in Sha256::digest(text.as_bytes()) {
-        write!(hex, "{byte:02x}").unwrap();
-    }
-    hex
 }

@@ -6,15 +6,19 @@ mod calendar;
 mod cast;
 mod devices;
 mod dice;
+mod digests;
 mod entries;
 mod inventories;
+mod laptops;
 mod looks;
 mod network;
 mod oddities;
 mod office;
 mod papers;
+mod rows;
 mod runs;
 mod score;
+mod score_tests;
 mod servers;
 mod strangers;
 mod studio;
@@ -24,7 +28,7 @@ mod truth;
 
 pub(crate) use runs::{RunFacts, run_id};
 pub(crate) use score::{JudgedRow, Score, Tally, score};
-pub(crate) use truth::{RowAt, TrueMachine};
+pub(crate) use truth::TrueMachine;
 
 use cast::{List, Machine};
 use network::RUNS;
@@ -71,6 +75,7 @@ pub(crate) struct ListFile {
 pub(crate) fn generate(seed: u64) -> Organisation {
     let mut studio = Studio::new(seed);
     office::make(&mut studio);
+    laptops::make(&mut studio);
     servers::make(&mut studio);
     devices::make(&mut studio);
     strangers::make(&mut studio);

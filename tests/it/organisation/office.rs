@@ -1,26 +1,22 @@
-//! Workstations and laptops.
+//! Workstations.
 
 use super::cast::{Hardware, List, Machine, Reading, Shown, Updates};
-use super::network::{HOME, OFFICE_A, OFFICE_B, OFFICE_NEW, RUNS, Subnet, VPN};
-use super::studio::{DELL, DOCK, HP, LENOVO, Studio};
+use super::network::{Leases, OFFICE_A, OFFICE_B, OFFICE_NEW, RUNS};
+use super::studio::{DELL, HP, LENOVO, Studio};
 use super::systems;
-use std::net::Ipv4Addr;
 use underdesk::model::{ManagedState, ResultCode};
 
-const DEPARTMENTS: &[&str] = &["fin", "hr", "sal", "eng", "log", "leg"];
-const EVERY_RUN: &[usize] = &[0, 1, 2, 3];
+pub(super) const DEPARTMENTS: &[&str] = &["fin", "hr", "sal", "eng", "log", "leg"];
+pub(super) const EVERY_RUN: &[usize] = &[0, 1, 2, 3];
 
 pub(super) fn make(studio: &mut Studio) {
     workstations(studio);
     overlooked(studio);
     read_before(studio);
-    docked(studio);
-    travelling(studio);
-    reimaged(studio);
-    away(studio);
 }
 
-fn number(studio: &mut Studio, kind: &'static str, mut make: impl FnMut(&mut Studio)) {
+/// Makes as many of a kind as the parameters say.
+pub(super) fn number(studio: &mut Studio, kind: &'static str, mut make: impl FnMut(&mut Studio)) {
     for _ in 0..studio.count(kind) {
         make(studio);
     }
@@ -49,7 +45,7 @@ fn workstation(studio: &mut Studio, kind: &'static str) -> Machine {
     machine.showing(face).always(Reading::Read)
 }
 
-/// The lists that a workstation is on: the directory, ConfigMgr, a lease; of some WSUS, which those obey.
+/// The lists that a workstation is on: the directory, `ConfigMgr`, a lease; of some WSUS, which those obey.
 fn paper(studio: &mut Studio, machine: &mut Machine) {
     studio.in_directory(machine);
     studio.in_config_mgr(machine);
@@ -72,7 +68,7 @@ fn owner(studio: &mut Studio, machine: &mut Machine) {
     let address = studio
         .dice
         .chance(20)
-        .then(|| super::network::Leases::stale(&mut studio.dice, OFFICE_B));
+        .then(|| Leases::stale(&mut studio.dice, OFFICE_B));
     if let Some(row) = machine.listed.last_mut() {
         row.address = address;
     }
@@ -166,7 +162,7 @@ fn overlooked(studio: &mut Studio) {
     number(studio, "workstation_walled", walled);
 }
 
-/// Its firewall lets nothing in, so that only its card tells who it is: its lease and ConfigMgr have that.
+/// Its firewall lets nothing in, so that only its card tells who it is: its lease and `ConfigMgr` have that.
 fn walled(studio: &mut Studio) {
     let mut machine = workstation(studio, "workstation_walled");
     for (run, met) in machine.presence.iter_mut().enumerate() {
@@ -235,9 +231,10 @@ fn unfed(studio: &mut Studio) {
 fn read_before(studio: &mut Studio) {
     number(studio, "workstation_read_before", |studio| {
         let mut machine = workstation(studio, "workstation_read_before");
-        machine.reading[0] = match studio.dice.chance(50) {
-            true => Reading::Rejected,
-            false => Reading::NotTried(ResultCode::PortClosed),
+        machine.reading[0] = if studio.dice.chance(50) {
+            Reading::Rejected
+        } else {
+            Reading::NotTried(ResultCode::PortClosed)
         };
         // What the last run but one read tells when it was patched.
         machine.patched = studio.dice.between(machine_age(studio) + 2, 50);
@@ -261,173 +258,4 @@ fn read_before(studio: &mut Studio) {
 
 fn machine_age(studio: &Studio) -> i64 {
     studio.calendar.runs[1]
-}
-
-/// A laptop of the domain, nowhere yet and on no list.
-fn laptop(studio: &mut Studio, kind: &'static str) -> Machine {
-    let department = *studio.dice.pick(DEPARTMENTS);
-    let name = studio.name(&format!("nb-{department}-"), 3);
-    let system = studio.client();
-    let mut machine = studio.machine(kind, name, system);
-    machine.hardware = studio.bought(
-        "LENOVO",
-        &["ThinkPad T14 Gen 4", "ThinkPad X1 Carbon Gen 11"],
-    );
-    machine.wireless = Some(studio.mac(LENOVO));
-    let mut face = studio.windows_face();
-    face.push(Shown::Winrm);
-    machine.showing(face).always(Reading::Read)
-}
-
-/// Laptops on docking stations, whose hardware addresses they show: on another one in every run. ConfigMgr has the
-/// dock of some other day.
-fn docked(studio: &mut Studio) {
-    let live = studio.count("laptop_docked");
-    let away = studio.count("laptop_seen_before");
-    let docks: Vec<String> = (0..live + away).map(|_| studio.mac(DOCK)).collect();
-    let mut laptops: Vec<Machine> = (0..live).map(|_| laptop(studio, "laptop_docked")).collect();
-    laptops.extend((0..away).map(|_| laptop(studio, "laptop_seen_before")));
-    let last: Vec<usize> = (0..live + away)
-        .map(|at| {
-            if at < live {
-                0
-            } else {
-                1 + studio.dice.below(2)
-            }
-        })
-        .collect();
-    let mut before: Vec<Option<Ipv4Addr>> = vec![None; live + away];
-    for run in (0..RUNS).rev() {
-        let mut order: Vec<usize> = (0..docks.len()).collect();
-        studio.dice.shuffle(&mut order);
-        for (at, machine) in laptops.iter_mut().enumerate() {
-            if run < last[at] || (run != last[at] && studio.dice.chance(40)) {
-                continue;
-            }
-            let address = studio
-                .leases
-                .lease(&mut studio.dice, OFFICE_A, run, before[at]);
-            before[at] = Some(address);
-            machine.presence[run].push((address, docks[order[at]].clone()));
-        }
-    }
-    for (mut machine, last) in laptops.into_iter().zip(last) {
-        on_lists(studio, &mut machine, &docks);
-        if last == 0 {
-            let what = "a laptop on a docking station";
-            studio
-                .machines
-                .push(machine.stands(what, ManagedState::Managed, ""));
-            continue;
-        }
-        let days = studio.calendar.runs[last];
-        let what = "a laptop that was there weeks ago and is on the way";
-        let reason = format!("last_seen_{days}_days_ago");
-        studio
-            .machines
-            .push(machine.stands(what, ManagedState::Unseen, reason));
-    }
-}
-
-/// A laptop on the lists, with its wireless card, and the dock on which it was when ConfigMgr looked.
-fn on_lists(studio: &mut Studio, machine: &mut Machine, docks: &[String]) {
-    studio.in_directory(machine);
-    studio.in_config_mgr(machine);
-    let wireless = machine.wireless.clone().into_iter();
-    let dock =
-        (!docks.is_empty() && studio.dice.chance(60)).then(|| studio.dice.pick(docks).clone());
-    let before = machine
-        .presence
-        .iter()
-        .flatten()
-        .next()
-        .map(|(address, _)| *address);
-    if let Some(row) = machine.listed.last_mut() {
-        row.macs = wireless.chain(dock).collect();
-        row.address = before;
-    }
-    if machine.address().is_some() {
-        studio.in_leases(machine);
-    }
-    let owner = studio.person();
-    studio.in_assets(machine, &owner);
-    let wireless = machine.wireless.clone();
-    if let Some(row) = machine.listed.last_mut() {
-        row.address = None;
-        row.macs = wireless.into_iter().collect();
-    }
-}
-
-fn travelling(studio: &mut Studio) {
-    number(studio, "laptop_on_vpn", |studio| {
-        let mut machine = laptop(studio, "laptop_on_vpn");
-        studio.lease(&mut machine, VPN, "", EVERY_RUN);
-        on_lists(studio, &mut machine, &[]);
-        machine.listed.retain(|row| row.list != List::Leases);
-        studio
-            .machines
-            .push(machine.stands("a laptop on the VPN", ManagedState::Managed, ""));
-    });
-    number(studio, "laptop_at_home", |studio| {
-        let mut machine = laptop(studio, "laptop_at_home");
-        on_lists(studio, &mut machine, &[]);
-        let home = super::network::Leases::stale(&mut studio.dice, HOME);
-        for row in &mut machine.listed {
-            row.address = (row.list == List::ConfigMgr).then_some(home);
-        }
-        let what = "a laptop that lives at somebody's home and reports from there";
-        studio
-            .machines
-            .push(machine.stands(what, ManagedState::OutOfScope, ""));
-    });
-}
-
-/// Laptops that were installed anew under a new name: the record of the former installation is still there, with
-/// the same serial number and uuid; of some its object in the directory as well, which has nothing but a name.
-fn reimaged(studio: &mut Studio) {
-    number(studio, "laptop_reimaged", |studio| {
-        let mut machine = laptop(studio, "laptop_reimaged");
-        machine.hardware.serial = studio.dice.serial(8);
-        machine.hardware.uuid = studio.dice.uuid();
-        let mac = studio.mac(LENOVO);
-        studio.lease(&mut machine, OFFICE_B, &mac, EVERY_RUN);
-        on_lists(studio, &mut machine, &[]);
-        let former = studio.name("nb-old-", 3);
-        let mut record = studio.row(&machine, List::ConfigMgr, (100, 300));
-        record.name.clone_from(&former);
-        record.macs = machine.wireless.clone().into_iter().collect();
-        machine.listed.push(record);
-        if studio.dice.chance(50) {
-            let mut object = studio.row(&machine, List::Directory, (100, 300));
-            object.name.clone_from(&former);
-            object.address = None;
-            machine.listed.push(object);
-        }
-        machine.former.push(former);
-        let what = "a laptop that was installed anew; its former record is still on a list";
-        studio
-            .machines
-            .push(machine.stands(what, ManagedState::Managed, ""));
-    });
-}
-
-/// Laptops that no run has met, and that report by other ways; their lease is still running.
-fn away(studio: &mut Studio) {
-    number(studio, "laptop_never_met", |studio| {
-        let mut machine = laptop(studio, "laptop_never_met");
-        on_lists(studio, &mut machine, &[]);
-        let subnet: Subnet = *studio.dice.pick(&[OFFICE_A, OFFICE_B]);
-        let address = super::network::Leases::stale(&mut studio.dice, subnet);
-        for row in machine
-            .listed
-            .iter_mut()
-            .filter(|row| row.list == List::ConfigMgr)
-        {
-            row.address = Some(address);
-        }
-        let what = "a laptop that reports and was in no sweep";
-        studio
-            .machines
-            .push(machine.stands(what, ManagedState::Unseen, "no_answer_in_3_sweeps"));
-    });
 }

@@ -28,9 +28,10 @@ fn windows_server(
 ) -> Machine {
     let mut machine = studio.machine(kind, name, system);
     let is_virtual = studio.dice.chance(75);
-    machine.hardware = match is_virtual {
-        true => studio.virtual_hardware(),
-        false => studio.bought("Dell Inc.", &["PowerEdge R650", "PowerEdge R740"]),
+    machine.hardware = if is_virtual {
+        studio.virtual_hardware()
+    } else {
+        studio.bought("Dell Inc.", &["PowerEdge R650", "PowerEdge R740"])
     };
     let mac = studio.mac(if is_virtual { VIRTUAL } else { DELL });
     studio.settle(&mut machine, SERVERS, &mac);
@@ -254,8 +255,8 @@ fn linux_clones(studio: &mut Studio) {
     let mut image: Option<(String, String)> = None;
     for _ in 0..studio.count("linux_clone") {
         let mut machine = linux_server(studio, "linux_clone", &systems::UBUNTU_24);
-        let own = (machine.machine_id.clone(), machine.host_key.clone());
-        (machine.machine_id, machine.host_key) = image.get_or_insert(own).clone();
+        let own = (machine.os_id.clone(), machine.host_key.clone());
+        (machine.os_id, machine.host_key) = image.get_or_insert(own).clone();
         in_assets(studio, &mut machine);
         let what = "a Linux server that was copied with its machine-id and its host key";
         studio
@@ -264,7 +265,7 @@ fn linux_clones(studio: &mut Studio) {
     }
 }
 
-/// Linked clones of one desktop: one uuid, one serial number and one `MachineGuid`. ConfigMgr takes them for one
+/// Linked clones of one desktop: one uuid, one serial number and one `MachineGuid`. `ConfigMgr` takes them for one
 /// machine, and has the one that reported last.
 fn virtual_desktops(studio: &mut Studio) {
     let hardware = studio.virtual_hardware();
@@ -275,7 +276,7 @@ fn virtual_desktops(studio: &mut Studio) {
         let name = studio.name("vdi-w11-", 3);
         let mut machine = studio.machine("virtual_desktop", name, &systems::WINDOWS_11_24H2);
         machine.hardware = hardware.clone();
-        machine.machine_id.clone_from(&guid);
+        machine.os_id.clone_from(&guid);
         let mac = studio.mac(VIRTUAL);
         studio.lease(&mut machine, DESKTOPS, &mac, &[0, 1, 2, 3]);
         studio.in_directory(&mut machine);

@@ -3,6 +3,7 @@
 use super::calendar::Calendar;
 use super::cast::{Hardware, List, Listed, Machine, Membership, Reading, Shown, Updates};
 use super::dice::Dice;
+use super::digests::number;
 use super::network::{Leases, OFFICE_A, OFFICE_B, RUNS, Subnet};
 use super::systems::{self, System};
 use serde::Deserialize;
@@ -83,8 +84,8 @@ impl Studio {
     /// A card of a maker.
     pub(super) fn mac(&mut self, maker: &str) -> String {
         loop {
-            let rest = self.dice.hex(6);
-            let mac = format!("{maker}:{}:{}:{}", &rest[..2], &rest[2..4], &rest[4..]);
+            let rest = [2, 2, 2].map(|digits| self.dice.hex(digits));
+            let mac = format!("{maker}:{}", rest.join(":"));
             if self.macs.insert(mac.clone()) {
                 return mac;
             }
@@ -150,7 +151,7 @@ impl Studio {
             membership: Membership::Domain,
             system,
             hardware: Hardware::default(),
-            machine_id: self.dice.hex(32),
+            os_id: self.dice.hex(32),
             host_key: fingerprint(&key),
             presence: Default::default(),
             wireless: None,
@@ -217,7 +218,7 @@ impl Studio {
         machine.listed.push(row);
     }
 
-    /// Its record in ConfigMgr: active within days.
+    /// Its record in `ConfigMgr`: active within days.
     pub(super) fn in_config_mgr(&mut self, machine: &mut Machine) {
         let mut row = self.row(machine, List::ConfigMgr, (0, 6));
         let cards = machine.wireless.iter().cloned();
@@ -310,12 +311,12 @@ impl Studio {
             &systems::SERVER_2022,
             &systems::SERVER_2025,
         ];
-        *self.dice.pick::<&System>(&ALL)
+        self.dice.pick::<&System>(&ALL)
     }
 
     pub(super) fn linux(&mut self) -> &'static System {
         const ALL: [&System; 3] = [&systems::DEBIAN_12, &systems::UBUNTU_24, &systems::ROCKY_9];
-        *self.dice.pick::<&System>(&ALL)
+        self.dice.pick::<&System>(&ALL)
     }
 
     /// What a Windows shows besides WinRM: its firewall lets some of it through, at least SMB or remote desktop.
@@ -335,21 +336,13 @@ impl Studio {
     }
 }
 
-/// A fingerprint as OpenSSH prints it: SHA-256 has 43 digits of base64.
-fn fingerprint(hex: &str) -> String {
+/// A fingerprint as OpenSSH prints it: base64 without padding. 256 bits are 42 digits and two thirds of one.
+fn fingerprint(text: &str) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let bytes: Vec<u8> = (0..32)
-        .map(|at| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).unwrap())
-        .collect();
-    let bits: Vec<u8> = bytes
-        .iter()
-        .flat_map(|byte| (0..8).rev().map(move |bit| byte >> bit & 1))
-        .collect();
-    let digits = bits.chunks(6).map(|six| {
-        let value = (0..6).fold(0, |value, at| {
-            value << 1 | six.get(at).copied().unwrap_or(0)
-        });
-        char::from(DIGITS[usize::from(value)])
-    });
-    format!("SHA256:{}", digits.collect::<String>())
+    let digit = |at: i64| {
+        let drawn = number(&format!("{text} {at}"), 64);
+        let drawn = if at == 42 { drawn & 0b11_1100 } else { drawn };
+        char::from(DIGITS[usize::try_from(drawn).unwrap()])
+    };
+    format!("SHA256:{}", (0..43).map(digit).collect::<String>())
 }

@@ -2,10 +2,10 @@
 
 use super::*;
 use std::collections::{BTreeMap, BTreeSet};
-use underdesk::identify;
 use underdesk::model::{DeviceKind, MachineRecord, ManagedState};
 use underdesk::report::ReportSource as _;
 use underdesk::scan::RunSource;
+use underdesk::{identify, known};
 
 fn all_seeds() -> impl Iterator<Item = u64> {
     SEEDS_DEVELOP.into_iter().chain(SEEDS_JUDGE)
@@ -148,6 +148,45 @@ fn the_lists_are_tables_whose_lines_the_truth_counts() {
                     assert!(is_named, "{row:?} {said} {:?}", machine.names);
                 }
             }
+        }
+    }
+}
+
+#[test]
+fn every_row_is_read_by_the_readers_of_lists() {
+    for seed in SEEDS_DEVELOP {
+        let made = generate(seed);
+        for list in &made.lists {
+            let options = known::ReadOptions {
+                written: Some(made.today),
+                ..known::ReadOptions::default()
+            };
+            let read = known::read(&list.file, &list.bytes, &options).unwrap();
+            assert_eq!(
+                (read.list.name.as_str(), read.list.kind.as_str()),
+                (list.name, list.kind)
+            );
+            if seed == 1 {
+                for c in &read.columns {
+                    println!("DBG {} {} {:?} {:?}", list.name, c.header, c.used_as, c.why);
+                }
+                println!(
+                    "DBG {} {:?} {} notes {:?} kind_by {}",
+                    list.name, read.list.as_of, made.today, read.notes, read.kind_by
+                );
+                for r in read.list.records.iter().take(4) {
+                    println!("DBG {r:?}");
+                }
+                println!(
+                    "DBG off {}",
+                    read.list.records.iter().filter(|r| r.is_disabled).count()
+                );
+            }
+            assert_eq!(read.problems, 0, "{} {:?}", list.name, read.unread);
+            let rows: BTreeSet<u64> = read.list.records.iter().map(|record| record.row).collect();
+            let own = made.machines.iter().flat_map(|machine| &machine.rows);
+            let own = own.filter(|row| row.list == list.name).map(|row| row.line);
+            assert_eq!(rows, own.collect(), "{}", list.name);
         }
     }
 }
