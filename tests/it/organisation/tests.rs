@@ -166,22 +166,6 @@ fn every_row_is_read_by_the_readers_of_lists() {
                 (read.list.name.as_str(), read.list.kind.as_str()),
                 (list.name, list.kind)
             );
-            if seed == 1 {
-                for c in &read.columns {
-                    println!("DBG {} {} {:?} {:?}", list.name, c.header, c.used_as, c.why);
-                }
-                println!(
-                    "DBG {} {:?} {} notes {:?} kind_by {}",
-                    list.name, read.list.as_of, made.today, read.notes, read.kind_by
-                );
-                for r in read.list.records.iter().take(4) {
-                    println!("DBG {r:?}");
-                }
-                println!(
-                    "DBG off {}",
-                    read.list.records.iter().filter(|r| r.is_disabled).count()
-                );
-            }
             assert_eq!(read.problems, 0, "{} {:?}", list.name, read.unread);
             let rows: BTreeSet<u64> = read.list.records.iter().map(|record| record.row).collect();
             let own = made.machines.iter().flat_map(|machine| &machine.rows);
