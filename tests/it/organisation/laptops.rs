@@ -20,10 +20,7 @@ fn laptop(studio: &mut Studio, kind: &'static str) -> Machine {
     let name = studio.name(&format!("nb-{department}-"), 3);
     let system = studio.client();
     let mut machine = studio.machine(kind, name, system);
-    machine.hardware = studio.bought(
-        "LENOVO",
-        &["ThinkPad T14 Gen 4", "ThinkPad X1 Carbon Gen 11"],
-    );
+    machine.hardware = studio.bought("LENOVO", &["21HES0UL00", "21HM004JGE"]);
     machine.wireless = Some(studio.mac(LENOVO));
     let mut face = studio.windows_face();
     face.push(Shown::Winrm);

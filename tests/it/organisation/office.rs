@@ -22,20 +22,22 @@ pub(super) fn number(studio: &mut Studio, kind: &'static str, mut make: impl FnM
     }
 }
 
+/// The block of the card, the maker, its models.
+const MAKERS: &[(&str, &str, &[&str])] = &[
+    (DELL, "Dell Inc.", &["OptiPlex 7010", "OptiPlex 5090"]),
+    (HP, "HP", &["ProDesk 400 G9", "EliteDesk 800 G6"]),
+    (LENOVO, "LENOVO", &["11T3S04400", "12E3CTO1WW"]),
+];
+
 /// A workstation of the domain: leased address, read in every run, up to date, on no list yet.
 fn workstation(studio: &mut Studio, kind: &'static str) -> Machine {
     let department = *studio.dice.pick(DEPARTMENTS);
     let name = studio.name(&format!("pc-{department}-"), 3);
     let system = studio.client();
     let mut machine = studio.machine(kind, name, system);
-    let maker = *studio
-        .dice
-        .pick(&[(DELL, "Dell Inc."), (HP, "HP"), (LENOVO, "LENOVO")]);
-    machine.hardware = studio.bought(
-        maker.1,
-        &["OptiPlex 7010", "ProDesk 400 G9", "ThinkCentre M70q"],
-    );
-    let mac = studio.mac(maker.0);
+    let (block, maker, models) = *studio.dice.pick(MAKERS);
+    machine.hardware = studio.bought(maker, models);
+    let mac = studio.mac(block);
     let subnet = *studio
         .dice
         .pick(&[OFFICE_A, OFFICE_A, OFFICE_B, OFFICE_B, OFFICE_NEW]);
