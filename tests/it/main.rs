@@ -41,6 +41,8 @@ mod login_plan;
 #[cfg(test)]
 mod openssh;
 #[cfg(test)]
+mod organisation;
+#[cfg(test)]
 mod os_release;
 #[cfg(test)]
 #[cfg(unix)]
