@@ -305,10 +305,11 @@ fn hyphenated(digits: &str) -> Option<String> {
 
 /// A uuid of 16 bytes as Windows keeps it: the first three groups with their lowest byte first.
 pub(super) fn uuid_of_bytes(bytes: &[u8]) -> Option<String> {
-    let bytes: [u8; 16] = bytes.try_into().ok()?;
-    let [a, b, c, d, e, f, g, h, rest @ ..] = bytes;
-    let front = [d, c, b, a, f, e, h, g];
-    hyphenated(&hex(&[&front[..], &rest[..]].concat()))
+    let mut bytes: [u8; 16] = bytes.try_into().ok()?;
+    for group in [0..4, 4..6, 6..8] {
+        bytes.get_mut(group)?.reverse();
+    }
+    hyphenated(&hex(&bytes))
 }
 
 /// Reads an SSH host key, or its fingerprint, as `SHA256:…`.

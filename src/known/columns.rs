@@ -149,7 +149,7 @@ fn by_name(table: &Table, kind: ListKind, picks: &mut [Pick]) {
 
 /// What a column holds, if nearly all of it is that.
 fn content(table: &Table, column: usize) -> Option<Content> {
-    const TESTS: &[(Content, fn(&str) -> bool)] = &[
+    const TESTS: &[(Content, Test)] = &[
         (Content::Mac, |text| cells::mac(text).is_some()),
         (Content::Address, |text| cells::address(text).is_some()),
         (Content::Uuid, |text| cells::uuid(text).is_some()),
@@ -163,7 +163,7 @@ fn content(table: &Table, column: usize) -> Option<Content> {
     if values.is_empty() {
         return None;
     }
-    let fits = |test: fn(&str) -> bool| {
+    let fits = |test: Test| {
         let count = values.iter().filter(|value| test(value)).count();
         count * 10 >= values.len() * 9
     };
@@ -179,6 +179,10 @@ fn content(table: &Table, column: usize) -> Option<Content> {
     (found != Content::Hostname || tells).then_some(found)
 }
 
+/// Whether a value is of a content.
+type Test = fn(&str) -> bool;
+
+/// What a value can be.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Content {
     Mac,
@@ -250,5 +254,5 @@ fn order(table: &Table, used: &[(usize, Field)]) -> (Order, Option<String>) {
         "days such as 03/11/2026 could be read in two ways, and no day here shows which: they are read {word}; \
          export them as 2026-11-03 if that is wrong"
     );
-    (order, signs.ambiguous.then_some(note))
+    (order, (signs.ambiguous > 0).then_some(note))
 }

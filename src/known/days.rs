@@ -23,17 +23,17 @@ pub(super) enum Order {
     MonthFirst,
 }
 
-/// What shows in which order a list writes days.
+/// What shows in which order a list writes days: how many of its cells do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Signs {
     /// A first number that can be no month.
-    pub(super) day_first: bool,
+    pub(super) day_first: u64,
     /// A second number that can be no month.
-    pub(super) month_first: bool,
+    pub(super) month_first: u64,
     /// Times in halves of the day: `2:05 PM`.
-    pub(super) halves: bool,
+    pub(super) halves: u64,
     /// Days that could be read in both orders, and differ.
-    pub(super) ambiguous: bool,
+    pub(super) ambiguous: u64,
 }
 
 impl Signs {
@@ -43,18 +43,18 @@ impl Signs {
             return;
         };
         let upper = cell.to_ascii_uppercase();
-        self.halves |= upper.ends_with("AM") || upper.ends_with("PM");
-        self.day_first |= first > 12;
-        self.month_first |= second > 12;
-        self.ambiguous |= first <= 12 && second <= 12 && first != second;
+        self.halves += u64::from(upper.ends_with("AM") || upper.ends_with("PM"));
+        self.day_first += u64::from(first > 12);
+        self.month_first += u64::from(second > 12);
+        self.ambiguous += u64::from(first <= 12 && second <= 12 && first != second);
     }
 
     /// The order, where the days themselves show it.
     pub(super) fn order(self) -> Option<Order> {
-        match (self.day_first, self.month_first) {
+        match (self.day_first > 0, self.month_first > 0) {
             (true, false) => Some(Order::DayFirst),
             (false, true) => Some(Order::MonthFirst),
-            _ if self.halves => Some(Order::MonthFirst),
+            _ if self.halves > 0 => Some(Order::MonthFirst),
             _ => None,
         }
     }
@@ -313,7 +313,9 @@ mod tests {
     fn days_show_their_order() {
         let order = |cells: &[&str]| {
             let mut signs = Signs::default();
-            cells.iter().for_each(|cell| signs.look(cell));
+            for cell in cells {
+                signs.look(cell);
+            }
             signs.order()
         };
         assert_eq!(order(&["03/11/2026", "25/11/2026"]), Some(Order::DayFirst));

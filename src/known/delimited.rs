@@ -1,5 +1,6 @@
 //! Tables in text: what separates the cells, where the header is, and in which line a row begins.
 
+use super::lines::Lines;
 use super::table::Table;
 use super::{KnownError, ReadOptions, cells, days, headers};
 use csv::{ReaderBuilder, StringRecord};
@@ -56,7 +57,7 @@ fn unclosed(table: &Table) -> Result<(), KnownError> {
 }
 
 fn newlines(cell: &str) -> usize {
-    cell.bytes().filter(|byte| *byte == b'\n').count()
+    cell.matches('\n').count()
 }
 
 fn form(separator: u8) -> String {
@@ -75,7 +76,7 @@ fn preamble(text: &str) -> (usize, Option<u8>) {
         let plain = line.trim_end_matches(['\r', '\n']).trim_matches('"');
         let lower = plain.get(..4).unwrap_or_default().to_ascii_lowercase();
         if lower == "sep=" {
-            separator = plain.bytes().nth(4).or(separator);
+            separator = plain.as_bytes().get(4).copied().or(separator);
         } else if !plain.starts_with("#TYPE ") {
             break;
         }
@@ -171,39 +172,4 @@ fn is_value(cell: &str) -> bool {
         || cells::is_fqdn(cell)
         || cell.bytes().all(|byte| byte.is_ascii_digit())
         || matches!(days::read(cell, days::Order::default()), days::Day::On(_))
-}
-
-/// Counts the lines of a text, on and on.
-struct Lines<'a> {
-    text: &'a [u8],
-    at: usize,
-    line: u64,
-}
-
-impl<'a> Lines<'a> {
-    fn new(text: &'a str) -> Self {
-        let text = text.as_bytes();
-        Self {
-            text,
-            at: 0,
-            line: 1,
-        }
-    }
-
-    /// The line of a row that begins at a byte, or behind the ends of lines that are there.
-    fn of(&mut self, byte: usize) -> u64 {
-        let mut end = byte.max(self.at);
-        while self
-            .text
-            .get(end)
-            .is_some_and(|one| matches!(one, b'\r' | b'\n'))
-        {
-            end += 1;
-        }
-        let passed = self.text.get(self.at..end).unwrap_or_default();
-        let passed = passed.iter().filter(|byte| **byte == b'\n').count();
-        self.line += passed as u64;
-        self.at = end.min(self.text.len());
-        self.line
-    }
 }

@@ -54,6 +54,14 @@ impl Draft {
     pub(super) fn take(&mut self, record: KnownRecord) {
         self.rows += 1;
         if !is_somebody(&record) {
+            // A cell that did not read has been said already.
+            if self
+                .unread
+                .last()
+                .is_some_and(|last| last.row == record.row)
+            {
+                return;
+            }
             let what = "nothing tells which machine this is: no name, address, MAC, serial number, uuid or key";
             self.problem(record.row, "", what);
         } else if self.records.len() < MOST_RECORDS {

@@ -49,7 +49,9 @@ pub(super) fn read_isc(text: &str) -> Draft {
     }
     let mut records: Vec<_> = leases.into_values().collect();
     records.sort_by_key(|record| record.row);
-    records.into_iter().for_each(|record| draft.take(record));
+    for record in records {
+        draft.take(record);
+    }
     draft
 }
 

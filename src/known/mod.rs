@@ -17,6 +17,7 @@ mod headers;
 mod json;
 mod ldif;
 mod leases;
+mod lines;
 mod nmap;
 mod plain;
 mod records;
@@ -67,7 +68,7 @@ pub struct ReadList {
     pub problems: u64,
     /// How many rows there were: each is a record, a problem, or empty.
     pub rows: u64,
-    /// The encoding of the text, in words: `UTF-16LE`.
+    /// The encoding of the text: `UTF-16LE`; of a workbook `XLSX`.
     pub encoding: String,
     /// The form, in words: `table separated by ;`, `workbook, sheet "Devices"`.
     pub form: String,
@@ -198,7 +199,7 @@ pub enum KnownError {
 /// Reads a list. `name` is the file's name, by which the list is called where nothing else names it.
 pub fn read(name: &str, bytes: &[u8], options: &ReadOptions) -> Result<ReadList, KnownError> {
     if let Some(draft) = sheets::read(bytes, options)? {
-        return finish(name, draft, "", options);
+        return finish(name, draft, "XLSX", options);
     }
     let (text, encoding) = encoding::shown_or_western(bytes);
     let text = text.trim_start_matches('\u{feff}');

@@ -3,6 +3,7 @@
 //! A name of type `PTR` is what a name server says of the address, not what the machine says of itself.
 
 use super::draft::Draft;
+use super::lines::Lines;
 use super::{Field, KnownError, cells};
 use crate::model::{Date, KnownRecord, ListKind, UtcTime};
 use quick_xml::events::{BytesStart, Event};
@@ -34,26 +35,26 @@ pub(super) fn read(text: &str) -> Result<Draft, KnownError> {
         path: Vec::new(),
         text: String::new(),
         started: None,
-        lines: Lines { at: 0, line: 1 },
+        lines: Lines::new(text),
     };
     let mut reader = Reader::from_str(text);
     loop {
         let at = usize::try_from(reader.buffer_position()).unwrap_or(usize::MAX);
         let event = reader.read_event();
-        let event = event.map_err(|error| malformed(scan.lines.of(text, at), error.to_string()))?;
+        let event = event.map_err(|error| malformed(scan.lines.of(at), error.to_string()))?;
         match event {
             Event::Start(start) => {
                 if scan.path.len() >= DEEPEST {
                     let what = "its elements nest too deep".to_owned();
-                    return Err(malformed(scan.lines.of(text, at), what));
+                    return Err(malformed(scan.lines.of(at), what));
                 }
-                let row = row(&mut scan, text, &start, at);
+                let row = row(&mut scan, &start, at);
                 scan.open(&start, row);
                 scan.path.push(start.local_name().as_ref().to_owned());
                 scan.text.clear();
             }
             Event::Empty(start) => {
-                let row = row(&mut scan, text, &start, at);
+                let row = row(&mut scan, &start, at);
                 scan.open(&start, row);
             }
             Event::Text(words) => scan.write(&words.xml10_content()),
@@ -80,21 +81,21 @@ fn malformed(line: u64, what: String) -> KnownError {
 }
 
 /// The line of a host; other elements' are not needed.
-fn row(scan: &mut Scan, text: &str, start: &BytesStart<'_>, at: usize) -> u64 {
+fn row(scan: &mut Scan<'_>, start: &BytesStart<'_>, at: usize) -> u64 {
     if start.local_name().as_ref() == "host" {
-        scan.lines.of(text, at)
+        scan.lines.of(at)
     } else {
         0
     }
 }
 
-struct Scan {
+struct Scan<'a> {
     draft: Draft,
     host: Option<Host>,
     path: Vec<String>,
     text: String,
     started: Option<Date>,
-    lines: Lines,
+    lines: Lines<'a>,
 }
 
 /// A host whose element is open.
@@ -102,12 +103,21 @@ struct Scan {
 struct Host {
     record: KnownRecord,
     is_up: bool,
-    /// Whether a script that lists host keys is open, and which value of its table.
-    lists_keys: bool,
-    is_key: bool,
+    script: Script,
 }
 
-impl Scan {
+/// Which script's table is open.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Script {
+    #[default]
+    Other,
+    /// One that lists host keys.
+    Keys,
+    /// Of that, the value that is a key.
+    Key,
+}
+
+impl Scan<'_> {
     fn open(&mut self, start: &BytesStart<'_>, row: u64) {
         match start.local_name().as_ref() {
             "nmaprun" => self.started = day(start, "start"),
@@ -146,9 +156,9 @@ impl Scan {
                     self.draft.take(host.record);
                 }
             }
-            ("script", Some(host)) => host.lists_keys = false,
-            ("elem", Some(host)) if host.is_key => {
-                host.is_key = false;
+            ("script", Some(host)) => host.script = Script::Other,
+            ("elem", Some(host)) if host.script == Script::Key => {
+                host.script = Script::Keys;
                 let key = cells::host_key(self.text.trim());
                 let key = key.filter(|key| !host.record.host_keys.contains(key));
                 host.record.host_keys.extend(key);
@@ -164,7 +174,7 @@ impl Host {
         match start.local_name().as_ref() {
             "status" => self.is_up = of("state") == "up",
             "address" if of("addrtype") == "mac" => {
-                self.record.macs.extend(cells::mac(&of("addr")))
+                self.record.macs.extend(cells::mac(&of("addr")));
             }
             "address" => self.record.addresses.extend(cells::address(&of("addr"))),
             "hostname" => {
@@ -176,8 +186,11 @@ impl Host {
             "osmatch" if self.record.os.is_none() => {
                 self.record.os = cells::text(&of("name")).map(cells::kept);
             }
-            "script" => self.lists_keys = of("id") == "ssh-hostkey",
-            "elem" => self.is_key = self.lists_keys && of("key") == "key",
+            "script" if of("id") == "ssh-hostkey" => self.script = Script::Keys,
+            "script" => self.script = Script::Other,
+            "elem" if self.script == Script::Keys && of("key") == "key" => {
+                self.script = Script::Key;
+            }
             _ => {}
         }
     }
@@ -192,20 +205,4 @@ fn attribute(start: &BytesStart<'_>, name: &str) -> Option<String> {
 fn day(start: &BytesStart<'_>, name: &str) -> Option<Date> {
     let seconds: i64 = attribute(start, name)?.parse().ok()?;
     Some(UtcTime::from_unix(seconds).date())
-}
-
-/// Counts the lines of a text, on and on.
-struct Lines {
-    at: usize,
-    line: u64,
-}
-
-impl Lines {
-    fn of(&mut self, text: &str, at: usize) -> u64 {
-        let passed = text.as_bytes().get(self.at..at).unwrap_or_default();
-        let passed = passed.iter().filter(|byte| **byte == b'\n').count();
-        self.line += passed as u64;
-        self.at = self.at.max(at);
-        self.line
-    }
 }

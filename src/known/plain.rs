@@ -10,15 +10,21 @@ pub(super) fn read(text: &str) -> Draft {
     for (number, line) in (1..).zip(text.lines()) {
         let said = line.split('#').next().unwrap_or_default().trim();
         if !said.is_empty() {
-            let record = machine(&mut draft, number, said);
-            draft.take(record);
+            match machine(number, said) {
+                Ok(record) => draft.take(record),
+                Err(what) => {
+                    draft.rows += 1;
+                    draft.problem(number, "", what);
+                }
+            }
         }
     }
     draft
 }
 
-/// The machine of a line: its words in any order, the first name counts.
-fn machine(draft: &mut Draft, row: u64, line: &str) -> KnownRecord {
+/// The machine of a line: its words in any order, the first name counts. A line with a word that is no name is a
+/// sentence.
+fn machine(row: u64, line: &str) -> Result<KnownRecord, String> {
     let mut record = KnownRecord {
         row,
         ..KnownRecord::default()
@@ -37,14 +43,15 @@ fn machine(draft: &mut Draft, row: u64, line: &str) -> KnownRecord {
             let named = cells::name(word);
             let plain = named.fqdn.as_deref().or(named.name.as_deref());
             if !plain.is_some_and(cells::is_hostname) {
-                let what = format!("`{}` is no name and no address", cells::shown(word));
-                draft.problem(row, "", what);
-                continue;
+                return Err(format!(
+                    "`{}` is no name and no address",
+                    cells::shown(word)
+                ));
             }
             record.name = record.name.or(named.name);
             record.fqdn = record.fqdn.or(named.fqdn);
             record.domain = record.domain.or(named.domain);
         }
     }
-    record
+    Ok(record)
 }

@@ -3,7 +3,7 @@
 use super::columns::{Columns, recognise};
 use super::days::{self, Day};
 use super::draft::Draft;
-use super::table::{Row, Table};
+use super::table::{MOST_COLUMNS, Row, Table};
 use super::{Field, KnownError, ReadOptions, cells, headers};
 use crate::model::{Date, KnownRecord, ListKind};
 
@@ -20,6 +20,15 @@ pub(super) fn read(table: Table, options: &ReadOptions) -> Result<Draft, KnownEr
         ..Draft::default()
     };
     for row in &table.rows {
+        if is_shifted(row, &table) {
+            let (cells, headers) = (row.cells.len(), table.headers.len());
+            let what = format!(
+                "{cells} cells under {headers} headers: a separator stands in a cell without quotation marks"
+            );
+            draft.rows += 1;
+            draft.problem(row.number, "", what);
+            continue;
+        }
         let record = Reading {
             row,
             kind,
@@ -38,6 +47,12 @@ pub(super) fn read(table: Table, options: &ReadOptions) -> Result<Draft, KnownEr
     draft.notes = table.notes;
     draft.notes.extend(columns.notes);
     Ok(draft)
+}
+
+/// Whether something stands behind the last column: then nothing in the row is where it should be.
+fn is_shifted(row: &Row, table: &Table) -> bool {
+    let mut behind = row.cells.iter().skip(table.headers.len());
+    table.headers.len() < MOST_COLUMNS && behind.any(|cell| !cell.trim().is_empty())
 }
 
 /// What wrote a table, and how that is known.
@@ -97,7 +112,7 @@ impl Reading<'_> {
             Field::Os => join(&mut record.os, cell),
             Field::Owner => set(&mut record.owner, cells::owner(cell)),
             Field::LastSeen | Field::FirstSeen | Field::LastPatched => {
-                self.day(field, header, cell)
+                self.day(field, header, cell);
             }
             Field::Status => self.switch_off(headers::is_off(self.kind, cell), header, cell),
             Field::Disabled => self.switch_off(headers::is_yes(cell), header, cell),

@@ -37,8 +37,8 @@ impl Table {
     /// An empty table.
     pub(super) fn new(form: String, separator: Option<char>) -> Self {
         Self {
-            form,
             separator,
+            form,
             ..Self::default()
         }
     }

@@ -84,7 +84,7 @@ pub(super) fn read_ini(text: &str) -> Draft {
         let host = words.next().unwrap_or_default();
         let place = words.find_map(|word| {
             let (name, value) = word.split_once('=')?;
-            is_place(name).then(|| value.trim_matches(['"', '\'']).to_owned())
+            is_place(name).then(|| value.trim_matches(['"', '\'']))
         });
         hosts.host(number, host, place);
     }
@@ -150,9 +150,9 @@ pub(super) fn read_list(value: &Value) -> Draft {
     hosts.finish()
 }
 
-fn place(variables: &Map<String, Value>) -> Option<String> {
+fn place(variables: &Map<String, Value>) -> Option<&str> {
     let mut variables = variables.iter().filter(|(name, _)| is_place(name));
-    variables.find_map(|(_, value)| value.as_str().map(str::to_owned))
+    variables.find_map(|(_, value)| value.as_str())
 }
 
 /// Hosts as they are met, each once.
@@ -189,7 +189,7 @@ impl Hosts {
         }
     }
 
-    fn host(&mut self, row: u64, text: &str, place: Option<String>) {
+    fn host(&mut self, row: u64, text: &str, place: Option<&str>) {
         let names = match pattern::names(text) {
             Ok(names) => names,
             Err(what) => return self.draft.problem(row, "", what),
@@ -209,7 +209,7 @@ impl Hosts {
                 record.row = row;
                 called(record, &name);
             }
-            if let Some(place) = &place {
+            if let Some(place) = place {
                 called(record, place);
             }
         }
@@ -218,9 +218,9 @@ impl Hosts {
     fn finish(mut self) -> Draft {
         let mut records: Vec<_> = self.records.into_values().collect();
         records.sort_by_key(|record| record.row);
-        records
-            .into_iter()
-            .for_each(|record| self.draft.take(record));
+        for record in records {
+            self.draft.take(record);
+        }
         self.draft
     }
 }

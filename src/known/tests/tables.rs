@@ -1,6 +1,7 @@
 //! Tables: how they are recognised, mapped, and refused.
 
 use crate::known::*;
+use std::fmt::Write as _;
 
 fn read(text: &str) -> ReadList {
     read_with(text, &ReadOptions::default()).unwrap()
@@ -234,7 +235,7 @@ fn hostile_documents_are_refused() {
     let mut bomb = String::from("all:\n  hosts:\n    a: &a [x,x,x,x,x,x,x,x,x]\n");
     for (one, before) in ('b'..='i').zip('a'..='h') {
         let many = vec![format!("*{before}"); 9].join(",");
-        bomb.push_str(&format!("    {one}: &{one} [{many}]\n"));
+        writeln!(bomb, "    {one}: &{one} [{many}]").unwrap();
     }
     assert!(read_with(&bomb, &ReadOptions::default()).is_err());
 }
