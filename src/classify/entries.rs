@@ -24,6 +24,7 @@ pub(super) fn entry(machine: &Machine<'_>, context: &Context<'_, '_>) -> Option<
         addresses: machine.addresses(),
         seems_to_be: seems_to_be(machine),
         device: device.unwrap_or_default(),
+        rows: machine.list_rows(),
         standing: verdict.standing(machine),
         first_seen: machine.first_seen(),
         last_seen: machine.last_seen(),

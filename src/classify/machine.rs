@@ -3,7 +3,7 @@
 use super::merge::{Group, Merged};
 use super::sighted::{NameSource, Sighted};
 use super::{keys, sighted};
-use crate::model::{Certainty, Date, KnownList, KnownRecord, UtcTime};
+use crate::model::{Certainty, Date, KnownList, KnownRecord, ListRow, UtcTime};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -51,6 +51,17 @@ impl<'a> Machine<'a> {
     /// All that any run met of it, what the run that is judged met first.
     pub(super) fn seen(&self) -> impl Iterator<Item = &'a Sighted> {
         self.live.iter().chain(&self.past).copied()
+    }
+
+    /// The rows of lists that are it, sorted.
+    pub(super) fn list_rows(&self) -> Vec<ListRow> {
+        let rows = self.rows.iter().map(|(_, list, row)| ListRow {
+            list: list.name.clone(),
+            row: row.row,
+        });
+        let mut rows = rows.collect::<Vec<_>>();
+        rows.sort_unstable();
+        rows
     }
 
     /// The rows of lists that vouch for more than that it exists.

@@ -121,6 +121,7 @@ fn compared(
     Some(Compared {
         id: first.id.clone(),
         records,
+        rows: machine.list_rows(),
         standing,
         first_seen: machine.first_seen().unwrap_or(first.first_seen),
         usual_hours: hours::usual_hours(machine.seen(), context.world.runs),

@@ -53,7 +53,9 @@ pub use outcome::{Failure, HostFailure, HostOutcome, Stage};
 pub use platform::{Family, Kernel, Platform, WindowsBuild, WindowsRelease, WindowsRole};
 pub use severity::Severity;
 pub use sighting::{Answer, ProbeKind, Trace};
-pub use standing::{Compared, Comparison, Entry, ListCount, ManagedState, Standing, SubnetCount};
+pub use standing::{
+    Compared, Comparison, Entry, ListCount, ListRow, ManagedState, Standing, SubnetCount,
+};
 pub use time::{Date, UtcTime};
 pub use unix::{
     Container, LivePatch, PackageAction, PackageChange, SourceDanger, StaleProgram, Subscription,

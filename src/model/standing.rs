@@ -126,6 +126,8 @@ pub struct Compared {
     pub id: MachineId,
     /// The ids of all records of the run that are this machine, `id` included, sorted.
     pub records: Vec<MachineId>,
+    /// The rows of lists that are it, sorted.
+    pub rows: Vec<ListRow>,
     /// How it stands.
     pub standing: Standing,
     /// The day on which any run first met it, at whatever address.
@@ -133,6 +135,15 @@ pub struct Compared {
     /// When it tends to be there, by the runs that met it: `Mon-Fri 08-10 UTC, 3 of 4 runs`; empty where
     /// there are too few to tell.
     pub usual_hours: String,
+}
+
+/// A row of a list.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ListRow {
+    /// The list's name.
+    pub list: String,
+    /// See [`super::KnownRecord::row`].
+    pub row: u64,
 }
 
 /// A machine that lists know and nobody met.
@@ -148,6 +159,8 @@ pub struct Entry {
     pub seems_to_be: String,
     /// What kind of device it seems to be.
     pub device: DeviceKind,
+    /// The rows of lists that are it, sorted.
+    pub rows: Vec<ListRow>,
     /// How it stands.
     pub standing: Standing,
     /// The day on which any run first met it.

@@ -560,6 +560,7 @@ fn compared() -> Run {
             addresses: vec!["10.0.2.77".parse().unwrap()],
             seems_to_be: "Windows 11 Pro".to_owned(),
             device: DeviceKind::Computer,
+            rows: Vec::new(),
             standing: standing(
                 ManagedState::Unseen,
                 "no_answer_in_2_sweeps",

@@ -9,6 +9,7 @@ mod dice;
 mod digests;
 mod entries;
 mod inventories;
+mod judge;
 mod laptops;
 mod looks;
 mod network;
@@ -28,7 +29,7 @@ mod truth;
 
 pub(crate) use runs::{RunFacts, run_id};
 pub(crate) use score::{JudgedRow, Score, Tally, score};
-pub(crate) use truth::TrueMachine;
+pub(crate) use truth::{RowAt, TrueMachine};
 
 use cast::{List, Machine};
 use network::RUNS;
