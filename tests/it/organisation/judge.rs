@@ -26,7 +26,7 @@ fn judged(organisation: &Organisation) -> Vec<JudgedRow> {
             written: Some(organisation.today),
             ..ReadOptions::default()
         };
-        known::read(file.file, &file.bytes, &options).unwrap().list
+        known::read(&file.file, &file.bytes, &options).unwrap().list
     });
     let beliefs = Beliefs {
         lists: lists.collect(),
