@@ -106,7 +106,9 @@ impl RunReport {
     }
 }
 
-/// Groups the run's addresses by machine, in the order of each one's first address.
+/// Groups the run's addresses by machine, in the order of each one's first address. Who was nothing but an
+/// address in this run stays apart: whoever logged in there in a later run had its address by then, and
+/// may have been elsewhere in this one.
 fn groups(
     conn: &Connection,
     run: i64,
@@ -115,7 +117,8 @@ fn groups(
 ) -> Result<Vec<Group>, Fault> {
     let mut query = conn.prepare_cached(
         "SELECT outcome.address, machine.number, machine.id
-         FROM outcome LEFT JOIN machine_alias ON machine_alias.old = outcome.machine
+         FROM outcome JOIN machine AS own ON own.number = outcome.machine
+         LEFT JOIN machine_alias ON machine_alias.old = own.number AND own.founded_kind <> 'address'
          JOIN machine ON machine.number = coalesce(machine_alias.new, outcome.machine)
          WHERE outcome.run = ?1 ORDER BY outcome.address",
     )?;

@@ -115,8 +115,21 @@ fn a_login_that_shows_a_known_machine_makes_an_alias() {
     assert_ne!(bare_id, machine);
     let third = begin(&store, 3);
     assert_eq!(put(&store, &third, read(2, 1, 1, Some(7))), machine);
-    // The runs before read as what we know now.
-    assert_eq!(machines(&store, &second)[&address(2)], machine);
+    // What was nothing but an address then may have been somebody else: it stays apart there.
+    assert_eq!(machines(&store, &second)[&address(2)], bare_id);
+}
+
+#[test]
+fn two_machines_of_an_earlier_run_are_not_one_because_of_an_address() {
+    let (store, run) = store();
+    let machine = put(&store, &run, read(1, 1, 1, Some(7)));
+    let stranger = put(&store, &run, bare(2));
+    // The machine moves to where the stranger was.
+    let second = begin(&store, 2);
+    assert_eq!(put(&store, &second, read(2, 1, 1, Some(7))), machine);
+    let then = machines(&store, &run);
+    assert_eq!(then[&address(1)], machine);
+    assert_eq!(then[&address(2)], stranger);
 }
 
 #[test]
