@@ -1,7 +1,7 @@
 //! The operator's word on who is one machine, applied.
 
 use super::junk;
-use super::keys::KeyKind;
+use super::keys::{KeyKind, Node};
 use super::merge::Work;
 use super::rules::{MergeRule, Named};
 use crate::model::Certainty;
@@ -97,7 +97,7 @@ fn meant(work: &Work<'_, '_>, named: &Named) -> Vec<u32> {
     let mut nodes = match named {
         Named::Id(id) => {
             let fits = |at: &u32| {
-                let node = work.nodes.get(*at as usize).and_then(|node| node.seen());
+                let node = work.nodes.get(*at as usize).and_then(Node::seen);
                 node.is_some_and(|seen| seen.id.as_str() == id)
             };
             (0..).take(work.nodes.len()).filter(fits).collect()

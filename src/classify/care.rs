@@ -24,12 +24,12 @@ struct Reason {
 }
 
 impl Reason {
-    fn of(word: &str, ground: String, suggestion: String) -> Option<Self> {
-        Some(Self {
+    fn of(word: &str, ground: String, suggestion: String) -> Self {
+        Self {
             word: word.to_owned(),
             ground,
             suggestion,
-        })
+        }
     }
 }
 
@@ -67,19 +67,20 @@ fn unread(machine: &Machine<'_>, context: &Context<'_, '_>) -> Option<Reason> {
             .chain(failed)
             .collect::<Vec<_>>()
             .join(", ");
-        return Reason::of(
+        return Some(Reason::of(
             "no_credential_works",
             format!("{all}; {when}"),
             format!("See where the login ends: underdesk doctor {address}."),
-        );
+        ));
     }
     let ruled_out = ways
         .map(|way| way.code.as_str())
         .collect::<std::collections::BTreeSet<_>>();
     let ruled_out = ruled_out.into_iter().collect::<Vec<_>>().join(", ");
-    let ground = match ruled_out.is_empty() {
-        true => format!("{when}; no login was tried"),
-        false => format!("{when}; no login was tried: {ruled_out}"),
+    let ground = if ruled_out.is_empty() {
+        format!("{when}; no login was tried")
+    } else {
+        format!("{when}; no login was tried: {ruled_out}")
     };
     let device = machine.live.iter().map(|seen| seen.looks.device);
     let device = device
@@ -94,32 +95,31 @@ fn unread(machine: &Machine<'_>, context: &Context<'_, '_>) -> Option<Reason> {
             device.as_str().replace('_', " ")
         ),
     };
-    Reason::of("never_assessed", ground, suggestion)
+    Some(Reason::of("never_assessed", ground, suggestion))
 }
 
 fn unpatched(machine: &Machine<'_>, context: &Context<'_, '_>) -> Option<Reason> {
     let days = context.world.policy.patched_days;
     let read = machine.latest_read().and_then(|seen| seen.care.last_update);
-    let (day, source) = match read {
-        Some(day) => (day, "its own records".to_owned()),
-        None => {
-            let rows = machine.vouching().filter(|(_, row)| !row.is_disabled);
-            let rows = rows.filter_map(|(list, row)| Some((row.last_patched?, list.name.clone())));
-            rows.max()?
-        }
+    let (day, source) = if let Some(day) = read {
+        (day, "its own records".to_owned())
+    } else {
+        let rows = machine.vouching().filter(|(_, row)| !row.is_disabled);
+        let rows = rows.filter_map(|(list, row)| Some((row.last_patched?, list.name.clone())));
+        rows.max()?
     };
     let age = day.days_until(context.world.today);
     if age <= days {
         return None;
     }
-    Reason::of(
+    Some(Reason::of(
         &format!("not_patched_for_{days}_days"),
         format!("the last update came in on {day}, {age} days ago, by {source}"),
         format!(
             "See what it lacks: underdesk explain {}; then find out why it gets no updates.",
             machine.label()
         ),
-    )
+    ))
 }
 
 fn silent(machine: &Machine<'_>, context: &Context<'_, '_>) -> Option<Reason> {
@@ -145,28 +145,28 @@ fn silent(machine: &Machine<'_>, context: &Context<'_, '_>) -> Option<Reason> {
         .map(|(list, _)| list.name.as_str())
         .collect::<std::collections::BTreeSet<_>>();
     let names = names.into_iter().collect::<Vec<_>>().join(", ");
-    Reason::of(
+    Some(Reason::of(
         "agent_stale",
         format!("it answers, and {lists}"),
         format!(
             "Restart or reinstall on {} what reports to {names}.",
             machine.label()
         ),
-    )
+    ))
 }
 
 fn dead_source(machine: &Machine<'_>, context: &Context<'_, '_>) -> Option<Reason> {
     let seen = machine.latest_read()?;
     let label = machine.label();
     match &seen.care.updates {
-        UpdatesFrom::Repositories(0) => Reason::of(
+        UpdatesFrom::Repositories(0) => Some(Reason::of(
             "update_source_dead",
             format!(
                 "no place that packages come from is switched on, read {}",
                 seen.seen.date()
             ),
             format!("Switch on a package source on {label}."),
-        ),
+        )),
         UpdatesFrom::Wsus(server) if !context.wsus.is_empty() => {
             let rows = machine.rows.iter().filter(|(_, list, row)| {
                 !row.is_disabled && list.kind == crate::model::ListKind::Wsus
@@ -187,13 +187,13 @@ fn dead_source(machine: &Machine<'_>, context: &Context<'_, '_>) -> Option<Reaso
                 Some(day) => format!("the WSUS list last heard from it on {day}"),
                 None => "the WSUS list does not have it".to_owned(),
             };
-            Reason::of(
+            Some(Reason::of(
                 "update_source_dead",
                 format!("it obeys {server}, and {why}"),
                 format!(
                     "On {label}: check that {server} is the right server and can be reached, then wuauclt /reportnow or UsoClient StartScan."
                 ),
-            )
+            ))
         }
         _ => None,
     }
@@ -214,26 +214,26 @@ fn ended(machine: &Machine<'_>, context: &Context<'_, '_>) -> Option<Reason> {
         return None;
     }
     let os = seen.looks.os.as_deref().unwrap_or("its system");
-    Reason::of(
+    Some(Reason::of(
         "end_of_life",
         format!("support for {os} ended on {day}"),
         format!(
             "Plan a newer release for {}, or buy extended support.",
             machine.label()
         ),
-    )
+    ))
 }
 
 fn unowned(machine: &Machine<'_>, context: &Context<'_, '_>) -> Option<Reason> {
     if !context.wants_owner || machine.owner().is_some() {
         return None;
     }
-    Reason::of(
+    Some(Reason::of(
         "no_owner",
         "no list and no tag says who answers for it".to_owned(),
         format!(
             "Name an owner for {} in a list, or tag it: owner=NAME.",
             machine.label()
         ),
-    )
+    ))
 }

@@ -55,6 +55,9 @@ pub(super) struct Summary {
     size: usize,
     pub(super) serials: BTreeSet<String>,
     pub(super) uuids: BTreeSet<String>,
+    /// Serial numbers and uuids that runs met, shared ones too: a clone is like its original, and still unlike others.
+    met_serials: BTreeSet<String>,
+    met_uuids: BTreeSet<String>,
     machine_ids: BTreeSet<String>,
     host_keys: BTreeSet<(String, String)>,
     pub(super) names: BTreeSet<Name>,
@@ -97,6 +100,18 @@ impl Summary {
             size: 1,
             serials: own(&node.serial),
             uuids: own(&node.uuid),
+            met_serials: node
+                .serial
+                .iter()
+                .filter(|_| node.is_seen())
+                .cloned()
+                .collect(),
+            met_uuids: node
+                .uuid
+                .iter()
+                .filter(|_| node.is_seen())
+                .cloned()
+                .collect(),
             machine_ids: machine_ids.cloned().collect(),
             host_keys: host_keys.cloned().collect(),
             names: node.names.clone(),
@@ -113,6 +128,8 @@ impl Summary {
         self.size = self.size.saturating_add(other.size);
         self.serials.extend(other.serials);
         self.uuids.extend(other.uuids);
+        self.met_serials.extend(other.met_serials);
+        self.met_uuids.extend(other.met_uuids);
         self.machine_ids.extend(other.machine_ids);
         self.host_keys.extend(other.host_keys);
         self.names.extend(other.names);
@@ -156,9 +173,10 @@ impl Summary {
                 .iter()
                 .any(|(same, other)| rule == same && one != other)
         });
+        let hardware = differ(&a.met_serials, &b.met_serials) && differ(&a.met_uuids, &b.met_uuids);
         Against {
             rule,
-            serial: differ(&a.serials, &b.serials),
+            serial: hardware || differ(&a.serials, &b.serials),
             uuid: differ(&a.uuids, &b.uuids),
             live: !a.runs.is_disjoint(&b.runs),
             name: !a.names.is_empty() && !b.names.is_empty() && !names_agree(),

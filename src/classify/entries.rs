@@ -2,6 +2,7 @@
 
 use super::context::Context;
 use super::machine::Machine;
+use super::sighted::Sighted;
 use super::standing::{Verdict, lower};
 use super::{hearsay, hours};
 use crate::model::{Certainty, DeviceKind, Entry, KnownList, KnownRecord, ManagedState};
@@ -115,60 +116,16 @@ fn out_of_scope(machine: &Machine<'_>) -> Verdict {
 
 /// An entry whose place was swept, without meeting it.
 fn missed(machine: &Machine<'_>, context: &Context<'_, '_>, covered: usize) -> Verdict {
-    let world = context.world;
-    let wanted = usize::try_from(world.policy.unseen_runs).unwrap_or(usize::MAX);
+    let policy = context.world.policy;
+    let wanted = usize::try_from(policy.unseen_runs).unwrap_or(usize::MAX);
+    let mut met = machine.past.iter();
+    if let Some(last) = met.find(|last| last.run < policy.unseen_runs) {
+        return met_before(machine, last, context);
+    }
+    if is_old(machine, context) {
+        return old(machine, context, covered, wanted);
+    }
     let label = machine.label();
-    let met = machine
-        .past
-        .first()
-        .filter(|last| last.run < world.policy.unseen_runs);
-    if let Some(last) = met {
-        let days = last.seen.date().days_until(world.today).max(0);
-        let word = format!("last_seen_{days}_days_ago");
-        let mut verdict = Verdict::of(ManagedState::Unseen, &word, Certainty::Sure);
-        let at = last
-            .addresses
-            .first()
-            .map(ToString::to_string)
-            .unwrap_or_default();
-        verdict.evidence.push(format!(
-            "an earlier run met it at {at}, last on {}",
-            last.seen.date()
-        ));
-        verdict.suggestion =
-            format!("Try again when {label} tends to be there: underdesk scan --retry-unseen.");
-        return verdict;
-    }
-    let is_old = is_old(machine, context);
-    if is_old && covered >= wanted {
-        let mut verdict = Verdict::of(
-            ManagedState::StaleEntry,
-            "old_on_every_list",
-            Certainty::Likely,
-        );
-        verdict.evidence.push(format!(
-            "no sign of life for {} days on any list, and {covered} sweeps of its address without an answer",
-            world.policy.stale_days
-        ));
-        verdict.suggestion = format!(
-            "Ask its owner, then take {label} off: {}.",
-            machine.lists().join(", ")
-        );
-        return verdict;
-    }
-    if is_old {
-        let mut verdict = Verdict::of(
-            ManagedState::Unseen,
-            "old_and_too_few_sweeps",
-            Certainty::Guess,
-        );
-        verdict.evidence.push(format!(
-            "no sign of life for {} days on any list; {covered} of the {wanted} sweeps that it takes to call it gone",
-            world.policy.stale_days
-        ));
-        verdict.suggestion = format!("Sweep again: {} more.", wanted.saturating_sub(covered));
-        return verdict;
-    }
     let count = covered.min(wanted);
     let confidence = if covered < wanted {
         Certainty::Guess
@@ -182,6 +139,48 @@ fn missed(machine: &Machine<'_>, context: &Context<'_, '_>, covered: usize) -> V
     ));
     verdict.suggestion = format!(
         "It may be off, elsewhere, or behind a firewall: underdesk scan --retry-unseen, or ask who has {label}."
+    );
+    verdict
+}
+
+/// An entry that one of the last runs met, and the one that is judged did not.
+fn met_before(machine: &Machine<'_>, last: &Sighted, context: &Context<'_, '_>) -> Verdict {
+    let day = last.seen.date();
+    let days = day.days_until(context.world.today).max(0);
+    let word = format!("last_seen_{days}_days_ago");
+    let mut verdict = Verdict::of(ManagedState::Unseen, &word, Certainty::Sure);
+    let at = last.addresses.first().map(ToString::to_string);
+    let at = at.unwrap_or_default();
+    let met = format!("an earlier run met it at {at}, last on {day}");
+    verdict.evidence.push(met);
+    let label = machine.label();
+    verdict.suggestion =
+        format!("Try again when {label} tends to be there: underdesk scan --retry-unseen.");
+    verdict
+}
+
+/// An entry of which no list has heard for long: gone only where enough sweeps have missed it.
+fn old(machine: &Machine<'_>, context: &Context<'_, '_>, covered: usize, wanted: usize) -> Verdict {
+    let days = context.world.policy.stale_days;
+    let silence = format!("no sign of life for {days} days on any list");
+    if covered < wanted {
+        let word = "old_and_too_few_sweeps";
+        let mut verdict = Verdict::of(ManagedState::Unseen, word, Certainty::Guess);
+        verdict.evidence.push(format!(
+            "{silence}; {covered} of the {wanted} sweeps that it takes to call it gone"
+        ));
+        verdict.suggestion = format!("Sweep again: {} more.", wanted.saturating_sub(covered));
+        return verdict;
+    }
+    let word = "old_on_every_list";
+    let mut verdict = Verdict::of(ManagedState::StaleEntry, word, Certainty::Likely);
+    verdict.evidence.push(format!(
+        "{silence}, and {covered} sweeps of its address without an answer"
+    ));
+    verdict.suggestion = format!(
+        "Ask its owner, then take {} off: {}.",
+        machine.label(),
+        machine.lists().join(", ")
     );
     verdict
 }

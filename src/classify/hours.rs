@@ -46,3 +46,50 @@ pub(super) fn usual_hours<'a>(seen: impl Iterator<Item = &'a Sighted>, runs: u32
         u64::from(runs).max(count as u64)
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::sighted::{Care, Looks, Traits};
+    use super::*;
+    use crate::model::{MachineId, UtcTime};
+
+    fn at(run: u32, time: &str) -> Sighted {
+        let seen = UtcTime::parse(time).unwrap();
+        Sighted {
+            id: MachineId::new("m-0"),
+            run,
+            seen,
+            first_seen: seen.date(),
+            addresses: Vec::new(),
+            intermediary: None,
+            traits: Traits::default(),
+            looks: Looks::default(),
+            care: Care::default(),
+        }
+    }
+
+    #[test]
+    fn hours_are_those_of_the_runs_that_met_it() {
+        let days = [
+            at(0, "2026-11-30T08:10:00Z"),
+            at(1, "2026-11-27T09:50:00Z"),
+            at(3, "2026-11-26T08:00:00Z"),
+        ];
+        assert_eq!(
+            usual_hours(days.iter(), 4),
+            "Mon-Fri 08-10 UTC, 3 of 4 runs"
+        );
+        assert_eq!(usual_hours(days.iter().take(1), 4), "");
+        let weekend = [at(0, "2026-11-28T08:10:00Z"), at(1, "2026-11-29T23:50:00Z")];
+        assert_eq!(
+            usual_hours(weekend.iter(), 2),
+            "Sat-Sun at any hour, 2 of 2 runs"
+        );
+    }
+
+    #[test]
+    fn one_run_counts_once_however_many_addresses_it_met() {
+        let twice = [at(0, "2026-11-30T08:10:00Z"), at(0, "2026-11-30T08:12:00Z")];
+        assert_eq!(usual_hours(twice.iter(), 4), "");
+    }
+}

@@ -19,6 +19,7 @@ pub(super) struct Identity {
 
 /// What a machine of the run shows of itself.
 pub(super) fn identity(machine: &Machine<'_>, context: &Context<'_, '_>) -> Identity {
+    const MOST: usize = 8;
     let mut strong: BTreeSet<(u8, String)> = BTreeSet::new();
     let mut weak: BTreeSet<String> = BTreeSet::new();
     for seen in &machine.live {
@@ -48,7 +49,6 @@ pub(super) fn identity(machine: &Machine<'_>, context: &Context<'_, '_>) -> Iden
         Some(_) => Certainty::Likely,
         None => Certainty::Guess,
     };
-    const MOST: usize = 8;
     let is_strong = !strong.is_empty();
     let strong = strong.into_iter().map(|(_, text)| text);
     Identity {

@@ -54,9 +54,12 @@ fn one_order(text: &str) -> Option<String> {
     let digits = digits.take(33).collect::<String>().to_lowercase();
     let number = u128::from_str_radix(&digits, 16).ok();
     let number = number.filter(|_| digits.len() == 32 && !digits.starts_with('+'))?;
-    let [a, b, c, d, e, f, g, h, rest @ ..] = number.to_be_bytes();
-    let [i, j, k, l, m, n, o, p] = rest;
-    let swapped = [d, c, b, a, f, e, h, g, i, j, k, l, m, n, o, p];
+    let mut swapped = number.to_be_bytes();
+    for field in [0..4, 4..6, 6..8] {
+        if let Some(field) = swapped.get_mut(field) {
+            field.reverse();
+        }
+    }
     let lower = number.min(u128::from_be_bytes(swapped));
     Some(format!("{lower:032x}"))
 }

@@ -1,7 +1,7 @@
 //! What may show that two records are one machine: keys, each with its kind, and who shows it.
 
 use super::domains::Domains;
-use super::sighted::{NameSource, Sighted, is_host_name};
+use super::sighted::{NameSource, Sighted, Traits, is_host_name};
 use super::{World, hearsay, junk};
 use crate::identify::{MacKind, mac_facts, read_mac, write_mac};
 use crate::model::{DeviceKind, Family, KnownList, KnownRecord, ListKind};
@@ -67,16 +67,15 @@ impl KeyKind {
 
     /// Whether it is one of hardware or software of one machine: what a clone copies.
     pub(super) fn is_copied(self) -> bool {
-        use KeyKind as K;
         matches!(
             self,
-            K::Serial
-                | K::Uuid
-                | K::MachineId
-                | K::HostKey
-                | K::Certificate
-                | K::ServerGuid
-                | K::Engine
+            Self::Serial
+                | Self::Uuid
+                | Self::MachineId
+                | Self::HostKey
+                | Self::Certificate
+                | Self::ServerGuid
+                | Self::Engine
         )
     }
 }
@@ -159,6 +158,10 @@ impl Name {
 }
 
 /// A record: of a run, or of a list.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own, and several can hold"
+)]
 pub(super) struct Node<'a> {
     pub(super) source: Source<'a>,
     /// The places of its keys, ascending.
@@ -196,6 +199,10 @@ impl<'a> Node<'a> {
             Source::Row(place, list, row) => Some((place, list, row)),
             Source::Seen(_) => None,
         }
+    }
+
+    pub(super) fn is_seen(&self) -> bool {
+        self.seen().is_some()
     }
 
     pub(super) fn run(&self) -> Option<u32> {
@@ -408,6 +415,31 @@ fn of_sighted(noted: &mut Noted<'_, '_>, seen: &Sighted, domains: &Domains) {
     if noted.node.is_artefact {
         return;
     }
+    of_traits(noted, traits);
+    let own = match traits.is_domain_member {
+        Some(true) => traits
+            .domains
+            .iter()
+            .filter_map(|name| domains.one_name(name))
+            .collect(),
+        _ => BTreeSet::new(),
+    };
+    let list = own.iter().cloned().collect::<Vec<_>>();
+    noted.node.domains = own;
+    for (by, name) in names_of(seen) {
+        noted.name(name, trust(by), &list);
+        if trust(by) == Trust::Stated
+            && let Some((_, suffix)) = name.split_once('.')
+            && list.is_empty()
+        {
+            noted.node.domains.extend(domains.one_name(suffix));
+        }
+    }
+}
+
+/// What hardware and software show.
+fn of_traits(noted: &mut Noted<'_, '_>, traits: &Traits) {
+    use KeyKind as K;
     noted.hardware(traits.serial.as_deref(), traits.uuid.as_deref());
     for id in traits
         .machine_ids
@@ -434,25 +466,6 @@ fn of_sighted(noted: &mut Noted<'_, '_>, seen: &Sighted, domains: &Domains) {
     }
     for mac in &traits.macs {
         noted.mac(mac);
-    }
-    let own = match traits.is_domain_member {
-        Some(true) => traits
-            .domains
-            .iter()
-            .filter_map(|name| domains.one_name(name))
-            .collect(),
-        _ => BTreeSet::new(),
-    };
-    let list = own.iter().cloned().collect::<Vec<_>>();
-    noted.node.domains = own;
-    for (by, name) in names_of(seen) {
-        noted.name(name, trust(by), &list);
-        if trust(by) == Trust::Stated
-            && let Some((_, suffix)) = name.split_once('.')
-            && list.is_empty()
-        {
-            noted.node.domains.extend(domains.one_name(suffix));
-        }
     }
 }
 

@@ -137,9 +137,10 @@ impl<'a> Machine<'a> {
             .into_iter()
             .next()
             .map(|one| one.to_string());
-        match name.is_empty() {
-            false => name,
-            true => address.or(row).unwrap_or_default(),
+        if name.is_empty() {
+            address.or(row).unwrap_or_default()
+        } else {
+            name
         }
     }
 
@@ -202,9 +203,10 @@ impl<'a> Machine<'a> {
             let day = day.map(|day| format!("last seen {day}"));
             let off = is_disabled.then(|| "disabled".to_owned());
             let notes = off.into_iter().chain(day).collect::<Vec<_>>();
-            match notes.is_empty() {
-                true => name.to_owned(),
-                false => format!("{name} ({})", notes.join(", ")),
+            if notes.is_empty() {
+                name.to_owned()
+            } else {
+                format!("{name} ({})", notes.join(", "))
             }
         };
         lists.into_iter().map(text).collect()

@@ -47,7 +47,8 @@ struct Bearer {
     is_live: bool,
 }
 
-fn join_one_name(work: &mut Work<'_, '_>, ground: &Ground, name: &str, holders: &[u32]) {
+/// The groups that are called so: whoever is there comes first, then what lists and earlier runs know.
+fn bearers(work: &mut Work<'_, '_>, ground: &Ground, name: &str, holders: &[u32]) -> Vec<Bearer> {
     let mut bearers: BTreeMap<u32, Bearer> = BTreeMap::new();
     for at in holders {
         let Some(node) = work.nodes.get(*at as usize) else {
@@ -58,27 +59,28 @@ fn join_one_name(work: &mut Work<'_, '_>, ground: &Ground, name: &str, holders: 
             continue;
         }
         let root = work.clusters.root(*at);
-        let runs = work
-            .clusters
-            .summary(root)
-            .map(|summary| summary.runs.contains(&0));
+        let summary = work.clusters.summary(root);
         let bearer = Bearer {
             node: *at,
             root,
             trust,
-            is_live: runs.unwrap_or_default(),
+            is_live: summary.is_some_and(|summary| summary.runs.contains(&0)),
         };
         let place = bearers.entry(root).or_insert(bearer);
         if trust > place.trust {
             *place = bearer;
         }
     }
+    let mut bearers = bearers.into_values().collect::<Vec<_>>();
+    bearers.sort_by_key(|bearer| (!bearer.is_live, bearer.node));
+    bearers
+}
+
+fn join_one_name(work: &mut Work<'_, '_>, ground: &Ground, name: &str, holders: &[u32]) {
+    let bearers = bearers(work, ground, name, holders);
     if bearers.len() < 2 {
         return;
     }
-    let mut bearers = bearers.into_values().collect::<Vec<_>>();
-    // Whoever is there comes first, then what lists and earlier runs know.
-    bearers.sort_by_key(|bearer| (!bearer.is_live, bearer.node));
     let mut bases: Vec<Bearer> = Vec::new();
     let (with_domain, without): (Vec<_>, Vec<_>) = bearers.into_iter().partition(|bearer| {
         let summary = work.clusters.summary(bearer.root);

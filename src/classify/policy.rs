@@ -337,3 +337,41 @@ fn matches_glob(pattern: &str, text: &str) -> bool {
     }
     fits.last().copied().unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_fit_whole_names() {
+        for (pattern, text) in [
+            ("prn-*", "prn-3"),
+            ("*", ""),
+            ("ws-??", "ws-01"),
+            ("a*b*c", "aXbYbc"),
+        ] {
+            assert!(matches_glob(pattern, text), "{pattern} {text}");
+        }
+        for (pattern, text) in [
+            ("prn-*", "xprn-3"),
+            ("ws-??", "ws-1"),
+            ("", "a"),
+            ("a*b", "abc"),
+        ] {
+            assert!(!matches_glob(pattern, text), "{pattern} {text}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_policy_makes_it_panic(text in ".{0,200}") {
+            let _ = Policy::parse(&text);
+            let _ = super::super::MergeRules::parse(&text);
+        }
+
+        #[test]
+        fn no_pattern_makes_it_panic(pattern in "[a*?]{0,20}", text in "[ab]{0,20}") {
+            let _ = matches_glob(&pattern, &text);
+        }
+    }
+}

@@ -63,7 +63,7 @@ impl MergeRules {
         let apart = file.apart.into_iter().map(|entry| (false, entry));
         let rules = same.chain(apart).map(|(is_same, entry)| {
             let line = line_at(text, entry.span().start);
-            rule(is_same, entry.into_inner(), line)
+            rule(is_same, entry.get_ref(), line)
         });
         let rules = rules.collect::<Result<Vec<_>, _>>()?;
         Ok(Self { rules })
@@ -87,7 +87,7 @@ struct Entry {
     reason: String,
 }
 
-fn rule(is_same: bool, entry: Entry, line: usize) -> Result<MergeRule, RulesError> {
+fn rule(is_same: bool, entry: &Entry, line: usize) -> Result<MergeRule, RulesError> {
     let problem = |problem: &str| RulesError::Malformed {
         line,
         problem: problem.to_owned(),

@@ -3,7 +3,8 @@
 use crate::identify::{read_mac, write_mac};
 use crate::model::{
     AccessRecord, Certificate, Claim, Clue, Date, DeviceKind, Fact, Family, HostIdentity,
-    MachineId, MachineRecord, Observed, ResultCode, Role, UtcTime, WindowsFacts, WindowsRole,
+    Inventory, MachineId, MachineRecord, Observed, ResultCode, Role, UtcTime, WindowsFacts,
+    WindowsRole,
 };
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -228,11 +229,10 @@ fn is_samba(clue: &Clue) -> bool {
 fn hear(traits: &mut Traits, clue: &Clue, is_samba: bool) {
     let by = name_source(&clue.source);
     match &clue.fact {
-        Fact::DnsComputer(name) => named(traits, by, name),
         Fact::NetbiosComputer(name) if by == NameSource::Stated => {
             named(traits, NameSource::NetBios, name);
         }
-        Fact::NetbiosComputer(name) => named(traits, by, name),
+        Fact::DnsComputer(name) | Fact::NetbiosComputer(name) => named(traits, by, name),
         Fact::NetbiosDomain(name) | Fact::DnsDomain(name) if by == NameSource::Stated => {
             traits.domains.push(lower(name));
         }
@@ -349,11 +349,11 @@ fn embedded_mac(address: &IpAddr) -> Option<String> {
     let IpAddr::V6(address) = address else {
         return None;
     };
-    let [.., a, b, c, 0xff, 0xfe, d, e, f] = address.octets() else {
+    let [.., one, two, three, 0xff, 0xfe, four, five, six] = address.octets() else {
         return None;
     };
     // Made up by software unless the bit says that a maker assigned it.
-    (a & 2 == 2).then(|| write_mac([a ^ 2, b, c, d, e, f]))
+    (one & 2 == 2).then(|| write_mac([one ^ 2, two, three, four, five, six]))
 }
 
 fn looks(record: &MachineRecord) -> Looks {
@@ -452,7 +452,7 @@ fn care(record: &MachineRecord) -> Care {
     Care {
         last_assessed: inventory.map(|_| record.last_seen.date()),
         access: record.access.iter().map(way).collect(),
-        last_update: inventory.and_then(|read| read.last_update()),
+        last_update: inventory.and_then(Inventory::last_update),
         updates,
         owner: owner.map(str::to_owned),
     }

@@ -220,61 +220,25 @@ fn unmanaged(machine: &Machine<'_>, context: &Context<'_, '_>, identity: &Identi
 }
 
 /// The word, the ground, and what to do.
+type Ground = (&'static str, String, String);
+
 fn unmanaged_reason(
     machine: &Machine<'_>,
     context: &Context<'_, '_>,
     name: &str,
     address: &str,
-) -> (&'static str, String, String) {
+) -> Ground {
     let off = machine.vouching().find(|(_, row)| row.is_disabled);
     if let Some((list, row)) = off {
+        let (list, row) = (&list.name, row.row);
         return (
             "disabled_on_list",
-            format!(
-                "{} row {} has it as disabled or retired, and it answers",
-                list.name, row.row
-            ),
-            format!(
-                "Find out why {name} still runs: enable it in {} again, or switch it off.",
-                list.name
-            ),
+            format!("{list} row {row} has it as disabled or retired, and it answers"),
+            format!("Find out why {name} still runs: enable it in {list} again, or switch it off."),
         );
     }
-    let member = machine
-        .live
-        .iter()
-        .find_map(|seen| seen.traits.is_domain_member);
-    let is_windows = machine
-        .live
-        .iter()
-        .any(|seen| seen.looks.family == Some(Family::Windows));
-    let domain = machine.domains.iter().next();
-    let is_member = member == Some(true) || (member.is_none() && is_windows);
-    if let Some(domain) = domain.filter(|_| is_member) {
-        let known = machine.domains.iter().find(|domain| context.knows(domain));
-        if let Some(domain) = known {
-            return (
-                "domain_member",
-                format!("a member of {domain}, which lists know, and on none of them"),
-                format!(
-                    "Look for {name} in {domain}: either the export is incomplete, or its object was deleted."
-                ),
-            );
-        }
-        if context.knows_domains() {
-            return (
-                "foreign_domain",
-                format!("a member of {domain}, which no list knows"),
-                format!("Ask who runs the domain {domain}, and why {name} is in this network."),
-            );
-        }
-        return (
-            "domain_member",
-            format!("a member of {domain}; no list says which domains are yours"),
-            format!(
-                "Look for {name} in {domain}, and give an export of that directory: --known FILE."
-            ),
-        );
+    if let Some(ground) = of_domain(machine, context, name) {
+        return ground;
     }
     let device = machine.live.iter().map(|seen| seen.looks.device);
     let device = device.max_by_key(|device| *device != DeviceKind::Unknown);
@@ -291,7 +255,7 @@ fn unmanaged_reason(
             ),
         );
     }
-    if member == Some(false) {
+    if membership(machine) == Some(false) {
         return (
             "workgroup",
             "in no domain, and on no list".to_owned(),
@@ -307,6 +271,40 @@ fn unmanaged_reason(
             "Find its owner: underdesk doctor {address} tells what it shows; then list it, or take it off the network."
         ),
     )
+}
+
+fn membership(machine: &Machine<'_>) -> Option<bool> {
+    let mut said = machine.live.iter();
+    said.find_map(|seen| seen.traits.is_domain_member)
+}
+
+/// What its domain says of a machine on no list.
+fn of_domain(machine: &Machine<'_>, context: &Context<'_, '_>, name: &str) -> Option<Ground> {
+    let mut live = machine.live.iter();
+    let is_windows = live.any(|seen| seen.looks.family == Some(Family::Windows));
+    let is_member = membership(machine).unwrap_or(is_windows);
+    let domain = machine.domains.iter().next().filter(|_| is_member)?;
+    if let Some(domain) = machine.domains.iter().find(|domain| context.knows(domain)) {
+        return Some((
+            "domain_member",
+            format!("a member of {domain}, which lists know, and on none of them"),
+            format!(
+                "Look for {name} in {domain}: either the export is incomplete, or its object was deleted."
+            ),
+        ));
+    }
+    if context.knows_domains() {
+        return Some((
+            "foreign_domain",
+            format!("a member of {domain}, which no list knows"),
+            format!("Ask who runs the domain {domain}, and why {name} is in this network."),
+        ));
+    }
+    Some((
+        "domain_member",
+        format!("a member of {domain}; no list says which domains are yours"),
+        format!("Look for {name} in {domain}, and give an export of that directory: --known FILE."),
+    ))
 }
 
 fn managed(machine: &Machine<'_>) -> Verdict {

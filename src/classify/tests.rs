@@ -792,3 +792,55 @@ proptest! {
         }
     }
 }
+
+/// `count` machines of four runs on five lists.
+fn crowd(count: u32) -> (Vec<Sighted>, Vec<KnownList>) {
+    let mut sighted = Vec::new();
+    let mut rows = Vec::new();
+    for number in 0..count {
+        let name = format!("ws-{number:05}");
+        let [_, high, middle, low] = number.to_be_bytes();
+        let mac = format!("f8:b1:56:{high:02x}:{middle:02x}:{low:02x}");
+        for run in 0..4 {
+            let address = format!("10.{run}.{middle}.{low}");
+            let mut one = read(windows(&format!("{name}-{run}"), run, &address, &name));
+            one.traits.macs = vec![mac.clone()];
+            one.traits.serial = Some(format!("SN{number:06}"));
+            one.traits.uuid = Some(format!("4c4c4544-0044-3510-8051-b4c0{number:08x}"));
+            // One image for all of them.
+            one.traits.machine_ids = vec!["0123456789abcdef0123456789abcde1".to_owned()];
+            one.traits.host_keys = vec!["ssh-ed25519 SHA256:image".to_owned()];
+            sighted.push(one);
+        }
+        rows.push(KnownRecord {
+            macs: vec![mac],
+            serial: Some("Same For All".to_owned()),
+            ..full(&name)
+        });
+    }
+    let kinds = [
+        ListKind::ActiveDirectory,
+        ListKind::Wsus,
+        ListKind::Edr,
+        ListKind::Dhcp,
+        ListKind::Cmdb,
+    ];
+    let lists = kinds.map(|kind| list(kind.as_str(), kind, rows.clone()));
+    (sighted, lists.to_vec())
+}
+
+#[test]
+fn a_crowd_with_one_image_is_told_apart_in_time_that_grows_with_it() {
+    let count = std::option_env!("UNDERDESK_CROWD").map_or(600, |count| count.parse().unwrap());
+    let (sighted, lists) = crowd(count);
+    let comparison = simply(&sighted, &lists);
+    assert_eq!(comparison.machines.len(), count as usize);
+    assert!(
+        comparison
+            .machines
+            .iter()
+            .all(|one| one.standing.state == State::Managed)
+    );
+    assert!(comparison.entries.is_empty());
+    assert_eq!(comparison.warnings.len(), 2, "{:?}", comparison.warnings);
+}
