@@ -4,7 +4,7 @@ use super::context::Context;
 use super::machine::Machine;
 use super::sighted::UpdatesFrom;
 use super::standing::Verdict;
-use crate::model::{DeviceKind, ManagedState};
+use crate::model::{DeviceKind, KnownList, ManagedState};
 
 /// The first reason that holds; `None` where none does.
 pub(super) fn overlooked(machine: &Machine<'_>, context: &Context<'_, '_>) -> Option<Verdict> {
@@ -126,13 +126,13 @@ fn silent(machine: &Machine<'_>, context: &Context<'_, '_>) -> Option<Reason> {
     let rows = machine.vouching().filter(|(_, row)| !row.is_disabled);
     let dated = rows.filter_map(|(list, row)| Some((list, row.last_seen?)));
     let dated = dated.collect::<Vec<_>>();
-    let is_old = |(list, day): &(&crate::model::KnownList, crate::model::Date)| {
+    let is_old = |(list, day): &(&KnownList, crate::model::Date)| {
         day.days_until(context.world.today) > context.world.policy.fresh_days_of(list.kind)
     };
     if dated.is_empty() || !dated.iter().all(is_old) {
         return None;
     }
-    let text = |(list, day): &(&crate::model::KnownList, crate::model::Date)| {
+    let text = |(list, day): &(&KnownList, crate::model::Date)| {
         let limit = context.world.policy.fresh_days_of(list.kind);
         format!(
             "{} last heard from it on {day} (limit {limit} days)",
@@ -177,15 +177,19 @@ fn dead_source(machine: &Machine<'_>, context: &Context<'_, '_>) -> Option<Reaso
                 .policy
                 .fresh_days_of(crate::model::ListKind::Wsus);
             let heard = rows.iter().map(|(_, row)| row.last_seen);
-            let is_heard = heard
-                .clone()
-                .any(|day| day.is_none_or(|day| day.days_until(context.world.today) <= limit));
+            // Where the list has days, a row without one is of a client that never came.
+            let has_days = |list: &KnownList| list.records.iter().any(|row| row.last_seen.is_some());
+            let is_heard = rows.iter().any(|(list, row)| match row.last_seen {
+                Some(day) => day.days_until(context.world.today) <= limit,
+                None => !has_days(list),
+            });
             if is_heard {
                 return None;
             }
             let why = match heard.flatten().max() {
                 Some(day) => format!("the WSUS list last heard from it on {day}"),
-                None => "the WSUS list does not have it".to_owned(),
+                None if rows.is_empty() => "the WSUS list does not have it".to_owned(),
+                None => "the WSUS list never heard from it".to_owned(),
             };
             Some(Reason::of(
                 "update_source_dead",
