@@ -2,7 +2,7 @@
 
 use super::hearsay;
 use super::keys::{KeyKind, Keys, Node, Source};
-use crate::model::{Date, DeviceKind};
+use crate::model::{Date, DeviceKind, ListKind};
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
@@ -201,15 +201,23 @@ fn weak(a: &Node<'_>, b: &Node<'_>, weak: &Weak, today: Date) -> Rank {
 }
 
 /// Whether a row's address is as good as now: never dated, or dated within two days of when the machine was met.
+/// An inventory has addresses that somebody gave to machines: they hold for a month.
 fn holds_its_address(a: &Node<'_>, b: &Node<'_>, today: Date) -> bool {
     const DAYS: i64 = 2;
+    const DAYS_OF_INVENTORY: i64 = 30;
     let when = [a, b]
         .into_iter()
         .find_map(Node::seen)
         .map_or(today, |seen| seen.seen.date());
     let row = [a, b].into_iter().find_map(Node::row);
     row.is_some_and(|(_, list, row)| match row.last_seen {
-        Some(day) => day.days_until(when).abs() <= DAYS,
+        Some(day) => {
+            let days = match list.kind {
+                ListKind::Cmdb | ListKind::Ansible | ListKind::Plain => DAYS_OF_INVENTORY,
+                _ => DAYS,
+            };
+            day.days_until(when).abs() <= days
+        }
         None => list.vouches_for_care(),
     })
 }
