@@ -196,21 +196,30 @@ enum Content {
 /// Columns of which the name says nothing. What would be a claim that its content cannot bear out is only hinted
 /// at: a uuid need not be the hardware's, and a day may be any.
 fn by_content(table: &Table, picks: &mut [Pick]) {
-    for at in 0..picks.len() {
+    let contents: Vec<_> = (0..picks.len()).map(|at| content(table, at)).collect();
+    let mut fields = picks.iter().filter_map(|pick| pick.field);
+    let strong = [Content::Mac, Content::Address, Content::Fqdn];
+    let tells_machines = fields.any(Field::identifies)
+        || contents
+            .iter()
+            .flatten()
+            .any(|content| strong.contains(content));
+    for (at, content) in contents.into_iter().enumerate() {
         let is_open = |pick: &Pick| pick.field.is_none() && !pick.is_passed_over;
         if !picks.get(at).is_some_and(is_open) {
             continue;
         }
-        let Some(content) = content(table, at) else {
+        let Some(content) = content else {
             continue;
         };
         let has = |field| picks.iter().any(|pick| pick.field == Some(field));
-        let is_named = has(Field::Name) || has(Field::Fqdn);
+        // A word alone may be anything: a name it is where something else tells machines apart.
+        let is_open = !has(Field::Name) && !has(Field::Fqdn) && tells_machines;
         let (field, hint) = match content {
             Content::Mac => (Some(Field::Mac), None),
             Content::Address => (Some(Field::Address), None),
             Content::Fqdn if !has(Field::Fqdn) => (Some(Field::Fqdn), None),
-            Content::Hostname if !is_named => (Some(Field::Name), None),
+            Content::Hostname if is_open => (Some(Field::Name), None),
             Content::Uuid => (None, Some("uuids: --map uuid=… if they are the hardware's")),
             Content::Day => (None, Some("days: --map last_seen=… if they are that")),
             Content::Fqdn | Content::Hostname => (None, None),

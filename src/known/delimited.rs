@@ -145,8 +145,8 @@ fn known(row: &StringRecord, options: &ReadOptions) -> usize {
         .count()
 }
 
-/// Where the header is: the row with the most known headers, if it has two or no more cells than that; else the
-/// first row, if it holds nothing that a machine's row would.
+/// Where the header is: the row with the most known headers, if it has two or hardly more cells than that; else the
+/// first row, if it holds nothing that only a machine's row would.
 pub(super) fn header(table: &Table, options: &ReadOptions) -> Option<usize> {
     let rows = table.rows.iter().take(HEAD_ROWS).enumerate();
     let scored = rows.map(|(at, row)| (known(&row.cells, options), at));
@@ -159,9 +159,8 @@ pub(super) fn header(table: &Table, options: &ReadOptions) -> Option<usize> {
     }
     let first = table.rows.first()?.cells.iter().filter_map(cells::text);
     let first: Vec<&str> = first.collect();
-    let mut second = table.rows.get(1)?.cells.iter().filter_map(cells::text);
     let is_header = !first.is_empty() && !first.iter().any(|cell| is_value(cell));
-    (is_header && second.any(is_value)).then_some(0)
+    is_header.then_some(0)
 }
 
 /// Whether a cell holds what no header does.

@@ -6,6 +6,8 @@ use super::draft::Draft;
 use super::table::{MOST_COLUMNS, Row, Table};
 use super::{Field, KnownError, ReadOptions, cells, headers};
 use crate::model::{Date, KnownRecord, ListKind};
+use std::cmp::Reverse;
+use std::collections::HashMap;
 
 /// Reads a table.
 pub(super) fn read(table: Table, options: &ReadOptions) -> Result<Draft, KnownError> {
@@ -19,8 +21,9 @@ pub(super) fn read(table: Table, options: &ReadOptions) -> Result<Draft, KnownEr
         kind_by,
         ..Draft::default()
     };
+    let usual = usual_width(&table);
     for row in &table.rows {
-        if is_shifted(row, &table) {
+        if is_shifted(row, table.headers.len(), usual) {
             let (cells, headers) = (row.cells.len(), table.headers.len());
             let what = format!(
                 "{cells} cells under {headers} headers: a separator stands in a cell without quotation marks"
@@ -49,10 +52,23 @@ pub(super) fn read(table: Table, options: &ReadOptions) -> Result<Draft, KnownEr
     Ok(draft)
 }
 
-/// Whether something stands behind the last column: then nothing in the row is where it should be.
-fn is_shifted(row: &Row, table: &Table) -> bool {
-    let mut behind = row.cells.iter().skip(table.headers.len());
-    table.headers.len() < MOST_COLUMNS && behind.any(|cell| !cell.trim().is_empty())
+/// How many cells most rows have: some programs write a separator behind the last.
+fn usual_width(table: &Table) -> usize {
+    let mut counts: HashMap<usize, usize> = HashMap::new();
+    for row in &table.rows {
+        *counts.entry(row.cells.len()).or_default() += 1;
+    }
+    let most = counts
+        .into_iter()
+        .max_by_key(|(width, count)| (*count, *width));
+    most.map_or(0, |(width, _)| width)
+}
+
+/// Whether a row has more cells than there are columns: then nothing in it need be where it should be.
+fn is_shifted(row: &Row, columns: usize, usual: usize) -> bool {
+    let mut behind = row.cells.iter().skip(columns);
+    let is_more = row.cells.len() > columns.max(usual);
+    columns < MOST_COLUMNS && (is_more || behind.any(|cell| !cell.trim().is_empty()))
 }
 
 /// What wrote a table, and how that is known.

@@ -92,6 +92,31 @@ fn a_table_that_tells_of_no_machine_names_its_headers_and_says_how_to_map() {
 }
 
 #[test]
+fn words_alone_are_no_names() {
+    let error = read_with(
+        "colour,shape\nred,round\nblue,flat\n",
+        &ReadOptions::default(),
+    );
+    let error = error.unwrap_err().to_string();
+    assert!(error.contains("found: colour, shape"), "{error}");
+    let read = read_with("colour,shape\nred,round\n", &mapped(Field::Name, "colour")).unwrap();
+    assert_eq!(names(&read), ["red"]);
+}
+
+#[test]
+fn a_row_with_more_cells_than_columns_is_left_out_and_said() {
+    let table = read(
+        "Name;MAC;Serial;Owner\npc-1;00155d000001; 00155d000002;abc;\npc-2;00155d000003;abd;\n",
+    );
+    assert_eq!(names(&table), ["pc-2"]);
+    assert_eq!(table.unread[0].row, 2);
+    assert!(table.unread[0].what.contains("5 cells under 4 headers"));
+    // A separator behind the last cell of every row shifts nothing.
+    let table = read("Name;MAC\npc-1;00155d000001;\npc-2;00155d000003;\n");
+    assert_eq!(names(&table), ["pc-1", "pc-2"]);
+}
+
+#[test]
 fn nothing_is_an_error() {
     for text in ["", " \r\n", "\u{feff}", "Name,IP\n", "Name\n"] {
         let error = read_with(text, &ReadOptions::default()).unwrap_err();
