@@ -1,8 +1,8 @@
 //! Whether a machine shows anything that only one machine can be.
 
 use super::context::Context;
+use super::gather::is_strong_mac;
 use super::junk;
-use super::keys::is_strong_mac;
 use super::machine::Machine;
 use super::sighted::{NameSource, Sighted};
 use crate::model::Certainty;

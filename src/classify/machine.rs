@@ -2,7 +2,7 @@
 
 use super::merge::{Group, Merged};
 use super::sighted::{NameSource, Sighted};
-use super::{keys, sighted};
+use super::{gather, sighted};
 use crate::model::{Certainty, Date, KnownList, KnownRecord, ListRow, UtcTime};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -80,7 +80,7 @@ impl<'a> Machine<'a> {
 
     /// Whether it is no machine: machines or an intermediary answer at its addresses.
     pub(super) fn is_artefact(&self) -> bool {
-        self.live.iter().any(|seen| keys::is_artefact(seen))
+        self.live.iter().any(|seen| gather::is_artefact(seen))
     }
 
     /// Every name, short or full, the most trustworthy first; lower case, without repeats.

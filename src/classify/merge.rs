@@ -4,7 +4,8 @@
 use super::clusters::{Against, Clusters};
 use super::demote::demote;
 use super::edges::{Edge, Rank, edges, shared_words};
-use super::keys::{KeyKind, Keys, Node, gather};
+use super::gather::gather;
+use super::keys::{KeyKind, Keys, Node};
 use super::names::join_by_name;
 use super::places::join_by_place;
 use super::{World, apply};

@@ -10,6 +10,7 @@ mod demote;
 mod domains;
 mod edges;
 mod entries;
+mod gather;
 mod hearsay;
 mod hours;
 mod identity;

@@ -1,6 +1,7 @@
 //! Lists that know nothing but addresses, and addresses that machines share.
 
-use super::keys::{KeyKind, Node, has_only_shared_macs};
+use super::gather::has_only_shared_macs;
+use super::keys::{KeyKind, Node};
 use super::merge::Work;
 use crate::model::{Certainty, KnownList, KnownRecord};
 
