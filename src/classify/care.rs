@@ -178,7 +178,8 @@ fn dead_source(machine: &Machine<'_>, context: &Context<'_, '_>) -> Option<Reaso
                 .fresh_days_of(crate::model::ListKind::Wsus);
             let heard = rows.iter().map(|(_, row)| row.last_seen);
             // Where the list has days, a row without one is of a client that never came.
-            let has_days = |list: &KnownList| list.records.iter().any(|row| row.last_seen.is_some());
+            let has_days =
+                |list: &KnownList| list.records.iter().any(|row| row.last_seen.is_some());
             let is_heard = rows.iter().any(|(list, row)| match row.last_seen {
                 Some(day) => day.days_until(context.world.today) <= limit,
                 None => !has_days(list),

@@ -7,6 +7,7 @@ use super::machine::Machine;
 use super::merge::Merged;
 use crate::model::{KnownList, ListKind};
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::net::IpAddr;
 
 /// What the standing of each machine is judged by.
 pub(super) struct Context<'w, 'a> {
@@ -19,6 +20,8 @@ pub(super) struct Context<'w, 'a> {
     pub(super) wsus: Vec<&'a KnownList>,
     /// That every list that vouches is old, in words.
     pub(super) old_registers: Option<String>,
+    /// Who answers at each address in the run that is judged: its name, empty where it shows none.
+    answering: HashMap<IpAddr, String>,
     /// Host keys that more than one machine of the run shows, and values that tell nobody apart.
     shared: HashSet<String>,
 }
@@ -51,8 +54,14 @@ impl<'w, 'a> Context<'w, 'a> {
             wants_owner: world.policy.require_owner.unwrap_or_else(owners),
             wsus: wsus.collect(),
             old_registers: old_registers(world),
+            answering: answering(machines),
             shared: shared(merged, machines),
         }
+    }
+
+    /// Who answers at an address in the run that is judged: its name, empty where it shows none.
+    pub(super) fn who_answers(&self, address: &IpAddr) -> Option<&str> {
+        self.answering.get(address).map(String::as_str)
     }
 
     /// Whether lists know a domain, or one above or below it.
@@ -75,6 +84,15 @@ impl<'w, 'a> Context<'w, 'a> {
     pub(super) fn is_shared(&self, value: &str) -> bool {
         self.shared.contains(value)
     }
+}
+
+fn answering(machines: &[Machine<'_>]) -> HashMap<IpAddr, String> {
+    let live = machines.iter().filter(|machine| !machine.live.is_empty());
+    let addresses = live.flat_map(|machine| {
+        let own = machine.live.iter().flat_map(|seen| &seen.addresses);
+        own.map(|address| (*address, machine.short_name()))
+    });
+    addresses.collect()
 }
 
 fn old_registers(world: &World<'_>) -> Option<String> {

@@ -7,6 +7,7 @@ use super::standing::{Verdict, lower};
 use super::{hearsay, hours};
 use crate::model::{Certainty, DeviceKind, Entry, KnownList, KnownRecord, ManagedState};
 use std::cmp::Reverse;
+use std::net::IpAddr;
 
 /// The entry that a machine is which nobody met; `None` where no list vouches for it.
 pub(super) fn entry(machine: &Machine<'_>, context: &Context<'_, '_>) -> Option<Entry> {
@@ -126,6 +127,13 @@ fn missed(machine: &Machine<'_>, context: &Context<'_, '_>, covered: usize) -> V
         return old(machine, context, covered, wanted);
     }
     let label = machine.label();
+    let addresses = machine.addresses();
+    let answers = addresses.iter();
+    let answers = answers.filter_map(|address| Some((address, context.who_answers(address)?)));
+    let answers: Vec<(&IpAddr, &str)> = answers.collect();
+    if let Some((address, _)) = answers.iter().find(|(_, name)| name.is_empty()) {
+        return nameless(&label, address);
+    }
     let count = covered.min(wanted);
     let confidence = if covered < wanted {
         Certainty::Guess
@@ -134,12 +142,33 @@ fn missed(machine: &Machine<'_>, context: &Context<'_, '_>, covered: usize) -> V
     };
     let word = format!("no_answer_in_{count}_sweeps");
     let mut verdict = Verdict::of(ManagedState::Unseen, &word, confidence);
-    verdict.evidence.push(format!(
-        "its address was swept {covered} times without an answer"
-    ));
+    let others = answers
+        .iter()
+        .map(|(address, name)| format!("{address} is {name} now"));
+    let others = others.collect::<Vec<_>>();
+    verdict.evidence.push(if others.is_empty() {
+        format!("its address was swept {covered} times without an answer")
+    } else {
+        format!(
+            "not met in {covered} sweeps of its address: {}",
+            others.join(", ")
+        )
+    });
     verdict.suggestion = format!(
         "It may be off, elsewhere, or behind a firewall: underdesk scan --retry-unseen, or ask who has {label}."
     );
+    verdict
+}
+
+/// An entry at whose address somebody answers who shows no name: it may be that machine, or another.
+fn nameless(label: &str, address: &IpAddr) -> Verdict {
+    let word = "nameless_at_its_address";
+    let mut verdict = Verdict::of(ManagedState::Unseen, word, Certainty::Guess);
+    verdict.evidence.push(format!(
+        "somebody answers at {address} and shows no name: it may be {label}, or another machine"
+    ));
+    verdict.suggestion =
+        format!("See whether it is {label}: underdesk doctor {address}; merge.toml joins the two.");
     verdict
 }
 

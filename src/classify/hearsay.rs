@@ -98,8 +98,36 @@ pub(super) fn device(row: &KnownRecord) -> DeviceKind {
     match found {
         Some((_, device)) => *device,
         None if family(row).is_some() => DeviceKind::Computer,
-        None => DeviceKind::Unknown,
+        None => named_after(row),
     }
+}
+
+/// The kind of device after which a row's machine is named, as many networks do: `prn-07`, `sw-hall-2`.
+fn named_after(row: &KnownRecord) -> DeviceKind {
+    const WORDS: &[(&str, DeviceKind)] = &[
+        ("prn", DeviceKind::Printer),
+        ("prt", DeviceKind::Printer),
+        ("print", DeviceKind::Printer),
+        ("printer", DeviceKind::Printer),
+        ("mfp", DeviceKind::Printer),
+        ("drucker", DeviceKind::Printer),
+        ("sw", DeviceKind::Switch),
+        ("switch", DeviceKind::Switch),
+        ("ap", DeviceKind::AccessPoint),
+        ("wap", DeviceKind::AccessPoint),
+        ("fw", DeviceKind::Firewall),
+        ("cam", DeviceKind::Camera),
+        ("nas", DeviceKind::Nas),
+        ("ups", DeviceKind::Ups),
+        ("usv", DeviceKind::Ups),
+    ];
+    let names = [row.name.as_deref(), row.fqdn.as_deref()];
+    let name = names.into_iter().flatten().next().unwrap_or_default();
+    let name = name.split('.').next().unwrap_or_default().to_lowercase();
+    let parts = name.split(|one: char| !one.is_alphabetic());
+    let first = parts.into_iter().find(|part| !part.is_empty());
+    let found = WORDS.iter().find(|(word, _)| Some(*word) == first);
+    found.map_or(DeviceKind::Unknown, |(_, device)| *device)
 }
 
 /// Whether one device can be what two sources say; an unknown one says nothing.
@@ -144,6 +172,12 @@ mod tests {
         );
         // The word is part of another.
         assert_eq!(device(&row("", "Nasdaq terminal")), DeviceKind::Unknown);
+        let named = |name: &str| KnownRecord {
+            name: Some(name.to_owned()),
+            ..row("", "Web Image Monitor")
+        };
+        assert_eq!(device(&named("PRN-07")), DeviceKind::Printer);
+        assert_eq!(device(&named("printhouse")), DeviceKind::Unknown);
         assert!(can_be_one(Family::Debian, Family::Linux));
         assert!(!can_be_one(Family::Windows, Family::Linux));
     }

@@ -122,6 +122,7 @@ fn compared(
     Some(Compared {
         id: first.id.clone(),
         records,
+        name: machine.short_name(),
         rows: machine.list_rows(),
         standing,
         first_seen: machine.first_seen().unwrap_or(first.first_seen),

@@ -49,6 +49,8 @@ pub struct MachineRecord {
     pub intermediary: Option<String>,
     /// Other ids under which the run has it: records that turned out to be this machine.
     pub also: Vec<MachineId>,
+    /// The name that lists have for it; empty where they have none, or nobody compared.
+    pub listed_name: String,
     /// How it stands to the lists that the organisation has; `None` where nobody compared.
     pub standing: Option<Standing>,
     /// When it tends to be there: see [`super::Compared::usual_hours`].

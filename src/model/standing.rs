@@ -126,6 +126,8 @@ pub struct Compared {
     pub id: MachineId,
     /// The ids of all records of the run that are this machine, `id` included, sorted.
     pub records: Vec<MachineId>,
+    /// The name that it shows, else the one that lists have for it; empty where there is none.
+    pub name: String,
     /// The rows of lists that are it, sorted.
     pub rows: Vec<ListRow>,
     /// How it stands.

@@ -151,6 +151,7 @@ pub(super) fn unread(address: &str) -> MachineRecord {
         fingerprint: crate::model::Fingerprint::default(),
         intermediary: None,
         also: Vec::new(),
+        listed_name: String::new(),
         standing: None,
         usual_hours: String::new(),
         end_of_life: None,

@@ -139,6 +139,7 @@ impl Standings {
         record.also = others.cloned().collect();
         record.id = machine.id.clone();
         record.first_seen = machine.first_seen.min(record.first_seen);
+        record.listed_name.clone_from(&machine.name);
         record.usual_hours.clone_from(&machine.usual_hours);
         record.standing = Some(machine.standing.clone());
     }

@@ -232,6 +232,7 @@ fn record(db: &mut Db, run: i64, group: Group) -> Result<MachineRecord, StoreErr
         fingerprint: Fingerprint::default(),
         intermediary: None,
         also: Vec::new(),
+        listed_name: String::new(),
         standing: None,
         usual_hours: String::new(),
         access: facts.access,

@@ -215,6 +215,7 @@ fn is_called(machine: &MachineRecord, name: &str) -> bool {
     let own = machine.inventory.as_deref();
     same(machine.id.as_str())
         || machine.also.iter().any(|id| same(id.as_str()))
+        || same(&machine.listed_name)
         || seen_as(machine).any(same)
         || machine
             .addresses
@@ -228,7 +229,8 @@ fn is_called(machine: &MachineRecord, name: &str) -> bool {
 fn seen_as(machine: &MachineRecord) -> impl Iterator<Item = &str> {
     let names = [&machine.fingerprint.hostname, &machine.fingerprint.fqdn];
     let names = names.into_iter().flatten();
-    names.map(|claim| claim.value.as_str())
+    let listed = Some(machine.listed_name.as_str()).filter(|name| !name.is_empty());
+    names.map(|claim| claim.value.as_str()).chain(listed)
 }
 
 /// Whether a host calls itself so, or has the address.

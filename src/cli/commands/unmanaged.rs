@@ -115,6 +115,7 @@ fn machine_row(machine: &MachineRecord, standing: &Standing) -> Vec<String> {
             .hostname
             .as_ref()
             .map(|claim| claim.value.clone()),
+        Some(machine.listed_name.clone()),
     ];
     let name = names.into_iter().flatten().find(|name| !name.is_empty());
     row(

@@ -203,7 +203,7 @@ impl<'a> View<'a> {
     }
 
     /// The host's own name for itself, else the one that the operator gave it, else the one that it
-    /// shows without a login.
+    /// shows without a login, else the one that lists have for it.
     fn hostname(&self) -> Cell<'a> {
         let own = self
             .inventory()
@@ -213,7 +213,8 @@ impl<'a> View<'a> {
         let given = self.machine.target_name.as_deref();
         let seen = self.machine.fingerprint.hostname.as_ref();
         let seen = seen.map(|claim| claim.value.as_str());
-        Cell::known(own.or(given).or(seen))
+        let listed = Some(self.machine.listed_name.as_str()).filter(|name| !name.is_empty());
+        Cell::known(own.or(given).or(seen).or(listed))
     }
 }
 
