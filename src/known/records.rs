@@ -60,7 +60,7 @@ fn usual_width(table: &Table) -> usize {
     }
     let most = counts
         .into_iter()
-        .max_by_key(|(width, count)| (*count, *width));
+        .max_by_key(|(width, count)| (*count, Reverse(*width)));
     most.map_or(0, |(width, _)| width)
 }
 

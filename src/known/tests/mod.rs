@@ -144,6 +144,8 @@ proptest! {
         if let Ok(read) = read("x", text.as_bytes(), &ReadOptions::default()) {
             prop_assert!(!read.list.records.is_empty());
             prop_assert!(read.unread.len() <= MOST_PROBLEMS);
+            let machines = read.list.records.len() as u64;
+            prop_assert!(machines <= read.rows && read.rows <= machines + read.problems);
         }
     }
 }
