@@ -118,7 +118,8 @@ fn groups(
     let mut query = conn.prepare_cached(
         "SELECT outcome.address, machine.number, machine.id
          FROM outcome JOIN machine AS own ON own.number = outcome.machine
-         LEFT JOIN machine_alias ON machine_alias.old = own.number AND own.founded_kind <> 'address'
+         LEFT JOIN machine_alias ON machine_alias.old = own.number
+             AND (own.founded_kind <> 'address' OR own.named_run <= outcome.run)
          JOIN machine ON machine.number = coalesce(machine_alias.new, outcome.machine)
          WHERE outcome.run = ?1 ORDER BY outcome.address",
     )?;
