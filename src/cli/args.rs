@@ -305,7 +305,7 @@ pub(super) struct VerdictArguments {
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Lists")]
 pub(super) struct BeliefArguments {
-    /// A list of machines that somebody believes are there: an export of Active Directory, WSUS, ConfigMgr,
+    /// A list of machines that somebody believes are there: an export of Active Directory, WSUS, `ConfigMgr`,
     /// Intune, an EDR, DHCP, a CMDB, runZero, Lansweeper, nmap XML, an Ansible inventory, or a plain list (see
     /// docs/lists.md); of a stored run, in place of those it has
     #[arg(long, value_name = "[NAME=]FILE")]
@@ -446,8 +446,8 @@ pub(super) struct UnmanagedArguments {
     pub(super) run: Option<String>,
     #[command(flatten)]
     pub(super) beliefs: BeliefArguments,
-    /// Only these states, as managed_state has them: unmanaged, overlooked, unidentified, unseen, stale_entry,
-    /// out_of_scope, managed, expected, artefact
+    /// Only these states, as `managed_state` has them: unmanaged, overlooked, unidentified, unseen, `stale_entry`,
+    /// `out_of_scope`, managed, expected, artefact
     #[arg(long, value_name = "STATES", value_delimiter = ',')]
     pub(super) state: Vec<String>,
     /// Only tell how each list was read: its columns, and every value that was not understood

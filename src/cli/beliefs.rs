@@ -37,6 +37,11 @@ impl Given {
         self.lists.as_deref().unwrap_or_default()
     }
 
+    /// Takes the lists of another run, where none was named.
+    pub(super) fn inherit(&mut self, lists: &[KnownList]) {
+        self.lists.get_or_insert_with(|| lists.to_vec());
+    }
+
     /// What a stored run is compared with: what the command line names, else what the run began with, else
     /// what the configuration names.
     pub(super) fn of_run(self, store: &Store, run: &RunId) -> Result<Beliefs, Stop> {

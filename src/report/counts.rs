@@ -94,15 +94,7 @@ impl Counts {
             .iter()
             .any(Finding::leaves_machine_unjudged);
         self.unjudged += u64::from(unjudged && machine.inventory.is_some());
-        let stops = |code| matches!(code, ResultCode::BreakerOpen | ResultCode::HostkeyChanged);
-        let stopped = machine.access.iter().any(|(_, access)| stops(access.code));
-        self.safety_stops += u64::from(stopped);
-        let changed = |code| code == ResultCode::HostkeyChanged;
-        let changed = machine
-            .access
-            .iter()
-            .any(|(_, access)| changed(access.code));
-        self.changed_keys += u64::from(changed);
+        self.add_access(machine);
         self.add_shared_key(machine);
         let mut upgrades = BTreeMap::<&str, Upgrade>::new();
         for finding in machine.findings.iter() {
@@ -133,6 +125,18 @@ impl Counts {
         let sources = unix.and_then(|unix| unix.sources.known());
         let mut sources = sources.into_iter().flatten();
         self.unsafe_sources += u64::from(sources.any(UpdateSource::is_unsafe));
+    }
+
+    fn add_access(&mut self, machine: &MachineRecord) {
+        let stops = |code| matches!(code, ResultCode::BreakerOpen | ResultCode::HostkeyChanged);
+        let stopped = machine.access.iter().any(|(_, access)| stops(access.code));
+        self.safety_stops += u64::from(stopped);
+        let changed = |code| code == ResultCode::HostkeyChanged;
+        let changed = machine
+            .access
+            .iter()
+            .any(|(_, access)| changed(access.code));
+        self.changed_keys += u64::from(changed);
     }
 
     fn add_shared_key(&mut self, machine: &MachineRecord) {

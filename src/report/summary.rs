@@ -116,6 +116,11 @@ fn write_comparison(comparison: &Comparison, counts: &Counts, text: &mut String)
             said(ManagedState::OutOfScope)
         ),
     );
+    write_lists(comparison, text);
+}
+
+/// What each list knows of the network.
+fn write_lists(comparison: &Comparison, text: &mut String) {
     for list in &comparison.lists {
         let live = list.live + list.lacks;
         push(

@@ -161,9 +161,10 @@ impl RunSource {
         let mut scopes = vec![self.swept.take()];
         gather(&self, 0, &mut sighted)?;
         // Without lists the past decides nothing.
-        let earlier = match beliefs.lists.is_empty() {
-            true => Vec::new(),
-            false => earlier(store, &self.run().id)?,
+        let earlier = if beliefs.lists.is_empty() {
+            Vec::new()
+        } else {
+            earlier(store, &self.run().id)?
         };
         for (number, record) in (1..).zip(&earlier) {
             let mut source = Self::read(store, &record.summary.id, self.no_merge)?;

@@ -74,7 +74,7 @@ pub(in crate::cli) fn run_as(
     simulated: bool,
 ) -> Result<Exit, Stop> {
     output::check(&command.output)?;
-    let job = Job {
+    let mut job = Job {
         settings,
         environment,
         output: &command.output,
@@ -94,7 +94,7 @@ pub(in crate::cli) fn run_as(
     };
     let mut targets = command.targets.clone();
     if let Some(run) = &command.retry_unseen {
-        targets.targets = unmanaged::unseen(settings, run, &job.beliefs)?;
+        targets.targets = unmanaged::unseen(settings, run, &mut job.beliefs)?;
     }
     let mut plan = unstaged(kind, settings, &targets, &command.sweep)?;
     login(&mut plan, settings, &command.login);

@@ -199,11 +199,18 @@ fn subnets(comparison: &Comparison, text: &mut String) {
 
 /// Where those are to be looked for whom the lists know and a run did not meet: only addresses, for a name in
 /// a list may be one that a machine gave itself.
-pub(super) fn unseen(settings: &Settings, run: &str, given: &Given) -> Result<Vec<String>, Stop> {
+///
+/// `given` gets the lists of that run, where it has none: what is met now is compared with the same ones.
+pub(super) fn unseen(
+    settings: &Settings,
+    run: &str,
+    given: &mut Given,
+) -> Result<Vec<String>, Stop> {
     let store = output::open_store(&settings.store)?;
     let named = Some(run).filter(|run| !run.is_empty());
     let run: RunId = output::find_run(&store, named)?;
     let beliefs = given.clone().of_run(&store, &run)?;
+    given.inherit(&beliefs.lists);
     let source = RunSource::open(&store, &run, false)?.compare(&store, &beliefs)?;
     let entries = source.comparison().map(|comparison| &comparison.entries);
     let unseen = entries.into_iter().flatten();

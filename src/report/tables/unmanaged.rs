@@ -8,7 +8,9 @@
 use super::super::cell::Cell;
 use super::super::{ReportError, ReportSource};
 use super::{Emit, Rows, Table, View, machine_columns};
-use crate::model::{DeviceKind, Entry, MachineRecord, Role, SeenBy, Service, ServiceTls, Standing};
+use crate::model::{
+    DeviceKind, Entry, MachineId, MachineRecord, Role, SeenBy, Service, ServiceTls, Standing,
+};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
@@ -64,7 +66,7 @@ fn entry_rows(source: &dyn ReportSource, emit: &mut Emit<'_>) -> Result<(), Repo
         let mut row = Vec::with_capacity(TABLE.columns.len());
         row.extend([
             source.run().id.as_str().into(),
-            Cell::maybe(entry.id.as_ref().map(|id| id.as_str())),
+            Cell::maybe(entry.id.as_ref().map(MachineId::as_str)),
             Cell::maybe(Some(entry.name.as_str()).filter(|name| !name.is_empty())),
             entry
                 .addresses

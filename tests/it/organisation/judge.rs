@@ -93,6 +93,7 @@ fn score_of(seed: u64) -> Score {
 
 /// `ORGANISATION_SEED=1 cargo test --test it organisation::judge -- --nocapture` shows a seed's errors.
 #[test]
+#[expect(clippy::disallowed_methods, reason = "the seed is the reader's choice")]
 fn seeds_that_were_looked_at_are_told_apart() {
     let seed = std::env::var("ORGANISATION_SEED").ok();
     let seeds = match seed.and_then(|seed| seed.parse().ok()) {
