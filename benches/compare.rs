@@ -11,9 +11,7 @@ use divan::counter::ItemsCount;
 use std::net::IpAddr;
 use underdesk::classify::{self, MergeRules, Policy, Sighted, Traits, World};
 use underdesk::known::{self, ReadOptions};
-use underdesk::model::{
-    Date, Family, KnownList, KnownRecord, ListKind, MachineId, UtcTime,
-};
+use underdesk::model::{Date, Family, KnownList, KnownRecord, ListKind, MachineId, UtcTime};
 
 fn main() {
     divan::main();
@@ -88,7 +86,10 @@ fn lists() -> Vec<KnownList> {
         vouches: kind.vouches().to_vec(),
         as_of: Date::parse("2026-11-29"),
         // Each lacks some that the others have.
-        records: (0..MACHINES).filter(|number| number % 97 != kind as u32).map(record).collect(),
+        records: (0..MACHINES)
+            .filter(|number| number % 97 != kind as u32)
+            .map(record)
+            .collect(),
     };
     kinds.map(list).to_vec()
 }
@@ -115,7 +116,8 @@ fn a_fleet_with_lists(bencher: Bencher<'_, '_>) {
 
 /// The limit is a plain reader of CSV that does nothing with what it reads.
 fn table() -> Vec<u8> {
-    let mut text = "Name,DNSHostName,IPv4Address,OperatingSystem,Enabled,LastLogonDate\n".to_owned();
+    let mut text =
+        "Name,DNSHostName,IPv4Address,OperatingSystem,Enabled,LastLogonDate\n".to_owned();
     for number in 0..100_000 {
         text.push_str(&format!(
             "WS-{number:06},ws-{number:06}.corp.example,10.{}.{}.{},Windows 11 Enterprise,True,2026-11-28\n",
@@ -138,6 +140,9 @@ fn the_same_rows_by_a_plain_csv_reader(bencher: Bencher<'_, '_>) {
     let table = table();
     bencher.bench(|| {
         let mut reader = csv::Reader::from_reader(table.as_slice());
-        reader.records().map(|row| row.unwrap().len()).sum::<usize>()
+        reader
+            .records()
+            .map(|row| row.unwrap().len())
+            .sum::<usize>()
     });
 }

@@ -192,3 +192,72 @@ fn whoever_is_expected_does_not_make_a_run_incomplete() {
     );
     desk.expect(3, &words);
 }
+
+#[test]
+fn a_machine_that_nobody_logged_in_to_is_one_row_with_all_its_addresses() {
+    let site = Site::serve(
+        r#"
+schema = 1
+name = "two cards"
+
+[[host]]
+name = "two-cards"
+addresses = ["127.87.5.1", "127.87.5.2"]
+kind = "iis"
+winrm = { domain = "CORP", dns_domain = "corp.example", version = "10.0.17763" }
+
+[[host]]
+name = "other"
+addresses = ["127.87.5.3"]
+kind = "iis"
+winrm = { domain = "CORP", dns_domain = "corp.example", version = "10.0.17763" }
+"#,
+    );
+    let desk = Desk::new();
+    let (http, https) = (site.port(80), site.port(443));
+    let words = format!(
+        "sweep 127.87.5.1-3 --ports {http},{https} --http-port {http} --https-port {https} --out out"
+    );
+    desk.expect(0, &words);
+    let table = Table::open(&desk.path("out/machines.csv"));
+    let rows: Vec<(&str, &str)> = table
+        .rows
+        .iter()
+        .map(|row| (cell(&table, row, "hostname"), cell(&table, row, "all_ips")))
+        .collect();
+    assert_eq!(
+        rows,
+        [
+            ("two-cards", "127.87.5.1; 127.87.5.2"),
+            ("other", "127.87.5.3")
+        ]
+    );
+    let why = cell(&table, &table.rows[0], "merged");
+    assert!(why.contains("two-cards.corp.example"), "{why}");
+    // It can be found by the id of either record.
+    desk.expect(0, "explain 127.87.5.2");
+    desk.expect(0, "export --no-merge --out apart");
+    let apart = Table::open(&desk.path("apart/machines.csv"));
+    assert_eq!(apart.rows.len(), 3);
+    // The operator knows better.
+    desk.write(
+        "merge.toml",
+        "[[apart]]\nmachines = [\"127.87.5.1\", \"127.87.5.2\"]\nreason = \"a cluster\"\n",
+    );
+    desk.expect(0, "export --out forbidden");
+    let forbidden = Table::open(&desk.path("forbidden/machines.csv"));
+    assert_eq!(forbidden.rows.len(), 3);
+    desk.write(
+        "merge.toml",
+        "[[same]]\nmachines = [\"127.87.5.1\", \"127.87.5.3\"]\nreason = \"moved\"\n",
+    );
+    desk.expect(0, "export --out pinned");
+    let pinned = Table::open(&desk.path("pinned/machines.csv"));
+    assert_eq!(pinned.rows.len(), 1, "{:?}", pinned.rows);
+    desk.write("merge.toml", "[[same]]\nmachine = \"x\"\n");
+    let err = desk.expect(2, "export --out wrong").err;
+    assert!(
+        err.contains("merge.toml") && err.contains("machines"),
+        "{err}"
+    );
+}
