@@ -1,0 +1,1 @@
+//! Plans of made-up machines.
