@@ -63,7 +63,7 @@ impl PlanFormat for Ansible {
         if by_hand > 0 {
             let _ = writeln!(
                 inventory,
-                "# {by_hand} machines have steps that these playbooks do not do: see plan.csv"
+                "# Machines with steps that these playbooks do not do: {by_hand}; plan.csv has them"
             );
         }
         files.push(PlanFile {

@@ -1,7 +1,7 @@
 //! The plan of a scan, from outside.
 
 use super::{NEW, OLD, desk, flags, network};
-use crate::support::{Desk, Site, Table};
+use crate::support::{Desk, Office, Site, Table, logon, windows};
 
 /// Two old machines and a new one.
 fn scanned(net: u8) -> (Site, Desk) {
@@ -14,7 +14,7 @@ fn scanned(net: u8) -> (Site, Desk) {
     let desk = desk(&site);
     desk.write(
         "targets.txt",
-        &format!("{one} tag=pilot tag=owner=ada\n{two}\n{three}\n"),
+        &format!("{one} tags=pilot owner=ada\n{two}\n{three}\n"),
     );
     desk.write(
         "policy.toml",
@@ -34,7 +34,7 @@ fn a_plan_adds_up_to_the_findings_of_the_run() {
     assert!(page.contains("Nothing is deployed"), "{page}");
     desk.expect(
         0,
-        &format!("plan {FROM} --format csv,ansible,txt,powershell-wsus --csv plain --out plan"),
+        &format!("plan {FROM} --format csv,ansible,txt,powershell-wsus --out plan"),
     );
     let plan = Table::open(&desk.path("plan/plan.csv"));
     let findings = Table::open(&desk.path("files/findings.csv"));
@@ -83,7 +83,7 @@ fn a_plan_can_be_limited_to_updates_machines_and_waves() {
         .map(|row| findings.cell(row, "cves").split("; ").next().unwrap().to_owned())
         .unwrap();
     let table = |words: &str| {
-        let words = format!("plan {FROM} {words} --format csv --csv plain --out limited");
+        let words = format!("plan {FROM} {words} --format csv --out limited");
         desk.expect(0, &words);
         Table::open(&desk.path("limited/plan.csv"))
     };
@@ -112,4 +112,35 @@ fn a_plan_can_be_limited_to_updates_machines_and_waves() {
     desk.write("policy.toml", "[windows]\n\"*\" = \"always\"\n");
     let err = desk.expect(2, "plan").err;
     assert!(err.contains("policy.toml: line 2"), "{err}");
+}
+
+#[test]
+fn a_windows_gets_few_updates_and_one_restart() {
+    let host = |name: &str, at: &str, recording: &str| windows(name, at, ("5985", recording), "");
+    let hosts = host("old", "127.87.143.1", "windows-7")
+        + &host("files", "127.87.143.2", "windows-server-2019");
+    let office = Office::open(&hosts, &logon("win", "127.87.143.0/24", ""));
+    let words = office.words("127.87.143.1-2", "");
+    let ended = office.desk.run(&words);
+    assert!([Some(0), Some(3)].contains(&ended.code), "{}", ended.err);
+    let ended = office.desk.expect(0, &format!("plan {FROM} --format csv,powershell-wsus --out plan"));
+    assert!(ended.err.contains("nothing is deployed"), "{}", ended.err);
+    let plan = Table::open(&office.desk.path("plan/plan.csv"));
+    let findings = office.table("findings");
+    assert_eq!(
+        plan.sum("closes") + plan.sum("left_open"),
+        findings.rows.len() as u128
+    );
+    let remediation = office.table("remediation");
+    let known = remediation.values("fix_id");
+    let script = office.desk.read("plan/plan-wsus.ps1");
+    let updates = plan.rows_where("kind", "update");
+    assert!(!updates.is_empty(), "{:?}", plan.rows);
+    for row in updates {
+        assert!(known.contains(&plan.cell(row, "fix_id")), "{row:?}");
+        let what = plan.cell(row, "what");
+        let number = what.strip_prefix("install KB").and_then(|rest| rest.split([':', ' ']).next());
+        let line = format!("KB = '{}' }}", number.unwrap());
+        assert!(script.contains(&line), "{line}\n{script}");
+    }
 }
