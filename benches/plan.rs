@@ -66,8 +66,12 @@ fn lacks(number: u32) -> Finding {
 }
 
 fn machine(number: u32) -> MachineNeeds {
-    let packages = (0..PACKAGES)
-        .map(|at| finding(format!("{number}-{at}"), &format!("lib{}-{at}", number % 997)));
+    let packages = (0..PACKAGES).map(|at| {
+        finding(
+            format!("{number}-{at}"),
+            &format!("lib{}-{at}", number % 997),
+        )
+    });
     let address = IpAddr::from((0x0a00_0000 + number).to_be_bytes());
     MachineNeeds {
         id: MachineId::new(format!("m-{number:012x}")),

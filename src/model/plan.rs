@@ -273,7 +273,10 @@ impl Tool {
             _ => b"+._-",
         };
         let fits = |byte: u8| byte.is_ascii_alphanumeric() || signs.contains(&byte);
-        let begins = name.bytes().next().is_some_and(|first| first.is_ascii_alphanumeric());
+        let begins = name
+            .bytes()
+            .next()
+            .is_some_and(|first| first.is_ascii_alphanumeric());
         // apt-get takes `name-` for a package to be removed.
         begins && name.len() <= 128 && !name.ends_with('-') && name.bytes().all(fits)
     }
@@ -283,6 +286,9 @@ impl Tool {
 /// with a letter or digit (or the colon of an IPv6 address).
 pub fn is_place(text: &str) -> bool {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || b".:_-".contains(&byte);
-    let begins = text.bytes().next().is_some_and(|first| first.is_ascii_alphanumeric() || first == b':');
+    let begins = text
+        .bytes()
+        .next()
+        .is_some_and(|first| first.is_ascii_alphanumeric() || first == b':');
     begins && text.len() <= 253 && text.bytes().all(fits)
 }

@@ -41,7 +41,9 @@ pub(super) fn work(needs: &MachineNeeds, rules: &PlanRules) -> Work {
         }
     }
     let mut steps = desk.updates(&updates);
-    let ends_with = steps.last_mut().map(|step| std::mem::take(&mut step.reboot));
+    let ends_with = steps
+        .last_mut()
+        .map(|step| std::mem::take(&mut step.reboot));
     let mut last = ends_with.unwrap_or_default();
     steps.extend(desk.products(&products, &mut last));
     let restart = desk.restart(&restarts);
@@ -263,9 +265,10 @@ impl<'a> Desk<'a> {
 
     /// The restart that a machine waits for.
     fn restart(&mut self, findings: &[&'a Finding]) -> Option<PlanStep> {
-        let is_asked = match self.is_limited() {
-            true => findings.iter().any(|finding| self.is_asked(finding)),
-            false => self.needs.waits,
+        let is_asked = if self.is_limited() {
+            findings.iter().any(|finding| self.is_asked(finding))
+        } else {
+            self.needs.waits
         };
         if !is_asked {
             self.leave_all(WhyLeft::NotAsked, findings);
@@ -305,7 +308,9 @@ fn updates<'a>(findings: &[&'a Finding]) -> BTreeMap<&'a str, Update<'a>> {
         update.is_asked = true;
         // Where statements differ: any, but always the same.
         update.title = update.title.max(&remedy.title);
-        update.version = update.version.max(remedy.build.as_deref().unwrap_or_default());
+        update.version = update
+            .version
+            .max(remedy.build.as_deref().unwrap_or_default());
         update.kb = update.kb.max(remedy.kb);
         update.restart = update.restart.max(remedy.restart);
         let prerequisites = remedy.prerequisites.iter().map(String::as_str);
@@ -332,8 +337,11 @@ fn closed_by(
 ) -> BTreeSet<usize> {
     let own = update_of(finding).unwrap_or_default();
     let bulletin = finding.bulletin.as_str();
-    let replaces =
-        |update: &Update<'_>| [own, bulletin].iter().any(|name| update.supersedes.contains(name));
+    let replaces = |update: &Update<'_>| {
+        [own, bulletin]
+            .iter()
+            .any(|name| update.supersedes.contains(name))
+    };
     let fits = updates
         .iter()
         .filter(|(name, update)| **name == own || replaces(update));

@@ -101,7 +101,10 @@ fn kbs(work: &Work) -> Vec<(u32, RebootAfter)> {
 }
 
 fn left(work: &Work) -> Vec<(WhyLeft, u64)> {
-    work.left.iter().map(|one| (one.why, one.findings)).collect()
+    work.left
+        .iter()
+        .map(|one| (one.why, one.findings))
+        .collect()
 }
 
 #[test]
@@ -117,10 +120,7 @@ fn the_newest_cumulative_update_is_taken_alone_with_one_restart() {
     );
     assert_eq!(
         kbs(&work),
-        [
-            (5_000_003, RebootAfter::No),
-            (5_000_009, RebootAfter::Yes)
-        ]
+        [(5_000_003, RebootAfter::No), (5_000_009, RebootAfter::Yes)]
     );
     assert_eq!(work.steps[0].closes, 3);
 }
@@ -283,15 +283,23 @@ fn findings() -> impl Strategy<Value = Vec<Finding>> {
 
 /// The words that a shell would see in a command: only `&&`, options, verbs and quoted names are in it.
 fn is_harmless(tool: Tool, step: &PlanStep) -> bool {
-    let Some(rest) = tool.upgrade().and_then(|verb| step.command.strip_prefix(verb)) else {
+    let Some(rest) = tool
+        .upgrade()
+        .and_then(|verb| step.command.strip_prefix(verb))
+    else {
         return step.command.is_empty() || step.kind == StepKind::Restart;
     };
     rest.split_whitespace().all(|word| {
-        let name = word.strip_prefix('\'').and_then(|word| word.strip_suffix('\''));
+        let name = word
+            .strip_prefix('\'')
+            .and_then(|word| word.strip_suffix('\''));
         name.is_some_and(|name| {
             let mut bytes = name.bytes();
             let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"+._-/".contains(&byte);
-            bytes.next().is_some_and(|byte| byte.is_ascii_alphanumeric()) && bytes.all(fits)
+            bytes
+                .next()
+                .is_some_and(|byte| byte.is_ascii_alphanumeric())
+                && bytes.all(fits)
         })
     })
 }

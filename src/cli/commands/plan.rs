@@ -119,10 +119,7 @@ fn is_asked(machine: &MachineRecord, command: &PlanArguments) -> bool {
 }
 
 /// Who answers for a machine, by the first list that says so.
-fn owners<'a>(
-    comparison: &Comparison,
-    lists: &'a [KnownList],
-) -> BTreeMap<MachineId, &'a str> {
+fn owners<'a>(comparison: &Comparison, lists: &'a [KnownList]) -> BTreeMap<MachineId, &'a str> {
     let mut said = BTreeMap::new();
     for list in lists {
         for record in &list.records {
@@ -141,7 +138,9 @@ fn owners<'a>(
 fn only_wave(plan: &mut Plan, wave: &str) -> Result<(), Stop> {
     let Some(at) = plan.waves.iter().position(|name| name == wave) else {
         let known = plan.waves.join(", ");
-        return Err(Stop::usage(format!("--wave {wave}: expected one of {known}")));
+        return Err(Stop::usage(format!(
+            "--wave {wave}: expected one of {known}"
+        )));
     };
     plan.machines.retain(|machine| machine.wave == at);
     for machine in &mut plan.machines {

@@ -80,7 +80,9 @@ fn group(wave: &str) -> String {
 
 /// Whether the playbooks do a step.
 fn is_done(machine: &MachinePlan, step: &PlanStep) -> bool {
-    let knows = machine.tool.is_some_and(|tool| playbook::of(tool).is_some());
+    let knows = machine
+        .tool
+        .is_some_and(|tool| playbook::of(tool).is_some());
     knows
         && match step.kind {
             StepKind::Packages | StepKind::Restart => true,
@@ -101,7 +103,11 @@ fn names(plan: &Plan) -> BTreeMap<&str, &str> {
         .collect();
     let machines = plan.machines.iter().map(|one| {
         let is_plain = !twice.contains(one.place.as_str()) && !one.place.contains(':');
-        let name = if is_plain { &one.place } else { one.id.as_str() };
+        let name = if is_plain {
+            &one.place
+        } else {
+            one.id.as_str()
+        };
         (one.id.as_str(), name)
     });
     machines.collect()

@@ -6,8 +6,12 @@ use crate::model::Tool;
 pub(super) fn of(tool: Tool) -> Option<String> {
     let upgrade = match tool {
         Tool::WindowsUpdate => return Some(WINDOWS.to_owned()),
-        Tool::Apt => "ansible.builtin.apt:\n        only_upgrade: true\n        update_cache: true\n",
-        Tool::Dnf => "ansible.builtin.dnf:\n        update_only: true\n        update_cache: true\n",
+        Tool::Apt => {
+            "ansible.builtin.apt:\n        only_upgrade: true\n        update_cache: true\n"
+        }
+        Tool::Dnf => {
+            "ansible.builtin.dnf:\n        update_only: true\n        update_cache: true\n"
+        }
         Tool::Yum => "ansible.builtin.package:\n",
         Tool::Zypper => "community.general.zypper:\n        update_cache: true\n",
         Tool::Apk => "community.general.apk:\n        update_cache: true\n",
@@ -75,7 +79,8 @@ fn restart(tool: Tool) -> String {
     )
 }
 
-const PACMAN: &str = "    - name: \"Upgrade the system: pacman knows no upgrade of single packages\"
+const PACMAN: &str =
+    "    - name: \"Upgrade the system: pacman knows no upgrade of single packages\"
       community.general.pacman:
         update_cache: true
         upgrade: true

@@ -7,10 +7,7 @@ use crate::support::{Desk, Office, Site, Table, logon, windows};
 fn scanned(net: u8) -> (Site, Desk) {
     let at = |last: u8| format!("127.87.{net}.{last}");
     let (one, two, three) = (at(1), at(2), at(3));
-    let site = Site::serve(&network(
-        "plan",
-        &[(&one, OLD), (&two, OLD), (&three, NEW)],
-    ));
+    let site = Site::serve(&network("plan", &[(&one, OLD), (&two, OLD), (&three, NEW)]));
     let desk = desk(&site);
     desk.write(
         "targets.txt",
@@ -67,7 +64,10 @@ fn a_plan_adds_up_to_the_findings_of_the_run() {
     let remediation = Table::open(&desk.path("files/remediation.csv"));
     let known = remediation.values("fix_id");
     for ids in plan.values("fix_id") {
-        for id in ids.split("; ").filter(|id| !id.is_empty() && !id.starts_with("(+")) {
+        for id in ids
+            .split("; ")
+            .filter(|id| !id.is_empty() && !id.starts_with("(+"))
+        {
             assert!(known.contains(&id), "{id}");
         }
     }
@@ -80,7 +80,14 @@ fn a_plan_can_be_limited_to_updates_machines_and_waves() {
     let cve = findings
         .rows_where("state", "missing")
         .first()
-        .map(|row| findings.cell(row, "cves").split("; ").next().unwrap().to_owned())
+        .map(|row| {
+            findings
+                .cell(row, "cves")
+                .split("; ")
+                .next()
+                .unwrap()
+                .to_owned()
+        })
         .unwrap();
     let table = |words: &str| {
         let words = format!("plan {FROM} {words} --format csv --out limited");
@@ -123,7 +130,10 @@ fn a_windows_gets_few_updates_and_one_restart() {
     let words = office.words("127.87.143.1-2", "");
     let ended = office.desk.run(&words);
     assert!([Some(0), Some(3)].contains(&ended.code), "{}", ended.err);
-    let ended = office.desk.expect(0, &format!("plan {FROM} --format csv,powershell-wsus --out plan"));
+    let ended = office.desk.expect(
+        0,
+        &format!("plan {FROM} --format csv,powershell-wsus --out plan"),
+    );
     assert!(ended.err.contains("nothing is deployed"), "{}", ended.err);
     let plan = Table::open(&office.desk.path("plan/plan.csv"));
     let findings = office.table("findings");
@@ -139,7 +149,9 @@ fn a_windows_gets_few_updates_and_one_restart() {
     for row in updates {
         assert!(known.contains(&plan.cell(row, "fix_id")), "{row:?}");
         let what = plan.cell(row, "what");
-        let number = what.strip_prefix("install KB").and_then(|rest| rest.split([':', ' ']).next());
+        let number = what
+            .strip_prefix("install KB")
+            .and_then(|rest| rest.split([':', ' ']).next());
         let line = format!("KB = '{}' }}", number.unwrap());
         assert!(script.contains(&line), "{line}\n{script}");
     }
