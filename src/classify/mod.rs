@@ -21,14 +21,18 @@ mod merge;
 mod names;
 mod neighbours;
 mod places;
+mod plan;
 mod policy;
+mod policy_windows;
 mod rules;
 mod sighted;
 mod standing;
 #[cfg(test)]
 mod tests;
 
+pub use plan::{MachineNeeds, PlanRules, Planner, plan};
 pub use policy::{Expected, Policy, PolicyError};
+pub use policy_windows::{Schedule, TaggedWindow, Wave, Window};
 pub use rules::{MergeRule, MergeRules, Named, RulesError};
 pub use sighted::{
     Care, Looks, NameSource, Sighted, SightedName, Traits, UpdatesFrom, WayIn, sighted,

@@ -1,5 +1,6 @@
 //! The operator's policy, `policy.toml`: the thresholds of the classes, and the allow list.
 
+use super::policy_windows::{self, Schedule};
 use super::rules::line_at;
 use super::sighted::Sighted;
 use crate::model::{Date, DeviceKind, ListKind};
@@ -28,6 +29,8 @@ pub struct Policy {
     pub fresh_days: BTreeMap<ListKind, i64>,
     /// The allow list, in the file's order.
     pub expected: Vec<Expected>,
+    /// Waves and maintenance windows, for plans.
+    pub schedule: Schedule,
 }
 
 impl Default for Policy {
@@ -41,6 +44,7 @@ impl Default for Policy {
             require_owner: None,
             fresh_days: BTreeMap::new(),
             expected: Vec::new(),
+            schedule: Schedule::default(),
         }
     }
 }
@@ -89,6 +93,8 @@ impl Policy {
             problem: error.message().to_owned(),
         })?;
         let mut policy = Self::default();
+        let (plan, windows) = (file.plan, file.windows);
+        policy.schedule = Schedule::read(text, policy_windows::Tables { plan, windows })?;
         file.classes
             .map(|classes| policy.set(text, classes))
             .transpose()?;
@@ -152,6 +158,9 @@ struct File {
     classes: Option<Classes>,
     #[serde(default)]
     expected: Vec<Spanned<Entry>>,
+    plan: Option<policy_windows::PlanTable>,
+    #[serde(default)]
+    windows: BTreeMap<Spanned<String>, Spanned<policy_windows::Said>>,
 }
 
 #[derive(Deserialize)]

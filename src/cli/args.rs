@@ -71,6 +71,9 @@ pub(super) enum Command {
     /// Compare a stored run with the lists that people believe: who is there and on none, who is on one and
     /// nobody looks after, who is on one and not there
     Unmanaged(UnmanagedArguments),
+    /// What to install on which machine, in which order and when: the fewest updates and restarts. It deploys
+    /// nothing
+    Plan(PlanArguments),
     /// The catalogue of bulletins
     #[command(subcommand)]
     Catalog(CatalogCommand),
@@ -456,6 +459,49 @@ pub(super) struct UnmanagedArguments {
     /// One row for each address, even where several are one machine
     #[arg(long)]
     pub(super) no_merge: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PlanArguments {
+    /// The run [default: the latest]
+    #[arg(value_name = "RUN")]
+    pub(super) run: Option<String>,
+    #[command(flatten)]
+    pub(super) beliefs: BeliefArguments,
+    /// Only what these updates, bulletins or CVEs are about, and the machines that need them
+    #[arg(long, value_name = "KB|CVE", value_delimiter = ',')]
+    pub(super) kb: Vec<String>,
+    /// Only findings of this severity or worse, or of none that anybody states: low, medium, high, critical
+    #[arg(long, value_name = "SEVERITY")]
+    pub(super) severity: Option<String>,
+    /// Only these machines, by id, address or name
+    #[arg(long, value_name = "HOST", value_delimiter = ',')]
+    pub(super) host: Vec<String>,
+    /// Only machines with one of these tags
+    #[arg(long, value_name = "TAG", value_delimiter = ',')]
+    pub(super) tag: Vec<String>,
+    /// Only this wave: pilot, critical, rest, or as `[[plan.wave]]` of the policy has them
+    #[arg(long, value_name = "WAVE")]
+    pub(super) wave: Option<String>,
+    /// Look for maintenance windows from this moment on, as in 2026-12-01T00:00:00Z [default: now]
+    #[arg(long, value_name = "TIME")]
+    pub(super) from: Option<String>,
+    /// Show every step of every machine
+    #[arg(long)]
+    pub(super) machines: bool,
+    /// Write files instead: csv, ansible (an inventory, and a playbook for each wave), txt (one host a line),
+    /// powershell-wsus (a script that approves the updates in WSUS)
+    #[arg(long, value_name = "FORMATS", value_delimiter = ',')]
+    pub(super) format: Vec<String>,
+    /// How CSV files are written
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) csv: CsvArgument,
+    /// The folder for the files [default: underdesk-plan-RUN]
+    #[arg(long, value_name = "DIR", requires = "format")]
+    pub(super) out: Option<PathBuf>,
+    /// Write to standard output instead, where the format makes one file only
+    #[arg(short, long, value_name = "-", value_parser = ["-"], conflicts_with = "out", requires = "format")]
+    pub(super) output: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]

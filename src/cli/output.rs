@@ -6,7 +6,9 @@ use super::{Exit, Stop, complain, hints, knowledge, runtime};
 use crate::catalog::{Catalog, CatalogError};
 use crate::matching::Knowledge;
 use crate::model::{RunId, RunSummary, Severity};
-use crate::report::{self, Destination, Dialect, Options, ReportSource as _, Sink, Written};
+use crate::report::{
+    self, Destination, Dialect, Options, PlanFile, ReportSource as _, Sink, Written,
+};
 use crate::scan::{RunError, RunKind, RunSource};
 use crate::store::{Store, StoreError};
 use std::fs::{self, File};
@@ -148,6 +150,27 @@ fn to_folder(
     let written = export(source, formats, options, &mut sink)?;
     sink.settle().map_err(fault)?;
     Ok(written)
+}
+
+/// Writes files that are ready into a folder, all or none.
+pub(super) fn files_to_folder(files: &[PlanFile], folder: &Path) -> Result<(), Stop> {
+    let write = || {
+        fs::create_dir_all(folder)?;
+        let mut sink = Folder {
+            folder: folder.to_owned(),
+            names: Vec::new(),
+        };
+        for file in files {
+            let mut to = sink.file(&file.name)?;
+            to.write_all(&file.bytes)?;
+            to.flush()?;
+        }
+        sink.settle()
+    };
+    write().map_err(|error: io::Error| Stop {
+        exit: Exit::Failed,
+        text: format!("cannot write to {}: {error}", folder.display()),
+    })
 }
 
 struct Folder {

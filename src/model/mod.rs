@@ -16,8 +16,10 @@ mod inventory;
 mod known;
 mod lifecycle;
 mod machine;
+mod need;
 mod observed;
 mod outcome;
+mod plan;
 mod platform;
 mod severity;
 mod sighting;
@@ -48,8 +50,12 @@ pub use inventory::{
 pub use known::{KnownList, KnownRecord, ListKind, Vouch};
 pub use lifecycle::Lifecycle;
 pub use machine::{FindingHistory, MachineRecord, RunSummary};
+pub use need::{Need, highest_fixed};
 pub use observed::{Gap, GapCause, Observed};
 pub use outcome::{Failure, HostFailure, HostOutcome, Stage};
+pub use plan::{
+    LeftOpen, MachinePlan, Plan, PlanStep, RebootAfter, StepKind, Tool, WhyLeft, Work, is_place,
+};
 pub use platform::{Family, Kernel, Platform, WindowsBuild, WindowsRelease, WindowsRole};
 pub use severity::Severity;
 pub use sighting::{Answer, ProbeKind, Trace};

@@ -10,9 +10,10 @@
 //! What nothing that can be installed would close (`no_fix_yet`, `unknown`, …) is in no step.
 
 use super::counts::waits_for_reboot;
-use crate::model::{Finding, FindingState, FixId, KbId, MachineRecord, Remedy, Restart};
-use crate::version::DpkgVersion;
-use std::cmp::{Ordering, Reverse};
+use crate::model::{
+    Finding, FindingState, FixId, KbId, MachineRecord, Need, Remedy, Restart, highest_fixed,
+};
+use std::cmp::Reverse;
 use std::collections::hash_map::DefaultHasher;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::hash::{Hash as _, Hasher as _};
@@ -90,13 +91,13 @@ impl Remediation {
             }
         }
         for (need, findings) in needs {
-            let version = highest(&findings);
-            let step = self.0.entry(need.id(version)).or_insert_with(|| Step {
+            let version = highest_fixed(&findings);
+            let step = self.0.entry(need.fix_id(version)).or_insert_with(|| Step {
                 kev_checked: true,
                 ..Step::default()
             });
             step.machines += 1;
-            need.describe(version, step);
+            describe(need, version, step);
             for finding in findings {
                 step.add(finding);
             }
@@ -114,68 +115,20 @@ impl Remediation {
     }
 }
 
-/// What a finding asks for, on one machine.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Need<'a> {
-    Install {
-        update: &'a str,
-    },
-    Upgrade {
-        product: &'a str,
-        for_subscribers: bool,
-    },
-    Restart,
-}
-
-impl<'a> Need<'a> {
-    /// `None` for what nothing that can be installed closes.
-    fn of(finding: &'a Finding) -> Option<Self> {
-        if finding.state == FindingState::PendingReboot {
-            return Some(Self::Restart);
+/// Says of a step what the findings about it do not.
+fn describe(need: Need<'_>, version: &str, step: &mut Step) {
+    match need {
+        Need::Install { update } => step.update = Some(update.to_owned()),
+        Need::Upgrade { product, .. } if version.is_empty() => {
+            step.titles.insert(format!("update {product}"));
         }
-        if !finding.state.counts_as_missing() {
-            return None;
+        Need::Upgrade { product, .. } => {
+            step.titles
+                .insert(format!("upgrade {product} to {version}"));
         }
-        Some(match &finding.remedy {
-            Some(remedy) => Self::Install {
-                update: &remedy.update,
-            },
-            None => Self::Upgrade {
-                product: &finding.product,
-                for_subscribers: needs_subscription(finding),
-            },
-        })
-    }
-
-    fn id(self, version: &str) -> FixId {
-        match self {
-            Self::Install { update } => FixId::of(&["install", update]),
-            Self::Upgrade {
-                product,
-                for_subscribers: false,
-            } => FixId::of(&["upgrade", product, version]),
-            Self::Upgrade { product, .. } => {
-                FixId::of(&["upgrade", product, version, "subscription"])
-            }
-            Self::Restart => FixId::of(&["restart"]),
-        }
-    }
-
-    /// Says of the step what the findings about it do not.
-    fn describe(self, version: &str, step: &mut Step) {
-        match self {
-            Self::Install { update } => step.update = Some(update.to_owned()),
-            Self::Upgrade { product, .. } if version.is_empty() => {
-                step.titles.insert(format!("update {product}"));
-            }
-            Self::Upgrade { product, .. } => {
-                step.titles
-                    .insert(format!("upgrade {product} to {version}"));
-            }
-            Self::Restart => {
-                step.restart = Some(Restart::Yes);
-                step.titles.insert("restart".to_owned());
-            }
+        Need::Restart => {
+            step.restart = Some(Restart::Yes);
+            step.titles.insert("restart".to_owned());
         }
     }
 }
@@ -227,17 +180,4 @@ fn insert(set: &mut BTreeSet<String>, text: &str) {
     if !set.contains(text) {
         set.insert(text.to_owned());
     }
-}
-
-/// The highest fixed version; empty where none is stated. In dpkg's order, which is also that of
-/// dotted numbers.
-fn highest<'a>(findings: &[&'a Finding]) -> &'a str {
-    let versions = findings.iter().filter_map(|one| one.fixed.as_deref());
-    versions.max_by(|a, b| by_version(a, b)).unwrap_or_default()
-}
-
-fn by_version(a: &str, b: &str) -> Ordering {
-    let order = DpkgVersion::parse(a).cmp(&DpkgVersion::parse(b));
-    // Spellings of one version: any, but always the same.
-    order.then_with(|| a.cmp(b))
 }

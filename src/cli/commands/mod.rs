@@ -12,6 +12,7 @@ pub(super) mod explain_host;
 mod explain_text;
 pub(super) mod export;
 mod given;
+pub(super) mod plan;
 mod probes;
 pub(super) mod rematch;
 pub(super) mod runs;

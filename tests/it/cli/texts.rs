@@ -12,6 +12,7 @@ const COMMANDS: &[&str] = &[
     "sweep",
     "match",
     "export",
+    "plan",
     "catalog",
     "catalog update",
     "catalog mirror",

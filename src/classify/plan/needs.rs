@@ -1,0 +1,133 @@
+//! What a plan has to know of a machine.
+
+use crate::model::{
+    Family, Finding, FindingState, Inventory, MachineId, MachineRecord, Observed, PackageManager,
+    PackageState, Platform, Tool, is_place,
+};
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+/// A machine, as a plan sees it.
+#[derive(Clone, Debug)]
+pub struct MachineNeeds {
+    /// The machine.
+    pub id: MachineId,
+    /// What it calls itself.
+    pub hostname: String,
+    /// Its first address.
+    pub address: IpAddr,
+    /// What tools reach it by: see [`crate::model::MachinePlan::place`].
+    pub place: String,
+    /// Who answers for it; empty where nobody says.
+    pub owner: String,
+    /// The operator's tags.
+    pub tags: Vec<String>,
+    /// What installs packages there.
+    pub tool: Option<Tool>,
+    /// The packages that are held at their versions.
+    pub held: BTreeSet<String>,
+    /// Of dpkg the packages that bring the newest kernel of a kind: `linux-image-amd64`.
+    pub kernels: Vec<String>,
+    /// Whether it waits for a restart.
+    pub waits: bool,
+    /// Its findings.
+    pub findings: Arc<Vec<Finding>>,
+}
+
+impl MachineNeeds {
+    /// What a machine of a run needs; `None` for who is no machine. A tag `owner=…` comes before the owner
+    /// that lists have.
+    pub fn of(machine: &MachineRecord, listed_owner: &str) -> Option<Self> {
+        if machine.intermediary.is_some() {
+            return None;
+        }
+        let none = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+        let address = machine.addresses.first().copied().unwrap_or(none);
+        let inventory = machine.inventory.as_deref();
+        let name = inventory.and_then(|read| read.identity.hostname.known());
+        let named = machine.target_name.as_deref();
+        let named = named.filter(|name| is_place(name));
+        let mut owners = machine.tags.iter();
+        let owner = owners.find_map(|tag| tag.strip_prefix("owner="));
+        let pending = |one: &Finding| one.state == FindingState::PendingReboot;
+        let asks = inventory
+            .and_then(|read| read.reboot.known())
+            .is_some_and(|reboot| reboot.required);
+        Some(Self {
+            id: machine.id.clone(),
+            hostname: name.cloned().unwrap_or_default(),
+            address,
+            place: named.map_or_else(|| address.to_string(), str::to_owned),
+            owner: owner.unwrap_or(listed_owner).to_owned(),
+            tags: machine.tags.clone(),
+            tool: inventory.and_then(tool),
+            held: inventory.map(held).unwrap_or_default(),
+            kernels: inventory.map(kernels).unwrap_or_default(),
+            waits: asks || machine.findings.iter().any(pending),
+            findings: Arc::clone(&machine.findings),
+        })
+    }
+}
+
+/// By the manager of its packages. Snaps and the like beside it are upgraded otherwise.
+fn tool(inventory: &Inventory) -> Option<Tool> {
+    let platform = &inventory.platform;
+    if platform.family == Family::Windows {
+        return Some(Tool::WindowsUpdate);
+    }
+    let packages = inventory.packages.known();
+    let mut managers = packages
+        .into_iter()
+        .flatten()
+        .map(|package| package.manager);
+    managers.find_map(|manager| match manager {
+        PackageManager::Dpkg => Some(Tool::Apt),
+        PackageManager::Rpm => Some(rpm_tool(platform)),
+        PackageManager::Apk => Some(Tool::Apk),
+        PackageManager::Pacman => Some(Tool::Pacman),
+        PackageManager::Pkg => Some(Tool::Pkg),
+        PackageManager::Opkg => Some(Tool::Opkg),
+        PackageManager::Portage => Some(Tool::Emerge),
+        _ => None,
+    })
+}
+
+fn rpm_tool(platform: &Platform) -> Tool {
+    let id = platform.id.as_str();
+    if id.contains("suse") || id.starts_with("sle") {
+        return Tool::Zypper;
+    }
+    let version = platform.version.as_deref().unwrap_or_default();
+    let major = version.split('.').next().unwrap_or_default();
+    let is_old = match id {
+        "rhel" | "centos" | "ol" | "scientific" | "almalinux" | "rocky" => {
+            matches!(major, "5" | "6" | "7")
+        }
+        "amzn" => matches!(major, "2" | "2017" | "2018"),
+        _ => false,
+    };
+    if is_old { Tool::Yum } else { Tool::Dnf }
+}
+
+fn held(inventory: &Inventory) -> BTreeSet<String> {
+    let packages = Observed::known(&inventory.packages).into_iter().flatten();
+    let held = packages.filter(|package| package.held);
+    held.map(|package| package.name.clone()).collect()
+}
+
+/// A kernel of Debian's family is a package of its own for each build: a newer one comes by the package that
+/// stands for the newest.
+fn kernels(inventory: &Inventory) -> Vec<String> {
+    let packages = Observed::known(&inventory.packages).into_iter().flatten();
+    let installed = packages.filter(|package| package.state == PackageState::Installed);
+    let newest = installed.filter(|package| {
+        let kind = package.name.strip_prefix("linux-image-");
+        kind.is_some_and(|kind| !kind.starts_with(|first: char| first.is_ascii_digit()))
+    });
+    let names: BTreeSet<&String> = newest
+        .map(|package| &package.name)
+        .filter(|name| Tool::Apt.is_package_name(name) && !name.ends_with("-dbg"))
+        .collect();
+    names.into_iter().cloned().collect()
+}

@@ -1,0 +1,200 @@
+//! `plan`: what to install where, in which order and when. It deploys nothing.
+
+use super::super::args::PlanArguments;
+use super::super::config::Settings;
+use super::super::{Exit, Stop, beliefs, complain, output, runtime};
+use crate::classify::{MachineNeeds, PlanRules, Planner};
+use crate::model::{
+    Comparison, KnownList, MachineId, MachineRecord, Plan, RunId, Severity, UtcTime,
+};
+use crate::report::{
+    self, Destination, Options, PlanFile, ReportSource as _, for_terminal, plan_page,
+};
+use crate::scan::RunSource;
+use std::collections::BTreeMap;
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+
+/// Makes the plan of a run, and shows it or writes it for the tools that deploy.
+pub(in crate::cli) fn run(settings: &Settings, command: &PlanArguments) -> Result<Exit, Stop> {
+    for format in &command.format {
+        report::plan_format(format).map_err(|error| Stop::configuration(&error))?;
+    }
+    let severity = command.severity.as_deref().map(severity).transpose()?;
+    let now = command.from.as_deref().map(moment).transpose()?;
+    let given = beliefs::read(settings, &command.beliefs)?;
+    let store = output::open_store(&settings.store)?;
+    let run = output::find_run(&store, command.run.as_deref())?;
+    let beliefs = given.of_run(&store, &run)?;
+    let source = RunSource::open(&store, &run, false)?.compare(&store, &beliefs)?;
+    let rules = PlanRules {
+        schedule: beliefs.policy.schedule.clone(),
+        only: command.kb.clone(),
+        severity,
+        now: now.unwrap_or_else(runtime::now),
+    };
+    let mut plan = planned(&source, &rules, command, &beliefs.lists)?;
+    if let Some(wave) = &command.wave {
+        only_wave(&mut plan, wave)?;
+    }
+    if command.format.is_empty() {
+        let page = plan_page(&plan, source.run(), command.machines);
+        print(page.as_bytes())?;
+    } else {
+        write(&plan, &source, command, &run)?;
+    }
+    Ok(Exit::Clean)
+}
+
+fn severity(word: &str) -> Result<Severity, Stop> {
+    Severity::parse(word).ok_or_else(|| {
+        Stop::usage(format!(
+            "--severity {word}: expected low, medium, high or critical"
+        ))
+    })
+}
+
+fn moment(word: &str) -> Result<UtcTime, Stop> {
+    UtcTime::parse(word).ok_or_else(|| {
+        Stop::usage(format!(
+            "--from {word}: expected a moment with its offset, as in 2026-12-01T00:00:00Z"
+        ))
+    })
+}
+
+/// The plan of the machines that are asked for.
+fn planned(
+    source: &RunSource,
+    rules: &PlanRules,
+    command: &PlanArguments,
+    lists: &[KnownList],
+) -> Result<Plan, Stop> {
+    let owners = source.comparison().map(|one| owners(one, lists));
+    let owners = owners.unwrap_or_default();
+    let mut planner = Planner::new(rules);
+    let (mut asked, mut unread) = (0_u64, 0_u64);
+    let walk = source.machines(&mut |machine| {
+        let owner = owners.get(&machine.id).copied().unwrap_or_default();
+        let needs = MachineNeeds::of(machine, owner);
+        if let Some(needs) = needs.filter(|_| is_asked(machine, command)) {
+            asked += 1;
+            unread += u64::from(machine.inventory.is_none());
+            planner.add(&needs);
+        }
+        Ok(())
+    });
+    walk.map_err(|error| Stop::failed(&error))?;
+    if asked == 0 && !(command.host.is_empty() && command.tag.is_empty()) {
+        return Err(Stop::usage(
+            "no machine of this run is what --host and --tag ask for; underdesk runs show lists its targets",
+        ));
+    }
+    if unread > 0 {
+        complain(&format!(
+            "{unread} of {asked} machines were not read, and nothing is known of what they lack"
+        ));
+    }
+    Ok(planner.finish())
+}
+
+fn is_asked(machine: &MachineRecord, command: &PlanArguments) -> bool {
+    let identity = machine.inventory.as_ref().map(|read| &read.identity);
+    let own = identity.and_then(|one| one.hostname.known());
+    let names = [own, machine.target_name.as_ref()];
+    let is_name = |word: &str| {
+        names.iter().flatten().any(|name| {
+            let short = name.split('.').next().unwrap_or_default();
+            name.eq_ignore_ascii_case(word) || short.eq_ignore_ascii_case(word)
+        })
+    };
+    let is_host = |word: &String| {
+        let ids = [&machine.id].into_iter().chain(&machine.also);
+        ids.into_iter().any(|id| id.as_str() == word)
+            || machine.addresses.iter().any(|at| at.to_string() == *word)
+            || is_name(word)
+    };
+    let is_host = command.host.is_empty() || command.host.iter().any(is_host);
+    let has_tag = |tag: &String| machine.tags.contains(tag);
+    is_host && (command.tag.is_empty() || command.tag.iter().any(has_tag))
+}
+
+/// Who answers for a machine, by the first list that says so.
+fn owners<'a>(comparison: &Comparison, lists: &'a [KnownList]) -> BTreeMap<MachineId, &'a str> {
+    let mut said = BTreeMap::new();
+    for list in lists {
+        for record in &list.records {
+            let owner = record.owner.as_deref().filter(|owner| !owner.is_empty());
+            said.extend(owner.map(|owner| ((list.name.as_str(), record.row), owner)));
+        }
+    }
+    let machines = comparison.machines.iter().filter_map(|machine| {
+        let mut rows = machine.rows.iter();
+        let owner = rows.find_map(|row| said.get(&(row.list.as_str(), row.row)))?;
+        Some((machine.id.clone(), *owner))
+    });
+    machines.collect()
+}
+
+fn only_wave(plan: &mut Plan, wave: &str) -> Result<(), Stop> {
+    let Some(at) = plan.waves.iter().position(|name| name == wave) else {
+        let known = plan.waves.join(", ");
+        return Err(Stop::usage(format!(
+            "--wave {wave}: expected one of {known}"
+        )));
+    };
+    plan.machines.retain(|machine| machine.wave == at);
+    for machine in &mut plan.machines {
+        machine.wave = 0;
+    }
+    plan.waves = vec![wave.to_owned()];
+    Ok(())
+}
+
+fn write(
+    plan: &Plan,
+    source: &RunSource,
+    command: &PlanArguments,
+    run: &RunId,
+) -> Result<(), Stop> {
+    let to_stdout = command.output.is_some();
+    let options = Options {
+        dialect: command.csv.into(),
+        destination: if to_stdout {
+            Destination::Stdout
+        } else {
+            Destination::Folder
+        },
+        ..Options::default()
+    };
+    let mut files = Vec::<PlanFile>::new();
+    for format in &command.format {
+        let made = report::plan_format(format)
+            .and_then(|format| format.write(plan, source.run(), &options));
+        files.extend(made.map_err(|error| Stop::failed(&error))?);
+    }
+    if to_stdout {
+        let [file] = files.as_slice() else {
+            let names: Vec<&str> = files.iter().map(|file| file.name.as_str()).collect();
+            return Err(Stop::usage(format!(
+                "--output - takes one file, and these are {}: limit them with --wave, or use --out DIR",
+                names.join(", ")
+            )));
+        };
+        return print(&file.bytes);
+    }
+    let folder = command.out.clone();
+    let folder = folder.unwrap_or_else(|| PathBuf::from(format!("underdesk-plan-{run}")));
+    output::files_to_folder(&files, &folder)?;
+    let names: Vec<&str> = files.iter().map(|file| file.name.as_str()).collect();
+    complain(&format!(
+        "wrote {} to {}; nothing is deployed",
+        names.join(", "),
+        for_terminal(&folder.display().to_string())
+    ));
+    Ok(())
+}
+
+fn print(bytes: &[u8]) -> Result<(), Stop> {
+    let written = io::stdout().lock().write_all(bytes);
+    written.map_err(|error| Stop::failed(&error))
+}

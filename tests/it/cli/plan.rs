@@ -1,0 +1,158 @@
+//! The plan of a scan, from outside.
+
+use super::{NEW, OLD, desk, flags, network};
+use crate::support::{Desk, Office, Site, Table, logon, windows};
+
+/// Two old machines and a new one.
+fn scanned(net: u8) -> (Site, Desk) {
+    let at = |last: u8| format!("127.87.{net}.{last}");
+    let (one, two, three) = (at(1), at(2), at(3));
+    let site = Site::serve(&network("plan", &[(&one, OLD), (&two, OLD), (&three, NEW)]));
+    let desk = desk(&site);
+    desk.write(
+        "targets.txt",
+        &format!("{one} tags=pilot owner=ada\n{two}\n{three}\n"),
+    );
+    desk.write(
+        "policy.toml",
+        "[windows]\nutc_offset = \"+01:00\"\npilot = \"sat 22:00-02:00\"\n\"*\" = \"daily 01:00-03:00\"\n",
+    );
+    let scan = format!("scan @targets.txt {} --out files", flags(&site));
+    desk.expect(0, &scan);
+    (site, desk)
+}
+
+const FROM: &str = "--from 2026-11-26T10:00:00Z";
+
+#[test]
+fn a_plan_adds_up_to_the_findings_of_the_run() {
+    let (_site, desk) = scanned(141);
+    let page = desk.expect(0, &format!("plan {FROM}")).out;
+    assert!(page.contains("Nothing is deployed"), "{page}");
+    desk.expect(
+        0,
+        &format!("plan {FROM} --format csv,ansible,txt,powershell-wsus --out plan"),
+    );
+    let plan = Table::open(&desk.path("plan/plan.csv"));
+    let findings = Table::open(&desk.path("files/findings.csv"));
+    let all = plan.sum("closes") + plan.sum("left_open");
+    assert_eq!(all, findings.rows.len() as u128);
+    assert!(plan.sum("closes") > 0);
+    let pilot = plan.rows_where("wave", "pilot");
+    for row in &pilot {
+        assert_eq!(plan.cell(row, "ip"), "127.87.141.1");
+        assert_eq!(plan.cell(row, "owner"), "ada");
+        assert_eq!(plan.cell(row, "window_start"), "2026-11-28T21:00:00Z");
+        assert_eq!(plan.cell(row, "window_end"), "2026-11-29T01:00:00Z");
+    }
+    assert!(!pilot.is_empty());
+    // One command for all packages of a machine.
+    let steps = plan.rows_where("kind", "packages");
+    assert_eq!(steps.len(), 2);
+    for step in steps {
+        let command = plan.cell(step, "command");
+        let head = "apt-get update && apt-get install --only-upgrade -y -- '";
+        assert!(command.starts_with(head), "{command}");
+    }
+    assert_eq!(desk.read("plan/plan-pilot.txt"), "127.87.141.1\n");
+    assert_eq!(desk.read("plan/plan-rest.txt"), "127.87.141.2\n");
+    let inventory = desk.read("plan/plan-inventory.yml");
+    assert!(inventory.contains("underdesk_pilot_apt"), "{inventory}");
+    let playbook = desk.read("plan/plan-rest.yml");
+    assert!(playbook.contains("underdesk_rest_apt"), "{playbook}");
+    // The ids are those of the remediation table.
+    let remediation = Table::open(&desk.path("files/remediation.csv"));
+    let known = remediation.values("fix_id");
+    for ids in plan.values("fix_id") {
+        for id in ids
+            .split("; ")
+            .filter(|id| !id.is_empty() && !id.starts_with("(+"))
+        {
+            assert!(known.contains(&id), "{id}");
+        }
+    }
+}
+
+#[test]
+fn a_plan_can_be_limited_to_updates_machines_and_waves() {
+    let (_site, desk) = scanned(142);
+    let findings = Table::open(&desk.path("files/findings.csv"));
+    let cve = findings
+        .rows_where("state", "missing")
+        .first()
+        .map(|row| {
+            findings
+                .cell(row, "cves")
+                .split("; ")
+                .next()
+                .unwrap()
+                .to_owned()
+        })
+        .unwrap();
+    let table = |words: &str| {
+        let words = format!("plan {FROM} {words} --format csv --out limited");
+        desk.expect(0, &words);
+        Table::open(&desk.path("limited/plan.csv"))
+    };
+    let all = table("").sum("closes");
+    let one = table(&format!("--kb {cve}"));
+    assert!(one.sum("closes") < all, "{cve}");
+    assert!(one.sum("closes") > 0, "{cve}");
+    let hosts = table("--host 127.87.142.2");
+    assert!(hosts.values("ip").iter().all(|ip| *ip == "127.87.142.2"));
+    let tagged = table("--tag pilot");
+    assert!(tagged.values("ip").iter().all(|ip| *ip == "127.87.142.1"));
+    let txt = desk.expect(0, "plan --format txt --wave pilot -o -").out;
+    assert_eq!(txt, "127.87.142.1\n");
+    for (words, said) in [
+        ("plan --host nobody", "--host"),
+        ("plan --wave third", "pilot, critical, rest"),
+        ("plan --severity dire", "--severity"),
+        ("plan --from yesterday", "--from"),
+        ("plan --format pdf", "ansible"),
+        ("plan --format ansible -o -", "--out"),
+        ("plan --out x", "--format"),
+    ] {
+        let err = desk.expect(2, words).err;
+        assert!(err.contains(said), "{words}: {err}");
+    }
+    desk.write("policy.toml", "[windows]\n\"*\" = \"always\"\n");
+    let err = desk.expect(2, "plan").err;
+    assert!(err.contains("policy.toml: line 2"), "{err}");
+}
+
+#[test]
+fn a_windows_gets_few_updates_and_one_restart() {
+    let host = |name: &str, at: &str, recording: &str| windows(name, at, ("5985", recording), "");
+    let hosts = host("old", "127.87.143.1", "windows-7")
+        + &host("files", "127.87.143.2", "windows-server-2019");
+    let office = Office::open(&hosts, &logon("win", "127.87.143.0/24", ""));
+    let words = office.words("127.87.143.1-2", "");
+    let ended = office.desk.run(&words);
+    assert!([Some(0), Some(3)].contains(&ended.code), "{}", ended.err);
+    let ended = office.desk.expect(
+        0,
+        &format!("plan {FROM} --format csv,powershell-wsus --out plan"),
+    );
+    assert!(ended.err.contains("nothing is deployed"), "{}", ended.err);
+    let plan = Table::open(&office.desk.path("plan/plan.csv"));
+    let findings = office.table("findings");
+    assert_eq!(
+        plan.sum("closes") + plan.sum("left_open"),
+        findings.rows.len() as u128
+    );
+    let remediation = office.table("remediation");
+    let known = remediation.values("fix_id");
+    let script = office.desk.read("plan/plan-wsus.ps1");
+    let updates = plan.rows_where("kind", "update");
+    assert!(!updates.is_empty(), "{:?}", plan.rows);
+    for row in updates {
+        assert!(known.contains(&plan.cell(row, "fix_id")), "{row:?}");
+        let what = plan.cell(row, "what");
+        let number = what
+            .strip_prefix("install KB")
+            .and_then(|rest| rest.split([':', ' ']).next());
+        let line = format!("KB = '{}' }}", number.unwrap());
+        assert!(script.contains(&line), "{line}\n{script}");
+    }
+}
