@@ -7,6 +7,7 @@
 mod alarm;
 mod behind;
 mod breaker;
+mod changes;
 #[cfg(test)]
 mod breaker_property;
 mod event;
@@ -25,6 +26,7 @@ mod standings;
 
 pub use behind::{MOST as MOST_BEHIND, behind};
 pub use breaker::{Standing, remembered as remembered_tries};
+pub use changes::{changes, earlier, previous};
 pub use event::Event;
 pub use given::{GivenHost, run_given};
 pub use judge::of as judge;
