@@ -138,8 +138,10 @@ impl Pairs<'_> {
         let Some(mut now) = told::snapshot(machine, self.after.asks()) else {
             return Ok(());
         };
-        let mut known = now.ids().filter_map(|id| self.places.get(id).copied());
-        let place = known.find(|place| !self.taken.contains(place));
+        let place = {
+            let mut known = now.ids().filter_map(|id| self.places.get(id).copied());
+            known.find(|place| !self.taken.contains(place))
+        };
         let was = match place {
             Some(place) => {
                 self.taken.insert(place);
