@@ -572,6 +572,51 @@ pub(super) enum RunsCommand {
         #[arg(value_name = "RUN")]
         run: Option<String>,
     },
+    /// Delete runs, with what no other run needs. Machines, since when their findings are known, pins and
+    /// wrong tries stay
+    Delete {
+        /// The runs
+        #[arg(value_name = "RUN", required = true)]
+        runs: Vec<String>,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+        /// Also a run that goes on, or was killed
+        #[arg(long)]
+        running: bool,
+    },
+    /// Delete finished runs that are old; the latest of each site and kind stays, and so does what can be
+    /// resumed
+    #[command(group = clap::ArgGroup::new("which").required(true).multiple(true))]
+    Prune {
+        /// Keep the latest so many of each site and kind
+        #[arg(long, value_name = "N", group = "which", value_parser = clap::value_parser!(u32).range(1..))]
+        keep: Option<u32>,
+        /// Delete those that began more than so many days ago
+        #[arg(long, value_name = "DAYS", group = "which")]
+        older_than: Option<u32>,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+        /// Only say which would be deleted
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Write a run into one file, to be carried to another store
+    Export {
+        /// The run
+        #[arg(value_name = "RUN")]
+        run: String,
+        /// The file, which must not be there yet
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Take a run from a file of runs export: it keeps its id and its site, and is never resumed
+    Import {
+        /// The file
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
 }
 
 #[derive(Debug, Args)]

@@ -65,6 +65,29 @@ pub fn previous(store: &Store, run: &RunId) -> Result<Option<RunId>, RunError> {
     Ok(None)
 }
 
+/// Whether a run that was carried from another store is one that this program can read.
+///
+/// # Errors
+/// What is wrong with its kind or its settings.
+pub fn check_carried(run: &RunRecord) -> Result<(), String> {
+    const KINDS: [RunKind; 4] = [
+        RunKind::Scan,
+        RunKind::Sweep,
+        RunKind::Local,
+        RunKind::Recorded,
+    ];
+    let kind = &run.summary.kind;
+    if !KINDS.iter().any(|known| known.as_str() == kind) {
+        return Err(format!("a run of kind {kind:?} has no machines"));
+    }
+    let plan: Option<super::RunPlan> = serde_json::from_value(run.settings.clone())
+        .map_err(|error| format!("the run's settings: {error}"))?;
+    let plan = plan.filter(|plan| !plan.scope.targets.is_empty());
+    let targets = plan.as_ref().map(|plan| plan.scope.targets()).transpose();
+    targets.map_err(|error| format!("the run's targets: {error}"))?;
+    Ok(())
+}
+
 /// The runs before a run of the same network, the latest first.
 pub fn earlier<'a>(
     all: &'a [RunRecord],

@@ -26,7 +26,7 @@ mod standings;
 
 pub use behind::{MOST as MOST_BEHIND, behind};
 pub use breaker::{Standing, remembered as remembered_tries};
-pub use changes::{changes, earlier, previous};
+pub use changes::{changes, check_carried, earlier, previous};
 pub use event::Event;
 pub use given::{GivenHost, run_given};
 pub use judge::of as judge;

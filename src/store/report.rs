@@ -310,7 +310,7 @@ fn read_part(row: &Row<'_>, address: IpAddr) -> Result<Part, Fault> {
     })
 }
 
-fn read_access(row: &Row<'_>) -> Result<AccessRecord, Fault> {
+pub(super) fn read_access(row: &Row<'_>) -> Result<AccessRecord, Fault> {
     let word = |column| row.get::<_, String>(column);
     let elapsed: i64 = row.get("elapsed_ms")?;
     Ok(AccessRecord {
