@@ -2,7 +2,8 @@
 
 use super::{Counts, ReportSource, for_terminal};
 use crate::model::{
-    Canaries, ChangeKind, Changes, Comparison, CoverageRow, FindingState, ManagedState, ResultCode, RunSummary,
+    Canaries, ChangeKind, Changes, Comparison, CoverageRow, FindingState, ManagedState, ResultCode,
+    RunSummary,
 };
 use std::collections::BTreeMap;
 use std::fmt::{Display, Write as _};
@@ -177,7 +178,11 @@ pub fn since(changes: &Changes) -> String {
         };
         said.push(what.to_owned());
     }
-    format!("since {}: {}", for_terminal(changes.before.as_str()), said.join(", "))
+    format!(
+        "since {}: {}",
+        for_terminal(changes.before.as_str()),
+        said.join(", ")
+    )
 }
 
 fn count(items: usize) -> u64 {

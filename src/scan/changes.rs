@@ -49,9 +49,8 @@ pub fn previous(store: &Store, run: &RunId) -> Result<Option<RunId>, RunError> {
     let Some(this) = all.iter().find(|one| one.summary.id == *run) else {
         return Ok(None);
     };
-    let same = earlier(&all, &this.summary).filter(|one| {
-        one.state == RunState::Finished && one.summary.kind == this.summary.kind
-    });
+    let same = earlier(&all, &this.summary)
+        .filter(|one| one.state == RunState::Finished && one.summary.kind == this.summary.kind);
     let candidates: Vec<&RunRecord> = same.take(EARLIER).collect();
     if candidates.is_empty() {
         return Ok(None);
@@ -116,7 +115,9 @@ impl Extent {
     fn read(store: &Store, run: &RunRecord) -> Result<Self, RunError> {
         let plan: Option<super::RunPlan> = serde_json::from_value(run.settings.clone()).ok();
         let plan = plan.filter(|plan| !plan.scope.targets.is_empty());
-        let report = store.report(&run.summary.id, ReportOptions::default()).wait()?;
+        let report = store
+            .report(&run.summary.id, ReportOptions::default())
+            .wait()?;
         Ok(Self {
             targets: plan.map(|plan| plan.scope.targets()).transpose()?,
             addresses: report.addresses().collect(),
@@ -294,13 +295,19 @@ impl Past {
         }
         for (_, report, ids) in self.runs.iter().take_while(|(day, ..)| *day >= self.before) {
             let place = now.ids().find_map(|id| ids.get(id));
-            let Some(record) = place.map(|place| report.machine(*place)).transpose().map_err(io::Error::other)? else {
+            let Some(record) = place
+                .map(|place| report.machine(*place))
+                .transpose()
+                .map_err(io::Error::other)?
+            else {
                 continue;
             };
             let findings = record.iter().flat_map(|record| record.findings.iter());
             let open = findings.filter(|finding| !finding.state.is_closed());
             let open: BTreeSet<_> = open.map(|one| (&one.product, &one.bulletin)).collect();
-            let known = unsure.iter().filter(|key| open.contains(&(&key.product, &key.bulletin)));
+            let known = unsure
+                .iter()
+                .filter(|key| open.contains(&(&key.product, &key.bulletin)));
             seen.extend(known.map(|key| (*key).clone()));
         }
         Ok(seen)

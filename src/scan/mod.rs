@@ -7,9 +7,9 @@
 mod alarm;
 mod behind;
 mod breaker;
-mod changes;
 #[cfg(test)]
 mod breaker_property;
+mod changes;
 mod event;
 mod gate;
 mod given;

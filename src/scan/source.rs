@@ -5,8 +5,8 @@ use super::{RunError, RunKind, RunPlan, judge};
 use crate::identify;
 use crate::matching::Knowledge;
 use crate::model::{
-    Answer, Changes, Clue, Comparison, CoverageRow, FindingState, MachineId, MachineRecord, ManagedState, ResultCode,
-    RunSummary, SeenBy, Service, Severity,
+    Answer, Changes, Clue, Comparison, CoverageRow, FindingState, MachineId, MachineRecord,
+    ManagedState, ResultCode, RunSummary, SeenBy, Service, Severity,
 };
 use crate::report::ReportSource;
 use crate::store::{ReportOptions, RunReport, SightingRow, Store};
@@ -327,12 +327,11 @@ impl ReportSource for RunSource {
         let Some(standings) = &self.standings else {
             return self.records(visit);
         };
-        self.report.visit(&mut |record| {
-            match self.whole(record, standings)? {
+        self.report
+            .visit(&mut |record| match self.whole(record, standings)? {
                 Some(machine) => visit(&machine),
                 None => Ok(()),
-            }
-        })
+            })
     }
 
     fn comparison(&self) -> Option<&Comparison> {
@@ -418,7 +417,9 @@ impl RunSource {
 
     /// Whether hosts were asked from outside who they are.
     pub(super) fn asks(&self) -> bool {
-        self.swept.as_ref().is_some_and(|swept| !swept.plan.look.off)
+        self.swept
+            .as_ref()
+            .is_some_and(|swept| !swept.plan.look.off)
     }
 
     /// Lays over the run what changed since an earlier one.

@@ -109,7 +109,10 @@ impl Standings {
     /// Where a record's machine has its first record.
     pub(super) fn first_place(&self, record: &MachineId) -> Option<usize> {
         let records = self.machine(record)?.records.iter();
-        records.filter_map(|id| self.place_of.get(id)).min().copied()
+        records
+            .filter_map(|id| self.place_of.get(id))
+            .min()
+            .copied()
     }
 
     pub(super) fn take(&self, record: &MachineRecord) -> Taken {

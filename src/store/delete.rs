@@ -42,7 +42,9 @@ pub fn outdated(all: &[RunRecord], retention: Retention, now: UtcTime) -> Vec<Ru
         let count = later.entry((&run.site, &run.kind)).or_default();
         let is_surplus = retention.runs.is_some_and(|most| *count >= most);
         let age = now.unix().saturating_sub(run.started.unix());
-        let is_old = retention.days.is_some_and(|days| age > i64::from(days) * 86_400);
+        let is_old = retention
+            .days
+            .is_some_and(|days| age > i64::from(days) * 86_400);
         if *count > 0 && (is_surplus || is_old) {
             old.push(run.id.clone());
         }
@@ -54,7 +56,11 @@ pub fn outdated(all: &[RunRecord], retention: Retention, now: UtcTime) -> Vec<Ru
 
 /// Takes runs away: all of them or none. What is remembered of machines, their findings, accounts and pins
 /// stays.
-pub(super) fn delete(db: &mut Db, ids: &[RunId], known: &KnownBlobs) -> Result<Deleted, StoreError> {
+pub(super) fn delete(
+    db: &mut Db,
+    ids: &[RunId],
+    known: &KnownBlobs,
+) -> Result<Deleted, StoreError> {
     let deleted = db.write(|tx| {
         let ids: BTreeSet<&RunId> = ids.iter().collect();
         for id in &ids {

@@ -72,7 +72,9 @@ pub enum StoreError {
         id: String,
     },
     /// A run that still goes on cannot be carried.
-    #[error("run {id} has not ended: it goes on, or was killed; `underdesk scan --resume {id}` ends it")]
+    #[error(
+        "run {id} has not ended: it goes on, or was killed; `underdesk scan --resume {id}` ends it"
+    )]
     NotEnded {
         /// The id.
         id: String,

@@ -94,14 +94,23 @@ pub(super) fn remember_carried(
     )?;
     for (product, bulletin, first) in history {
         let finding = FindingId::of(&id, product, &BulletinId::new(bulletin.as_str()));
-        insert.execute(params![machine, finding.as_str(), product, bulletin, first, run.number])?;
+        insert.execute(params![
+            machine,
+            finding.as_str(),
+            product,
+            bulletin,
+            first,
+            run.number
+        ])?;
     }
     Ok(())
 }
 
 fn number_of(conn: &Connection, id: &MachineId) -> Result<Option<i64>, Fault> {
     let mut query = conn.prepare_cached("SELECT number FROM machine WHERE id = ?1")?;
-    Ok(query.query_row([id.as_str()], |row| row.get(0)).optional()?)
+    Ok(query
+        .query_row([id.as_str()], |row| row.get(0))
+        .optional()?)
 }
 
 fn insert_hinted(conn: &Connection, run: &RunKey, hint: &Hint) -> Result<i64, Fault> {

@@ -129,7 +129,8 @@ pub(super) fn list(db: &mut Db) -> Result<Vec<RunRecord>, StoreError> {
 
 pub(super) fn latest(db: &mut Db) -> Result<Option<RunRecord>, StoreError> {
     db.read(|tx| {
-        let kept = "WHERE kind NOT IN ('doctor', 'login') ORDER BY started DESC, number DESC LIMIT 1";
+        let kept =
+            "WHERE kind NOT IN ('doctor', 'login') ORDER BY started DESC, number DESC LIMIT 1";
         Ok(select(tx, kept, [])?.pop())
     })
 }

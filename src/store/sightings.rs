@@ -16,8 +16,9 @@ pub(super) fn record(
         for seen in sightings {
             insert(tx, run, seen)?;
         }
-        let before: i64 =
-            tx.query_row("SELECT mark FROM run WHERE number = ?1", [run], |row| row.get(0))?;
+        let before: i64 = tx.query_row("SELECT mark FROM run WHERE number = ?1", [run], |row| {
+            row.get(0)
+        })?;
         let mark = mark.max(before.cast_unsigned());
         let mut update = tx.prepare_cached("UPDATE run SET mark = ?2 WHERE number = ?1")?;
         update.execute(params![run, mark.cast_signed()])?;

@@ -20,7 +20,8 @@ impl Rows<'_> {
         for key in keys(before).union(&keys(after)) {
             let was = before.and_then(|machine| machine.findings.get(key));
             let is = after.and_then(|machine| machine.findings.get(key));
-            let open = |reported: Option<&Reported>| reported.is_some_and(|one| !one.state.is_closed());
+            let open =
+                |reported: Option<&Reported>| reported.is_some_and(|one| !one.state.is_closed());
             let kind = match (open(was), open(is)) {
                 (false, false) => continue,
                 (true, true) if states(was) == states(is) => continue,
@@ -106,7 +107,8 @@ fn is_untouched(packages: &[String], before: &Snapshot, after: &Snapshot) -> boo
     let versions = |machine: &Snapshot, name: &str| {
         let pieces = machine.software.values().flatten();
         let named = pieces.filter(|(piece, _)| piece.name == name);
-        let versions = named.flat_map(|(piece, all)| all.iter().map(|one| (piece.clone(), one.clone())));
+        let versions =
+            named.flat_map(|(piece, all)| all.iter().map(|one| (piece.clone(), one.clone())));
         versions.collect::<BTreeSet<_>>()
     };
     packages.iter().all(|name| {

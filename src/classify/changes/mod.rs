@@ -69,7 +69,11 @@ pub fn changes(before: &[Snapshot], after: &[Snapshot], between: &Between<'_>) -
         }
         rows.append(&mut told.rows);
     }
-    for (_, machine) in before.iter().enumerate().filter(|(place, _)| !taken.contains(place)) {
+    for (_, machine) in before
+        .iter()
+        .enumerate()
+        .filter(|(place, _)| !taken.contains(place))
+    {
         let mut told = Rows::of(machine, None, between);
         told.went(machine);
         rows.append(&mut told.rows);
@@ -163,7 +167,11 @@ impl<'a> Rows<'a> {
     /// A machine that only the earlier run met.
     fn went(&mut self, machine: &Snapshot) {
         self.since = Some(machine.seen);
-        let reaches: Vec<Reach> = machine.addresses.iter().map(|at| (self.between.reach)(*at)).collect();
+        let reaches: Vec<Reach> = machine
+            .addresses
+            .iter()
+            .map(|at| (self.between.reach)(*at))
+            .collect();
         let kind = if reaches.contains(&Reach::Nameless) {
             ChangeKind::MachineUnrecognised
         } else if reaches.contains(&Reach::NotSwept) {
@@ -210,9 +218,17 @@ impl<'a> Rows<'a> {
         }
     }
 
-    fn push_finding(&mut self, kind: ChangeKind, key: &FindingKey, (was, is): (Option<&str>, Option<&str>)) {
+    fn push_finding(
+        &mut self,
+        kind: ChangeKind,
+        key: &FindingKey,
+        (was, is): (Option<&str>, Option<&str>),
+    ) {
         let object = format!("{} {}", key.bulletin, key.product);
-        self.push(kind, (object, was.map(str::to_owned), is.map(str::to_owned)));
+        self.push(
+            kind,
+            (object, was.map(str::to_owned), is.map(str::to_owned)),
+        );
         if let Some(row) = self.rows.last_mut() {
             row.finding = Some(FindingId::of(&self.id, &key.product, &key.bulletin));
         }

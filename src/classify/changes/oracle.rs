@@ -93,7 +93,9 @@ fn address(machine: usize) -> IpAddr {
 fn snap(history: &[Run], run: usize, machine: usize, before: usize) -> Option<Snapshot> {
     let met = history[run].met[machine].as_ref()?;
     let numbers = || 0..usize::from(BULLETINS);
-    let gaps = numbers().filter(|at| met.gap[*at]).map(|at| format!("q{at}"));
+    let gaps = numbers()
+        .filter(|at| met.gap[*at])
+        .map(|at| format!("q{at}"));
     let findings = numbers().filter_map(|at| {
         let reported = Reported {
             state: state(met.verdict[at])?,
@@ -104,7 +106,12 @@ fn snap(history: &[Run], run: usize, machine: usize, before: usize) -> Option<Sn
     });
     let earlier = &history[..before];
     let saw = |at: usize| {
-        let seen = |one: &Run| matches!(one.met[machine].as_ref().map(|m| m.verdict[at]), Some(1..=3));
+        let seen = |one: &Run| {
+            matches!(
+                one.met[machine].as_ref().map(|m| m.verdict[at]),
+                Some(1..=3)
+            )
+        };
         earlier.iter().any(seen)
     };
     let last_met = earlier.iter().rposition(|one| one.met[machine].is_some());
@@ -112,7 +119,9 @@ fn snap(history: &[Run], run: usize, machine: usize, before: usize) -> Option<Sn
         name: "pkg".to_owned(),
         apart: "dpkg all".to_owned(),
     };
-    let versions = met.version.map(|version| (piece, BTreeSet::from([version.to_string()])));
+    let versions = met
+        .version
+        .map(|version| (piece, BTreeSet::from([version.to_string()])));
     let update = |word| match word {
         0 => HotfixState::Installed,
         _ => HotfixState::Staged,
@@ -131,7 +140,11 @@ fn snap(history: &[Run], run: usize, machine: usize, before: usize) -> Option<Sn
             is_read: met.read,
             is_asked: true,
             gaps: gaps.collect(),
-            unjudged: met.unjudged.then(|| "unknown:x".to_owned()).into_iter().collect(),
+            unjudged: met
+                .unjudged
+                .then(|| "unknown:x".to_owned())
+                .into_iter()
+                .collect(),
             ports: BTreeSet::new(),
         },
         findings: findings.collect(),
@@ -149,7 +162,11 @@ fn naive(history: &[Run], a: usize, b: usize) -> BTreeSet<String> {
             continue;
         }
         if is.is_none() {
-            let word = if history[b].swept[machine] { "machine_gone" } else { "machine_not_swept" };
+            let word = if history[b].swept[machine] {
+                "machine_gone"
+            } else {
+                "machine_not_swept"
+            };
             told.insert(format!("{machine} {word}"));
         }
         if was.is_none() {
@@ -193,14 +210,27 @@ fn facts(machine: usize, was: &Met, is: &Met, told: &mut BTreeSet<String>) {
 }
 
 /// What became of one bulletin on one machine.
-fn fate(history: &[Run], (a, b): (usize, usize), machine: usize, bulletin: usize) -> Option<&'static str> {
-    let verdict = |run: usize| history[run].met[machine].as_ref().map_or(0, |met| met.verdict[bulletin]);
+fn fate(
+    history: &[Run],
+    (a, b): (usize, usize),
+    machine: usize,
+    bulletin: usize,
+) -> Option<&'static str> {
+    let verdict = |run: usize| {
+        history[run].met[machine]
+            .as_ref()
+            .map_or(0, |met| met.verdict[bulletin])
+    };
     let open = |run: usize| (1..=3).contains(&verdict(run));
     // Whether a run would have shown it: it read the machine, asked, and judged no less than the other run.
-    let looked = |run: usize, other: usize| match (&history[run].met[machine], &history[other].met[machine]) {
-        (Some(met), Some(theirs)) => met.read && !met.gap[bulletin] && (!met.unjudged || theirs.unjudged),
-        _ => false,
-    };
+    let looked =
+        |run: usize, other: usize| match (&history[run].met[machine], &history[other].met[machine])
+        {
+            (Some(met), Some(theirs)) => {
+                met.read && !met.gap[bulletin] && (!met.unjudged || theirs.unjudged)
+            }
+            _ => false,
+        };
     let closed = |run: usize| verdict(run) == 4;
     let word = match (open(a), open(b)) {
         (true, true) if verdict(a) != verdict(b) => "finding_changed",
@@ -208,10 +238,18 @@ fn fate(history: &[Run], (a, b): (usize, usize), machine: usize, bulletin: usize
         (true, false) if !closed(b) && !looked(b, a) => "finding_unobserved",
         (true, false) if verdict(a) == 3 => "question_settled",
         (true, false) => {
-            let version = |run: usize| history[run].met[machine].as_ref().and_then(|met| met.version);
+            let version = |run: usize| {
+                history[run].met[machine]
+                    .as_ref()
+                    .and_then(|met| met.version)
+            };
             let same = version(a).is_some() && version(a) == version(b);
             let other = history[a].catalog != history[b].catalog;
-            if other && same && !closed(b) { "finding_withdrawn" } else { "finding_fixed" }
+            if other && same && !closed(b) {
+                "finding_withdrawn"
+            } else {
+                "finding_fixed"
+            }
         }
         (false, true) if verdict(b) == 3 => "question_open",
         (false, true) if closed(a) => "finding_reopened",
@@ -229,7 +267,12 @@ fn line(row: &Change) -> String {
     let machine = row.machine.as_str().trim_start_matches("m-");
     let mut line = format!("{machine} {}", row.kind.as_str());
     if row.finding.is_some() {
-        let bulletin = row.object.trim_start_matches('B').split(' ').next().unwrap();
+        let bulletin = row
+            .object
+            .trim_start_matches('B')
+            .split(' ')
+            .next()
+            .unwrap();
         write!(line, " {bulletin}").unwrap();
     }
     line

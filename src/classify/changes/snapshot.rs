@@ -1,8 +1,8 @@
 //! What of a machine is compared between two runs.
 
 use crate::model::{
-    BulletinId, Date, FindingState, HotfixState, Inventory, MachineId, MachineRecord,
-    Package, PackageState, ProgramScope, SeenBy, WindowsFacts,
+    BulletinId, Date, FindingState, HotfixState, Inventory, MachineId, MachineRecord, Package,
+    PackageState, ProgramScope, SeenBy, WindowsFacts,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -148,7 +148,8 @@ fn hostname(machine: &MachineRecord) -> Option<String> {
 fn traits(machine: &MachineRecord) -> BTreeMap<&'static str, String> {
     let addresses: Vec<String> = machine.addresses.iter().map(ToString::to_string).collect();
     let tags = machine.tags.iter();
-    let (owner, tags): (Vec<&String>, Vec<&String>) = tags.partition(|tag| tag.starts_with("owner="));
+    let (owner, tags): (Vec<&String>, Vec<&String>) =
+        tags.partition(|tag| tag.starts_with("owner="));
     let owner = owner.first().and_then(|tag| tag.split_once('='));
     let mut tags: Vec<&str> = tags.into_iter().map(String::as_str).collect();
     tags.sort_unstable();
@@ -157,14 +158,24 @@ fn traits(machine: &MachineRecord) -> BTreeMap<&'static str, String> {
     let mut known = BTreeMap::from([
         ("addresses", addresses.join("; ")),
         ("outcome", machine.outcome.clone()),
-        ("owner", owner.map(|(_, owner)| owner.to_owned()).unwrap_or_default()),
+        (
+            "owner",
+            owner.map(|(_, owner)| owner.to_owned()).unwrap_or_default(),
+        ),
         ("tags", tags.join("; ")),
     ]);
     let facts = [
         ("host_key", key),
-        ("managed_state", standing.map(|one| one.state.as_str().to_owned())),
+        (
+            "managed_state",
+            standing.map(|one| one.state.as_str().to_owned()),
+        ),
     ];
-    known.extend(facts.into_iter().filter_map(|(name, value)| Some((name, value?))));
+    known.extend(
+        facts
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value?))),
+    );
     if let Some(read) = machine.inventory.as_deref() {
         known.extend(of_inventory(read));
     }
@@ -223,7 +234,10 @@ fn of_packages(packages: &[Package]) -> Pieces {
             name: package.name.clone(),
             apart: format!("{} {}", package.manager.as_str(), package.arch),
         };
-        pieces.entry(piece).or_default().insert(package.version.clone());
+        pieces
+            .entry(piece)
+            .or_default()
+            .insert(package.version.clone());
     }
     pieces
 }
@@ -256,9 +270,14 @@ fn of_windows(windows: &WindowsFacts, lists: &mut BTreeMap<&'static str, Pieces>
             let arch = component.arch.as_deref().unwrap_or_default();
             let piece = Piece {
                 name: component.name.clone(),
-                apart: format!("{} {arch} {instance}", kind.as_str()).trim_end().to_owned(),
+                apart: format!("{} {arch} {instance}", kind.as_str())
+                    .trim_end()
+                    .to_owned(),
             };
-            pieces.entry(piece).or_default().insert(component.version.clone());
+            pieces
+                .entry(piece)
+                .or_default()
+                .insert(component.version.clone());
         }
         lists.insert(kind.as_str(), pieces);
     }

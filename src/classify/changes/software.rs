@@ -31,10 +31,16 @@ impl Rows<'_> {
                 continue;
             }
             for version in removed {
-                self.push(ChangeKind::SoftwareRemoved, (object(), Some(version.clone()), None));
+                self.push(
+                    ChangeKind::SoftwareRemoved,
+                    (object(), Some(version.clone()), None),
+                );
             }
             for version in added {
-                self.push(ChangeKind::SoftwareAdded, (object(), None, Some(version.clone())));
+                self.push(
+                    ChangeKind::SoftwareAdded,
+                    (object(), None, Some(version.clone())),
+                );
             }
         }
     }

@@ -83,9 +83,15 @@ fn a_weakness_behind_a_port_that_does_not_answer_any_more_is_not_called_fixed() 
     let mut was = with_finding(machine("m-1", 1), "exposed:smb1", "network");
     was.sight.ports.insert(445);
     let mut is = machine("m-1", 1);
-    assert_eq!(kinds(&[was.clone()], &[is.clone()], Reach::Silent), ["finding_unobserved"]);
+    assert_eq!(
+        kinds(&[was.clone()], &[is.clone()], Reach::Silent),
+        ["finding_unobserved"]
+    );
     is.sight.ports.insert(445);
-    assert_eq!(kinds(&[was.clone()], &[is.clone()], Reach::Silent), ["finding_fixed"]);
+    assert_eq!(
+        kinds(&[was.clone()], &[is.clone()], Reach::Silent),
+        ["finding_fixed"]
+    );
     is.sight.is_asked = false;
     assert_eq!(kinds(&[was], &[is], Reach::Silent), ["finding_unobserved"]);
 }
@@ -93,7 +99,10 @@ fn a_weakness_behind_a_port_that_does_not_answer_any_more_is_not_called_fixed() 
 #[test]
 fn the_end_of_a_system_that_was_seen_from_outside_is_not_fixed_by_reading_it() {
     let was = with_finding(machine("m-1", 1), "exposed:end_of_life", "network");
-    assert_eq!(kinds(&[was], &[machine("m-1", 1)], Reach::Silent), ["finding_unobserved"]);
+    assert_eq!(
+        kinds(&[was], &[machine("m-1", 1)], Reach::Silent),
+        ["finding_unobserved"]
+    );
 }
 
 #[test]
@@ -105,7 +114,8 @@ fn a_kernel_that_comes_beside_another_replaces_none() {
             apart: "rpm x86_64".to_owned(),
         };
         let versions = versions.iter().map(|one| (*one).to_owned()).collect();
-        one.software.insert("package", BTreeMap::from([(piece, versions)]));
+        one.software
+            .insert("package", BTreeMap::from([(piece, versions)]));
         [one]
     };
     let told = |was: &[&str], is: &[&str]| kinds(&kernels(was), &kernels(is), Reach::Silent);

@@ -63,7 +63,10 @@ fn before(store: &Store, after: &RunId) -> Result<RunId, Stop> {
     if let Some(run) = scan::previous(store, after)? {
         return Ok(run);
     }
-    let all = store.list_runs().wait().map_err(|error| Stop::failed(&error))?;
+    let all = store
+        .list_runs()
+        .wait()
+        .map_err(|error| Stop::failed(&error))?;
     let this = all.iter().find(|one| one.summary.id == *after);
     let earlier = this.and_then(|this| scan::earlier(&all, &this.summary).next());
     let earlier = earlier.ok_or_else(|| {
@@ -92,7 +95,10 @@ fn kinds(named: &[String]) -> Result<BTreeSet<ChangeKind>, Stop> {
         kinds.extend(meant);
         if !is_known && kinds.len() == before {
             let known: Vec<&str> = ChangeKind::ALL.iter().map(|kind| kind.as_str()).collect();
-            return Err(Stop::usage(format!("--only {word}: expected one of {}", known.join(", "))));
+            return Err(Stop::usage(format!(
+                "--only {word}: expected one of {}",
+                known.join(", ")
+            )));
         }
     }
     Ok(kinds)
@@ -125,7 +131,10 @@ impl ReportSource for Told {
 /// Counts first, then every change.
 fn page(before: &RunSummary, source: &Told) -> String {
     let (after, changes) = (&source.run, &source.changes);
-    let mut text = format!("From {} ({}) to {} ({})\n", before.id, before.started, after.id, after.started);
+    let mut text = format!(
+        "From {} ({}) to {} ({})\n",
+        before.id, before.started, after.id, after.started
+    );
     if before.site != after.site {
         let _ = writeln!(
             text,
@@ -156,7 +165,10 @@ fn page(before: &RunSummary, source: &Told) -> String {
 
 fn row(change: &Change) -> Vec<String> {
     vec![
-        change.address.map(|address| address.to_string()).unwrap_or_default(),
+        change
+            .address
+            .map(|address| address.to_string())
+            .unwrap_or_default(),
         change.hostname.as_deref().unwrap_or_default().to_owned(),
         change.kind.as_str().to_owned(),
         change.object.clone(),

@@ -8,7 +8,8 @@ use crate::model::RunId;
 use crate::report::{columns, for_terminal};
 use crate::scan;
 use crate::store::{
-    Deleted, Imported, PLAN_OF_IMPORTED, Retention, RunRecord, RunState, Store, StoreError, outdated,
+    Deleted, Imported, PLAN_OF_IMPORTED, Retention, RunRecord, RunState, Store, StoreError,
+    outdated,
 };
 use std::collections::BTreeSet;
 use std::io::{self, Write as _};
@@ -42,7 +43,11 @@ pub(in crate::cli) fn run(settings: &Settings, command: &RunsCommand) -> Result<
             let old: Vec<RunRecord> = old.cloned().collect();
             if *dry_run || old.is_empty() {
                 print(&table(&old))?;
-                complain(&format!("{} of {} runs would be deleted", old.len(), all.len()));
+                complain(&format!(
+                    "{} of {} runs would be deleted",
+                    old.len(),
+                    all.len()
+                ));
             } else {
                 delete(&store, &old, (operator, *yes))?;
             }
@@ -89,7 +94,9 @@ fn table(runs: &[RunRecord]) -> String {
     });
     let rows: Vec<Vec<String>> = rows.collect();
     columns(
-        &["run", "kind", "state", "started", "operator", "targets", "site", ""],
+        &[
+            "run", "kind", "state", "started", "operator", "targets", "site", "",
+        ],
         &rows,
     )
 }
@@ -127,7 +134,11 @@ fn named(store: &Store, ids: &[String], running: bool) -> Result<Vec<RunRecord>,
     Ok(runs)
 }
 
-fn delete(store: &Store, runs: &[RunRecord], (operator, yes): (Operator, bool)) -> Result<(), Stop> {
+fn delete(
+    store: &Store,
+    runs: &[RunRecord],
+    (operator, yes): (Operator, bool),
+) -> Result<(), Stop> {
     let what = match runs {
         [one] => format!("run {}", one.summary.id),
         many => format!("{} runs", many.len()),
@@ -171,7 +182,9 @@ fn import(store: &Store, file: &Path) -> Result<(), Stop> {
             "run {run} of site {} is imported, with {hosts} hosts",
             for_terminal(&site)
         )),
-        Imported::Known { run } => complain(&format!("run {run} is here already; nothing was changed")),
+        Imported::Known { run } => {
+            complain(&format!("run {run} is here already; nothing was changed"))
+        }
     }
     Ok(())
 }
@@ -192,13 +205,19 @@ pub(super) async fn keep_to(store: &Store, retention: Retention, made: &RunId) -
     if retention == Retention::default() {
         return Ok(());
     }
-    let all = store.list_runs().await.map_err(|error| Stop::failed(&error))?;
+    let all = store
+        .list_runs()
+        .await
+        .map_err(|error| Stop::failed(&error))?;
     let mut old = outdated(&all, retention, runtime::now());
     old.retain(|run| run != made);
     if old.is_empty() {
         return Ok(());
     }
-    let deleted = store.delete_runs(old).await.map_err(|error| Stop::failed(&error))?;
+    let deleted = store
+        .delete_runs(old)
+        .await
+        .map_err(|error| Stop::failed(&error))?;
     complain(&format!("keep_runs, keep_days: {}", said(deleted)));
     Ok(())
 }

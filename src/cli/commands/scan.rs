@@ -507,7 +507,9 @@ impl Job<'_> {
             }
         }
         let is_complete = exits.is_empty();
-        let exit = self.export(store.clone(), run.clone(), knowledge, exits).await?;
+        let exit = self
+            .export(store.clone(), run.clone(), knowledge, exits)
+            .await?;
         // What the files are compared with must be there while they are written.
         if is_complete {
             runs::keep_to(&store, self.settings.retention, &run).await?;

@@ -12,8 +12,8 @@ use crate::store::identity::Founding;
 use crate::store::keys::{self, Hint};
 use crate::store::runs::{self, RunKey};
 use crate::store::{
-    Digest, HostCommit, Matched, RunRecord, RunState, SightingRow, StoreError, delete, hosts, lists,
-    sightings,
+    Digest, HostCommit, Matched, RunRecord, RunState, SightingRow, StoreError, delete, hosts,
+    lists, sightings,
 };
 use flate2::read::ZlibDecoder;
 use rusqlite::Connection;
@@ -149,7 +149,11 @@ impl Lines {
         let before = hex(&self.hash.clone().finalize());
         self.line.clear();
         self.number += 1;
-        let read = self.from.by_ref().take(LONGEST).read_until(b'\n', &mut self.line);
+        let read = self
+            .from
+            .by_ref()
+            .take(LONGEST)
+            .read_until(b'\n', &mut self.line);
         if let Err(error) = read {
             return wrong(format!("the file is damaged or cut: {error}"));
         }
@@ -239,20 +243,27 @@ fn run_of(head: RunLine) -> Result<RunRecord, Wrong> {
     if !id.starts_with("r-") || id.len() > 80 || !id.chars().all(is_word) {
         return wrong("the run's id is none of ours");
     }
-    let texts = [("site", &summary.site), ("kind", &summary.kind), ("operator", &summary.operator)];
+    let texts = [
+        ("site", &summary.site),
+        ("kind", &summary.kind),
+        ("operator", &summary.operator),
+    ];
     for (what, text) in texts {
         plain(what, text, 1_000)?;
     }
     if summary.site.trim().is_empty() {
         return wrong("the run has no site");
     }
-    for target in summary.targets.iter().chain(&summary.guards_lifted).chain(&summary.authorised_by) {
+    for target in summary
+        .targets
+        .iter()
+        .chain(&summary.guards_lifted)
+        .chain(&summary.authorised_by)
+    {
         plain("a target, guard or permission", target, 100_000)?;
     }
     for digest in [&summary.catalog_digest, &summary.programs_digest] {
-        if !digest.is_empty() && from_hex(digest).is_none() {
-            return wrong("a catalogue's digest is not one");
-        }
+        plain("a catalogue's digest", digest, 200)?;
     }
     let state = match head.state.as_str() {
         "finished" => RunState::Finished,
@@ -265,7 +276,9 @@ fn run_of(head: RunLine) -> Result<RunRecord, Wrong> {
     if end < summary.started {
         return wrong("the run ends before it begins");
     }
-    summary.catalog_imported = summary.catalog_imported.filter(|_| !summary.catalog_digest.is_empty());
+    summary.catalog_imported = summary
+        .catalog_imported
+        .filter(|_| !summary.catalog_digest.is_empty());
     Ok(RunRecord {
         summary,
         settings: head.settings,
@@ -285,7 +298,11 @@ fn plain(what: &str, text: &str, most: usize) -> Result<(), Wrong> {
 }
 
 fn from_hex(text: &str) -> Option<[u8; 32]> {
-    let digit = |byte: &u8| char::from(*byte).to_digit(16).filter(|_| !byte.is_ascii_uppercase());
+    let digit = |byte: &u8| {
+        char::from(*byte)
+            .to_digit(16)
+            .filter(|_| !byte.is_ascii_uppercase())
+    };
     let digits: Option<Vec<u32>> = text.as_bytes().iter().map(digit).collect();
     let bytes = digits?;
     let pairs = bytes.chunks(2).map(|pair| match pair {
@@ -328,9 +345,13 @@ impl Arriving {
         }
         let plain = MachineId::from_key(site, kind, value);
         let is_own = machine.id == plain
-            || (2..=MOST).any(|n| machine.id == MachineId::from_key(site, kind, &format!("{value}#{n}")));
+            || (2..=MOST)
+                .any(|n| machine.id == MachineId::from_key(site, kind, &format!("{value}#{n}")));
         if !is_own {
-            return wrong(format!("machine {} is not what its id is made of", shorten(machine.id.as_str())));
+            return wrong(format!(
+                "machine {} is not what its id is made of",
+                shorten(machine.id.as_str())
+            ));
         }
         let started = self.run.summary.started;
         if machine.first_seen > started {
@@ -351,7 +372,10 @@ impl Arriving {
         let (Some(probe), Some(answer)) = (probe, answer) else {
             return wrong("a probe or an answer is none that we know");
         };
-        if !self.seen.insert((seen.address, seen.probe.clone(), seen.port)) {
+        if !self
+            .seen
+            .insert((seen.address, seen.probe.clone(), seen.port))
+        {
             return wrong("an answer comes twice");
         }
         let row = SightingRow {
@@ -361,7 +385,11 @@ impl Arriving {
             round_trip_us: seen.round_trip_us,
             tries: seen.tries,
             seen_at: seen.seen_at,
-            trace: seen.trace.map(|(ttl, window, options)| Trace { ttl, window, options }),
+            trace: seen.trace.map(|(ttl, window, options)| Trace {
+                ttl,
+                window,
+                options,
+            }),
             mac: seen.mac,
             banner: seen.banner.clone(),
         };
@@ -374,17 +402,27 @@ impl Arriving {
             return wrong("a digest is not one");
         };
         if Sha256::digest(json).as_slice() != digest {
-            return wrong(format!("{} {} is not what was written", shorten(&line.kind), shorten(&line.digest)));
+            return wrong(format!(
+                "{} {} is not what was written",
+                shorten(&line.kind),
+                shorten(&line.digest)
+            ));
         }
         // Read and written again: what stands in the store is always ours.
         let (kind, blob) = match line.kind.as_str() {
             "inventory" => {
                 let read: Inventory = parse(&line.body)?;
-                (Kind::Inventory, Blob::of(Kind::Inventory, &read, &self.fresh)?)
+                (
+                    Kind::Inventory,
+                    Blob::of(Kind::Inventory, &read, &self.fresh)?,
+                )
             }
             "findings" => {
                 let read: Vec<Finding> = parse(&line.body)?;
-                (Kind::Findings, Blob::of(Kind::Findings, &read, &self.fresh)?)
+                (
+                    Kind::Findings,
+                    Blob::of(Kind::Findings, &read, &self.fresh)?,
+                )
             }
             _ => return wrong("a blob is of no kind that we know"),
         };
@@ -399,7 +437,10 @@ impl Arriving {
             return wrong(format!("{} comes twice", line.address));
         }
         let Some(machine) = self.machines.get(&line.machine) else {
-            return wrong(format!("{} is of a machine that is not there", line.address));
+            return wrong(format!(
+                "{} is of a machine that is not there",
+                line.address
+            ));
         };
         let hint = Hint {
             id: machine.id.clone(),
@@ -410,7 +451,13 @@ impl Arriving {
         let history: Vec<(String, String, String)> = machine
             .history
             .iter()
-            .map(|past| (past.product.clone(), past.bulletin.clone(), past.first_seen.to_string()))
+            .map(|past| {
+                (
+                    past.product.clone(),
+                    past.bulletin.clone(),
+                    past.first_seen.to_string(),
+                )
+            })
             .collect();
         let commit = self.commit(tx, line)?;
         let host = hosts::encode(commit, &self.fresh)?;
@@ -429,13 +476,15 @@ impl Arriving {
             return wrong("a host has more ways in, or tags, than any of ours");
         }
         let inventory = self.known(line.inventory.as_deref(), Kind::Inventory)?;
-        let inventory: Option<Inventory> = inventory.map(|at| blobs::decode(tx, Kind::Inventory, &at)).transpose()?;
+        let inventory: Option<Inventory> = inventory
+            .map(|at| blobs::decode(tx, Kind::Inventory, &at))
+            .transpose()?;
         let findings = self.known(line.findings.as_deref(), Kind::Findings)?;
-        let findings: Option<Vec<Finding>> = findings.map(|at| blobs::decode(tx, Kind::Findings, &at)).transpose()?;
+        let findings: Option<Vec<Finding>> = findings
+            .map(|at| blobs::decode(tx, Kind::Findings, &at))
+            .transpose()?;
         let catalog_digest = line.catalog_digest.unwrap_or_default();
-        if !catalog_digest.is_empty() && from_hex(&catalog_digest).is_none() {
-            return wrong("a catalogue's digest is not one");
-        }
+        plain("a catalogue's digest", &catalog_digest, 200)?;
         let end_of_life = line.end_of_life;
         let matched = findings.map(|findings| Matched {
             findings: Arc::new(findings),
@@ -478,7 +527,11 @@ impl Arriving {
         let found = from_hex(digest).and_then(|bytes| self.blobs.get(&(bytes, kind.as_str())));
         match found {
             Some(found) => Ok(Some(*found)),
-            None => wrong(format!("{} {} is not there", kind.as_str(), shorten(digest))),
+            None => wrong(format!(
+                "{} {} is not there",
+                kind.as_str(),
+                shorten(digest)
+            )),
         }
     }
 }

@@ -1,9 +1,9 @@
 //! Writes a run into a file, as a whole or not at all.
 
+use super::MAGIC;
 use super::lines::{
     BlobLine, EndLine, HostLine, Line, MachineLine, PastFinding, RunLine, SightingLine,
 };
-use super::MAGIC;
 use crate::model::{CredentialId, Date, MachineId, RunId, UtcTime, hex};
 use crate::store::db::{Address, Db, Fault, Time, from_json};
 use crate::store::{Digest, RunState, StoreError, blobs, keys, lists, report, runs, sightings};
@@ -60,7 +60,9 @@ pub(in crate::store) fn export(db: &mut Db, id: &RunId, path: &Path) -> Result<(
                 round_trip_us: seen.round_trip_us,
                 tries: seen.tries,
                 seen_at: seen.seen_at,
-                trace: seen.trace.map(|trace| (trace.ttl, trace.window, trace.options)),
+                trace: seen
+                    .trace
+                    .map(|trace| (trace.ttl, trace.window, trace.options)),
                 mac: seen.mac,
                 banner: seen.banner.clone(),
             }))?;
@@ -175,7 +177,10 @@ fn hosts(conn: &Connection, run: i64, put: &mut Put<'_>) -> Result<(), Fault> {
     let mut rows = query.query([run])?;
     let mut told = BTreeSet::new();
     while let Some(row) = rows.next()? {
-        for (column, kind) in [("inventory", blobs::Kind::Inventory), ("findings", blobs::Kind::Findings)] {
+        for (column, kind) in [
+            ("inventory", blobs::Kind::Inventory),
+            ("findings", blobs::Kind::Findings),
+        ] {
             let digest = row.get::<_, Option<[u8; 32]>>(column)?.map(Digest);
             if let Some(digest) = digest.filter(|digest| told.insert(*digest)) {
                 put(&blob(conn, kind, digest)?)?;
@@ -203,7 +208,9 @@ fn host(conn: &Connection, run: i64, row: &Row<'_>) -> Result<HostLine, Fault> {
     let Address(address) = row.get("address")?;
     let machine = keys::now(conn, row.get("machine")?)?;
     let failure = text("failure")?;
-    let failure = failure.map(|json| from_json("a failure", &json)).transpose()?;
+    let failure = failure
+        .map(|json| from_json("a failure", &json))
+        .transpose()?;
     let digest = |column| {
         let digest = row.get::<_, Option<[u8; 32]>>(column)?;
         Ok::<_, Fault>(digest.map(|digest| Digest(digest).to_string()))
@@ -213,7 +220,8 @@ fn host(conn: &Connection, run: i64, row: &Row<'_>) -> Result<HostLine, Fault> {
          FROM access WHERE run = ?1 AND address = ?2 ORDER BY position",
     )?;
     let access = access.query_and_then(params![run, Address(address)], report::read_access)?;
-    let number = |column| Ok::<_, Fault>(row.get::<_, Option<i64>>(column)?.map(i64::cast_unsigned));
+    let number =
+        |column| Ok::<_, Fault>(row.get::<_, Option<i64>>(column)?.map(i64::cast_unsigned));
     Ok(HostLine {
         address,
         machine: keys::id_of(conn, machine)?,
@@ -231,7 +239,9 @@ fn host(conn: &Connection, run: i64, row: &Row<'_>) -> Result<HostLine, Fault> {
         open_ports: from_json("ports", &json("open_ports")?)?,
         round_trip_us: number("round_trip_us")?,
         elapsed_ms: number("elapsed_ms")?.unwrap_or_default(),
-        finished: row.get::<_, Time>("finished").map(|time: Time| -> UtcTime { time.0 })?,
+        finished: row
+            .get::<_, Time>("finished")
+            .map(|time: Time| -> UtcTime { time.0 })?,
         access: access.collect::<Result<_, _>>()?,
     })
 }

@@ -36,7 +36,10 @@ fn add(store: &Store, number: u32, site: &str, hosts: Vec<HostOutcome>) {
     new.summary.site = site.into();
     store.begin_run(new).wait().unwrap();
     for host in hosts {
-        let _ = store.commit_host(&run_id(number), commit(host)).wait().unwrap();
+        let _ = store
+            .commit_host(&run_id(number), commit(host))
+            .wait()
+            .unwrap();
     }
     let row = SightingRow {
         address: address(1),
@@ -49,7 +52,10 @@ fn add(store: &Store, number: u32, site: &str, hosts: Vec<HostOutcome>) {
         mac: None,
         banner: None,
     };
-    store.record_sightings(&run_id(number), vec![row], 9).wait().unwrap();
+    store
+        .record_sightings(&run_id(number), vec![row], 9)
+        .wait()
+        .unwrap();
     store.record_canaries(&run_id(number), 5, 1).wait().unwrap();
     finish(store, number);
 }
@@ -63,7 +69,10 @@ fn carried(store: &Store, number: u32) -> (TempDir, PathBuf) {
 
 /// All that exports see of a run.
 fn seen(store: &Store, number: u32) -> String {
-    let report = store.report(&run_id(number), ReportOptions::default()).wait().unwrap();
+    let report = store
+        .report(&run_id(number), ReportOptions::default())
+        .wait()
+        .unwrap();
     let mut text = format!("{:?}\n", report.run());
     for place in 0..report.machine_ids().len() {
         text += &format!("{:?}\n", report.machine(place).unwrap().unwrap());
@@ -74,13 +83,25 @@ fn seen(store: &Store, number: u32) -> String {
 }
 
 fn ids(store: &Store, number: u32) -> Vec<String> {
-    let report = store.report(&run_id(number), ReportOptions::default()).wait().unwrap();
+    let report = store
+        .report(&run_id(number), ReportOptions::default())
+        .wait()
+        .unwrap();
     report.machine_ids().map(ToString::to_string).collect()
 }
 
 #[test]
 fn a_run_of_another_site_arrives_as_it_was_and_twice_is_once() {
-    let there = laptop(1, "branch", vec![bare(2), read(3, 3, 1, Some(3)), read(1, 1, 1, Some(1)), read(4, 3, 1, Some(3))]);
+    let there = laptop(
+        1,
+        "branch",
+        vec![
+            bare(2),
+            read(3, 3, 1, Some(3)),
+            read(1, 1, 1, Some(1)),
+            read(4, 3, 1, Some(3)),
+        ],
+    );
     let list = KnownList {
         name: "cmdb".into(),
         kind: crate::model::ListKind::Cmdb,
@@ -96,7 +117,11 @@ fn a_run_of_another_site_arrives_as_it_was_and_twice_is_once() {
     let run = run_id(1);
     assert_eq!(
         taken,
-        Imported::Taken { run: run.clone(), site: "branch".into(), hosts: 4 }
+        Imported::Taken {
+            run: run.clone(),
+            site: "branch".into(),
+            hosts: 4
+        }
     );
     assert_eq!(seen(&here, 1), seen(&there, 1));
     assert_eq!(seen(&here, 7), before);
@@ -105,8 +130,14 @@ fn a_run_of_another_site_arrives_as_it_was_and_twice_is_once() {
     assert_eq!(again, Imported::Known { run });
     assert_eq!(seen(&here, 1), seen(&there, 1));
     // It is older, and so it is not the latest.
-    assert_eq!(here.latest_run().wait().unwrap().unwrap().summary.id, run_id(7));
-    assert_eq!(here.load_run(&run_id(1)).wait().unwrap().plan_fingerprint, PLAN_OF_IMPORTED);
+    assert_eq!(
+        here.latest_run().wait().unwrap().unwrap().summary.id,
+        run_id(7)
+    );
+    assert_eq!(
+        here.load_run(&run_id(1)).wait().unwrap().plan_fingerprint,
+        PLAN_OF_IMPORTED
+    );
     // And it can be carried on.
     let (_folder, path) = carried(&here, 1);
     let third = Store::in_memory().unwrap();
@@ -124,7 +155,10 @@ fn a_machine_keeps_the_id_that_it_got_before_anybody_logged_in() {
     let here = Store::in_memory().unwrap();
     let _ = here.import_run(&path, any).wait().unwrap();
     assert_eq!(ids(&here, 2), id);
-    let report = here.report(&run_id(2), ReportOptions::default()).wait().unwrap();
+    let report = here
+        .report(&run_id(2), ReportOptions::default())
+        .wait()
+        .unwrap();
     let machine = report.machine(0).unwrap().unwrap();
     assert_eq!(machine.first_seen, new_run(1).summary.started.date());
 }
@@ -134,7 +168,11 @@ fn in_the_same_site_a_machine_that_is_known_stays_who_it_is_and_clones_stay_apar
     // Here the machine was met bare first, so it has another id.
     let here = laptop(1, "default", vec![bare(1)]);
     add(&here, 2, "default", vec![read(1, 1, 1, Some(1))]);
-    let there = laptop(3, "default", vec![read(9, 1, 1, Some(1)), read(8, 1, 7, Some(8))]);
+    let there = laptop(
+        3,
+        "default",
+        vec![read(9, 1, 1, Some(1)), read(8, 1, 7, Some(8))],
+    );
     let (own, theirs) = (ids(&here, 2), ids(&there, 3));
     assert!(!theirs.contains(&own[0]) && theirs.len() == 2);
     let (_folder, path) = carried(&there, 3);
@@ -142,7 +180,12 @@ fn in_the_same_site_a_machine_that_is_known_stays_who_it_is_and_clones_stay_apar
     let now = ids(&here, 3);
     assert!(now.contains(&own[0]) && now.len() == 2, "{now:?}");
     // A later scan here goes on with the same.
-    add(&here, 4, "default", vec![read(9, 1, 1, Some(1)), read(8, 1, 7, Some(8))]);
+    add(
+        &here,
+        4,
+        "default",
+        vec![read(9, 1, 1, Some(1)), read(8, 1, 7, Some(8))],
+    );
     assert_eq!(ids(&here, 4), now);
 }
 
@@ -155,7 +198,10 @@ fn a_run_that_goes_on_is_not_carried_and_no_file_is_written_over() {
     assert!(matches!(early, Err(StoreError::NotEnded { .. })));
     finish(&store, 1);
     fs::write(&path, "mine").unwrap();
-    assert!(matches!(store.export_run(&run, &path).wait(), Err(StoreError::File { .. })));
+    assert!(matches!(
+        store.export_run(&run, &path).wait(),
+        Err(StoreError::File { .. })
+    ));
     assert_eq!(fs::read(&path).unwrap(), b"mine");
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
 }
@@ -164,7 +210,9 @@ fn a_run_that_goes_on_is_not_carried_and_no_file_is_written_over() {
 fn unpacked(path: &PathBuf) -> Vec<String> {
     let bytes = fs::read(path).unwrap();
     let mut text = String::new();
-    ZlibDecoder::new(&bytes[MAGIC.len()..]).read_to_string(&mut text).unwrap();
+    ZlibDecoder::new(&bytes[MAGIC.len()..])
+        .read_to_string(&mut text)
+        .unwrap();
     text.lines().map(str::to_owned).collect()
 }
 
@@ -173,7 +221,10 @@ fn packed(path: &PathBuf, lines: &[String]) {
     use sha2::{Digest as _, Sha256};
     let body: String = lines.iter().map(|line| format!("{line}\n")).collect();
     let sha256 = crate::model::hex(&Sha256::digest(&body));
-    let end = format!("{{\"end\":{{\"lines\":{},\"sha256\":\"{sha256}\"}}}}\n", lines.len());
+    let end = format!(
+        "{{\"end\":{{\"lines\":{},\"sha256\":\"{sha256}\"}}}}\n",
+        lines.len()
+    );
     let mut out = MAGIC.to_vec();
     let mut packer = ZlibEncoder::new(&mut out, Compression::fast());
     packer.write_all((body + &end).as_bytes()).unwrap();
@@ -201,7 +252,10 @@ fn half_a_file_imports_nothing_and_neither_does_one_with_a_byte_changed() {
     for cut in (0..whole.len()).step_by(7) {
         fs::write(&path, &whole[..cut]).unwrap();
         let error = here.import_run(&path, any).wait().unwrap_err();
-        assert!(matches!(error, StoreError::NotImported { .. }), "{cut}: {error}");
+        assert!(
+            matches!(error, StoreError::NotImported { .. }),
+            "{cut}: {error}"
+        );
     }
     for at in (0..whole.len()).step_by(5) {
         let mut changed = whole.clone();
@@ -226,7 +280,11 @@ fn every_field_is_looked_at_though_the_file_is_whole() {
         ("\"state\":\"finished\"", "\"state\":\"running\"", "state"),
         ("\"probe\":\"tcp\"", "\"probe\":\"telepathy\"", "probe"),
         (id.as_str(), "m-000000000000", "id is made of"),
-        ("\"packages\":{\"known\"", "\"packages\":{\"knows\"", "not what was written"),
+        (
+            "\"packages\":{\"known\"",
+            "\"packages\":{\"knows\"",
+            "not what was written",
+        ),
         ("\"machine\":\"m-", "\"machine\":\"n-", "not there"),
         ("\"kind\":\"inventory\"", "\"kind\":\"secrets\"", "no kind"),
         ("\"elapsed_ms\"", "\"elapsed\"", "elapsed"),
@@ -239,7 +297,10 @@ fn every_field_is_looked_at_though_the_file_is_whole() {
         changed[place] = changed[place].replace(from, to);
         packed(&path, &changed);
         let error = here.import_run(&path, any).wait().unwrap_err().to_string();
-        assert!(error.contains(said) && error.ends_with("nothing was imported"), "{from}: {error}");
+        assert!(
+            error.contains(said) && error.ends_with("nothing was imported"),
+            "{from}: {error}"
+        );
     }
     let mut twice = lines.clone();
     twice.push(lines.last().unwrap().clone());

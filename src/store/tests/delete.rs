@@ -14,11 +14,20 @@ fn list(name: &str) -> KnownList {
 }
 
 fn counts(store: &Store) -> [i64; 6] {
-    const TABLES: [&str; 6] = ["blob", "known_list", "outcome", "access", "finding_history", "pin"];
+    const TABLES: [&str; 6] = [
+        "blob",
+        "known_list",
+        "outcome",
+        "access",
+        "finding_history",
+        "pin",
+    ];
     let count = store.thread.ask(|db| {
         db.read(|tx| {
             let count = |table| {
-                tx.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0))
+                tx.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| {
+                    row.get(0)
+                })
             };
             let counts: Result<Vec<i64>, _> = TABLES.iter().map(count).collect();
             Ok(counts?)
@@ -36,16 +45,32 @@ fn what_only_a_deleted_run_had_goes_and_what_others_need_stays() {
         let done = store.commit_host(run, commit(read(machine.into(), machine, 1, Some(machine))));
         let _ = done.wait().unwrap();
     }
-    store.keep_lists(&first, vec![list("both"), list("first")]).wait().unwrap();
-    store.keep_lists(&second, vec![list("both")]).wait().unwrap();
+    store
+        .keep_lists(&first, vec![list("both"), list("first")])
+        .wait()
+        .unwrap();
+    store
+        .keep_lists(&second, vec![list("both")])
+        .wait()
+        .unwrap();
     // Two inventories, and one list of findings that all have.
     assert_eq!(counts(&store), [3, 2, 3, 6, 2, 0]);
     let deleted = store.delete_runs(vec![first.clone()]).wait().unwrap();
-    assert_eq!(deleted, Deleted { runs: 1, blobs: 1, lists: 1 });
+    assert_eq!(
+        deleted,
+        Deleted {
+            runs: 1,
+            blobs: 1,
+            lists: 1
+        }
+    );
     // Of both machines it is remembered since when their findings are known.
     assert_eq!(counts(&store), [2, 1, 1, 2, 2, 0]);
     assert!(store.load_run(&first).wait().is_err());
-    let report = store.report(&second, ReportOptions::default()).wait().unwrap();
+    let report = store
+        .report(&second, ReportOptions::default())
+        .wait()
+        .unwrap();
     let machine = report.machine(0).unwrap().unwrap();
     assert_eq!(machine.history.values().next().unwrap().times_seen, 2);
     assert_eq!(machine.first_seen, new_run(1).summary.started.date());
@@ -59,7 +84,10 @@ fn what_only_a_deleted_run_had_goes_and_what_others_need_stays() {
 fn where_one_run_is_not_there_none_is_deleted() {
     let (store, first) = store();
     let both = vec![first.clone(), run_id(9)];
-    assert!(matches!(store.delete_runs(both).wait(), Err(StoreError::NoSuchRun { .. })));
+    assert!(matches!(
+        store.delete_runs(both).wait(),
+        Err(StoreError::NoSuchRun { .. })
+    ));
     assert!(store.load_run(&first).wait().is_ok());
 }
 
