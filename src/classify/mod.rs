@@ -3,6 +3,7 @@
 
 mod apply;
 mod care;
+pub mod changes;
 mod clusters;
 mod context;
 mod counts;

@@ -68,6 +68,9 @@ pub(super) enum Command {
     Match(MatchArguments),
     /// Write the files of a stored run again
     Export(ExportArguments),
+    /// Tell what changed between two stored runs: machines new, gone, back; software and updates; findings new,
+    /// fixed, reopened, or only not observed
+    Diff(DiffArguments),
     /// Compare a stored run with the lists that people believe: who is there and on none, who is on one and
     /// nobody looks after, who is on one and not there
     Unmanaged(UnmanagedArguments),
@@ -443,6 +446,37 @@ pub(super) struct ExportArguments {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct DiffArguments {
+    /// The earlier run [default: the latest one before B of the same site, kind and scope]
+    #[arg(value_name = "A")]
+    pub(super) before: Option<String>,
+    /// The later run [default: the latest]
+    #[arg(value_name = "B")]
+    pub(super) after: Option<String>,
+    /// Only these changes: words of changes.csv (finding_new), or the part before the line (machine, software,
+    /// update, finding, question)
+    #[arg(long, value_name = "CHANGES", value_delimiter = ',')]
+    pub(super) only: Vec<String>,
+    #[command(flatten)]
+    pub(super) beliefs: BeliefArguments,
+    /// Write changes.csv into this folder
+    #[arg(long, value_name = "DIR", help_heading = "Output")]
+    pub(super) out: Option<PathBuf>,
+    /// Write to standard output as --format says, instead of a table for people
+    #[arg(short, long, value_name = "-", value_parser = ["-"], conflicts_with = "out", help_heading = "Output")]
+    pub(super) output: Option<String>,
+    /// The format on standard output
+    #[arg(long, value_name = "FORMAT", value_parser = ["csv", "jsonl"], default_value = "csv", help_heading = "Output")]
+    pub(super) format: String,
+    /// How CSV is written
+    #[arg(long, value_enum, default_value_t, help_heading = "Output")]
+    pub(super) csv: CsvArgument,
+    /// One row for each address, even where several are one machine
+    #[arg(long, help_heading = "Output")]
+    pub(super) no_merge: bool,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct UnmanagedArguments {
     /// The run [default: the latest]
     #[arg(value_name = "RUN")]
@@ -583,6 +617,51 @@ pub(super) enum RunsCommand {
         /// The run [default: the latest]
         #[arg(value_name = "RUN")]
         run: Option<String>,
+    },
+    /// Delete runs, with what no other run needs. Machines, since when their findings are known, pins and
+    /// wrong tries stay
+    Delete {
+        /// The runs
+        #[arg(value_name = "RUN", required = true)]
+        runs: Vec<String>,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+        /// Also a run that goes on, or was killed
+        #[arg(long)]
+        running: bool,
+    },
+    /// Delete finished runs that are old; the latest of each site and kind stays, and so does what can be
+    /// resumed
+    #[command(group = clap::ArgGroup::new("which").required(true).multiple(true))]
+    Prune {
+        /// Keep the latest so many of each site and kind
+        #[arg(long, value_name = "N", group = "which", value_parser = clap::value_parser!(u32).range(1..))]
+        keep: Option<u32>,
+        /// Delete those that began more than so many days ago
+        #[arg(long, value_name = "DAYS", group = "which")]
+        older_than: Option<u32>,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+        /// Only say which would be deleted
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Write a run into one file, to be carried to another store
+    Export {
+        /// The run
+        #[arg(value_name = "RUN")]
+        run: String,
+        /// The file, which must not be there yet
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Take a run from a file of runs export: it keeps its id and its site, and is never resumed
+    Import {
+        /// The file
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
     },
 }
 

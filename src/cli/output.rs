@@ -9,7 +9,7 @@ use crate::model::{RunId, RunSummary, Severity};
 use crate::report::{
     self, Destination, Dialect, Options, PlanFile, ReportSource as _, Sink, Written,
 };
-use crate::scan::{RunError, RunKind, RunSource};
+use crate::scan::{self, RunError, RunKind, RunSource};
 use crate::store::{Store, StoreError};
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -38,9 +38,11 @@ pub(super) fn write(
     known: Option<Knowledge>,
     beliefs: Given,
 ) -> Result<Vec<Exit>, Stop> {
+    let given = beliefs.clone();
     let beliefs = beliefs.of_run(store, run)?;
     let source = open_source(store, run, output, known)?;
     let source = source.compare(store, &beliefs)?;
+    let source = since_last(store, source, given, output.no_merge)?;
     let threshold = output.fail_on.as_deref().map(threshold).transpose()?;
     let to_stdout = output.output.is_some();
     let options = Options {
@@ -73,6 +75,33 @@ pub(super) fn write(
     }
     exits.extend(age(source.run(), output.max_catalog_age));
     Ok(exits)
+}
+
+/// Lays over a run what changed since the one before it of the same scope, where there is one.
+fn since_last(
+    store: &Store,
+    source: RunSource,
+    given: Given,
+    no_merge: bool,
+) -> Result<RunSource, Stop> {
+    let Some(before) = scan::previous(store, &source.run().id)? else {
+        return Ok(source);
+    };
+    let before = open_compared(store, &before, given, no_merge)?;
+    let changes = scan::changes(store, &before, &source)?;
+    Ok(source.with_changes(changes))
+}
+
+/// A stored run, its machines put together as they are in its files.
+pub(super) fn open_compared(
+    store: &Store,
+    run: &RunId,
+    given: Given,
+    no_merge: bool,
+) -> Result<RunSource, Stop> {
+    let beliefs = given.of_run(store, run)?;
+    let source = RunSource::open(store, run, no_merge)?;
+    Ok(source.compare(store, &beliefs)?)
 }
 
 impl From<CsvArgument> for Dialect {
@@ -173,6 +202,27 @@ pub(super) fn files_to_folder(files: &[PlanFile], folder: &Path) -> Result<(), S
     })
 }
 
+/// Writes one table of a source into a folder, and nothing else of it.
+pub(super) fn table_to_folder(
+    source: &dyn report::ReportSource,
+    options: &Options,
+    folder: &Path,
+) -> Result<(), Stop> {
+    let fault = |error: io::Error| Stop {
+        exit: Exit::Failed,
+        text: format!("cannot write to {}: {error}", folder.display()),
+    };
+    fs::create_dir_all(folder).map_err(fault)?;
+    let mut sink = Folder {
+        folder: folder.to_owned(),
+        names: Vec::new(),
+    };
+    let csv = report::exporter("csv").map_err(|error| Stop::failed(&error))?;
+    let written = csv.write(source, options, &mut sink);
+    written.map_err(|error| Stop::failed(&error))?;
+    sink.rename().map_err(fault)
+}
+
 struct Folder {
     folder: PathBuf,
     names: Vec<String>,
@@ -184,10 +234,13 @@ impl Folder {
     }
 
     fn settle(&self) -> io::Result<()> {
-        for name in &self.names {
-            fs::rename(self.draft(name), self.folder.join(name))?;
-        }
+        self.rename()?;
         self.sweep_out()
+    }
+
+    fn rename(&self) -> io::Result<()> {
+        let mut names = self.names.iter();
+        names.try_for_each(|name| fs::rename(self.draft(name), self.folder.join(name)))
     }
 
     /// Removes further parts of split files that an earlier, larger export left here.
@@ -234,7 +287,7 @@ fn create(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-struct Stdout;
+pub(super) struct Stdout;
 
 impl Sink for Stdout {
     fn file(&mut self, _name: &str) -> io::Result<Box<dyn Write>> {

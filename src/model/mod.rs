@@ -5,6 +5,7 @@
 mod access;
 mod advisory;
 mod bulletin;
+mod change;
 mod clue;
 mod coverage;
 mod facts;
@@ -36,6 +37,7 @@ pub use advisory::{
 pub use bulletin::{
     Affected, Bulletin, ContentSet, FixStatus, KnownExploited, PackageScope, Spoken, VersionRange,
 };
+pub use change::{Change, ChangeKind, Changes};
 pub use clue::{Clue, Fact};
 pub use coverage::{Canaries, CoverageRow, ScopePart, search_said};
 pub use facts::HostFacts;

@@ -1,7 +1,7 @@
 //! JSON Lines: one object a line, for other programs.
 //!
 //! The objects are the rows of the [`super::tables`], with the same names and in the same order,
-//! each behind a `type`: first the one `run`, then `coverage`, then machine by machine `machine`,
+//! each behind a `type`: first the one `run`, then `coverage` and `change`, then machine by machine `machine`,
 //! `access`, `software`, `hotfix`, `service`, `finding`, `finding_cve` and `unmanaged`, at the end `remediation` and
 //! what only lists know. A fact that was not learned is
 //! `"unknown"`, one that does not apply is `null`; texts and lists are whole.

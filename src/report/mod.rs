@@ -41,11 +41,11 @@ pub use output::FileEntry;
 pub use plan::{PLAN_FORMATS, PlanFile, PlanFormat, plan_format, plan_page};
 pub use remediation::{Remediation, Step};
 pub use review::{ReviewRow, review};
-pub use summary::summary;
+pub use summary::{since, summary};
 pub use tables::{not_on, seems_to_be, table_names};
 pub use terminal::columns;
 
-use crate::model::{Comparison, CoverageRow, MachineRecord, RunSummary};
+use crate::model::{Changes, Comparison, CoverageRow, MachineRecord, RunSummary};
 use std::io::{self, Write};
 
 /// Every export format.
@@ -65,6 +65,11 @@ pub trait ReportSource {
 
     /// How the run compares with the lists that the organisation has; `None` where nobody compared.
     fn comparison(&self) -> Option<&Comparison> {
+        None
+    }
+
+    /// What changed since an earlier run; `None` where there is none to compare with.
+    fn changes(&self) -> Option<&Changes> {
         None
     }
 }

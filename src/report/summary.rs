@@ -2,7 +2,8 @@
 
 use super::{Counts, ReportSource, for_terminal};
 use crate::model::{
-    Canaries, Comparison, CoverageRow, FindingState, ManagedState, ResultCode, RunSummary,
+    Canaries, ChangeKind, Changes, Comparison, CoverageRow, FindingState, ManagedState, ResultCode,
+    RunSummary,
 };
 use std::collections::BTreeMap;
 use std::fmt::{Display, Write as _};
@@ -21,6 +22,9 @@ pub fn summary(source: &dyn ReportSource, counts: &Counts) -> String {
         write_comparison(comparison, counts, &mut text);
     }
     write_findings(run, counts, &mut text);
+    if let Some(changes) = source.changes() {
+        push(&mut text, format_args!("  {}", since(changes)));
+    }
     let steps = steps(run, coverage, counts);
     if !steps.is_empty() {
         text.push_str("\nWhat to do next\n");
@@ -135,6 +139,50 @@ fn write_lists(comparison: &Comparison, text: &mut String) {
             ),
         );
     }
+}
+
+/// What changed since an earlier run, in a line.
+pub fn since(changes: &Changes) -> String {
+    const TOLD: [(ChangeKind, &str, &str); 11] = [
+        (ChangeKind::MachineNew, "machine", "new"),
+        (ChangeKind::MachineGone, "machine", "gone"),
+        (ChangeKind::MachineBack, "machine", "back"),
+        (ChangeKind::MachineNotSwept, "machine", "not swept"),
+        (ChangeKind::MachineUnrecognised, "machine", "unrecognised"),
+        (ChangeKind::FindingNew, "finding", "new"),
+        (ChangeKind::FindingFixed, "finding", "fixed"),
+        (ChangeKind::FindingReopened, "finding", "reopened"),
+        (ChangeKind::FindingSeenAgain, "finding", "seen again"),
+        (ChangeKind::FindingUnobserved, "finding", "unobserved"),
+        (ChangeKind::FindingWithdrawn, "finding", "withdrawn"),
+    ];
+    let mut said = Vec::new();
+    let mut last = "";
+    for (kind, what, word) in TOLD {
+        let count = changes.count(kind);
+        if count == 0 {
+            continue;
+        }
+        // The first of several of the same says what they are.
+        if what == last {
+            said.push(format!("{} {word}", number(count)));
+        } else {
+            said.push(format!("{} {word}", plural(count, what)));
+        }
+        last = what;
+    }
+    if said.is_empty() {
+        let what = match changes.rows.len() {
+            0 => "nothing has changed",
+            _ => "no machine and no finding is new or gone",
+        };
+        said.push(what.to_owned());
+    }
+    format!(
+        "since {}: {}",
+        for_terminal(changes.before.as_str()),
+        said.join(", ")
+    )
 }
 
 fn count(items: usize) -> u64 {

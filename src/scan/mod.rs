@@ -9,6 +9,7 @@ mod behind;
 mod breaker;
 #[cfg(test)]
 mod breaker_property;
+mod changes;
 mod event;
 mod gate;
 mod given;
@@ -25,6 +26,7 @@ mod standings;
 
 pub use behind::{MOST as MOST_BEHIND, behind};
 pub use breaker::{Standing, remembered as remembered_tries};
+pub use changes::{changes, check_carried, earlier, previous};
 pub use event::Event;
 pub use given::{GivenHost, run_given};
 pub use judge::of as judge;

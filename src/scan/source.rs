@@ -5,8 +5,8 @@ use super::{RunError, RunKind, RunPlan, judge};
 use crate::identify;
 use crate::matching::Knowledge;
 use crate::model::{
-    Answer, Clue, Comparison, CoverageRow, FindingState, MachineRecord, ManagedState, ResultCode,
-    RunSummary, SeenBy, Service, Severity,
+    Answer, Changes, Clue, Comparison, CoverageRow, FindingState, MachineId, MachineRecord,
+    ManagedState, ResultCode, RunSummary, SeenBy, Service, Severity,
 };
 use crate::report::ReportSource;
 use crate::store::{ReportOptions, RunReport, SightingRow, Store};
@@ -45,6 +45,8 @@ pub struct RunSource {
     /// How the machines stand to the lists, and which records are one machine.
     pub(super) standings: Option<Standings>,
     pub(super) no_merge: bool,
+    /// What changed since an earlier run, where somebody asked.
+    changes: Option<Changes>,
 }
 
 impl RunSource {
@@ -86,6 +88,7 @@ impl RunSource {
             swept: None,
             standings: None,
             no_merge,
+            changes: None,
         };
         for row in sightings {
             source.seen.entry(row.address).or_default().push(row);
@@ -324,30 +327,19 @@ impl ReportSource for RunSource {
         let Some(standings) = &self.standings else {
             return self.records(visit);
         };
-        self.report.visit(&mut |record| {
-            let machine = match standings.take(record) {
-                // The record at the lowest address stands for all of them.
-                Taken::Other => return Ok(()),
-                Taken::Alone => self.prepare(record.clone())?,
-                Taken::With(places) => {
-                    let others = places.iter().filter_map(|place| {
-                        let other = self.report.machine(*place).transpose()?;
-                        Some(other.map_err(io::Error::other))
-                    });
-                    let others = others.collect::<io::Result<Vec<_>>>()?;
-                    self.prepare(standings::fold(record.clone(), others))?
-                }
-            };
-            let Some(mut machine) = machine else {
-                return Ok(());
-            };
-            standings.place(&mut machine);
-            visit(&machine)
-        })
+        self.report
+            .visit(&mut |record| match self.whole(record, standings)? {
+                Some(machine) => visit(&machine),
+                None => Ok(()),
+            })
     }
 
     fn comparison(&self) -> Option<&Comparison> {
         Some(&self.standings.as_ref()?.comparison)
+    }
+
+    fn changes(&self) -> Option<&Changes> {
+        self.changes.as_ref()
     }
 }
 
@@ -362,6 +354,79 @@ impl RunSource {
                 Some(machine) => visit(&machine),
                 None => Ok(()),
             })
+    }
+
+    /// The machine that a record stands for; `None` where another record stands for it.
+    fn whole(
+        &self,
+        record: &MachineRecord,
+        standings: &Standings,
+    ) -> io::Result<Option<MachineRecord>> {
+        let machine = match standings.take(record) {
+            // The record at the lowest address stands for all of them.
+            Taken::Other => return Ok(None),
+            Taken::Alone => self.prepare(record.clone())?,
+            Taken::With(places) => {
+                let others = places.iter().filter_map(|place| {
+                    let other = self.report.machine(*place).transpose()?;
+                    Some(other.map_err(io::Error::other))
+                });
+                let others = others.collect::<io::Result<Vec<_>>>()?;
+                self.prepare(standings::fold(record.clone(), others))?
+            }
+        };
+        Ok(machine.map(|mut machine| {
+            standings.place(&mut machine);
+            machine
+        }))
+    }
+
+    /// The machine whose first record is at a place of the report.
+    pub(super) fn machine_at(&self, place: usize) -> io::Result<Option<MachineRecord>> {
+        let record = self.report.machine(place).map_err(io::Error::other)?;
+        let Some(record) = record else {
+            return Ok(None);
+        };
+        match &self.standings {
+            Some(standings) => self.whole(&record, standings),
+            None => self.prepare(record),
+        }
+    }
+
+    /// Where each machine's first record is, by every id that the run has for it.
+    pub(super) fn places_by_id(&self) -> BTreeMap<MachineId, usize> {
+        let ids = self.report.machine_ids().cloned().enumerate();
+        let first = |id: &MachineId| self.standings.as_ref()?.first_place(id);
+        ids.map(|(place, id)| {
+            let first = first(&id).unwrap_or(place);
+            (id, first)
+        })
+        .collect()
+    }
+
+    /// Whether every probe of an address is settled, and no intermediary answers there.
+    pub(super) fn has_swept(&self, address: IpAddr) -> bool {
+        let swept = self.swept.as_ref();
+        swept.is_some_and(|swept| swept.has(address)) && !self.is_artefact(address)
+    }
+
+    /// Whether somebody answers at an address for others.
+    pub(super) fn is_artefact(&self, address: IpAddr) -> bool {
+        self.artefacts.contains(&address)
+    }
+
+    /// Whether hosts were asked from outside who they are.
+    pub(super) fn asks(&self) -> bool {
+        self.swept
+            .as_ref()
+            .is_some_and(|swept| !swept.plan.look.off)
+    }
+
+    /// Lays over the run what changed since an earlier one.
+    #[must_use]
+    pub fn with_changes(self, changes: Changes) -> Self {
+        let changes = Some(changes);
+        Self { changes, ..self }
     }
 
     /// Adds to a record what all of the run tells of it; `None` where another record stands for it.

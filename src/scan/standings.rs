@@ -57,7 +57,7 @@ impl Swept {
     }
 
     /// Whether every probe of an address is settled.
-    fn has(&self, address: IpAddr) -> bool {
+    pub(super) fn has(&self, address: IpAddr) -> bool {
         let progress = Progress {
             plan: &self.sweep,
             mark: self.mark,
@@ -104,6 +104,15 @@ impl Standings {
 
     fn machine(&self, record: &MachineId) -> Option<&Compared> {
         self.comparison.machines.get(*self.machine_of.get(record)?)
+    }
+
+    /// Where a record's machine has its first record.
+    pub(super) fn first_place(&self, record: &MachineId) -> Option<usize> {
+        let records = self.machine(record)?.records.iter();
+        records
+            .filter_map(|id| self.place_of.get(id))
+            .min()
+            .copied()
     }
 
     pub(super) fn take(&self, record: &MachineRecord) -> Taken {

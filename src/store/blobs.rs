@@ -25,7 +25,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    fn as_str(self) -> &'static str {
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Inventory => "inventory",
             Self::Findings => "findings",
@@ -108,7 +108,8 @@ pub(super) fn unpack_any(body: &[u8]) -> io::Result<Vec<u8>> {
     Ok(json)
 }
 
-/// Digests of blobs that are committed. Blobs are never taken away while a store is open.
+/// Digests of blobs that are committed. Those of a run that goes on are never taken away, for it needs them:
+/// so no other process makes these untrue, and whoever takes some away here clears them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct KnownBlobs(Arc<Mutex<HashSet<Digest>>>);
 
@@ -116,6 +117,12 @@ impl KnownBlobs {
     fn contains(&self, digest: &Digest) -> bool {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         known.contains(digest)
+    }
+
+    /// Forgets them all: some were taken away.
+    pub(super) fn clear(&self) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.clear();
     }
 
     pub(super) fn insert(&self, digest: Digest) {
@@ -174,7 +181,19 @@ impl Db {
     }
 }
 
-fn decode<T: DeserializeOwned>(conn: &Connection, kind: Kind, digest: &Digest) -> Result<T, Fault> {
+/// Reads a value.
+pub(super) fn decode<T: DeserializeOwned>(
+    conn: &Connection,
+    kind: Kind,
+    digest: &Digest,
+) -> Result<T, Fault> {
+    let json = json(conn, kind, digest)?;
+    serde_json::from_slice(&json)
+        .map_err(|error| Fault::Damaged(format!("{} {digest}: {error}", kind.as_str())))
+}
+
+/// Reads a value's JSON, as it was written.
+pub(super) fn json(conn: &Connection, kind: Kind, digest: &Digest) -> Result<Vec<u8>, Fault> {
     let damaged = |what: String| Fault::Damaged(format!("{} {digest}: {what}", kind.as_str()));
     let mut query =
         conn.prepare_cached("SELECT size, body FROM blob WHERE digest = ?1 AND kind = ?2")?;
@@ -192,5 +211,5 @@ fn decode<T: DeserializeOwned>(conn: &Connection, kind: Kind, digest: &Digest) -
     if Sha256::digest(&json).as_slice() != digest.0 {
         return Err(damaged("is not what was written".into()));
     }
-    serde_json::from_slice(&json).map_err(|error| damaged(error.to_string()))
+    Ok(json)
 }

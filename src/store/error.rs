@@ -71,6 +71,35 @@ pub enum StoreError {
         /// The id.
         id: String,
     },
+    /// A run that still goes on cannot be carried.
+    #[error(
+        "run {id} has not ended: it goes on, or was killed; `underdesk scan --resume {id}` ends it"
+    )]
+    NotEnded {
+        /// The id.
+        id: String,
+    },
+    /// A file to carry a run cannot be read or written.
+    #[error("cannot {doing} {}", .path.display())]
+    File {
+        /// What was being done.
+        doing: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// What a file holds is not taken, and nothing of it is.
+    #[error("{path}, line {line}: {what}; nothing was imported")]
+    NotImported {
+        /// The file.
+        path: String,
+        /// Which of its lines, counted from 1; 0 for the one that names the format.
+        line: u64,
+        /// What is wrong.
+        what: String,
+    },
     /// A value cannot be written down, or not read back, as JSON.
     #[error("cannot encode {what}")]
     Encode {

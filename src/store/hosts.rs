@@ -35,6 +35,10 @@ pub(super) struct EncodedHost {
 }
 
 impl EncodedHost {
+    pub(super) fn evidence(&self) -> &Evidence {
+        &self.evidence
+    }
+
     fn digests(&self) -> impl Iterator<Item = super::Digest> {
         let verdict = self.verdict.as_ref().map(|verdict| verdict.blob.digest);
         let inventory = self.inventory.as_ref().map(|blob| blob.digest);
@@ -110,7 +114,8 @@ pub(super) fn commit_all(
     Ok(())
 }
 
-fn write(tx: &Connection, run: &RunKey, host: &EncodedHost) -> Result<MachineId, Fault> {
+/// Writes a host down, within a transaction.
+pub(super) fn write(tx: &Connection, run: &RunKey, host: &EncodedHost) -> Result<MachineId, Fault> {
     let (machine, id) = keys::identify(tx, run, &host.evidence)?;
     if let Some(blob) = &host.inventory {
         blob.insert(tx)?;

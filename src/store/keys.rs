@@ -4,7 +4,7 @@ use super::db::{Fault, Time};
 use super::evidence::Evidence;
 use super::identity::{Decision, Founding, Known, Machine, resolve};
 use super::runs::RunKey;
-use crate::model::{BulletinId, FindingId, MachineId};
+use crate::model::{BulletinId, FindingId, MachineId, UtcTime};
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _, params};
 use std::collections::BTreeSet;
 
@@ -34,6 +34,99 @@ pub(super) fn identify(
     };
     write_keys(conn, run, machine, evidence)?;
     Ok((machine, id_of(conn, machine)?))
+}
+
+/// A machine as another store knows it.
+pub(super) struct Hint {
+    pub(super) id: MachineId,
+    /// What its id is made of.
+    pub(super) kind: String,
+    pub(super) value: String,
+    pub(super) first_seen: UtcTime,
+}
+
+/// Gives a host that nobody here knows the id that it has in another store. Whom this store knows by its
+/// own rules stays who he is.
+pub(super) fn claim(
+    conn: &Connection,
+    run: &RunKey,
+    evidence: &Evidence,
+    hint: &Hint,
+) -> Result<(), Fault> {
+    let known = gather(conn, run, evidence)?;
+    let Decision::New { .. } = resolve(evidence, &known, run.number) else {
+        return Ok(());
+    };
+    let machine = match number_of(conn, &hint.id)? {
+        Some(there) => now(conn, there)?,
+        None => insert_hinted(conn, run, hint)?,
+    };
+    write_keys(conn, run, machine, evidence)
+}
+
+/// What another store remembers of a machine: since when it and its findings are known, and the id that it
+/// has there.
+pub(super) fn remember_carried(
+    conn: &Connection,
+    run: &RunKey,
+    id: &MachineId,
+    hint: &Hint,
+    history: &[(String, String, String)],
+) -> Result<(), Fault> {
+    let Some(machine) = number_of(conn, id)? else {
+        return Ok(());
+    };
+    let machine = now(conn, machine)?;
+    if number_of(conn, &hint.id)?.is_none() {
+        let other = insert_hinted(conn, run, hint)?;
+        let mut alias =
+            conn.prepare_cached("INSERT INTO machine_alias (old, new, run) VALUES (?1, ?2, ?3)")?;
+        alias.execute([other, machine, run.number])?;
+    }
+    let mut seen = conn
+        .prepare_cached("UPDATE machine SET first_seen = min(first_seen, ?2) WHERE number = ?1")?;
+    seen.execute(params![machine, Time(hint.first_seen)])?;
+    let id = id_of(conn, machine)?;
+    let mut insert = conn.prepare_cached(
+        "INSERT INTO finding_history (machine, finding_id, product, bulletin, first_seen, last_run, times_seen)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1)
+         ON CONFLICT DO UPDATE SET first_seen = min(first_seen, excluded.first_seen)",
+    )?;
+    for (product, bulletin, first) in history {
+        let finding = FindingId::of(&id, product, &BulletinId::new(bulletin.as_str()));
+        insert.execute(params![
+            machine,
+            finding.as_str(),
+            product,
+            bulletin,
+            first,
+            run.number
+        ])?;
+    }
+    Ok(())
+}
+
+fn number_of(conn: &Connection, id: &MachineId) -> Result<Option<i64>, Fault> {
+    let mut query = conn.prepare_cached("SELECT number FROM machine WHERE id = ?1")?;
+    Ok(query
+        .query_row([id.as_str()], |row| row.get(0))
+        .optional()?)
+}
+
+fn insert_hinted(conn: &Connection, run: &RunKey, hint: &Hint) -> Result<i64, Fault> {
+    let mut insert = conn.prepare_cached(
+        "INSERT INTO machine (id, site, founded_kind, founded_value, founded_run, first_seen, last_seen)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    )?;
+    Ok(insert.insert(params![
+        hint.id.as_str(),
+        run.site,
+        hint.kind,
+        hint.value,
+        run.number,
+        Time(hint.first_seen),
+        Time(run.started),
+    ])?)
 }
 
 /// The machine that another was merged into, or itself.

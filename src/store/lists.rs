@@ -4,11 +4,23 @@ use super::blobs::{compress, unpack_any};
 use super::db::{Db, Fault};
 use super::{StoreError, runs};
 use crate::model::{KnownList, RunId};
-use rusqlite::params;
+use rusqlite::{Connection, params};
 use sha2::{Digest as _, Sha256};
 
 /// Replaces the lists of a run: all of them or none.
 pub(super) fn keep(db: &mut Db, run: &RunId, lists: &[KnownList]) -> Result<(), StoreError> {
+    let packed = pack(lists)?;
+    db.write(|tx| insert(tx, runs::key(tx, run)?.number, &packed))
+}
+
+/// [`keep`], within a transaction.
+pub(super) fn replace(conn: &Connection, run: i64, lists: &[KnownList]) -> Result<(), Fault> {
+    insert(conn, run, &pack(lists)?)
+}
+
+type Packed = Vec<([u8; 32], Vec<u8>)>;
+
+fn pack(lists: &[KnownList]) -> Result<Packed, StoreError> {
     let packed = lists.iter().map(|list| {
         let failed = |source| StoreError::Encode {
             what: "a list",
@@ -19,22 +31,21 @@ pub(super) fn keep(db: &mut Db, run: &RunId, lists: &[KnownList]) -> Result<(), 
         let body = compress(&json).map_err(|error| failed(serde_json::Error::io(error)))?;
         Ok((digest, body))
     });
-    let packed: Vec<([u8; 32], Vec<u8>)> = packed.collect::<Result<_, StoreError>>()?;
-    db.write(|tx| {
-        let run = runs::key(tx, run)?.number;
-        tx.execute("DELETE FROM run_known WHERE run = ?1", [run])?;
-        for (position, (digest, body)) in (0_i64..).zip(&packed) {
-            let mut insert = tx.prepare_cached(
-                "INSERT INTO known_list (digest, body) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
-            )?;
-            insert.execute(params![digest, body])?;
-            let mut insert = tx.prepare_cached(
-                "INSERT INTO run_known (run, position, digest) VALUES (?1, ?2, ?3)",
-            )?;
-            insert.execute(params![run, position, digest])?;
-        }
-        Ok(())
-    })
+    packed.collect()
+}
+
+fn insert(conn: &Connection, run: i64, packed: &Packed) -> Result<(), Fault> {
+    conn.execute("DELETE FROM run_known WHERE run = ?1", [run])?;
+    for (position, (digest, body)) in (0_i64..).zip(packed) {
+        let mut insert = conn.prepare_cached(
+            "INSERT INTO known_list (digest, body) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+        )?;
+        insert.execute(params![digest, body])?;
+        let mut insert = conn
+            .prepare_cached("INSERT INTO run_known (run, position, digest) VALUES (?1, ?2, ?3)")?;
+        insert.execute(params![run, position, digest])?;
+    }
+    Ok(())
 }
 
 /// The lists of a run, in the order given.

@@ -10,7 +10,9 @@
 
 mod blobs;
 mod breaker;
+mod carry;
 mod db;
+mod delete;
 mod error;
 mod evidence;
 mod hosts;
@@ -28,6 +30,8 @@ mod tests;
 mod thread;
 mod verdicts;
 
+pub use carry::{Imported, PLAN_OF_IMPORTED};
+pub use delete::{Deleted, Retention, outdated};
 pub use error::StoreError;
 pub use pending::Pending;
 pub use report::{ReportOptions, RunReport};
@@ -111,6 +115,37 @@ impl Store {
     pub fn set_judged_by(&self, id: &RunId, by: JudgedBy) -> Pending<()> {
         let id = id.clone();
         self.thread.ask(move |db| runs::set_judged_by(db, &id, &by))
+    }
+}
+
+/// Runs that go, and runs that are carried.
+impl Store {
+    /// Takes runs away, with what no other run needs: all of them, or none where one is not there. Machines,
+    /// what is remembered of their findings, pins and the breaker's tries stay.
+    pub fn delete_runs(&self, ids: Vec<RunId>) -> Pending<Deleted> {
+        let known = self.thread.known.clone();
+        self.thread.ask(move |db| delete::delete(db, &ids, &known))
+    }
+
+    /// Writes a run that has ended into one file, to be carried to another store. The file must not be there
+    /// yet.
+    pub fn export_run(&self, id: &RunId, path: &Path) -> Pending<()> {
+        let (id, path) = (id.clone(), path.to_path_buf());
+        self.thread.ask(move |db| carry::export(db, &id, &path))
+    }
+
+    /// Takes a run from a file that [`Self::export_run`] wrote, wholly or not at all. It keeps its id and
+    /// site; its machines keep theirs, unless this store knows them by another. `check` looks at what the
+    /// store does not understand: its kind and settings. Such a run is never resumed: its plan is
+    /// [`PLAN_OF_IMPORTED`].
+    pub fn import_run(
+        &self,
+        path: &Path,
+        check: impl Fn(&RunRecord) -> Result<(), String> + Send + 'static,
+    ) -> Pending<Imported> {
+        let (path, known) = (path.to_path_buf(), self.thread.known.clone());
+        self.thread
+            .ask(move |db| carry::import(db, &path, &check, &known))
     }
 }
 

@@ -47,6 +47,12 @@ impl RunReport {
         self.machines.iter().map(|group| &group.id)
     }
 
+    /// The addresses of all of them.
+    pub fn addresses(&self) -> impl Iterator<Item = IpAddr> {
+        let groups = self.machines.iter();
+        groups.flat_map(|group| group.addresses.iter().copied())
+    }
+
     /// Reads the machine at a place in that order; `None` behind the last.
     pub fn machine(&self, place: usize) -> Result<Option<MachineRecord>, StoreError> {
         let Some(group) = self.machines.get(place) else {
@@ -304,7 +310,7 @@ fn read_part(row: &Row<'_>, address: IpAddr) -> Result<Part, Fault> {
     })
 }
 
-fn read_access(row: &Row<'_>) -> Result<AccessRecord, Fault> {
+pub(super) fn read_access(row: &Row<'_>) -> Result<AccessRecord, Fault> {
     let word = |column| row.get::<_, String>(column);
     let elapsed: i64 = row.get("elapsed_ms")?;
     Ok(AccessRecord {

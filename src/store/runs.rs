@@ -82,13 +82,55 @@ pub(super) fn record(conn: &Connection, id: &RunId) -> Result<RunRecord, Fault> 
     runs.pop().ok_or_else(|| no_such(id))
 }
 
+/// Looks whether a run is there.
+pub(super) fn find(conn: &Connection, id: &RunId) -> Result<Option<RunRecord>, Fault> {
+    Ok(select(conn, "WHERE id = ?1", [id.as_str()])?.pop())
+}
+
+/// Writes down a run that has ended elsewhere, and says its number.
+pub(super) fn insert_whole(conn: &Connection, run: &RunRecord) -> Result<i64, Fault> {
+    let summary = &run.summary;
+    conn.execute(
+        "INSERT INTO run (id, site, kind, state, started, finished, operator, authorised_by, targets, guards,
+                          settings, plan, seed, catalog_digest, catalog_imported, programs_digest,
+                          simulated, mark, canaries_asked, canaries_lost)
+         VALUES (:id, :site, :kind, :state, :started, :finished, :operator, :authorised_by, :targets, :guards,
+                 :settings, :plan, :seed, :catalog_digest, :catalog_imported, :programs_digest,
+                 :simulated, :mark, :asked, :lost)",
+        named_params! {
+            ":id": summary.id.as_str(),
+            ":site": summary.site,
+            ":kind": summary.kind,
+            ":state": run.state.as_str(),
+            ":started": Time(summary.started),
+            ":finished": summary.finished.map(Time),
+            ":operator": summary.operator,
+            ":authorised_by": summary.authorised_by,
+            ":targets": to_json("the targets", &summary.targets)?,
+            ":guards": to_json("the guards", &summary.guards_lifted)?,
+            ":settings": to_json("the settings", &run.settings)?,
+            ":plan": run.plan_fingerprint,
+            ":seed": run.seed.cast_signed(),
+            ":catalog_digest": summary.catalog_digest,
+            ":catalog_imported": summary.catalog_imported.map(Time),
+            ":programs_digest": summary.programs_digest,
+            ":simulated": summary.simulated,
+            ":mark": run.mark.cast_signed(),
+            ":asked": summary.canaries.asked.cast_signed(),
+            ":lost": summary.canaries.lost.cast_signed(),
+        },
+    )?;
+    Ok(conn.last_insert_rowid())
+}
+
 pub(super) fn list(db: &mut Db) -> Result<Vec<RunRecord>, StoreError> {
-    db.read(|tx| select(tx, "ORDER BY number", []))
+    db.read(|tx| select(tx, "ORDER BY started, number", []))
 }
 
 pub(super) fn latest(db: &mut Db) -> Result<Option<RunRecord>, StoreError> {
     db.read(|tx| {
-        let kept = "WHERE kind NOT IN ('doctor', 'login') ORDER BY number DESC LIMIT 1";
+        let kept =
+            "WHERE kind NOT IN ('doctor', 'login') ORDER BY started DESC, number DESC LIMIT 1";
         Ok(select(tx, kept, [])?.pop())
     })
 }

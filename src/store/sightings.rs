@@ -3,7 +3,7 @@
 use super::db::{Address, Db, Fault, Time};
 use super::{SightingRow, StoreError, runs};
 use crate::model::{Answer, ProbeKind, RunId, Trace};
-use rusqlite::{Row, params};
+use rusqlite::{Connection, Row, params};
 
 pub(super) fn record(
     db: &mut Db,
@@ -13,35 +13,42 @@ pub(super) fn record(
 ) -> Result<(), StoreError> {
     db.write(|tx| {
         let run = runs::key(tx, run)?.number;
-        let mut insert = tx.prepare_cached(
-            "INSERT OR REPLACE INTO sighting (run, address, probe, port, answer, round_trip_us, tries,
-                 seen_at, ttl, tcp_window, tcp_options, mac, banner)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
-        )?;
         for seen in sightings {
-            insert.execute(params![
-                run,
-                Address(seen.address),
-                seen.probe.as_str(),
-                seen.probe.port().unwrap_or(0),
-                seen.answer.as_str(),
-                seen.round_trip_us,
-                seen.tries,
-                Time(seen.seen_at),
-                seen.trace.map(|trace| trace.ttl),
-                seen.trace.map(|trace| trace.window),
-                seen.trace.map(|trace| trace.options),
-                seen.mac,
-                seen.banner
-            ])?;
+            insert(tx, run, seen)?;
         }
-        let before: i64 =
-            tx.query_row("SELECT mark FROM run WHERE number = ?1", [run], |row| row.get(0))?;
+        let before: i64 = tx.query_row("SELECT mark FROM run WHERE number = ?1", [run], |row| {
+            row.get(0)
+        })?;
         let mark = mark.max(before.cast_unsigned());
         let mut update = tx.prepare_cached("UPDATE run SET mark = ?2 WHERE number = ?1")?;
         update.execute(params![run, mark.cast_signed()])?;
         Ok(())
     })
+}
+
+/// Writes down an answered probe, in place of what was there.
+pub(super) fn insert(conn: &Connection, run: i64, seen: &SightingRow) -> Result<(), Fault> {
+    let mut insert = conn.prepare_cached(
+        "INSERT OR REPLACE INTO sighting (run, address, probe, port, answer, round_trip_us, tries,
+             seen_at, ttl, tcp_window, tcp_options, mac, banner)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+    )?;
+    insert.execute(params![
+        run,
+        Address(seen.address),
+        seen.probe.as_str(),
+        seen.probe.port().unwrap_or(0),
+        seen.answer.as_str(),
+        seen.round_trip_us,
+        seen.tries,
+        Time(seen.seen_at),
+        seen.trace.map(|trace| trace.ttl),
+        seen.trace.map(|trace| trace.window),
+        seen.trace.map(|trace| trace.options),
+        seen.mac,
+        seen.banner
+    ])?;
+    Ok(())
 }
 
 pub(super) fn all(db: &mut Db, run: &RunId) -> Result<Vec<SightingRow>, StoreError> {

@@ -4,6 +4,7 @@ pub(super) mod catalog;
 pub(super) mod catalog_update;
 pub(super) mod credentials;
 pub(super) mod demo;
+pub(super) mod diff;
 pub(super) mod doctor;
 mod dry_run;
 mod examine;

@@ -1,55 +1,223 @@
-//! `runs`: what the store remembers.
+//! `runs`: what the store remembers, what of it may go, and what is carried to another.
 
 use super::super::args::RunsCommand;
 use super::super::config::Settings;
-use super::super::{Exit, Stop, output};
+use super::super::{Exit, Stop, complain, output, runtime};
+use super::credentials::ask::Operator;
+use crate::model::RunId;
 use crate::report::{columns, for_terminal};
+use crate::scan;
+use crate::store::{
+    Deleted, Imported, PLAN_OF_IMPORTED, Retention, RunRecord, RunState, Store, StoreError,
+    outdated,
+};
+use std::collections::BTreeSet;
 use std::io::{self, Write as _};
+use std::path::Path;
 
-/// Lists runs, or shows one.
+/// Lists runs, shows one, deletes some, or carries one.
 pub(in crate::cli) fn run(settings: &Settings, command: &RunsCommand) -> Result<Exit, Stop> {
     let store = output::open_store(&settings.store)?;
-    let text = match command {
-        RunsCommand::List => {
-            let runs = store
-                .list_runs()
-                .wait()
-                .map_err(|error| Stop::failed(&error))?;
-            let rows = runs.iter().rev().map(|run| {
-                vec![
-                    run.summary.id.to_string(),
-                    run.summary.kind.clone(),
-                    run.state.as_str().to_owned(),
-                    run.summary.started.to_string(),
-                    for_terminal(&run.summary.operator).into_owned(),
-                    for_terminal(&run.summary.targets.join(" "))
-                        .chars()
-                        .take(60)
-                        .collect(),
-                ]
-            });
-            let rows: Vec<Vec<String>> = rows.collect();
-            columns(
-                &["run", "kind", "state", "started", "operator", "targets"],
-                &rows,
-            )
+    let operator = Operator::new(settings.no_input);
+    match command {
+        RunsCommand::List => print(&list(&store)?)?,
+        RunsCommand::Show { run } => print(&show(&store, run.as_deref())?)?,
+        RunsCommand::Delete { runs, yes, running } => {
+            let runs = named(&store, runs, *running)?;
+            delete(&store, &runs, (operator, *yes))?;
         }
-        RunsCommand::Show { run } => {
-            let id = output::find_run(&store, run.as_deref())?;
-            let run = store
-                .load_run(&id)
-                .wait()
-                .map_err(|error| Stop::failed(&error))?;
-            let shown = serde_json::json!({
-                "summary": run.summary,
-                "state": run.state.as_str(),
-                "probes_passed": run.mark,
-                "seed": run.seed,
-                "settings": run.settings,
-            });
-            serde_json::to_string_pretty(&shown).map_err(|error| Stop::failed(&error))?
+        RunsCommand::Prune {
+            keep,
+            older_than,
+            yes,
+            dry_run,
+        } => {
+            let retention = Retention {
+                runs: keep.and_then(|count| usize::try_from(count).ok()),
+                days: *older_than,
+            };
+            let all = stored(&store)?;
+            let old = outdated(&all, retention, runtime::now());
+            let old: BTreeSet<&RunId> = old.iter().collect();
+            let old = all.iter().filter(|run| old.contains(&run.summary.id));
+            let old: Vec<RunRecord> = old.cloned().collect();
+            if *dry_run || old.is_empty() {
+                print(&table(&old))?;
+                complain(&format!(
+                    "{} of {} runs would be deleted",
+                    old.len(),
+                    all.len()
+                ));
+            } else {
+                delete(&store, &old, (operator, *yes))?;
+            }
         }
-    };
-    writeln!(io::stdout(), "{}", text.trim_end()).map_err(|error| Stop::failed(&error))?;
+        RunsCommand::Export { run, file } => export(&store, run, file)?,
+        RunsCommand::Import { file } => import(&store, file)?,
+    }
     Ok(Exit::Clean)
+}
+
+fn print(text: &str) -> Result<(), Stop> {
+    writeln!(io::stdout(), "{}", text.trim_end()).map_err(|error| Stop::failed(&error))
+}
+
+fn stored(store: &Store) -> Result<Vec<RunRecord>, Stop> {
+    let runs = store.list_runs().wait();
+    runs.map_err(|error| Stop::failed(&error))
+}
+
+fn list(store: &Store) -> Result<String, Stop> {
+    Ok(table(&stored(store)?))
+}
+
+/// The newest first.
+fn table(runs: &[RunRecord]) -> String {
+    let rows = runs.iter().rev().map(|run| {
+        let origin = match run.plan_fingerprint.as_str() {
+            PLAN_OF_IMPORTED => "imported",
+            _ => "",
+        };
+        vec![
+            run.summary.id.to_string(),
+            run.summary.kind.clone(),
+            run.state.as_str().to_owned(),
+            run.summary.started.to_string(),
+            for_terminal(&run.summary.operator).into_owned(),
+            for_terminal(&run.summary.targets.join(" "))
+                .chars()
+                .take(60)
+                .collect(),
+            for_terminal(&run.summary.site).into_owned(),
+            origin.to_owned(),
+        ]
+    });
+    let rows: Vec<Vec<String>> = rows.collect();
+    columns(
+        &[
+            "run", "kind", "state", "started", "operator", "targets", "site", "",
+        ],
+        &rows,
+    )
+}
+
+fn show(store: &Store, run: Option<&str>) -> Result<String, Stop> {
+    let id = output::find_run(store, run)?;
+    let run = store
+        .load_run(&id)
+        .wait()
+        .map_err(|error| Stop::failed(&error))?;
+    let shown = serde_json::json!({
+        "summary": run.summary,
+        "state": run.state.as_str(),
+        "probes_passed": run.mark,
+        "seed": run.seed,
+        "settings": run.settings,
+    });
+    serde_json::to_string_pretty(&shown).map_err(|error| Stop::failed(&error))
+}
+
+/// The runs that are meant; whoever may still be at work on one is asked for by a flag.
+fn named(store: &Store, ids: &[String], running: bool) -> Result<Vec<RunRecord>, Stop> {
+    let mut runs: Vec<RunRecord> = Vec::new();
+    for id in ids {
+        let run = store.load_run(&RunId::new(id)).wait().map_err(stop)?;
+        if run.state == RunState::Running && !running {
+            return Err(Stop::usage(format!(
+                "run {id} goes on, or was killed: underdesk scan --resume {id} ends it, --running deletes it all the same; nothing was deleted"
+            )));
+        }
+        if runs.iter().all(|known| known.summary.id != run.summary.id) {
+            runs.push(run);
+        }
+    }
+    Ok(runs)
+}
+
+fn delete(
+    store: &Store,
+    runs: &[RunRecord],
+    (operator, yes): (Operator, bool),
+) -> Result<(), Stop> {
+    let what = match runs {
+        [one] => format!("run {}", one.summary.id),
+        many => format!("{} runs", many.len()),
+    };
+    if !yes {
+        if !operator.is_there() {
+            return Err(Stop::usage(format!(
+                "{what}: nobody can be asked here whether to delete; --yes says so"
+            )));
+        }
+        writeln!(io::stderr(), "{}", table(runs).trim_end()).ok();
+        if !operator.agrees(&format!("Delete {what} for good?")) {
+            complain("nothing was deleted");
+            return Ok(());
+        }
+    }
+    let ids = runs.iter().map(|run| run.summary.id.clone()).collect();
+    let deleted = store.delete_runs(ids).wait().map_err(stop)?;
+    complain(&said(deleted));
+    Ok(())
+}
+
+fn said(deleted: Deleted) -> String {
+    let Deleted { runs, blobs, lists } = deleted;
+    format!(
+        "{runs} runs deleted, with {blobs} inventories and verdicts and {lists} lists that no other run has"
+    )
+}
+
+fn export(store: &Store, run: &str, file: &Path) -> Result<(), Stop> {
+    let run = output::find_run(store, Some(run))?;
+    store.export_run(&run, file).wait().map_err(stop)?;
+    complain(&format!("run {run} is in {}", file.display()));
+    Ok(())
+}
+
+fn import(store: &Store, file: &Path) -> Result<(), Stop> {
+    let imported = store.import_run(file, scan::check_carried).wait();
+    match imported.map_err(stop)? {
+        Imported::Taken { run, site, hosts } => complain(&format!(
+            "run {run} of site {} is imported, with {hosts} hosts",
+            for_terminal(&site)
+        )),
+        Imported::Known { run } => {
+            complain(&format!("run {run} is here already; nothing was changed"))
+        }
+    }
+    Ok(())
+}
+
+/// What was asked for is not there, or not so: that is for whoever asked.
+fn stop(error: StoreError) -> Stop {
+    match error {
+        StoreError::NoSuchRun { .. }
+        | StoreError::NotEnded { .. }
+        | StoreError::NotImported { .. }
+        | StoreError::File { .. } => Stop::configuration(&error),
+        other => Stop::failed(&other),
+    }
+}
+
+/// Deletes what the configuration does not keep, after a run that is done.
+pub(super) async fn keep_to(store: &Store, retention: Retention, made: &RunId) -> Result<(), Stop> {
+    if retention == Retention::default() {
+        return Ok(());
+    }
+    let all = store
+        .list_runs()
+        .await
+        .map_err(|error| Stop::failed(&error))?;
+    let mut old = outdated(&all, retention, runtime::now());
+    old.retain(|run| run != made);
+    if old.is_empty() {
+        return Ok(());
+    }
+    let deleted = store
+        .delete_runs(old)
+        .await
+        .map_err(|error| Stop::failed(&error))?;
+    complain(&format!("keep_runs, keep_days: {}", said(deleted)));
+    Ok(())
 }

@@ -11,14 +11,14 @@ use super::super::{
     Exit, Stop, beliefs, complain, hints, knowledge, output, peers, runtime, secrets, ssh_config,
 };
 use super::probes::{self, Ports};
-use super::{dry_run, scope, search, unmanaged};
+use super::{dry_run, runs, scope, search, unmanaged};
 use crate::credentials::{self, Holder, Past};
 use crate::matching::Knowledge;
 use crate::model::{Canaries, RunId, RunSummary, UtcTime, hex};
 use crate::scan::{
     self, Connectors, Context, Keyring, Parts, Receipts, RunEnd, RunKind, RunPlan, Scope,
 };
-use crate::store::{NewRun, RunRecord, RunState, Store};
+use crate::store::{NewRun, PLAN_OF_IMPORTED, RunRecord, RunState, Store};
 use crate::sweep::{Engine, Engines};
 use crate::targets::TargetSet;
 use std::collections::BTreeMap;
@@ -506,7 +506,15 @@ impl Job<'_> {
                 ));
             }
         }
-        self.export(store, run, knowledge, exits).await
+        let is_complete = exits.is_empty();
+        let exit = self
+            .export(store.clone(), run.clone(), knowledge, exits)
+            .await?;
+        // What the files are compared with must be there while they are written.
+        if is_complete {
+            runs::keep_to(&store, self.settings.retention, &run).await?;
+        }
+        Ok(exit)
     }
 
     /// Writes the files, and says how the command ends, given how the run did.
@@ -591,6 +599,11 @@ fn check(record: &RunRecord) -> Result<RunPlan, Stop> {
     if record.state == RunState::Finished {
         return Err(Stop::usage(format!(
             "run {run} is finished; underdesk export {run} writes its files"
+        )));
+    }
+    if record.plan_fingerprint == PLAN_OF_IMPORTED {
+        return Err(Stop::usage(format!(
+            "run {run} came from another store: its targets and settings are not yours, so it is not resumed; begin a new run"
         )));
     }
     let plan: RunPlan = serde_json::from_value(record.settings.clone()).map_err(|error| {

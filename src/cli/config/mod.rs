@@ -8,6 +8,7 @@ pub(super) use fetching::FetchSettings;
 
 use super::args::Global;
 use crate::known::Source;
+use crate::store::Retention;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -39,6 +40,8 @@ pub(super) struct Settings {
     pub(super) operator: String,
     /// Targets that no flag overrides, each with the file it is from.
     pub(super) never_scan: Vec<(String, String)>,
+    /// How many finished runs are kept after a scan.
+    pub(super) retention: Retention,
     pub(super) no_input: bool,
     /// Whether `-v` was given.
     pub(super) verbose: bool,
@@ -86,6 +89,8 @@ struct File {
     site: Option<String>,
     operator: Option<String>,
     never_scan: Vec<String>,
+    keep_runs: Option<std::num::NonZeroU32>,
+    keep_days: Option<u32>,
 }
 
 /// The process's variables, read once. Some hold secrets: `Debug` shows none.
@@ -168,6 +173,12 @@ impl Settings {
                 .or_else(|| environment.get("LOGNAME").map(str::to_owned))
                 .unwrap_or_else(user_number),
             never_scan: layers.files.iter().flat_map(never_scan).collect(),
+            retention: Retention {
+                runs: layers
+                    .first(|file| file.keep_runs)
+                    .and_then(|count| usize::try_from(count.get()).ok()),
+                days: layers.first(|file| file.keep_days),
+            },
             no_input: global.no_input,
             verbose: global.verbose > 0,
         })

@@ -3,6 +3,7 @@
 //! To add a table, write one file and add one line to [`TABLES`]. To add a column, append it.
 
 mod access;
+mod changes;
 mod coverage;
 mod findings;
 mod findings_cve;
@@ -39,6 +40,7 @@ const TABLES: &[Table] = &[
     unmanaged::TABLE,
     lists::TABLE,
     subnets::TABLE,
+    changes::TABLE,
 ];
 
 /// The names of the tables: the files without their extension.

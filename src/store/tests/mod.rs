@@ -1,7 +1,9 @@
 //! The store from its front door, and what the tests share.
 
 mod breaker;
+mod carry;
 mod crash;
+mod delete;
 mod file;
 mod identity;
 mod lists;

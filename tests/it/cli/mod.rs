@@ -1,6 +1,7 @@
 //! The command line, from outside: what it says, how it ends, what it writes.
 
 mod catalogue;
+mod changes;
 mod credentials;
 mod exits;
 mod explain;

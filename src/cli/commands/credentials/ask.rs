@@ -9,18 +9,18 @@ use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
 
 /// Whom to ask.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Operator {
+pub(in crate::cli) struct Operator {
     is_there: bool,
 }
 
 impl Operator {
     /// The one at the terminal. Nobody is, where `no_input` was given or standard input is no terminal.
-    pub(super) fn new(no_input: bool) -> Self {
+    pub(in crate::cli) fn new(no_input: bool) -> Self {
         let is_there = !no_input && io::stdin().is_terminal() && io::stderr().is_terminal();
         Self { is_there }
     }
 
-    pub(super) fn is_there(self) -> bool {
+    pub(in crate::cli) fn is_there(self) -> bool {
         self.is_there
     }
 
@@ -48,7 +48,7 @@ impl Operator {
     }
 
     /// A yes or a no; no where nobody can be asked.
-    pub(super) fn agrees(self, question: &str) -> bool {
+    pub(in crate::cli) fn agrees(self, question: &str) -> bool {
         let answer = self.line(&format!("{question} [y/N]"), "");
         answer.is_ok_and(|answer| answer.eq_ignore_ascii_case("y"))
     }

@@ -1,7 +1,7 @@
 //! `credentials`: the accounts that hosts are logged in to by, and where their secrets are.
 
 mod add;
-mod ask;
+pub(super) mod ask;
 mod edit;
 mod list;
 mod recipe;

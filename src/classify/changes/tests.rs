@@ -1,0 +1,135 @@
+//! The cases that the oracle's histories do not have.
+
+use super::*;
+use crate::model::{BulletinId, FindingState};
+
+fn day(text: &str) -> Date {
+    Date::parse(text).unwrap()
+}
+
+fn machine(id: &str, last: u8) -> Snapshot {
+    Snapshot {
+        id: MachineId::new(id),
+        also: Vec::new(),
+        hostname: None,
+        addresses: vec![[192, 0, 2, last].into()],
+        seen: day("2026-01-02"),
+        traits: BTreeMap::new(),
+        software: BTreeMap::new(),
+        updates: None,
+        sight: Sight {
+            is_read: true,
+            is_asked: true,
+            ..Sight::default()
+        },
+        findings: BTreeMap::new(),
+        met_before: None,
+        seen_before: BTreeSet::new(),
+    }
+}
+
+fn with_finding(mut machine: Snapshot, bulletin: &str, question: &str) -> Snapshot {
+    let key = FindingKey {
+        product: "p".to_owned(),
+        bulletin: BulletinId::new(bulletin),
+    };
+    let reported = Reported {
+        state: FindingState::WontFix,
+        question: question.to_owned(),
+        packages: Vec::new(),
+    };
+    machine.findings.insert(key, reported);
+    machine
+}
+
+fn kinds(before: &[Snapshot], after: &[Snapshot], reach: Reach) -> Vec<&'static str> {
+    let between = Between {
+        before: day("2026-01-01"),
+        was_swept: &|_| true,
+        reach: &|_| reach,
+        is_other_catalog: false,
+        is_judged: true,
+    };
+    let rows = changes(before, after, &between);
+    rows.iter().map(|row| row.kind.as_str()).collect()
+}
+
+#[test]
+fn a_machine_that_another_took_the_address_of_is_gone_and_one_that_nobody_read_is_not() {
+    let was = [machine("m-1", 1)];
+    assert_eq!(kinds(&was, &[], Reach::Silent), ["machine_gone"]);
+    assert_eq!(kinds(&was, &[], Reach::Other), ["machine_gone"]);
+    assert_eq!(kinds(&was, &[], Reach::Nameless), ["machine_unrecognised"]);
+    assert_eq!(kinds(&was, &[], Reach::NotSwept), ["machine_not_swept"]);
+}
+
+#[test]
+fn a_machine_is_recognised_by_any_id_that_its_run_has_for_it() {
+    let mut is = machine("m-2", 9);
+    is.also.push(MachineId::new("m-1"));
+    assert!(kinds(&[machine("m-1", 1)], &[is], Reach::Silent).is_empty());
+}
+
+#[test]
+fn two_that_became_one_are_one_that_stayed_and_one_that_went() {
+    let mut is = machine("m-1", 1);
+    is.also.push(MachineId::new("m-2"));
+    let was = [machine("m-1", 1), machine("m-2", 2)];
+    assert_eq!(kinds(&was, &[is], Reach::Other), ["machine_gone"]);
+}
+
+#[test]
+fn a_weakness_behind_a_port_that_does_not_answer_any_more_is_not_called_fixed() {
+    let mut was = with_finding(machine("m-1", 1), "exposed:smb1", "network");
+    was.sight.ports.insert(445);
+    let mut is = machine("m-1", 1);
+    assert_eq!(
+        kinds(&[was.clone()], &[is.clone()], Reach::Silent),
+        ["finding_unobserved"]
+    );
+    is.sight.ports.insert(445);
+    assert_eq!(
+        kinds(&[was.clone()], &[is.clone()], Reach::Silent),
+        ["finding_fixed"]
+    );
+    is.sight.is_asked = false;
+    assert_eq!(kinds(&[was], &[is], Reach::Silent), ["finding_unobserved"]);
+}
+
+#[test]
+fn the_end_of_a_system_that_was_seen_from_outside_is_not_fixed_by_reading_it() {
+    let was = with_finding(machine("m-1", 1), "exposed:end_of_life", "network");
+    assert_eq!(
+        kinds(&[was], &[machine("m-1", 1)], Reach::Silent),
+        ["finding_unobserved"]
+    );
+}
+
+#[test]
+fn a_kernel_that_comes_beside_another_replaces_none() {
+    let kernels = |versions: &[&str]| {
+        let mut one = machine("m-1", 1);
+        let piece = Piece {
+            name: "kernel".to_owned(),
+            apart: "rpm x86_64".to_owned(),
+        };
+        let versions = versions.iter().map(|one| (*one).to_owned()).collect();
+        one.software
+            .insert("package", BTreeMap::from([(piece, versions)]));
+        [one]
+    };
+    let told = |was: &[&str], is: &[&str]| kinds(&kernels(was), &kernels(is), Reach::Silent);
+    assert_eq!(told(&["5.14-1"], &["5.14-1", "5.14-2"]), ["software_added"]);
+    assert_eq!(told(&["5.14-9"], &["5.14-10"]), ["software_upgraded"]);
+    assert_eq!(told(&["5.14-10"], &["5.14-9"]), ["software_downgraded"]);
+}
+
+#[test]
+fn what_nobody_knows_did_not_change() {
+    let mut was = machine("m-1", 1);
+    was.traits.insert("build", "17763.1".to_owned());
+    was.updates = Some(BTreeMap::from([("KB1".to_owned(), HotfixState::Installed)]));
+    let is = machine("m-1", 1);
+    assert!(kinds(&[was.clone()], &[is.clone()], Reach::Silent).is_empty());
+    assert!(kinds(&[is], &[was], Reach::Silent).is_empty());
+}

@@ -1,0 +1,47 @@
+//! `changes.csv`: what differs from an earlier run. Empty where there is none to compare with.
+//!
+//! `change` is a word of [`ChangeKind`](crate::model::ChangeKind), `object` what it is about, `before` and
+//! `after` how it was and is, empty where there was or is nothing. `since` is the last day on which it was
+//! known to be as `before`. `run_id` is the later run, `since_run` the earlier one.
+
+use super::super::cell::Cell;
+use super::super::{ReportError, ReportSource};
+use super::{Emit, Rows, Table, machine_columns};
+
+pub(super) const TABLE: Table = Table {
+    name: "changes",
+    kind: "change",
+    columns: machine_columns![
+        "change",
+        "object",
+        "before",
+        "after",
+        "since",
+        "finding_id",
+        "since_run",
+    ],
+    rows: Rows::Run(rows),
+};
+
+fn rows(source: &dyn ReportSource, emit: &mut Emit<'_>) -> Result<(), ReportError> {
+    let Some(changes) = source.changes() else {
+        return Ok(());
+    };
+    for row in &changes.rows {
+        let finding = row.finding.as_ref().map(|finding| finding.as_str());
+        emit(&[
+            source.run().id.as_str().into(),
+            row.machine.as_str().into(),
+            Cell::known(row.hostname.as_deref()),
+            row.address.map_or(Cell::Unknown, Cell::Address),
+            row.kind.as_str().into(),
+            row.object.as_str().into(),
+            Cell::maybe(row.before.as_deref()),
+            Cell::maybe(row.after.as_deref()),
+            row.since.map_or(Cell::Unknown, Cell::Day),
+            Cell::maybe(finding),
+            changes.before.as_str().into(),
+        ])?;
+    }
+    Ok(())
+}
