@@ -1,5 +1,6 @@
 //! The network as it is against the lists that people believe: which records are one machine, and how
-//! each machine stands. Pure: facts and lists in, verdicts with their evidence out.
+//! each machine stands; and what the operator's policy makes of findings. Pure: facts, lists and policy in, verdicts
+//! with their evidence out.
 
 mod apply;
 mod care;
@@ -11,6 +12,7 @@ mod domains;
 mod edges;
 mod entries;
 mod gather;
+mod glob;
 mod hearsay;
 mod hours;
 mod identity;
@@ -22,6 +24,7 @@ mod names;
 mod neighbours;
 mod places;
 mod policy;
+mod priority;
 mod rules;
 mod sighted;
 mod standing;
@@ -29,6 +32,10 @@ mod standing;
 mod tests;
 
 pub use policy::{Expected, Policy, PolicyError};
+pub use priority::{
+    Allowance, Assumed, Calendar, Due, Effect, Exceptions, HostPattern, MachineFacts, Measures,
+    NamePattern, Preset, RankKey, Ranks, SeverityRule, Subject, decide, explain, rules_that_fit,
+};
 pub use rules::{MergeRule, MergeRules, Named, RulesError};
 pub use sighted::{
     Care, Looks, NameSource, Sighted, SightedName, Traits, UpdatesFrom, WayIn, sighted,
