@@ -34,7 +34,8 @@ mod tests;
 pub use policy::{Expected, Policy, PolicyError};
 pub use priority::{
     Allowance, Assumed, Calendar, Due, Effect, Exceptions, HostPattern, MachineFacts, Measures,
-    NamePattern, Preset, RankKey, Ranks, SeverityRule, Subject, decide, explain, rules_that_fit,
+    NamePattern, Preset, RankKey, Ranks, SeverityRule, Subject, decide, explain, names_bulletin,
+    rules_that_fit,
 };
 pub use rules::{MergeRule, MergeRules, Named, RulesError};
 pub use sighted::{

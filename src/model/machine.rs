@@ -1,8 +1,9 @@
 //! A run and its machines, as exports see them.
 
 use super::{
-    AccessRecord, BulletinId, Canaries, Clue, CredentialId, Date, Decided, Decision, Finding, FindingId, Fingerprint, HostFailure,
-    HostKey, Inventory, MachineId, RunId, Service, Standing, UtcTime,
+    AccessRecord, BulletinId, Canaries, Clue, CredentialId, Date, Decided, Decision, Finding,
+    FindingId, Fingerprint, HostFailure, HostKey, Inventory, MachineId, RunId, Service, Standing,
+    UtcTime,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -68,7 +69,7 @@ pub struct MachineRecord {
 
 impl MachineRecord {
     /// The verdicts, each with what the policy makes of it.
-    pub fn judged(&self) -> impl Iterator<Item = (&Finding, Option<&Decision>)> {
+    pub fn judged(&self) -> impl Iterator<Item = (&Finding, Option<&Decision>)> + Clone {
         let decided = self.decided.iter().flat_map(|all| &all.decisions);
         let decisions = decided.map(Some).chain(iter::repeat(None));
         self.findings.iter().zip(decisions)

@@ -44,9 +44,7 @@ pub use facts::HostFacts;
 pub use finding::{Confidence, Evidence, Finding, FindingState, Remedy, Witness, WitnessKind};
 pub use fingerprint::{Certainty, Certificate, Claim, DeviceKind, Fingerprint, Role, Weakness};
 pub use host::{HostIdentity, HostKey, LiveHost, NetworkInterface};
-pub use ids::{
-    BulletinId, CredentialId, ExceptionId, FindingId, FixId, MachineId, RunId, hex,
-};
+pub use ids::{BulletinId, CredentialId, ExceptionId, FindingId, FixId, MachineId, RunId, hex};
 pub use inventory::{
     Inventory, Package, PackageManager, PackageState, Reboot, SeenBy, Service, ServiceTls,
     SourcePackage,

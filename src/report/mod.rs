@@ -43,7 +43,7 @@ pub use summary::summary;
 pub use tables::{not_on, seems_to_be, table_names};
 pub use terminal::columns;
 
-use crate::model::{Comparison, CoverageRow, MachineRecord, RunSummary};
+use crate::model::{Comparison, CoverageRow, ExceptionCount, MachineRecord, RunSummary};
 use std::io::{self, Write};
 
 /// Every export format.
@@ -64,6 +64,11 @@ pub trait ReportSource {
     /// How the run compares with the lists that the organisation has; `None` where nobody compared.
     fn comparison(&self) -> Option<&Comparison> {
         None
+    }
+
+    /// The exceptions that the operator granted, and how each stands in this run.
+    fn exceptions(&self) -> &[ExceptionCount] {
+        &[]
     }
 }
 

@@ -17,6 +17,7 @@ mod judge;
 mod keyring;
 mod notes;
 mod plan;
+mod priorities;
 mod receipt;
 mod resume;
 mod runner;

@@ -148,7 +148,11 @@ mod tests {
             let found = timeline([kev, exposed, automatable, total]);
             assert_eq!(usize::from(found.row), row);
             let allowed = (days > 0).then_some(Allowance::Days(days));
-            assert_eq!((found.allowed, found.forensics), (allowed, forensics), "{row}");
+            assert_eq!(
+                (found.allowed, found.forensics),
+                (allowed, forensics),
+                "{row}"
+            );
         }
     }
 }

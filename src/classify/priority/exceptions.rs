@@ -1,6 +1,7 @@
 //! Which exception holds for a finding.
 
 use super::machine::{HostPattern, MachineFacts};
+use super::rules::is_about;
 use crate::classify::glob::Pattern;
 use crate::model::{
     Date, Exception, ExceptionCount, ExceptionId, ExceptionState, Finding, FindingId,
@@ -48,6 +49,11 @@ impl Exceptions {
         found.map(|one| &one.exception.id)
     }
 
+    /// Whether any of them, ended or not, is about a finding, whichever version is installed.
+    pub fn are_about(&self, finding: &Finding, facts: &MachineFacts<'_>) -> bool {
+        self.all.iter().any(|one| one.is_about(finding, facts))
+    }
+
     /// Counts a finding with all exceptions that are about it.
     pub fn count(&mut self, finding: &Finding, facts: &MachineFacts<'_>) {
         for one in &mut self.all {
@@ -79,12 +85,9 @@ impl Prepared {
         if finding.state.is_closed() {
             return false;
         }
-        let bulletin = self.bulletin.as_ref().is_none_or(|pattern| {
-            let update = finding.remedy.as_ref().map(|remedy| remedy.update.as_str());
-            let mut names = finding.cves.iter().map(String::as_str).chain(update);
-            pattern.fits(finding.bulletin.as_str()) || names.any(|name| pattern.fits(name))
-        });
-        bulletin
+        self.bulletin
+            .as_ref()
+            .is_none_or(|pattern| is_about(pattern, finding))
             && scope.finding.as_ref().is_none_or(|id| {
                 let machine = facts.machine();
                 let mut ids = std::iter::once(&machine.id).chain(&machine.also);

@@ -9,7 +9,9 @@ pub fn explain(measures: &Measures, subject: &Subject<'_>, today: Date) -> Vec<S
     let word = |severity: Option<Severity>| severity.map_or("not rated", Severity::as_str);
     let mut lines = vec![stated(subject)];
     let fitting = rules_that_fit(measures, finding, facts);
-    let mut fitting = fitting.iter().filter_map(|place| measures.rules.get(*place));
+    let mut fitting = fitting
+        .iter()
+        .filter_map(|place| measures.rules.get(*place));
     let severity = match fitting.next() {
         None => {
             lines.push("no [[severity]] rule fits".to_owned());

@@ -55,6 +55,13 @@ impl<'a> MachineFacts<'a> {
         self.machine
     }
 
+    /// What it is called; its address where nobody calls it anything.
+    pub fn name(&self) -> String {
+        let longest = self.names.iter().max_by_key(|name| name.len());
+        let address = || self.machine.addresses.first().map(ToString::to_string);
+        longest.cloned().or_else(address).unwrap_or_default()
+    }
+
     pub(super) fn tags(&self) -> impl Iterator<Item = &str> {
         self.tags.iter().map(String::as_str)
     }

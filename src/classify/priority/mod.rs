@@ -20,7 +20,7 @@ pub use exceptions::Exceptions;
 pub use explain::explain;
 pub use machine::{HostPattern, MachineFacts, NamePattern};
 pub use rank::{RankKey, Ranks};
-pub use rules::{Effect, SeverityRule};
+pub use rules::{Effect, SeverityRule, names_bulletin};
 pub(super) use written::{DueText, RuleText};
 
 use crate::model::{Date, Decision, Finding, FindingState, Severity};
@@ -106,7 +106,10 @@ pub fn decide(measures: &Measures, subject: &Subject<'_>, today: Date) -> Decisi
     let stated = finding.rating();
     let my_severity = rule.map_or(stated, |rule| rule.effect.on(stated));
     let mut by: Vec<String> = rule.iter().map(|rule| rule.id.clone()).collect();
-    let timed = measures.due.as_ref().filter(|_| can_be_fixed(finding.state));
+    let timed = measures
+        .due
+        .as_ref()
+        .filter(|_| can_be_fixed(finding.state));
     let dates = timed.map(|due| {
         if let Some(preset) = due.preset {
             let row = preset.timeline(finding, facts).row;

@@ -1,7 +1,7 @@
 //! Which finding of a run comes first.
 
-use super::machine::MachineFacts;
 use super::can_be_fixed;
+use super::machine::MachineFacts;
 use crate::model::{Date, Decision, Finding, FindingId, Severity};
 
 /// Where a finding stands among the others; the lower, the earlier. In this order: what no exception holds for ·

@@ -119,9 +119,14 @@ fn asks<T>(wanted: &[T], holds: impl Fn(&T) -> bool) -> bool {
     wanted.is_empty() || wanted.iter().any(holds)
 }
 
+/// Whether a text names the bulletin, one of its CVEs, or the update that closes it; `*` is any text.
+pub fn names_bulletin(text: &str, finding: &Finding) -> bool {
+    is_about(&Pattern::new(text), finding)
+}
+
 /// Whether a pattern names the bulletin, one of its CVEs, or the update that closes it.
-fn is_about(pattern: &Pattern, finding: &Finding) -> bool {
+pub(super) fn is_about(pattern: &Pattern, finding: &Finding) -> bool {
     let update = finding.remedy.as_ref().map(|remedy| remedy.update.as_str());
-    let names = finding.cves.iter().map(String::as_str).chain(update);
-    pattern.fits(finding.bulletin.as_str()) || names.into_iter().any(|name| pattern.fits(name))
+    let mut names = finding.cves.iter().map(String::as_str).chain(update);
+    pattern.fits(finding.bulletin.as_str()) || names.any(|name| pattern.fits(name))
 }

@@ -124,7 +124,8 @@ fn severity_rule(rule: RuleText, line: usize) -> Result<SeverityRule, String> {
         products: patterns(rule.product)?,
         tags: patterns(rule.tag)?,
         hosts: words(rule.host, |word| {
-            HostPattern::parse(word).ok_or_else(|| "a host is a name, a network or an id".to_owned())
+            HostPattern::parse(word)
+                .ok_or_else(|| "a host is a name, a network or an id".to_owned())
         })?,
         states: words(rule.state, state)?,
         vendor: words(rule.vendor_severity, severity)?,
@@ -318,11 +319,7 @@ fn preset(
         };
     };
     if named.get_ref() != bod::NAME {
-        let problem = format!(
-            "there is no preset `{}`: {}",
-            named.get_ref(),
-            bod::NAME
-        );
+        let problem = format!("there is no preset `{}`: {}", named.get_ref(), bod::NAME);
         return Err(malformed(text, &named.span(), problem));
     }
     let mut assumed = Assumed::default();
@@ -336,8 +333,7 @@ fn preset(
             Some("total") => true,
             Some("partial") => false,
             Some(other) => {
-                let problem =
-                    format!("technical_impact = \"{other}\": \"total\" or \"partial\"");
+                let problem = format!("technical_impact = \"{other}\": \"total\" or \"partial\"");
                 return Err(malformed(text, &span, problem));
             }
         };

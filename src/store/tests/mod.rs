@@ -2,6 +2,7 @@
 
 mod breaker;
 mod crash;
+mod exceptions;
 mod file;
 mod identity;
 mod lists;

@@ -6,6 +6,7 @@ mod exits;
 mod explain;
 mod facts;
 mod output;
+mod policy;
 pub(crate) mod programs;
 mod texts;
 mod trust;
