@@ -52,7 +52,9 @@ fn rows(view: &View<'_>, emit: &mut Emit<'_>) -> Result<(), ReportError> {
         let history = view.machine.history.get(id);
         let [severity, rule, due, left, rank, exception] = decided(shown.decision);
         let seen = history.map(|history| Cell::Count(history.times_seen.into()));
-        let first = history.map(|history| Cell::Day(history.first_seen));
+        let first = view
+            .machine
+            .finding_first_seen(&finding.product, &finding.bulletin);
         emit(&[
             run.clone(),
             machine.clone(),
@@ -79,7 +81,7 @@ fn rows(view: &View<'_>, emit: &mut Emit<'_>) -> Result<(), ReportError> {
             due,
             left,
             rank,
-            first.unwrap_or(Cell::Empty),
+            Cell::day(first),
             seen.unwrap_or(Cell::Empty),
             evidence(&finding.evidence, view.options.no_users).into(),
             exception,
