@@ -26,6 +26,7 @@ pub(super) struct PolicyCheckArguments {
 #[derive(Debug, Subcommand)]
 pub(super) enum ExceptCommand {
     /// Write down that findings may stay as they are until a day: for the versions that are installed now
+    #[command(disable_version_flag = true)]
     Add(Box<ExceptAddArguments>),
     /// Show the exceptions of the site, and how each stands in a run
     List {
@@ -72,7 +73,7 @@ pub(super) struct ExceptAddArguments {
     #[arg(long, value_name = "DATE")]
     pub(super) until: String,
     /// The installed versions that it holds for [default: those that the run shows]
-    #[arg(long, value_name = "V")]
+    #[arg(long = "version", id = "versions", value_name = "V")]
     pub(super) version: Vec<String>,
     /// The run that shows what is installed [default: the latest]
     #[arg(long, value_name = "RUN")]

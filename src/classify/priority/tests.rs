@@ -1,3 +1,5 @@
+//! Weighing findings: days, rules, ranks and exceptions, by table and against the slow way.
+
 use super::*;
 use crate::classify::Policy;
 use crate::model::{

@@ -81,7 +81,7 @@ fn rows(view: &View<'_>, emit: &mut Emit<'_>) -> Result<(), ReportError> {
             due,
             left,
             rank,
-            Cell::day(first),
+            first.map_or(Cell::Empty, Cell::Day),
             seen.unwrap_or(Cell::Empty),
             evidence(&finding.evidence, view.options.no_users).into(),
             exception,
@@ -98,7 +98,7 @@ fn decided(decision: Option<&Decision>) -> [Cell<'_>; 6] {
     [
         Cell::maybe(decision.my_severity.map(Severity::as_str)),
         Cell::maybe(Some(decision.rule.as_str()).filter(|rule| !rule.is_empty())),
-        Cell::day(decision.due),
+        decision.due.map_or(Cell::Empty, Cell::Day),
         decision.days_left.map_or(Cell::Empty, Cell::Signed),
         decision
             .rank

@@ -1,3 +1,5 @@
+//! Exceptions, kept.
+
 use super::*;
 use crate::model::{Date, Exception, ExceptionId, ExceptionScope};
 
