@@ -5,6 +5,7 @@
 
 pub mod feeds;
 
+mod as_of;
 mod content_sets;
 mod desk;
 mod error;
@@ -35,7 +36,8 @@ pub use slice::{BulletinHead, Entry, Slice};
 pub use unpack::{Limits, UnpackError};
 pub use update::{LeftOut, Updated, update};
 
-use crate::model::{BuildRow, Fix, Lifecycle, ProductKey, UtcTime, VersionRange};
+use crate::model::{BuildRow, Date, Fix, Lifecycle, ProductKey, UtcTime, VersionRange};
+use as_of::AsOf;
 use file::{CatalogFile, Predictions};
 use slice::Kev;
 use std::collections::{BTreeMap, HashMap};
@@ -52,6 +54,7 @@ pub struct Catalog {
     is_sample: bool,
     digest: String,
     imported: Option<UtcTime>,
+    as_of: AsOf,
     file: Mutex<CatalogFile>,
     slices: Mutex<HashMap<String, Arc<Slice>>>,
     kev: Arc<Kev>,
@@ -163,6 +166,7 @@ impl Catalog {
             is_sample: false,
             digest: header.digest,
             imported: header.imported,
+            as_of: AsOf::default(),
             slices: Mutex::default(),
             kev: Arc::new(kev.map(|known| (known.cve.clone(), known)).collect()),
             lifecycles,
@@ -171,6 +175,22 @@ impl Catalog {
             loaded: Mutex::default(),
             file: Mutex::new(file),
         })
+    }
+
+    /// The same as of a past day: without what was published, listed as exploited or released later. What has no
+    /// date is there; fixes are those that are known today.
+    #[must_use]
+    pub fn as_of(self, day: Date) -> Self {
+        let as_of = AsOf::day(day);
+        let listed = self.kev.iter().filter(|(_, known)| as_of.had(known.added));
+        let listed = listed.map(|(cve, known)| (cve.clone(), known.clone()));
+        Self {
+            kev: Arc::new(listed.collect()),
+            as_of,
+            slices: Mutex::default(),
+            loaded: Mutex::default(),
+            ..self
+        }
     }
 
     /// What is known of a release, shared by all its hosts.
@@ -186,7 +206,7 @@ impl Catalog {
         if let Some(slice) = slices.get(ecosystem) {
             return Ok(Some(Arc::clone(slice)));
         }
-        let Some(slice) = lock(&self.file).slice(ecosystem, &self.kev)? else {
+        let Some(slice) = lock(&self.file).slice(ecosystem, &self.kev, self.as_of)? else {
             return Ok(None);
         };
         let slice = slice.with_predictions(self.predictions()?);
@@ -264,7 +284,7 @@ impl Catalog {
         }
         let file = lock(&self.file);
         let predictions = loaded.predictions(&file)?;
-        let slice = file.product(key, &self.kev, &mut |builder| {
+        let slice = file.product(key, (&self.kev, self.as_of), &mut |builder| {
             builder.predict(|cve| predictions.of(cve));
         })?;
         let Some(slice) = slice else {
@@ -296,7 +316,9 @@ impl Catalog {
         if let Some(rows) = loaded.builds.get(product) {
             return Ok(Arc::clone(rows));
         }
-        let rows: Arc<[BuildRow]> = lock(&self.file).builds(product)?.into();
+        let mut rows = lock(&self.file).builds(product)?;
+        rows.retain(|row| self.as_of.had(row.released));
+        let rows: Arc<[BuildRow]> = rows.into();
         // What is not there is not kept: it may be any name.
         if !rows.is_empty() {
             loaded.builds.insert(product.to_owned(), Arc::clone(&rows));

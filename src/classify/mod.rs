@@ -1,5 +1,6 @@
 //! The network as it is against the lists that people believe: which records are one machine, and how
-//! each machine stands. Pure: facts and lists in, verdicts with their evidence out.
+//! each machine stands; and what the operator's policy makes of findings. Pure: facts, lists and policy in, verdicts
+//! with their evidence out.
 
 mod apply;
 mod care;
@@ -12,6 +13,7 @@ mod domains;
 mod edges;
 mod entries;
 mod gather;
+mod glob;
 mod hearsay;
 mod hours;
 mod identity;
@@ -25,6 +27,7 @@ mod places;
 mod plan;
 mod policy;
 mod policy_windows;
+mod priority;
 mod rules;
 mod sighted;
 mod standing;
@@ -34,6 +37,11 @@ mod tests;
 pub use plan::{MachineNeeds, PlanRules, Planner, plan};
 pub use policy::{Expected, Policy, PolicyError};
 pub use policy_windows::{Schedule, TaggedWindow, Wave, Window};
+pub use priority::{
+    Allowance, Assumed, Calendar, Due, Effect, Exceptions, HostPattern, MachineFacts, Measures,
+    NamePattern, Preset, RankKey, Ranks, SeverityRule, Subject, decide, explain, names_bulletin,
+    rules_that_fit,
+};
 pub use rules::{MergeRule, MergeRules, Named, RulesError};
 pub use sighted::{
     Care, Looks, NameSource, Sighted, SightedName, Traits, UpdatesFrom, WayIn, sighted,

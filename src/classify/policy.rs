@@ -1,6 +1,9 @@
-//! The operator's policy, `policy.toml`: the thresholds of the classes, and the allow list.
+//! The operator's policy, `policy.toml`: the thresholds of the classes, the allow list, and how findings are
+//! weighed.
 
+use super::glob::matches_glob;
 use super::policy_windows::{self, Schedule};
+use super::priority::{DueText, Measures, RuleText};
 use super::rules::line_at;
 use super::sighted::Sighted;
 use crate::model::{Date, DeviceKind, ListKind};
@@ -10,7 +13,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use toml::Spanned;
 
-/// The thresholds of the classes, and the allow list.
+/// The thresholds of the classes, the allow list, and how findings are weighed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
     /// A machine counts as assessed for so many days after it was read.
@@ -31,6 +34,8 @@ pub struct Policy {
     pub expected: Vec<Expected>,
     /// Waves and maintenance windows, for plans.
     pub schedule: Schedule,
+    /// How findings are weighed, and how soon they are to be fixed.
+    pub measures: Measures,
 }
 
 impl Default for Policy {
@@ -45,6 +50,7 @@ impl Default for Policy {
             fresh_days: BTreeMap::new(),
             expected: Vec::new(),
             schedule: Schedule::default(),
+            measures: Measures::default(),
         }
     }
 }
@@ -102,6 +108,7 @@ impl Policy {
             let line = line_at(text, entry.span().start);
             policy.expected.push(expected(entry.into_inner(), line)?);
         }
+        policy.measures = Measures::read(text, file.severity, file.due)?;
         Ok(policy)
     }
 
@@ -161,6 +168,9 @@ struct File {
     plan: Option<policy_windows::PlanTable>,
     #[serde(default)]
     windows: BTreeMap<Spanned<String>, Spanned<policy_windows::Said>>,
+    #[serde(default)]
+    severity: Vec<Spanned<RuleText>>,
+    due: Option<DueText>,
 }
 
 #[derive(Deserialize)]
@@ -189,7 +199,7 @@ struct Entry {
     reason: String,
 }
 
-fn malformed(text: &str, at: &Range<usize>, problem: String) -> PolicyError {
+pub(super) fn malformed(text: &str, at: &Range<usize>, problem: String) -> PolicyError {
     PolicyError::Malformed {
         line: line_at(text, at.start),
         problem,
@@ -246,7 +256,7 @@ fn expected(entry: Entry, line: usize) -> Result<Expected, PolicyError> {
     })
 }
 
-fn day(value: &toml::Value) -> Option<Date> {
+pub(super) fn day(value: &toml::Value) -> Option<Date> {
     match value {
         toml::Value::String(text) => Date::parse(text),
         toml::Value::Datetime(time) => Date::parse(&time.date?.to_string()),
@@ -320,67 +330,15 @@ fn is_a(special: DeviceKind, general: DeviceKind) -> bool {
         )
 }
 
-/// Whether a text fits a pattern in which `*` is any text and `?` any letter. In time that grows with the product
-/// of their lengths at most.
-fn matches_glob(pattern: &str, text: &str) -> bool {
-    let text = text.chars().collect::<Vec<_>>();
-    // Which beginnings of the text fit the pattern so far.
-    let mut fits = vec![false; text.len().saturating_add(1)];
-    if let Some(first) = fits.first_mut() {
-        *first = true;
-    }
-    for one in pattern.chars() {
-        let mut next = vec![false; fits.len()];
-        let mut any_before = false;
-        for (at, place) in next.iter_mut().enumerate() {
-            any_before |= fits.get(at).copied().unwrap_or_default();
-            let before = at.checked_sub(1);
-            let step = before.and_then(|before| Some((fits.get(before)?, text.get(before)?)));
-            *place = match one {
-                '*' => any_before,
-                '?' => step.is_some_and(|(fits, _)| *fits),
-                one => step.is_some_and(|(fits, letter)| *fits && *letter == one),
-            };
-        }
-        fits = next;
-    }
-    fits.last().copied().unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn patterns_fit_whole_names() {
-        for (pattern, text) in [
-            ("prn-*", "prn-3"),
-            ("*", ""),
-            ("ws-??", "ws-01"),
-            ("a*b*c", "aXbYbc"),
-        ] {
-            assert!(matches_glob(pattern, text), "{pattern} {text}");
-        }
-        for (pattern, text) in [
-            ("prn-*", "xprn-3"),
-            ("ws-??", "ws-1"),
-            ("", "a"),
-            ("a*b", "abc"),
-        ] {
-            assert!(!matches_glob(pattern, text), "{pattern} {text}");
-        }
-    }
 
     proptest::proptest! {
         #[test]
         fn no_policy_makes_it_panic(text in ".{0,200}") {
             let _ = Policy::parse(&text);
             let _ = super::super::MergeRules::parse(&text);
-        }
-
-        #[test]
-        fn no_pattern_makes_it_panic(pattern in "[a*?]{0,20}", text in "[ab]{0,20}") {
-            let _ = matches_glob(&pattern, &text);
         }
     }
 }

@@ -634,9 +634,10 @@ fn what_is_odd_and_what_is_near_is_told() {
 fn policies_and_rules_say_where_they_are_wrong() {
     let policy = |text: &str| Policy::parse(text).unwrap_err().to_string();
     assert!(
-        policy("[severity]\n").contains("expected `classes` or `expected`"),
+        policy("[severities]\n")
+            .contains("expected one of `classes`, `expected`, `severity`, `due`"),
         "{}",
-        policy("[severity]\n")
+        policy("[severities]\n")
     );
     assert!(policy("[classes]\nassessed_days = 0\n").starts_with("line 2:"));
     assert!(policy("[classes.fresh_days]\nsccm = 3\n").contains("config_mgr"));

@@ -2,6 +2,7 @@
 
 use super::catalog_args::CatalogCommand;
 use super::credentials_args::CredentialsCommand;
+use super::decision_args::{ExceptCommand, PolicyCommand};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -86,6 +87,12 @@ pub(super) enum Command {
     /// Host keys that are known to be right
     #[command(subcommand)]
     Trust(TrustCommand),
+    /// What you make of findings: how bad, how soon, which first
+    #[command(subcommand)]
+    Policy(PolicyCommand),
+    /// Findings that somebody was allowed to leave for a while
+    #[command(subcommand)]
+    Except(ExceptCommand),
     /// Stored runs
     #[command(subcommand)]
     Runs(RunsCommand),
@@ -320,7 +327,7 @@ pub(super) struct BeliefArguments {
     /// column
     #[arg(long, value_name = "[LIST:]FIELD=HEADER")]
     pub(super) map: Vec<String>,
-    /// The policy: thresholds, and who is expected [default: ./policy.toml, else the one in the user's
+    /// The policy: how bad, how soon, thresholds, and who is expected (see docs/policy.md) [default: ./policy.toml, else the one in the user's
     /// configuration folder]
     #[arg(long, value_name = "FILE")]
     pub(super) policy: Option<PathBuf>,
@@ -362,7 +369,8 @@ pub(super) struct OutputArguments {
     #[arg(long)]
     pub(super) all: bool,
     /// Exit with 4 when there are open findings of this severity or worse: low, medium, high,
-    /// critical, any (also those that are only seen from outside)
+    /// critical, any (also those that are only seen from outside); by your
+    /// policy where one says so, and but for exceptions
     #[arg(long, value_name = "SEVERITY")]
     pub(super) fail_on: Option<String>,
     /// Exit with 5 when the catalogue is older than this many days
@@ -395,6 +403,10 @@ pub(super) struct MatchArguments {
     /// The run whose inventories are matched [default: the latest]
     #[arg(value_name = "RUN", conflicts_with_all = ["recording", "facts", "systeminfo"])]
     pub(super) run: Option<String>,
+    /// Who was exposed on a past day: only bulletins that were published by then, and only flaws that were known
+    /// to be exploited. Nothing is kept [default run: the latest scan by then]
+    #[arg(long, value_name = "DATE", conflicts_with_all = ["recording", "facts", "systeminfo"])]
+    pub(super) as_of: Option<String>,
     #[command(flatten)]
     pub(super) given: GivenArguments,
     #[command(flatten)]

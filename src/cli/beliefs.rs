@@ -42,6 +42,11 @@ impl Given {
         self.lists.get_or_insert_with(|| lists.to_vec());
     }
 
+    /// The policy; the default one where there is none.
+    pub(super) fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
     /// What a stored run is compared with: what the command line names, else what the run began with, else
     /// what the configuration names.
     pub(super) fn of_run(self, store: &Store, run: &RunId) -> Result<Beliefs, Stop> {

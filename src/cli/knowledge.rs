@@ -5,7 +5,7 @@ use super::config::Settings;
 use super::{Stop, output};
 use crate::matching::Knowledge;
 use crate::matching::windows::Rules;
-use crate::model::RunSummary;
+use crate::model::{Date, RunSummary};
 use crate::scan::RuleFile;
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -21,6 +21,20 @@ pub(super) fn open(settings: &Settings, verdicts: &VerdictArguments) -> Result<K
     let rules = rules(&rule_files(settings, verdicts)?)?;
     Ok(Knowledge {
         catalog: Arc::new(output::open_catalog(&settings.catalog)?),
+        rules,
+    })
+}
+
+/// [`open`], as it was on a past day.
+pub(super) fn open_as_of(
+    settings: &Settings,
+    verdicts: &VerdictArguments,
+    day: Date,
+) -> Result<Knowledge, Stop> {
+    let rules = rules(&rule_files(settings, verdicts)?)?;
+    let catalog = output::open_catalog(&settings.catalog)?.as_of(day);
+    Ok(Knowledge {
+        catalog: Arc::new(catalog),
         rules,
     })
 }

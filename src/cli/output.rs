@@ -43,6 +43,9 @@ pub(super) fn write(
     let source = open_source(store, run, output, known)?;
     let source = source.compare(store, &beliefs)?;
     let source = since_last(store, source, given, output.no_merge)?;
+    // A run tells how it was on its day, whenever it is written out.
+    let today = source.run().started.date();
+    let source = source.prioritise(store, &beliefs, today)?;
     let threshold = output.fail_on.as_deref().map(threshold).transpose()?;
     let to_stdout = output.output.is_some();
     let options = Options {

@@ -44,7 +44,7 @@ pub use listen::{Announcements, announced_v6, announcements, announcements_v6};
 pub use mdns::announcement;
 pub use oui::{MacFacts, MacKind, mac_facts, read_mac, write_mac};
 pub use reverse::ReverseNames;
-pub use rules::{exposures, fingerprint, is_fragile, services};
+pub use rules::{exposures, fingerprint, is_exposure, is_fragile, services};
 pub use ssh::{SshBanner, SshRelease, is_windows_banner, ssh_banner};
 pub use ssh_key::{ssh_key, ssh_keys};
 

@@ -88,13 +88,14 @@ impl Finding {
     /// How bad it is: the publisher's word, else the rating that FIRST gives the CVSS base score
     /// (CVSS v3.1 specification, section 5). `None` where neither is stated.
     pub fn rating(&self) -> Option<Severity> {
-        self.severity.or(match self.cvss_tenths? {
+        let rated = || match self.cvss_tenths? {
             0 => None,
             1..=39 => Some(Severity::Low),
             40..=69 => Some(Severity::Medium),
             70..=89 => Some(Severity::High),
             _ => Some(Severity::Critical),
-        })
+        };
+        self.severity.or_else(rated)
     }
 }
 

@@ -48,6 +48,11 @@ text_id!(
     FixId
 );
 text_id!(
+    /// Something that somebody was allowed to leave for a while: `e-` and 8 hex digits. See
+    /// [`ExceptionId::of`].
+    ExceptionId
+);
+text_id!(
     /// The `id` of a credential in the operator's file: all that logs, store and exports see of it.
     CredentialId
 );
@@ -88,6 +93,13 @@ impl FixId {
     /// the product and the version to bring it to. The same from run to run.
     pub fn of(parts: &[&str]) -> Self {
         Self(format!("x-{}", short_hash(parts, 8)))
+    }
+}
+
+impl ExceptionId {
+    /// The id of an exception, by the words that tell it apart: the site, what it is about, who granted it and when.
+    pub fn of(parts: &[&str]) -> Self {
+        Self(format!("e-{}", short_hash(parts, 4)))
     }
 }
 

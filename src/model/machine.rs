@@ -1,11 +1,13 @@
 //! A run and its machines, as exports see them.
 
 use super::{
-    AccessRecord, Canaries, Clue, CredentialId, Date, Finding, FindingId, Fingerprint, HostFailure,
-    HostKey, Inventory, MachineId, RunId, Service, Standing, UtcTime,
+    AccessRecord, BulletinId, Canaries, Clue, CredentialId, Date, Decided, Decision, Finding,
+    FindingId, Fingerprint, HostFailure, HostKey, Inventory, MachineId, RunId, Service, Standing,
+    UtcTime,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::iter;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -35,6 +37,8 @@ pub struct MachineRecord {
     pub inventory: Option<Arc<Inventory>>,
     /// The verdicts, open, undecided and closed, sorted by product and bulletin.
     pub findings: Arc<Vec<Finding>>,
+    /// What the operator's policy makes of the verdicts; `None` where nobody asked it.
+    pub decided: Option<Decided>,
     /// What is remembered of its findings, of those that this run does not show as well.
     pub history: BTreeMap<FindingId, FindingHistory>,
     /// Every way in, by address.
@@ -61,6 +65,23 @@ pub struct MachineRecord {
     pub first_seen: Date,
     /// When this run was done with it.
     pub last_seen: UtcTime,
+}
+
+impl MachineRecord {
+    /// The verdicts, each with what the policy makes of it.
+    pub fn judged(&self) -> impl Iterator<Item = (&Finding, Option<&Decision>)> + Clone {
+        let decided = self.decided.iter().flat_map(|all| &all.decisions);
+        let decisions = decided.map(Some).chain(iter::repeat(None));
+        self.findings.iter().zip(decisions)
+    }
+
+    /// The day on which a run first saw a finding, under whichever id it had the machine then.
+    pub fn finding_first_seen(&self, product: &str, bulletin: &BulletinId) -> Option<Date> {
+        let ids = iter::once(&self.id).chain(&self.also);
+        let ids = ids.map(|machine| FindingId::of(machine, product, bulletin));
+        let seen = ids.filter_map(|id| self.history.get(&id));
+        seen.map(|history| history.first_seen).min()
+    }
 }
 
 /// What is remembered of a finding.

@@ -8,6 +8,8 @@ mod bulletin;
 mod change;
 mod clue;
 mod coverage;
+mod decision;
+mod exception;
 mod facts;
 mod finding;
 mod fingerprint;
@@ -40,11 +42,13 @@ pub use bulletin::{
 pub use change::{Change, ChangeKind, Changes};
 pub use clue::{Clue, Fact};
 pub use coverage::{Canaries, CoverageRow, ScopePart, search_said};
+pub use decision::{Decided, Decision};
+pub use exception::{Exception, ExceptionCount, ExceptionScope, ExceptionState};
 pub use facts::HostFacts;
 pub use finding::{Confidence, Evidence, Finding, FindingState, Remedy, Witness, WitnessKind};
 pub use fingerprint::{Certainty, Certificate, Claim, DeviceKind, Fingerprint, Role, Weakness};
 pub use host::{HostIdentity, HostKey, LiveHost, NetworkInterface};
-pub use ids::{BulletinId, CredentialId, FindingId, FixId, MachineId, RunId, hex};
+pub use ids::{BulletinId, CredentialId, ExceptionId, FindingId, FixId, MachineId, RunId, hex};
 pub use inventory::{
     Inventory, Package, PackageManager, PackageState, Reboot, SeenBy, Service, ServiceTls,
     SourcePackage,

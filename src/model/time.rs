@@ -53,6 +53,35 @@ impl Date {
         text.trim().parse().ok().map(Self)
     }
 
+    /// The day so many days later, or earlier where `days` is negative; the last or first day there is where it
+    /// would be beyond.
+    #[must_use]
+    pub fn plus_days(self, days: i64) -> Self {
+        let span = jiff::Span::new().try_days(days);
+        self.plus(span.ok(), days)
+    }
+
+    /// The same day of a later month, or its last day where the month is shorter: a month after January 31 is
+    /// February 28 or 29.
+    #[must_use]
+    pub fn plus_months(self, months: i64) -> Self {
+        let span = jiff::Span::new().try_months(months);
+        self.plus(span.ok(), months)
+    }
+
+    fn plus(self, span: Option<jiff::Span>, sign: i64) -> Self {
+        let beyond = match sign {
+            ..0 => jiff::civil::Date::MIN,
+            _ => jiff::civil::Date::MAX,
+        };
+        Self(span.map_or(beyond, |span| self.0.saturating_add(span)))
+    }
+
+    /// The day of the week: 0 is Monday, 6 is Sunday.
+    pub fn weekday(self) -> usize {
+        usize::try_from(self.0.weekday().to_monday_zero_offset()).unwrap_or_default()
+    }
+
     /// Days from `self` to `other`; negative when `other` is earlier.
     pub fn days_until(self, other: Self) -> i64 {
         let hours = other.0.duration_since(self.0).as_hours();

@@ -54,6 +54,14 @@ pub struct Counts {
     pub unchecked: u64,
     /// What would have to be installed.
     pub remediation: Remediation,
+    /// Whether the policy allows days at all.
+    pub has_due_dates: bool,
+    /// Findings that should have been fixed by now.
+    pub overdue: u64,
+    /// Machines with at least one of these.
+    pub late: u64,
+    /// Open and undecided findings that an exception holds for.
+    pub excepted: u64,
     /// What could be upgraded, by product; updates that have names are in `remediation` only.
     pub upgrades: BTreeMap<String, Upgrade>,
 }
@@ -96,6 +104,7 @@ impl Counts {
         self.unjudged += u64::from(unjudged && machine.inventory.is_some());
         self.add_access(machine);
         self.add_shared_key(machine);
+        self.add_decisions(machine);
         let mut upgrades = BTreeMap::<&str, Upgrade>::new();
         for finding in machine.findings.iter() {
             self.add_finding(finding, &mut upgrades);
@@ -137,6 +146,19 @@ impl Counts {
             .iter()
             .any(|(_, access)| changed(access.code));
         self.changed_keys += u64::from(changed);
+    }
+
+    fn add_decisions(&mut self, machine: &MachineRecord) {
+        let Some(decided) = &machine.decided else {
+            return;
+        };
+        self.has_due_dates |= decided.has_due_dates;
+        let decisions = || decided.decisions.iter();
+        let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+        let overdue = count(decisions().filter(|one| one.is_overdue()).count());
+        self.overdue += overdue;
+        self.late += u64::from(overdue > 0);
+        self.excepted += count(decisions().filter(|one| one.exception.is_some()).count());
     }
 
     fn add_shared_key(&mut self, machine: &MachineRecord) {

@@ -45,7 +45,7 @@ pub use summary::{since, summary};
 pub use tables::{not_on, seems_to_be, table_names};
 pub use terminal::columns;
 
-use crate::model::{Changes, Comparison, CoverageRow, MachineRecord, RunSummary};
+use crate::model::{Changes, Comparison, CoverageRow, ExceptionCount, MachineRecord, RunSummary};
 use std::io::{self, Write};
 
 /// Every export format.
@@ -71,6 +71,11 @@ pub trait ReportSource {
     /// What changed since an earlier run; `None` where there is none to compare with.
     fn changes(&self) -> Option<&Changes> {
         None
+    }
+
+    /// The exceptions that the operator granted, and how each stands in this run.
+    fn exceptions(&self) -> &[ExceptionCount] {
+        &[]
     }
 }
 

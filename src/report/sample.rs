@@ -144,6 +144,7 @@ pub(super) fn unread(address: &str) -> MachineRecord {
         same_key: Vec::new(),
         inventory: None,
         findings: Arc::default(),
+        decided: None,
         history: BTreeMap::new(),
         access: vec![(address, access(ResultCode::NoCredentialInScope))],
         services: vec![(address, service(SeenBy::Scan))],

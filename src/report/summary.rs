@@ -303,6 +303,7 @@ fn write_findings(run: &RunSummary, counts: &Counts, text: &mut String) {
         format_args!("  missing    {least}{missing} on {lacking} of {read} machines read{but}"),
     );
     push(text, format_args!("  exploited  {}", exploited(counts)));
+    write_overdue(counts, text);
     let no_fix = state(FindingState::counts_as_no_fix);
     push(
         text,
@@ -334,6 +335,21 @@ fn write_findings(run: &RunSummary, counts: &Counts, text: &mut String) {
         push(
             text,
             format_args!("  reboot     {reboots} waiting for a reboot"),
+        );
+    }
+}
+
+/// What the policy asks for, where it asks for anything.
+fn write_overdue(counts: &Counts, text: &mut String) {
+    if counts.has_due_dates {
+        let (overdue, late) = (number(counts.overdue), plural(counts.late, "machine"));
+        push(text, format_args!("  overdue    {overdue} on {late}"));
+    }
+    if counts.excepted > 0 {
+        let excepted = number(counts.excepted);
+        push(
+            text,
+            format_args!("  excepted   {excepted} that an exception holds for"),
         );
     }
 }

@@ -18,6 +18,7 @@ mod judge;
 mod keyring;
 mod notes;
 mod plan;
+mod priorities;
 mod receipt;
 mod resume;
 mod runner;

@@ -1,12 +1,13 @@
 //! A stored run, as the exporters read it.
 
+use super::priorities::Priorities;
 use super::standings::{self, Standings, Swept, Taken};
 use super::{RunError, RunKind, RunPlan, judge};
 use crate::identify;
 use crate::matching::Knowledge;
 use crate::model::{
-    Answer, Changes, Clue, Comparison, CoverageRow, FindingState, MachineId, MachineRecord,
-    ManagedState, ResultCode, RunSummary, SeenBy, Service, Severity,
+    Answer, Changes, Clue, Comparison, CoverageRow, Decision, ExceptionCount, Finding, MachineId,
+    MachineRecord, ManagedState, ResultCode, RunSummary, SeenBy, Service, Severity,
 };
 use crate::report::ReportSource;
 use crate::store::{ReportOptions, RunReport, SightingRow, Store};
@@ -44,6 +45,8 @@ pub struct RunSource {
     pub(super) swept: Option<Swept>,
     /// How the machines stand to the lists, and which records are one machine.
     pub(super) standings: Option<Standings>,
+    /// What the policy makes of the findings.
+    pub(super) priorities: Option<Priorities>,
     pub(super) no_merge: bool,
     /// What changed since an earlier run, where somebody asked.
     changes: Option<Changes>,
@@ -87,6 +90,7 @@ impl RunSource {
             closed: None,
             swept: None,
             standings: None,
+            priorities: None,
             no_merge,
             changes: None,
         };
@@ -230,21 +234,18 @@ impl RunSource {
         found || walk.is_err()
     }
 
-    /// Whether any machine has an open finding of a severity or worse; `None` is any severity. A
-    /// bulletin without a stated severity counts as worst; what is only seen from outside has no
-    /// publisher who could state one, and counts where any does.
+    /// Whether any machine has an open finding of a severity or worse, by the policy where it was weighed;
+    /// `None` is any severity. A bulletin without a stated severity counts as worst; what is only seen from
+    /// outside has no publisher who could state one, and counts where any does. What an exception holds for
+    /// does not count.
     pub fn has_open_finding(&self, threshold: Option<Severity>) -> bool {
         let mut found = false;
-        let mut visit = |machine: &MachineRecord| {
-            let mut findings = machine.findings.iter();
-            found |=
-                findings.any(|finding| is_at_least(finding.state, finding.rating(), threshold));
+        let walk = self.machines(&mut |machine| {
+            found |= machine
+                .judged()
+                .any(|(finding, decision)| is_at_least(finding, decision, threshold));
             Ok(())
-        };
-        let walk = match threshold {
-            Some(_) => self.report.visit(&mut visit),
-            None => self.machines(&mut visit),
-        };
+        });
         // A store that cannot be read is no reason to call a run clean.
         found || walk.is_err()
     }
@@ -264,15 +265,21 @@ fn is_unassessed(machine: &MachineRecord) -> bool {
 }
 
 fn is_at_least(
-    state: FindingState,
-    severity: Option<Severity>,
+    finding: &Finding,
+    decision: Option<&Decision>,
     threshold: Option<Severity>,
 ) -> bool {
-    let bad_enough = match (severity, threshold) {
+    let state = finding.state;
+    let is_excepted = decision.is_some_and(|decision| decision.exception.is_some());
+    if state.is_closed() || state.counts_as_unknown() || is_excepted {
+        return false;
+    }
+    let severity = decision.map_or_else(|| finding.rating(), |decision| decision.my_severity);
+    match (severity, threshold) {
         (Some(severity), Some(threshold)) => severity >= threshold,
-        (None, _) | (_, None) => true,
-    };
-    !state.is_closed() && !state.counts_as_unknown() && bad_enough
+        (None, Some(_)) => !identify::is_exposure(finding),
+        (_, None) => true,
+    }
 }
 
 /// What can be seen from outside to be wrong stands beside the verdicts on what was read.
@@ -324,12 +331,18 @@ impl ReportSource for RunSource {
     }
 
     fn machines(&self, visit: &mut dyn FnMut(&MachineRecord) -> io::Result<()>) -> io::Result<()> {
+        let visit = &mut |machine: &mut MachineRecord| {
+            if let Some(priorities) = &self.priorities {
+                priorities.place(machine);
+            }
+            visit(machine)
+        };
         let Some(standings) = &self.standings else {
-            return self.records(visit);
+            return self.prepared(&mut |mut machine| visit(&mut machine));
         };
         self.report
             .visit(&mut |record| match self.whole(record, standings)? {
-                Some(machine) => visit(&machine),
+                Some(mut machine) => visit(&mut machine),
                 None => Ok(()),
             })
     }
@@ -341,6 +354,10 @@ impl ReportSource for RunSource {
     fn changes(&self) -> Option<&Changes> {
         self.changes.as_ref()
     }
+
+    fn exceptions(&self) -> &[ExceptionCount] {
+        self.priorities.as_ref().map_or(&[], Priorities::exceptions)
+    }
 }
 
 impl RunSource {
@@ -349,9 +366,13 @@ impl RunSource {
         &self,
         visit: &mut dyn FnMut(&MachineRecord) -> io::Result<()>,
     ) -> io::Result<()> {
+        self.prepared(&mut |machine| visit(&machine))
+    }
+
+    fn prepared(&self, visit: &mut dyn FnMut(MachineRecord) -> io::Result<()>) -> io::Result<()> {
         self.report
             .visit(&mut |record| match self.prepare(record.clone())? {
-                Some(machine) => visit(&machine),
+                Some(machine) => visit(machine),
                 None => Ok(()),
             })
     }

@@ -21,6 +21,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0002.sql"),
     include_str!("migrations/0003.sql"),
     include_str!("migrations/0004.sql"),
+    include_str!("migrations/0005.sql"),
 ];
 
 /// "unde": tells our files from other programs' databases.
@@ -317,25 +318,25 @@ mod tests {
 
     #[test]
     fn a_step_is_taken_once_and_a_broken_one_leaves_the_version_before() {
-        let [first, second, third, fourth] = MIGRATIONS else {
+        let [first, second, third, fourth, fifth] = MIGRATIONS else {
             panic!("test the new step too");
         };
         let mut db = Db::in_memory().unwrap();
-        assert_eq!(found(&mut db), (4, 0));
-        db.write(|tx| migrate(tx, &[first, second, third, fourth, BROKEN]))
+        assert_eq!(found(&mut db), (5, 0));
+        db.write(|tx| migrate(tx, &[first, second, third, fourth, fifth, BROKEN]))
             .unwrap_err();
-        assert_eq!(found(&mut db), (4, 0));
+        assert_eq!(found(&mut db), (5, 0));
         for _ in 0..2 {
-            db.write(|tx| migrate(tx, &[first, second, third, fourth, NEXT]))
+            db.write(|tx| migrate(tx, &[first, second, third, fourth, fifth, NEXT]))
                 .unwrap();
-            assert_eq!(found(&mut db), (5, 1));
+            assert_eq!(found(&mut db), (6, 1));
         }
         let error = db.write(|tx| migrate(tx, MIGRATIONS)).unwrap_err();
         assert!(matches!(
             error,
             StoreError::Newer {
-                found: 5,
-                known: 4,
+                found: 6,
+                known: 5,
                 ..
             }
         ));

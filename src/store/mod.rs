@@ -15,6 +15,7 @@ mod db;
 mod delete;
 mod error;
 mod evidence;
+mod exceptions;
 mod hosts;
 mod identity;
 mod keys;
@@ -41,7 +42,9 @@ pub use rows::{
     Verdict,
 };
 
-use crate::model::{CredentialId, HostKey, Inventory, KnownList, MachineId, RunId, UtcTime};
+use crate::model::{
+    CredentialId, Exception, ExceptionId, HostKey, Inventory, KnownList, MachineId, RunId, UtcTime,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::path::Path;
@@ -161,6 +164,35 @@ impl Store {
     pub fn lists(&self, run: &RunId) -> Pending<Vec<KnownList>> {
         let run = run.clone();
         self.thread.ask(move |db| lists::of(db, &run))
+    }
+}
+
+/// Findings that somebody was allowed to leave for a while.
+impl Store {
+    /// Keeps an exception of a site. One of the same id stays as it is; says whether it is new.
+    pub fn add_exception(&self, site: &str, exception: Exception) -> Pending<bool> {
+        let site = site.to_owned();
+        self.thread
+            .ask(move |db| exceptions::add(db, &site, &exception))
+    }
+
+    /// The exceptions of a site, also those that have ended, the first granted first.
+    pub fn exceptions(&self, site: &str) -> Pending<Vec<Exception>> {
+        let site = site.to_owned();
+        self.thread.ask(move |db| exceptions::of_site(db, &site))
+    }
+
+    /// Takes an exception of a site back at a time. `None` where there is none of this id; else whether it had
+    /// not been before.
+    pub fn take_back_exception(
+        &self,
+        site: &str,
+        id: &ExceptionId,
+        at: UtcTime,
+    ) -> Pending<Option<bool>> {
+        let (site, id) = (site.to_owned(), id.clone());
+        self.thread
+            .ask(move |db| exceptions::take_back(db, &site, &id, at))
     }
 }
 

@@ -232,6 +232,7 @@ fn record(db: &mut Db, run: i64, group: Group) -> Result<MachineRecord, StoreErr
         same_key: Vec::new(),
         inventory: inventory.transpose()?,
         findings,
+        decided: None,
         history: facts.history,
         services: services.collect(),
         clues: clues.collect(),

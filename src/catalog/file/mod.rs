@@ -19,6 +19,7 @@ pub use portable::{Portable, PortableError, export, is_portable, take};
 pub(super) use predictions::Predictions;
 pub(super) use writer::{ImportRow, Writer};
 
+use super::as_of::AsOf;
 use super::error::CatalogError;
 use super::intake::{Digest, PackageRow};
 use super::slice::{BulletinHead, Entry, Kev, Slice, SliceBuilder};
@@ -104,6 +105,7 @@ impl CatalogFile {
         &self,
         ecosystem: &str,
         kev: &Arc<Kev>,
+        as_of: AsOf,
     ) -> Result<Option<Slice>, CatalogError> {
         let stated = section(&self.db, "slice", ecosystem).map_err(self.failed("read"))?;
         let Some(stated) = stated else {
@@ -112,7 +114,8 @@ impl CatalogFile {
         let part = || format!("the slice {ecosystem}");
         let mut builder = SliceBuilder::default();
         let digest = each_affected(&self.db, ecosystem, &mut |head, packages| {
-            add(&mut builder, head, packages)
+            let head = as_of.head(head);
+            head.map_or(Ok(()), |head| add(&mut builder, head, packages))
         });
         // What does not read has been damaged as well.
         match digest {

@@ -1,6 +1,7 @@
 //! Reading what publishers say by product: slices, titles, and tables of builds.
 
 use super::{CatalogFile, collect, section};
+use crate::catalog::as_of::AsOf;
 use crate::catalog::error::CatalogError;
 use crate::catalog::info::SliceInfo;
 use crate::catalog::intake::Digest;
@@ -32,7 +33,7 @@ impl CatalogFile {
     pub(in crate::catalog) fn product(
         &self,
         key: &ProductKey,
-        kev: &Arc<Kev>,
+        (kev, as_of): (&Arc<Kev>, AsOf),
         predict: &mut dyn FnMut(&mut ProductBuilder),
     ) -> Result<Option<ProductSlice>, CatalogError> {
         let stated = section(&self.db, "product", key.as_str()).map_err(self.failed("read"))?;
@@ -41,7 +42,11 @@ impl CatalogFile {
         };
         let mut builder = ProductBuilder::default();
         let digest = each_page(&self.db, key.as_str(), &mut |document, page| {
-            let read = Page::each(page, document, &mut |said| builder.add(said));
+            let read = Page::each(page, document, &mut |said| {
+                if as_of.had_by(said.published) {
+                    builder.add(said);
+                }
+            });
             read.map(|()| 0).map_err(not_json)
         });
         match digest {

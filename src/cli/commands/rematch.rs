@@ -7,8 +7,11 @@ use super::given;
 use super::scan::run_id;
 use crate::credentials::Holder;
 use crate::matching::Knowledge;
-use crate::model::{Canaries, RunId, RunSummary};
-use crate::scan::{self, Connectors, Context, Keyring, Look, Pace, Parts, RunKind, RunPlan, Scope};
+use crate::model::{Canaries, Date, RunId, RunSummary, UtcTime};
+use crate::scan::{
+    self, Clock, Connectors, Context, GivenHost, Keyring, Look, Pace, Parts, RunKind, RunPlan,
+    Scope,
+};
 use crate::store::{NewRun, Store};
 use crate::sweep::Profile;
 use std::path::PathBuf;
@@ -17,6 +20,9 @@ use std::sync::Arc;
 /// Judges the inventories of a run again, or those of recorded hosts.
 pub(in crate::cli) fn run(settings: &Settings, command: &MatchArguments) -> Result<Exit, Stop> {
     output::check(&command.output)?;
+    if let Some(day) = &command.as_of {
+        return as_of(settings, command, day);
+    }
     if !command.given.is_empty() {
         return given(settings, command);
     }
@@ -44,13 +50,71 @@ fn warn_of_rules(store: &Store, run: &RunId, known: &Knowledge) -> Result<(), St
     Ok(())
 }
 
+/// What a run read, judged as of a past day.
+fn as_of(settings: &Settings, command: &MatchArguments, day: &str) -> Result<Exit, Stop> {
+    let (day, end) = past(day)?;
+    let store = output::open_store(&settings.store)?;
+    let run = super::past::run(settings, &store, (command.run.as_deref(), day))?;
+    let known = knowledge::open_as_of(settings, &command.verdicts, day)?;
+    let id = &run.id;
+    complain(&format!(
+        "as of {day}: what run {id} read on {}, bulletins that were published by then (and those without a date), \
+         fixes and severities as this catalogue knows them now; nothing is kept",
+        run.started.date()
+    ));
+    let hosts = super::past::hosts(&store, id, command.output.no_merge)?;
+    let given = Given {
+        hosts,
+        targets: vec![
+            format!("as of {day}, fixes as known now"),
+            format!("run {id}"),
+        ],
+        known,
+        clock: Arc::new(move || end),
+    };
+    judge(settings, command, given)
+}
+
+/// A day that is over or is today, and its last second.
+fn past(day: &str) -> Result<(Date, UtcTime), Stop> {
+    let wanted = || Stop::usage(format!("--as-of {day}: expected a past day, YYYY-MM-DD"));
+    let date = Date::parse(day).ok_or_else(wanted)?;
+    let end = UtcTime::parse(&format!("{date}T23:59:59Z")).ok_or_else(wanted)?;
+    if date > runtime::now().date() {
+        return Err(wanted());
+    }
+    Ok((date, end))
+}
+
 /// Given hosts are a run of their own, kept nowhere.
 fn given(settings: &Settings, command: &MatchArguments) -> Result<Exit, Stop> {
-    let beliefs = beliefs::read(settings, &command.beliefs)?;
     let known = knowledge::open(settings, &command.verdicts)?;
-    let hosts = given::hosts(&command.given)?;
+    let given = Given {
+        hosts: given::hosts(&command.given)?,
+        targets: given::sources(&command.given),
+        known,
+        clock: runtime::clock(),
+    };
+    judge(settings, command, given)
+}
+
+/// Hosts that are judged as if each had just answered.
+struct Given<H> {
+    hosts: H,
+    targets: Vec<String>,
+    known: Knowledge,
+    clock: Clock,
+}
+
+fn judge(
+    settings: &Settings,
+    command: &MatchArguments,
+    given: Given<impl Iterator<Item = Result<GivenHost, Stop>>>,
+) -> Result<Exit, Stop> {
+    let beliefs = beliefs::read(settings, &command.beliefs)?;
+    let Given { hosts, known, .. } = given;
     let store = Store::in_memory().map_err(|error| Stop::failed(&error))?;
-    let now = runtime::now();
+    let now = (given.clock)();
     let summary = RunSummary {
         id: run_id(now),
         kind: RunKind::Recorded.as_str().to_owned(),
@@ -58,7 +122,7 @@ fn given(settings: &Settings, command: &MatchArguments) -> Result<Exit, Stop> {
         finished: None,
         operator: settings.operator.clone(),
         authorised_by: None,
-        targets: given::sources(&command.given),
+        targets: given.targets,
         guards_lifted: Vec::new(),
         site: settings.site.clone(),
         catalog_digest: known.catalog.digest().to_owned(),
@@ -84,7 +148,7 @@ fn given(settings: &Settings, command: &MatchArguments) -> Result<Exit, Stop> {
         keyring: Keyring::default(),
         connectors: Connectors::nobody(),
         events,
-        clock: runtime::clock(),
+        clock: given.clock,
         holder: Holder::new("recorded"),
     });
     runtime::block_on(async {

@@ -15,6 +15,14 @@ pub fn exposures(print: &Fingerprint, is_read: bool) -> Vec<Finding> {
     kinds.filter_map(|kind| finding(kind, print)).collect()
 }
 
+/// Whether a finding is one of these: seen from outside, without a publisher who could state a severity.
+pub fn is_exposure(finding: &Finding) -> bool {
+    finding.bulletin.as_str().starts_with(PREFIX)
+}
+
+/// What the ids of these findings begin with.
+const PREFIX: &str = "exposed:";
+
 fn finding(kind: &Kind, print: &Fingerprint) -> Option<Finding> {
     let seen = print.weaknesses.iter();
     let seen: Vec<&Weakness> = seen.filter(|one| one.kind == kind.word).collect();
@@ -31,7 +39,7 @@ fn finding(kind: &Kind, print: &Fingerprint) -> Option<Finding> {
         _ => (kind.title.to_owned(), details, Confidence::High),
     };
     Some(Finding {
-        bulletin: BulletinId::new(format!("exposed:{}", kind.word)),
+        bulletin: BulletinId::new(format!("{PREFIX}{}", kind.word)),
         title,
         product: kind.product.to_owned(),
         packages: Vec::new(),

@@ -13,7 +13,7 @@ mod services;
 mod system;
 mod weaknesses;
 
-pub use exposures::exposures;
+pub use exposures::{exposures, is_exposure};
 pub use services::services;
 
 use super::oui::{self, MacKind};

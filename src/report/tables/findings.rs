@@ -1,9 +1,15 @@
 //! `findings.csv`: one row per machine and bulletin, open and undecided; closed ones on request.
+//!
+//! `my_severity`, `policy_rule`, `due_date`, `days_left` and `exception_id` are what the operator's policy and
+//! exceptions make of it on the day the run began; `rank` is its place among all open and undecided findings of
+//! the run.
 
 use super::super::ReportError;
 use super::super::cell::Cell;
-use super::{Emit, Rows, Table, View, machine_columns, path_for};
-use crate::model::{Evidence, Finding, FindingState, Remedy, Severity, Witness};
+use super::{Emit, Rows, Shown, Table, View, machine_columns, path_for};
+use crate::model::{
+    Decision, Evidence, ExceptionId, Finding, FindingState, Remedy, Severity, Witness,
+};
 use std::borrow::Cow;
 
 pub(super) const TABLE: Table = Table {
@@ -41,10 +47,14 @@ pub(super) const TABLE: Table = Table {
 
 fn rows(view: &View<'_>, emit: &mut Emit<'_>) -> Result<(), ReportError> {
     let [run, machine, name, ip] = view.lead(view.first_address());
-    for (id, finding) in &view.findings {
+    for shown in &view.findings {
+        let Shown { id, finding, .. } = shown;
         let history = view.machine.history.get(id);
+        let [severity, rule, due, left, rank, exception] = decided(shown.decision);
         let seen = history.map(|history| Cell::Count(history.times_seen.into()));
-        let first = history.map(|history| Cell::Day(history.first_seen));
+        let first = view
+            .machine
+            .finding_first_seen(&finding.product, &finding.bulletin);
         emit(&[
             run.clone(),
             machine.clone(),
@@ -60,27 +70,41 @@ fn rows(view: &View<'_>, emit: &mut Emit<'_>) -> Result<(), ReportError> {
             finding.state.as_str().into(),
             finding.confidence.as_str().into(),
             Cell::maybe(finding.severity.map(Severity::as_str)),
-            // my_severity and policy_rule come with the policy.
-            Cell::Empty,
-            Cell::Empty,
+            severity,
+            rule,
             finding.cvss_tenths.map_or(Cell::Empty, Cell::Tenths),
             Cell::Count(finding.cves.len() as u128),
             finding.cves.as_slice().into(),
             exploited(finding),
             finding.kev_due.map_or(Cell::Empty, Cell::Day),
             finding.epss.map_or(Cell::Empty, Cell::Probability),
-            // due_date, days_left and rank come with priorities.
-            Cell::Empty,
-            Cell::Empty,
-            Cell::Empty,
-            first.unwrap_or(Cell::Empty),
+            due,
+            left,
+            rank,
+            first.map_or(Cell::Empty, Cell::Day),
             seen.unwrap_or(Cell::Empty),
             evidence(&finding.evidence, view.options.no_users).into(),
-            // exception_id comes with exceptions.
-            Cell::Empty,
+            exception,
         ])?;
     }
     Ok(())
+}
+
+/// What the policy makes of it: `my_severity`, `policy_rule`, `due_date`, `days_left`, `rank`, `exception_id`.
+fn decided(decision: Option<&Decision>) -> [Cell<'_>; 6] {
+    let Some(decision) = decision else {
+        return std::array::from_fn(|_| Cell::Empty);
+    };
+    [
+        Cell::maybe(decision.my_severity.map(Severity::as_str)),
+        Cell::maybe(Some(decision.rule.as_str()).filter(|rule| !rule.is_empty())),
+        decision.due.map_or(Cell::Empty, Cell::Day),
+        decision.days_left.map_or(Cell::Empty, Cell::Signed),
+        decision
+            .rank
+            .map_or(Cell::Empty, |rank| Cell::Count(rank.into())),
+        Cell::maybe(decision.exception.as_ref().map(ExceptionId::as_str)),
+    ]
 }
 
 /// What would close it, in words; the version is the publisher's, verbatim.

@@ -22,7 +22,7 @@ pub(super) const TABLE: Table = Table {
 
 fn rows(view: &View<'_>, emit: &mut Emit<'_>) -> Result<(), ReportError> {
     let [run, machine, name, ip] = view.lead(view.first_address());
-    for (id, finding) in &view.findings {
+    for super::Shown { id, finding, .. } in &view.findings {
         // A finding's scores are the highest of its CVEs': a CVE's own only where there is one.
         let is_alone = finding.cves.len() == 1;
         let score = finding.cvss_tenths.filter(|_| is_alone);

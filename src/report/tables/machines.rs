@@ -1,5 +1,8 @@
 //! `machines.csv`: one row per machine.
 //!
+//! `worst_severity` is the publishers' word; `my_worst_severity` and `overdue_count` are what the operator's policy
+//! says. What an exception holds for is not overdue, and counts otherwise.
+//!
 //! What was not read is `unknown`, counts included: a machine that was not judged has no
 //! "0 missing". What a system has not got (a build of Linux, a domain without one) is empty.
 //!
@@ -78,6 +81,8 @@ pub(super) const TABLE: Table = Table {
         "usual_hours",
         "merged",
         "conflicts",
+        "my_worst_severity",
+        "overdue_count",
     ],
     rows: Rows::Machine(rows),
 };
@@ -133,7 +138,31 @@ fn rows(view: &View<'_>, emit: &mut Emit<'_>) -> Result<(), ReportError> {
     let others = machine.same_key.iter().map(ToString::to_string);
     row.push(others.collect::<Vec<_>>().into());
     row.extend(compared(machine));
+    row.extend(weighed(view));
     emit(&row)
+}
+
+/// From `my_worst_severity` on: what the policy makes of its findings. Where the policy allows no days nothing
+/// can be overdue, and nothing is said of it.
+fn weighed(view: &View<'_>) -> [Cell<'static>; 2] {
+    let Some(decided) = &view.machine.decided else {
+        return [Cell::Empty, Cell::Empty];
+    };
+    let is_judged = is_judged(view);
+    let open = view.machine.judged();
+    let open = open.filter(|(one, _)| !one.state.is_closed() && !one.state.counts_as_unknown());
+    let mine = open.filter_map(|(_, decision)| decision);
+    let worst = match mine.clone().filter_map(|one| one.my_severity).max() {
+        Some(worst) => Severity::as_str(worst).into(),
+        None if !is_judged || mine.clone().next().is_some() => Cell::Unknown,
+        None => Cell::Empty,
+    };
+    let overdue = match mine.filter(|one| one.is_overdue()).count() {
+        _ if !decided.has_due_dates => Cell::Empty,
+        0 if !is_judged => Cell::Unknown,
+        count => Cell::Count(count as u128),
+    };
+    [worst, overdue]
 }
 
 /// From `lists` on: how it stands to the lists.

@@ -5,6 +5,7 @@
 mod access;
 mod changes;
 mod coverage;
+mod exceptions;
 mod findings;
 mod findings_cve;
 mod hotfixes;
@@ -22,7 +23,9 @@ pub use unmanaged::seems_to_be;
 
 use super::cell::Cell;
 use super::{Counts, Options, ReportError, ReportSource};
-use crate::model::{Finding, FindingId, Inventory, MachineRecord, RunSummary, WindowsFacts};
+use crate::model::{
+    Decision, Finding, FindingId, Inventory, MachineRecord, RunSummary, WindowsFacts,
+};
 use std::borrow::Cow;
 use std::net::IpAddr;
 
@@ -36,6 +39,7 @@ const TABLES: &[Table] = &[
     services::TABLE,
     findings::TABLE,
     findings_cve::TABLE,
+    exceptions::TABLE,
     remediation::TABLE,
     unmanaged::TABLE,
     lists::TABLE,
@@ -138,13 +142,21 @@ macro_rules! machine_columns {
 }
 use machine_columns;
 
+/// A finding as the tables read it.
+struct Shown<'a> {
+    id: FindingId,
+    finding: &'a Finding,
+    /// What the policy makes of it.
+    decision: Option<&'a Decision>,
+}
+
 /// One machine as the tables read it.
 pub(super) struct View<'a> {
     run: &'a RunSummary,
     options: &'a Options,
     machine: &'a MachineRecord,
-    /// The findings to show, sorted by product and bulletin, with their ids.
-    findings: Vec<(FindingId, &'a Finding)>,
+    /// The findings to show, sorted by product and bulletin.
+    findings: Vec<Shown<'a>>,
 }
 
 impl<'a> View<'a> {
@@ -154,15 +166,17 @@ impl<'a> View<'a> {
         options: &'a Options,
         machine: &'a MachineRecord,
     ) -> Self {
-        let shown = |finding: &&Finding| options.all_findings || !finding.state.is_closed();
-        let findings = machine.findings.iter().filter(shown);
+        let findings = machine.judged();
+        let findings =
+            findings.filter(|(finding, _)| options.all_findings || !finding.state.is_closed());
         let mut findings: Vec<_> = findings
-            .map(|finding| {
-                let id = FindingId::of(&machine.id, &finding.product, &finding.bulletin);
-                (id, finding)
+            .map(|(finding, decision)| Shown {
+                id: FindingId::of(&machine.id, &finding.product, &finding.bulletin),
+                finding,
+                decision,
             })
             .collect();
-        findings.sort_by_key(|(_, finding)| (&finding.product, &finding.bulletin));
+        findings.sort_by_key(|shown| (&shown.finding.product, &shown.finding.bulletin));
         Self {
             run,
             options,

@@ -4,6 +4,7 @@ mod breaker;
 mod carry;
 mod crash;
 mod delete;
+mod exceptions;
 mod file;
 mod identity;
 mod lists;

@@ -8,6 +8,7 @@ mod explain;
 mod facts;
 mod output;
 mod plan;
+mod policy;
 pub(crate) mod programs;
 mod texts;
 mod trust;

@@ -1,0 +1,89 @@
+//! Which finding of a run comes first.
+
+use super::can_be_fixed;
+use super::machine::MachineFacts;
+use crate::model::{Date, Decision, Finding, FindingId, Severity};
+
+/// Where a finding stands among the others; the lower, the earlier. In this order: what no exception holds for ·
+/// what somebody can fix, then what has no fix, then what is undecided · overdue · known to be exploited · my
+/// severity (what nobody rates is like medium) · the machine's tag `criticality` (none is like medium) · its
+/// exposure (internet, then DMZ, then the rest) · EPSS · due date · CVSS · finding id, which makes the order a
+/// total one that is the same from run to run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RankKey {
+    is_excepted: bool,
+    class: u8,
+    is_in_time: bool,
+    is_unexploited: bool,
+    severity: u8,
+    criticality: u8,
+    exposure: u8,
+    epss: u32,
+    due: i32,
+    cvss: u8,
+    id: u64,
+}
+
+impl RankKey {
+    /// Where an open or undecided finding stands.
+    pub fn of(
+        finding: &Finding,
+        facts: &MachineFacts<'_>,
+        decision: &Decision,
+        id: &FindingId,
+    ) -> Self {
+        let class = match finding.state {
+            state if can_be_fixed(state) => 0,
+            state if state.counts_as_no_fix() => 1,
+            _ => 2,
+        };
+        let severity = match decision.my_severity {
+            Some(Severity::Critical) => 0,
+            Some(Severity::High) => 1,
+            Some(Severity::Medium) | None => 2,
+            Some(Severity::Low) => 3,
+            Some(Severity::Negligible) => 4,
+        };
+        let digits = id.as_str().trim_start_matches("f-");
+        Self {
+            is_excepted: decision.exception.is_some(),
+            class,
+            is_in_time: !decision.is_overdue(),
+            is_unexploited: finding.is_exploited() != Some(true),
+            severity,
+            criticality: facts.criticality(),
+            exposure: facts.exposure(),
+            epss: u32::MAX - finding.epss.map_or(0, |epss| epss.0),
+            due: decision.due.map_or(i32::MAX, days),
+            cvss: u8::MAX - finding.cvss_tenths.unwrap_or_default(),
+            id: u64::from_str_radix(digits, 16).unwrap_or(u64::MAX),
+        }
+    }
+}
+
+/// A day as a number, in the order of time.
+fn days(day: Date) -> i32 {
+    let first = Date::parse("2000-01-01");
+    let days = first.map_or(0, |first| first.days_until(day));
+    i32::try_from(days).unwrap_or(i32::MAX)
+}
+
+/// All findings of a run, in order.
+#[derive(Clone, Debug, Default)]
+pub struct Ranks {
+    sorted: Vec<RankKey>,
+}
+
+impl Ranks {
+    /// Puts them in order; in whichever they come.
+    pub fn new(mut keys: Vec<RankKey>) -> Self {
+        keys.sort_unstable();
+        Self { sorted: keys }
+    }
+
+    /// The place of a finding, from 1.
+    pub fn place(&self, key: &RankKey) -> u64 {
+        let before = self.sorted.partition_point(|one| one < key);
+        u64::try_from(before).unwrap_or(u64::MAX).saturating_add(1)
+    }
+}

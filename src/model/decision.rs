@@ -1,0 +1,38 @@
+//! What the operator's policy makes of a finding.
+
+use super::{Date, ExceptionId, Severity};
+
+/// What the operator's policy makes of one finding.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Decision {
+    /// How bad it is by the policy; without a rule that says so, [`super::Finding::rating`]. `None` where
+    /// nobody states it.
+    pub my_severity: Option<Severity>,
+    /// The ids of what in the policy decided, joined by `; `: a rule, a row of a preset. Empty for nothing.
+    pub rule: String,
+    /// The last day (UTC) on which fixing it is in time; `None` where the policy allows it any time, or nobody
+    /// can fix it.
+    pub due: Option<Date>,
+    /// Days from the day that is judged to `due`; negative when it is overdue.
+    pub days_left: Option<i64>,
+    /// Its place among the open and undecided findings of the run, from 1; `None` for a closed one.
+    pub rank: Option<u64>,
+    /// The exception that holds for it.
+    pub exception: Option<ExceptionId>,
+}
+
+impl Decision {
+    /// Whether it should have been fixed by now, and nobody was allowed to leave it.
+    pub fn is_overdue(&self) -> bool {
+        self.exception.is_none() && self.days_left.is_some_and(|days| days < 0)
+    }
+}
+
+/// What the policy makes of a machine's findings.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Decided {
+    /// Whether the policy allows days at all: without, nothing overdue says nothing.
+    pub has_due_dates: bool,
+    /// One for each finding, in the same order.
+    pub decisions: Vec<Decision>,
+}

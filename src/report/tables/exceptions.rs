@@ -1,0 +1,67 @@
+//! `exceptions.csv`: what somebody was allowed to leave for a while, and how each exception stands in this run.
+//!
+//! `state` is `active`, `expired` (its day is over, or it was taken back), `version_changed` (all that it is about
+//! has another version by now than those in `version`) or `unused` (the run shows nothing that it is about).
+//! `findings` are those that it holds for, of an expired one those that it held for; `other_version_count` those
+//! that it would hold for if their version had not changed.
+
+use super::super::cell::Cell;
+use super::super::{ReportError, ReportSource};
+use super::{Emit, Rows, Table};
+use crate::model::ExceptionCount;
+
+pub(super) const TABLE: Table = Table {
+    name: "exceptions",
+    kind: "exception",
+    columns: &[
+        "run_id",
+        "exception_id",
+        "bulletin",
+        "scope",
+        "owner",
+        "reason",
+        "granted_date",
+        "granted_by",
+        "until_date",
+        "version",
+        "state",
+        "findings",
+        "other_version_count",
+    ],
+    rows: Rows::Run(rows),
+};
+
+fn rows(source: &dyn ReportSource, emit: &mut Emit<'_>) -> Result<(), ReportError> {
+    let run = source.run().id.as_str();
+    for count in source.exceptions() {
+        emit(&row(run, count))?;
+    }
+    Ok(())
+}
+
+fn row<'a>(run: &'a str, count: &'a ExceptionCount) -> [Cell<'a>; 13] {
+    let exception = &count.exception;
+    let scope = &exception.scope;
+    let finding = scope.finding.as_ref().map(|id| id.as_str());
+    let hosts = scope.host.iter().map(|host| format!("host {host}"));
+    let tags = scope.tag.iter().map(|tag| format!("tag {tag}"));
+    let places: Vec<String> = hosts.chain(tags).collect();
+    [
+        run.into(),
+        exception.id.as_str().into(),
+        Cell::maybe(scope.bulletin.as_deref().or(finding)),
+        match places.is_empty() {
+            true => "all".into(),
+            false => places.into(),
+        },
+        (&exception.owner).into(),
+        (&exception.reason).into(),
+        Cell::Day(exception.granted.date()),
+        (&exception.granted_by).into(),
+        Cell::Day(exception.until),
+        exception.versions.as_slice().into(),
+        count.state.as_str().into(),
+        Cell::Count(count.findings.into()),
+        Cell::Count(count.other_version.into()),
+    ]
+}

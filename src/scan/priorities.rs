@@ -1,0 +1,98 @@
+//! What the operator's policy makes of a run: every finding is weighed, and has its place among all others.
+
+use super::{Beliefs, RunError, RunSource};
+use crate::classify::{Exceptions, MachineFacts, Measures, RankKey, Ranks, Subject, decide};
+use crate::model::{Date, Decided, Decision, ExceptionCount, Finding, FindingId, MachineRecord};
+use crate::report::ReportSource as _;
+use crate::store::Store;
+
+/// What the policy makes of a run, ready to be laid over its machines.
+#[derive(Debug)]
+pub(super) struct Priorities {
+    measures: Measures,
+    exceptions: Exceptions,
+    counts: Vec<ExceptionCount>,
+    ranks: Ranks,
+    today: Date,
+}
+
+impl Priorities {
+    pub(super) fn exceptions(&self) -> &[ExceptionCount] {
+        &self.counts
+    }
+
+    /// Says of a machine what the policy makes of its findings.
+    pub(super) fn place(&self, machine: &mut MachineRecord) {
+        let mut decisions = self.decisions(machine);
+        let facts = MachineFacts::of(machine);
+        for (finding, decision) in machine.findings.iter().zip(&mut decisions) {
+            let key = key(finding, &facts, decision);
+            decision.rank = key.map(|key| self.ranks.place(&key));
+        }
+        machine.decided = Some(Decided {
+            has_due_dates: self.measures.due.is_some(),
+            decisions,
+        });
+    }
+
+    /// What the policy makes of a machine's findings, without their places.
+    fn decisions(&self, machine: &MachineRecord) -> Vec<Decision> {
+        let facts = MachineFacts::of(machine);
+        let decisions = machine.findings.iter().map(|finding| {
+            let subject = Subject::new(finding, &facts, self.today);
+            let exception = self.exceptions.holding(finding, &facts).cloned();
+            Decision {
+                exception,
+                ..decide(&self.measures, &subject, self.today)
+            }
+        });
+        decisions.collect()
+    }
+
+    /// Looks at a machine before any has its place.
+    fn gather(&mut self, machine: &MachineRecord, keys: &mut Vec<RankKey>) {
+        let decisions = self.decisions(machine);
+        let facts = MachineFacts::of(machine);
+        for (finding, decision) in machine.findings.iter().zip(&decisions) {
+            self.exceptions.count(finding, &facts);
+            keys.extend(key(finding, &facts, decision));
+        }
+    }
+}
+
+/// Where an open or undecided finding stands.
+fn key(finding: &Finding, facts: &MachineFacts<'_>, decision: &Decision) -> Option<RankKey> {
+    let machine = &facts.machine().id;
+    let id = || FindingId::of(machine, &finding.product, &finding.bulletin);
+    (!finding.state.is_closed()).then(|| RankKey::of(finding, facts, decision, &id()))
+}
+
+impl RunSource {
+    /// Weighs all findings by the operator's policy as of a day, and looks which exceptions of its site hold.
+    /// After [`Self::compare`], which says who is one machine. Blocks.
+    pub fn prioritise(
+        mut self,
+        store: &Store,
+        beliefs: &Beliefs,
+        today: Date,
+    ) -> Result<Self, RunError> {
+        let exceptions = store.exceptions(&self.run().site).wait()?;
+        let mut priorities = Priorities {
+            measures: beliefs.policy.measures.clone(),
+            exceptions: Exceptions::new(exceptions, today),
+            counts: Vec::new(),
+            ranks: Ranks::default(),
+            today,
+        };
+        let mut keys = Vec::new();
+        let walk = self.machines(&mut |machine| {
+            priorities.gather(machine, &mut keys);
+            Ok(())
+        });
+        walk.map_err(RunError::Read)?;
+        priorities.counts = priorities.exceptions.counts();
+        priorities.ranks = Ranks::new(keys);
+        self.priorities = Some(priorities);
+        Ok(self)
+    }
+}

@@ -1,0 +1,180 @@
+//! The policy and exceptions, from outside.
+
+use super::{NEW, OLD, desk, flags, network};
+use crate::support::{Desk, Site, Table};
+
+fn company(net: u8) -> Site {
+    let old = format!("127.93.{net}.1");
+    let new = format!("127.93.{net}.2");
+    Site::serve(&network("policy", &[(&old, OLD), (&new, NEW)]))
+}
+
+/// The value of a column in the first row for which another has a value.
+fn cell(table: &Table, (key, value): (&str, &str), column: &str) -> String {
+    let at = |name: &str| {
+        let found = table.header.iter().position(|one| one == name);
+        found.unwrap_or_else(|| panic!("{name}: {:?}", table.header))
+    };
+    let row = table.rows.iter().find(|row| row[at(key)] == value);
+    let row = row.unwrap_or_else(|| panic!("{key} {value}: {:?}", table.rows));
+    row[at(column)].clone()
+}
+
+fn all(table: &Table, column: &str) -> Vec<String> {
+    let at = table.header.iter().position(|one| one == column).unwrap();
+    table.rows.iter().map(|row| row[at].clone()).collect()
+}
+
+fn findings(desk: &Desk, folder: &str) -> Table {
+    Table::open(&desk.path(&format!("{folder}/findings.csv")))
+}
+
+const STRICT: &str = "[[severity]]\nid = 'old'\nhost = 'h-*-1'\nset = 'critical'\nreason = 'to be gone'\n\
+     [[severity]]\nid = 'nobody'\nhost = 'no-such-host'\nset = 'low'\nreason = 'a slip'\n\
+     [due]\ncritical = 0\n";
+
+#[test]
+fn a_policy_fills_the_columns_of_findings_and_says_which_rules_it_took() {
+    let site = company(1);
+    let desk = desk(&site);
+    let scan = format!("scan 127.93.1.1-2 {}", flags(&site));
+    // Without one: the publishers' words, and an order all the same.
+    desk.expect(0, &format!("{scan} --out plain"));
+    let plain = findings(&desk, "plain");
+    assert!(!plain.rows.is_empty());
+    let mut ranks: Vec<usize> = all(&plain, "rank")
+        .iter()
+        .map(|rank| rank.parse().unwrap())
+        .collect();
+    ranks.sort_unstable();
+    assert_eq!(ranks, (1..=plain.rows.len()).collect::<Vec<_>>());
+    assert!(all(&plain, "policy_rule").iter().all(String::is_empty));
+    assert!(all(&plain, "due_date").iter().all(String::is_empty));
+    // With one.
+    desk.write("policy.toml", STRICT);
+    let ended = desk.expect(0, "export --out mine");
+    assert!(
+        ended.err.contains("  overdue    0 on 0 machines"),
+        "{}",
+        ended.err
+    );
+    let mine = findings(&desk, "mine");
+    let old = ("ip", "127.93.1.1");
+    assert_eq!(cell(&mine, old, "my_severity"), "critical");
+    assert_eq!(cell(&mine, old, "policy_rule"), "old");
+    let run_day = desk.latest().unwrap().summary.started.date().to_string();
+    let missing = ("state", "missing");
+    assert_eq!(cell(&mine, missing, "due_date"), run_day);
+    assert_eq!(cell(&mine, missing, "days_left"), "0");
+    let machines = Table::open(&desk.path("mine/machines.csv"));
+    assert_eq!(cell(&machines, old, "my_worst_severity"), "critical");
+    assert_eq!(cell(&machines, old, "overdue_count"), "0");
+    // The same input gives the same bytes.
+    desk.expect(0, "export --out again");
+    assert_eq!(
+        desk.read("mine/findings.csv"),
+        desk.read("again/findings.csv")
+    );
+    // Every rule is told of.
+    let checked = desk.expect(0, "policy check").out;
+    assert!(checked.contains("never fits"), "{checked}");
+    let first = checked
+        .lines()
+        .find(|line| line.starts_with("old "))
+        .unwrap();
+    assert!(!first.contains("never"), "{checked}");
+    let explained = desk.expect(0, "policy check --explain 127.93.1.1").out;
+    assert!(
+        explained.contains("rule old (line 1): set to critical"),
+        "{explained}"
+    );
+    desk.expect(2, "policy check --explain CVE-1900-1");
+    // What is misspelt is refused with its line.
+    desk.write("bad.toml", "[due]\n\nurgent = 3\n");
+    let refused = desk.expect(2, "policy check --policy bad.toml").err;
+    assert!(
+        refused.contains("line 3") && refused.contains("urgent"),
+        "{refused}"
+    );
+}
+
+#[test]
+fn an_exception_takes_a_finding_out_of_what_is_overdue_until_it_is_taken_back() {
+    let site = company(2);
+    let desk = desk(&site);
+    desk.write("policy.toml", STRICT);
+    let scan = format!("scan 127.93.2.1-2 --fail-on critical {}", flags(&site));
+    desk.expect(4, &format!("{scan} --out first"));
+    let first = findings(&desk, "first");
+    let before = (all(&first, "finding_id"), all(&first, "state"));
+    // Everything on that host is left, for the versions that are there.
+    let words = "--owner ada --reason replaced-in-spring --until 2999-12-31";
+    let ended = desk.expect(0, &format!("except add --bulletin * --host h-*-1 {words}"));
+    let id = ended.out.trim().to_owned();
+    assert!(id.starts_with("e-"), "{id}");
+    let ended = desk.expect(0, "export --fail-on critical --out second");
+    assert!(ended.err.contains("  excepted   "), "{}", ended.err);
+    let second = findings(&desk, "second");
+    assert_eq!((all(&second, "finding_id"), all(&second, "state")), before);
+    assert_eq!(cell(&second, ("ip", "127.93.2.1"), "exception_id"), id);
+    let table = Table::open(&desk.path("second/exceptions.csv"));
+    let own = ("exception_id", id.as_str());
+    assert_eq!(cell(&table, own, "state"), "active");
+    assert_eq!(cell(&table, own, "owner"), "ada");
+    assert_ne!(cell(&table, own, "findings"), "0");
+    let listed = desk.expect(0, "except list").out;
+    assert!(
+        listed.contains(&id) && listed.contains("active"),
+        "{listed}"
+    );
+    // One for another version does not hold, and says so.
+    let other = format!("except add --bulletin * --version 0.0.0 {words}");
+    let other = desk.expect(0, &other).out.trim().to_owned();
+    desk.expect(0, &format!("except expire {id}"));
+    desk.expect(4, "export --fail-on critical --out third");
+    let table = Table::open(&desk.path("third/exceptions.csv"));
+    assert_eq!(cell(&table, own, "state"), "expired");
+    let state = cell(&table, ("exception_id", other.as_str()), "state");
+    assert_eq!(state, "version_changed");
+    assert!(
+        all(&findings(&desk, "third"), "exception_id")
+            .iter()
+            .all(String::is_empty)
+    );
+    // Another site has none.
+    desk.expect(2, &format!("--site elsewhere except expire {id}"));
+    // What nobody can grant.
+    desk.expect(
+        2,
+        "except add --bulletin CVE-1 --owner a --reason b --until 2001-01-01",
+    );
+    desk.expect(2, &format!("except add --bulletin CVE-1900-1 {words}"));
+    desk.expect(2, &format!("except add --finding x {words}"));
+}
+
+#[test]
+fn a_past_day_knows_only_what_was_published_by_then() {
+    let site = company(3);
+    let desk = desk(&site);
+    let scan = format!("scan 127.93.3.1 {}", flags(&site));
+    desk.expect(0, &format!("{scan} --out now"));
+    let run = desk.run_id();
+    let missing = |folder: &str| {
+        let states = all(&findings(&desk, folder), "state");
+        states.iter().filter(|state| *state == "missing").count()
+    };
+    assert!(missing("now") > 0);
+    // Nobody knows what was installed before the first scan, unless somebody says so.
+    let refused = desk.expect(2, "match --as-of 2001-01-01 --out then").err;
+    assert!(refused.contains("no scan of site default"), "{refused}");
+    let then = desk.run(&format!("match {run} --as-of 2001-01-01 --out then"));
+    assert!(then.err.contains("published by then"), "{}", then.err);
+    assert!(missing("then") < missing("now"));
+    let today = desk.latest().unwrap().summary.started.date();
+    desk.expect(0, &format!("match --as-of {today} --out today"));
+    assert_eq!(missing("today"), missing("now"));
+    desk.expect(2, "match --as-of 2999-01-01");
+    desk.expect(2, "match --as-of yesterday");
+    // Nothing of it is kept.
+    assert_eq!(desk.run_id(), run);
+}
