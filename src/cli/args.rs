@@ -465,7 +465,7 @@ pub(super) struct DiffArguments {
     /// The later run [default: the latest]
     #[arg(value_name = "B")]
     pub(super) after: Option<String>,
-    /// Only these changes: words of changes.csv (finding_new), or the part before the line (machine, software,
+    /// Only these changes: words of changes.csv (`finding_new`), or the part before the line (machine, software,
     /// update, finding, question)
     #[arg(long, value_name = "CHANGES", value_delimiter = ',')]
     pub(super) only: Vec<String>,

@@ -67,7 +67,7 @@ pub fn changes(before: &[Snapshot], after: &[Snapshot], between: &Between<'_>) -
             Some(same) => told.compare(same, machine),
             None => told.came(machine),
         }
-        rows.append(&mut told.rows);
+        rows.append(&mut told.told);
     }
     for (_, machine) in before
         .iter()
@@ -76,7 +76,7 @@ pub fn changes(before: &[Snapshot], after: &[Snapshot], between: &Between<'_>) -
     {
         let mut told = Rows::of(machine, None, between);
         told.went(machine);
-        rows.append(&mut told.rows);
+        rows.append(&mut told.told);
     }
     sort(&mut rows);
     rows
@@ -114,7 +114,7 @@ struct Rows<'a> {
     address: Option<IpAddr>,
     /// When the earlier run read it.
     since: Option<Date>,
-    rows: Vec<Change>,
+    told: Vec<Change>,
 }
 
 impl<'a> Rows<'a> {
@@ -127,12 +127,12 @@ impl<'a> Rows<'a> {
             hostname: hostname.map(Arc::from),
             address: machine.addresses.first().copied(),
             since: same.map(|same| same.seen),
-            rows: Vec::new(),
+            told: Vec::new(),
         }
     }
 
     fn push(&mut self, kind: ChangeKind, (object, before, after): Told) {
-        self.rows.push(Change {
+        self.told.push(Change {
             machine: self.id.clone(),
             hostname: self.hostname.clone(),
             address: self.address,
@@ -147,18 +147,15 @@ impl<'a> Rows<'a> {
 
     /// A machine that only the later run met.
     fn came(&mut self, machine: &Snapshot) {
-        let kind = match machine.met_before {
-            Some(day) => {
-                self.since = Some(day);
-                ChangeKind::MachineBack
-            }
-            None => {
-                // That it was not there is known only where somebody looked.
-                let mut addresses = machine.addresses.iter();
-                let looked = addresses.all(|address| (self.between.was_swept)(*address));
-                self.since = looked.then_some(self.between.before);
-                ChangeKind::MachineNew
-            }
+        let kind = if let Some(day) = machine.met_before {
+            self.since = Some(day);
+            ChangeKind::MachineBack
+        } else {
+            // That it was not there is known only where somebody looked.
+            let mut addresses = machine.addresses.iter();
+            let looked = addresses.all(|address| (self.between.was_swept)(*address));
+            self.since = looked.then_some(self.between.before);
+            ChangeKind::MachineNew
         };
         self.push(kind, machine_told(None, Some(machine)));
         self.findings(None, Some(machine));
@@ -229,7 +226,7 @@ impl<'a> Rows<'a> {
             kind,
             (object, was.map(str::to_owned), is.map(str::to_owned)),
         );
-        if let Some(row) = self.rows.last_mut() {
+        if let Some(row) = self.told.last_mut() {
             row.finding = Some(FindingId::of(&self.id, &key.product, &key.bulletin));
         }
     }

@@ -185,9 +185,9 @@ fn traits(machine: &MachineRecord) -> BTreeMap<&'static str, String> {
 fn of_inventory(read: &Inventory) -> impl Iterator<Item = (&'static str, String)> {
     let platform = &read.platform;
     let windows = platform.windows.as_ref();
-    let reboot = read.reboot.known().map(|reboot| match reboot.required {
-        true => "yes".to_owned(),
-        false => "no".to_owned(),
+    let reboot = read.reboot.known().map(|reboot| {
+        let word = if reboot.required { "yes" } else { "no" };
+        word.to_owned()
     });
     let facts = [
         ("hostname", read.identity.hostname.known().cloned()),

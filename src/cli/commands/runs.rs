@@ -183,7 +183,7 @@ fn import(store: &Store, file: &Path) -> Result<(), Stop> {
             for_terminal(&site)
         )),
         Imported::Known { run } => {
-            complain(&format!("run {run} is here already; nothing was changed"))
+            complain(&format!("run {run} is here already; nothing was changed"));
         }
     }
     Ok(())

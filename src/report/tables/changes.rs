@@ -7,6 +7,7 @@
 use super::super::cell::Cell;
 use super::super::{ReportError, ReportSource};
 use super::{Emit, Rows, Table, machine_columns};
+use crate::model::FindingId;
 
 pub(super) const TABLE: Table = Table {
     name: "changes",
@@ -28,7 +29,7 @@ fn rows(source: &dyn ReportSource, emit: &mut Emit<'_>) -> Result<(), ReportErro
         return Ok(());
     };
     for row in &changes.rows {
-        let finding = row.finding.as_ref().map(|finding| finding.as_str());
+        let finding = row.finding.as_ref().map(FindingId::as_str);
         emit(&[
             source.run().id.as_str().into(),
             row.machine.as_str().into(),
