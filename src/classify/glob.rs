@@ -45,9 +45,10 @@ impl Pattern {
     /// Whether a whole text fits.
     pub(super) fn fits(&self, text: &str) -> bool {
         let text = text.to_lowercase();
-        match self.is_plain {
-            true => self.text == text,
-            false => matches_glob(&self.text, &text),
+        if self.is_plain {
+            self.text == text
+        } else {
+            matches_glob(&self.text, &text)
         }
     }
 }

@@ -148,14 +148,11 @@ impl Calendar {
 
     /// The holidays after a day, up to another, for people.
     pub fn holidays_in(&self, after: Date, to: Date) -> Vec<Date> {
-        match after < to {
-            true => self
-                .holidays
-                .range(after.plus_days(1)..=to)
-                .copied()
-                .collect(),
-            false => Vec::new(),
+        if to <= after {
+            return Vec::new();
         }
+        let within = self.holidays.range(after.plus_days(1)..=to);
+        within.copied().collect()
     }
 }
 

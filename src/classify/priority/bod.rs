@@ -17,6 +17,10 @@ pub enum Preset {
 
 /// What is taken to be so where nobody says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each answers a question of the table"
+)]
 pub struct Assumed {
     /// That anybody can reach a machine that has no tag `exposure` and no public address.
     pub exposed: bool,

@@ -60,9 +60,10 @@ impl Exceptions {
             if !one.is_about(finding, facts) {
                 continue;
             }
-            match one.is_for_version(finding) {
-                true => one.findings += 1,
-                false => one.other_version += 1,
+            if one.is_for_version(finding) {
+                one.findings += 1;
+            } else {
+                one.other_version += 1;
             }
         }
     }
@@ -102,8 +103,7 @@ impl Prepared {
     }
 
     fn is_for_version(&self, finding: &Finding) -> bool {
-        let versions = &self.exception.versions;
-        versions.iter().any(|one| *one == finding.installed)
+        self.exception.versions.contains(&finding.installed)
     }
 
     fn state(&self) -> ExceptionState {

@@ -72,7 +72,7 @@ fn due(
     }
     let from = counted_from(subject, today);
     let dates = due.dates(subject, severity, today);
-    if let (Some(day), Some(allowed)) = (dates.by_severity, due.allowed.get(&severity)) {
+    if let (Some(day), Some(allowed)) = (dates.severity, due.allowed.get(&severity)) {
         let free = due.calendar.holidays_in(from, day);
         let free: Vec<String> = free.iter().map(ToString::to_string).collect();
         let free = match free.as_slice() {
@@ -84,18 +84,19 @@ fn due(
     if let Some(preset) = due.preset {
         let timeline = preset.timeline(finding, subject.facts);
         let answers = preset.in_words(finding, subject.facts);
-        let when = match (timeline.allowed, dates.by_preset) {
+        let when = match (timeline.allowed, dates.preset) {
             (Some(allowed), Some(day)) => format!("{allowed} from {from} on: {day}"),
             _ => "with the next upgrade of the system: no date".to_owned(),
         };
-        let forensics = match timeline.forensics {
-            true => "; look for traces of an attack as well",
-            false => "",
+        let forensics = if timeline.forensics {
+            "; look for traces of an attack as well"
+        } else {
+            ""
         };
         let (name, row) = (super::bod::NAME, timeline.row);
         lines.push(format!("{name} row {row} ({answers}): {when}{forensics}"));
     }
-    if let Some(day) = dates.by_kev {
+    if let Some(day) = dates.kev {
         lines.push(format!("CISA wants it fixed by {day} (KEV)"));
     }
     let decision = decide(measures, subject, today);

@@ -75,23 +75,22 @@ impl<'a> Subject<'a> {
 /// The dates that a policy has for a finding, each for its own reason.
 #[derive(Clone, Copy, Debug, Default)]
 struct Dates {
-    by_severity: Option<Date>,
-    by_preset: Option<Date>,
-    by_kev: Option<Date>,
+    severity: Option<Date>,
+    preset: Option<Date>,
+    kev: Option<Date>,
 }
 
 impl Dates {
     fn earliest(self) -> Option<Date> {
-        let all = [self.by_severity, self.by_preset, self.by_kev];
+        let all = [self.severity, self.preset, self.kev];
         all.into_iter().flatten().min()
     }
 
     /// Whether CISA's date is the earliest, and no other is as early.
     fn is_by_kev(self) -> bool {
-        let own = [self.by_severity, self.by_preset];
+        let own = [self.severity, self.preset];
         let own = own.into_iter().flatten().min();
-        self.by_kev
-            .is_some_and(|kev| own.is_none_or(|own| kev < own))
+        self.kev.is_some_and(|kev| own.is_none_or(|own| kev < own))
     }
 }
 
@@ -164,14 +163,14 @@ fn counted_from(subject: &Subject<'_>, today: Date) -> Date {
 impl Due {
     fn dates(&self, subject: &Subject<'_>, severity: Option<Severity>, today: Date) -> Dates {
         let from = counted_from(subject, today);
-        let by_severity = self.allowed.get(&severity);
+        let of_severity = self.allowed.get(&severity);
         let preset = self
             .preset
             .and_then(|preset| preset.timeline(subject.finding, subject.facts).allowed);
         Dates {
-            by_severity: by_severity.map(|allowed| self.calendar.due(from, *allowed)),
-            by_preset: preset.map(|allowed| self.calendar.due(from, allowed)),
-            by_kev: subject.finding.kev_due.filter(|_| self.follows_kev),
+            severity: of_severity.map(|allowed| self.calendar.due(from, *allowed)),
+            preset: preset.map(|allowed| self.calendar.due(from, allowed)),
+            kev: subject.finding.kev_due.filter(|_| self.follows_kev),
         }
     }
 }

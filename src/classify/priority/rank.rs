@@ -10,6 +10,7 @@ use crate::model::{Date, Decision, Finding, FindingId, Severity};
 /// exposure (internet, then DMZ, then the rest) · EPSS · due date · CVSS · finding id, which makes the order a
 /// total one that is the same from run to run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a step of the order")]
 pub struct RankKey {
     is_excepted: bool,
     class: u8,

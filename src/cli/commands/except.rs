@@ -70,18 +70,20 @@ fn add(settings: &Settings, new: &ExceptAddArguments) -> Result<String, Stop> {
     Ok(exception.id.to_string())
 }
 
+/// One line of a flag.
+fn words(flag: &str, text: &str) -> Result<String, Stop> {
+    let text = text.trim();
+    let fits = !text.is_empty() && !text.contains(char::is_control);
+    if fits && text.chars().count() <= MOST_CHARS {
+        return Ok(text.to_owned());
+    }
+    Err(Stop::usage(format!(
+        "{flag}: expected one line of at most {MOST_CHARS} letters"
+    )))
+}
+
 /// The exception as it is asked for.
 fn draft(settings: &Settings, new: &ExceptAddArguments, now: UtcTime) -> Result<Exception, Stop> {
-    let words = |flag: &str, text: &str| {
-        let text = text.trim();
-        let fits = !text.is_empty() && !text.contains(char::is_control);
-        match fits && text.chars().count() <= MOST_CHARS {
-            true => Ok(text.to_owned()),
-            false => Err(Stop::usage(format!(
-                "{flag}: expected one line of at most {MOST_CHARS} letters"
-            ))),
-        }
-    };
     let optional = |flag: &str, text: &Option<String>| match text {
         Some(text) => words(flag, text).map(Some),
         None => Ok(None),

@@ -8,7 +8,7 @@
 use super::super::cell::Cell;
 use super::super::{ReportError, ReportSource};
 use super::{Emit, Rows, Table};
-use crate::model::ExceptionCount;
+use crate::model::{ExceptionCount, FindingId};
 
 pub(super) const TABLE: Table = Table {
     name: "exceptions",
@@ -42,7 +42,7 @@ fn rows(source: &dyn ReportSource, emit: &mut Emit<'_>) -> Result<(), ReportErro
 fn row<'a>(run: &'a str, count: &'a ExceptionCount) -> [Cell<'a>; 13] {
     let exception = &count.exception;
     let scope = &exception.scope;
-    let finding = scope.finding.as_ref().map(|id| id.as_str());
+    let finding = scope.finding.as_ref().map(FindingId::as_str);
     let hosts = scope.host.iter().map(|host| format!("host {host}"));
     let tags = scope.tag.iter().map(|tag| format!("tag {tag}"));
     let places: Vec<String> = hosts.chain(tags).collect();
@@ -50,9 +50,10 @@ fn row<'a>(run: &'a str, count: &'a ExceptionCount) -> [Cell<'a>; 13] {
         run.into(),
         exception.id.as_str().into(),
         Cell::maybe(scope.bulletin.as_deref().or(finding)),
-        match places.is_empty() {
-            true => "all".into(),
-            false => places.into(),
+        if places.is_empty() {
+            "all".into()
+        } else {
+            places.into()
         },
         (&exception.owner).into(),
         (&exception.reason).into(),
