@@ -1,7 +1,7 @@
 //! The plan of a scan, from outside.
 
 use super::{NEW, OLD, desk, flags, network};
-use crate::support::{Desk, Office, Site, Table, logon, windows};
+use crate::support::{Desk, Site, Table};
 
 /// Two old machines and a new one.
 fn scanned(net: u8) -> (Site, Desk) {
@@ -119,40 +119,4 @@ fn a_plan_can_be_limited_to_updates_machines_and_waves() {
     desk.write("policy.toml", "[windows]\n\"*\" = \"always\"\n");
     let err = desk.expect(2, "plan").err;
     assert!(err.contains("policy.toml: line 2"), "{err}");
-}
-
-#[test]
-fn a_windows_gets_few_updates_and_one_restart() {
-    let host = |name: &str, at: &str, recording: &str| windows(name, at, ("5985", recording), "");
-    let hosts = host("old", "127.87.143.1", "windows-7")
-        + &host("files", "127.87.143.2", "windows-server-2019");
-    let office = Office::open(&hosts, &logon("win", "127.87.143.0/24", ""));
-    let words = office.words("127.87.143.1-2", "");
-    let ended = office.desk.run(&words);
-    assert!([Some(0), Some(3)].contains(&ended.code), "{}", ended.err);
-    let ended = office.desk.expect(
-        0,
-        &format!("plan {FROM} --format csv,powershell-wsus --out plan"),
-    );
-    assert!(ended.err.contains("nothing is deployed"), "{}", ended.err);
-    let plan = Table::open(&office.desk.path("plan/plan.csv"));
-    let findings = office.table("findings");
-    assert_eq!(
-        plan.sum("closes") + plan.sum("left_open"),
-        findings.rows.len() as u128
-    );
-    let remediation = office.table("remediation");
-    let known = remediation.values("fix_id");
-    let script = office.desk.read("plan/plan-wsus.ps1");
-    let updates = plan.rows_where("kind", "update");
-    assert!(!updates.is_empty(), "{:?}", plan.rows);
-    for row in updates {
-        assert!(known.contains(&plan.cell(row, "fix_id")), "{row:?}");
-        let what = plan.cell(row, "what");
-        let number = what
-            .strip_prefix("install KB")
-            .and_then(|rest| rest.split([':', ' ']).next());
-        let line = format!("KB = '{}' }}", number.unwrap());
-        assert!(script.contains(&line), "{line}\n{script}");
-    }
 }
