@@ -8,6 +8,7 @@
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
+use std::fmt::Write as _;
 use std::net::IpAddr;
 use underdesk::classify::{self, MergeRules, Policy, Sighted, Traits, World};
 use underdesk::known::{self, ReadOptions};
@@ -119,12 +120,13 @@ fn table() -> Vec<u8> {
     let mut text =
         "Name,DNSHostName,IPv4Address,OperatingSystem,Enabled,LastLogonDate\n".to_owned();
     for number in 0..100_000 {
-        text.push_str(&format!(
-            "WS-{number:06},ws-{number:06}.corp.example,10.{}.{}.{},Windows 11 Enterprise,True,2026-11-28\n",
+        let _ = writeln!(
+            text,
+            "WS-{number:06},ws-{number:06}.corp.example,10.{}.{}.{},Windows 11 Enterprise,True,2026-11-28",
             number >> 16,
             (number >> 8) & 255,
             number & 255
-        ));
+        );
     }
     text.into_bytes()
 }

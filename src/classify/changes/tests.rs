@@ -84,12 +84,20 @@ fn a_weakness_behind_a_port_that_does_not_answer_any_more_is_not_called_fixed() 
     was.sight.ports.insert(445);
     let mut is = machine("m-1", 1);
     assert_eq!(
-        kinds(&[was.clone()], &[is.clone()], Reach::Silent),
+        kinds(
+            std::slice::from_ref(&was),
+            std::slice::from_ref(&is),
+            Reach::Silent
+        ),
         ["finding_unobserved"]
     );
     is.sight.ports.insert(445);
     assert_eq!(
-        kinds(&[was.clone()], &[is.clone()], Reach::Silent),
+        kinds(
+            std::slice::from_ref(&was),
+            std::slice::from_ref(&is),
+            Reach::Silent
+        ),
         ["finding_fixed"]
     );
     is.sight.is_asked = false;
@@ -130,6 +138,13 @@ fn what_nobody_knows_did_not_change() {
     was.traits.insert("build", "17763.1".to_owned());
     was.updates = Some(BTreeMap::from([("KB1".to_owned(), HotfixState::Installed)]));
     let is = machine("m-1", 1);
-    assert!(kinds(&[was.clone()], &[is.clone()], Reach::Silent).is_empty());
+    assert!(
+        kinds(
+            std::slice::from_ref(&was),
+            std::slice::from_ref(&is),
+            Reach::Silent
+        )
+        .is_empty()
+    );
     assert!(kinds(&[is], &[was], Reach::Silent).is_empty());
 }

@@ -5,6 +5,7 @@ use crate::model::KnownList;
 use flate2::Compression;
 use flate2::read::ZlibDecoder;
 use flate2::write::ZlibEncoder;
+use std::fmt::Write as _;
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ use tempfile::TempDir;
 
 const MAGIC: &[u8] = b"underdesk-run 1\n";
 
+#[expect(clippy::unnecessary_wraps, reason = "a check that finds nothing")]
 fn any(_: &RunRecord) -> Result<(), String> {
     Ok(())
 }
@@ -75,10 +77,14 @@ fn seen(store: &Store, number: u32) -> String {
         .unwrap();
     let mut text = format!("{:?}\n", report.run());
     for place in 0..report.machine_ids().len() {
-        text += &format!("{:?}\n", report.machine(place).unwrap().unwrap());
+        let _ = writeln!(text, "{:?}", report.machine(place).unwrap().unwrap());
     }
-    text += &format!("{:?}", store.sightings(&run_id(number)).wait().unwrap());
-    text += &format!("{:?}", store.lists(&run_id(number)).wait().unwrap());
+    let _ = write!(
+        text,
+        "{:?}",
+        store.sightings(&run_id(number)).wait().unwrap()
+    );
+    let _ = write!(text, "{:?}", store.lists(&run_id(number)).wait().unwrap());
     text
 }
 
@@ -219,7 +225,7 @@ fn unpacked(path: &PathBuf) -> Vec<String> {
 /// A file of these lines, its end made to fit.
 fn packed(path: &PathBuf, lines: &[String]) {
     use sha2::{Digest as _, Sha256};
-    let body: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    let body = lines.iter().fold(String::new(), |text, line| text + line + "\n");
     let sha256 = crate::model::hex(&Sha256::digest(&body));
     let end = format!(
         "{{\"end\":{{\"lines\":{},\"sha256\":\"{sha256}\"}}}}\n",
