@@ -635,7 +635,7 @@ fn policies_and_rules_say_where_they_are_wrong() {
     let policy = |text: &str| Policy::parse(text).unwrap_err().to_string();
     assert!(
         policy("[severities]\n")
-            .contains("expected one of `classes`, `expected`, `severity`, `due`"),
+            .contains("expected one of `classes`, `expected`, `plan`, `windows`, `severity`, `due`"),
         "{}",
         policy("[severities]\n")
     );
