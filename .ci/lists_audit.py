@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Lists of machines as other programs write them: LibreOffice, nmap, Ansible; and the demo against its lists.
+"""Lists of machines as other programs write them (LibreOffice, nmap, Ansible), the demo against its lists, and its plan.
 
     lists_audit.py --binary PATH
 
@@ -173,6 +173,26 @@ def ansible(office, report):
                     (count, done.stdout, done.stderr))
 
 
+def plan(office, report):
+    """What is planned is something that Ansible takes. (Debian has no collection for Windows.)"""
+    tool = shutil.which("ansible-playbook")
+    if not tool:
+        report.skip("Ansible is not here: it has not read the plan's playbooks")
+        return
+    folder = office.root / "plan"
+    done = office.stored("plan", "--host", "127.77.0.11", "--format", "ansible", "--out", folder)
+    listed = subprocess.run(["ansible-inventory", "-i", str(folder / "plan-inventory.yml"), "--list"], capture_output=True,
+                            text=True, check=False, timeout=120)
+    hosts = json.loads(listed.stdout or "{}").get("_meta", {}).get("hostvars", {})
+    report.that(set(hosts) == {"127.77.0.11"} and "openssh-server" in hosts["127.77.0.11"]["underdesk_packages"],
+                "Ansible reads the plan's inventory", (done.stderr, listed.stdout, listed.stderr))
+    for playbook in sorted(folder.glob("plan-*.yml")):
+        if playbook.name != "plan-inventory.yml":
+            words = [tool, "--syntax-check", "-i", str(folder / "plan-inventory.yml"), str(playbook)]
+            checked = subprocess.run(words, capture_output=True, text=True, check=False, timeout=120)
+            report.that(checked.returncode == 0, f"Ansible takes {playbook.name}", checked.stderr)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--binary", required=True, type=pathlib.Path)
@@ -182,7 +202,7 @@ def main():
     report = Report()
     with tempfile.TemporaryDirectory(prefix="underdesk-lists-") as root:
         office = Office(str(arguments.binary.resolve()), pathlib.Path(root))
-        for check in (demo, spreadsheet, nmap, ansible):
+        for check in (demo, spreadsheet, nmap, ansible, plan):
             check(office, report)
     print(f"{report.passed} passed, {report.failed} failed, {report.skipped} skipped")
     return 1 if report.failed else 0

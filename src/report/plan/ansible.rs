@@ -51,9 +51,13 @@ impl PlanFormat for Ansible {
                 .keys()
                 .filter_map(|tool| playbook::play(*tool, wave, &group(wave)));
             let mut plays: String = plays.collect();
-            // Nobody's playbook, too: an older one of the same name may be there.
+            // Nobody's playbook, too: an older one of the same name may be there. Ansible takes none without a play.
             if plays.is_empty() {
-                plays.push_str("[]\n");
+                let _ = writeln!(
+                    plays,
+                    "- name: {}\n  hosts: {group_name}\n  gather_facts: false\n  tasks: []",
+                    quoted(&format!("Wave {wave}: nobody"))
+                );
             }
             files.push(PlanFile {
                 name: format!("plan-{wave}.yml"),
