@@ -634,8 +634,9 @@ fn what_is_odd_and_what_is_near_is_told() {
 fn policies_and_rules_say_where_they_are_wrong() {
     let policy = |text: &str| Policy::parse(text).unwrap_err().to_string();
     assert!(
-        policy("[severities]\n")
-            .contains("expected one of `classes`, `expected`, `plan`, `windows`, `severity`, `due`"),
+        policy("[severities]\n").contains(
+            "expected one of `classes`, `expected`, `plan`, `windows`, `severity`, `due`"
+        ),
         "{}",
         policy("[severities]\n")
     );

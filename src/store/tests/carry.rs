@@ -225,7 +225,9 @@ fn unpacked(path: &PathBuf) -> Vec<String> {
 /// A file of these lines, its end made to fit.
 fn packed(path: &PathBuf, lines: &[String]) {
     use sha2::{Digest as _, Sha256};
-    let body = lines.iter().fold(String::new(), |text, line| text + line + "\n");
+    let body = lines
+        .iter()
+        .fold(String::new(), |text, line| text + line + "\n");
     let sha256 = crate::model::hex(&Sha256::digest(&body));
     let end = format!(
         "{{\"end\":{{\"lines\":{},\"sha256\":\"{sha256}\"}}}}\n",
