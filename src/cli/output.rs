@@ -87,6 +87,10 @@ fn since_last(
     given: Given,
     no_merge: bool,
 ) -> Result<RunSource, Stop> {
+    // An address is nobody's identity.
+    if source.shows_nobody() {
+        return Ok(source);
+    }
     let Some(before) = scan::previous(store, &source.run().id)? else {
         return Ok(source);
     };

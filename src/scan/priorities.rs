@@ -85,11 +85,13 @@ impl RunSource {
             today,
         };
         let mut keys = Vec::new();
-        let walk = self.machines(&mut |machine| {
-            priorities.gather(machine, &mut keys);
-            Ok(())
-        });
-        walk.map_err(RunError::Read)?;
+        if !self.shows_nobody() {
+            let walk = self.machines(&mut |machine| {
+                priorities.gather(machine, &mut keys);
+                Ok(())
+            });
+            walk.map_err(RunError::Read)?;
+        }
         priorities.counts = priorities.exceptions.counts();
         priorities.ranks = Ranks::new(keys);
         self.priorities = Some(priorities);

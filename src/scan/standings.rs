@@ -155,8 +155,9 @@ impl Standings {
 }
 
 impl RunSource {
-    /// Whether the run asked nobody who he is: then no two records can be one machine.
-    fn shows_nobody(&self) -> bool {
+    /// Whether the run asked nobody who he is: then no two records can be told to be one machine, and nothing
+    /// is known of any that could be weighed.
+    pub fn shows_nobody(&self) -> bool {
         let plan = self.swept.as_ref().map(|swept| &swept.plan);
         plan.is_some_and(|plan| plan.kind == RunKind::Sweep && plan.look.off)
     }
