@@ -2,8 +2,10 @@
 
 use super::hearsay;
 use super::keys::{Name, Node};
+use super::sighted::Sighted;
 use crate::model::Family;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 /// What speaks against two groups of records being one machine, the gravest first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -14,6 +16,10 @@ use std::collections::BTreeSet;
 pub(super) struct Against {
     /// The operator says so.
     pub(super) rule: bool,
+    /// One run read both: the store has told them apart, and the findings of both count.
+    pub(super) read: bool,
+    /// One was read, and does not have the address at which the same run met the other.
+    pub(super) elsewhere: bool,
     /// Two serial numbers.
     pub(super) serial: bool,
     /// Two uuids.
@@ -35,6 +41,11 @@ impl Against {
     pub(super) fn words(self) -> String {
         let words = [
             (self.rule, "merge.toml keeps them apart"),
+            (self.read, "both were read"),
+            (
+                self.elsewhere,
+                "the one that was read does not have that address",
+            ),
             (self.serial, "another serial number"),
             (self.uuid, "another uuid"),
             (self.name, "another name"),
@@ -65,6 +76,10 @@ pub(super) struct Summary {
     pub(super) families: BTreeSet<Ordered>,
     /// The runs that met it.
     pub(super) runs: BTreeSet<u32>,
+    /// Where each run met it.
+    at: BTreeMap<u32, BTreeSet<IpAddr>>,
+    /// What addresses it has, by the runs that read it.
+    has: BTreeMap<u32, BTreeSet<IpAddr>>,
     is_in_no_domain: bool,
     is_of_a_directory: bool,
     /// Which machine of which rule it is.
@@ -118,6 +133,12 @@ impl Summary {
             domains: node.domains.clone(),
             families: node.family.map(Ordered).into_iter().collect(),
             runs: node.run().into_iter().collect(),
+            at: node
+                .seen()
+                .map(|seen| (seen.run, met(seen)))
+                .into_iter()
+                .collect(),
+            has: node.seen().and_then(had).into_iter().collect(),
             is_in_no_domain: node.is_in_no_domain,
             is_of_a_directory: node.is_of_a_directory,
             apart: BTreeSet::new(),
@@ -136,6 +157,12 @@ impl Summary {
         self.domains.extend(other.domains);
         self.families.extend(other.families);
         self.runs.extend(other.runs);
+        for (run, addresses) in other.at {
+            self.at.entry(run).or_default().extend(addresses);
+        }
+        for (run, addresses) in other.has {
+            self.has.entry(run).or_default().extend(addresses);
+        }
         self.is_in_no_domain |= other.is_in_no_domain;
         self.is_of_a_directory |= other.is_of_a_directory;
         self.apart.extend(other.apart);
@@ -176,6 +203,8 @@ impl Summary {
         let hardware = differ(&a.met_serials, &b.met_serials) && differ(&a.met_uuids, &b.met_uuids);
         Against {
             rule,
+            read: a.has.keys().any(|run| b.has.contains_key(run)),
+            elsewhere: a.is_elsewhere(b) || b.is_elsewhere(a),
             serial: hardware || differ(&a.serials, &b.serials),
             uuid: differ(&a.uuids, &b.uuids),
             live: !a.runs.is_disjoint(&b.runs),
@@ -184,6 +213,14 @@ impl Summary {
             install: differ(&a.machine_ids, &b.machine_ids) || a.host_keys_differ(b),
             family: !a.families.is_empty() && !b.families.is_empty() && !families_agree(),
         }
+    }
+
+    /// Whether a run that read this met the other at an address that this does not have.
+    fn is_elsewhere(&self, other: &Self) -> bool {
+        self.has.iter().any(|(run, own)| {
+            let met = other.at.get(run);
+            met.is_some_and(|met| !met.is_subset(own))
+        })
     }
 
     fn domains_differ(&self, other: &Self) -> bool {
@@ -213,6 +250,17 @@ impl Summary {
         }
         shared && !same
     }
+}
+
+fn met(seen: &Sighted) -> BTreeSet<IpAddr> {
+    seen.addresses.iter().copied().collect()
+}
+
+/// The addresses of a machine that was read, where it told them.
+fn had(seen: &Sighted) -> Option<(u32, BTreeSet<IpAddr>)> {
+    seen.care.last_assessed?;
+    let own = seen.traits.other_addresses.iter().copied();
+    Some((seen.run, own.chain(met(seen)).collect()))
 }
 
 /// Groups of records.

@@ -182,7 +182,10 @@ fn suffices_at_once(edge: Edge) -> bool {
 }
 
 fn is_refused_at_once(edge: Edge, against: Against) -> bool {
+    // Whoever only calls himself like a machine that was read would hide behind it; a key is proved.
+    let is_proved = edge.has(KeyKind::HostKey) || edge.has(KeyKind::Certificate);
     let grave = against.rule || against.serial || against.uuid || against.name;
+    let grave = grave || against.read || (against.elsewhere && !is_proved);
     let light = against.domain || against.install || against.family;
     grave || (edge.rank < Rank::TwoStrong && light)
 }
@@ -193,7 +196,7 @@ fn is_refused(
     (a, b): (&Node<'_>, &Node<'_>),
     is_rename: &dyn Fn() -> bool,
 ) -> bool {
-    if against.rule || against.serial || against.uuid {
+    if against.rule || against.serial || against.uuid || against.read || against.elsewhere {
         return true;
     }
     if against.live {

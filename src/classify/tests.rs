@@ -846,3 +846,21 @@ fn a_crowd_with_one_image_is_told_apart_in_time_that_grows_with_it() {
     assert!(comparison.entries.is_empty());
     assert_eq!(comparison.warnings.len(), 2, "{:?}", comparison.warnings);
 }
+
+#[test]
+fn whoever_calls_himself_like_a_machine_that_was_read_does_not_hide_behind_it() {
+    let mut real = read(windows("m-real", 0, "10.0.0.5", "srv-1"));
+    real.traits.other_addresses = vec!["10.0.0.5".parse().unwrap(), "10.0.9.5".parse().unwrap()];
+    let impostor = windows("m-other", 0, "10.0.0.66", "srv-1");
+    let second_card = windows("m-card", 0, "10.0.9.5", "srv-1");
+    let comparison = simply(&[real, impostor, second_card], &[]);
+    let records = comparison.machines.iter().map(|one| one.records.len());
+    assert_eq!(records.collect::<Vec<_>>(), [2, 1]);
+    let conflicts = &comparison.machines[1].standing.conflicts;
+    assert!(
+        conflicts
+            .iter()
+            .any(|text| text.contains("does not have that address")),
+        "{conflicts:?}"
+    );
+}
