@@ -76,11 +76,13 @@ pub(super) fn delete(
     Ok(deleted)
 }
 
-/// Takes away what no run needs any more.
+/// Takes away what no run needs any more. Not blobs while a run goes on: its process may count on one that it knows to
+/// be there, and would not write it again.
 pub(super) fn sweep_out(conn: &Connection) -> Result<Deleted, Fault> {
     let blobs = conn.execute(
         "DELETE FROM blob WHERE NOT EXISTS (SELECT 1 FROM outcome WHERE inventory = digest)
-             AND NOT EXISTS (SELECT 1 FROM outcome WHERE findings = digest)",
+             AND NOT EXISTS (SELECT 1 FROM outcome WHERE findings = digest)
+             AND NOT EXISTS (SELECT 1 FROM run WHERE state = 'running')",
         [],
     )?;
     let lists = conn.execute(

@@ -55,6 +55,13 @@ fn what_only_a_deleted_run_had_goes_and_what_others_need_stays() {
         .unwrap();
     // Two inventories, and one list of findings that all have.
     assert_eq!(counts(&store), [3, 2, 3, 6, 2, 0]);
+    for run in [&first, &second] {
+        let at = time("2027-02-01T00:00:00Z");
+        store
+            .finish_run(run, RunState::Finished, at)
+            .wait()
+            .unwrap();
+    }
     let deleted = store.delete_runs(vec![first.clone()]).wait().unwrap();
     assert_eq!(
         deleted,
