@@ -5,7 +5,7 @@ use super::beliefs::Given;
 use super::{Exit, Stop, complain, hints, knowledge, runtime};
 use crate::catalog::{Catalog, CatalogError};
 use crate::matching::Knowledge;
-use crate::model::{RunId, RunSummary, Severity};
+use crate::model::{Changes, RunId, RunSummary, Severity};
 use crate::report::{
     self, Destination, Dialect, Options, PlanFile, ReportSource as _, Sink, Written,
 };
@@ -91,12 +91,31 @@ fn since_last(
     if source.shows_nobody() {
         return Ok(source);
     }
+    // A run before that cannot be read is no reason to write no files of this one.
+    match changes_since(store, &source, given, no_merge) {
+        Ok(Some(changes)) => Ok(source.with_changes(changes)),
+        Ok(None) => Ok(source),
+        Err(stop) => {
+            complain(&format!(
+                "what has changed since the run before cannot be told: {}",
+                stop.text
+            ));
+            Ok(source)
+        }
+    }
+}
+
+fn changes_since(
+    store: &Store,
+    source: &RunSource,
+    given: Given,
+    no_merge: bool,
+) -> Result<Option<Changes>, Stop> {
     let Some(before) = scan::previous(store, &source.run().id)? else {
-        return Ok(source);
+        return Ok(None);
     };
     let before = open_compared(store, &before, given, no_merge)?;
-    let changes = scan::changes(store, &before, &source)?;
-    Ok(source.with_changes(changes))
+    Ok(Some(scan::changes(store, &before, source)?))
 }
 
 /// A stored run, its machines put together as they are in its files.

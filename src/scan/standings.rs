@@ -176,10 +176,19 @@ impl RunSource {
         } else {
             earlier(store, &self.run().id)?
         };
+        let mut unread = Vec::new();
         for (number, record) in (1..).zip(&earlier) {
-            let mut source = Self::read(store, &record.summary.id, self.no_merge)?;
-            gather(&source, number, &mut sighted)?;
-            scopes.push(source.swept.take());
+            // A run that an earlier version wrote otherwise is no reason to write no files of this one.
+            match Self::read(store, &record.summary.id, self.no_merge) {
+                Ok(mut source) => {
+                    gather(&source, number, &mut sighted)?;
+                    scopes.push(source.swept.take());
+                }
+                Err(error) => {
+                    unread.push(format!("run {} is left out: {error}", record.summary.id));
+                    scopes.push(None);
+                }
+            }
         }
         let was_swept = |run: u32, address: IpAddr| {
             let scope = usize::try_from(run).ok().and_then(|run| scopes.get(run));
@@ -197,6 +206,7 @@ impl RunSource {
             today: self.run().started.date(),
             no_merge: self.no_merge,
         });
+        comparison.warnings.extend(unread);
         // Who swept nothing has not looked for anybody.
         if scopes.first().is_none_or(Option::is_none) {
             comparison.entries.clear();
