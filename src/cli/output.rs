@@ -42,7 +42,7 @@ pub(super) fn write(
     let beliefs = beliefs.of_run(store, run)?;
     let source = open_source(store, run, output, known)?;
     let source = source.compare(store, &beliefs)?;
-    let source = since_last(store, source, given, output.no_merge)?;
+    let source = since_last(store, source, given, output.no_merge);
     // A run tells how it was on its day, whenever it is written out.
     let today = source.run().started.date();
     let source = source.prioritise(store, &beliefs, today)?;
@@ -81,26 +81,21 @@ pub(super) fn write(
 }
 
 /// Lays over a run what changed since the one before it of the same scope, where there is one.
-fn since_last(
-    store: &Store,
-    source: RunSource,
-    given: Given,
-    no_merge: bool,
-) -> Result<RunSource, Stop> {
+fn since_last(store: &Store, source: RunSource, given: Given, no_merge: bool) -> RunSource {
     // An address is nobody's identity.
     if source.shows_nobody() {
-        return Ok(source);
+        return source;
     }
     // A run before that cannot be read is no reason to write no files of this one.
     match changes_since(store, &source, given, no_merge) {
-        Ok(Some(changes)) => Ok(source.with_changes(changes)),
-        Ok(None) => Ok(source),
+        Ok(Some(changes)) => source.with_changes(changes),
+        Ok(None) => source,
         Err(stop) => {
             complain(&format!(
                 "what has changed since the run before cannot be told: {}",
                 stop.text
             ));
-            Ok(source)
+            source
         }
     }
 }
