@@ -85,6 +85,7 @@ fn machine(number: u32) -> MachineNeeds {
         kernels: Vec::new(),
         waits: false,
         findings: Arc::new(packages.chain((0..UPDATES).map(lacks)).collect()),
+        decisions: Vec::new(),
     }
 }
 
@@ -96,6 +97,7 @@ fn plan(bencher: Bencher<'_, '_>) {
         schedule: Schedule::default(),
         only: Vec::new(),
         severity: None,
+        overdue: false,
         now: UtcTime::from_unix(0),
     };
     bencher

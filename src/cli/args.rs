@@ -508,6 +508,7 @@ pub(super) struct UnmanagedArguments {
 }
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub(super) struct PlanArguments {
     /// The run [default: the latest]
     #[arg(value_name = "RUN")]
@@ -517,9 +518,13 @@ pub(super) struct PlanArguments {
     /// Only what these updates, bulletins or CVEs are about, and the machines that need them
     #[arg(long, value_name = "KB|CVE", value_delimiter = ',')]
     pub(super) kb: Vec<String>,
-    /// Only findings of this severity or worse, or of none that anybody states: low, medium, high, critical
+    /// Only findings whose severity by your policy is this or worse, or of none that anybody states:
+    /// low, medium, high, critical
     #[arg(long, value_name = "SEVERITY")]
     pub(super) severity: Option<String>,
+    /// Only what should have been fixed by now, by the due dates of the policy
+    #[arg(long)]
+    pub(super) overdue: bool,
     /// Only these machines, by id, address or name
     #[arg(long, value_name = "HOST", value_delimiter = ',')]
     pub(super) host: Vec<String>,
@@ -535,10 +540,13 @@ pub(super) struct PlanArguments {
     /// Show every step of every machine
     #[arg(long)]
     pub(super) machines: bool,
-    /// Write files instead: csv, ansible (an inventory, and a playbook for each wave), txt (one host a line),
-    /// powershell-wsus (a script that approves the updates in WSUS)
+    /// Write files instead: csv, overdue (what is late, owner by owner), ansible (an inventory, and a playbook for each
+    /// wave), txt (one host a line), powershell-wsus (a script that approves the updates in WSUS)
     #[arg(long, value_name = "FORMATS", value_delimiter = ',')]
     pub(super) format: Vec<String>,
+    /// Leave the names of owners out
+    #[arg(long)]
+    pub(super) no_users: bool,
     /// How CSV files are written
     #[arg(long, value_enum, default_value_t)]
     pub(super) csv: CsvArgument,

@@ -1,7 +1,7 @@
 //! The plan of a run: what to install where, in which order, and when. It is only a plan: nothing here
 //! was, or will be, installed by it.
 
-use super::{FixId, KbId, MachineId, UtcTime};
+use super::{Date, FixId, KbId, MachineId, Severity, UtcTime};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -72,6 +72,8 @@ pub struct PlanStep {
     pub cves: Vec<String>,
     /// Those that are known to be exploited, sorted.
     pub kev: Vec<String>,
+    /// How bad and how late they are.
+    pub urgency: Urgency,
     /// What must be there before, sorted; where it can be installed, it is an earlier step.
     pub prerequisites: Vec<String>,
     /// Where feeds say that it is, sorted.
@@ -147,6 +149,19 @@ pub struct LeftOpen {
     pub cves: Vec<String>,
     /// Those that are known to be exploited, sorted.
     pub kev: Vec<String>,
+    /// How bad and how late they are.
+    pub urgency: Urgency,
+}
+
+/// How bad and how late findings are, by the operator's policy.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Urgency {
+    /// The worst of them; `None` where nobody rates any.
+    pub severity: Option<Severity>,
+    /// The earliest day by which one of them is to be fixed, of those that nobody was allowed to leave.
+    pub due: Option<Date>,
+    /// How many should have been fixed by now.
+    pub overdue: u64,
 }
 
 /// Why a plan leaves a finding open.
@@ -168,6 +183,8 @@ pub enum WhyLeft {
     NoUpdateStated,
     /// Nobody knows whether it is open.
     Undecided,
+    /// Somebody was allowed to leave it for a while.
+    Excepted,
     /// The plan was limited to others.
     NotAsked,
 }
@@ -184,6 +201,7 @@ impl WhyLeft {
             Self::UnsafeName => "unsafe_name",
             Self::NoUpdateStated => "no_update_stated",
             Self::Undecided => "undecided",
+            Self::Excepted => "excepted",
             Self::NotAsked => "not_asked",
         }
     }
@@ -199,7 +217,8 @@ impl WhyLeft {
             Self::UnsafeName => "a name that no package can have: look at the host",
             Self::NoUpdateStated => "missing, but no update or version is stated",
             Self::Undecided => "not known to be open: see evidence in findings.csv",
-            Self::NotAsked => "left out by --kb or --severity",
+            Self::Excepted => "an exception holds for it: see underdesk except list",
+            Self::NotAsked => "left out by --kb, --severity or --overdue",
         }
     }
 }

@@ -27,6 +27,8 @@ pub struct PlanRules {
     pub only: Vec<String>,
     /// Only findings of this severity or worse; those whose severity nobody states count as well.
     pub severity: Option<Severity>,
+    /// Only what should have been fixed by now.
+    pub overdue: bool,
     /// From when on windows are looked for.
     pub now: UtcTime,
 }

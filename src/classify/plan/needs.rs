@@ -1,10 +1,11 @@
 //! What a plan has to know of a machine.
 
 use crate::model::{
-    Family, Finding, FindingState, Inventory, MachineId, MachineRecord, Observed, PackageManager,
-    PackageState, Platform, Tool, is_place,
+    Decision, Family, Finding, FindingState, Inventory, MachineId, MachineRecord, Observed,
+    PackageManager, PackageState, Platform, Tool, is_place,
 };
 use std::collections::BTreeSet;
+use std::iter;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
@@ -33,9 +34,18 @@ pub struct MachineNeeds {
     pub waits: bool,
     /// Its findings.
     pub findings: Arc<Vec<Finding>>,
+    /// What the policy makes of each of them, in the same order; empty where nobody asked it.
+    pub decisions: Vec<Decision>,
 }
 
 impl MachineNeeds {
+    /// The findings that are open or undecided, each with what the policy makes of it.
+    pub(super) fn open(&self) -> impl Iterator<Item = (&Finding, Option<&Decision>)> {
+        let decisions = self.decisions.iter().map(Some).chain(iter::repeat(None));
+        let all = self.findings.iter().zip(decisions);
+        all.filter(|(finding, _)| !finding.state.is_closed())
+    }
+
     /// What a machine of a run needs; `None` for who is no machine. A tag `owner=…` comes before the owner
     /// that lists have.
     pub fn of(machine: &MachineRecord, listed_owner: &str) -> Option<Self> {
@@ -66,6 +76,11 @@ impl MachineNeeds {
             kernels: inventory.map(kernels).unwrap_or_default(),
             waits: asks || machine.findings.iter().any(pending),
             findings: Arc::clone(&machine.findings),
+            decisions: machine
+                .decided
+                .iter()
+                .flat_map(|all| all.decisions.iter().cloned())
+                .collect(),
         })
     }
 }

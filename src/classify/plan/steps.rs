@@ -3,41 +3,84 @@
 use super::cover::{self, Choice};
 use super::{MachineNeeds, PlanRules};
 use crate::model::{
-    Finding, FindingState, FixId, KbId, LeftOpen, Need, PlanStep, RebootAfter, Restart, StepKind,
-    Tool, WhyLeft, Work, highest_fixed,
+    Date, Decision, Finding, FindingState, FixId, KbId, LeftOpen, Need, PlanStep, RebootAfter,
+    Restart, Severity, StepKind, Tool, Urgency, WhyLeft, Work, highest_fixed,
 };
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Deref;
 
 /// How many packages a line for people names.
 const NAMED: usize = 10;
 
+/// A finding with what the policy makes of it.
+#[derive(Clone, Copy, Debug)]
+struct Open<'a> {
+    finding: &'a Finding,
+    decision: Option<&'a Decision>,
+}
+
+impl Deref for Open<'_> {
+    type Target = Finding;
+
+    fn deref(&self) -> &Finding {
+        self.finding
+    }
+}
+
+impl Open<'_> {
+    /// How bad it is by the policy; where nobody asked it, by the publisher.
+    fn severity(&self) -> Option<Severity> {
+        match self.decision {
+            Some(decision) => decision.my_severity,
+            None => self.rating(),
+        }
+    }
+
+    fn due(&self) -> Option<Date> {
+        self.decision?.due
+    }
+
+    fn is_excepted(&self) -> bool {
+        self.decision.is_some_and(|one| one.exception.is_some())
+    }
+
+    fn is_overdue(&self) -> bool {
+        self.decision.is_some_and(Decision::is_overdue)
+    }
+}
+
 /// What to do on a machine.
 pub(super) fn work(needs: &MachineNeeds, rules: &PlanRules) -> Work {
-    let mut open: Vec<&Finding> = needs.findings.iter().collect();
-    open.retain(|finding| !finding.state.is_closed());
-    open.sort_by_key(|one| (&one.product, &one.bulletin, one.state, &one.installed));
+    let mut open: Vec<Open<'_>> = needs
+        .open()
+        .map(|(finding, decision)| Open { finding, decision })
+        .collect();
+    open.sort_by_key(|one| {
+        let one = one.finding;
+        (&one.product, &one.bulletin, one.state, &one.installed)
+    });
     let mut desk = Desk {
         needs,
         rules,
         left: BTreeMap::new(),
     };
     let mut updates = Vec::new();
-    let mut products = BTreeMap::<&str, Vec<&Finding>>::new();
+    let mut products = BTreeMap::<&str, Vec<Open<'_>>>::new();
     let mut restarts = Vec::new();
     for finding in &open {
-        match Need::of(finding) {
+        match Need::of(finding.finding) {
             _ if finding.state == FindingState::MissingNeedsSubscription => {
-                desk.leave(WhyLeft::NeedsSubscription, finding);
+                desk.leave(WhyLeft::NeedsSubscription, *finding);
             }
             Some(Need::Install { update }) if is_nameless(update) => {
-                desk.leave(WhyLeft::NoUpdateStated, finding);
+                desk.leave(WhyLeft::NoUpdateStated, *finding);
             }
             Some(Need::Install { .. }) => updates.push(*finding),
             Some(Need::Upgrade { product, .. }) => {
-                products.entry(product).or_default().push(finding);
+                products.entry(product).or_default().push(*finding);
             }
             Some(Need::Restart) => restarts.push(*finding),
-            None => desk.leave(why_not(finding.state), finding),
+            None => desk.leave(why_not(finding.state), *finding),
         }
     }
     let mut steps = desk.updates(&updates);
@@ -81,7 +124,7 @@ fn count(length: usize) -> u64 {
 struct Desk<'a> {
     needs: &'a MachineNeeds,
     rules: &'a PlanRules,
-    left: BTreeMap<WhyLeft, Vec<&'a Finding>>,
+    left: BTreeMap<WhyLeft, Vec<Open<'a>>>,
 }
 
 /// An update, by all that the findings about it say.
@@ -99,12 +142,12 @@ struct Update<'a> {
 }
 
 impl<'a> Desk<'a> {
-    fn leave(&mut self, why: WhyLeft, finding: &'a Finding) {
+    fn leave(&mut self, why: WhyLeft, finding: Open<'a>) {
         self.left.entry(why).or_default().push(finding);
     }
 
     /// Whether the plan is to close a finding.
-    fn is_asked(&self, finding: &Finding) -> bool {
+    fn is_asked(&self, finding: &Open<'_>) -> bool {
         let only = &self.rules.only;
         let names = [Some(finding.bulletin.as_str()), update_of(finding)];
         let names = names.into_iter().flatten();
@@ -118,16 +161,18 @@ impl<'a> Desk<'a> {
         let is_severe = self
             .rules
             .severity
-            .is_none_or(|least| finding.rating().is_none_or(|rating| rating >= least));
-        is_named && is_severe
+            .is_none_or(|least| finding.severity().is_none_or(|rating| rating >= least));
+        let is_late = !self.rules.overdue || finding.is_overdue();
+        is_named && is_severe && is_late && !finding.is_excepted()
     }
 
     fn is_limited(&self) -> bool {
-        !self.rules.only.is_empty() || self.rules.severity.is_some()
+        let rules = self.rules;
+        !rules.only.is_empty() || rules.severity.is_some() || rules.overdue
     }
 
     /// The updates that have names, each behind what it needs; the last says how the stage ends.
-    fn updates(&mut self, findings: &[&'a Finding]) -> Vec<PlanStep> {
+    fn updates(&mut self, findings: &[Open<'a>]) -> Vec<PlanStep> {
         let updates = updates(findings);
         let place: BTreeMap<&str, usize> = updates.keys().copied().zip(0..).collect();
         let closing: Vec<BTreeSet<usize>> = findings
@@ -148,14 +193,14 @@ impl<'a> Desk<'a> {
             }
         }
         let set = cover::cover(&choices);
-        let mut closed = BTreeMap::<usize, Vec<&Finding>>::new();
+        let mut closed = BTreeMap::<usize, Vec<Open<'_>>>::new();
         for (finding, closing) in findings.iter().zip(&closing) {
             let own = update_of(finding).and_then(|name| place.get(name));
             let own = own.filter(|at| set.contains(at));
             let other = || closing.iter().find(|at| set.contains(at));
             match own.or_else(other) {
-                Some(at) => closed.entry(*at).or_default().push(finding),
-                None => self.leave(WhyLeft::NotAsked, finding),
+                Some(at) => closed.entry(*at).or_default().push(*finding),
+                None => self.leave_unasked(&[*finding]),
             }
         }
         let names: Vec<(&str, &Update<'_>)> =
@@ -180,7 +225,7 @@ impl<'a> Desk<'a> {
     /// machine's last step ends with.
     fn products(
         &mut self,
-        products: &BTreeMap<&'a str, Vec<&'a Finding>>,
+        products: &BTreeMap<&'a str, Vec<Open<'a>>>,
         last: &mut RebootAfter,
     ) -> Vec<PlanStep> {
         let mut steps = Vec::new();
@@ -189,10 +234,10 @@ impl<'a> Desk<'a> {
         let mut fixes = BTreeSet::new();
         for (product, findings) in products {
             if !findings.iter().any(|finding| self.is_asked(finding)) {
-                self.leave_all(WhyLeft::NotAsked, findings);
+                self.leave_unasked(findings);
                 continue;
             }
-            let version = highest_fixed(findings);
+            let version = highest(findings);
             match self.way(findings) {
                 Way::Packages(names) => {
                     packages.extend(names);
@@ -219,22 +264,34 @@ impl<'a> Desk<'a> {
         steps
     }
 
-    fn leave_all(&mut self, why: WhyLeft, findings: &[&'a Finding]) {
+    /// What the plan was limited to others for, or what somebody was allowed to leave.
+    fn leave_unasked(&mut self, findings: &[Open<'a>]) {
         for finding in findings {
-            self.leave(why, finding);
+            let why = if finding.is_excepted() {
+                WhyLeft::Excepted
+            } else {
+                WhyLeft::NotAsked
+            };
+            self.leave(why, *finding);
+        }
+    }
+
+    fn leave_all(&mut self, why: WhyLeft, findings: &[Open<'a>]) {
+        for finding in findings {
+            self.leave(why, *finding);
         }
     }
 
     /// How a product is brought to a fixed version there.
-    fn way(&self, findings: &[&Finding]) -> Way {
+    fn way(&self, findings: &[Open<'_>]) -> Way {
         let names: BTreeSet<&String> = findings.iter().flat_map(|one| &one.packages).collect();
-        let belied = |one: &&Finding| one.state == FindingState::Inconsistent;
+        let belied = |one: &Open<'_>| one.state == FindingState::Inconsistent;
         if findings.iter().any(belied) {
             return Way::ByHand("install again, as its files are not those of its version:");
         }
         let tool = self.needs.tool.filter(|tool| tool.upgrade().is_some());
         let Some(tool) = tool.filter(|_| !names.is_empty()) else {
-            return match highest_fixed(findings) {
+            return match highest(findings) {
                 "" => Way::None(WhyLeft::NoUpdateStated),
                 _ => Way::ByHand("upgrade"),
             };
@@ -264,14 +321,15 @@ impl<'a> Desk<'a> {
     }
 
     /// The restart that a machine waits for.
-    fn restart(&mut self, findings: &[&'a Finding]) -> Option<PlanStep> {
+    fn restart(&mut self, findings: &[Open<'a>]) -> Option<PlanStep> {
         let is_asked = if self.is_limited() {
             findings.iter().any(|finding| self.is_asked(finding))
         } else {
-            self.needs.waits
+            let is_left = !findings.is_empty() && findings.iter().all(Open::is_excepted);
+            self.needs.waits && !is_left
         };
         if !is_asked {
-            self.leave_all(WhyLeft::NotAsked, findings);
+            self.leave_unasked(findings);
             return None;
         }
         let step = PlanStep {
@@ -301,9 +359,12 @@ fn update_of(finding: &Finding) -> Option<&str> {
 }
 
 /// The updates that findings ask for, and those that these need, by name.
-fn updates<'a>(findings: &[&'a Finding]) -> BTreeMap<&'a str, Update<'a>> {
+fn updates<'a>(findings: &[Open<'a>]) -> BTreeMap<&'a str, Update<'a>> {
     let mut updates = BTreeMap::<&str, Update<'_>>::new();
-    for remedy in findings.iter().filter_map(|one| one.remedy.as_ref()) {
+    for remedy in findings
+        .iter()
+        .filter_map(|one| one.finding.remedy.as_ref())
+    {
         let update = updates.entry(&remedy.update).or_default();
         update.is_asked = true;
         // Where statements differ: any, but always the same.
@@ -331,7 +392,7 @@ fn updates<'a>(findings: &[&'a Finding]) -> BTreeMap<&'a str, Update<'a>> {
 
 /// The updates that close a finding: its own, and those that replace that or the one that the bulletin is.
 fn closed_by(
-    finding: &Finding,
+    finding: &Open<'_>,
     updates: &BTreeMap<&str, Update<'_>>,
     place: &BTreeMap<&str, usize>,
 ) -> BTreeSet<usize> {
@@ -380,8 +441,8 @@ fn kind(update: &Update<'_>) -> StepKind {
     }
 }
 
-fn install(name: &str, update: &Update<'_>, findings: &[&Finding]) -> PlanStep {
-    let belied = |one: &&Finding| one.state == FindingState::Inconsistent;
+fn install(name: &str, update: &Update<'_>, findings: &[Open<'_>]) -> PlanStep {
+    let belied = |one: &Open<'_>| one.state == FindingState::Inconsistent;
     let again = if findings.iter().any(belied) {
         " again, as its files are not there"
     } else {
@@ -404,6 +465,11 @@ fn install(name: &str, update: &Update<'_>, findings: &[&Finding]) -> PlanStep {
     }
 }
 
+fn highest<'a>(findings: &[Open<'a>]) -> &'a str {
+    let findings: Vec<&Finding> = findings.iter().map(|one| one.finding).collect();
+    highest_fixed(&findings)
+}
+
 fn fix_of(product: &str, version: &str) -> FixId {
     let need = Need::Upgrade {
         product,
@@ -412,7 +478,7 @@ fn fix_of(product: &str, version: &str) -> FixId {
     need.fix_id(version)
 }
 
-fn by_hand(product: &str, version: &str, note: &str, findings: &[&Finding]) -> PlanStep {
+fn by_hand(product: &str, version: &str, note: &str, findings: &[Open<'_>]) -> PlanStep {
     PlanStep {
         fixes: vec![fix_of(product, version)],
         what: format!("{note} {product}"),
@@ -425,7 +491,7 @@ fn upgrade(
     tool: Tool,
     packages: BTreeSet<String>,
     fixes: BTreeSet<FixId>,
-    findings: &[&Finding],
+    findings: &[Open<'_>],
 ) -> PlanStep {
     let shown: Vec<&str> = packages.iter().take(NAMED).map(String::as_str).collect();
     let more = match packages.len().saturating_sub(NAMED) {
@@ -439,7 +505,7 @@ fn upgrade(
         fixes: fixes.into_iter().collect(),
         what: format!("upgrade {}{more}", shown.join(", ")),
         version: match packages.len() {
-            1 => highest_fixed(findings).to_owned(),
+            1 => highest(findings).to_owned(),
             _ => String::new(),
         },
         command: match tool {
@@ -452,7 +518,7 @@ fn upgrade(
 }
 
 /// A step that says what it closes, and nothing else yet.
-fn closing(kind: StepKind, findings: &[&Finding]) -> PlanStep {
+fn closing(kind: StepKind, findings: &[Open<'_>]) -> PlanStep {
     let (cves, kev) = flaws(findings);
     PlanStep {
         kind,
@@ -465,13 +531,14 @@ fn closing(kind: StepKind, findings: &[&Finding]) -> PlanStep {
         closes: count(findings.len()),
         cves,
         kev,
+        urgency: urgency(findings),
         prerequisites: Vec::new(),
         downloads: Vec::new(),
         command: String::new(),
     }
 }
 
-fn left_open((why, findings): (WhyLeft, Vec<&Finding>)) -> LeftOpen {
+fn left_open((why, findings): (WhyLeft, Vec<Open<'_>>)) -> LeftOpen {
     let products: BTreeSet<&String> = findings.iter().map(|one| &one.product).collect();
     let (cves, kev) = flaws(&findings);
     LeftOpen {
@@ -480,12 +547,23 @@ fn left_open((why, findings): (WhyLeft, Vec<&Finding>)) -> LeftOpen {
         products: products.into_iter().cloned().collect(),
         cves,
         kev,
+        urgency: urgency(&findings),
     }
 }
 
-fn flaws(findings: &[&Finding]) -> (Vec<String>, Vec<String>) {
+fn urgency(findings: &[Open<'_>]) -> Urgency {
+    let late = findings.iter().filter(|one| one.is_overdue());
+    let counted = findings.iter().filter(|one| !one.is_excepted());
+    Urgency {
+        severity: findings.iter().filter_map(Open::severity).max(),
+        due: counted.filter_map(Open::due).min(),
+        overdue: count(late.count()),
+    }
+}
+
+fn flaws(findings: &[Open<'_>]) -> (Vec<String>, Vec<String>) {
     let sorted = |of: fn(&Finding) -> &[String]| {
-        let all: BTreeSet<&String> = findings.iter().flat_map(|one| of(one)).collect();
+        let all: BTreeSet<&String> = findings.iter().flat_map(|one| of(one.finding)).collect();
         all.into_iter().cloned().collect()
     };
     (sorted(|one| &one.cves), sorted(|one| &one.kev))

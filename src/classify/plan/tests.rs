@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::model::{
-    BulletinId, Confidence, Evidence, Finding, FindingState, KbId, MachineId, PlanStep,
-    RebootAfter, Remedy, Restart, StepKind, Tool, WhyLeft,
+    BulletinId, Confidence, Date, Decision, Evidence, ExceptionId, Finding, FindingState, KbId,
+    MachineId, PlanStep, RebootAfter, Remedy, Restart, Severity, StepKind, Tool, Urgency, WhyLeft,
 };
 use proptest::prelude::*;
 use std::collections::BTreeSet;
@@ -76,6 +76,7 @@ fn machine(number: u32, tool: Tool, findings: Vec<Finding>) -> MachineNeeds {
         kernels: Vec::new(),
         waits,
         findings: Arc::new(findings),
+        decisions: Vec::new(),
     }
 }
 
@@ -84,6 +85,7 @@ fn rules() -> PlanRules {
         schedule: Schedule::default(),
         only: Vec::new(),
         severity: None,
+        overdue: false,
         now: UtcTime::from_unix(0),
     }
 }
@@ -233,6 +235,66 @@ fn an_overtaken_update_is_not_installed_beside_the_one_that_replaces_it() {
         ],
     );
     assert_eq!(kbs(&work), [(5_000_003, RebootAfter::Yes)]);
+}
+
+#[test]
+fn what_is_excepted_is_left_and_what_is_late_can_be_asked_for_alone() {
+    let day = |text: &str| Date::parse(text);
+    let mut needs = machine(
+        1,
+        Tool::Apt,
+        vec![
+            package("1", "openssl", &["libssl3"], "3.0.15-1"),
+            package("2", "bash", &["bash"], "5.2-3"),
+            package("3", "curl", &["curl"], "8.0-1"),
+            finding("4", "kernel", FindingState::PendingReboot),
+        ],
+    );
+    let decision = |due: &str, left: i64, severity: Severity| Decision {
+        my_severity: Some(severity),
+        due: day(due),
+        days_left: Some(left),
+        ..Decision::default()
+    };
+    needs.decisions = vec![
+        decision("2026-11-01", -3, Severity::Low),
+        decision("2026-12-01", 27, Severity::Critical),
+        decision("2026-10-01", -34, Severity::High),
+        decision("2026-10-01", -34, Severity::High),
+    ];
+    for decision in needs.decisions.iter_mut().skip(2) {
+        decision.exception = Some(ExceptionId::new("e-1"));
+    }
+    let work =
+        |rules: &PlanRules| Arc::clone(&plan(std::slice::from_ref(&needs), rules).machines[0].work);
+    let all = work(&rules());
+    // The machine waits for a restart that somebody was allowed to leave.
+    let [step] = all.steps.as_slice() else {
+        panic!("{all:?}")
+    };
+    assert_eq!(step.packages, ["bash", "libssl3"]);
+    assert_eq!(left(&all), [(WhyLeft::Excepted, 2)]);
+    let urgency = Urgency {
+        severity: Some(Severity::Critical),
+        due: day("2026-11-01"),
+        overdue: 1,
+    };
+    assert_eq!(step.urgency, urgency);
+    assert_eq!(all.left[0].urgency.overdue, 0);
+    let late = work(&PlanRules {
+        overdue: true,
+        ..rules()
+    });
+    assert_eq!(late.steps[0].packages, ["libssl3"]);
+    assert_eq!(
+        left(&late),
+        [(WhyLeft::Excepted, 2), (WhyLeft::NotAsked, 1)]
+    );
+    let bad = work(&PlanRules {
+        severity: Some(Severity::High),
+        ..rules()
+    });
+    assert_eq!(bad.steps[0].packages, ["bash"]);
 }
 
 const STATES: [FindingState; 12] = [

@@ -27,10 +27,19 @@ pub(in crate::cli) fn run(settings: &Settings, command: &PlanArguments) -> Resul
     let run = output::find_run(&store, command.run.as_deref())?;
     let beliefs = given.of_run(&store, &run)?;
     let source = RunSource::open(&store, &run, false)?.compare(&store, &beliefs)?;
+    // A plan is about now, whenever the run was; its windows may be looked for later.
+    let source = source.prioritise(&store, &beliefs, runtime::now().date())?;
+    let has_due = beliefs.policy.measures.due.is_some();
+    if (command.overdue || command.format.iter().any(|one| one == "overdue")) && !has_due {
+        return Err(Stop::usage(
+            "nothing has a due date: the policy needs a [due] (see policy.example.toml)",
+        ));
+    }
     let rules = PlanRules {
         schedule: beliefs.policy.schedule.clone(),
         only: command.kb.clone(),
         severity,
+        overdue: command.overdue,
         now: now.unwrap_or_else(runtime::now),
     };
     let mut plan = planned(&source, &rules, command, &beliefs.lists)?;
@@ -75,7 +84,10 @@ fn planned(
     let (mut asked, mut unread) = (0_u64, 0_u64);
     let walk = source.machines(&mut |machine| {
         let owner = owners.get(&machine.id).copied().unwrap_or_default();
-        let needs = MachineNeeds::of(machine, owner);
+        let mut needs = MachineNeeds::of(machine, owner);
+        if let Some(needs) = needs.as_mut().filter(|_| command.no_users) {
+            needs.owner.clear();
+        }
         if let Some(needs) = needs.filter(|_| is_asked(machine, command)) {
             asked += 1;
             unread += u64::from(machine.inventory.is_none());

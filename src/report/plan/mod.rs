@@ -9,9 +9,11 @@
 //! To add a format, write one file and add one line to [`PLAN_FORMATS`].
 
 mod ansible;
+mod overdue;
 mod page;
 mod playbook;
 mod rows;
+mod sheet;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -23,8 +25,13 @@ use super::{Options, ReportError};
 use crate::model::{MachinePlan, Plan, RunSummary};
 
 /// Every format of a plan.
-pub const PLAN_FORMATS: &[&dyn PlanFormat] =
-    &[&rows::Rows, &ansible::Ansible, &text::Text, &wsus::Wsus];
+pub const PLAN_FORMATS: &[&dyn PlanFormat] = &[
+    &rows::Rows,
+    &overdue::Overdue,
+    &ansible::Ansible,
+    &text::Text,
+    &wsus::Wsus,
+];
 
 /// Writes a plan in one format.
 pub trait PlanFormat: Sync {

@@ -1,7 +1,7 @@
 //! A plan on the terminal: by wave, by update, what stays open, and the sum.
 
 use super::super::terminal::columns;
-use super::waves;
+use super::{overdue, waves};
 use crate::model::{MachinePlan, Plan, PlanStep, RebootAfter, RunSummary, UtcTime, WhyLeft};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -17,6 +17,10 @@ pub fn plan_page(plan: &Plan, run: &RunSummary, by_machine: bool) -> String {
         return text;
     }
     by_wave(plan, &mut text);
+    let overdue = overdue::page(plan);
+    if !overdue.is_empty() {
+        let _ = write!(text, "\n{overdue}");
+    }
     by_update(plan, by_machine, &mut text);
     if by_machine {
         machines(plan, &mut text);

@@ -2,11 +2,10 @@
 //! and `left_open` together are the machine's open and undecided findings.
 
 use super::super::cell::Cell;
-use super::super::csv::Shape;
 use super::super::{Options, ReportError};
+use super::sheet::Sheet;
 use super::{PlanFile, PlanFormat};
-use crate::model::{FixId, LeftOpen, MachinePlan, Plan, PlanStep, RunSummary};
-use ::csv::{ByteRecord, Writer};
+use crate::model::{FixId, LeftOpen, MachinePlan, Plan, PlanStep, RunSummary, Severity, Urgency};
 
 #[derive(Debug)]
 pub(super) struct Rows;
@@ -34,6 +33,9 @@ const COLUMNS: &[&str] = &[
     "window_end",
     "left_open",
     "reason",
+    "my_severity",
+    "due_date",
+    "overdue",
 ];
 const FILE: &str = "plan.csv";
 
@@ -48,13 +50,7 @@ impl PlanFormat for Rows {
         run: &RunSummary,
         options: &Options,
     ) -> Result<Vec<PlanFile>, ReportError> {
-        let shape = Shape::of(options);
-        let mut sheet = Sheet {
-            writer: shape.writer(shape.mark.to_vec()),
-            foreign: shape.foreign,
-        };
-        let header: Vec<Cell<'_>> = COLUMNS.iter().map(|name| Cell::from(*name)).collect();
-        sheet.row(&header)?;
+        let mut sheet = Sheet::new(FILE, COLUMNS, options)?;
         for machine in &plan.machines {
             let wave = plan.waves.get(machine.wave).map(String::as_str);
             let lead = Lead {
@@ -69,31 +65,7 @@ impl PlanFormat for Rows {
                 sheet.row(&lead.left(left))?;
             }
         }
-        let bytes = sheet.writer.into_inner();
-        let bytes = bytes.map_err(|error| ReportError::writing(FILE)(error.into_error()))?;
-        Ok(vec![PlanFile {
-            name: FILE.to_owned(),
-            bytes,
-        }])
-    }
-}
-
-struct Sheet {
-    writer: Writer<Vec<u8>>,
-    foreign: char,
-}
-
-impl Sheet {
-    fn row(&mut self, cells: &[Cell<'_>]) -> Result<(), ReportError> {
-        let mut record = ByteRecord::new();
-        let mut text = String::new();
-        for cell in cells {
-            text.clear();
-            cell.write_csv(self.foreign, &mut text);
-            record.push_field(text.as_bytes());
-        }
-        let written = self.writer.write_byte_record(&record);
-        written.map_err(|error| ReportError::writing(FILE)(error.into()))
+        Ok(vec![sheet.done()?])
     }
 }
 
@@ -139,6 +111,7 @@ impl<'a> Lead<'a> {
             Cell::Count(0),
             Cell::Empty,
         ]);
+        cells.extend(urgent(&step.urgency));
         cells
     }
 
@@ -162,6 +135,16 @@ impl<'a> Lead<'a> {
             Cell::Count(left.findings.into()),
             left.why.as_str().into(),
         ]);
+        cells.extend(urgent(&left.urgency));
         cells
     }
+}
+
+/// `my_severity`, `due_date`, `overdue`.
+fn urgent(urgency: &Urgency) -> [Cell<'static>; 3] {
+    [
+        Cell::maybe(urgency.severity.map(Severity::as_str)),
+        urgency.due.map_or(Cell::Empty, Cell::Day),
+        Cell::Count(urgency.overdue.into()),
+    ]
 }

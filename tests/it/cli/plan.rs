@@ -120,3 +120,125 @@ fn a_plan_can_be_limited_to_updates_machines_and_waves() {
     let err = desk.expect(2, "plan").err;
     assert!(err.contains("policy.toml: line 2"), "{err}");
 }
+
+/// A policy by which all is to be fixed the day after it was seen.
+const STRICT: &str = "[due]\ncritical = 1\nhigh = 1\nmedium = 1\nlow = 1\nunrated = 1\n";
+
+#[test]
+fn what_is_overdue_is_listed_owner_by_owner() {
+    let (_site, desk) = scanned(143);
+    let err = desk.expect(2, "plan --overdue").err;
+    assert!(err.contains("[due]"), "{err}");
+    desk.write("policy.toml", STRICT);
+    // Nothing is late on the day of the scan.
+    let page = desk.expect(0, "plan").out;
+    assert!(!page.contains("OVERDUE"), "{page}");
+    desk.expect(0, "plan --format overdue --out none");
+    assert!(Table::open(&desk.path("none/overdue.csv")).rows.is_empty());
+}
+
+/// The plan of the company that the program itself serves over WinRM and SSH.
+fn planned_demo() -> (Desk, Table, Table) {
+    let desk = Desk::without_catalog();
+    desk.expect(0, "demo --out demo");
+    desk.write("policy.toml", "[due]\nkev = \"due_date\"\n");
+    let formats = "--format csv,overdue,powershell-wsus --out plan";
+    desk.expect(0, &format!("plan {DEMO} {FROM} {formats}"));
+    let plan = Table::open(&desk.path("plan/plan.csv"));
+    let findings = Table::open(&desk.path("demo/findings.csv"));
+    (desk, plan, findings)
+}
+
+const DEMO: &str = "--store demo/operator/underdesk.db --policy policy.toml";
+
+#[test]
+fn a_windows_gets_its_updates_by_name() {
+    let (desk, plan, findings) = planned_demo();
+    let all = plan.sum("closes") + plan.sum("left_open");
+    assert_eq!(all, findings.rows.len() as u128);
+    let updates = plan.rows_where("kind", "update");
+    assert!(!updates.is_empty());
+    // Each update of the plan is one that a finding of that machine asks for.
+    for row in &updates {
+        let machine = findings.rows_where("machine_id", plan.cell(row, "machine_id"));
+        let what = plan.cell(row, "what");
+        let kb = what
+            .split([' ', ':'])
+            .find(|word| word.starts_with("KB"))
+            .unwrap();
+        let mut fixes = machine.iter().map(|one| findings.cell(one, "fix"));
+        assert!(fixes.any(|fix| fix.contains(kb)), "{what}");
+    }
+    let script = desk.read("plan/plan-wsus.ps1");
+    assert!(
+        script.contains("KB") && script.contains("underdesk-"),
+        "{script}"
+    );
+}
+
+#[test]
+fn what_cisa_wanted_fixed_by_now_is_overdue() {
+    let (desk, _, findings) = planned_demo();
+    let overdue = Table::open(&desk.path("plan/overdue.csv"));
+    let can_be_fixed = [
+        "missing",
+        "missing_needs_subscription",
+        "pending_reboot",
+        "inconsistent",
+        "end_of_life",
+    ];
+    let late = findings.rows.iter().filter(|row| {
+        let due = findings.cell(row, "kev_due_date");
+        let state = findings.cell(row, "state");
+        !due.is_empty() && due < "2026-11-01" && can_be_fixed.contains(&state)
+    });
+    let late = late.count();
+    assert!(late > 0);
+    assert_eq!(overdue.sum("overdue"), late as u128);
+    let owners = overdue.values("owner");
+    assert!(owners.is_sorted(), "{owners:?}");
+    let page = desk.expect(0, &format!("plan {DEMO} --overdue")).out;
+    assert!(page.contains("OVERDUE: OWNER"), "{page}");
+}
+
+#[test]
+fn a_plan_follows_the_severities_of_the_policy_and_leaves_what_is_excepted() {
+    let (_site, desk) = scanned(144);
+    let table = |words: &str| {
+        desk.expect(0, &format!("plan {FROM} {words} --format csv --out made"));
+        Table::open(&desk.path("made/plan.csv"))
+    };
+    let low = "[[severity]]\nid = \"low\"\nreason = \"a lab\"\nstate = [\"missing\", \"pending_reboot\"]\nset = \"low\"\n";
+    desk.write("policy.toml", low);
+    let high = table("--severity high");
+    assert!(
+        high.rows_where("reason", "not_asked")
+            .iter()
+            .any(|row| high.cell(row, "my_severity") == "low")
+    );
+    assert_eq!(high.sum("closes"), 0, "all that can be closed is low here");
+    let all = table("");
+    assert!(all.sum("closes") > 0);
+    assert!(all.values("my_severity").contains(&"low"));
+    // An exception for all of one machine leaves it alone, and says so.
+    desk.expect(0, "except add --bulletin * --host 127.87.144.2 --owner ada --reason lab --until 2099-01-01");
+    let excepted = table("");
+    let other: Vec<_> = excepted
+        .rows_where("ip", "127.87.144.2")
+        .iter()
+        .map(|row| excepted.cell(row, "reason").to_owned())
+        .collect();
+    assert!(other.contains(&"excepted".to_owned()), "{other:?}");
+    assert!(
+        excepted
+            .rows_where("ip", "127.87.144.2")
+            .iter()
+            .all(|row| excepted.cell(row, "closes") == "0")
+    );
+    assert_eq!(
+        excepted.sum("closes") + excepted.sum("left_open"),
+        all.sum("closes") + all.sum("left_open")
+    );
+    let hidden = table("--no-users");
+    assert!(hidden.values("owner").iter().all(|owner| owner.is_empty()));
+}

@@ -1,0 +1,154 @@
+//! `overdue.csv`: what should have been fixed by now, owner by owner: a list that can be cut into mails. A row
+//! for each step of a machine that closes something overdue, and for what no step closes. Who has no owner comes
+//! first: somebody has to be found.
+
+use super::super::cell::Cell;
+use super::super::terminal::columns;
+use super::super::{Options, ReportError};
+use super::sheet::Sheet;
+use super::{PlanFile, PlanFormat};
+use crate::model::{Date, MachinePlan, Plan, RunSummary, Severity, Urgency, UtcTime};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+
+#[derive(Debug)]
+pub(super) struct Overdue;
+
+const COLUMNS: &[&str] = &[
+    "run_id",
+    "owner",
+    "due_date",
+    "my_severity",
+    "machine_id",
+    "hostname",
+    "ip",
+    "overdue",
+    "what",
+    "closed_by",
+    "wave",
+    "window_start",
+];
+
+impl PlanFormat for Overdue {
+    fn format(&self) -> &'static str {
+        "overdue"
+    }
+
+    fn write(
+        &self,
+        plan: &Plan,
+        run: &RunSummary,
+        options: &Options,
+    ) -> Result<Vec<PlanFile>, ReportError> {
+        let mut sheet = Sheet::new("overdue.csv", COLUMNS, options)?;
+        for late in late(plan) {
+            let Late {
+                machine, urgency, ..
+            } = &late;
+            let wave = plan.waves.get(machine.wave).map(String::as_str);
+            sheet.row(&[
+                run.id.as_str().into(),
+                (&machine.owner).into(),
+                urgency.due.map_or(Cell::Empty, Cell::Day),
+                Cell::maybe(urgency.severity.map(Severity::as_str)),
+                machine.id.as_str().into(),
+                (&machine.hostname).into(),
+                Cell::Address(machine.address),
+                Cell::Count(urgency.overdue.into()),
+                (&late.what).into(),
+                late.closed_by.into(),
+                wave.unwrap_or_default().into(),
+                Cell::time(machine.window.map(|(start, _)| start)),
+            ])?;
+        }
+        Ok(vec![sheet.done()?])
+    }
+}
+
+/// Something overdue on a machine.
+struct Late<'a> {
+    machine: &'a MachinePlan,
+    urgency: Urgency,
+    what: String,
+    /// The step that closes it, or the reason why none does.
+    closed_by: &'static str,
+}
+
+/// All that is overdue: by owner, the oldest and the worst first.
+fn late(plan: &Plan) -> Vec<Late<'_>> {
+    let mut all = Vec::new();
+    for machine in &plan.machines {
+        all.extend(machine.work.steps.iter().map(|step| Late {
+            machine,
+            urgency: step.urgency,
+            what: step.what.clone(),
+            closed_by: step.kind.as_str(),
+        }));
+        all.extend(machine.work.left.iter().map(|left| Late {
+            machine,
+            urgency: left.urgency,
+            what: format!("{}: {}", left.why.advice(), left.products.join(", ")),
+            closed_by: left.why.as_str(),
+        }));
+    }
+    all.retain(|late| late.urgency.overdue > 0);
+    all.sort_by(|one, other| {
+        let key = |late: &Late<'_>| {
+            let Urgency { severity, due, .. } = late.urgency;
+            (due, Reverse(severity), late.machine.address)
+        };
+        let owners = one.machine.owner.cmp(&other.machine.owner);
+        owners.then_with(|| key(one).cmp(&key(other)))
+    });
+    all
+}
+
+/// What is overdue on the terminal, a row an owner; empty where nothing is.
+pub(super) fn page(plan: &Plan) -> String {
+    #[derive(Default)]
+    struct Sum {
+        machines: BTreeSet<String>,
+        findings: u64,
+        worst: Option<Severity>,
+        oldest: Option<Date>,
+        window: Option<UtcTime>,
+    }
+    let mut owners = BTreeMap::<&str, Sum>::new();
+    for late in late(plan) {
+        let sum = owners.entry(&late.machine.owner).or_default();
+        sum.machines.insert(late.machine.id.to_string());
+        sum.findings += late.urgency.overdue;
+        sum.worst = sum.worst.max(late.urgency.severity);
+        sum.oldest = sum.oldest.into_iter().chain(late.urgency.due).min();
+        let start = late.machine.window.map(|(start, _)| start);
+        sum.window = sum.window.into_iter().chain(start).min();
+    }
+    if owners.is_empty() {
+        return String::new();
+    }
+    let rows = owners.into_iter().map(|(owner, sum)| {
+        vec![
+            if owner.is_empty() {
+                "nobody known"
+            } else {
+                owner
+            }
+            .to_owned(),
+            sum.machines.len().to_string(),
+            sum.findings.to_string(),
+            sum.worst.map_or("", Severity::as_str).to_owned(),
+            sum.oldest.map_or_else(String::new, |day| day.to_string()),
+            sum.window
+                .map_or_else(|| "none".to_owned(), |at| at.to_string()),
+        ]
+    });
+    let header = [
+        "OVERDUE: OWNER",
+        "MACHINES",
+        "FINDINGS",
+        "WORST",
+        "SINCE",
+        "NEXT WINDOW",
+    ];
+    columns(&header, &rows.collect::<Vec<_>>())
+}
