@@ -5,9 +5,10 @@
 //! machine makes no host fall silent.
 
 use super::connect::{self, Begun};
+use super::launcher::{Batch, Launched, Launcher};
 use super::schedule::{Outcome, Work};
 use mio::net::TcpStream;
-use mio::{Events, Interest, Poll, Token};
+use mio::{Events, Interest, Poll, Token, Waker};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::io;
@@ -29,6 +30,9 @@ pub(super) struct Flights {
     /// Connections that have ended and are to be closed.
     spent: Vec<TcpStream>,
     closer: Closer,
+    launcher: Option<Launcher>,
+    /// What this machine said when it had nothing left to connect with.
+    shortage: Option<String>,
 }
 
 struct Flight {
@@ -40,6 +44,8 @@ struct Flight {
 
 /// How many events are read at once.
 const EVENTS: usize = 1_024;
+/// What the launcher wakes the poller by: no connection has it.
+const WAKE: Token = Token(usize::MAX);
 
 impl Flights {
     /// None yet.
@@ -47,16 +53,20 @@ impl Flights {
     /// # Errors
     /// When this machine has no descriptor left for the poller.
     pub(super) fn new() -> io::Result<Self> {
+        let (poll, begun) = (Poll::new()?, Instant::now());
+        let waker = Waker::new(poll.registry(), WAKE).ok();
         Ok(Self {
-            poll: Poll::new()?,
+            launcher: waker.and_then(|waker| Launcher::start(begun, waker)),
+            poll,
             events: Events::with_capacity(EVENTS),
-            begun: Instant::now(),
+            begun,
             slots: Vec::new(),
             free: Vec::new(),
             deadlines: BinaryHeap::new(),
             number: 0,
             spent: Vec::new(),
             closer: Closer::start(),
+            shortage: None,
         })
     }
 
@@ -65,21 +75,48 @@ impl Flights {
         self.begun.elapsed()
     }
 
-    /// Begins a connection that may take so long: how it ended if it did at once.
-    ///
-    /// # Errors
-    /// When this machine has nothing left to connect with.
-    pub(super) fn begin(&mut self, work: Work, timeout: Duration) -> io::Result<Option<Outcome>> {
-        let since = self.now();
-        let stream = match connect::begin(work.to()) {
-            Begun::Ended(Outcome::Answered(answer, _)) => {
-                let after = self.now().saturating_sub(since);
-                return Ok(Some(Outcome::Answered(answer, after)));
-            }
-            Begun::Ended(outcome) => return Ok(Some(outcome)),
-            Begun::Exhausted(error) => return Err(error),
-            Begun::Pending(stream) => stream,
+    /// Begins connections that may take so long each, and tells which ended at once.
+    pub(super) fn begin(&mut self, batch: Batch, ended: &mut Vec<(Work, Outcome)>) {
+        let rest = match &self.launcher {
+            Some(launcher) => launcher.take(batch),
+            None => Some(batch),
         };
+        for one in rest.into_iter().flatten() {
+            let launched = Launched::now(one, self.begun);
+            self.take_off(launched, ended);
+        }
+    }
+
+    /// What this machine said when it had nothing left to connect with, since this was asked last.
+    pub(super) fn take_shortage(&mut self) -> Option<String> {
+        self.shortage.take()
+    }
+
+    /// A connection was begun: it is waited for, unless it has ended.
+    fn take_off(&mut self, launched: Launched, ended: &mut Vec<(Work, Outcome)>) {
+        let work = launched.work;
+        let error = match launched.begun {
+            Begun::Ended(outcome) => return ended.push((work, outcome)),
+            Begun::Exhausted(error) => error,
+            Begun::Pending(stream) => {
+                let due = launched.since + launched.timeout;
+                match self.watch(work, stream, (launched.since, due)) {
+                    Ok(()) => return,
+                    Err(error) => error,
+                }
+            }
+        };
+        self.shortage = Some(error.to_string());
+        ended.push((work, Outcome::Exhausted));
+    }
+
+    /// Waits for a connection from a moment until another.
+    fn watch(
+        &mut self,
+        work: Work,
+        stream: std::net::TcpStream,
+        (since, due): (Duration, Duration),
+    ) -> io::Result<()> {
         let mut stream = TcpStream::from_std(stream);
         let slot = self.free.pop().unwrap_or(self.slots.len());
         let registry = self.poll.registry();
@@ -101,9 +138,8 @@ impl Flights {
         if let Some(place) = self.slots.get_mut(slot) {
             *place = Some(flight);
         }
-        let deadline = Reverse((since + timeout, slot, number));
-        self.deadlines.push(deadline);
-        Ok(None)
+        self.deadlines.push(Reverse((due, slot, number)));
+        Ok(())
     }
 
     /// Waits until a connection ends or a moment has come, and tells what has ended.
@@ -115,6 +151,11 @@ impl Flights {
         until: Duration,
         ended: &mut Vec<(Work, Outcome)>,
     ) -> io::Result<()> {
+        // Before the poller is asked, so that all of them are heard before any is declared silent.
+        let begun: Vec<Launched> = self.launcher.iter().flat_map(Launcher::begun).collect();
+        for launched in begun {
+            self.take_off(launched, ended);
+        }
         let until = self.next_deadline().map_or(until, |at| at.min(until));
         let mut wait = until.saturating_sub(self.now());
         loop {

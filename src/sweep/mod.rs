@@ -13,6 +13,7 @@ mod descriptors;
 pub mod engines;
 mod flights;
 pub mod intermediary;
+mod launcher;
 mod links;
 pub mod manners;
 mod pace;

@@ -241,23 +241,18 @@ impl Sweep<'_> {
 
     /// Begins what may be begun now.
     fn launch(&mut self) {
-        for _ in 0..BATCH {
+        let mut batch = Vec::new();
+        while batch.len() < BATCH {
             let now = self.flights.now();
-            let Some((work, timeout)) = self.schedule.next(now) else {
-                return;
+            let Some(next) = self.schedule.next(now) else {
+                break;
             };
-            match self.flights.begin(work, timeout) {
-                Ok(None) => {}
-                Ok(Some(outcome)) => self.land(work, outcome),
-                Err(error) => {
-                    self.land(work, Outcome::Exhausted);
-                    if self.schedule.open() == 0 {
-                        let since = self.flights.now();
-                        self.shortage.get_or_insert((since, error.to_string()));
-                    }
-                }
-            }
+            batch.push(next);
         }
+        let mut ended = std::mem::take(&mut self.ended);
+        self.flights.begin(batch, &mut ended);
+        self.land_all(&mut ended);
+        self.ended = ended;
     }
 
     /// Waits until something ends or is due.
@@ -271,18 +266,24 @@ impl Sweep<'_> {
             // Nothing was heard; nothing was lost.
             std::thread::sleep(POLLER_WAIT);
         }
-        for (work, outcome) in ended.drain(..) {
-            self.land(work, outcome);
-        }
+        self.land_all(&mut ended);
         self.ended = ended;
     }
 
-    fn land(&mut self, work: Work, outcome: Outcome) {
-        let is_short = matches!(outcome, Outcome::Exhausted | Outcome::NoSource);
-        if !is_short {
-            self.shortage = None;
+    fn land_all(&mut self, ended: &mut Vec<(Work, Outcome)>) {
+        for (work, outcome) in ended.drain(..) {
+            let is_short = matches!(outcome, Outcome::Exhausted | Outcome::NoSource);
+            if !is_short {
+                self.shortage = None;
+            }
+            self.schedule.ended(work, outcome, self.flights.now());
         }
-        self.schedule.ended(work, outcome, self.flights.now());
+        if let Some(error) = self.flights.take_shortage()
+            && self.schedule.open() == 0
+        {
+            let since = self.flights.now();
+            self.shortage.get_or_insert((since, error));
+        }
     }
 
     fn read_neighbours(&mut self) {

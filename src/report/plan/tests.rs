@@ -194,12 +194,12 @@ proptest! {
         let plain = files(&sample("web-1"));
         let hostile = files(&sample(&name));
         for ((file, before), (_, after)) in plain.iter().zip(&hostile) {
-            if !file.ends_with(".csv") {
+            if !file.contains(".csv") {
                 prop_assert_eq!(before, after);
             }
         }
         // In the tables it is in its cells, escaped.
-        for (_, table) in hostile.iter().filter(|(file, _)| file.ends_with(".csv")) {
+        for (_, table) in hostile.iter().filter(|(file, _)| file.contains(".csv")) {
             let mut reader = ::csv::ReaderBuilder::new().from_reader(table.as_bytes());
             for row in reader.records() {
                 let row = row.unwrap();

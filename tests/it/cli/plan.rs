@@ -221,7 +221,10 @@ fn a_plan_follows_the_severities_of_the_policy_and_leaves_what_is_excepted() {
     assert!(all.sum("closes") > 0);
     assert!(all.values("my_severity").contains(&"low"));
     // An exception for all of one machine leaves it alone, and says so.
-    desk.expect(0, "except add --bulletin * --host 127.87.144.2 --owner ada --reason lab --until 2099-01-01");
+    desk.expect(
+        0,
+        "except add --bulletin * --host 127.87.144.2 --owner ada --reason lab --until 2099-01-01",
+    );
     let excepted = table("");
     let other: Vec<_> = excepted
         .rows_where("ip", "127.87.144.2")
