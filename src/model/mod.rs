@@ -4,6 +4,7 @@
 
 mod access;
 mod advisory;
+mod annotation;
 mod bulletin;
 mod change;
 mod clue;
@@ -36,6 +37,7 @@ pub use advisory::{
     Advisory, AffectedProduct, BuildRow, Epss, ExploitPrediction, Fix, ProductKey, Restart,
     UpdateId, UpdateKind,
 };
+pub use annotation::{Annotation, LEFT_OUT, WorkStatus};
 pub use bulletin::{
     Affected, Bulletin, ContentSet, FixStatus, KnownExploited, PackageScope, Spoken, VersionRange,
 };
