@@ -38,9 +38,9 @@ pub use plan::{MachineNeeds, PlanRules, Planner, plan};
 pub use policy::{Expected, Policy, PolicyError};
 pub use policy_windows::{Schedule, TaggedWindow, Wave, Window};
 pub use priority::{
-    Allowance, Assumed, Calendar, Due, Effect, Exceptions, HostPattern, MachineFacts, Measures,
-    NamePattern, Preset, RankKey, Ranks, SeverityRule, Subject, decide, explain, names_bulletin,
-    rules_that_fit,
+    Allowance, Annotations, Assumed, Calendar, Due, Effect, Exceptions, HostPattern, MachineFacts,
+    Measures, NamePattern, Preset, RankKey, Ranks, SeverityRule, Subject, decide, explain,
+    names_bulletin, rules_that_fit,
 };
 pub use rules::{MergeRule, MergeRules, Named, RulesError};
 pub use sighted::{

@@ -1,7 +1,7 @@
 //! A machine, as the rules of the policy look at it.
 
 use crate::classify::glob::Pattern;
-use crate::model::{MachineRecord, Severity};
+use crate::model::{Finding, FindingId, MachineRecord, Severity};
 use ipnetwork::IpNetwork;
 use std::net::IpAddr;
 
@@ -60,6 +60,13 @@ impl<'a> MachineFacts<'a> {
         let longest = self.names.iter().max_by_key(|name| name.len());
         let address = || self.machine.addresses.first().map(ToString::to_string);
         longest.cloned().or_else(address).unwrap_or_default()
+    }
+
+    /// The ids under which a finding of it may be remembered; its own first.
+    pub fn finding_ids(&self, finding: &Finding) -> impl Iterator<Item = FindingId> {
+        let machine = self.machine;
+        let ids = std::iter::once(&machine.id).chain(&machine.also);
+        ids.map(|own| FindingId::of(own, &finding.product, &finding.bulletin))
     }
 
     pub(super) fn tags(&self) -> impl Iterator<Item = &str> {

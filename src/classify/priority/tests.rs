@@ -84,6 +84,7 @@ fn decided(text: &str, finding: &Finding, (first, today): (&str, &str)) -> Decis
         finding,
         facts: &facts,
         first_seen: day(first),
+        annotation: None,
     };
     decide(&measures(text), &subject, day(today))
 }
@@ -282,6 +283,7 @@ fn the_preset_asks_how_exposed_a_machine_is() {
             finding,
             facts: &facts,
             first_seen: day("2026-11-01"),
+            annotation: None,
         };
         let decision = decide(&policy, &subject, day("2026-11-01"));
         (decision.days_left, decision.rule)
@@ -477,6 +479,7 @@ fn an_explanation_names_the_rule_the_days_and_the_date() {
         finding: &known,
         facts: &facts,
         first_seen: day("2026-12-24"),
+        annotation: None,
     };
     let lines = explain(&policy, &subject, day("2026-12-28"));
     let expected = [

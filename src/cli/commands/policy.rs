@@ -4,8 +4,8 @@ use super::super::config::Settings;
 use super::super::decision_args::PolicyCommand;
 use super::super::{Exit, Stop, beliefs, output};
 use crate::classify::{
-    Due, HostPattern, MachineFacts, Measures, Policy, Subject, explain, names_bulletin,
-    rules_that_fit,
+    Annotations, Due, HostPattern, MachineFacts, Measures, Policy, Subject, explain,
+    names_bulletin, rules_that_fit,
 };
 use crate::model::{Date, Finding, MachineRecord, Severity};
 use crate::report::{ReportSource as _, columns, for_terminal};
@@ -42,7 +42,12 @@ pub(in crate::cli) fn run(settings: &Settings, command: &PolicyCommand) -> Resul
     let beliefs = given.of_run(&store, &run)?;
     let source = RunSource::open(&store, &run, false)?.compare(&store, &beliefs)?;
     match &command.explain {
-        Some(what) => text = explained(&source, &beliefs.policy.measures, what)?,
+        Some(what) => {
+            let written = store.annotations(&source.run().site).wait();
+            let written = written.map_err(|error| Stop::failed(&error))?;
+            let known = (&beliefs.policy.measures, &Annotations::new(written));
+            text = explained(&source, known, what)?;
+        }
         None => text.push_str(&touched(&source, &beliefs.policy.measures)?),
     }
     print(&text)
@@ -137,7 +142,11 @@ fn touched(source: &RunSource, measures: &Measures) -> Result<String, Stop> {
 }
 
 /// Why the findings of a host or of a bulletin are weighed as they are.
-fn explained(source: &RunSource, measures: &Measures, what: &str) -> Result<String, Stop> {
+fn explained(
+    source: &RunSource,
+    (measures, written): (&Measures, &Annotations),
+    what: &str,
+) -> Result<String, Stop> {
     let host = HostPattern::parse(what);
     let today: Date = source.run().started.date();
     let (mut text, mut count) = (String::new(), 0_usize);
@@ -161,7 +170,7 @@ fn explained(source: &RunSource, measures: &Measures, what: &str) -> Result<Stri
             finding.state.as_str()
         );
         let _ = writeln!(text, "{}", for_terminal(&head));
-        let subject = Subject::new(finding, facts, today);
+        let subject = Subject::new(finding, facts, today).with(written.of(finding, facts));
         for line in explain(measures, &subject, today) {
             let _ = writeln!(text, "  {}", for_terminal(&line));
         }
