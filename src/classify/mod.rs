@@ -29,6 +29,7 @@ mod policy;
 mod policy_windows;
 mod priority;
 mod rules;
+pub mod sheet;
 mod sighted;
 mod standing;
 #[cfg(test)]
