@@ -3,6 +3,7 @@
 //! with their evidence out.
 
 mod apply;
+mod baseline;
 mod care;
 pub mod changes;
 mod clusters;
@@ -35,6 +36,7 @@ mod standing;
 #[cfg(test)]
 mod tests;
 
+pub use baseline::Baseline;
 pub use plan::{MachineNeeds, PlanRules, Planner, plan};
 pub use policy::{Expected, Policy, PolicyError};
 pub use policy_windows::{Schedule, TaggedWindow, Wave, Window};

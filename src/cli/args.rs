@@ -368,7 +368,7 @@ pub(super) struct OutputArguments {
     /// Leave account names out
     #[arg(long)]
     pub(super) no_users: bool,
-    /// Also list findings that are closed: fixed, superseded, not applicable
+    /// Also list findings that are closed: fixed, superseded, not applicable; and rules of baselines that are met
     #[arg(long)]
     pub(super) all: bool,
     /// Exit with 4 when there are open findings of this severity or worse: low, medium, high,

@@ -1,6 +1,6 @@
 //! What the operator's policy makes of a finding.
 
-use super::{Annotation, Date, ExceptionId, Severity, WorkStatus};
+use super::{Annotation, Date, Drift, ExceptionId, Severity, WorkStatus};
 
 /// What the operator's policy makes of one finding.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -42,11 +42,13 @@ impl Decision {
     }
 }
 
-/// What the policy makes of a machine's findings.
+/// What the policy makes of a machine and its findings.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Decided {
     /// Whether the policy allows days at all: without, nothing overdue says nothing.
     pub has_due_dates: bool,
     /// One for each finding, in the same order.
     pub decisions: Vec<Decision>,
+    /// How it stands to the baselines that are for it: a row for each of their rules.
+    pub drift: Vec<Drift>,
 }

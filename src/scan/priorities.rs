@@ -2,7 +2,7 @@
 
 use super::{Beliefs, RunError, RunSource};
 use crate::classify::{
-    Annotations, Exceptions, MachineFacts, Measures, RankKey, Ranks, Subject, decide,
+    Annotations, Baseline, Exceptions, MachineFacts, Measures, RankKey, Ranks, Subject, decide,
 };
 use crate::model::{
     Date, Decided, Decision, Exception, ExceptionCount, Finding, FindingId, MachineRecord,
@@ -14,6 +14,7 @@ use crate::store::Store;
 #[derive(Debug)]
 pub(super) struct Priorities {
     measures: Measures,
+    baselines: Vec<Baseline>,
     exceptions: Exceptions,
     annotations: Annotations,
     counts: Vec<ExceptionCount>,
@@ -43,9 +44,12 @@ impl Priorities {
             let key = key(finding, &facts, decision);
             decision.rank = key.map(|key| self.ranks.place(&key));
         }
+        let meant = self.baselines.iter().filter(|one| one.fits(&facts));
+        let drift = meant.flat_map(|one| one.judge(&facts)).collect();
         machine.decided = Some(Decided {
             has_due_dates: self.measures.due.is_some(),
             decisions,
+            drift,
         });
     }
 
@@ -97,6 +101,7 @@ impl RunSource {
         let mut priorities = Priorities {
             annotations: Annotations::new(annotations),
             measures: beliefs.policy.measures.clone(),
+            baselines: beliefs.policy.baselines.clone(),
             exceptions: Exceptions::new(exceptions, today),
             counts: Vec::new(),
             ranks: Ranks::default(),

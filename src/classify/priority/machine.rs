@@ -69,7 +69,8 @@ impl<'a> MachineFacts<'a> {
         ids.map(|own| FindingId::of(own, &finding.product, &finding.bulletin))
     }
 
-    pub(super) fn tags(&self) -> impl Iterator<Item = &str> {
+    /// The operator's tags, and `role=…` for each role that it shows.
+    pub(in crate::classify) fn tags(&self) -> impl Iterator<Item = &str> {
         self.tags.iter().map(String::as_str)
     }
 

@@ -23,7 +23,7 @@ pub use explain::explain;
 pub use machine::{HostPattern, MachineFacts, NamePattern};
 pub use rank::{RankKey, Ranks};
 pub use rules::{Effect, SeverityRule, names_bulletin};
-pub(super) use written::{DueText, RuleText};
+pub(super) use written::{DueText, RuleText, Words, patterns, words};
 
 use crate::model::{Annotation, Date, Decision, Finding, FindingState, Severity};
 use std::collections::BTreeMap;

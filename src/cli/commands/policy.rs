@@ -4,10 +4,10 @@ use super::super::config::Settings;
 use super::super::decision_args::PolicyCommand;
 use super::super::{Exit, Stop, beliefs, output};
 use crate::classify::{
-    Annotations, Due, HostPattern, MachineFacts, Measures, Policy, Subject, explain,
+    Annotations, Baseline, Due, HostPattern, MachineFacts, Measures, Policy, Subject, explain,
     names_bulletin, rules_that_fit,
 };
-use crate::model::{Date, Finding, MachineRecord, Severity};
+use crate::model::{Date, DriftState, Finding, MachineRecord, Severity};
 use crate::report::{ReportSource as _, columns, for_terminal};
 use crate::scan::RunSource;
 use std::fmt::Write as _;
@@ -48,7 +48,10 @@ pub(in crate::cli) fn run(settings: &Settings, command: &PolicyCommand) -> Resul
             let known = (&beliefs.policy.measures, &Annotations::new(written));
             text = explained(&source, known, what)?;
         }
-        None => text.push_str(&touched(&source, &beliefs.policy.measures)?),
+        None => {
+            text.push_str(&touched(&source, &beliefs.policy.measures)?);
+            text.push_str(&drifted(&source, &beliefs.policy.baselines)?);
+        }
     }
     print(&text)
 }
@@ -63,8 +66,10 @@ fn print(text: &str) -> Result<Exit, Stop> {
 fn outline(policy: &Policy) -> String {
     let rules = policy.measures.rules.len();
     let expected = policy.expected.len();
+    let baselines = policy.baselines.len();
     let mut text = format!(
-        "The policy reads: {rules} [[severity]], {expected} [[expected]]; the first [[severity]] that fits decides.\n"
+        "The policy reads: {rules} [[severity]], {baselines} [[baseline]], {expected} [[expected]]; the first [[severity]] \
+         that fits decides.\n"
     );
     match &policy.measures.due {
         None => text.push_str("No [due]: no finding has a due date.\n"),
@@ -139,6 +144,48 @@ fn touched(source: &RunSource, measures: &Measures) -> Result<String, Stop> {
         let _ = writeln!(text, "\n{}", columns(&header, &rows).trim_end());
     }
     Ok(text)
+}
+
+/// Whom each baseline is for in a run, and how they stand to it.
+fn drifted(source: &RunSource, baselines: &[Baseline]) -> Result<String, Stop> {
+    if baselines.is_empty() {
+        return Ok(String::new());
+    }
+    let mut counts = vec![[0_u64; 3]; baselines.len()];
+    let walk = source.machines(&mut |machine: &MachineRecord| {
+        let facts = MachineFacts::of(machine);
+        for (baseline, [all, drift, unknown]) in baselines.iter().zip(&mut counts) {
+            if baseline.fits(&facts) {
+                let rows = baseline.judge(&facts);
+                let has = |state| u64::from(rows.iter().any(|row| row.state == state));
+                *all += 1;
+                *drift += has(DriftState::Drift);
+                *unknown += has(DriftState::Unknown);
+            }
+        }
+        Ok(())
+    });
+    walk.map_err(|error| Stop::failed(&error))?;
+    let rows = baselines.iter().zip(&counts);
+    let rows: Vec<Vec<String>> = rows
+        .map(|(baseline, [all, drift, unknown])| {
+            let note = if *all == 0 { "fits no machine" } else { "" };
+            vec![
+                for_terminal(&baseline.id).into_owned(),
+                baseline.line.to_string(),
+                baseline.rules().to_string(),
+                all.to_string(),
+                drift.to_string(),
+                unknown.to_string(),
+                note.to_owned(),
+                for_terminal(&baseline.reason).chars().take(60).collect(),
+            ]
+        })
+        .collect();
+    let header = [
+        "BASELINE", "LINE", "RULES", "MACHINES", "DRIFT", "UNKNOWN", "NOTE", "REASON",
+    ];
+    Ok(format!("\n{}\n", columns(&header, &rows).trim_end()))
 }
 
 /// Why the findings of a host or of a bulletin are weighed as they are.
