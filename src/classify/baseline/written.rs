@@ -83,28 +83,14 @@ fn baseline(text: &str, written: BaselineText, line: usize) -> Result<Baseline, 
             "a [[baseline]] says whom it is for: role, tag, host, os; host = \"*\" is everybody";
         return Err(problem(what.to_owned()));
     }
-    let mut rules = Vec::new();
-    let spanned = |at: &std::ops::Range<usize>, what: String| malformed(text, at, what);
-    if let Some(build) = written.build {
-        let read = build_number(build.get_ref()).map_err(|what| spanned(&build.span(), what))?;
-        rules.push(Rule::Build(read));
-    }
-    if let Some(version) = written.os_version {
-        let read = release(version.get_ref()).map_err(|what| spanned(&version.span(), what))?;
-        rules.push(Rule::OsVersion(read));
-    }
-    for item in written.required {
-        let read = required(item.get_ref()).map_err(|what| spanned(&item.span(), what))?;
-        rules.push(read);
-    }
-    for item in written.forbidden {
-        let read = forbidden(item.get_ref()).map_err(|what| spanned(&item.span(), what))?;
-        rules.push(read);
-    }
-    for (item, least) in written.minimum {
-        let read = minimum(item.get_ref(), least.get_ref());
-        rules.push(read.map_err(|what| spanned(&item.span(), what))?);
-    }
+    let asked = Asked {
+        build: written.build,
+        os_version: written.os_version,
+        required: written.required,
+        forbidden: written.forbidden,
+        minimum: written.minimum,
+    };
+    let rules = rules(text, asked)?;
     if rules.is_empty() || rules.len() > MOST_RULES {
         let what = format!(
             "a [[baseline]] asks for something: build, os_version, required, forbidden, minimum; at most {MOST_RULES} in all"
@@ -121,19 +107,52 @@ fn baseline(text: &str, written: BaselineText, line: usize) -> Result<Baseline, 
     })
 }
 
-fn build_number(text: &str) -> Result<String, String> {
+/// What a baseline asks for, as it is written.
+struct Asked {
+    build: Option<Spanned<String>>,
+    os_version: Option<Spanned<String>>,
+    required: Vec<Spanned<String>>,
+    forbidden: Vec<Spanned<String>>,
+    minimum: BTreeMap<Spanned<String>, Spanned<String>>,
+}
+
+fn rules(text: &str, asked: Asked) -> Result<Vec<Rule>, PolicyError> {
+    let read = |one: &Spanned<String>, read: fn(&str) -> Result<Rule, String>| {
+        read(one.get_ref()).map_err(|what| malformed(text, &one.span(), what))
+    };
+    let mut rules = Vec::new();
+    if let Some(one) = &asked.build {
+        rules.push(read(one, build_number)?);
+    }
+    if let Some(one) = &asked.os_version {
+        rules.push(read(one, release)?);
+    }
+    for one in &asked.required {
+        rules.push(read(one, required)?);
+    }
+    for one in &asked.forbidden {
+        rules.push(read(one, forbidden)?);
+    }
+    for (one, least) in &asked.minimum {
+        let rule = minimum(one.get_ref(), least.get_ref());
+        rules.push(rule.map_err(|what| malformed(text, &one.span(), what))?);
+    }
+    Ok(rules)
+}
+
+fn build_number(text: &str) -> Result<Rule, String> {
     let wanted = || format!("build = \"{text}\": a build and its revision, \"20348.2700\"");
     let version = WindowsVersion::parse(text.trim()).ok_or_else(wanted)?;
     let has_two = text.trim().split('.').count() == 2;
-    let text = has_two.then(|| version.as_str().to_owned());
-    text.ok_or_else(wanted)
+    let build = has_two.then(|| version.as_str().to_owned());
+    build.map(Rule::Build).ok_or_else(wanted)
 }
 
-fn release(text: &str) -> Result<String, String> {
+fn release(text: &str) -> Result<Rule, String> {
     let wanted = || format!("os_version = \"{text}\": at least a release, \">= 12\"");
     let version = text.trim().strip_prefix(">=").ok_or_else(wanted)?.trim();
     let read = WindowsVersion::parse(version).ok_or_else(wanted)?;
-    Ok(read.as_str().to_owned())
+    Ok(Rule::OsVersion(read.as_str().to_owned()))
 }
 
 /// `openssh-server`, `falcon-sensor >= 7.10`.

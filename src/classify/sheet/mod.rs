@@ -8,6 +8,7 @@ mod compare;
 mod read;
 #[cfg(test)]
 mod tests;
+mod until;
 
 pub use compare::{Comparer, ShownFinding, Terms, Wanted};
 pub use read::{SheetError, read};

@@ -93,6 +93,7 @@ fn workbook(rows: &[&[&str]]) -> Vec<u8> {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one story")]
 fn a_table_goes_out_is_edited_and_comes_back() {
     let site = company(1);
     let desk = desk(&site);
