@@ -84,6 +84,7 @@ pub(super) struct ExceptAddArguments {
 }
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag as typed")]
 pub(super) struct ImportArguments {
     /// findings.csv or a workbook with that table, however it was saved; or a file of runs export
     #[arg(value_name = "FILE")]

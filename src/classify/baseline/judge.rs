@@ -53,16 +53,12 @@ impl Verdict {
 
 /// What a machine's system goes by: its family, its id, its name; of one that was not read what it shows.
 pub(super) fn systems(machine: &MachineRecord) -> Vec<&str> {
-    match &machine.inventory {
-        Some(read) => {
-            let platform = &read.platform;
-            vec![platform.family.as_str(), &platform.id, &platform.name]
-        }
-        None => {
-            let claim = machine.fingerprint.os.iter();
-            claim.map(|claim| claim.value.as_str()).collect()
-        }
+    if let Some(read) = &machine.inventory {
+        let platform = &read.platform;
+        return vec![platform.family.as_str(), &platform.id, &platform.name];
     }
+    let claim = machine.fingerprint.os.iter();
+    claim.map(|claim| claim.value.as_str()).collect()
 }
 
 /// What a rule says of a machine.

@@ -90,7 +90,7 @@ fn baseline(text: &str, written: BaselineText, line: usize) -> Result<Baseline, 
         forbidden: written.forbidden,
         minimum: written.minimum,
     };
-    let rules = rules(text, asked)?;
+    let rules = rules(text, &asked)?;
     if rules.is_empty() || rules.len() > MOST_RULES {
         let what = format!(
             "a [[baseline]] asks for something: build, os_version, required, forbidden, minimum; at most {MOST_RULES} in all"
@@ -116,7 +116,7 @@ struct Asked {
     minimum: BTreeMap<Spanned<String>, Spanned<String>>,
 }
 
-fn rules(text: &str, asked: Asked) -> Result<Vec<Rule>, PolicyError> {
+fn rules(text: &str, asked: &Asked) -> Result<Vec<Rule>, PolicyError> {
     let read = |one: &Spanned<String>, read: fn(&str) -> Result<Rule, String>| {
         read(one.get_ref()).map_err(|what| malformed(text, &one.span(), what))
     };

@@ -3,8 +3,8 @@
 use super::{Complaint, Sheet, SheetChange, SheetField, SheetRow};
 use crate::classify::priority::MachineFacts;
 use crate::model::{
-    Annotation, Date, Decision, Exception, ExceptionId, Finding, FindingId, LEFT_OUT, Severity,
-    UtcTime, WorkStatus,
+    Annotation, Decision, Exception, ExceptionId, Finding, FindingId, LEFT_OUT, Severity, UtcTime,
+    WorkStatus,
 };
 use std::collections::{BTreeSet, HashMap};
 

@@ -41,17 +41,15 @@ pub(in crate::cli) fn run(settings: &Settings, command: &PolicyCommand) -> Resul
     let run = output::find_run(&store, command.run.as_deref())?;
     let beliefs = given.of_run(&store, &run)?;
     let source = RunSource::open(&store, &run, false)?.compare(&store, &beliefs)?;
-    match &command.explain {
-        Some(what) => {
-            let written = store.annotations(&source.run().site).wait();
-            let written = written.map_err(|error| Stop::failed(&error))?;
-            let known = (&beliefs.policy.measures, &Annotations::new(written));
-            text = explained(&source, known, what)?;
-        }
-        None => {
-            text.push_str(&touched(&source, &beliefs.policy.measures)?);
-            text.push_str(&drifted(&source, &beliefs.policy.baselines)?);
-        }
+    let policy = &beliefs.policy;
+    if let Some(what) = &command.explain {
+        let written = store.annotations(&source.run().site).wait();
+        let written = written.map_err(|error| Stop::failed(&error))?;
+        let known = (&policy.measures, &Annotations::new(written));
+        text = explained(&source, known, what)?;
+    } else {
+        text.push_str(&touched(&source, &policy.measures)?);
+        text.push_str(&drifted(&source, &policy.baselines)?);
     }
     print(&text)
 }
