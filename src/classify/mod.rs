@@ -3,6 +3,7 @@
 //! with their evidence out.
 
 mod apply;
+mod baseline;
 mod care;
 pub mod changes;
 mod clusters;
@@ -29,18 +30,20 @@ mod policy;
 mod policy_windows;
 mod priority;
 mod rules;
+pub mod sheet;
 mod sighted;
 mod standing;
 #[cfg(test)]
 mod tests;
 
+pub use baseline::Baseline;
 pub use plan::{MachineNeeds, PlanRules, Planner, plan};
 pub use policy::{Expected, Policy, PolicyError};
 pub use policy_windows::{Schedule, TaggedWindow, Wave, Window};
 pub use priority::{
-    Allowance, Assumed, Calendar, Due, Effect, Exceptions, HostPattern, MachineFacts, Measures,
-    NamePattern, Preset, RankKey, Ranks, SeverityRule, Subject, decide, explain, names_bulletin,
-    rules_that_fit,
+    Allowance, Annotations, Assumed, Calendar, Due, Effect, Exceptions, HostPattern, MachineFacts,
+    Measures, NamePattern, Preset, RankKey, Ranks, SeverityRule, Subject, decide, explain,
+    names_bulletin, rules_that_fit,
 };
 pub use rules::{MergeRule, MergeRules, Named, RulesError};
 pub use sighted::{

@@ -1,6 +1,7 @@
 //! The operator's policy, `policy.toml`: the thresholds of the classes, the allow list, and how findings are
 //! weighed.
 
+use super::baseline::{self, Baseline, BaselineText};
 use super::glob::matches_glob;
 use super::policy_windows::{self, Schedule};
 use super::priority::{DueText, Measures, RuleText};
@@ -36,6 +37,8 @@ pub struct Policy {
     pub schedule: Schedule,
     /// How findings are weighed, and how soon they are to be fixed.
     pub measures: Measures,
+    /// What machines of a kind should be, in the file's order.
+    pub baselines: Vec<Baseline>,
 }
 
 impl Default for Policy {
@@ -51,6 +54,7 @@ impl Default for Policy {
             expected: Vec::new(),
             schedule: Schedule::default(),
             measures: Measures::default(),
+            baselines: Vec::new(),
         }
     }
 }
@@ -109,6 +113,7 @@ impl Policy {
             policy.expected.push(expected(entry.into_inner(), line)?);
         }
         policy.measures = Measures::read(text, file.severity, file.due)?;
+        policy.baselines = baseline::read(text, file.baseline)?;
         Ok(policy)
     }
 
@@ -171,6 +176,8 @@ struct File {
     #[serde(default)]
     severity: Vec<Spanned<RuleText>>,
     due: Option<DueText>,
+    #[serde(default)]
+    baseline: Vec<Spanned<BaselineText>>,
 }
 
 #[derive(Deserialize)]

@@ -2,7 +2,7 @@
 
 use super::catalog_args::CatalogCommand;
 use super::credentials_args::CredentialsCommand;
-use super::decision_args::{ExceptCommand, PolicyCommand};
+use super::decision_args::{ExceptCommand, ImportArguments, PolicyCommand};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -69,6 +69,9 @@ pub(super) enum Command {
     Match(MatchArguments),
     /// Write the files of a stored run again
     Export(ExportArguments),
+    /// Take back a table of findings that was edited in a spreadsheet: owner, status, severity, and until when a
+    /// finding may stay; or a run that another store exported (see docs/spreadsheet.md)
+    Import(ImportArguments),
     /// Tell what changed between two stored runs: machines new, gone, back; software and updates; findings new,
     /// fixed, reopened, or only not observed
     Diff(DiffArguments),
@@ -365,7 +368,7 @@ pub(super) struct OutputArguments {
     /// Leave account names out
     #[arg(long)]
     pub(super) no_users: bool,
-    /// Also list findings that are closed: fixed, superseded, not applicable
+    /// Also list findings that are closed: fixed, superseded, not applicable; and rules of baselines that are met
     #[arg(long)]
     pub(super) all: bool,
     /// Exit with 4 when there are open findings of this severity or worse: low, medium, high,

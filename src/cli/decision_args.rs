@@ -1,7 +1,8 @@
-//! The command line of `policy` and `except`, as typed.
+//! The command line of `policy`, `except` and `import`, as typed.
 
 use super::args::BeliefArguments;
 use clap::{Args, Subcommand};
+use std::path::PathBuf;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum PolicyCommand {
@@ -80,4 +81,37 @@ pub(super) struct ExceptAddArguments {
     pub(super) run: Option<String>,
     #[command(flatten)]
     pub(super) beliefs: BeliefArguments,
+}
+
+#[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag as typed")]
+pub(super) struct ImportArguments {
+    /// findings.csv or a workbook with that table, however it was saved; or a file of runs export
+    #[arg(value_name = "FILE")]
+    pub(super) file: PathBuf,
+    /// Only show what differs
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// Do not ask
+    #[arg(long)]
+    pub(super) yes: bool,
+    /// Leave out rows that cannot be understood; without it, one such row and nothing is changed
+    #[arg(long)]
+    pub(super) skip_bad: bool,
+    /// Why findings may stay, where the table has no column `reason`
+    #[arg(long, value_name = "TEXT")]
+    pub(super) reason: Option<String>,
+    /// Take another column for one of `finding_id`, owner, status, `my_severity`, `exception_until`, reason: owner=Responsible;
+    /// #3 is the third
+    #[arg(long, value_name = "COLUMN=HEADER")]
+    pub(super) map: Vec<String>,
+    /// The run to compare with [default: the one that `run_id` names]
+    #[arg(long, value_name = "RUN")]
+    pub(super) run: Option<String>,
+    /// The policy that the table was exported by [default: as everywhere]
+    #[arg(long, value_name = "FILE")]
+    pub(super) policy: Option<PathBuf>,
+    /// Who is one machine, as when the table was exported [default: as everywhere]
+    #[arg(long, value_name = "FILE")]
+    pub(super) merge_rules: Option<PathBuf>,
 }

@@ -1,9 +1,9 @@
 //! Which column of a table is what: by the operator's word, else by its name, else by its content.
 
-use super::days::{self, Day, Order, Signs};
 use super::table::Table;
 use super::{ColumnUse, Field, KnownError, ReadOptions, Why, cells, headers};
 use crate::model::ListKind;
+use crate::tabular::days::{self, Day, Order, Signs};
 
 /// The columns of a table, and how they are read.
 #[derive(Debug)]

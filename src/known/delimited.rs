@@ -1,38 +1,20 @@
-//! Tables in text: what separates the cells, where the header is, and in which line a row begins.
+//! Tables in text: what separates the cells, and where the header is.
 
-use super::lines::Lines;
 use super::table::Table;
-use super::{KnownError, ReadOptions, cells, days, headers};
-use csv::{ReaderBuilder, StringRecord};
-
-/// What may separate cells. Of equally good ones the first.
-const SEPARATORS: &[u8] = b",;\t|";
-/// How many rows are looked at to find the header: reports have a title and what they were filtered by before it.
-const HEAD_ROWS: usize = 60;
-/// How much of a text is looked at for that.
-const HEAD_BYTES: usize = 256 << 10;
-/// How many lines the last cell may have before the quotation mark that opened it counts as a mistake.
-const MOST_LINES: usize = 20;
+use super::{KnownError, ReadOptions, cells, headers};
+use crate::tabular::days;
+use crate::tabular::separated::{self, HEAD_ROWS, SEPARATORS};
+use csv::StringRecord;
 
 /// Reads a text as a table. `None` where it is none: no line of it has two cells, and its first is no header.
 pub(super) fn read(text: &str, options: &ReadOptions) -> Result<Option<Table>, KnownError> {
-    let (start, stated) = preamble(text);
+    let (start, stated) = separated::preamble(text);
     let body = text.get(start..).unwrap_or_default();
-    let Some(separator) = stated.or_else(|| separator(head(body), options)) else {
+    let Some(separator) = stated.or_else(|| separator(separated::head(body), options)) else {
         return Ok(None);
     };
-    let mut table = Table::new(form(separator), Some(char::from(separator)));
-    let mut lines = Lines::new(text);
-    let mut end_of_last = start;
-    for record in reader(body, separator).into_records() {
-        // A reader of text that is told to be flexible has no other error than that of the text.
-        let Ok(record) = record else { continue };
-        let at = record.position().map_or(0, csv::Position::byte);
-        let at = start + usize::try_from(at).unwrap_or(usize::MAX);
-        let line = lines.of(at.max(end_of_last));
-        end_of_last = at;
-        table.push(line, record)?;
-    }
+    let mut table = Table::new(separated::form(separator), Some(char::from(separator)));
+    separated::each_row(text, (start, separator), |line, row| table.push(line, row))?;
     unclosed(&table)?;
     let found = header(&table, options);
     table.behead(found);
@@ -42,11 +24,9 @@ pub(super) fn read(text: &str, options: &ReadOptions) -> Result<Option<Table>, K
 /// Sees that no quotation mark, never closed, makes one cell of the rest of the file.
 fn unclosed(table: &Table) -> Result<(), KnownError> {
     let last = table.rows.last();
-    let mut cells = last.into_iter().flat_map(|row| row.cells.iter());
-    let Some(cell) = cells.find(|cell| newlines(cell) > MOST_LINES) else {
+    let Some(swallowed) = last.and_then(|row| separated::swallowed(&row.cells)) else {
         return Ok(());
     };
-    let swallowed = newlines(cell);
     Err(KnownError::Malformed {
         form: "table",
         line: last.map_or(0, |row| row.number),
@@ -56,58 +36,12 @@ fn unclosed(table: &Table) -> Result<(), KnownError> {
     })
 }
 
-fn newlines(cell: &str) -> usize {
-    cell.matches('\n').count()
-}
-
-fn form(separator: u8) -> String {
-    let word = match separator {
-        b'\t' => "tabs".to_owned(),
-        other => format!("`{}`", char::from(other)),
-    };
-    format!("table separated by {word}")
-}
-
-/// Where the table begins, and what it says of its separator: Excel's `sep=;`, PowerShell's `#TYPE …`.
-fn preamble(text: &str) -> (usize, Option<u8>) {
-    let mut at = 0;
-    let mut separator = None;
-    for line in text.split_inclusive('\n').take(5) {
-        let plain = line.trim_end_matches(['\r', '\n']).trim_matches('"');
-        let lower = plain.get(..4).unwrap_or_default().to_ascii_lowercase();
-        if lower == "sep=" {
-            separator = plain.as_bytes().get(4).copied().or(separator);
-        } else if !plain.starts_with("#TYPE ") {
-            break;
-        }
-        at += line.len();
-    }
-    (at, separator.filter(|one| SEPARATORS.contains(one)))
-}
-
-fn head(text: &str) -> &str {
-    let mut end = text.len().min(HEAD_BYTES);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    text.get(..end).unwrap_or_default()
-}
-
-fn reader(text: &str, separator: u8) -> csv::Reader<&[u8]> {
-    ReaderBuilder::new()
-        .delimiter(separator)
-        .has_headers(false)
-        .flexible(true)
-        .from_reader(text.as_bytes())
-}
-
 /// What separates the cells: with what a line has the most known headers, else with what most lines have equally
 /// many cells.
 fn separator(head: &str, options: &ReadOptions) -> Option<u8> {
     let mut best = None;
     for separator in SEPARATORS {
-        let rows = reader(head, *separator).into_records().take(HEAD_ROWS);
-        let rows: Vec<StringRecord> = rows.filter_map(Result::ok).collect();
+        let rows = separated::first_rows(head, *separator);
         let known = rows.iter().map(|row| known(row, options)).max();
         let widths: Vec<usize> = rows.iter().map(StringRecord::len).collect();
         let same = |wanted: usize| widths.iter().filter(|width| **width == wanted).count();

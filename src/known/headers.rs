@@ -2,6 +2,7 @@
 
 use super::Field;
 use crate::model::ListKind;
+pub(super) use crate::tabular::folded;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::LazyLock;
 
@@ -53,13 +54,6 @@ static OFF: LazyLock<Vec<(Option<ListKind>, String)>> = LazyLock::new(|| {
         .map(|(kind, word)| (ListKind::parse(kind), folded(word)))
         .collect()
 });
-
-/// A header as it is compared: in lower case, letters and digits only.
-pub(super) fn folded(header: &str) -> String {
-    let chars = header.chars().take(120);
-    let chars = chars.filter(|one| one.is_alphanumeric());
-    chars.flat_map(char::to_lowercase).collect()
-}
 
 /// The ways in which a header may be meant, the fullest first: without what stands in brackets behind it (a unit,
 /// a zone), without what stands before a point (a table's name).

@@ -1,9 +1,9 @@
 //! Leases of DHCP servers on Unix: ISC's `dhcpd.leases` (dhcpd.leases(5)) and dnsmasq's `dnsmasq.leases`.
 
-use super::days::{self, Day, Order};
 use super::draft::Draft;
 use super::{Field, cells};
 use crate::model::{Date, KnownRecord, ListKind};
+use crate::tabular::days::{self, Day, Order};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 

@@ -8,7 +8,6 @@
 mod ansible;
 mod cells;
 mod columns;
-mod days;
 mod delimited;
 mod draft;
 mod field;
@@ -17,7 +16,6 @@ mod headers;
 mod json;
 mod ldif;
 mod leases;
-mod lines;
 mod nmap;
 mod plain;
 mod records;

@@ -3,9 +3,9 @@
 //! A name of type `PTR` is what a name server says of the address, not what the machine says of itself.
 
 use super::draft::Draft;
-use super::lines::Lines;
 use super::{Field, KnownError, cells};
 use crate::model::{Date, KnownRecord, ListKind, UtcTime};
+use crate::tabular::lines::Lines;
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::{Reader, XmlVersion};
 

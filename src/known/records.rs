@@ -1,11 +1,11 @@
 //! From the rows of a table to machines.
 
 use super::columns::{Columns, recognise};
-use super::days::{self, Day};
 use super::draft::Draft;
 use super::table::{MOST_COLUMNS, Row, Table};
 use super::{Field, KnownError, ReadOptions, cells, headers};
 use crate::model::{Date, KnownRecord, ListKind};
+use crate::tabular::days::{self, Day};
 use std::cmp::Reverse;
 use std::collections::HashMap;
 

@@ -3,6 +3,7 @@
 use super::draft::Draft;
 use super::table::Table;
 use super::{KnownError, ReadOptions, delimited, records};
+use crate::tabular::no_text;
 use crate::tabular::workbook::{Limits, Sheet, WorkbookError, is_workbook, sheets};
 use csv::ReaderBuilder;
 use std::io::Cursor;
@@ -13,37 +14,13 @@ const LIMITS: Limits = Limits {
     sheets: 100,
 };
 
-/// Files that hold no text, by their first bytes: what they are, and what to do.
-const OTHERS: &[(&[u8], &str, &str)] = &[
-    (
-        b"PK\x03\x04",
-        "a zip archive",
-        "unpack it, and give what is in it",
-    ),
-    (b"\x1f\x8b", "compressed (gzip)", "unpack it first"),
-    (
-        b"\xd0\xcf\x11\xe0",
-        "a workbook of old Excel (.xls)",
-        "save it as XLSX or CSV",
-    ),
-    (b"%PDF", "a PDF", "export the list as CSV or XLSX"),
-    (b"\x7fELF", "a program", "give a list"),
-    (b"MZ\x90", "a program", "give a list"),
-    (
-        b"SQLite format 3",
-        "a database",
-        "export the list as CSV or XLSX",
-    ),
-];
-
 /// Reads a workbook; `None` where the bytes are none. Other things that hold no text are refused.
 pub(super) fn read(bytes: &[u8], options: &ReadOptions) -> Result<Option<Draft>, KnownError> {
     if !is_workbook(Cursor::new(bytes)) {
-        let mut others = OTHERS.iter();
-        return match others.find(|(magic, ..)| bytes.starts_with(magic)) {
-            Some((_, what, advice)) => Err(KnownError::Unsupported {
-                what: (*what).to_owned(),
-                advice: (*advice).to_owned(),
+        return match no_text(bytes) {
+            Some((what, advice)) => Err(KnownError::Unsupported {
+                what: what.to_owned(),
+                advice: advice.to_owned(),
             }),
             None => Ok(None),
         };

@@ -1,6 +1,6 @@
 //! What the operator's policy makes of a finding.
 
-use super::{Date, ExceptionId, Severity};
+use super::{Annotation, Date, Drift, ExceptionId, Severity, WorkStatus};
 
 /// What the operator's policy makes of one finding.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,20 +19,36 @@ pub struct Decision {
     pub rank: Option<u64>,
     /// The exception that holds for it.
     pub exception: Option<ExceptionId>,
+    /// The last day (UTC) on which that exception holds.
+    pub until: Option<Date>,
+    /// What people wrote about it.
+    pub annotation: Option<Annotation>,
 }
 
 impl Decision {
+    /// Who sees to it, as people wrote.
+    pub fn owner(&self) -> Option<&str> {
+        self.annotation.as_ref()?.owner.as_deref()
+    }
+
+    /// How far the work is, as people wrote.
+    pub fn status(&self) -> Option<WorkStatus> {
+        self.annotation.as_ref()?.status
+    }
+
     /// Whether it should have been fixed by now, and nobody was allowed to leave it.
     pub fn is_overdue(&self) -> bool {
         self.exception.is_none() && self.days_left.is_some_and(|days| days < 0)
     }
 }
 
-/// What the policy makes of a machine's findings.
+/// What the policy makes of a machine and its findings.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Decided {
     /// Whether the policy allows days at all: without, nothing overdue says nothing.
     pub has_due_dates: bool,
     /// One for each finding, in the same order.
     pub decisions: Vec<Decision>,
+    /// How it stands to the baselines that are for it: a row for each of their rules.
+    pub drift: Vec<Drift>,
 }

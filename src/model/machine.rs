@@ -68,6 +68,13 @@ pub struct MachineRecord {
 }
 
 impl MachineRecord {
+    /// Who answers for it, as its tag `owner=…` says.
+    pub fn owner(&self) -> Option<&str> {
+        let mut tags = self.tags.iter();
+        tags.find_map(|tag| tag.strip_prefix("owner="))
+            .filter(|owner| !owner.is_empty())
+    }
+
     /// The verdicts, each with what the policy makes of it.
     pub fn judged(&self) -> impl Iterator<Item = (&Finding, Option<&Decision>)> + Clone {
         let decided = self.decided.iter().flat_map(|all| &all.decisions);

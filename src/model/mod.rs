@@ -4,11 +4,13 @@
 
 mod access;
 mod advisory;
+mod annotation;
 mod bulletin;
 mod change;
 mod clue;
 mod coverage;
 mod decision;
+mod drift;
 mod exception;
 mod facts;
 mod finding;
@@ -36,6 +38,7 @@ pub use advisory::{
     Advisory, AffectedProduct, BuildRow, Epss, ExploitPrediction, Fix, ProductKey, Restart,
     UpdateId, UpdateKind,
 };
+pub use annotation::{Annotation, LEFT_OUT, WorkStatus};
 pub use bulletin::{
     Affected, Bulletin, ContentSet, FixStatus, KnownExploited, PackageScope, Spoken, VersionRange,
 };
@@ -43,6 +46,7 @@ pub use change::{Change, ChangeKind, Changes};
 pub use clue::{Clue, Fact};
 pub use coverage::{Canaries, CoverageRow, ScopePart, search_said};
 pub use decision::{Decided, Decision};
+pub use drift::{Drift, DriftRule, DriftState};
 pub use exception::{Exception, ExceptionCount, ExceptionScope, ExceptionState};
 pub use facts::HostFacts;
 pub use finding::{Confidence, Evidence, Finding, FindingState, Remedy, Witness, WitnessKind};

@@ -2,10 +2,10 @@
 
 use super::Remediation;
 use crate::model::{
-    AccessRecord, Finding, FindingState, Hotfix, HotfixState, MachineRecord, ManagedState,
-    ResultCode, UpdatePolicy, UpdateSource, WindowsFacts,
+    AccessRecord, Drift, DriftState, Finding, FindingState, Hotfix, HotfixState, MachineRecord,
+    ManagedState, ResultCode, UpdatePolicy, UpdateSource, WindowsFacts,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The sums over the machines of a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -62,6 +62,14 @@ pub struct Counts {
     pub late: u64,
     /// Open and undecided findings that an exception holds for.
     pub excepted: u64,
+    /// Machines that are not as a baseline says.
+    pub drifting: u64,
+    /// Machines that a baseline is for, of which it cannot be told in full whether they are as it says.
+    pub drift_unknown: u64,
+    /// Machines that a baseline is for.
+    pub with_baseline: u64,
+    /// The baselines that at least one machine is not as.
+    pub drifted_from: BTreeSet<String>,
     /// What could be upgraded, by product; updates that have names are in `remediation` only.
     pub upgrades: BTreeMap<String, Upgrade>,
 }
@@ -158,7 +166,17 @@ impl Counts {
         let overdue = count(decisions().filter(|one| one.is_overdue()).count());
         self.overdue += overdue;
         self.late += u64::from(overdue > 0);
+        self.add_drift(&decided.drift);
         self.excepted += count(decisions().filter(|one| one.exception.is_some()).count());
+    }
+
+    fn add_drift(&mut self, rows: &[Drift]) {
+        let of = |state: DriftState| rows.iter().filter(move |row| row.state == state);
+        self.with_baseline += u64::from(!rows.is_empty());
+        self.drifting += u64::from(of(DriftState::Drift).next().is_some());
+        self.drift_unknown += u64::from(of(DriftState::Unknown).next().is_some());
+        let from = of(DriftState::Drift).map(|row| row.baseline.clone());
+        self.drifted_from.extend(from);
     }
 
     fn add_shared_key(&mut self, machine: &MachineRecord) {

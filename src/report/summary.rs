@@ -280,6 +280,7 @@ fn write_weaknesses(counts: &Counts, text: &mut String) {
 fn write_findings(run: &RunSummary, counts: &Counts, text: &mut String) {
     text.push_str("\nFindings\n");
     write_weaknesses(counts, text);
+    write_drift(counts, text);
     if counts.assessed == 0 {
         text.push_str("  none can be stated: no machine was read\n");
         return;
@@ -337,6 +338,26 @@ fn write_findings(run: &RunSummary, counts: &Counts, text: &mut String) {
             format_args!("  reboot     {reboots} waiting for a reboot"),
         );
     }
+}
+
+/// How machines stand to the baselines of the policy, where one is for any.
+fn write_drift(counts: &Counts, text: &mut String) {
+    if counts.with_baseline == 0 {
+        return;
+    }
+    let baselines = plural(count(counts.drifted_from.len()), "baseline");
+    let (drifting, all) = (number(counts.drifting), number(counts.with_baseline));
+    let unknown = match counts.drift_unknown {
+        0 => String::new(),
+        unknown => format!(
+            "; of {} not all of it can be told",
+            plural(unknown, "machine")
+        ),
+    };
+    push(
+        text,
+        format_args!("  drift      {drifting} of {all} machines drift from {baselines}{unknown}"),
+    );
 }
 
 /// What the policy asks for, where it asks for anything.

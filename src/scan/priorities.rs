@@ -1,8 +1,12 @@
 //! What the operator's policy makes of a run: every finding is weighed, and has its place among all others.
 
 use super::{Beliefs, RunError, RunSource};
-use crate::classify::{Exceptions, MachineFacts, Measures, RankKey, Ranks, Subject, decide};
-use crate::model::{Date, Decided, Decision, ExceptionCount, Finding, FindingId, MachineRecord};
+use crate::classify::{
+    Annotations, Baseline, Exceptions, MachineFacts, Measures, RankKey, Ranks, Subject, decide,
+};
+use crate::model::{
+    Date, Decided, Decision, Exception, ExceptionCount, Finding, FindingId, MachineRecord,
+};
 use crate::report::ReportSource as _;
 use crate::store::Store;
 
@@ -10,7 +14,9 @@ use crate::store::Store;
 #[derive(Debug)]
 pub(super) struct Priorities {
     measures: Measures,
+    baselines: Vec<Baseline>,
     exceptions: Exceptions,
+    annotations: Annotations,
     counts: Vec<ExceptionCount>,
     ranks: Ranks,
     today: Date,
@@ -21,6 +27,15 @@ impl Priorities {
         &self.counts
     }
 
+    /// The exceptions that hold for a finding, the one that counts first.
+    pub(super) fn holding(
+        &self,
+        finding: &Finding,
+        facts: &MachineFacts<'_>,
+    ) -> impl Iterator<Item = &Exception> {
+        self.exceptions.all_holding(finding, facts)
+    }
+
     /// Says of a machine what the policy makes of its findings.
     pub(super) fn place(&self, machine: &mut MachineRecord) {
         let mut decisions = self.decisions(machine);
@@ -29,9 +44,12 @@ impl Priorities {
             let key = key(finding, &facts, decision);
             decision.rank = key.map(|key| self.ranks.place(&key));
         }
+        let meant = self.baselines.iter().filter(|one| one.fits(&facts));
+        let drift = meant.flat_map(|one| one.judge(&facts)).collect();
         machine.decided = Some(Decided {
             has_due_dates: self.measures.due.is_some(),
             decisions,
+            drift,
         });
     }
 
@@ -39,10 +57,12 @@ impl Priorities {
     fn decisions(&self, machine: &MachineRecord) -> Vec<Decision> {
         let facts = MachineFacts::of(machine);
         let decisions = machine.findings.iter().map(|finding| {
-            let subject = Subject::new(finding, &facts, self.today);
-            let exception = self.exceptions.holding(finding, &facts).cloned();
+            let written = self.annotations.of(finding, &facts);
+            let subject = Subject::new(finding, &facts, self.today).with(written);
+            let exception = self.exceptions.holding(finding, &facts);
             Decision {
-                exception,
+                exception: exception.map(|exception| exception.id.clone()),
+                until: exception.map(|exception| exception.until),
                 ..decide(&self.measures, &subject, self.today)
             }
         });
@@ -77,8 +97,11 @@ impl RunSource {
         today: Date,
     ) -> Result<Self, RunError> {
         let exceptions = store.exceptions(&self.run().site).wait()?;
+        let annotations = store.annotations(&self.run().site).wait()?;
         let mut priorities = Priorities {
+            annotations: Annotations::new(annotations),
             measures: beliefs.policy.measures.clone(),
+            baselines: beliefs.policy.baselines.clone(),
             exceptions: Exceptions::new(exceptions, today),
             counts: Vec::new(),
             ranks: Ranks::default(),

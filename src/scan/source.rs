@@ -3,11 +3,12 @@
 use super::priorities::Priorities;
 use super::standings::{self, Standings, Swept, Taken};
 use super::{RunError, RunKind, RunPlan, judge};
+use crate::classify::MachineFacts;
 use crate::identify;
 use crate::matching::Knowledge;
 use crate::model::{
-    Answer, Changes, Clue, Comparison, CoverageRow, Decision, ExceptionCount, Finding, MachineId,
-    MachineRecord, ManagedState, ResultCode, RunSummary, SeenBy, Service, Severity,
+    Answer, Changes, Clue, Comparison, CoverageRow, Decision, Exception, ExceptionCount, Finding,
+    MachineId, MachineRecord, ManagedState, ResultCode, RunSummary, SeenBy, Service, Severity,
 };
 use crate::report::ReportSource;
 use crate::store::{ReportOptions, RunReport, SightingRow, Store};
@@ -441,6 +442,13 @@ impl RunSource {
         self.swept
             .as_ref()
             .is_some_and(|swept| !swept.plan.look.off)
+    }
+
+    /// The exceptions that hold for a finding, the one that counts first; none before [`Self::prioritise`].
+    pub fn holding(&self, finding: &Finding, facts: &MachineFacts<'_>) -> Vec<Exception> {
+        let priorities = self.priorities.iter();
+        let holding = priorities.flat_map(|all| all.holding(finding, facts));
+        holding.cloned().collect()
     }
 
     /// Lays over the run what changed since an earlier one.

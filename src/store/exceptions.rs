@@ -3,32 +3,42 @@
 use super::StoreError;
 use super::db::{Db, Fault, Time, from_json};
 use crate::model::{Date, Exception, ExceptionId, UtcTime};
-use rusqlite::{Row, params};
+use rusqlite::{Row, Transaction, params};
 use serde::Serialize;
 
 /// Keeps an exception of a site. One that is there already stays as it is; says whether it is new.
 pub(super) fn add(db: &mut Db, site: &str, exception: &Exception) -> Result<bool, StoreError> {
+    db.write(|tx| Ok(insert(tx, site, exception, "DO NOTHING")? > 0))
+}
+
+fn insert(
+    tx: &Transaction<'_>,
+    site: &str,
+    exception: &Exception,
+    on_conflict: &str,
+) -> Result<usize, Fault> {
     let scope = json("what an exception is about", &exception.scope)?;
     let versions = json("the versions of an exception", &exception.versions)?;
-    db.write(|tx| {
-        let added = tx.execute(
-            "INSERT INTO exception (id, site, scope, versions, owner, reason, granted, granted_by, until, taken_back)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT DO NOTHING",
-            params![
-                exception.id.as_str(),
-                site,
-                scope,
-                versions,
-                exception.owner,
-                exception.reason,
-                Time(exception.granted),
-                exception.granted_by,
-                exception.until.to_string(),
-                exception.taken_back.map(Time),
-            ],
-        )?;
-        Ok(added > 0)
-    })
+    let query = format!(
+        "INSERT INTO exception (id, site, scope, versions, owner, reason, granted, granted_by, until, taken_back)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT {on_conflict}"
+    );
+    let added = tx.execute(
+        &query,
+        params![
+            exception.id.as_str(),
+            site,
+            scope,
+            versions,
+            exception.owner,
+            exception.reason,
+            Time(exception.granted),
+            exception.granted_by,
+            exception.until.to_string(),
+            exception.taken_back.map(Time),
+        ],
+    )?;
+    Ok(added)
 }
 
 fn json(what: &'static str, value: &impl Serialize) -> Result<String, StoreError> {
@@ -64,6 +74,26 @@ fn read(row: &Row<'_>) -> Result<Exception, Fault> {
     })
 }
 
+/// Keeps an exception; one that was granted in the same second and taken back since holds again.
+pub(super) fn grant(tx: &Transaction<'_>, site: &str, exception: &Exception) -> Result<(), Fault> {
+    insert(tx, site, exception, "DO UPDATE SET taken_back = NULL")?;
+    Ok(())
+}
+
+/// Takes an exception back, where it was not before.
+pub(super) fn end(
+    tx: &Transaction<'_>,
+    site: &str,
+    id: &ExceptionId,
+    at: UtcTime,
+) -> Result<bool, Fault> {
+    let changed = tx.execute(
+        "UPDATE exception SET taken_back = ?3 WHERE site = ?1 AND id = ?2 AND taken_back IS NULL",
+        params![site, id.as_str(), Time(at)],
+    )?;
+    Ok(changed > 0)
+}
+
 /// Takes an exception of a site back. `None` where there is none of this id; else whether it had not been
 /// before.
 pub(super) fn take_back(
@@ -74,13 +104,12 @@ pub(super) fn take_back(
 ) -> Result<Option<bool>, StoreError> {
     db.write(|tx| {
         let known = "SELECT 1 FROM exception WHERE site = ?1 AND id = ?2";
-        if !tx.prepare_cached(known)?.exists(params![site, id.as_str()])? {
+        if !tx
+            .prepare_cached(known)?
+            .exists(params![site, id.as_str()])?
+        {
             return Ok(None);
         }
-        let changed = tx.execute(
-            "UPDATE exception SET taken_back = ?3 WHERE site = ?1 AND id = ?2 AND taken_back IS NULL",
-            params![site, id.as_str(), Time(at)],
-        )?;
-        Ok(Some(changed > 0))
+        Ok(Some(end(tx, site, id, at)?))
     })
 }

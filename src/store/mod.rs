@@ -8,6 +8,7 @@
 //! SQL is only here and in `catalog/file.rs`. Which machine an address belongs to is decided by a
 //! pure function in `identity.rs`.
 
+mod annotations;
 mod blobs;
 mod breaker;
 mod carry;
@@ -31,7 +32,8 @@ mod tests;
 mod thread;
 mod verdicts;
 
-pub use carry::{Imported, PLAN_OF_IMPORTED};
+pub use annotations::Decisions;
+pub use carry::{Imported, PLAN_OF_IMPORTED, is_carried};
 pub use delete::{Deleted, Retention, outdated};
 pub use error::StoreError;
 pub use pending::Pending;
@@ -43,7 +45,8 @@ pub use rows::{
 };
 
 use crate::model::{
-    CredentialId, Exception, ExceptionId, HostKey, Inventory, KnownList, MachineId, RunId, UtcTime,
+    Annotation, CredentialId, Exception, ExceptionId, HostKey, Inventory, KnownList, MachineId,
+    RunId, UtcTime,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -193,6 +196,22 @@ impl Store {
         let (site, id) = (site.to_owned(), id.clone());
         self.thread
             .ask(move |db| exceptions::take_back(db, &site, &id, at))
+    }
+}
+
+/// What the people of a site write down about findings.
+impl Store {
+    /// What is written down at a site, sorted by finding. It outlives the runs.
+    pub fn annotations(&self, site: &str) -> Pending<Vec<Annotation>> {
+        let site = site.to_owned();
+        self.thread.ask(move |db| annotations::of_site(db, &site))
+    }
+
+    /// Writes down what was decided at a time: all of it, or nothing.
+    pub fn write_decisions(&self, site: &str, decisions: Decisions, at: UtcTime) -> Pending<()> {
+        let site = site.to_owned();
+        self.thread
+            .ask(move |db| annotations::write(db, &site, &decisions, at))
     }
 }
 

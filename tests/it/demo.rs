@@ -61,3 +61,28 @@ fn the_demo_finds_whom_no_list_knows() {
     assert_eq!(door["managed_state"], "expected");
     assert_eq!(at(&machines, "web-1")["managed_state"], "managed");
 }
+
+#[test]
+fn the_demo_tells_who_is_not_as_its_baseline_says() {
+    let desk = Desk::without_catalog();
+    let ended = desk.expect(0, "demo --out demo");
+    assert!(ended.err.contains("  drift      "), "{}", ended.err);
+    let rows = rows(&desk, "demo/drift.csv");
+    let state = |name: &str, rule: &str| {
+        let mut rows = rows.iter();
+        let row = rows.find(|row| row["hostname"] == name && row["rule"] == rule);
+        row.map(|row| (row["state"].clone(), row["found"].clone()))
+    };
+    let drift = |found: &str| Some(("drift".to_owned(), found.to_owned()));
+    assert_eq!(state("web-2", "minimum"), drift("openssl 3.0.9-1"));
+    assert_eq!(
+        state("label-printing-do-not-turn-off", "os_version"),
+        drift("11")
+    );
+    // As it should be, and not told.
+    assert_eq!(state("web-1", "minimum"), None);
+    assert!(
+        rows.iter()
+            .any(|row| row["rule"] == "build" && row["state"] == "drift")
+    );
+}

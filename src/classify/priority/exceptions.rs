@@ -3,9 +3,7 @@
 use super::machine::{HostPattern, MachineFacts};
 use super::rules::is_about;
 use crate::classify::glob::Pattern;
-use crate::model::{
-    Date, Exception, ExceptionCount, ExceptionId, ExceptionState, Finding, FindingId,
-};
+use crate::model::{Date, Exception, ExceptionCount, ExceptionState, Finding};
 
 /// The exceptions of a site, as a day sees them. They count what they are about as it goes by.
 #[derive(Debug, Default)]
@@ -41,12 +39,21 @@ impl Exceptions {
     }
 
     /// The exception that holds for a finding.
-    pub fn holding(&self, finding: &Finding, facts: &MachineFacts<'_>) -> Option<&ExceptionId> {
-        let mut all = self.all.iter();
-        let found = all.find(|one| {
+    pub fn holding(&self, finding: &Finding, facts: &MachineFacts<'_>) -> Option<&Exception> {
+        self.all_holding(finding, facts).next()
+    }
+
+    /// All exceptions that hold for a finding, the one that counts first.
+    pub fn all_holding(
+        &self,
+        finding: &Finding,
+        facts: &MachineFacts<'_>,
+    ) -> impl Iterator<Item = &Exception> {
+        let holds = |one: &&Prepared| {
             !one.has_ended && one.is_about(finding, facts) && one.is_for_version(finding)
-        });
-        found.map(|one| &one.exception.id)
+        };
+        let holding = self.all.iter().filter(holds);
+        holding.map(|one| &one.exception)
     }
 
     /// Whether any of them, ended or not, is about a finding, whichever version is installed.
@@ -89,11 +96,10 @@ impl Prepared {
         self.bulletin
             .as_ref()
             .is_none_or(|pattern| is_about(pattern, finding))
-            && scope.finding.as_ref().is_none_or(|id| {
-                let machine = facts.machine();
-                let mut ids = std::iter::once(&machine.id).chain(&machine.also);
-                ids.any(|own| FindingId::of(own, &finding.product, &finding.bulletin) == *id)
-            })
+            && scope
+                .finding
+                .as_ref()
+                .is_none_or(|id| facts.finding_ids(finding).any(|own| own == *id))
             // A word for hosts that does not read any more means nobody.
             && (scope.host.is_none() || self.hosts.as_ref().is_some_and(|one| one.fits(facts)))
             && self

@@ -12,12 +12,26 @@ pub fn explain(measures: &Measures, subject: &Subject<'_>, today: Date) -> Vec<S
     let mut fitting = fitting
         .iter()
         .filter_map(|place| measures.rules.get(*place));
-    let severity = match fitting.next() {
-        None => {
+    let written = subject.annotation.filter(|one| one.my_severity.is_some());
+    let first = match written {
+        None => fitting.next(),
+        Some(_) => None,
+    };
+    let severity = match (written, first) {
+        (Some(written), _) => {
+            lines.push(format!(
+                "a spreadsheet says {}: written by {} on {}; no rule is asked",
+                word(written.my_severity),
+                written.written_by,
+                written.written.date()
+            ));
+            written.my_severity
+        }
+        (None, None) => {
             lines.push("no [[severity]] rule fits".to_owned());
             finding.rating()
         }
-        Some(rule) => {
+        (None, Some(rule)) => {
             let severity = rule.effect.on(finding.rating());
             lines.push(format!(
                 "rule {} (line {}): {}, so {}; {}",
@@ -36,8 +50,25 @@ pub fn explain(measures: &Measures, subject: &Subject<'_>, today: Date) -> Vec<S
             later.id, later.line
         ));
     }
+    lines.extend(worked_on(subject));
     due(measures, subject, severity, (today, &mut lines));
     lines
+}
+
+/// Who is at work on it, as people wrote.
+fn worked_on(subject: &Subject<'_>) -> Option<String> {
+    let written = subject.annotation?;
+    let owner = written.owner.as_ref().map(|owner| format!("owner {owner}"));
+    let status = written
+        .status
+        .map(|status| format!("status {}", status.as_str()));
+    let parts: Vec<String> = [owner, status].into_iter().flatten().collect();
+    let by = format!(
+        "written by {} on {}",
+        written.written_by,
+        written.written.date()
+    );
+    (!parts.is_empty()).then(|| format!("{}: {by}; it changes no verdict", parts.join(", ")))
 }
 
 fn stated(subject: &Subject<'_>) -> String {

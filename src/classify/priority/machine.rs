@@ -1,7 +1,7 @@
 //! A machine, as the rules of the policy look at it.
 
 use crate::classify::glob::Pattern;
-use crate::model::{MachineRecord, Severity};
+use crate::model::{Finding, FindingId, MachineRecord, Severity};
 use ipnetwork::IpNetwork;
 use std::net::IpAddr;
 
@@ -62,7 +62,15 @@ impl<'a> MachineFacts<'a> {
         longest.cloned().or_else(address).unwrap_or_default()
     }
 
-    pub(super) fn tags(&self) -> impl Iterator<Item = &str> {
+    /// The ids under which a finding of it may be remembered; its own first.
+    pub fn finding_ids(&self, finding: &Finding) -> impl Iterator<Item = FindingId> {
+        let machine = self.machine;
+        let ids = std::iter::once(&machine.id).chain(&machine.also);
+        ids.map(|own| FindingId::of(own, &finding.product, &finding.bulletin))
+    }
+
+    /// The operator's tags, and `role=…` for each role that it shows.
+    pub(in crate::classify) fn tags(&self) -> impl Iterator<Item = &str> {
         self.tags.iter().map(String::as_str)
     }
 

@@ -4,6 +4,7 @@
 //! the policy asks for. Days are UTC days.
 
 mod allowance;
+mod annotations;
 mod bod;
 mod exceptions;
 mod explain;
@@ -15,16 +16,20 @@ mod tests;
 mod written;
 
 pub use allowance::{Allowance, Calendar};
+pub use annotations::Annotations;
 pub use bod::{Assumed, Preset};
 pub use exceptions::Exceptions;
 pub use explain::explain;
 pub use machine::{HostPattern, MachineFacts, NamePattern};
 pub use rank::{RankKey, Ranks};
 pub use rules::{Effect, SeverityRule, names_bulletin};
-pub(super) use written::{DueText, RuleText};
+pub(super) use written::{DueText, RuleText, Words, patterns, words};
 
-use crate::model::{Date, Decision, Finding, FindingState, Severity};
+use crate::model::{Annotation, Date, Decision, Finding, FindingState, Severity};
 use std::collections::BTreeMap;
+
+/// What `policy_rule` says where people wrote themselves how bad something is.
+pub(super) const SPREADSHEET: &str = "spreadsheet";
 
 /// How findings are weighed, and how soon they are to be fixed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -57,6 +62,8 @@ pub struct Subject<'a> {
     pub facts: &'a MachineFacts<'a>,
     /// The day on which a run first saw it there.
     pub first_seen: Date,
+    /// What people wrote about it.
+    pub annotation: Option<&'a Annotation>,
 }
 
 impl<'a> Subject<'a> {
@@ -68,7 +75,19 @@ impl<'a> Subject<'a> {
             finding,
             facts,
             first_seen: first.unwrap_or(today),
+            annotation: None,
         }
+    }
+
+    /// The same with what people wrote about it.
+    #[must_use]
+    pub fn with(self, annotation: Option<&'a Annotation>) -> Self {
+        Self { annotation, ..self }
+    }
+
+    /// How bad people say that it is here, over all rules.
+    fn written_severity(&self) -> Option<Severity> {
+        self.annotation.and_then(|written| written.my_severity)
     }
 }
 
@@ -98,13 +117,15 @@ impl Dates {
 /// exception holds.
 pub fn decide(measures: &Measures, subject: &Subject<'_>, today: Date) -> Decision {
     let Subject { finding, facts, .. } = subject;
+    let annotation = subject.annotation.cloned();
     if finding.state.is_closed() {
-        return Decision::default();
+        return Decision {
+            annotation,
+            ..Decision::default()
+        };
     }
-    let rule = measures.rules.iter().find(|rule| rule.fits(finding, facts));
-    let stated = finding.rating();
-    let my_severity = rule.map_or(stated, |rule| rule.effect.on(stated));
-    let mut by: Vec<String> = rule.iter().map(|rule| rule.id.clone()).collect();
+    let (my_severity, by) = weigh(measures, subject);
+    let mut by: Vec<String> = by.into_iter().collect();
     let timed = measures
         .due
         .as_ref()
@@ -128,6 +149,23 @@ pub fn decide(measures: &Measures, subject: &Subject<'_>, today: Date) -> Decisi
         days_left: due.map(|due| today.days_until(due)),
         rank: None,
         exception: None,
+        until: None,
+        annotation,
+    }
+}
+
+/// How bad a finding is, and what says so: what people wrote about it, else the first rule that fits, else its
+/// publisher.
+fn weigh(measures: &Measures, subject: &Subject<'_>) -> (Option<Severity>, Option<String>) {
+    let Subject { finding, facts, .. } = subject;
+    if let Some(written) = subject.written_severity() {
+        return (Some(written), Some(SPREADSHEET.to_owned()));
+    }
+    let rule = measures.rules.iter().find(|rule| rule.fits(finding, facts));
+    let stated = finding.rating();
+    match rule {
+        Some(rule) => (rule.effect.on(stated), Some(rule.id.clone())),
+        None => (stated, None),
     }
 }
 

@@ -3,8 +3,9 @@
 use super::*;
 use crate::classify::Policy;
 use crate::model::{
-    BulletinId, Confidence, Epss, Evidence, Exception, ExceptionId, ExceptionScope, ExceptionState,
-    FindingHistory, FindingId, Fingerprint, MachineId, MachineRecord, UtcTime,
+    Annotation, BulletinId, Confidence, Epss, Evidence, Exception, ExceptionId, ExceptionScope,
+    ExceptionState, FindingHistory, FindingId, Fingerprint, MachineId, MachineRecord, UtcTime,
+    WorkStatus,
 };
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -84,6 +85,7 @@ fn decided(text: &str, finding: &Finding, (first, today): (&str, &str)) -> Decis
         finding,
         facts: &facts,
         first_seen: day(first),
+        annotation: None,
     };
     decide(&measures(text), &subject, day(today))
 }
@@ -282,6 +284,7 @@ fn the_preset_asks_how_exposed_a_machine_is() {
             finding,
             facts: &facts,
             first_seen: day("2026-11-01"),
+            annotation: None,
         };
         let decision = decide(&policy, &subject, day("2026-11-01"));
         (decision.days_left, decision.rule)
@@ -477,6 +480,7 @@ fn an_explanation_names_the_rule_the_days_and_the_date() {
         finding: &known,
         facts: &facts,
         first_seen: day("2026-12-24"),
+        annotation: None,
     };
     let lines = explain(&policy, &subject, day("2026-12-28"));
     let expected = [
@@ -668,4 +672,57 @@ proptest! {
         places.sort_unstable();
         prop_assert_eq!(places, (1..=keys.len() as u64).collect::<Vec<_>>());
     }
+}
+
+#[test]
+fn what_people_wrote_beats_the_rules_and_dates_follow_it() {
+    let policy = measures(
+        "[[severity]]\nid = 'all'\nbulletin = '*'\nset = 'low'\nreason = 'calm'\n[due]\ncritical = 3\nlow = 90\n",
+    );
+    let machine = machine("web-1", "10.0.0.1", &[]);
+    let facts = MachineFacts::of(&machine);
+    let known = finding("CVE-1", Some(Severity::High));
+    let mut written = Annotation {
+        finding: FindingId::of(&machine.id, &known.product, &known.bulletin),
+        owner: Some("ada".to_owned()),
+        status: Some(WorkStatus::Assigned),
+        my_severity: Some(Severity::Critical),
+        written_by: "bob".to_owned(),
+        written: UtcTime::parse("2026-11-30T12:00:00Z").unwrap(),
+    };
+    let today = day("2026-11-30");
+    let all = Annotations::new(vec![written.clone()]);
+    let subject = Subject::new(&known, &facts, today).with(all.of(&known, &facts));
+    let decision = decide(&policy, &subject, today);
+    assert_eq!(decision.my_severity, Some(Severity::Critical));
+    assert_eq!(
+        (decision.rule.as_str(), decision.days_left),
+        ("spreadsheet", Some(3))
+    );
+    let lines = explain(&policy, &subject, today);
+    assert_eq!(
+        lines.get(1..4).unwrap(),
+        [
+            "a spreadsheet says critical: written by bob on 2026-11-30; no rule is asked",
+            "rule all (line 1) fits as well and comes later: it is not asked",
+            "owner ada, status assigned: written by bob on 2026-11-30; it changes no verdict",
+        ]
+    );
+    // Without a severity the rules decide, and whoever is at work on it stays.
+    written.my_severity = None;
+    let subject = Subject::new(&known, &facts, today).with(Some(&written));
+    let decision = decide(&policy, &subject, today);
+    assert_eq!(
+        (decision.rule.as_str(), decision.owner()),
+        ("all", Some("ada"))
+    );
+    // Under an id that the machine had before.
+    let mut merged = machine.clone();
+    merged.id = MachineId::new("m-ffffffffffff");
+    merged.also = vec![machine.id.clone()];
+    let facts = MachineFacts::of(&merged);
+    assert_eq!(
+        all.of(&known, &facts).map(|one| one.owner.as_deref()),
+        Some(Some("ada"))
+    );
 }

@@ -41,7 +41,7 @@ pub(in crate::classify) struct RuleText {
 /// A word, or several.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Words {
+pub(in crate::classify) enum Words {
     One(String),
     Many(Vec<String>),
 }
@@ -147,7 +147,8 @@ fn severity_rule(rule: RuleText, line: usize) -> Result<SeverityRule, String> {
     })
 }
 
-fn words<T>(
+/// Reads a word, or each of several.
+pub(in crate::classify) fn words<T>(
     given: Option<Words>,
     read: impl Fn(&str) -> Result<T, String>,
 ) -> Result<Vec<T>, String> {
@@ -163,7 +164,8 @@ fn words<T>(
     given.iter().map(|word| read(word)).collect()
 }
 
-fn patterns(given: Option<Words>) -> Result<Vec<Pattern>, String> {
+/// Reads a pattern, or several.
+pub(in crate::classify) fn patterns(given: Option<Words>) -> Result<Vec<Pattern>, String> {
     words(given, |word| Ok(Pattern::new(word)))
 }
 

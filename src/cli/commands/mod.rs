@@ -14,6 +14,7 @@ pub(super) mod explain_host;
 mod explain_text;
 pub(super) mod export;
 mod given;
+pub(super) mod import;
 mod past;
 pub(super) mod plan;
 pub(super) mod policy;

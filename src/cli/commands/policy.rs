@@ -4,10 +4,10 @@ use super::super::config::Settings;
 use super::super::decision_args::PolicyCommand;
 use super::super::{Exit, Stop, beliefs, output};
 use crate::classify::{
-    Due, HostPattern, MachineFacts, Measures, Policy, Subject, explain, names_bulletin,
-    rules_that_fit,
+    Annotations, Baseline, Due, HostPattern, MachineFacts, Measures, Policy, Subject, explain,
+    names_bulletin, rules_that_fit,
 };
-use crate::model::{Date, Finding, MachineRecord, Severity};
+use crate::model::{Date, DriftState, Finding, MachineRecord, Severity};
 use crate::report::{ReportSource as _, columns, for_terminal};
 use crate::scan::RunSource;
 use std::fmt::Write as _;
@@ -41,9 +41,15 @@ pub(in crate::cli) fn run(settings: &Settings, command: &PolicyCommand) -> Resul
     let run = output::find_run(&store, command.run.as_deref())?;
     let beliefs = given.of_run(&store, &run)?;
     let source = RunSource::open(&store, &run, false)?.compare(&store, &beliefs)?;
-    match &command.explain {
-        Some(what) => text = explained(&source, &beliefs.policy.measures, what)?,
-        None => text.push_str(&touched(&source, &beliefs.policy.measures)?),
+    let policy = &beliefs.policy;
+    if let Some(what) = &command.explain {
+        let written = store.annotations(&source.run().site).wait();
+        let written = written.map_err(|error| Stop::failed(&error))?;
+        let known = (&policy.measures, &Annotations::new(written));
+        text = explained(&source, known, what)?;
+    } else {
+        text.push_str(&touched(&source, &policy.measures)?);
+        text.push_str(&drifted(&source, &policy.baselines)?);
     }
     print(&text)
 }
@@ -58,8 +64,10 @@ fn print(text: &str) -> Result<Exit, Stop> {
 fn outline(policy: &Policy) -> String {
     let rules = policy.measures.rules.len();
     let expected = policy.expected.len();
+    let baselines = policy.baselines.len();
     let mut text = format!(
-        "The policy reads: {rules} [[severity]], {expected} [[expected]]; the first [[severity]] that fits decides.\n"
+        "The policy reads: {rules} [[severity]], {baselines} [[baseline]], {expected} [[expected]]; the first [[severity]] \
+         that fits decides.\n"
     );
     match &policy.measures.due {
         None => text.push_str("No [due]: no finding has a due date.\n"),
@@ -136,8 +144,54 @@ fn touched(source: &RunSource, measures: &Measures) -> Result<String, Stop> {
     Ok(text)
 }
 
+/// Whom each baseline is for in a run, and how they stand to it.
+fn drifted(source: &RunSource, baselines: &[Baseline]) -> Result<String, Stop> {
+    if baselines.is_empty() {
+        return Ok(String::new());
+    }
+    let mut counts = vec![[0_u64; 3]; baselines.len()];
+    let walk = source.machines(&mut |machine: &MachineRecord| {
+        let facts = MachineFacts::of(machine);
+        for (baseline, [all, drift, unknown]) in baselines.iter().zip(&mut counts) {
+            if baseline.fits(&facts) {
+                let rows = baseline.judge(&facts);
+                let has = |state| u64::from(rows.iter().any(|row| row.state == state));
+                *all += 1;
+                *drift += has(DriftState::Drift);
+                *unknown += has(DriftState::Unknown);
+            }
+        }
+        Ok(())
+    });
+    walk.map_err(|error| Stop::failed(&error))?;
+    let rows = baselines.iter().zip(&counts);
+    let rows: Vec<Vec<String>> = rows
+        .map(|(baseline, [all, drift, unknown])| {
+            let note = if *all == 0 { "fits no machine" } else { "" };
+            vec![
+                for_terminal(&baseline.id).into_owned(),
+                baseline.line.to_string(),
+                baseline.rules().to_string(),
+                all.to_string(),
+                drift.to_string(),
+                unknown.to_string(),
+                note.to_owned(),
+                for_terminal(&baseline.reason).chars().take(60).collect(),
+            ]
+        })
+        .collect();
+    let header = [
+        "BASELINE", "LINE", "RULES", "MACHINES", "DRIFT", "UNKNOWN", "NOTE", "REASON",
+    ];
+    Ok(format!("\n{}\n", columns(&header, &rows).trim_end()))
+}
+
 /// Why the findings of a host or of a bulletin are weighed as they are.
-fn explained(source: &RunSource, measures: &Measures, what: &str) -> Result<String, Stop> {
+fn explained(
+    source: &RunSource,
+    (measures, written): (&Measures, &Annotations),
+    what: &str,
+) -> Result<String, Stop> {
     let host = HostPattern::parse(what);
     let today: Date = source.run().started.date();
     let (mut text, mut count) = (String::new(), 0_usize);
@@ -161,7 +215,7 @@ fn explained(source: &RunSource, measures: &Measures, what: &str) -> Result<Stri
             finding.state.as_str()
         );
         let _ = writeln!(text, "{}", for_terminal(&head));
-        let subject = Subject::new(finding, facts, today);
+        let subject = Subject::new(finding, facts, today).with(written.of(finding, facts));
         for line in explain(measures, &subject, today) {
             let _ = writeln!(text, "  {}", for_terminal(&line));
         }

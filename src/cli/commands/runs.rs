@@ -175,7 +175,8 @@ fn export(store: &Store, run: &str, file: &Path) -> Result<(), Stop> {
     Ok(())
 }
 
-fn import(store: &Store, file: &Path) -> Result<(), Stop> {
+/// Takes a run from a file.
+pub(super) fn import(store: &Store, file: &Path) -> Result<(), Stop> {
     let imported = store.import_run(file, scan::check_carried).wait();
     match imported.map_err(stop)? {
         Imported::Taken { run, site, hosts } => complain(&format!(

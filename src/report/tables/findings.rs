@@ -2,13 +2,15 @@
 //!
 //! `my_severity`, `policy_rule`, `due_date`, `days_left` and `exception_id` are what the operator's policy and
 //! exceptions make of it on the day the run began; `rank` is its place among all open and undecided findings of
-//! the run.
+//! the run. `owner` and `status` are what people wrote (see [`Annotation`](crate::model::Annotation)), `owner` else
+//! the machine's; `exception_until` is the last day of the exception that holds.
 
 use super::super::ReportError;
 use super::super::cell::Cell;
 use super::{Emit, Rows, Shown, Table, View, machine_columns, path_for};
 use crate::model::{
-    Decision, Evidence, ExceptionId, Finding, FindingState, Remedy, Severity, Witness,
+    Decision, Evidence, ExceptionId, Finding, FindingState, LEFT_OUT, Remedy, Severity, Witness,
+    WorkStatus,
 };
 use std::borrow::Cow;
 
@@ -41,6 +43,9 @@ pub(super) const TABLE: Table = Table {
         "times_seen",
         "evidence",
         "exception_id",
+        "owner",
+        "status",
+        "exception_until",
     ],
     rows: Rows::Machine(rows),
 };
@@ -85,9 +90,30 @@ fn rows(view: &View<'_>, emit: &mut Emit<'_>) -> Result<(), ReportError> {
             seen.unwrap_or(Cell::Empty),
             evidence(&finding.evidence, view.options.no_users).into(),
             exception,
+            owner(view, shown.decision),
+            Cell::maybe(
+                shown
+                    .decision
+                    .and_then(Decision::status)
+                    .map(WorkStatus::as_str),
+            ),
+            shown
+                .decision
+                .and_then(|decision| decision.until)
+                .map_or(Cell::Empty, Cell::Day),
         ])?;
     }
     Ok(())
+}
+
+/// Who sees to it: as people wrote, else the machine's owner. Where account names are left out a mark stands for
+/// whoever it is, so that a sheet that comes back is not taken for one in which owners were deleted.
+fn owner<'a>(view: &View<'a>, decision: Option<&'a Decision>) -> Cell<'a> {
+    let written = decision.and_then(Decision::owner);
+    match written.or_else(|| view.machine.owner()) {
+        Some(_) if view.options.no_users => LEFT_OUT.into(),
+        owner => Cell::maybe(owner),
+    }
 }
 
 /// What the policy makes of it: `my_severity`, `policy_rule`, `due_date`, `days_left`, `rank`, `exception_id`.

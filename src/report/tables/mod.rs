@@ -5,6 +5,7 @@
 mod access;
 mod changes;
 mod coverage;
+mod drift;
 mod exceptions;
 mod findings;
 mod findings_cve;
@@ -44,6 +45,7 @@ const TABLES: &[Table] = &[
     unmanaged::TABLE,
     lists::TABLE,
     subnets::TABLE,
+    drift::TABLE,
     changes::TABLE,
 ];
 

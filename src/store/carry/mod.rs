@@ -30,6 +30,11 @@ const MOST: u64 = 16 << 30;
 /// operator's.
 pub const PLAN_OF_IMPORTED: &str = "imported";
 
+/// Whether a file begins as one that carries a run, of this or any later format.
+pub fn is_carried(start: &[u8]) -> bool {
+    start.starts_with(NAME)
+}
+
 /// A file's name for an error.
 fn shown(path: &Path) -> String {
     path.display().to_string()

@@ -1,5 +1,6 @@
 //! The store from its front door, and what the tests share.
 
+mod annotations;
 mod breaker;
 mod carry;
 mod crash;

@@ -10,6 +10,7 @@ mod output;
 mod plan;
 mod policy;
 pub(crate) mod programs;
+mod spreadsheet;
 mod texts;
 mod trust;
 mod unmanaged;

@@ -179,3 +179,60 @@ fn a_past_day_knows_only_what_was_published_by_then() {
     // Nothing of it is kept.
     assert_eq!(desk.run_id(), run);
 }
+
+#[test]
+fn a_baseline_tells_who_drifts_and_of_whom_nobody_can_say() {
+    let site = company(9);
+    let desk = desk(&site);
+    let baseline = "[[baseline]]\nid = 'tidy'\nreason = 'we said so'\nhost = 'h-*'\nbuild = '20348.1'\n\
+        os_version = '>= 12'\nrequired = ['openssl', 'falcon-sensor']\nforbidden = ['telnetd']\n\
+        minimum = { openssl = '3.0.15-1~deb12u1' }\n\
+        [[baseline]]\nid = 'nobody'\nreason = 'a slip'\ntag = 'no-such-tag'\nforbidden = ['x']\n";
+    desk.write("policy.toml", baseline);
+    let ended = desk.expect(0, &format!("scan 127.93.9.1-2 {} --out out", flags(&site)));
+    assert!(
+        ended
+            .err
+            .contains("  drift      2 of 2 machines drift from 1 baseline\n"),
+        "{}",
+        ended.err
+    );
+    let table = Table::open(&desk.path("out/drift.csv"));
+    let old = table.rows_where("ip", "127.93.9.1");
+    let of = |row: &[String]| {
+        ["rule", "object", "expected", "found", "state", "reason"]
+            .map(|column| table.cell(row, column).to_owned())
+    };
+    let old: Vec<_> = old.iter().map(|row| of(row)).collect();
+    assert_eq!(
+        old,
+        [
+            [
+                "required",
+                "falcon-sensor",
+                "installed",
+                "not installed",
+                "drift",
+                "we said so"
+            ],
+            [
+                "minimum",
+                "openssl",
+                ">= 3.0.15-1~deb12u1",
+                "openssl 3.0.9-1",
+                "drift",
+                "we said so"
+            ],
+        ]
+    );
+    // With --all every rule has its row on every machine.
+    desk.expect(0, "export --all --out all");
+    let all = Table::open(&desk.path("all/drift.csv"));
+    assert_eq!(all.rows.len(), 2 * 6);
+    assert_eq!(all.rows_where("state", "ok").len(), 12 - table.rows.len());
+    let checked = desk.expect(0, "policy check").out;
+    assert!(checked.contains("2 [[baseline]]"), "{checked}");
+    let line = |id: &str| checked.lines().find(|line| line.starts_with(id)).unwrap();
+    assert!(line("nobody").contains("fits no machine"), "{checked}");
+    assert!(!line("tidy").contains("fits no machine"), "{checked}");
+}

@@ -36,6 +36,7 @@ const COMMANDS: &[&str] = &[
     "except add",
     "except list",
     "except expire",
+    "import",
     "runs",
     "runs list",
     "runs show",

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 /// What a cell says of a day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Day {
+pub(crate) enum Day {
     On(Date),
     /// It says that it never was: `Never`, the year 1601.
     Never,
@@ -15,7 +15,7 @@ pub(super) enum Day {
 
 /// Which of the first two numbers of `03/11/2026` is the day.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Order {
+pub(crate) enum Order {
     /// As in most of the world.
     DayFirst,
     /// As in the United States.
@@ -23,22 +23,64 @@ pub(super) enum Order {
     MonthFirst,
 }
 
+/// What a cell says of a day where nobody may guess.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sure {
+    /// This one.
+    On(Date),
+    /// One of these two: it depends on who wrote it.
+    Either(Date, Date),
+    /// It is no day.
+    No,
+}
+
+/// Reads a day that a person or a spreadsheet wrote: `2026-11-30`, `30.11.2026`, `11/30/2026`, `30-Nov-2026`.
+pub(crate) fn sure(text: &str) -> Sure {
+    let text = text.trim();
+    let is_of_day = |one: char| one.is_ascii_digit() || "-/.:TZ+ ".contains(one);
+    if text.chars().all(is_of_day)
+        && let Some(day) = iso(text)
+    {
+        return Sure::On(day);
+    }
+    if let Some((day, month, year)) = parts(text, &['.']) {
+        return civil(year, month, day).map_or(Sure::No, Sure::On);
+    }
+    if let Some((first, second, year)) = numbers(text) {
+        let (one, other) = (civil(year, second, first), civil(year, first, second));
+        return match (one, other) {
+            (Some(one), Some(other)) if one != other => Sure::Either(one, other),
+            (Some(day), _) | (_, Some(day)) => Sure::On(day),
+            (None, None) => Sure::No,
+        };
+    }
+    let is_short = text
+        .split([' ', '-'])
+        .filter(|word| !word.is_empty())
+        .count()
+        == 3;
+    match words(text).filter(|_| is_short) {
+        Some(day) => Sure::On(day),
+        None => Sure::No,
+    }
+}
+
 /// What shows in which order a list writes days: how many of its cells do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Signs {
+pub(crate) struct Signs {
     /// A first number that can be no month.
-    pub(super) day_first: u64,
+    pub(crate) day_first: u64,
     /// A second number that can be no month.
-    pub(super) month_first: u64,
+    pub(crate) month_first: u64,
     /// Times in halves of the day: `2:05 PM`.
-    pub(super) halves: u64,
+    pub(crate) halves: u64,
     /// Days that could be read in both orders, and differ.
-    pub(super) ambiguous: u64,
+    pub(crate) ambiguous: u64,
 }
 
 impl Signs {
     /// Takes a cell into account.
-    pub(super) fn look(&mut self, cell: &str) {
+    pub(crate) fn look(&mut self, cell: &str) {
         let Some((first, second, _)) = numbers(cell) else {
             return;
         };
@@ -50,7 +92,7 @@ impl Signs {
     }
 
     /// The order, where the days themselves show it.
-    pub(super) fn order(self) -> Option<Order> {
+    pub(crate) fn order(self) -> Option<Order> {
         match (self.day_first > 0, self.month_first > 0) {
             (true, false) => Some(Order::DayFirst),
             (false, true) => Some(Order::MonthFirst),
@@ -96,7 +138,7 @@ fn parts(text: &str, separators: &[char]) -> Option<(u8, u8, u16)> {
 }
 
 /// Reads a day.
-pub(super) fn read(text: &str, order: Order) -> Day {
+pub(crate) fn read(text: &str, order: Order) -> Day {
     let text = text.trim();
     if is_never(text) {
         return Day::Never;
@@ -282,6 +324,38 @@ mod tests {
         }
         assert_eq!(shown("03/11/2026", Order::DayFirst), "2026-11-03");
         assert_eq!(shown("25/11/2026", Order::MonthFirst), "2026-11-25");
+    }
+
+    #[test]
+    fn a_day_that_may_be_two_is_not_guessed() {
+        let day = |text| Date::parse(text).unwrap();
+        let november = day("2026-11-30");
+        for text in [
+            "2026-11-30",
+            "2026-11-30T00:00:00",
+            "30.11.2026",
+            "30.11.26",
+            "11/30/2026",
+            "30/11/2026 00:00",
+            "11/30/26",
+            "30-Nov-2026",
+        ] {
+            assert_eq!(sure(text), Sure::On(november), "{text}");
+        }
+        assert_eq!(sure("03/03/2026"), Sure::On(day("2026-03-03")));
+        let either = Sure::Either(day("2026-11-03"), day("2026-03-11"));
+        assert_eq!(sure("03/11/2026"), either);
+        for text in [
+            "soon",
+            "46356",
+            "2026-13-01",
+            "31.02.2026",
+            "31/31/2026",
+            "2026-11-30 or so",
+            "never",
+        ] {
+            assert_eq!(sure(text), Sure::No, "{text}");
+        }
     }
 
     #[test]

@@ -1,0 +1,39 @@
+//! `drift.csv`: what is not as a baseline of the policy says, one row per machine and rule; with `--all` also what is.
+//!
+//! `state` is `drift`, `unknown` (nobody can say, and `reason` names the question that would tell) or `ok`.
+
+use super::super::ReportError;
+use super::super::cell::Cell;
+use super::{Emit, Rows, Table, View, machine_columns};
+use crate::model::DriftState;
+
+pub(super) const TABLE: Table = Table {
+    name: "drift",
+    kind: "drift",
+    columns: machine_columns![
+        "baseline", "rule", "object", "expected", "found", "state", "reason",
+    ],
+    rows: Rows::Machine(rows),
+};
+
+fn rows(view: &View<'_>, emit: &mut Emit<'_>) -> Result<(), ReportError> {
+    let [run, machine, name, ip] = view.lead(view.first_address());
+    let decided = view.machine.decided.iter();
+    let rows = decided.flat_map(|decided| &decided.drift);
+    for row in rows.filter(|row| view.options.all_findings || row.state != DriftState::Ok) {
+        emit(&[
+            run.clone(),
+            machine.clone(),
+            name.clone(),
+            ip.clone(),
+            (&row.baseline).into(),
+            row.rule.as_str().into(),
+            (&row.object).into(),
+            (&row.expected).into(),
+            Cell::known(row.found.as_deref()),
+            row.state.as_str().into(),
+            (&row.reason).into(),
+        ])?;
+    }
+    Ok(())
+}
