@@ -2,6 +2,7 @@
 
 use super::cover::{self, Choice};
 use super::{MachineNeeds, PlanRules};
+use crate::classify::is_asked;
 use crate::model::{
     Finding, FindingState, FixId, KbId, LeftOpen, Need, PlanStep, RebootAfter, Restart, StepKind,
     Tool, WhyLeft, Work, highest_fixed,
@@ -105,21 +106,7 @@ impl<'a> Desk<'a> {
 
     /// Whether the plan is to close a finding.
     fn is_asked(&self, finding: &Finding) -> bool {
-        let only = &self.rules.only;
-        let names = [Some(finding.bulletin.as_str()), update_of(finding)];
-        let names = names.into_iter().flatten();
-        let replaced = finding.remedy.iter().flat_map(|remedy| &remedy.supersedes);
-        let mut names = names
-            .chain(finding.cves.iter().map(String::as_str))
-            .chain(replaced.map(String::as_str));
-        let is_named = only.is_empty()
-            || names.any(|name| only.iter().any(|one| one.eq_ignore_ascii_case(name)));
-        // Nobody's word on how bad it is is no reason to leave it out.
-        let is_severe = self
-            .rules
-            .severity
-            .is_none_or(|least| finding.rating().is_none_or(|rating| rating >= least));
-        is_named && is_severe
+        is_asked(finding, &self.rules.only, self.rules.severity)
     }
 
     fn is_limited(&self) -> bool {
