@@ -203,6 +203,7 @@ pub(super) fn unstaged(
         programs: Vec::new(),
         record: None,
         receipts: None,
+        verify: None,
     })
 }
 
