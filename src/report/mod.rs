@@ -24,6 +24,7 @@ mod review;
 mod summary;
 mod tables;
 mod terminal;
+mod verified;
 
 #[cfg(test)]
 mod sample;
@@ -44,6 +45,7 @@ pub use review::{ReviewRow, review};
 pub use summary::{since, summary};
 pub use tables::{not_on, seems_to_be, table_names};
 pub use terminal::columns;
+pub use verified::verified;
 
 use crate::model::{
     Changes, Comparison, CoverageRow, ExceptionCount, MachineRecord, RunSummary, Verification,

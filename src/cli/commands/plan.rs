@@ -22,7 +22,7 @@ pub(in crate::cli) fn run(settings: &Settings, command: &PlanArguments) -> Resul
     let now = command.from.as_deref().map(moment).transpose()?;
     let given = beliefs::read(settings, &command.beliefs)?;
     let store = output::open_store(&settings.store)?;
-    let run = output::find_run(&store, command.run.as_deref())?;
+    let run = output::find_whole_run(&store, command.run.as_deref())?;
     let beliefs = given.of_run(&store, &run)?;
     let source = RunSource::open(&store, &run, false)?.compare(&store, &beliefs)?;
     let rules = PlanRules {
