@@ -96,7 +96,10 @@ impl Met<'_> {
         let was = self.was;
         let is_same = |one: &&Finding| one.product == was.product && one.bulletin == was.bulletin;
         let findings = self.machine.findings.iter();
-        let same = findings.clone().find(is_same);
+        let mut same: Vec<&Finding> = findings.clone().filter(is_same).collect();
+        // Open before closed.
+        same.sort_by_key(|one| one.state.is_closed());
+        let same = same.first().copied();
         if let Some(open) = same.filter(|one| !one.state.is_closed()) {
             return told(open, undecided(open));
         }
@@ -265,3 +268,6 @@ fn of_windows<'a>(windows: &'a WindowsFacts, question: &str) -> Option<&'a Gap> 
     };
     windows.components.get(&kind).and_then(Observed::gap)
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,8 @@
 //! are never more than [`MOST`], and who wants another is given the whole set.
 
 use super::questions::{
-    APK_PACKAGES, FREEBSD_BASE, PACMAN_PACKAGES, PKG_PACKAGES, RPM_PACKAGES, RPM_REPOSITORIES,
+    APK_PACKAGES, FREEBSD_BASE, OPKG_PACKAGES, PACMAN_PACKAGES, PKG_PACKAGES, PORTAGE_PACKAGES,
+    RPM_PACKAGES, RPM_REPOSITORIES,
 };
 use super::state::questions as state;
 use super::unix::{
@@ -33,6 +34,7 @@ const OF_EVERY_UNIX: &[&str] = &[
     INTERFACES,
     NAMES,
     VIRTUAL,
+    FREEBSD_BASE,
     state::SOURCES,
     state::SUBSCRIPTION,
     state::PRODUCTS,
@@ -82,6 +84,18 @@ fn wanted(set: &QuestionSet, evidence: &BTreeSet<String>) -> Option<BTreeSet<&'s
     Some(wanted)
 }
 
+/// Every list of packages that verdicts are made from.
+const ANY_PACKAGES: &[&str] = &[
+    DPKG_PACKAGES,
+    RPM_PACKAGES,
+    RPM_REPOSITORIES,
+    APK_PACKAGES,
+    PACMAN_PACKAGES,
+    PKG_PACKAGES,
+    OPKG_PACKAGES,
+    PORTAGE_PACKAGES,
+];
+
 /// The questions behind a word of evidence about a Unix.
 fn of_unix(word: &str) -> Option<&'static [&'static str]> {
     Some(match word {
@@ -89,9 +103,9 @@ fn of_unix(word: &str) -> Option<&'static [&'static str]> {
         "rpm-packages" => &[RPM_PACKAGES, RPM_REPOSITORIES],
         "apk-packages" => &[APK_PACKAGES],
         "pacman-packages" => &[PACMAN_PACKAGES],
-        "pkg-packages" => &[PKG_PACKAGES, FREEBSD_BASE],
-        // Of every Unix.
-        "stale" | "uname" | "os-release" | "catalogue" => &[],
+        "pkg-packages" => &[PKG_PACKAGES],
+        // Told beside the packages, whoever lists them: who does not is asked in vain, which costs nothing.
+        "stale" | "uname" | "os-release" | "catalogue" | "packages" => ANY_PACKAGES,
         _ => return None,
     })
 }

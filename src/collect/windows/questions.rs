@@ -559,8 +559,6 @@ pub(in crate::collect) fn of_evidence(word: &str) -> Option<&'static [&'static s
         ],
         "edge" => &[EDGE],
         "defender" | "defender-platform" => &[DEFENDER, DEFENDER_PLATFORM],
-        // Of every Windows.
-        "catalogue" => &[],
         _ => return None,
     })
 }

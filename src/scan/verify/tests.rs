@@ -75,7 +75,9 @@ fn fewer_questions_give_every_recorded_host_the_same_verdicts_on_what_was_open()
                 let again = read(less, &fewer(less, &answers)).unwrap();
                 assert_eq!(again.platform, whole.platform, "{name}");
                 assert_eq!(again.identity, whole.identity, "{name}");
-                assert_eq!(again.reboot, whole.reboot, "{name}");
+                if again.packages.known().is_some() || again.windows.is_some() {
+                    assert_eq!(again.reboot, whole.reboot, "{name}");
+                }
                 let open_gaps = whole.gaps.iter().collect::<BTreeSet<_>>();
                 assert!(
                     again.gaps.iter().all(|gap| open_gaps.contains(gap)),
@@ -83,7 +85,11 @@ fn fewer_questions_give_every_recorded_host_the_same_verdicts_on_what_was_open()
                 );
                 let now = judged(&knowledge, &again);
                 for finding in &part {
-                    assert!(now.contains(finding), "{name}: {finding:#?}\n{now:#?}");
+                    let is_same = |one: &&Finding| {
+                        one.product == finding.product && one.bulletin == finding.bulletin
+                    };
+                    let same: Vec<&Finding> = now.iter().filter(is_same).collect();
+                    assert_eq!(same, [*finding], "{name}");
                 }
                 open += part.len();
                 narrow += usize::from(less.questions.len() < set.questions.len());
