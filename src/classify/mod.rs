@@ -3,6 +3,7 @@
 //! with their evidence out.
 
 mod apply;
+mod asked;
 mod baseline;
 mod care;
 pub mod changes;
@@ -35,7 +36,9 @@ mod sighted;
 mod standing;
 #[cfg(test)]
 mod tests;
+mod verify;
 
+pub use asked::{is_asked, is_named, severity};
 pub use baseline::Baseline;
 pub use plan::{MachineNeeds, PlanRules, Planner, plan};
 pub use policy::{Expected, Policy, PolicyError};
@@ -49,6 +52,7 @@ pub use rules::{MergeRule, MergeRules, Named, RulesError};
 pub use sighted::{
     Care, Looks, NameSource, Sighted, SightedName, Traits, UpdatesFrom, WayIn, sighted,
 };
+pub use verify::{Catalog, Now, is_to_be_verified, verified};
 
 use crate::model::{Compared, Comparison, Date, KnownList, ManagedState};
 use std::net::IpAddr;

@@ -65,6 +65,9 @@ pub(super) enum Command {
     Scan(Box<ScanArguments>),
     /// Find what answers, without any credential
     Sweep(Box<SweepArguments>),
+    /// Go back to the machines with open findings only, ask only what decides these, and tell which are fixed, wait
+    /// for a restart, are installed by half, or still missing
+    Verify(Box<VerifyArguments>),
     /// Match stored facts against the present catalogue, offline
     Match(MatchArguments),
     /// Write the files of a stored run again
@@ -156,6 +159,61 @@ pub(super) struct SweepArguments {
     /// Go on with an interrupted sweep
     #[arg(long, value_name = "RUN", conflicts_with_all = ["targets", "dry_run"])]
     pub(super) resume: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    mut_arg("all", |arg| arg.help(
+        "Also verify findings that have no fix, are out of support, or were undecided"
+    )),
+    mut_arg("fail_on", |arg| arg.help(
+        "Exit with 4 only when there are open findings of this severity or worse: low, medium, high, critical; by \
+         your policy where one says so, and but for exceptions [default: any]"
+    )),
+    mut_arg("output", |arg| arg.help(
+        "Write to standard output instead of files: verify.csv, or everything with --format jsonl"
+    )),
+)]
+pub(super) struct VerifyArguments {
+    /// The scan whose findings are verified [default: the latest finished one of the site]
+    #[arg(value_name = "RUN", conflicts_with = "resume")]
+    pub(super) run: Option<String>,
+    /// Only what these updates, bulletins or CVEs are about
+    #[arg(long, value_name = "KB|CVE", value_delimiter = ',')]
+    pub(super) kb: Vec<String>,
+    /// Only findings of this severity or worse, or of none that anybody states: low, medium, high, critical
+    #[arg(long, value_name = "SEVERITY")]
+    pub(super) severity: Option<String>,
+    /// Only these machines, by id, address or name
+    #[arg(long, value_name = "HOST", value_delimiter = ',')]
+    pub(super) host: Vec<String>,
+    /// Only machines with one of these tags
+    #[arg(long, value_name = "TAG", value_delimiter = ',')]
+    pub(super) tag: Vec<String>,
+    /// Do not visit these, in the grammar of targets
+    #[arg(long, value_name = "TARGET", value_delimiter = ',')]
+    pub(super) exclude: Vec<String>,
+    /// Do not visit what this file lists
+    #[arg(long, value_name = "FILE")]
+    pub(super) exclude_file: Vec<PathBuf>,
+    /// Who permitted this: goes into the manifest
+    #[arg(long, value_name = "TEXT")]
+    pub(super) authorised_by: Option<String>,
+    /// Only show whom it would visit and what it would ask: nothing is sent
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// Go on with an interrupted run of this command
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["kb", "severity", "host", "tag", "dry_run"])]
+    pub(super) resume: Option<String>,
+    /// Write for each host what was sent to it, when, and how it ended: receipts/ADDRESS.txt beside the files
+    #[arg(long)]
+    pub(super) receipt: bool,
+    #[command(flatten)]
+    pub(super) login: LoginArguments,
+    #[command(flatten)]
+    pub(super) beliefs: BeliefArguments,
+    #[command(flatten)]
+    pub(super) output: OutputArguments,
 }
 
 #[derive(Clone, Debug, Default, Args)]

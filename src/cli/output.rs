@@ -2,13 +2,11 @@
 
 use super::args::{CsvArgument, OutputArguments};
 use super::beliefs::Given;
-use super::{Exit, Stop, complain, hints, knowledge, runtime};
+use super::{Exit, Stop, complain, hints, knowledge, runtime, verified};
 use crate::catalog::{Catalog, CatalogError};
 use crate::matching::Knowledge;
 use crate::model::{Changes, RunId, RunSummary, Severity};
-use crate::report::{
-    self, Destination, Dialect, Options, PlanFile, ReportSource as _, Sink, Written,
-};
+use crate::report::{self, Destination, Dialect, Options, PlanFile, ReportSource, Sink, Written};
 use crate::scan::{self, RunError, RunKind, RunSource};
 use crate::store::{Store, StoreError};
 use std::fs::{self, File};
@@ -38,6 +36,14 @@ pub(super) fn write(
     known: Option<Knowledge>,
     beliefs: Given,
 ) -> Result<Vec<Exit>, Stop> {
+    let record = store.load_run(run).wait();
+    let record = record.map_err(|error| match error {
+        StoreError::NoSuchRun { .. } => Stop::configuration(&error),
+        other => Stop::failed(&other),
+    })?;
+    if let (true, Some(known)) = (verified::is_of(&record), &known) {
+        return verified::write(store, &record, output, known, beliefs);
+    }
     let given = beliefs.clone();
     let beliefs = beliefs.of_run(store, run)?;
     let source = open_source(store, run, output, known)?;
@@ -171,8 +177,8 @@ pub(super) fn folder(output: &OutputArguments, run: &RunId) -> PathBuf {
         .unwrap_or_else(|| PathBuf::from(format!("underdesk-{run}")))
 }
 
-fn export(
-    source: &RunSource,
+pub(super) fn export(
+    source: &dyn ReportSource,
     formats: &[&str],
     options: &Options,
     sink: &mut dyn Sink,
@@ -182,8 +188,8 @@ fn export(
 
 /// Writes beside the folder's old files and moves each into place when all are whole, so that a
 /// spreadsheet never opens half a file.
-fn to_folder(
-    source: &RunSource,
+pub(super) fn to_folder(
+    source: &dyn ReportSource,
     formats: &[&str],
     options: &Options,
     folder: &Path,
@@ -225,7 +231,7 @@ pub(super) fn files_to_folder(files: &[PlanFile], folder: &Path) -> Result<(), S
 
 /// Writes one table of a source into a folder, and nothing else of it.
 pub(super) fn table_to_folder(
-    source: &dyn report::ReportSource,
+    source: &dyn ReportSource,
     options: &Options,
     folder: &Path,
 ) -> Result<(), Stop> {
@@ -328,7 +334,7 @@ fn judge(source: &RunSource, written: &Written) -> Exit {
     }
 }
 
-fn threshold(word: &str) -> Result<Option<Severity>, Stop> {
+pub(super) fn threshold(word: &str) -> Result<Option<Severity>, Stop> {
     if word == "any" {
         return Ok(None);
     }
@@ -341,7 +347,7 @@ fn threshold(word: &str) -> Result<Option<Severity>, Stop> {
 }
 
 /// Whether the catalogue that judged a run is too old to know what is missing, or there was none.
-fn age(run: &RunSummary, most: u32) -> Option<Exit> {
+pub(super) fn age(run: &RunSummary, most: u32) -> Option<Exit> {
     if run.simulated || run.kind == RunKind::Sweep.as_str() {
         return None;
     }
@@ -406,6 +412,21 @@ fn unfit(error: &CatalogError) -> Stop {
 /// Opens the store.
 pub(super) fn open_store(path: &Path) -> Result<Store, Stop> {
     Store::open(path).map_err(|error| Stop::failed(&error))
+}
+
+/// [`find_run`], for what speaks of whole machines: not a run that only verified some findings of another.
+pub(super) fn find_whole_run(store: &Store, named: Option<&str>) -> Result<RunId, Stop> {
+    let id = find_run(store, named)?;
+    let run = store.load_run(&id).wait();
+    let run = run.map_err(|error| Stop::failed(&error))?;
+    if verified::is_of(&run) {
+        let (_, verify) = verified::plan(&run)?;
+        return Err(Stop::usage(format!(
+            "run {id} only verified what run {base} had found, and asked nothing else: name {base}, or scan again; underdesk export {id} writes what it found",
+            base = verify.base
+        )));
+    }
+    Ok(id)
 }
 
 /// The run that is meant: the named one, else the latest.

@@ -21,6 +21,7 @@ mod generic;
 mod identity;
 mod lists;
 mod macos;
+mod narrowed;
 mod os_release;
 mod others;
 mod platform;
@@ -39,12 +40,13 @@ mod windows;
 
 pub use account::{Account, Rank, UNIX_ACCOUNT, WINDOWS_ACCOUNT, account, account_questions};
 pub use facts::{FactsError, FactsFault, FactsReader};
+pub use narrowed::{narrowed, words_of};
 pub use privileged::{UNIX_PRIVILEGED, told_by_root};
 pub use record::{RecordError, from_files, load, save};
 pub use unix::UNIX;
 pub use windows::{OfflineError, WINDOWS, from_tools};
 
-use crate::model::{Inventory, Platform};
+use crate::model::{GapCause, Inventory, Platform};
 use crate::session::{Answers, QuestionSet};
 
 /// Every collector, in the order in which they are offered the answers to their set: the last of a
@@ -89,7 +91,14 @@ pub fn lost_without(question: &str) -> Option<&'static str> {
 /// What a host's answers to a set amount to; `None` when they do not even tell its kernel.
 pub fn read(set: &QuestionSet, answers: &Answers) -> Option<Inventory> {
     let (collector, platform) = recognise(set, answers)?;
-    Some(collector.read(&platform, answers))
+    let mut inventory = collector.read(&platform, answers);
+    // Who asks less by intent has lost nothing.
+    if narrowed::is_narrowed(set) {
+        let is_asked = |id: &str| set.questions.iter().any(|question| question.id == id);
+        let gaps = &mut inventory.gaps;
+        gaps.retain(|gap| gap.cause != GapCause::NotAsked || is_asked(&gap.question));
+    }
+    Some(inventory)
 }
 
 /// The collector that knows a host by its answers to a set, and what the host runs.

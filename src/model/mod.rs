@@ -31,6 +31,7 @@ mod sighting;
 mod standing;
 mod time;
 mod unix;
+mod verify;
 mod windows;
 
 pub use access::{AccessRecord, HostTrust, Protocol, ResultCode};
@@ -78,6 +79,7 @@ pub use unix::{
     Container, LivePatch, PackageAction, PackageChange, SourceDanger, StaleProgram, Subscription,
     UnixFacts, UpdateSource,
 };
+pub use verify::{LeftUnverified, Verdict, Verification, Verified, VerifiedState};
 pub use windows::{
     Component, ComponentKind, FileVersion, Hotfix, HotfixSource, HotfixState, KbId, Membership,
     Program, ProgramScope, SystemService, UpdatePolicy, WebSite, WindowsFacts,

@@ -34,9 +34,10 @@ impl Exporter for Csv {
     ) -> Result<Written, ReportError> {
         let default = match options.destination {
             Destination::Folder => None,
+            Destination::Stdout if source.verification().is_some() => Some("verify"),
             Destination::Stdout => Some("findings"),
         };
-        let tables = tables::chosen(options.table.as_deref().or(default))?;
+        let tables = tables::chosen(options.table.as_deref().or(default), source)?;
         let shape = Shape::of(options);
         let opened = tables
             .into_iter()
@@ -44,7 +45,7 @@ impl Exporter for Csv {
         let mut sheets = opened.collect::<Result<Vec<_>, _>>()?;
         for sheet in &mut sheets {
             let table = sheet.table;
-            table.run_rows(source, &mut |cells| sheet.row(cells, sink))?;
+            table.run_rows(source, options, &mut |cells| sheet.row(cells, sink))?;
         }
         let counts = each_machine(source, |machine| {
             let view = View::new(source.run(), options, machine);

@@ -34,7 +34,7 @@ impl Exporter for Jsonl {
         options: &Options,
         sink: &mut dyn Sink,
     ) -> Result<Written, ReportError> {
-        let tables = tables::chosen(options.table.as_deref())?;
+        let tables = tables::chosen(options.table.as_deref(), source)?;
         let mut lines = Lines::open(sink)?;
         if options.table.is_none() {
             lines.push(&RunLine {
@@ -43,7 +43,9 @@ impl Exporter for Jsonl {
             })?;
         }
         for table in &tables {
-            table.run_rows(source, &mut |cells| lines.push(&Line { table, cells }))?;
+            table.run_rows(source, options, &mut |cells| {
+                lines.push(&Line { table, cells })
+            })?;
         }
         let counts = each_machine(source, |machine| {
             let view = View::new(source.run(), options, machine);

@@ -2,7 +2,7 @@
 
 use super::output::Document;
 use super::{Counts, FileEntry, Options, ReportError, ReportSource, Sink, Written, escape};
-use crate::model::{Comparison, CoverageRow, RunSummary};
+use crate::model::{Comparison, CoverageRow, RunSummary, Verification};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -25,6 +25,7 @@ pub(super) fn write(
         addresses: AddressesV1::of(source.coverage()),
         searched: SearchedV1::of(source.coverage()),
         counts: CountsV1::of(&written.counts, source.comparison()),
+        verified: source.verification().map(VerifiedV1::of),
         lists: ListV1::of(source),
         files: &written.files,
     };
@@ -49,10 +50,38 @@ struct ManifestV1<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     searched: Vec<SearchedV1<'a>>,
     counts: CountsV1<'a>,
+    /// What became of the findings of an earlier run, where this one verified them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verified: Option<VerifiedV1<'a>>,
     /// The lists that the run was compared with.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     lists: Vec<ListV1<'a>>,
     files: &'a [FileEntry],
+}
+
+/// What a run verified.
+#[derive(Serialize)]
+struct VerifiedV1<'a> {
+    base_run_id: &'a str,
+    /// Whether the earlier run was judged by another catalogue or other rules.
+    other_catalog: bool,
+    findings: usize,
+    /// Findings by what they are now.
+    states: BTreeMap<&'static str, u64>,
+}
+
+impl<'a> VerifiedV1<'a> {
+    fn of(verification: &'a Verification) -> Self {
+        let states = verification.counts().into_iter();
+        Self {
+            base_run_id: verification.base.as_str(),
+            other_catalog: verification.is_other_catalog,
+            findings: verification.rows.len(),
+            states: states
+                .map(|(state, count)| (state.as_str(), count))
+                .collect(),
+        }
+    }
 }
 
 /// A list that the run was compared with.

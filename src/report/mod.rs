@@ -24,6 +24,7 @@ mod review;
 mod summary;
 mod tables;
 mod terminal;
+mod verified;
 
 #[cfg(test)]
 mod sample;
@@ -44,8 +45,11 @@ pub use review::{ReviewRow, review};
 pub use summary::{since, summary};
 pub use tables::{not_on, seems_to_be, table_names};
 pub use terminal::columns;
+pub use verified::verified;
 
-use crate::model::{Changes, Comparison, CoverageRow, ExceptionCount, MachineRecord, RunSummary};
+use crate::model::{
+    Changes, Comparison, CoverageRow, ExceptionCount, MachineRecord, RunSummary, Verification,
+};
 use std::io::{self, Write};
 
 /// Every export format.
@@ -70,6 +74,11 @@ pub trait ReportSource {
 
     /// What changed since an earlier run; `None` where there is none to compare with.
     fn changes(&self) -> Option<&Changes> {
+        None
+    }
+
+    /// What became of the findings of an earlier run; `None` of a run that verified nothing.
+    fn verification(&self) -> Option<&Verification> {
         None
     }
 

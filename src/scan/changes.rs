@@ -69,11 +69,12 @@ pub fn previous(store: &Store, run: &RunId) -> Result<Option<RunId>, RunError> {
 /// # Errors
 /// What is wrong with its kind or its settings.
 pub fn check_carried(run: &RunRecord) -> Result<(), String> {
-    const KINDS: [RunKind; 4] = [
+    const KINDS: [RunKind; 5] = [
         RunKind::Scan,
         RunKind::Sweep,
         RunKind::Local,
         RunKind::Recorded,
+        RunKind::Verify,
     ];
     let kind = &run.summary.kind;
     if !KINDS.iter().any(|known| known.as_str() == kind) {
@@ -94,12 +95,12 @@ pub fn earlier<'a>(
 ) -> impl Iterator<Item = &'a RunRecord> {
     let before = all.iter().take_while(|one| one.summary.id != this.id);
     let before: Vec<&RunRecord> = before.collect();
-    let looks = [RunKind::Doctor.as_str(), RunKind::Login.as_str()];
+    let looks = [RunKind::Doctor, RunKind::Login, RunKind::Verify];
     before.into_iter().rev().filter(move |one| {
         let one = &one.summary;
         one.site == this.site
             && one.simulated == this.simulated
-            && !looks.contains(&one.kind.as_str())
+            && looks.iter().all(|kind| kind.as_str() != one.kind)
     })
 }
 

@@ -24,6 +24,7 @@ mod resume;
 mod runner;
 mod source;
 mod standings;
+mod verify;
 
 pub use behind::{MOST as MOST_BEHIND, behind};
 pub use breaker::{Standing, remembered as remembered_tries};
@@ -34,12 +35,13 @@ pub use judge::of as judge;
 pub use keyring::{Keyring, StoredProof};
 pub use notes::{Examined, Meeting, Note, Step};
 pub use plan::{
-    Look, MAX_CHANGED_KEYS, Pace, Receipts, RuleFile, RunKind, RunPlan, Scope, addresses,
-    polite_ports,
+    Asked, Look, MAX_CHANGED_KEYS, Pace, Receipts, RuleFile, RunKind, RunPlan, Scope, Verify,
+    Wanted, addresses, polite_ports,
 };
 pub use resume::outstanding;
 pub use source::RunSource;
 pub use standings::Beliefs;
+pub use verify::{VerifySource, Visit, Visits, verification};
 
 use crate::catalog::CatalogError;
 use crate::credentials::Holder;

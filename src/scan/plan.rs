@@ -1,11 +1,13 @@
 //! Everything that makes a run what it is: kept with it, so that `--resume` comes to the same.
 
 use super::RunError;
-use crate::model::Protocol;
+use crate::collect;
+use crate::model::{Protocol, RunId, Severity};
+use crate::session::QuestionSet;
 use crate::sweep::{AddressSpace, Engine, ProbeKind, Probes, Profile, SweepPlan, manners};
 use crate::targets::{Found, Lists, Permissions, Request, TargetError, TargetList, TargetSet};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::IpAddr;
 use std::ops::Range;
@@ -29,6 +31,9 @@ pub enum RunKind {
     Doctor,
     /// Logs in to one host and asks it no more than who we are. Nothing of the host is kept.
     Login,
+    /// Goes back to the machines on which an earlier run found something open, and asks what decides that. What it
+    /// finds is no new state of the network: the earlier run stays the latest.
+    Verify,
 }
 
 impl RunKind {
@@ -41,12 +46,13 @@ impl RunKind {
             Self::Recorded => "recorded",
             Self::Doctor => "doctor",
             Self::Login => "login",
+            Self::Verify => "verify",
         }
     }
 
     /// Whether credentials are used.
     pub fn logs_in(self) -> bool {
-        matches!(self, Self::Scan | Self::Doctor | Self::Login)
+        matches!(self, Self::Scan | Self::Doctor | Self::Login | Self::Verify)
     }
 
     /// Whether it looks at hosts to tell how they can be read, and keeps nothing of what it reads: no
@@ -119,6 +125,46 @@ pub struct RunPlan {
     /// Where receipts are written.
     #[serde(default)]
     pub receipts: Option<Receipts>,
+    /// What is verified, in a run that does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verify: Option<Verify>,
+}
+
+/// What a run verifies.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verify {
+    /// The run whose findings are verified.
+    pub base: RunId,
+    /// The catalogue and the rules that had judged it when this run began.
+    pub base_judged_by: (String, String),
+    /// Which of its findings.
+    pub wanted: Wanted,
+    /// What is asked where.
+    pub asks: Vec<Asked>,
+}
+
+/// Which findings are verified.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wanted {
+    /// Only on these hosts, by id, address or name; empty for all.
+    pub hosts: Vec<String>,
+    /// Only on machines with one of these tags; empty for all.
+    pub tags: Vec<String>,
+    /// Only those about these updates, bulletins or CVEs; empty for all.
+    pub only: Vec<String>,
+    /// Only those of this severity or worse, or of none that anybody states.
+    pub severity: Option<Severity>,
+    /// Also what has no fix, and what was undecided.
+    pub all: bool,
+}
+
+/// What is asked at some addresses.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    /// The words of the findings' evidence: see [`collect::words_of`].
+    pub evidence: BTreeSet<String>,
+    /// Where; sorted.
+    pub addresses: Vec<IpAddr>,
 }
 
 /// That each host gets a receipt of what was done with it.
@@ -310,6 +356,18 @@ impl Lists for Scope {
 }
 
 impl RunPlan {
+    /// What of a set is asked at an address: all of it, unless the run only verifies.
+    pub(super) fn questions_at(
+        &self,
+        address: IpAddr,
+        set: &'static QuestionSet,
+    ) -> &'static QuestionSet {
+        let asks = self.verify.iter().flat_map(|verify| &verify.asks);
+        let mut here = asks.filter(|one| one.addresses.binary_search(&address).is_ok());
+        here.next()
+            .map_or(set, |asked| collect::narrowed(set, &asked.evidence))
+    }
+
     /// The ports that one can log in on, in the order of preference.
     pub fn ways_in(&self) -> impl Iterator<Item = (Protocol, u16)> {
         let ssh = self.ssh_ports.iter().map(|port| (Protocol::Ssh, *port));

@@ -45,6 +45,7 @@ fn plan(ports: &[u16], ssh_ports: &[u16]) -> RunPlan {
         programs: Vec::new(),
         record: None,
         receipts: None,
+        verify: None,
     }
 }
 

@@ -97,8 +97,8 @@ impl Store {
         self.thread.ask(runs::list)
     }
 
-    /// The run begun last, but for those that only looked whether a host can be read: nothing is kept of
-    /// their hosts.
+    /// The run begun last, but for those that only looked whether a host can be read, of whose hosts nothing is
+    /// kept, and those that only verified what another one had found.
     pub fn latest_run(&self) -> Pending<Option<RunRecord>> {
         self.thread.ask(runs::latest)
     }

@@ -10,16 +10,23 @@ pub(super) struct RunKey {
     pub(super) number: i64,
     pub(super) site: String,
     pub(super) started: UtcTime,
+    /// Whether it only looked again at what another run had found: nothing is counted twice.
+    pub(super) is_second_look: bool,
 }
+
+/// The kind of runs that only look again at what another run has found.
+pub(super) const SECOND_LOOK: &str = "verify";
 
 /// Finds a run by its id.
 pub(super) fn key(conn: &Connection, id: &RunId) -> Result<RunKey, Fault> {
-    let mut query = conn.prepare_cached("SELECT number, site, started FROM run WHERE id = ?1")?;
+    let mut query = conn
+        .prepare_cached("SELECT number, site, started, kind = 'verify' FROM run WHERE id = ?1")?;
     let found = query.query_row([id.as_str()], |row| {
         Ok(RunKey {
             number: row.get(0)?,
             site: row.get(1)?,
             started: row.get::<_, Time>(2)?.0,
+            is_second_look: row.get(3)?,
         })
     });
     found.optional()?.ok_or_else(|| no_such(id))
@@ -130,7 +137,7 @@ pub(super) fn list(db: &mut Db) -> Result<Vec<RunRecord>, StoreError> {
 pub(super) fn latest(db: &mut Db) -> Result<Option<RunRecord>, StoreError> {
     db.read(|tx| {
         let kept =
-            "WHERE kind NOT IN ('doctor', 'login') ORDER BY started DESC, number DESC LIMIT 1";
+            "WHERE kind NOT IN ('doctor', 'login', 'verify') ORDER BY started DESC, number DESC LIMIT 1";
         Ok(select(tx, kept, [])?.pop())
     })
 }

@@ -123,13 +123,17 @@ fn counted(
 }
 
 /// Notes that a run saw findings on a machine. A run is counted once; one that is older than the
-/// latest counted (`match` on an old run) only moves the first day back.
+/// latest counted (`match` on an old run) only moves the first day back. One that only verified what another had
+/// seen counts not at all.
 pub(super) fn remember(
     conn: &Connection,
     run: &RunKey,
     machine: i64,
     findings: &[Finding],
 ) -> Result<(), Fault> {
+    if run.is_second_look {
+        return Ok(());
+    }
     let id = keys::id_of(conn, machine)?;
     let day = run.started.date().to_string();
     let mut insert = conn.prepare_cached(

@@ -4,7 +4,7 @@ use super::spans::Span;
 use std::sync::Arc;
 
 /// What the operator says of an address.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Description {
     /// The name by which it was given; the first, when there are several.
     pub name: Option<Arc<str>>,

@@ -221,6 +221,7 @@ impl Visitor {
             programs: Vec::new(),
             record: None,
             receipts: None,
+            verify: None,
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::cover::{self, Choice};
 use super::{MachineNeeds, PlanRules};
+use crate::classify::{is_asked, severity};
 use crate::model::{
     Date, Decision, Finding, FindingState, FixId, KbId, LeftOpen, Need, PlanStep, RebootAfter,
     Restart, Severity, StepKind, Tool, Urgency, WhyLeft, Work, highest_fixed,
@@ -30,10 +31,7 @@ impl Deref for Open<'_> {
 impl Open<'_> {
     /// How bad it is by the policy; where nobody asked it, by the publisher.
     fn severity(&self) -> Option<Severity> {
-        match self.decision {
-            Some(decision) => decision.my_severity,
-            None => self.rating(),
-        }
+        severity(self.finding, self.decision)
     }
 
     fn due(&self) -> Option<Date> {
@@ -148,22 +146,15 @@ impl<'a> Desk<'a> {
 
     /// Whether the plan is to close a finding.
     fn is_asked(&self, finding: &Open<'_>) -> bool {
-        let only = &self.rules.only;
-        let names = [Some(finding.bulletin.as_str()), update_of(finding)];
-        let names = names.into_iter().flatten();
-        let replaced = finding.remedy.iter().flat_map(|remedy| &remedy.supersedes);
-        let mut names = names
-            .chain(finding.cves.iter().map(String::as_str))
-            .chain(replaced.map(String::as_str));
-        let is_named = only.is_empty()
-            || names.any(|name| only.iter().any(|one| one.eq_ignore_ascii_case(name)));
-        // Nobody's word on how bad it is is no reason to leave it out.
-        let is_severe = self
-            .rules
-            .severity
-            .is_none_or(|least| finding.severity().is_none_or(|rating| rating >= least));
-        let is_late = !self.rules.overdue || finding.is_overdue();
-        is_named && is_severe && is_late && !finding.is_excepted()
+        let rules = self.rules;
+        let is_late = !rules.overdue || finding.is_overdue();
+        is_late
+            && !finding.is_excepted()
+            && is_asked(
+                (finding.finding, finding.decision),
+                &rules.only,
+                rules.severity,
+            )
     }
 
     fn is_limited(&self) -> bool {

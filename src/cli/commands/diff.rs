@@ -17,9 +17,9 @@ use std::io::{self, Write as _};
 pub(in crate::cli) fn run(settings: &Settings, command: &DiffArguments) -> Result<Exit, Stop> {
     let kinds = kinds(&command.only)?;
     let store = output::open_store(&settings.store)?;
-    let after = output::find_run(&store, command.after.as_deref())?;
+    let after = output::find_whole_run(&store, command.after.as_deref())?;
     let before = match &command.before {
-        Some(named) => output::find_run(&store, Some(named))?,
+        Some(named) => output::find_whole_run(&store, Some(named))?,
         None => before(&store, &after)?,
     };
     let given = beliefs::read(settings, &command.beliefs)?;

@@ -179,7 +179,7 @@ fn open(
     (store, run): (&Store, Option<&str>),
     named: &BeliefArguments,
 ) -> Result<RunSource, Stop> {
-    let run = output::find_run(store, run)?;
+    let run = output::find_whole_run(store, run)?;
     let beliefs = beliefs::read(settings, named)?.of_run(store, &run)?;
     let source = RunSource::open(store, &run, false)?;
     let site = &source.run().site;

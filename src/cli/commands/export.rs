@@ -2,14 +2,18 @@
 
 use super::super::args::ExportArguments;
 use super::super::config::Settings;
-use super::super::{Exit, Stop, beliefs, knowledge, output};
+use super::super::{Exit, Stop, beliefs, knowledge, output, verified};
 
 /// Writes the files of a stored run.
 pub(in crate::cli) fn run(settings: &Settings, command: &ExportArguments) -> Result<Exit, Stop> {
     output::check(&command.output)?;
     let store = output::open_store(&settings.store)?;
     let run = output::find_run(&store, command.run.as_deref())?;
-    let known = if command.output.all {
+    let record = store.load_run(&run).wait();
+    let record = record.map_err(|error| Stop::failed(&error))?;
+    let known = if verified::is_of(&record) {
+        Some(verified::knowledge(settings, &record)?)
+    } else if command.output.all {
         Some(knowledge::open(settings, &command.verdicts)?)
     } else {
         None

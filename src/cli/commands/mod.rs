@@ -26,3 +26,4 @@ mod scope;
 mod search;
 pub(super) mod trust;
 pub(super) mod unmanaged;
+pub(super) mod verify;

@@ -16,7 +16,7 @@ pub(super) fn run(
     (named, day): (Option<&str>, Date),
 ) -> Result<RunSummary, Stop> {
     if named.is_some() {
-        let id = output::find_run(store, named)?;
+        let id = output::find_whole_run(store, named)?;
         let run = store.load_run(&id).wait();
         let run = run.map_err(|error| Stop::failed(&error))?.summary;
         if run.started.date() > day {

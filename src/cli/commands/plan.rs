@@ -3,10 +3,8 @@
 use super::super::args::PlanArguments;
 use super::super::config::Settings;
 use super::super::{Exit, Stop, beliefs, complain, output, runtime};
-use crate::classify::{MachineNeeds, PlanRules, Planner};
-use crate::model::{
-    Comparison, KnownList, MachineId, MachineRecord, Plan, RunId, Severity, UtcTime,
-};
+use crate::classify::{MachineNeeds, PlanRules, Planner, is_named};
+use crate::model::{Comparison, KnownList, MachineId, Plan, RunId, Severity, UtcTime};
 use crate::report::{
     self, Destination, Options, PlanFile, ReportSource as _, for_terminal, plan_page,
 };
@@ -24,7 +22,7 @@ pub(in crate::cli) fn run(settings: &Settings, command: &PlanArguments) -> Resul
     let now = command.from.as_deref().map(moment).transpose()?;
     let given = beliefs::read(settings, &command.beliefs)?;
     let store = output::open_store(&settings.store)?;
-    let run = output::find_run(&store, command.run.as_deref())?;
+    let run = output::find_whole_run(&store, command.run.as_deref())?;
     let beliefs = given.of_run(&store, &run)?;
     let source = RunSource::open(&store, &run, false)?.compare(&store, &beliefs)?;
     // A plan is about now, whenever the run was; its windows may be looked for later.
@@ -88,7 +86,7 @@ fn planned(
         if let Some(needs) = needs.as_mut().filter(|_| command.no_users) {
             needs.owner.clear();
         }
-        if let Some(needs) = needs.filter(|_| is_asked(machine, command)) {
+        if let Some(needs) = needs.filter(|_| is_named(machine, &command.host, &command.tag)) {
             asked += 1;
             unread += u64::from(machine.inventory.is_none());
             planner.add(&needs);
@@ -107,27 +105,6 @@ fn planned(
         ));
     }
     Ok(planner.finish())
-}
-
-fn is_asked(machine: &MachineRecord, command: &PlanArguments) -> bool {
-    let identity = machine.inventory.as_ref().map(|read| &read.identity);
-    let own = identity.and_then(|one| one.hostname.known());
-    let names = [own, machine.target_name.as_ref()];
-    let is_name = |word: &str| {
-        names.iter().flatten().any(|name| {
-            let short = name.split('.').next().unwrap_or_default();
-            name.eq_ignore_ascii_case(word) || short.eq_ignore_ascii_case(word)
-        })
-    };
-    let is_host = |word: &String| {
-        let ids = [&machine.id].into_iter().chain(&machine.also);
-        ids.into_iter().any(|id| id.as_str() == word)
-            || machine.addresses.iter().any(|at| at.to_string() == *word)
-            || is_name(word)
-    };
-    let is_host = command.host.is_empty() || command.host.iter().any(is_host);
-    let has_tag = |tag: &String| machine.tags.contains(tag);
-    is_host && (command.tag.is_empty() || command.tag.iter().any(has_tag))
 }
 
 /// Who answers for a machine, by the first list that says so.

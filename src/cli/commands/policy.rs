@@ -38,7 +38,7 @@ pub(in crate::cli) fn run(settings: &Settings, command: &PolicyCommand) -> Resul
         text.push_str("No run is stored yet: what the rules touch is not known.\n");
         return print(&text);
     }
-    let run = output::find_run(&store, command.run.as_deref())?;
+    let run = output::find_whole_run(&store, command.run.as_deref())?;
     let beliefs = given.of_run(&store, &run)?;
     let source = RunSource::open(&store, &run, false)?.compare(&store, &beliefs)?;
     let policy = &beliefs.policy;

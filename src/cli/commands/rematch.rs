@@ -186,5 +186,6 @@ fn plan() -> RunPlan {
         programs: Vec::new(),
         record: None,
         receipts: None,
+        verify: None,
     }
 }

@@ -203,6 +203,7 @@ pub(super) fn unstaged(
         programs: Vec::new(),
         record: None,
         receipts: None,
+        verify: None,
     })
 }
 
@@ -285,7 +286,7 @@ pub(super) fn absolute(path: &std::path::Path) -> PathBuf {
 }
 
 impl Job<'_> {
-    fn begin(&self, plan: RunPlan) -> Result<Exit, Stop> {
+    pub(super) fn begin(&self, plan: RunPlan) -> Result<Exit, Stop> {
         let (targets, fingerprint) = targets(&plan)?;
         let knowledge = self.knowledge(&plan)?;
         let store = output::open_store(&self.settings.store)?;
@@ -329,7 +330,7 @@ impl Job<'_> {
         })?
     }
 
-    fn resume(
+    pub(super) fn resume(
         &self,
         run: &RunId,
         arguments: &TargetArguments,
@@ -443,7 +444,7 @@ impl Job<'_> {
         means: Means,
     ) -> Result<Exit, Stop> {
         let targets = means.targets;
-        if let (RunKind::Scan, Some(targets)) = (plan.kind, &targets) {
+        if let (RunKind::Scan | RunKind::Verify, Some(targets)) = (plan.kind, &targets) {
             warn_of_names(targets);
             say_worst_case(&store, &means.keyring, targets).await?;
         }
@@ -474,26 +475,26 @@ impl Job<'_> {
         };
         let show = progress::show(receiver, display);
         let end = Box::pin(watched(job, show, stop.clone())).await;
+        let again = match plan.kind {
+            RunKind::Verify => "underdesk verify --resume",
+            _ => "underdesk scan --resume",
+        };
         let mut exits = Vec::new();
         match end {
             Some(Ok(RunEnd::Complete)) => {}
             None => {
-                complain(&format!(
-                    "stopped; go on with: underdesk scan --resume {run}"
-                ));
+                complain(&format!("stopped; go on with: {again} {run}"));
                 return Ok(Exit::Interrupted);
             }
             Some(Ok(RunEnd::Interrupted)) => {
                 exits.push(Exit::Interrupted);
-                complain(&format!(
-                    "interrupted; go on with: underdesk scan --resume {run}"
-                ));
+                complain(&format!("interrupted; go on with: {again} {run}"));
             }
             Some(Ok(RunEnd::SafetyStop)) => {
                 exits.push(Exit::SafetyStop);
                 complain(&format!(
                     "more than {} hosts show changed keys, and nobody was logged in to after that; ask their owners, then \
-                     underdesk trust import --replace for those that are right, and underdesk scan --resume {run} \
+                     underdesk trust import --replace for those that are right, and {again} {run} \
                      (with a higher --max-changed-keys where the others must wait)",
                     plan.max_changed_keys
                 ));
@@ -501,7 +502,7 @@ impl Job<'_> {
             Some(Err(error)) => {
                 exits.push(Exit::Failed);
                 complain(&format!(
-                    "{}; go on with: underdesk scan --resume {run}",
+                    "{}; go on with: {again} {run}",
                     hints::chain(&error)
                 ));
             }

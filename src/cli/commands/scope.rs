@@ -13,6 +13,15 @@ use std::path::{Path, PathBuf};
 
 /// Reads the lists that the targets name, and looks up the names.
 pub(super) fn read(arguments: &TargetArguments, settings: &Settings) -> Result<Scope, Stop> {
+    read_with(arguments, settings, &look_up)
+}
+
+/// [`read`], with a resolver of the caller's.
+pub(super) fn read_with(
+    arguments: &TargetArguments,
+    settings: &Settings,
+    look_up: &dyn Fn(&str) -> Result<Vec<IpAddr>, String>,
+) -> Result<Scope, Stop> {
     if arguments.targets.is_empty() {
         return Err(Stop::usage(
             "no targets: name addresses, ranges, host names or @FILE, or read this machine with --local",

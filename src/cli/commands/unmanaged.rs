@@ -20,7 +20,7 @@ pub(in crate::cli) fn run(settings: &Settings, command: &UnmanagedArguments) -> 
     } else {
         let given = beliefs::read(settings, &command.beliefs)?;
         let store = output::open_store(&settings.store)?;
-        let run = output::find_run(&store, command.run.as_deref())?;
+        let run = output::find_whole_run(&store, command.run.as_deref())?;
         let beliefs = given.of_run(&store, &run)?;
         if beliefs.lists.is_empty() {
             return Err(Stop::usage(format!(
@@ -208,7 +208,7 @@ pub(super) fn unseen(
 ) -> Result<Vec<String>, Stop> {
     let store = output::open_store(&settings.store)?;
     let named = Some(run).filter(|run| !run.is_empty());
-    let run: RunId = output::find_run(&store, named)?;
+    let run: RunId = output::find_whole_run(&store, named)?;
     let beliefs = given.clone().of_run(&store, &run)?;
     given.inherit(&beliefs.lists);
     let source = RunSource::open(&store, &run, false)?.compare(&store, &beliefs)?;

@@ -22,8 +22,8 @@ mod text;
 
 pub(super) use given::complete;
 pub use offline::{OfflineError, from_tools};
-pub(super) use questions::WHO_AM_I;
 pub use questions::WINDOWS;
+pub(super) use questions::{OF_EVERY_WINDOWS, WHO_AM_I, of_evidence};
 
 use super::Collector;
 use crate::model::{Gap, Inventory, Observed, Platform, WindowsFacts};

@@ -478,3 +478,87 @@ const fn question(id: &'static str, ask: Ask, why: &'static str, loss: &'static 
 const fn needing(needs: Needs, question: Question) -> Question {
     Question { needs, ..question }
 }
+
+/// What every verdict on a Windows needs: which release and build, which machine, and what waits for a restart.
+pub(in crate::collect) const OF_EVERY_WINDOWS: &[&str] = &[
+    OS,
+    COMPUTER,
+    HARDWARE,
+    ADAPTERS,
+    CURRENT_VERSION,
+    PRODUCT_TYPE,
+    ENVIRONMENT,
+    CBS,
+    AUTO_UPDATE,
+    FILE_RENAMES,
+    OLD_UPDATES,
+    COMPUTER_NAME,
+    TCPIP,
+    MACHINE_GUID,
+    PROFILES,
+    WHO_AM_I,
+    INTERNET_EXPLORER,
+];
+
+/// Every witness for an update.
+const UPDATES: &[&str] = &[
+    QFE,
+    CBS_PACKAGES,
+    UPDATE_HISTORY,
+    MSI_PATCHES,
+    OLD_UPDATES,
+    OLD_UPDATES_32,
+    OLD_HOTFIXES,
+    FILES,
+];
+
+/// The questions behind a word of evidence about a Windows.
+pub(in crate::collect) fn of_evidence(word: &str) -> Option<&'static [&'static str]> {
+    Some(match word {
+        "current-version" | "hotfixes" | "files" | "qfe" | "cbs-packages" | "cbs" => UPDATES,
+        "programs" | "uninstall-64" | "uninstall-32" | "uninstall-users" => {
+            &[UNINSTALL_64, UNINSTALL_32, UNINSTALL_USERS]
+        }
+        "dotnet" => &[
+            DOTNET,
+            QFE,
+            CBS_PACKAGES,
+            UPDATE_HISTORY,
+            MSI_PATCHES,
+            OLD_UPDATES,
+            OLD_UPDATES_32,
+            OLD_HOTFIXES,
+            FILES,
+        ],
+        "dotnet-runtimes" => &[DOTNET_RUNTIMES, UNINSTALL_64, UNINSTALL_32, UNINSTALL_USERS],
+        "office-c2r" => &[OFFICE_C2R],
+        "office-files" | "msi-patches" => &[
+            OFFICE_FILES,
+            MSI_PATCHES,
+            QFE,
+            CBS_PACKAGES,
+            UPDATE_HISTORY,
+            OLD_UPDATES_32,
+            OLD_HOTFIXES,
+            UNINSTALL_64,
+            UNINSTALL_32,
+            UNINSTALL_USERS,
+        ],
+        "sql" => &[SQL, SERVICES],
+        "exchange" | "exchange-15" | "exchange-14" => &[
+            EXCHANGE_15,
+            EXCHANGE_14,
+            FILES,
+            QFE,
+            CBS_PACKAGES,
+            UPDATE_HISTORY,
+            MSI_PATCHES,
+            OLD_UPDATES,
+            OLD_UPDATES_32,
+            OLD_HOTFIXES,
+        ],
+        "edge" => &[EDGE],
+        "defender" | "defender-platform" => &[DEFENDER, DEFENDER_PLATFORM],
+        _ => return None,
+    })
+}

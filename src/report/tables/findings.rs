@@ -175,7 +175,7 @@ fn exploited(finding: &Finding) -> Cell<'static> {
 
 /// The proof on one line: what was seen, where, by which rule, against which record, and what else
 /// was looked at.
-fn evidence(evidence: &Evidence, no_users: bool) -> String {
+pub(super) fn evidence(evidence: &Evidence, no_users: bool) -> String {
     let parts = [
         ("", path_for(&evidence.observed, no_users)),
         ("read by ", Cow::from(&evidence.question)),

@@ -18,6 +18,7 @@ mod software;
 mod subnets;
 mod unix;
 mod unmanaged;
+mod verify;
 
 pub use lists::not_on;
 pub use unmanaged::seems_to_be;
@@ -46,6 +47,7 @@ const TABLES: &[Table] = &[
     lists::TABLE,
     subnets::TABLE,
     drift::TABLE,
+    verify::TABLE,
     changes::TABLE,
 ];
 
@@ -54,10 +56,20 @@ pub fn table_names() -> impl Iterator<Item = &'static str> {
     TABLES.iter().map(|table| table.name)
 }
 
-/// The table of a name, or all of them.
-pub(super) fn chosen(name: Option<&str>) -> Result<Vec<&'static Table>, ReportError> {
+/// What a run that verified has; of any other it has nothing to say.
+const OF_VERIFIED: [&str; 3] = ["coverage", "access", "verify"];
+
+/// The table of a name, or all that a run has.
+pub(super) fn chosen(
+    name: Option<&str>,
+    source: &dyn ReportSource,
+) -> Result<Vec<&'static Table>, ReportError> {
     let Some(name) = name else {
-        return Ok(TABLES.iter().collect());
+        let has = |table: &&Table| match source.verification() {
+            Some(_) => OF_VERIFIED.contains(&table.name),
+            None => table.name != verify::TABLE.name,
+        };
+        return Ok(TABLES.iter().filter(has).collect());
     };
     let found = TABLES.iter().find(|table| table.name == name);
     let table = found.ok_or_else(|| ReportError::NoSuchTable {
@@ -83,6 +95,8 @@ pub(super) type Emit<'e> = dyn FnMut(&[Cell<'_>]) -> Result<(), ReportError> + '
 
 /// Makes rows of the run as a whole.
 type OfRun = fn(&dyn ReportSource, &mut Emit<'_>) -> Result<(), ReportError>;
+/// The same, as the user wants it to be shown.
+type OfRunFor = fn(&dyn ReportSource, &Options, &mut Emit<'_>) -> Result<(), ReportError>;
 /// Makes the rows of one machine.
 type OfMachine = fn(&View<'_>, &mut Emit<'_>) -> Result<(), ReportError>;
 
@@ -90,6 +104,8 @@ type OfMachine = fn(&View<'_>, &mut Emit<'_>) -> Result<(), ReportError>;
 enum Rows {
     /// The run as a whole.
     Run(OfRun),
+    /// The run as a whole, as the user wants it to be shown.
+    RunFor(OfRunFor),
     /// One machine.
     Machine(OfMachine),
     /// One machine, and behind all of them what only lists know.
@@ -103,10 +119,12 @@ impl Table {
     pub(super) fn run_rows(
         &self,
         source: &dyn ReportSource,
+        options: &Options,
         emit: &mut Emit<'_>,
     ) -> Result<(), ReportError> {
         match self.rows {
             Rows::Run(rows) => rows(source, emit),
+            Rows::RunFor(rows) => rows(source, options, emit),
             Rows::Machine(_) | Rows::MachineAndEntry(..) | Rows::Sum(_) => Ok(()),
         }
     }
@@ -118,7 +136,7 @@ impl Table {
         emit: &mut Emit<'_>,
     ) -> Result<(), ReportError> {
         match self.rows {
-            Rows::Run(_) | Rows::Sum(_) => Ok(()),
+            Rows::Run(_) | Rows::RunFor(_) | Rows::Sum(_) => Ok(()),
             Rows::Machine(rows) | Rows::MachineAndEntry(rows, _) => rows(view, emit),
         }
     }
@@ -131,7 +149,7 @@ impl Table {
         emit: &mut Emit<'_>,
     ) -> Result<(), ReportError> {
         match self.rows {
-            Rows::Run(_) | Rows::Machine(_) => Ok(()),
+            Rows::Run(_) | Rows::RunFor(_) | Rows::Machine(_) => Ok(()),
             Rows::MachineAndEntry(_, rows) => rows(source, emit),
             Rows::Sum(rows) => rows(source.run(), counts, emit),
         }

@@ -310,6 +310,7 @@ impl<'a> Visit<'a> {
     ) -> Result<(), RunError> {
         self.enter(Stage::Collect);
         let mut session = session;
+        let set = self.asked(set);
         if self.cx.plan.kind == RunKind::Login {
             self.ask_account(&mut *session, set).await;
             farewell(session).await;
@@ -347,6 +348,11 @@ impl<'a> Visit<'a> {
         }
         self.record(row);
         Ok(())
+    }
+
+    /// What of a set this run asks here.
+    fn asked(&self, set: &'static QuestionSet) -> &'static QuestionSet {
+        self.cx.plan.questions_at(self.host.address, set)
     }
 
     /// Asks as whom we are logged in.

@@ -26,7 +26,7 @@ impl Visit<'_> {
         answers: &mut Answers,
         (root, trust): (Root<'_>, HostTrust),
     ) -> Result<Option<String>, RunError> {
-        let set = &collect::UNIX_PRIVILEGED;
+        let set = self.asked(&collect::UNIX_PRIVILEGED);
         let more = match root.credential.sudo {
             Sudo::Never => return Ok(None),
             Sudo::WithoutPassword => {
@@ -86,7 +86,7 @@ impl Visit<'_> {
             permit,
             verified,
         };
-        let set = &collect::UNIX_PRIVILEGED;
+        let set = self.asked(&collect::UNIX_PRIVILEGED);
         self.note(Step::LogsIn {
             credential: credential.id.clone(),
             user: credential.user.clone(),

@@ -332,6 +332,7 @@ impl Arriving {
             number: self.number,
             site: self.run.summary.site.clone(),
             started: self.run.summary.started,
+            is_second_look: self.run.summary.kind == runs::SECOND_LOOK,
         }
     }
 

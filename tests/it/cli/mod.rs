@@ -15,6 +15,7 @@ mod texts;
 mod trust;
 mod unmanaged;
 mod update;
+mod verify;
 
 use crate::support::{Desk, Site};
 use std::fmt::Write as _;

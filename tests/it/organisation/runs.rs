@@ -110,6 +110,7 @@ fn plan(run: usize, seed: u64) -> RunPlan {
         programs: Vec::new(),
         record: None,
         receipts: None,
+        verify: None,
     }
 }
 
