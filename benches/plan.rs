@@ -33,6 +33,8 @@ fn finding(bulletin: String, product: &str) -> Finding {
         confidence: Confidence::High,
         severity: None,
         cvss_tenths: None,
+        impacts: Vec::new(),
+        cwes: Vec::new(),
         kev: Vec::new(),
         kev_checked: true,
         kev_due: None,

@@ -2,8 +2,8 @@
 
 use super::slice::Kev;
 use crate::model::{
-    Advisory, AffectedProduct, BulletinId, Date, Epss, Fix, KbId, KnownExploited, ProductKey,
-    Restart, Severity, UpdateId, UpdateKind, UtcTime,
+    Advisory, AffectedProduct, BulletinId, Date, Epss, Fix, KbId, KnownExploited, Nature,
+    ProductKey, Restart, Severity, UpdateId, UpdateKind, UtcTime,
 };
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
@@ -31,6 +31,8 @@ pub struct Flaw {
     pub severity: Option<Severity>,
     /// The CVSS base score here, in tenths, the highest of all documents.
     pub cvss_tenths: Option<u8>,
+    /// What sort of flaw it is here, by all documents. Flaws of one slice share what is equal.
+    pub nature: Nature,
     /// How likely it is to be exploited.
     pub epss: Option<Epss>,
     /// When it was first published, in any document.
@@ -191,6 +193,7 @@ pub(super) struct Said<'a> {
     pub(super) published: Option<UtcTime>,
     pub(super) severity: Option<Severity>,
     pub(super) cvss_tenths: Option<u8>,
+    pub(super) nature: &'a Nature,
     pub(super) fixes: &'a [&'a Fix],
 }
 
@@ -203,6 +206,7 @@ impl<'a> Said<'a> {
             published: advisory.published,
             severity: affected.severity,
             cvss_tenths: affected.cvss_tenths,
+            nature: &affected.nature,
             fixes,
         }
     }
@@ -216,6 +220,16 @@ pub(super) struct ProductBuilder {
     places: HashMap<(UpdateId, Option<Arc<str>>), usize>,
     /// Builds, once each: many flaws have the same.
     words: HashSet<Arc<str>>,
+    natures: HashSet<Nature>,
+}
+
+/// The same, sharing its text with those before it.
+fn shared(known: &mut HashSet<Nature>, nature: &Nature) -> Nature {
+    if let Some(known) = known.get(nature) {
+        return known.clone();
+    }
+    known.insert(nature.clone());
+    nature.clone()
 }
 
 /// An update in the making: how many flaws say what of it.
@@ -235,6 +249,7 @@ impl ProductBuilder {
         let month = Month::of_document(said.document)
             .or_else(|| said.published.and_then(|time| Month::of(time.date())));
         let fixes: Vec<FixOf> = said.fixes.iter().map(|fix| self.fix(fix, month)).collect();
+        let nature = shared(&mut self.natures, said.nature);
         let own = [said.id.as_str().to_owned()];
         let ids = if said.cves.is_empty() {
             &own[..]
@@ -247,6 +262,7 @@ impl ProductBuilder {
                 advisories: Vec::new(),
                 severity: None,
                 cvss_tenths: None,
+                nature: Nature::default(),
                 epss: None,
                 published: None,
                 fixes: Vec::new(),
@@ -256,6 +272,12 @@ impl ProductBuilder {
             }
             flaw.severity = flaw.severity.max(said.severity);
             flaw.cvss_tenths = flaw.cvss_tenths.max(said.cvss_tenths);
+            if flaw.nature.is_empty() {
+                flaw.nature = nature.clone();
+            } else if !nature.is_empty() && flaw.nature != nature {
+                let both = Nature::union([&flaw.nature, &nature]);
+                flaw.nature = shared(&mut self.natures, &both);
+            }
             flaw.published = match (flaw.published, said.published) {
                 (Some(known), Some(time)) => Some(known.min(time)),
                 (known, time) => known.or(time),
@@ -428,6 +450,7 @@ mod tests {
                 product: "Windows Server  2019".to_owned(),
                 severity: Some(Severity::High),
                 cvss_tenths: Some(78),
+                nature: Nature::default(),
                 fixes,
             }],
         }

@@ -1,7 +1,7 @@
 //! What a publisher of updates says of a flaw: by product, and by the update that fixes it. Microsoft
 //! speaks so; publishers of packages speak of version ranges ([`super::Bulletin`]).
 
-use super::{BulletinId, Date, KbId, Severity, UtcTime};
+use super::{BulletinId, Date, KbId, Nature, Severity, UtcTime};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -40,6 +40,8 @@ pub struct AffectedProduct {
     pub severity: Option<Severity>,
     /// The CVSS base score here, in tenths.
     pub cvss_tenths: Option<u8>,
+    /// What sort of flaw it is here, where the publisher says.
+    pub nature: Nature,
     /// The updates that fix it; any one of them does, with those that it needs beside it
     /// ([`Fix::together_with`]). Empty where the publisher states none.
     pub fixes: Vec<Fix>,

@@ -27,6 +27,13 @@ pub struct Finding {
     pub severity: Option<Severity>,
     /// The CVSS base score in tenths.
     pub cvss_tenths: Option<u8>,
+    /// What its flaws let an attacker do, as their publisher says: of [`super::IMPACTS`] the worst first, then
+    /// others. Empty where none is stated.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub impacts: Vec<String>,
+    /// The weaknesses behind its flaws, as their publisher says: `CWE-416`, by number.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cwes: Vec<String>,
     /// The CVEs, sorted.
     pub cves: Vec<String>,
     /// Those of the CVEs that are known to be exploited.

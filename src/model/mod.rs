@@ -19,6 +19,7 @@ mod inventory;
 mod known;
 mod lifecycle;
 mod machine;
+mod nature;
 mod need;
 mod observed;
 mod outcome;
@@ -56,6 +57,7 @@ pub use inventory::{
 pub use known::{KnownList, KnownRecord, ListKind, Vouch};
 pub use lifecycle::Lifecycle;
 pub use machine::{FindingHistory, MachineRecord, RunSummary};
+pub use nature::{IMPACTS, Nature, impact_word};
 pub use need::{Need, highest_fixed};
 pub use observed::{Gap, GapCause, Observed};
 pub use outcome::{Failure, HostFailure, HostOutcome, Stage};

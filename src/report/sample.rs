@@ -326,6 +326,8 @@ pub(super) fn finding(product: &str, bulletin: &str, state: FindingState) -> Fin
         confidence: Confidence::High,
         severity: Some(Severity::High),
         cvss_tenths: Some(75),
+        impacts: Vec::new(),
+        cwes: Vec::new(),
         cves: vec![bulletin.to_owned()],
         kev: Vec::new(),
         kev_checked: true,

@@ -100,6 +100,10 @@ fn cumulative_update() -> Finding {
     finding.fixed = Some("10.0.17763.8880".to_owned());
     finding.cves = (0..22).map(|n| format!("CVE-2026-4{n:04}")).collect();
     finding.kev = vec!["CVE-2026-40007".to_owned()];
+    finding.impacts = ["remote_code_execution", "spoofing"]
+        .map(str::to_owned)
+        .to_vec();
+    finding.cwes = vec!["CWE-416".to_owned()];
     finding.epss = Some(Epss(12_345));
     finding.remedy = Some(june());
     let witness = |kind, source: &str, value: &str, says_fixed| Witness {

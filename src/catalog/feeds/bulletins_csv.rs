@@ -11,6 +11,8 @@
 //! | `severity` | `critical`, `high`, `medium` or `low`; Microsoft's words are read as well |
 //! | `cve`, `cves` | one or more CVE ids, separated by blanks, commas, semicolons or bars |
 //! | `id` | the bulletin's name: `VMSA-2025-0013`. Else each CVE is a bulletin, or `local:PRODUCT:VERSION` |
+//! | `impact` | what it lets an attacker do: `remote code execution`; several as above |
+//! | `cwe`, `cwes` | the weaknesses behind it: `CWE-787`; several as above |
 //! | `title` | one line for people |
 //! | `url` | where to get the update, or to read of it |
 //! | `kb` | the article, where the update is one of Microsoft's |
@@ -25,8 +27,8 @@ use super::text::{Row, Table, day, is_cve};
 use super::{Feed, FeedError, FeedReport, Record};
 use crate::catalog::outline::Outline;
 use crate::model::{
-    Advisory, AffectedProduct, BulletinId, Fix, KbId, ProductKey, Severity, UpdateId, UpdateKind,
-    UtcTime,
+    Advisory, AffectedProduct, BulletinId, Fix, KbId, Nature, ProductKey, Severity, UpdateId,
+    UpdateKind, UtcTime,
 };
 use std::collections::BTreeMap;
 use std::io::BufRead;
@@ -104,6 +106,7 @@ fn bulletins(
         product: product.clone(),
         severity: severity(row, record, report)?,
         cvss_tenths: None,
+        nature: nature(row)?,
         fixes: fix(row, &title, &version)?.into_iter().collect(),
     };
     let key = ProductKey::of(&product);
@@ -157,6 +160,29 @@ fn fix(row: &Row<'_>, title: &str, version: &str) -> Result<Option<Fix>, String>
         url: cell(row, "url")?,
     };
     Ok((!version.eq_ignore_ascii_case("none")).then_some(fix))
+}
+
+/// What sort of flaw it is.
+fn nature(row: &Row<'_>) -> Result<Nature, String> {
+    let words = |column: &str| {
+        let text = row.cell(column).unwrap_or_default();
+        let words = text
+            .split([',', ';', '|'])
+            .map(str::trim)
+            .map(str::to_owned);
+        words.filter(|word| !word.is_empty()).collect::<Vec<_>>()
+    };
+    let (impacts, mut cwes) = (words("impact"), words("cwe"));
+    cwes.extend(words("cwes"));
+    let wrong = |word: &&String| Nature::of([], [word.as_str()]).is_empty();
+    if let Some(word) = cwes.iter().find(wrong) {
+        return Err(format!(
+            "`{}` is no weakness such as CWE-79",
+            word.escape_debug()
+        ));
+    }
+    let impacts = impacts.iter().map(String::as_str);
+    Ok(Nature::of(impacts, cwes.iter().map(String::as_str)))
 }
 
 /// A word that is no severity costs the word, not the row.
@@ -229,6 +255,7 @@ fn merge(known: &mut Advisory, other: Advisory) {
         return;
     };
     product.severity = product.severity.max(more.severity);
+    product.nature = Nature::union([&product.nature, &more.nature]);
     for fix in more.fixes {
         if !product.fixes.contains(&fix) {
             product.fixes.push(fix);
@@ -298,6 +325,25 @@ mod tests {
         ];
         assert_eq!(branches, expected);
         assert_eq!(tools.affected[0].severity, Some(Severity::High));
+    }
+
+    #[test]
+    fn impacts_and_weaknesses_are_read_and_what_is_no_weakness_costs_its_row() {
+        let doc = "product,fixed_version,impact,cwe\n\
+                   X,1,Remote Code Execution; spoofing,\"cwe-79, CWE-787\"\n\
+                   Y,1,,\n\
+                   Z,1,,xss\n";
+        let (report, advisories) = read(doc.as_bytes());
+        assert_eq!((report.read, report.skipped), (2, 1));
+        assert_eq!(
+            report.problems,
+            ["record in line 4: `xss` is no weakness such as CWE-79"]
+        );
+        assert_eq!(
+            advisories[0].affected[0].nature.as_str(),
+            "remote_code_execution spoofing CWE-79 CWE-787"
+        );
+        assert!(advisories[1].affected[0].nature.is_empty());
     }
 
     #[test]

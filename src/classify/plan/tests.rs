@@ -21,6 +21,8 @@ fn finding(bulletin: &str, product: &str, state: FindingState) -> Finding {
         confidence: Confidence::High,
         severity: None,
         cvss_tenths: None,
+        impacts: Vec::new(),
+        cwes: Vec::new(),
         cves: vec![format!("CVE-2026-{bulletin}")],
         kev: Vec::new(),
         kev_checked: true,

@@ -290,6 +290,8 @@ fn show(page: &mut Page, finding: &Finding) {
         page.fact("witness", &text);
     }
     page.fact("severity", &severity(finding));
+    page.fact("impact", &listed(finding.impacts.iter()));
+    page.fact("weaknesses", &listed(finding.cwes.iter()));
     page.fact("flaws", &listed(finding.cves.iter()));
     page.fact("exploited", &listed(finding.kev.iter()));
     if let Some(remedy) = &finding.remedy {
@@ -379,6 +381,8 @@ fn flaw(page: &mut Page, asked: &str, record: &FlawRecord) {
     parts.extend(record.cvss_tenths.map(cvss));
     parts.extend(record.epss.map(|score| format!("EPSS {score}")));
     page.fact("severity", &parts.join(", "));
+    page.fact("impact", &listed(record.nature.impacts().iter()));
+    page.fact("weaknesses", &listed(record.nature.cwes().iter()));
     let day = record.published.map(|time| time.date().to_string());
     page.fact("published", &day.unwrap_or_default());
     page.fact("advisories", &listed(record.advisories.iter()));

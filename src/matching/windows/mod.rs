@@ -233,6 +233,8 @@ fn service_pack(case: &Case<'_>, system: &System) -> Option<Finding> {
         confidence: Confidence::High,
         severity: None,
         cvss_tenths: None,
+        impacts: Vec::new(),
+        cwes: Vec::new(),
         cves: Vec::new(),
         kev: Vec::new(),
         kev_checked: false,

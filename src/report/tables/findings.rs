@@ -41,6 +41,8 @@ pub(super) const TABLE: Table = Table {
         "times_seen",
         "evidence",
         "exception_id",
+        "impact",
+        "cwes",
     ],
     rows: Rows::Machine(rows),
 };
@@ -85,6 +87,8 @@ fn rows(view: &View<'_>, emit: &mut Emit<'_>) -> Result<(), ReportError> {
             seen.unwrap_or(Cell::Empty),
             evidence(&finding.evidence, view.options.no_users).into(),
             exception,
+            finding.impacts.as_slice().into(),
+            finding.cwes.as_slice().into(),
         ])?;
     }
     Ok(())

@@ -6,7 +6,7 @@ use crate::matching::Which;
 use crate::matching::known::Known;
 use crate::model::{
     Advisory, AffectedProduct, BuildRow, Date, Family, FileVersion, Fix, GapCause, HostIdentity,
-    HotfixSource, Inventory, Kernel, Lifecycle, Platform, Program, ProgramScope, Severity,
+    HotfixSource, Inventory, Kernel, Lifecycle, Nature, Platform, Program, ProgramScope, Severity,
     UpdateId, UpdateKind, UtcTime, WindowsBuild, WindowsRelease,
 };
 use std::collections::BTreeMap;
@@ -170,6 +170,7 @@ impl Scene {
                 product: product.to_owned(),
                 severity: Some(Severity::High),
                 cvss_tenths: Some(78),
+                nature: Nature::default(),
                 fixes: vec![fix],
             }],
         });
