@@ -63,6 +63,9 @@ fn lacks(number: u32) -> Finding {
         prerequisites: Vec::new(),
         supersedes: vec![name(number + 1), name(number + 2)],
         download: None,
+        download_size: None,
+        download_hash: None,
+        silent_switch: None,
     }));
     finding
 }

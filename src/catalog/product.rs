@@ -2,10 +2,10 @@
 
 use super::slice::Kev;
 use crate::model::{
-    Advisory, AffectedProduct, BulletinId, Date, Epss, Fix, KbId, KnownExploited, Nature,
+    Advisory, AffectedProduct, BulletinId, Date, Download, Epss, Fix, KbId, KnownExploited, Nature,
     ProductKey, Restart, Severity, UpdateId, UpdateKind, UtcTime,
 };
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -73,6 +73,8 @@ pub struct Update {
     pub restart: Option<Restart>,
     /// Where the publisher says that it is.
     pub url: Option<String>,
+    /// Its files, as any record says, each once.
+    pub files: Box<[Download]>,
     /// How many flaws of this product it fixes.
     pub flaws: usize,
 }
@@ -241,6 +243,7 @@ struct Draft {
     supersedes: Vec<KbId>,
     restart: Option<Restart>,
     url: Option<String>,
+    files: BTreeSet<Download>,
 }
 
 impl ProductBuilder {
@@ -393,6 +396,7 @@ impl Draft {
         if self.url.is_none() {
             self.url.clone_from(&fix.url);
         }
+        self.files.extend(fix.files.iter().cloned());
     }
 
     fn finish(self, id: UpdateId) -> Update {
@@ -415,6 +419,7 @@ impl Draft {
             supersedes,
             restart: self.restart,
             url: self.url,
+            files: self.files.into_iter().collect(),
             flaws: 0,
         }
     }
@@ -427,6 +432,7 @@ mod tests {
     fn fix(kb: u32, kind: UpdateKind, build: Option<&str>) -> Fix {
         Fix {
             together_with: Vec::new(),
+            files: Vec::new(),
             update: UpdateId::Kb(KbId(kb)),
             kind,
             build: build.map(str::to_owned),

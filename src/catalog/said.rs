@@ -211,6 +211,7 @@ mod tests {
     fn statement(day: i64, kbs: &[u32]) -> Statement {
         let fix = |kb: &u32| Fix {
             together_with: Vec::new(),
+            files: Vec::new(),
             update: UpdateId::Kb(KbId(*kb)),
             kind: UpdateKind::Security,
             build: None,

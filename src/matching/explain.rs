@@ -497,6 +497,7 @@ mod tests {
                 nature: Nature::default(),
                 fixes: vec![Fix {
                     together_with: Vec::new(),
+                    files: Vec::new(),
                     update: UpdateId::Kb(KbId(kb)),
                     kind: UpdateKind::Security,
                     build: Some(build.to_owned()),

@@ -1,6 +1,6 @@
 //! A bulletin that concerns a machine, and the proof.
 
-use super::{BulletinId, Date, Epss, KbId, Restart, Severity};
+use super::{BulletinId, Date, Epss, FileHash, KbId, Restart, Severity};
 use serde::{Deserialize, Serialize};
 
 /// What became of one bulletin on one machine. It names no machine, so that identical machines have
@@ -72,8 +72,17 @@ pub struct Remedy {
     pub prerequisites: Vec<String>,
     /// The updates of this machine's findings that need not be installed when it is.
     pub supersedes: Vec<String>,
-    /// Where the feed says that it is.
+    /// Where the feed says that it is: its file for this machine, where that is known, else a page about it.
     pub download: Option<String>,
+    /// The file's bytes, where the feed states them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub download_size: Option<u64>,
+    /// The file's hash, where the feed states one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub download_hash: Option<FileHash>,
+    /// What makes its installer ask nothing, where the feed says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub silent_switch: Option<String>,
 }
 
 impl Finding {

@@ -416,6 +416,9 @@ fn filled_remedy(next: &mut impl FnMut() -> String) -> Finding {
         prerequisites: vec![next(), next()],
         supersedes: vec![next(), next()],
         download: Some(next()),
+        download_size: None,
+        download_hash: None,
+        silent_switch: None,
     }));
     finding
 }

@@ -2,7 +2,7 @@
 
 use super::sample::{day, finding, inventory, platform, read, service};
 use crate::model::{
-    BulletinId, Component, ComponentKind, CredentialId, Epss, Evidence, Family, Finding,
+    BulletinId, Component, ComponentKind, CredentialId, Epss, Evidence, Family, FileHash, Finding,
     FindingState, HostTrust, Hotfix, HotfixSource, HotfixState, KbId, MachineRecord, Membership,
     Observed, Platform, Program, ProgramScope, Protocol, Remedy, Restart, SeenBy, UpdatePolicy,
     WindowsBuild, WindowsFacts, WindowsRelease, WindowsRole, Witness, WitnessKind,
@@ -90,6 +90,9 @@ fn june() -> Box<Remedy> {
         prerequisites: vec!["KB5005112".to_owned()],
         supersedes: vec!["KB5087538".to_owned()],
         download: None,
+        download_size: None,
+        download_hash: None,
+        silent_switch: None,
     })
 }
 
@@ -169,6 +172,9 @@ fn edge() -> Finding {
         prerequisites: Vec::new(),
         supersedes: Vec::new(),
         download: Some("https://www.microsoft.com/edge".to_owned()),
+        download_size: Some(189_000_000),
+        download_hash: FileHash::parse("sha256", &"0f".repeat(32)),
+        silent_switch: Some("/quiet".to_owned()),
     }));
     finding
 }

@@ -195,6 +195,7 @@ impl Article {
         let mut url = url.into_iter().filter_map(|url| clean::url(url).ok()?);
         Some(Fix {
             together_with: Vec::new(),
+            files: Vec::new(),
             kind,
             build,
             since: None,

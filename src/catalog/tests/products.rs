@@ -318,6 +318,7 @@ fn build(branch: &str, build: &str) -> BuildRow {
         released: Date::parse("2025-01-14"),
         supported_until: None,
         is_security: Some(true),
+        files: Vec::new(),
         cves: Vec::new(),
     }
 }

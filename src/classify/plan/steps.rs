@@ -3,8 +3,8 @@
 use super::cover::{self, Choice};
 use super::{MachineNeeds, PlanRules};
 use crate::model::{
-    Finding, FindingState, FixId, KbId, LeftOpen, Need, PlanStep, RebootAfter, Restart, StepKind,
-    Tool, WhyLeft, Work, highest_fixed,
+    Finding, FindingState, FixId, KbId, LeftOpen, Need, PlanStep, RebootAfter, RemedyFile, Restart,
+    StepKind, Tool, WhyLeft, Work, highest_fixed,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -94,6 +94,7 @@ struct Update<'a> {
     prerequisites: BTreeSet<&'a str>,
     supersedes: BTreeSet<&'a str>,
     downloads: BTreeSet<&'a str>,
+    files: BTreeSet<RemedyFile>,
     /// Whether some finding asks for it by name.
     is_asked: bool,
 }
@@ -320,6 +321,7 @@ fn updates<'a>(findings: &[&'a Finding]) -> BTreeMap<&'a str, Update<'a>> {
         let supersedes = remedy.supersedes.iter().map(String::as_str);
         update.supersedes.extend(supersedes);
         update.downloads.extend(remedy.download.as_deref());
+        update.files.extend(remedy.file());
     }
     let needed = updates.values().flat_map(|one| one.prerequisites.clone());
     for name in needed.collect::<BTreeSet<_>>() {
@@ -400,6 +402,7 @@ fn install(name: &str, update: &Update<'_>, findings: &[&Finding]) -> PlanStep {
         kb: update.kb,
         prerequisites: own(&update.prerequisites),
         downloads: own(&update.downloads),
+        files: update.files.clone(),
         ..closing(kind(update), findings)
     }
 }
@@ -467,6 +470,7 @@ fn closing(kind: StepKind, findings: &[&Finding]) -> PlanStep {
         kev,
         prerequisites: Vec::new(),
         downloads: Vec::new(),
+        files: BTreeSet::new(),
         command: String::new(),
     }
 }

@@ -51,6 +51,9 @@ fn lacks(bulletin: &str, update: &str, supersedes: &[&str]) -> Finding {
         prerequisites: Vec::new(),
         supersedes: supersedes.iter().map(|name| (*name).to_owned()).collect(),
         download: None,
+        download_size: None,
+        download_hash: None,
+        silent_switch: None,
     }));
     finding
 }

@@ -609,6 +609,19 @@ fn what_is_wrong_with_a_policy_is_said_with_its_line() {
     assert!(error.contains("line 6: two"), "{error}");
 }
 
+proptest! {
+    #[test]
+    fn any_word_for_a_weakness_or_an_impact_is_read_or_refused(word in "(CWE-)?.{0,60}") {
+        for key in ["cwe", "impact"] {
+            let value = toml::Value::String(word.clone());
+            let text = format!("[[severity]]\nid = 'x'\nset = 'low'\nreason = 'y'\n{key} = {value}");
+            if let Err(error) = Policy::parse(&text) {
+                prop_assert!(error.to_string().starts_with("line 1: "), "{}", error);
+            }
+        }
+    }
+}
+
 #[test]
 fn the_example_policy_reads() {
     let text = include_str!("../../../policy.example.toml");

@@ -196,6 +196,7 @@ fn fix(text: &str) -> Fix {
     let build = words.next().filter(|word| *word != "-").map(str::to_owned);
     Fix {
         together_with: Vec::new(),
+        files: Vec::new(),
         update: UpdateId::Kb(KbId(kb)),
         kind,
         build,

@@ -3,6 +3,7 @@
 
 use super::super::cell::Cell;
 use super::super::csv::Shape;
+use super::super::tables::{hashes, sizes, switches};
 use super::super::{Options, ReportError};
 use super::{PlanFile, PlanFormat};
 use crate::model::{FixId, LeftOpen, MachinePlan, Plan, PlanStep, RunSummary};
@@ -34,6 +35,9 @@ const COLUMNS: &[&str] = &[
     "window_end",
     "left_open",
     "reason",
+    "download_size",
+    "download_hash",
+    "silent_switch",
 ];
 const FILE: &str = "plan.csv";
 
@@ -138,6 +142,9 @@ impl<'a> Lead<'a> {
             Cell::time(self.machine.window.map(|(_, end)| end)),
             Cell::Count(0),
             Cell::Empty,
+            sizes(&step.downloads, &step.files),
+            hashes(&step.downloads, &step.files),
+            switches(&step.downloads, &step.files),
         ]);
         cells
     }
@@ -161,6 +168,9 @@ impl<'a> Lead<'a> {
             Cell::time(self.machine.window.map(|(_, end)| end)),
             Cell::Count(left.findings.into()),
             left.why.as_str().into(),
+            Cell::Empty,
+            Cell::Empty,
+            Cell::Empty,
         ]);
         cells
     }

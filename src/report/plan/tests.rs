@@ -42,6 +42,7 @@ fn step(kind: StepKind, what: &str, reboot: RebootAfter) -> PlanStep {
         kev: vec!["CVE-2026-2".to_owned()],
         prerequisites: Vec::new(),
         downloads: Vec::new(),
+        files: std::collections::BTreeSet::new(),
         command: String::new(),
     }
 }

@@ -19,6 +19,7 @@ mod unix;
 mod unmanaged;
 
 pub use lists::not_on;
+pub(super) use remediation::{hashes, sizes, switches};
 pub use unmanaged::seems_to_be;
 
 use super::cell::Cell;

@@ -214,6 +214,7 @@ fn add_fix(fixes: &mut Vec<Fix>, kb: KbId, supersedes: &[KbId], restart: Option<
     let place = known.unwrap_or_else(|| {
         fixes.push(Fix {
             together_with: Vec::new(),
+            files: Vec::new(),
             update,
             kind: UpdateKind::Security,
             build: None,

@@ -357,6 +357,7 @@ fn microsoft_fixes(product: &Product, remedies: &[&Remediation]) -> Option<Vec<F
         let words = || UpdateId::Named("Release Notes".to_owned());
         Fix {
             together_with: Vec::new(),
+            files: Vec::new(),
             update: clean::update("", sort, &remedy.url).unwrap_or_else(words),
             kind: clean::kind(sort).unwrap_or(UpdateKind::Other),
             build: build.or_else(|| end.clone()),
@@ -386,6 +387,7 @@ fn other_fixes(product: &Product, remedies: &[&Remediation]) -> Result<Option<Ve
     let mut urls = remedies.iter().filter_map(|one| clean::url(&one.url).ok()?);
     Ok(Some(vec![Fix {
         together_with: Vec::new(),
+        files: Vec::new(),
         update: UpdateId::Named(format!("{} {fixed}", product.name)),
         kind: UpdateKind::Other,
         build: Some(fixed),

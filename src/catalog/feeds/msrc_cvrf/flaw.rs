@@ -229,6 +229,7 @@ fn cleaned(raw: &RawFix, problem: &mut dyn FnMut(String)) -> Fix {
     });
     Fix {
         together_with: Vec::new(),
+        files: Vec::new(),
         update: update.unwrap_or_else(|| UpdateId::Named("Vendor Fix".to_owned())),
         kind: kind.unwrap_or(UpdateKind::Other),
         build,
