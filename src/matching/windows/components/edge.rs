@@ -6,7 +6,7 @@ use super::{Host, System, installed, listed, uncovered, want};
 use crate::catalog::{ProductSlice, Update};
 use crate::matching::known::Wanted;
 use crate::model::{
-    Component, ComponentKind, Confidence, Finding, ProductKey, Witness, WitnessKind,
+    BuildRow, Component, ComponentKind, Confidence, Finding, ProductKey, Witness, WitnessKind,
 };
 use crate::version::WindowsVersion;
 
@@ -56,7 +56,7 @@ pub(super) fn judge(case: &Case<'_>, _: &System<'_>, out: &mut Vec<Finding>) {
         // The runtime has packages of its own.
         if !is_webview(component) {
             let rows = case.known.builds.get(TABLE);
-            subject.files.rows = rows.iter().flat_map(|rows| rows.iter()).collect();
+            subject.files.rows = rows.map(|rows| packages(rows)).unwrap_or_default();
         }
         stream::judge(case, &subject, &|update| standing(&subject, update), out);
     }
@@ -71,6 +71,16 @@ fn standing(subject: &Subject<'_>, update: &Update) -> Judged {
     };
     let mut builds = update.builds.iter().map(AsRef::as_ref);
     stream::against(subject, builds.find(is_sound).map(str::to_owned))
+}
+
+/// The releases with their packages. What both channels got is that of the stable one.
+fn packages(rows: &[BuildRow]) -> Vec<&BuildRow> {
+    let is_stable = |row: &BuildRow| row.branch == "stable";
+    let has_stable = |build: &str| rows.iter().any(|row| is_stable(row) && row.build == build);
+    let own = rows
+        .iter()
+        .filter(|row| is_stable(row) || !has_stable(&row.build));
+    own.collect()
 }
 
 fn is_webview(component: &Component) -> bool {

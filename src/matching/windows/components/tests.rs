@@ -1154,6 +1154,13 @@ fn what_to_install_has_the_file_for_what_is_installed() {
     assert_eq!(edge(&both).as_deref(), Some("x64"));
     assert_eq!(edge(&both[1..]), None);
     assert_eq!(edge(&[(Arch::X64, "one"), (Arch::X64, "other")]), None);
+    let scene = self::edge("142.0.3595.53")
+        .row("microsoft edge", "stable", "143.0.3650.66", 0, "")
+        .files("microsoft edge", &both)
+        .row("microsoft edge", "extended stable", "143.0.3650.66", 0, "")
+        .files("microsoft edge", &[(Arch::X64, "elsewhere")]);
+    let remedy = scene.findings()[0].remedy.clone().unwrap();
+    assert_eq!(remedy.download.as_deref(), Some("x64"));
 }
 
 #[test]
