@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 
 /// What publishers call the impact of a flaw, the worst first; in exports as it stands here. Any other word that a
-/// publisher uses is kept as well, in the same spelling.
+/// publisher uses is kept as well, in the same spelling. Catalogues number them in this order: it is only added to.
 pub const IMPACTS: &[&str] = &[
     "remote_code_execution",
     "elevation_of_privilege",
@@ -121,15 +121,42 @@ impl Nature {
     }
 }
 
+/// The first of the letters that stand for [`IMPACTS`].
+const FIRST: u8 = b'A';
+
+/// Where it is written: `A 416`, a letter for each of [`IMPACTS`], other impacts as they are, and weaknesses by number.
 impl From<String> for Nature {
     fn from(text: String) -> Self {
-        Self::parse(&text)
+        let (mut impacts, mut cwes) = (Vec::new(), Vec::new());
+        for word in text.split_whitespace() {
+            let known = match word.as_bytes() {
+                [letter] => letter.checked_sub(FIRST).map(usize::from),
+                _ => None,
+            };
+            let known = known.and_then(|place| IMPACTS.get(place).copied());
+            if word.bytes().all(|byte| byte.is_ascii_digit()) {
+                cwes.push(format!("CWE-{word}"));
+            } else {
+                impacts.push(known.unwrap_or(word));
+            }
+        }
+        Self::of(impacts, cwes.iter().map(String::as_str))
     }
 }
 
 impl From<Nature> for String {
     fn from(nature: Nature) -> Self {
-        nature.as_str().to_owned()
+        let short = |word: &str| {
+            let place = IMPACTS.iter().position(|known| *known == word);
+            let letter = place.and_then(|place| FIRST.checked_add(u8::try_from(place).ok()?));
+            match (letter, word.strip_prefix("CWE-")) {
+                (Some(letter), _) => char::from(letter).to_string(),
+                (None, Some(number)) => number.to_owned(),
+                (None, None) => word.to_owned(),
+            }
+        };
+        let words: Vec<Self> = nature.words().map(short).collect();
+        words.join(" ")
     }
 }
 
@@ -152,7 +179,9 @@ fn impact(text: &str) -> Option<Impact> {
     }
     let word = impact_word(text);
     let place = IMPACTS.iter().position(|known| *known == word);
-    let fits = !word.is_empty() && word.len() <= LONGEST_IMPACT;
+    // A number is a weakness where words are written in short.
+    let is_word = word.starts_with(|first: char| first.is_ascii_alphabetic());
+    let fits = is_word && word.len() <= LONGEST_IMPACT;
     fits.then(|| Impact(place.unwrap_or(IMPACTS.len()), word))
 }
 
@@ -219,11 +248,15 @@ mod tests {
         assert_eq!(Nature::parse(nature.as_str()), nature);
         assert_eq!(nature.cwes(), ["CWE-79", "CWE-787"]);
         assert_eq!(nature.impacts().len(), 4);
+        let written = serde_json::to_string(&nature).unwrap();
+        assert_eq!(written, "\"A G H xss 79 787\"");
+        let read: Nature = serde_json::from_str(&written).unwrap();
+        assert_eq!(read, nature);
     }
 
     #[test]
     fn what_is_no_impact_and_no_weakness_is_not_stated() {
-        let words = ["", " ", "Important", "N/A", "none", "CWE-79", "影響"];
+        let words = ["", " ", "Important", "N/A", "none", "CWE-79", "影響", "404"];
         let long = "a flaw was found in the way that a server reads a request";
         let numbers = ["CWE-", "CWE-0", "CWE-x", "CWE-79a", "79", "CWE-99999999999"];
         let nature = Nature::of(words.into_iter().chain([long]), numbers);
@@ -259,6 +292,8 @@ mod tests {
             prop_assert!(nature.as_str().is_ascii());
             prop_assert_eq!(&Nature::parse(nature.as_str()), &nature);
             prop_assert_eq!(&Nature::union([&nature, &nature]), &nature);
+            let json = serde_json::to_string(&nature).unwrap();
+            prop_assert_eq!(&serde_json::from_str::<Nature>(&json).unwrap(), &nature, "{}", json);
             let both: Vec<_> = nature.impacts().into_iter().chain(nature.cwes()).collect();
             prop_assert_eq!(both.join(" "), nature.as_str());
         }
