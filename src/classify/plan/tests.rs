@@ -131,6 +131,30 @@ fn the_newest_cumulative_update_is_taken_alone_with_one_restart() {
 }
 
 #[test]
+fn a_step_has_what_feeds_say_of_its_file() {
+    let mut one = lacks("KB5000003", "KB5000003", &[]);
+    let remedy = one.remedy.as_mut().unwrap();
+    remedy.download = Some("https://example.org/x64.msu".to_owned());
+    remedy.download_size = Some(7);
+    remedy.silent_switch = Some("/quiet".to_owned());
+    let work = work(Tool::WindowsUpdate, vec![one.clone(), one]);
+    let step = &work.steps[0];
+    assert_eq!(step.downloads, ["https://example.org/x64.msu"]);
+    let files: Vec<_> = step.files.iter().collect();
+    let [file] = files[..] else {
+        panic!("{files:?}")
+    };
+    assert_eq!(
+        (file.url.as_str(), file.size),
+        ("https://example.org/x64.msu", Some(7))
+    );
+    assert_eq!(
+        (&file.hash, file.silent.as_deref()),
+        (&None, Some("/quiet"))
+    );
+}
+
+#[test]
 fn what_an_update_needs_comes_before_it_and_restarts_only_where_it_asks_for_one() {
     let mut rollup = lacks("KB5000003", "KB5000003", &[]);
     let needed = rollup.remedy.as_mut().unwrap();
