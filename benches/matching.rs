@@ -12,8 +12,8 @@ use underdesk::catalog::Slice;
 use underdesk::matching::{self, Known};
 use underdesk::model::{
     Affected, Bulletin, BulletinId, Date, Family, FixStatus, GapCause, HostIdentity, Inventory,
-    Kernel, Observed, Package, PackageManager, PackageState, Platform, Reboot, SourcePackage,
-    VersionRange,
+    Kernel, Nature, Observed, Package, PackageManager, PackageState, Platform, Reboot,
+    SourcePackage, VersionRange,
 };
 
 fn main() {
@@ -39,6 +39,7 @@ fn bulletin(number: usize, package: &str, fixed: Option<String>) -> Bulletin {
         cves: vec![cve],
         severity: None,
         cvss_tenths: Some(75),
+        nature: Nature::default(),
         published: None,
         modified: None,
         withdrawn: None,

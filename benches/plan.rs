@@ -33,6 +33,8 @@ fn finding(bulletin: String, product: &str) -> Finding {
         confidence: Confidence::High,
         severity: None,
         cvss_tenths: None,
+        impacts: Vec::new(),
+        cwes: Vec::new(),
         kev: Vec::new(),
         kev_checked: true,
         kev_due: None,
@@ -61,6 +63,9 @@ fn lacks(number: u32) -> Finding {
         prerequisites: Vec::new(),
         supersedes: vec![name(number + 1), name(number + 2)],
         download: None,
+        download_size: None,
+        download_hash: None,
+        silent_switch: None,
     }));
     finding
 }

@@ -192,6 +192,10 @@ impl Digest {
             self.number(time.map(UtcTime::unix));
         }
         self.text(references);
+        // Bulletins without have the digest that they had before there was any.
+        if !head.nature.is_empty() {
+            self.text(head.nature.as_str());
+        }
     }
 
     pub(super) fn kev(&mut self, known: &KnownExploited) {

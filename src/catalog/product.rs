@@ -2,10 +2,10 @@
 
 use super::slice::Kev;
 use crate::model::{
-    Advisory, AffectedProduct, BulletinId, Date, Epss, Fix, KbId, KnownExploited, ProductKey,
-    Restart, Severity, UpdateId, UpdateKind, UtcTime,
+    Advisory, AffectedProduct, BulletinId, Date, Download, Epss, Fix, KbId, KnownExploited, Nature,
+    ProductKey, Restart, Severity, UpdateId, UpdateKind, UtcTime,
 };
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -31,6 +31,8 @@ pub struct Flaw {
     pub severity: Option<Severity>,
     /// The CVSS base score here, in tenths, the highest of all documents.
     pub cvss_tenths: Option<u8>,
+    /// What sort of flaw it is here, by all documents. Flaws of one slice share what is equal.
+    pub nature: Nature,
     /// How likely it is to be exploited.
     pub epss: Option<Epss>,
     /// When it was first published, in any document.
@@ -71,6 +73,8 @@ pub struct Update {
     pub restart: Option<Restart>,
     /// Where the publisher says that it is.
     pub url: Option<String>,
+    /// Its files, as any record says, each once.
+    pub files: Box<[Download]>,
     /// How many flaws of this product it fixes.
     pub flaws: usize,
 }
@@ -191,6 +195,7 @@ pub(super) struct Said<'a> {
     pub(super) published: Option<UtcTime>,
     pub(super) severity: Option<Severity>,
     pub(super) cvss_tenths: Option<u8>,
+    pub(super) nature: &'a Nature,
     pub(super) fixes: &'a [&'a Fix],
 }
 
@@ -203,6 +208,7 @@ impl<'a> Said<'a> {
             published: advisory.published,
             severity: affected.severity,
             cvss_tenths: affected.cvss_tenths,
+            nature: &affected.nature,
             fixes,
         }
     }
@@ -216,6 +222,16 @@ pub(super) struct ProductBuilder {
     places: HashMap<(UpdateId, Option<Arc<str>>), usize>,
     /// Builds, once each: many flaws have the same.
     words: HashSet<Arc<str>>,
+    natures: HashSet<Nature>,
+}
+
+/// The same, sharing its text with those before it.
+fn shared(known: &mut HashSet<Nature>, nature: &Nature) -> Nature {
+    if let Some(known) = known.get(nature) {
+        return known.clone();
+    }
+    known.insert(nature.clone());
+    nature.clone()
 }
 
 /// An update in the making: how many flaws say what of it.
@@ -227,6 +243,7 @@ struct Draft {
     supersedes: Vec<KbId>,
     restart: Option<Restart>,
     url: Option<String>,
+    files: BTreeSet<Download>,
 }
 
 impl ProductBuilder {
@@ -235,6 +252,7 @@ impl ProductBuilder {
         let month = Month::of_document(said.document)
             .or_else(|| said.published.and_then(|time| Month::of(time.date())));
         let fixes: Vec<FixOf> = said.fixes.iter().map(|fix| self.fix(fix, month)).collect();
+        let nature = shared(&mut self.natures, said.nature);
         let own = [said.id.as_str().to_owned()];
         let ids = if said.cves.is_empty() {
             &own[..]
@@ -247,6 +265,7 @@ impl ProductBuilder {
                 advisories: Vec::new(),
                 severity: None,
                 cvss_tenths: None,
+                nature: Nature::default(),
                 epss: None,
                 published: None,
                 fixes: Vec::new(),
@@ -256,6 +275,12 @@ impl ProductBuilder {
             }
             flaw.severity = flaw.severity.max(said.severity);
             flaw.cvss_tenths = flaw.cvss_tenths.max(said.cvss_tenths);
+            if flaw.nature.is_empty() {
+                flaw.nature = nature.clone();
+            } else if !nature.is_empty() && flaw.nature != nature {
+                let both = Nature::union([&flaw.nature, &nature]);
+                flaw.nature = shared(&mut self.natures, &both);
+            }
             flaw.published = match (flaw.published, said.published) {
                 (Some(known), Some(time)) => Some(known.min(time)),
                 (known, time) => known.or(time),
@@ -371,6 +396,7 @@ impl Draft {
         if self.url.is_none() {
             self.url.clone_from(&fix.url);
         }
+        self.files.extend(fix.files.iter().cloned());
     }
 
     fn finish(self, id: UpdateId) -> Update {
@@ -393,6 +419,7 @@ impl Draft {
             supersedes,
             restart: self.restart,
             url: self.url,
+            files: self.files.into_iter().collect(),
             flaws: 0,
         }
     }
@@ -405,6 +432,7 @@ mod tests {
     fn fix(kb: u32, kind: UpdateKind, build: Option<&str>) -> Fix {
         Fix {
             together_with: Vec::new(),
+            files: Vec::new(),
             update: UpdateId::Kb(KbId(kb)),
             kind,
             build: build.map(str::to_owned),
@@ -428,6 +456,7 @@ mod tests {
                 product: "Windows Server  2019".to_owned(),
                 severity: Some(Severity::High),
                 cvss_tenths: Some(78),
+                nature: Nature::default(),
                 fixes,
             }],
         }

@@ -1,9 +1,9 @@
 //! What one document says of one product: how it is laid down, and what a newer copy changes of it.
 
 use super::product::Said;
-use crate::model::{Advisory, AffectedProduct, BulletinId, Fix, Severity, UtcTime};
+use crate::model::{Advisory, AffectedProduct, BulletinId, Fix, Nature, Severity, UtcTime};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What one document says of one product, by the publisher's id of the flaw.
 ///
@@ -18,6 +18,7 @@ pub(super) struct Statement {
     cves: Vec<String>,
     severity: Option<Severity>,
     cvss_tenths: Option<u8>,
+    nature: Nature,
     published: Option<UtcTime>,
     modified: Option<UtcTime>,
     /// Sorted, each once.
@@ -37,11 +38,17 @@ pub(super) enum Change {
     Changed,
 }
 
-/// The same as JSON: [`Fix`]es, then flaws with the places of theirs.
+/// The same as JSON: [`Fix`]es, then flaws with the places of theirs, then the sorts of flaws, where any is stated
+/// (since format 4).
 #[derive(Serialize, Deserialize)]
-struct Form(Vec<Fix>, Vec<Row>);
+struct Form(
+    Vec<Fix>,
+    Vec<Row>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")] Vec<Nature>,
+);
 
-/// Id, CVEs unless it is the only one, severity, CVSS in tenths, published, modified, fixes.
+/// Id, CVEs unless it is the only one, severity, CVSS in tenths, published, modified, fixes, and the place of its
+/// sort.
 #[derive(Serialize, Deserialize)]
 struct Row(
     String,
@@ -51,6 +58,7 @@ struct Row(
     Option<UtcTime>,
     Option<UtcTime>,
     Vec<usize>,
+    #[serde(default, skip_serializing_if = "Option::is_none")] Option<usize>,
 );
 
 impl Statement {
@@ -62,6 +70,7 @@ impl Statement {
             cves: advisory.cves.clone(),
             severity: affected.severity,
             cvss_tenths: affected.cvss_tenths,
+            nature: affected.nature,
             published: advisory.published,
             modified: advisory.modified,
             fixes,
@@ -75,6 +84,7 @@ impl Statement {
         self.cves.dedup();
         self.severity = self.severity.max(other.severity);
         self.cvss_tenths = self.cvss_tenths.max(other.cvss_tenths);
+        self.nature = Nature::union([&self.nature, &other.nature]);
         self.published = match (self.published, other.published) {
             (Some(one), Some(two)) => Some(one.min(two)),
             (one, two) => one.or(two),
@@ -107,14 +117,16 @@ impl Statement {
 
 impl Page {
     pub(super) fn read(json: &str) -> serde_json::Result<Self> {
-        let Form(fixes, rows) = serde_json::from_str(json)?;
+        let Form(fixes, rows, natures) = serde_json::from_str(json)?;
         let read = |row: Row| {
-            let Row(id, cves, severity, cvss_tenths, published, modified, places) = row;
+            let Row(id, cves, severity, cvss_tenths, published, modified, places, nature) = row;
+            let nature = nature.and_then(|place| natures.get(place));
             let fixes = places.iter().filter_map(|place| fixes.get(*place));
             let statement = Statement {
                 cves: cves.unwrap_or_else(|| vec![id.clone()]),
                 severity,
                 cvss_tenths,
+                nature: nature.cloned().unwrap_or_default(),
                 published,
                 modified,
                 fixes: fixes.cloned().collect(),
@@ -130,6 +142,9 @@ impl Page {
         for (place, at) in places.values_mut().enumerate() {
             *at = place;
         }
+        let stated = self.0.values().map(|statement| &statement.nature);
+        let natures: BTreeSet<&Nature> = stated.filter(|one| !one.is_empty()).collect();
+        let natures: Vec<&Nature> = natures.into_iter().collect();
         let row = |(id, said): (&String, &Statement)| {
             let is_its_own = matches!(said.cves.as_slice(), [cve] if cve == id);
             let fixes = said.fixes.iter().filter_map(|fix| places.get(fix).copied());
@@ -141,12 +156,14 @@ impl Page {
                 said.published,
                 said.modified,
                 fixes.collect(),
+                natures.binary_search(&&said.nature).ok(),
             )
         };
         let rows = self.0.iter().map(row).collect();
         let fixes = places.keys().map(|fix| (*fix).clone()).collect();
         // Strings, numbers and lists always serialise.
-        serde_json::to_string(&Form(fixes, rows)).unwrap_or_default()
+        let natures = natures.into_iter().cloned().collect();
+        serde_json::to_string(&Form(fixes, rows, natures)).unwrap_or_default()
     }
 
     /// Reads a page only to hand out what it says.
@@ -155,8 +172,9 @@ impl Page {
         document: &str,
         each: &mut dyn FnMut(&Said<'_>),
     ) -> serde_json::Result<()> {
-        let Form(fixes, rows) = serde_json::from_str(json)?;
-        for Row(id, cves, severity, cvss_tenths, published, _, places) in rows {
+        let Form(fixes, rows, natures) = serde_json::from_str(json)?;
+        let unstated = Nature::default();
+        for Row(id, cves, severity, cvss_tenths, published, _, places, nature) in rows {
             let fixes = places.iter().filter_map(|place| fixes.get(*place));
             each(&Said {
                 id: &BulletinId::new(id),
@@ -165,6 +183,9 @@ impl Page {
                 published,
                 severity,
                 cvss_tenths,
+                nature: nature
+                    .and_then(|place| natures.get(place))
+                    .unwrap_or(&unstated),
                 fixes: &fixes.collect::<Vec<&Fix>>(),
             });
         }
@@ -190,6 +211,7 @@ mod tests {
     fn statement(day: i64, kbs: &[u32]) -> Statement {
         let fix = |kb: &u32| Fix {
             together_with: Vec::new(),
+            files: Vec::new(),
             update: UpdateId::Kb(KbId(*kb)),
             kind: UpdateKind::Security,
             build: None,
@@ -202,6 +224,7 @@ mod tests {
             cves: vec!["CVE-1".to_owned()],
             severity: None,
             cvss_tenths: Some(78),
+            nature: Nature::of(["Spoofing"], ["CWE-79"]),
             published: None,
             modified: Some(UtcTime::from_unix(day * 86_400)),
             fixes: kbs.iter().map(fix).collect(),
@@ -215,8 +238,21 @@ mod tests {
         page.0.insert("MS17-010".to_owned(), statement(1, &[2]));
         let json = page.write();
         assert_eq!(json.matches("\"update\":2").count(), 1, "{json}");
+        assert_eq!(json.matches("[\"G 79\"]").count(), 1, "{json}");
         assert_eq!(Page::read(&json).unwrap(), page);
         assert!(page.names("KB2") && page.names("MS17-010") && !page.names("KB3"));
+    }
+
+    #[test]
+    fn a_page_of_the_format_before_reads_and_is_written_as_it_was() {
+        let mut page = Page::default();
+        let mut plain = statement(1, &[1]);
+        plain.nature = Nature::default();
+        page.0.insert("CVE-1".to_owned(), plain);
+        let json = page.write();
+        let old = r#"[[{"update":1,"kind":"security"}],[["CVE-1",null,null,78,null,86400,[0]]]]"#;
+        assert_eq!(json, old);
+        assert_eq!(Page::read(old).unwrap(), page);
     }
 
     #[test]

@@ -3,8 +3,8 @@
 use super::feeds::{DEBIAN_TRACKER, OSV};
 use super::file::Predictions;
 use crate::model::{
-    Affected, Bulletin, BulletinId, Epss, FixStatus, KnownExploited, PackageScope, Severity,
-    Spoken, UtcTime, VersionRange,
+    Affected, Bulletin, BulletinId, Epss, FixStatus, KnownExploited, Nature, PackageScope,
+    Severity, Spoken, UtcTime, VersionRange,
 };
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -65,6 +65,8 @@ pub struct BulletinHead {
     pub severity: Option<Severity>,
     /// The CVSS base score in tenths.
     pub cvss_tenths: Option<u8>,
+    /// What sort of flaw it is, where the publisher says. Bulletins of one slice share what is equal.
+    pub nature: Nature,
     /// When it was first published.
     pub published: Option<UtcTime>,
     /// When it was last changed.
@@ -202,6 +204,7 @@ pub(super) fn split(bulletin: Bulletin) -> (BulletinHead, Vec<Affected>) {
         cves: bulletin.cves,
         severity: bulletin.severity,
         cvss_tenths: bulletin.cvss_tenths,
+        nature: bulletin.nature,
         published: bulletin.published,
         modified: bulletin.modified,
         withdrawn: bulletin.withdrawn,
@@ -294,6 +297,7 @@ fn merge(tracker: Entry, osv: &[Entry]) -> Entry {
     let head = BulletinHead {
         severity: tracker.bulletin.severity.or(theirs.severity),
         cvss_tenths: tracker.bulletin.cvss_tenths.or(theirs.cvss_tenths),
+        nature: Nature::union([&tracker.bulletin.nature, &theirs.nature]),
         published: tracker.bulletin.published.or(theirs.published),
         modified: tracker.bulletin.modified.or(theirs.modified),
         ..(*tracker.bulletin).clone()
@@ -328,6 +332,7 @@ mod tests {
             cves: cves.iter().map(|cve| (*cve).to_owned()).collect(),
             severity: None,
             cvss_tenths: (feed == OSV).then_some(75),
+            nature: Nature::default(),
             published: None,
             modified: None,
             withdrawn: None,

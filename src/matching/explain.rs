@@ -6,8 +6,8 @@
 use super::{Knowledge, Known, findings_with_closed};
 use crate::catalog::{CatalogError, Entry, FixOf, Flaw, Month, ProductSlice, Update};
 use crate::model::{
-    Date, Epss, Finding, Gap, Hotfix, Inventory, KbId, KnownExploited, Observed, PackageState,
-    ProductKey, Restart, Severity, Spoken, UpdateKind, UtcTime,
+    Date, Epss, Finding, Gap, Hotfix, Inventory, KbId, KnownExploited, Nature, Observed,
+    PackageState, ProductKey, Restart, Severity, Spoken, UpdateKind, UtcTime,
 };
 use std::fmt;
 
@@ -168,6 +168,8 @@ pub struct FlawRecord {
     pub severity: Option<Severity>,
     /// The CVSS base score in tenths.
     pub cvss_tenths: Option<u8>,
+    /// What sort of flaw it is.
+    pub nature: Nature,
     /// How likely it is to be exploited.
     pub epss: Option<Epss>,
     /// What CISA says of it.
@@ -393,6 +395,7 @@ fn flaw_record(flaw: &Flaw, slice: &ProductSlice) -> FlawRecord {
         advisories: flaw.advisories.iter().map(ToString::to_string).collect(),
         severity: flaw.severity,
         cvss_tenths: flaw.cvss_tenths,
+        nature: flaw.nature.clone(),
         epss: flaw.epss,
         kev: slice.kev(&flaw.id).cloned(),
         published: flaw.published,
@@ -491,8 +494,10 @@ mod tests {
                 product: PRODUCT.to_owned(),
                 severity: Some(Severity::High),
                 cvss_tenths: Some(78),
+                nature: Nature::default(),
                 fixes: vec![Fix {
                     together_with: Vec::new(),
+                    files: Vec::new(),
                     update: UpdateId::Kb(KbId(kb)),
                     kind: UpdateKind::Security,
                     build: Some(build.to_owned()),

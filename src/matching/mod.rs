@@ -164,6 +164,8 @@ fn about_machine(
         confidence: Confidence::High,
         severity: None,
         cvss_tenths: None,
+        impacts: Vec::new(),
+        cwes: Vec::new(),
         cves: Vec::new(),
         kev: Vec::new(),
         kev_checked: false,

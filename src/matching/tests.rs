@@ -4,8 +4,8 @@ use super::*;
 use crate::catalog::Slice;
 use crate::model::{
     Affected, Bulletin, Family, FixStatus, Gap, GapCause, HostIdentity, Kernel, KnownExploited,
-    Observed, Package, PackageManager, PackageScope, PackageState, Reboot, SourcePackage, UtcTime,
-    VersionRange,
+    Nature, Observed, Package, PackageManager, PackageScope, PackageState, Reboot, SourcePackage,
+    UtcTime, VersionRange,
 };
 use std::sync::Arc;
 
@@ -98,6 +98,7 @@ fn record(feed: &str, cve: &str, package: &str, fixed: Option<&str>) -> Bulletin
         cves: vec![cve.to_owned()],
         severity: None,
         cvss_tenths: Some(75),
+        nature: Nature::default(),
         published: None,
         modified: None,
         withdrawn: None,

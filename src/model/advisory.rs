@@ -1,7 +1,7 @@
 //! What a publisher of updates says of a flaw: by product, and by the update that fixes it. Microsoft
 //! speaks so; publishers of packages speak of version ranges ([`super::Bulletin`]).
 
-use super::{BulletinId, Date, KbId, Severity, UtcTime};
+use super::{BulletinId, Date, Download, KbId, Nature, Severity, UtcTime};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -40,6 +40,8 @@ pub struct AffectedProduct {
     pub severity: Option<Severity>,
     /// The CVSS base score here, in tenths.
     pub cvss_tenths: Option<u8>,
+    /// What sort of flaw it is here, where the publisher says.
+    pub nature: Nature,
     /// The updates that fix it; any one of them does, with those that it needs beside it
     /// ([`Fix::together_with`]). Empty where the publisher states none.
     pub fixes: Vec<Fix>,
@@ -71,6 +73,9 @@ pub struct Fix {
     /// Where to get it, or to read of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
+    /// Its files, by architecture.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<Download>,
 }
 
 /// How a publisher names an update.
@@ -279,6 +284,9 @@ pub struct BuildRow {
     pub is_security: Option<bool>,
     /// The flaws that it fixes, where the table names them.
     pub cves: Vec<String>,
+    /// The files that bring it, by architecture.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<Download>,
 }
 
 impl BuildRow {
@@ -294,6 +302,9 @@ impl BuildRow {
         self.supported_until = self.supported_until.or(known.supported_until);
         if self.is_security.is_none() {
             (self.is_security, self.cves) = (known.is_security, known.cves);
+        }
+        if self.files.is_empty() {
+            self.files = known.files;
         }
         self
     }

@@ -1,6 +1,6 @@
 //! What a publisher says of a flaw.
 
-use super::{BulletinId, Date, Severity, UtcTime};
+use super::{BulletinId, Date, Nature, Severity, UtcTime};
 use serde::{Deserialize, Serialize};
 
 /// One published security notice.
@@ -18,6 +18,9 @@ pub struct Bulletin {
     pub severity: Option<Severity>,
     /// The CVSS base score in tenths (98 is 9.8), where one is stated.
     pub cvss_tenths: Option<u8>,
+    /// What sort of flaw it is, where the publisher says.
+    #[serde(default, skip_serializing_if = "Nature::is_empty")]
+    pub nature: Nature,
     /// When it was first published.
     pub published: Option<UtcTime>,
     /// When it was last changed.

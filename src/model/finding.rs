@@ -1,6 +1,6 @@
 //! A bulletin that concerns a machine, and the proof.
 
-use super::{BulletinId, Date, Epss, KbId, Restart, Severity};
+use super::{BulletinId, Date, Epss, FileHash, KbId, Restart, Severity};
 use serde::{Deserialize, Serialize};
 
 /// What became of one bulletin on one machine. It names no machine, so that identical machines have
@@ -27,6 +27,13 @@ pub struct Finding {
     pub severity: Option<Severity>,
     /// The CVSS base score in tenths.
     pub cvss_tenths: Option<u8>,
+    /// What its flaws let an attacker do, as their publisher says: of [`super::IMPACTS`] the worst first, then
+    /// others. Empty where none is stated.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub impacts: Vec<String>,
+    /// The weaknesses behind its flaws, as their publisher says: `CWE-416`, by number.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cwes: Vec<String>,
     /// The CVEs, sorted.
     pub cves: Vec<String>,
     /// Those of the CVEs that are known to be exploited.
@@ -65,8 +72,17 @@ pub struct Remedy {
     pub prerequisites: Vec<String>,
     /// The updates of this machine's findings that need not be installed when it is.
     pub supersedes: Vec<String>,
-    /// Where the feed says that it is.
+    /// Where the feed says that it is: its file for this machine, where that is known, else a page about it.
     pub download: Option<String>,
+    /// The file's bytes, where the feed states them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub download_size: Option<u64>,
+    /// The file's hash, where the feed states one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub download_hash: Option<FileHash>,
+    /// What makes its installer ask nothing, where the feed says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub silent_switch: Option<String>,
 }
 
 impl Finding {

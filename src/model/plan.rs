@@ -1,7 +1,8 @@
 //! The plan of a run: what to install where, in which order, and when. It is only a plan: nothing here
 //! was, or will be, installed by it.
 
-use super::{Date, FixId, KbId, MachineId, Severity, UtcTime};
+use super::{Date, FixId, KbId, MachineId, RemedyFile, Severity, UtcTime};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -78,6 +79,8 @@ pub struct PlanStep {
     pub prerequisites: Vec<String>,
     /// Where feeds say that it is, sorted.
     pub downloads: Vec<String>,
+    /// What feeds say of the files there.
+    pub files: BTreeSet<RemedyFile>,
     /// What an administrator would type there; empty where no command does it.
     pub command: String,
 }

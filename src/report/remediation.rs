@@ -11,7 +11,8 @@
 
 use super::counts::waits_for_reboot;
 use crate::model::{
-    Finding, FindingState, FixId, KbId, MachineRecord, Need, Remedy, Restart, highest_fixed,
+    Finding, FindingState, FixId, KbId, MachineRecord, Need, Remedy, RemedyFile, Restart,
+    highest_fixed,
 };
 use std::cmp::Reverse;
 use std::collections::hash_map::DefaultHasher;
@@ -48,6 +49,8 @@ pub struct Step {
     pub kb: Option<KbId>,
     /// Where feeds say that it is.
     pub downloads: BTreeSet<String>,
+    /// What feeds say of the files there.
+    pub files: BTreeSet<RemedyFile>,
     cves: Flaws,
     exploited: Flaws,
 }
@@ -149,6 +152,7 @@ impl Step {
         if let Some(remedy) = &finding.remedy {
             self.add_remedy(remedy);
         }
+        self.files.extend(finding.remedy_file());
     }
 
     fn add_remedy(&mut self, remedy: &Remedy) {

@@ -326,6 +326,8 @@ pub(super) fn finding(product: &str, bulletin: &str, state: FindingState) -> Fin
         confidence: Confidence::High,
         severity: Some(Severity::High),
         cvss_tenths: Some(75),
+        impacts: Vec::new(),
+        cwes: Vec::new(),
         cves: vec![bulletin.to_owned()],
         kev: Vec::new(),
         kev_checked: true,
@@ -414,6 +416,9 @@ fn filled_remedy(next: &mut impl FnMut() -> String) -> Finding {
         prerequisites: vec![next(), next()],
         supersedes: vec![next(), next()],
         download: Some(next()),
+        download_size: None,
+        download_hash: None,
+        silent_switch: None,
     }));
     finding
 }

@@ -2,7 +2,7 @@
 
 use super::sample::{day, finding, inventory, platform, read, service};
 use crate::model::{
-    BulletinId, Component, ComponentKind, CredentialId, Epss, Evidence, Family, Finding,
+    BulletinId, Component, ComponentKind, CredentialId, Epss, Evidence, Family, FileHash, Finding,
     FindingState, HostTrust, Hotfix, HotfixSource, HotfixState, KbId, MachineRecord, Membership,
     Observed, Platform, Program, ProgramScope, Protocol, Remedy, Restart, SeenBy, UpdatePolicy,
     WindowsBuild, WindowsFacts, WindowsRelease, WindowsRole, Witness, WitnessKind,
@@ -90,6 +90,9 @@ fn june() -> Box<Remedy> {
         prerequisites: vec!["KB5005112".to_owned()],
         supersedes: vec!["KB5087538".to_owned()],
         download: None,
+        download_size: None,
+        download_hash: None,
+        silent_switch: None,
     })
 }
 
@@ -100,6 +103,10 @@ fn cumulative_update() -> Finding {
     finding.fixed = Some("10.0.17763.8880".to_owned());
     finding.cves = (0..22).map(|n| format!("CVE-2026-4{n:04}")).collect();
     finding.kev = vec!["CVE-2026-40007".to_owned()];
+    finding.impacts = ["remote_code_execution", "spoofing"]
+        .map(str::to_owned)
+        .to_vec();
+    finding.cwes = vec!["CWE-416".to_owned()];
     finding.epss = Some(Epss(12_345));
     finding.remedy = Some(june());
     let witness = |kind, source: &str, value: &str, says_fixed| Witness {
@@ -165,6 +172,9 @@ fn edge() -> Finding {
         prerequisites: Vec::new(),
         supersedes: Vec::new(),
         download: Some("https://www.microsoft.com/edge".to_owned()),
+        download_size: Some(189_000_000),
+        download_hash: FileHash::parse("sha256", &"0f".repeat(32)),
+        silent_switch: Some("/quiet".to_owned()),
     }));
     finding
 }

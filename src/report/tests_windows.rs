@@ -65,13 +65,23 @@ fn an_update_is_one_step_for_all_machines_and_findings() {
         "KB5087538",
         "https://www.catalog.update.microsoft.com/Search.aspx?q=KB5094123",
         "",
+        "",
+        "",
+        "",
     ];
     assert_eq!(rows[0], june);
     // Edge's has no article, and nobody knows of exploitation.
     let edge = rows.iter().find(|row| row[1] == "Microsoft Edge").unwrap();
     assert_eq!(edge[0], "Microsoft Edge 143.0.3650.66");
     assert_eq!(edge[5..7], ["unknown", "unknown"]);
-    assert_eq!(edge[9..], ["", "https://www.microsoft.com/edge"]);
+    assert_eq!(
+        edge[9..12],
+        ["", "https://www.microsoft.com/edge", "189000000"]
+    );
+    assert_eq!(
+        edge[12..],
+        [format!("sha256:{}", "0f".repeat(32)), "/quiet".to_owned()]
+    );
     let restart = rows.iter().find(|row| row[0] == "restart").unwrap();
     assert_eq!(restart[1..7], ["", "2", "2", "1", "0", "yes"]);
     assert_eq!(rows.len(), 3);

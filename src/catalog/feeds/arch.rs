@@ -18,7 +18,7 @@ use super::text::is_cve;
 use super::{ARCH, Feed, FeedError, FeedReport, Record};
 use crate::catalog::outline::{Outline, Shape};
 use crate::model::{
-    Affected, Bulletin, BulletinId, FixStatus, PackageScope, Severity, Spoken, VersionRange,
+    Affected, Bulletin, BulletinId, FixStatus, Nature, PackageScope, Severity, Spoken, VersionRange,
 };
 use serde::Deserialize;
 use std::io::BufRead;
@@ -150,6 +150,7 @@ impl Group {
             cves,
             severity: self.severity.as_deref().and_then(Severity::parse),
             cvss_tenths: None,
+            nature: Nature::default(),
             published: None,
             modified: None,
             withdrawn: None,

@@ -11,9 +11,15 @@
 //! | `severity` | `critical`, `high`, `medium` or `low`; Microsoft's words are read as well |
 //! | `cve`, `cves` | one or more CVE ids, separated by blanks, commas, semicolons or bars |
 //! | `id` | the bulletin's name: `VMSA-2025-0013`. Else each CVE is a bulletin, or `local:PRODUCT:VERSION` |
+//! | `impact` | what it lets an attacker do: `remote code execution`; several as above |
+//! | `cwe`, `cwes` | the weaknesses behind it: `CWE-787`; several as above |
 //! | `title` | one line for people |
 //! | `url` | where to get the update, or to read of it |
 //! | `kb` | the article, where the update is one of Microsoft's |
+//! | `arch` | what the file is for: `x64`, `x86`, `arm64`, `arm`; empty or `any` for all. A row for each |
+//! | `download_url` | the file of the update, http or https |
+//! | `download_size`, `download_sha256` | its bytes, and its SHA-256 in hex |
+//! | `silent_switch` | what makes its installer ask nothing: `/quiet /norestart` |
 //! | `published` | a day, `2026-11-22` |
 //!
 //! Other columns are left out. Rows of one bulletin and one product are its branches: with
@@ -21,12 +27,13 @@
 //! replaces what an earlier one said of the same bulletin and product, and takes back nothing else. A
 //! row that does not read is left out and named by its line.
 
+use super::msrc_clean as clean;
 use super::text::{Row, Table, day, is_cve};
 use super::{Feed, FeedError, FeedReport, Record};
 use crate::catalog::outline::Outline;
 use crate::model::{
-    Advisory, AffectedProduct, BulletinId, Fix, KbId, ProductKey, Severity, UpdateId, UpdateKind,
-    UtcTime,
+    Advisory, AffectedProduct, Arch, BulletinId, Download, FileHash, Fix, KbId, Nature, ProductKey,
+    Severity, UpdateId, UpdateKind, UtcTime, silent_switch,
 };
 use std::collections::BTreeMap;
 use std::io::BufRead;
@@ -104,7 +111,12 @@ fn bulletins(
         product: product.clone(),
         severity: severity(row, record, report)?,
         cvss_tenths: None,
-        fixes: fix(row, &title, &version)?.into_iter().collect(),
+        nature: nature(row)?,
+        fixes: fix(row, &title, &version, &mut |what| {
+            report.problem(record, what);
+        })?
+        .into_iter()
+        .collect(),
     };
     let key = ProductKey::of(&product);
     let local = format!("local:{key}:{version}");
@@ -141,13 +153,19 @@ fn cell(row: &Row<'_>, column: &str) -> Result<Option<String>, String> {
 }
 
 /// The update, unless there is none.
-fn fix(row: &Row<'_>, title: &str, version: &str) -> Result<Option<Fix>, String> {
+fn fix(
+    row: &Row<'_>,
+    title: &str,
+    version: &str,
+    problem: &mut dyn FnMut(String),
+) -> Result<Option<Fix>, String> {
     let update = match cell(row, "kb")? {
         None => UpdateId::Named(title.to_owned()),
         Some(text) => UpdateId::Kb(article(&text)?),
     };
     let fix = Fix {
         together_with: Vec::new(),
+        files: file(row, problem)?.into_iter().collect(),
         update,
         kind: UpdateKind::Other,
         build: Some(version.to_owned()),
@@ -157,6 +175,81 @@ fn fix(row: &Row<'_>, title: &str, version: &str) -> Result<Option<Fix>, String>
         url: cell(row, "url")?,
     };
     Ok((!version.eq_ignore_ascii_case("none")).then_some(fix))
+}
+
+/// The file of the update. Where what decides which machines it is for does not read, there is none; what else
+/// does not read costs itself.
+fn file(row: &Row<'_>, problem: &mut dyn FnMut(String)) -> Result<Option<Download>, String> {
+    let mut left_out = |column: &str, text: &str, wanted: &str| {
+        let text = text.escape_debug();
+        problem(format!("{column} `{text}` is no {wanted}: left out"));
+    };
+    let mut file = Download::default();
+    if let Some(word) = cell(row, "arch")?.filter(|word| !is_any(word)) {
+        file.arch = Arch::parse(&word);
+        if file.arch.is_none() {
+            let wanted = "architecture such as x64, x86, arm64, arm or any; with it its file";
+            left_out("arch", &word, wanted);
+            return Ok(None);
+        }
+    }
+    if let Some(text) = cell(row, "download_url")? {
+        file.url = clean::url(&text).ok().flatten();
+        if file.url.is_none() {
+            left_out("download_url", &text, "address, http or https");
+        }
+    }
+    if let Some(text) = cell(row, "download_size")? {
+        file.size = text.parse().ok().filter(|size| *size > 0);
+        if file.size.is_none() {
+            left_out("download_size", &text, "number of bytes");
+        }
+    }
+    if let Some(text) = cell(row, "download_sha256")? {
+        file.hash = FileHash::parse("sha256", &text);
+        if file.hash.is_none() {
+            left_out("download_sha256", &text, "SHA-256 in hex");
+        }
+    }
+    if let Some(text) = cell(row, "silent_switch")? {
+        file.silent = silent_switch(&text);
+        if file.silent.is_none() {
+            left_out("silent_switch", &text, "command line of an installer alone");
+        }
+    }
+    // A size or a hash of no address is of nothing.
+    if file.url.is_none() {
+        (file.size, file.hash) = (None, None);
+    }
+    let says = file.url.is_some() || file.silent.is_some();
+    Ok(says.then_some(file))
+}
+
+fn is_any(word: &str) -> bool {
+    ["any", "all", "neutral", "*"].contains(&word.to_ascii_lowercase().as_str())
+}
+
+/// What sort of flaw it is.
+fn nature(row: &Row<'_>) -> Result<Nature, String> {
+    let words = |column: &str| {
+        let text = row.cell(column).unwrap_or_default();
+        let words = text
+            .split([',', ';', '|'])
+            .map(str::trim)
+            .map(str::to_owned);
+        words.filter(|word| !word.is_empty()).collect::<Vec<_>>()
+    };
+    let (impacts, mut cwes) = (words("impact"), words("cwe"));
+    cwes.extend(words("cwes"));
+    let wrong = |word: &&String| Nature::of([], [word.as_str()]).is_empty();
+    if let Some(word) = cwes.iter().find(wrong) {
+        return Err(format!(
+            "`{}` is no weakness such as CWE-79",
+            word.escape_debug()
+        ));
+    }
+    let impacts = impacts.iter().map(String::as_str);
+    Ok(Nature::of(impacts, cwes.iter().map(String::as_str)))
 }
 
 /// A word that is no severity costs the word, not the row.
@@ -229,9 +322,23 @@ fn merge(known: &mut Advisory, other: Advisory) {
         return;
     };
     product.severity = product.severity.max(more.severity);
+    product.nature = Nature::union([&product.nature, &more.nature]);
     for fix in more.fixes {
-        if !product.fixes.contains(&fix) {
-            product.fixes.push(fix);
+        let same = |one: &&mut Fix| {
+            let plain = |fix: &Fix| Fix {
+                files: Vec::new(),
+                ..fix.clone()
+            };
+            plain(one) == plain(&fix)
+        };
+        match product.fixes.iter_mut().find(same) {
+            // One update for several architectures.
+            Some(known) => {
+                known.files.extend(fix.files);
+                known.files.sort_unstable();
+                known.files.dedup();
+            }
+            None => product.fixes.push(fix),
         }
     }
 }
@@ -298,6 +405,63 @@ mod tests {
         ];
         assert_eq!(branches, expected);
         assert_eq!(tools.affected[0].severity, Some(Severity::High));
+    }
+
+    #[test]
+    fn impacts_and_weaknesses_are_read_and_what_is_no_weakness_costs_its_row() {
+        let doc = "product,fixed_version,impact,cwe\n\
+                   X,1,Remote Code Execution; spoofing,\"cwe-79, CWE-787\"\n\
+                   Y,1,,\n\
+                   Z,1,,xss\n";
+        let (report, advisories) = read(doc.as_bytes());
+        assert_eq!((report.read, report.skipped), (2, 1));
+        assert_eq!(
+            report.problems,
+            ["record in line 4: `xss` is no weakness such as CWE-79"]
+        );
+        assert_eq!(
+            advisories[0].affected[0].nature.as_str(),
+            "remote_code_execution spoofing CWE-79 CWE-787"
+        );
+        assert!(advisories[1].affected[0].nature.is_empty());
+    }
+
+    #[test]
+    fn an_update_has_a_file_for_each_architecture_and_what_is_unsound_of_one_is_left_out() {
+        let sum = "0f".repeat(32);
+        let doc = format!(
+            "product,fixed_version,arch,download_url,download_size,download_sha256,silent_switch\n\
+             X,1,x64,https://example.org/x64.msi,100,{sum},/quiet\n\
+             X,1,x86,https://example.org/x86.msi,90,cut,/q; shutdown\n\
+             X,1,itanium,https://example.org/ia64.msi,,,\n\
+             Y,1,any,ftp://example.org/y.exe,many,{sum},-s\n\
+             Z,1,,,5,{sum},\n"
+        );
+        let (report, advisories) = read(doc.as_bytes());
+        assert_eq!((report.read, report.skipped), (3, 0), "{report:?}");
+        let [fix] = &advisories[0].affected[0].fixes[..] else {
+            panic!("{advisories:?}")
+        };
+        let x64 = Download::choose(&fix.files, Some(Arch::X64)).unwrap();
+        assert_eq!(x64.size, Some(100));
+        let hash = x64.hash.as_ref().unwrap().as_str();
+        assert_eq!(hash, format!("sha256:{sum}"));
+        assert_eq!(x64.silent.as_deref(), Some("/quiet"));
+        let x86 = Download::choose(&fix.files, Some(Arch::X86)).unwrap();
+        assert_eq!((&x86.hash, &x86.silent), (&None, &None));
+        assert_eq!(fix.files.len(), 2, "no file for what is not known");
+        let of_all = &advisories[1].affected[0].fixes[0].files[0];
+        assert_eq!((of_all.arch, &of_all.url), (None, &None));
+        assert_eq!(of_all.silent.as_deref(), Some("-s"));
+        assert!(advisories[2].affected[0].fixes[0].files.is_empty());
+        assert_eq!(
+            report.problems[..3],
+            [
+                "record in line 3: download_sha256 `cut` is no SHA-256 in hex: left out",
+                "record in line 3: silent_switch `/q; shutdown` is no command line of an installer alone: left out",
+                "record in line 4: arch `itanium` is no architecture such as x64, x86, arm64, arm or any; with it its file: left out",
+            ]
+        );
     }
 
     #[test]

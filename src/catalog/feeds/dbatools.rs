@@ -245,6 +245,7 @@ fn row(product: &str, has_packs: bool, place: &Place<'_>, build: &Listed) -> Bui
         released: build.released,
         supported_until: place.supported_until,
         is_security: None,
+        files: Vec::new(),
         cves: Vec::new(),
     }
 }

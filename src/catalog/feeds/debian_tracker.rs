@@ -20,7 +20,7 @@
 use super::stream::{Opening, opening};
 use super::{DEBIAN_TRACKER, Feed, FeedError, FeedReport, Grain, Record};
 use crate::catalog::outline::{Outline, Shape};
-use crate::model::{Affected, Bulletin, BulletinId, FixStatus, PackageScope, VersionRange};
+use crate::model::{Affected, Bulletin, BulletinId, FixStatus, Nature, PackageScope, VersionRange};
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
@@ -188,6 +188,7 @@ impl Issue {
                 .collect(),
             severity: None,
             cvss_tenths: None,
+            nature: Nature::default(),
             published: None,
             modified: None,
             withdrawn: None,

@@ -10,15 +10,18 @@
 //! names stand in the build rows; MSRC's documents say what is affected (`.NET 8.0 installed on Windows`,
 //! `ASP.NET Core 8.0`).
 //!
+//! A row has the installers for Windows, by architecture, with their SHA-512.
+//!
 //! The end of support becomes a lifecycle row `dotnet 8.0`. endoflife.date calls it `dotnet 8`, so that
 //! both may speak and a look-up by `8.0` finds the maker's own first. Channels before 5.0 ended long
 //! ago; there both would use one name, so they are left to endoflife.date, whose dates are built in.
 
+use super::msrc_clean as clean;
 use super::stream::or_default;
 use super::text::{day, dotted, is_cve};
 use super::{Feed, FeedError, FeedReport, Record};
 use crate::catalog::outline::{Outline, Shape};
-use crate::model::{BuildRow, Lifecycle};
+use crate::model::{Arch, BuildRow, Download, FileHash, Lifecycle};
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -106,6 +109,49 @@ struct Cve {
 #[derive(Deserialize)]
 struct Runtime {
     version: Option<String>,
+    #[serde(default, deserialize_with = "or_default")]
+    files: Vec<Value>,
+}
+
+#[derive(Deserialize)]
+struct File {
+    name: String,
+    rid: String,
+    url: String,
+    hash: String,
+}
+
+impl Runtime {
+    /// The installers for Windows, of those whose hash and address are sound.
+    fn installers(&self, problem: &mut dyn FnMut(String)) -> Vec<Download> {
+        let files = self
+            .files
+            .iter()
+            .filter_map(|file| File::deserialize(file).ok());
+        let installers = files.filter(|file| {
+            let name = file.name.rsplit_once('.');
+            name.is_some_and(|(_, end)| end == "exe")
+        });
+        let installers = installers.filter_map(|file| {
+            let arch = Arch::parse(file.rid.strip_prefix("win-")?)?;
+            let url = clean::url(&file.url).ok().flatten();
+            let hash = FileHash::parse("sha512", &file.hash);
+            if url.is_none() || hash.is_none() {
+                let name = file.name.escape_debug();
+                problem(format!(
+                    "`{name}` has no sound address and SHA-512: left out"
+                ));
+                return None;
+            }
+            Some(Download {
+                arch: Some(arch),
+                url,
+                hash,
+                ..Download::default()
+            })
+        });
+        installers.collect()
+    }
 }
 
 impl Channel {
@@ -189,7 +235,9 @@ impl Release {
             ("Microsoft.WindowsDesktop.App", self.windowsdesktop),
         ];
         for (branch, runtime) in runtimes {
-            let Some(version) = runtime.and_then(|runtime| runtime.version) else {
+            let Some((runtime, version)) =
+                runtime.and_then(|mut one| one.version.take().map(|version| (one, version)))
+            else {
                 continue;
             };
             // `8.0.0-rc.2.23479.6`: nothing that should run anywhere.
@@ -207,8 +255,14 @@ impl Release {
                 released,
                 supported_until: None,
                 is_security: self.security,
+                files: Vec::new(),
                 cves: Vec::new(),
             });
+            let label = &self.label;
+            row.files
+                .extend(runtime.installers(&mut |what| report.problem(label, what)));
+            row.files.sort_unstable();
+            row.files.dedup();
             row.is_security = row.is_security.max(self.security);
             row.released = match (row.released, released) {
                 (Some(one), Some(other)) => Some(one.min(other)),
@@ -268,6 +322,30 @@ mod tests {
             ("dotnet", "8.0")
         );
         assert_eq!(lifecycles[0].end_of_life, Date::parse("2026-11-10"));
+    }
+
+    #[test]
+    fn a_runtime_has_its_installers_by_architecture() {
+        let (report, builds, _) = read(CHANNEL).unwrap();
+        let row = builds
+            .iter()
+            .find(|row| row.build == "8.0.23" && row.branch == "Microsoft.NETCore.App");
+        let files = &row.unwrap().files;
+        let arches: Vec<_> = files.iter().filter_map(|file| file.arch).collect();
+        assert_eq!(arches, [Arch::X86, Arch::X64]);
+        let x64 = Download::choose(files, Some(Arch::X64)).unwrap();
+        let url = "https://builds.dotnet.microsoft.com/dotnet/Runtime/8.0.23/dotnet-runtime-8.0.23-win-x64.exe";
+        assert_eq!(x64.url.as_deref(), Some(url));
+        let hash = x64.hash.as_ref().unwrap().as_str();
+        assert!(hash.starts_with("sha512:b4798b0023a0"), "{hash}");
+        assert_eq!(
+            report.problems.first().map(String::as_str),
+            Some(
+                "record 8.0.23: `dotnet-runtime-win-arm64.exe` has no sound address and SHA-512: left out"
+            )
+        );
+        let other = builds.iter().find(|row| row.build == "8.0.17").unwrap();
+        assert!(other.files.is_empty());
     }
 
     #[test]

@@ -196,6 +196,7 @@ fn build(line: &str, update: &str, number: &str) -> Result<BuildRow, String> {
             _ => None,
         },
         cves: Vec::new(),
+        files: Vec::new(),
     })
 }
 

@@ -12,6 +12,7 @@ mod csaf;
 mod dbatools;
 mod debian_tracker;
 mod dotnet;
+mod edge;
 mod elements;
 mod endoflife;
 mod epss;
@@ -60,6 +61,7 @@ pub const FEEDS: &[&dyn Feed] = &[
     &dbatools::DbatoolsBuilds,
     &exchange::ExchangeBuilds,
     &dotnet::DotnetReleases,
+    &edge::EdgeUpdates,
     &office::OfficeClickToRun,
     &bulletins_csv::BulletinsCsv,
     &redhat::RedHatCsaf,

@@ -8,10 +8,10 @@
 
 use super::month::month;
 use super::msrc_clean as clean;
-use super::stream::or_default;
+use super::stream::{Weaknesses, or_default};
 use super::{Feed, FeedError, FeedReport, Record};
 use crate::catalog::outline::{Outline, Shape};
-use crate::model::{Advisory, AffectedProduct, Fix, Severity, UpdateKind, UtcTime};
+use crate::model::{Advisory, AffectedProduct, Fix, Nature, Severity, UpdateKind, UtcTime};
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -84,6 +84,7 @@ struct Row {
     is_mariner: Option<bool>,
     severity: Option<String>,
     impact: Option<String>,
+    cwe_list: Weaknesses,
     base_score: Value,
     initial_release_date: Option<String>,
     release_date: Option<String>,
@@ -145,6 +146,7 @@ impl Row {
             product,
             severity: self.severity.as_deref().and_then(Severity::parse),
             cvss_tenths: tenths(&self.base_score),
+            nature: Nature::of([impact.as_str()], self.cwe_list.ids()),
             fixes: fixes.collect(),
         };
         let document = document.unwrap_or_default();
@@ -193,6 +195,7 @@ impl Article {
         let mut url = url.into_iter().filter_map(|url| clean::url(url).ok()?);
         Some(Fix {
             together_with: Vec::new(),
+            files: Vec::new(),
             kind,
             build,
             since: None,
@@ -263,6 +266,7 @@ mod tests {
             (server.severity, server.cvss_tenths),
             (Some(Severity::High), Some(78))
         );
+        assert_eq!(server.nature.as_str(), "elevation_of_privilege CWE-122");
         let fix = &server.fixes[0];
         assert_eq!(fix.update, UpdateId::Kb(KbId(5_053_594)));
         assert_eq!(fix.kind, UpdateKind::Security);

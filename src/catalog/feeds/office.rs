@@ -274,6 +274,7 @@ impl Reading {
             released: None,
             supported_until: None,
             is_security: None,
+            files: Vec::new(),
             cves: Vec::new(),
         })
     }

@@ -9,7 +9,7 @@ use super::stream::or_default;
 use super::text::is_cve;
 use super::{ALPINE_SECDB, Feed, FeedError, FeedReport, Grain, Record};
 use crate::catalog::outline::{Outline, Shape};
-use crate::model::{Affected, Bulletin, BulletinId, FixStatus, PackageScope, VersionRange};
+use crate::model::{Affected, Bulletin, BulletinId, FixStatus, Nature, PackageScope, VersionRange};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::io::{BufRead, Read as _};
@@ -222,6 +222,7 @@ fn bulletin(id: &str, others: &[&str], affected: Affected) -> Bulletin {
         cves,
         severity: None,
         cvss_tenths: None,
+        nature: Nature::default(),
         published: None,
         modified: None,
         withdrawn: None,

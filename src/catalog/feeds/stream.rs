@@ -1,6 +1,7 @@
 //! Small readers of JSON that several feeds share.
 
 use serde::de::{Deserialize, Deserializer, Visitor};
+use serde_json::Value;
 use std::fmt;
 
 /// Reads `null` as nothing.
@@ -10,6 +11,50 @@ where
     T: Default + Deserialize<'de>,
 {
     Ok(Option::<T>::deserialize(json)?.unwrap_or_default())
+}
+
+/// The most weaknesses that one flaw may name; nobody has ten.
+const MOST_WEAKNESSES: usize = 64;
+
+/// The weaknesses that a flaw names, in any of the shapes that publishers have for them: `"CWE-79"`,
+/// `{"id": "CWE-79", "name": …}`, or a list of these. What has another shape is left out, and costs nothing else.
+#[derive(Debug, Default)]
+pub(super) struct Weaknesses(Vec<String>);
+
+impl Weaknesses {
+    pub(super) fn ids(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+
+    fn add(&mut self, value: &Value) {
+        if self.0.len() >= MOST_WEAKNESSES {
+            return;
+        }
+        match value {
+            Value::String(text) => self.0.push(text.clone()),
+            Value::Array(several) => {
+                for one in several {
+                    self.add(one);
+                }
+            }
+            Value::Object(one) => {
+                let id = one.get("id").or_else(|| one.get("ID"));
+                let id = id.filter(|id| id.is_string());
+                if let Some(id) = id {
+                    self.add(id);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Weaknesses {
+    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
+        let mut found = Self::default();
+        found.add(&Value::deserialize(json)?);
+        Ok(found)
+    }
 }
 
 /// The beginning of a long text: its first paragraph in one line, at most 160 characters, with an

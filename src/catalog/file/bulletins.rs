@@ -150,7 +150,8 @@ impl Writer {
             return Ok(key);
         }
         let sql = "INSERT INTO bulletin (hash, feed, id, title, cves, severity, cvss, published, \
-                   modified, withdrawn, reference) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+                   modified, withdrawn, reference, nature) \
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
         let mut statement = self.db.prepare_cached(sql)?;
         statement.insert(params![
             hash,
@@ -164,6 +165,7 @@ impl Writer {
             head.modified.map(UtcTime::unix),
             head.withdrawn.map(UtcTime::unix),
             references,
+            head.nature.as_str(),
         ])
     }
 

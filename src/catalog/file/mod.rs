@@ -23,20 +23,22 @@ use super::as_of::AsOf;
 use super::error::CatalogError;
 use super::intake::{Digest, PackageRow};
 use super::slice::{BulletinHead, Entry, Kev, Slice, SliceBuilder};
-use crate::model::{BulletinId, Date, KnownExploited, Lifecycle, Severity, UtcTime};
+use crate::model::{BulletinId, Date, KnownExploited, Lifecycle, Nature, Severity, UtcTime};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row, params};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// What each format adds, from the first on.
-const SCHEMAS: [&str; 3] = [
+const SCHEMAS: [&str; 4] = [
     include_str!("schema.sql"),
     include_str!("schema_2.sql"),
     include_str!("schema_3.sql"),
+    include_str!("schema_4.sql"),
 ];
 /// The newest format: that of all [`SCHEMAS`].
-const FORMAT: i64 = 3;
+const FORMAT: i64 = 4;
 /// Marks the file as ours, among `SQLite` files.
 const APPLICATION: i64 = 0x5564_6361;
 
@@ -113,7 +115,7 @@ impl CatalogFile {
         };
         let part = || format!("the slice {ecosystem}");
         let mut builder = SliceBuilder::default();
-        let digest = each_affected(&self.db, ecosystem, &mut |head, packages| {
+        let digest = each_affected((&self.db, self.format), ecosystem, &mut |head, packages| {
             let head = as_of.head(head);
             head.map_or(Ok(()), |head| add(&mut builder, head, packages))
         });
@@ -240,20 +242,25 @@ fn packages_of(json: &str) -> rusqlite::Result<Vec<PackageRow>> {
 
 /// Visits what an ecosystem's bulletins say, in a fixed order. Returns the digest and the count.
 fn each_affected(
-    db: &Connection,
+    (db, format): (&Connection, i64),
     ecosystem: &str,
     each: &mut dyn FnMut(BulletinHead, &str) -> rusqlite::Result<()>,
 ) -> rusqlite::Result<(String, i64)> {
-    let sql = "SELECT b.feed, b.id, b.title, b.cves, b.severity, b.cvss, b.published, b.modified, \
-               b.withdrawn, b.reference, a.part, a.packages \
-               FROM affected a JOIN bulletin b ON b.key = a.bulletin \
-               WHERE a.ecosystem = ?1 ORDER BY a.feed, a.id, a.part";
-    let mut statement = db.prepare_cached(sql)?;
+    let nature = if format >= 4 { "b.nature" } else { "''" };
+    let sql = format!(
+        "SELECT b.feed, b.id, b.title, b.cves, b.severity, b.cvss, b.published, b.modified, \
+         b.withdrawn, b.reference, a.part, a.packages, {nature} \
+         FROM affected a JOIN bulletin b ON b.key = a.bulletin \
+         WHERE a.ecosystem = ?1 ORDER BY a.feed, a.id, a.part"
+    );
+    let mut statement = db.prepare_cached(&sql)?;
     let mut rows = statement.query([ecosystem])?;
+    let mut natures = HashMap::new();
     let mut digest = Digest::default();
     let mut count = 0i64;
     while let Some(row) = rows.next()? {
-        let head = head(row)?;
+        let mut head = head(row)?;
+        head.nature = nature_of(&mut natures, row.get_ref(12)?.as_str()?);
         let packages = row.get_ref(11)?.as_str()?;
         digest.head(&head, row.get_ref(9)?.as_str()?);
         digest.text(row.get_ref(10)?.as_str()?);
@@ -264,6 +271,20 @@ fn each_affected(
     Ok((digest.finish(), count))
 }
 
+/// What a text says, read once.
+fn nature_of(known: &mut HashMap<String, Nature>, text: &str) -> Nature {
+    if text.is_empty() {
+        return Nature::default();
+    }
+    if let Some(nature) = known.get(text) {
+        return nature.clone();
+    }
+    let nature = Nature::parse(text);
+    known.insert(text.to_owned(), nature.clone());
+    nature
+}
+
+/// All of it but the sort of flaw.
 fn head(row: &Row<'_>) -> rusqlite::Result<BulletinHead> {
     let time = |column| -> rusqlite::Result<_> {
         Ok(row.get::<_, Option<i64>>(column)?.map(UtcTime::from_unix))
@@ -279,6 +300,7 @@ fn head(row: &Row<'_>) -> rusqlite::Result<BulletinHead> {
             .collect(),
         severity: Severity::parse(row.get_ref(4)?.as_str()?),
         cvss_tenths: row.get(5)?,
+        nature: Nature::default(),
         published: time(6)?,
         modified: time(7)?,
         withdrawn: time(8)?,

@@ -5,8 +5,9 @@ use super::{database, meta};
 use crate::catalog::error::CatalogError;
 use rusqlite::{OptionalExtension as _, params};
 
-/// Other versions may read more of the same document.
-const READER: &str = env!("CARGO_PKG_VERSION");
+/// Other versions may read more of the same document. The number behind is one more whenever readers learn to
+/// read more between versions.
+const READER: &str = concat!(env!("CARGO_PKG_VERSION"), "+1");
 
 impl Writer {
     /// Whether this version of the program has imported just this document last under its name.

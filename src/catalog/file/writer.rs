@@ -239,7 +239,7 @@ impl Writer {
         let orphans = "DELETE FROM bulletin WHERE key NOT IN (SELECT bulletin FROM affected)";
         self.db.execute(orphans, [])?;
         for ecosystem in &self.touched {
-            let (digest, count) = each_affected(&self.db, ecosystem, &mut |_, _| Ok(()))?;
+            let (digest, count) = each_affected((&self.db, FORMAT), ecosystem, &mut |_, _| Ok(()))?;
             self.put_section("slice", ecosystem, &digest, count)?;
         }
         let rows = kev_rows(&self.db)?;

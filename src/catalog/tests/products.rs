@@ -214,7 +214,8 @@ fn a_catalogue_of_the_first_format_opens_and_the_next_import_brings_it_up() {
     let db = rusqlite::Connection::open(place.catalog()).unwrap();
     db.execute_batch(
         "DROP TABLE advisory; DROP TABLE said; DROP TABLE said_before; DROP TABLE build; \
-         DROP TABLE prediction; DROP TABLE content_set; DROP INDEX affected_redhat; PRAGMA user_version = 1;",
+         DROP TABLE prediction; DROP TABLE content_set; DROP INDEX affected_redhat; \
+         ALTER TABLE bulletin DROP COLUMN nature; PRAGMA user_version = 1;",
     )
     .unwrap();
     drop(db);
@@ -232,6 +233,51 @@ fn a_catalogue_of_the_first_format_opens_and_the_next_import_brings_it_up() {
     let new = place.open();
     assert_eq!(fix(&new, "CVE-1").as_deref(), Some("3"));
     assert!(new.product(&server).unwrap().is_some());
+}
+
+#[test]
+fn a_catalogue_that_knows_no_sorts_of_flaws_opens_and_learns_them_from_the_same_documents() {
+    let place = Place::new();
+    let plain = DECEMBER.replace("CWE-77\"", "\"");
+    let plain = plain.replace("Type=\"Impact\"", "Type=\"Other\"");
+    let path = place.file("a.xml", plain);
+    let vex = fixtures("feeds/redhat-csaf/cve-2023-38545.json");
+    let vex = fs::read_to_string(vex).unwrap();
+    let other = place.file("b.json", vex.replace("CWE-119", ""));
+    place.import(&[path.clone(), other.clone()]).unwrap();
+    let before = place.digest();
+    let db = rusqlite::Connection::open(place.catalog()).unwrap();
+    db.execute_batch("ALTER TABLE bulletin DROP COLUMN nature; PRAGMA user_version = 3;")
+        .unwrap();
+    drop(db);
+    let server = ProductKey::of("Windows Server 2019");
+    let natures = || {
+        let catalog = place.open();
+        let slice = catalog.product(&server).unwrap().unwrap();
+        let flaw = slice.flaw("CVE-2025-54100").unwrap().nature.clone();
+        let slice = catalog.slice("Red Hat:enterprise_linux:9::baseos").unwrap();
+        let slice = slice.unwrap();
+        let bulletin = &slice.affecting("libcurl")[0].bulletin;
+        (
+            flaw.as_str().to_owned(),
+            bulletin.nature.as_str().to_owned(),
+        )
+    };
+    assert_eq!(place.digest(), before);
+    assert_eq!(natures(), (String::new(), String::new()));
+    place.file("a.xml", DECEMBER);
+    place.file("b.json", vex);
+    place.import(&[path, other]).unwrap();
+    let expected = ("remote_code_execution CWE-77", "CWE-119");
+    assert_eq!(natures(), (expected.0.to_owned(), expected.1.to_owned()));
+    assert_ne!(place.digest(), before);
+    // What it says of a bulletin is covered by the digest.
+    let db = rusqlite::Connection::open(place.catalog()).unwrap();
+    db.execute_batch("UPDATE bulletin SET nature = 'CWE-1'")
+        .unwrap();
+    drop(db);
+    let slice = place.open().slice("Red Hat:enterprise_linux:9::baseos");
+    assert!(slice.is_err());
 }
 
 #[test]
@@ -272,6 +318,7 @@ fn build(branch: &str, build: &str) -> BuildRow {
         released: Date::parse("2025-01-14"),
         supported_until: None,
         is_security: Some(true),
+        files: Vec::new(),
         cves: Vec::new(),
     }
 }

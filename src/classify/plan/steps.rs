@@ -5,7 +5,7 @@ use super::{MachineNeeds, PlanRules};
 use crate::classify::{is_asked, severity};
 use crate::model::{
     Date, Decision, Finding, FindingState, FixId, KbId, LeftOpen, Need, PlanStep, RebootAfter,
-    Restart, Severity, StepKind, Tool, Urgency, WhyLeft, Work, highest_fixed,
+    RemedyFile, Restart, Severity, StepKind, Tool, Urgency, WhyLeft, Work, highest_fixed,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Deref;
@@ -135,6 +135,7 @@ struct Update<'a> {
     prerequisites: BTreeSet<&'a str>,
     supersedes: BTreeSet<&'a str>,
     downloads: BTreeSet<&'a str>,
+    files: BTreeSet<RemedyFile>,
     /// Whether some finding asks for it by name.
     is_asked: bool,
 }
@@ -352,11 +353,12 @@ fn update_of(finding: &Finding) -> Option<&str> {
 /// The updates that findings ask for, and those that these need, by name.
 fn updates<'a>(findings: &[Open<'a>]) -> BTreeMap<&'a str, Update<'a>> {
     let mut updates = BTreeMap::<&str, Update<'_>>::new();
-    for remedy in findings
-        .iter()
-        .filter_map(|one| one.finding.remedy.as_ref())
-    {
+    for finding in findings.iter().map(|one| one.finding) {
+        let Some(remedy) = &finding.remedy else {
+            continue;
+        };
         let update = updates.entry(&remedy.update).or_default();
+        update.files.extend(finding.remedy_file());
         update.is_asked = true;
         // Where statements differ: any, but always the same.
         update.title = update.title.max(&remedy.title);
@@ -452,6 +454,7 @@ fn install(name: &str, update: &Update<'_>, findings: &[Open<'_>]) -> PlanStep {
         kb: update.kb,
         prerequisites: own(&update.prerequisites),
         downloads: own(&update.downloads),
+        files: update.files.clone(),
         ..closing(kind(update), findings)
     }
 }
@@ -525,6 +528,7 @@ fn closing(kind: StepKind, findings: &[Open<'_>]) -> PlanStep {
         urgency: urgency(findings),
         prerequisites: Vec::new(),
         downloads: Vec::new(),
+        files: BTreeSet::new(),
         command: String::new(),
     }
 }

@@ -21,6 +21,8 @@ fn finding(bulletin: &str, product: &str, state: FindingState) -> Finding {
         confidence: Confidence::High,
         severity: None,
         cvss_tenths: None,
+        impacts: Vec::new(),
+        cwes: Vec::new(),
         cves: vec![format!("CVE-2026-{bulletin}")],
         kev: Vec::new(),
         kev_checked: true,
@@ -49,6 +51,9 @@ fn lacks(bulletin: &str, update: &str, supersedes: &[&str]) -> Finding {
         prerequisites: Vec::new(),
         supersedes: supersedes.iter().map(|name| (*name).to_owned()).collect(),
         download: None,
+        download_size: None,
+        download_hash: None,
+        silent_switch: None,
     }));
     finding
 }
@@ -125,6 +130,30 @@ fn the_newest_cumulative_update_is_taken_alone_with_one_restart() {
         [(5_000_003, RebootAfter::No), (5_000_009, RebootAfter::Yes)]
     );
     assert_eq!(work.steps[0].closes, 3);
+}
+
+#[test]
+fn a_step_has_what_feeds_say_of_its_file() {
+    let mut one = lacks("KB5000003", "KB5000003", &[]);
+    let remedy = one.remedy.as_mut().unwrap();
+    remedy.download = Some("https://example.org/x64.msu".to_owned());
+    remedy.download_size = Some(7);
+    remedy.silent_switch = Some("/quiet".to_owned());
+    let work = work(Tool::WindowsUpdate, vec![one.clone(), one]);
+    let step = &work.steps[0];
+    assert_eq!(step.downloads, ["https://example.org/x64.msu"]);
+    let files: Vec<_> = step.files.iter().collect();
+    let [file] = files[..] else {
+        panic!("{files:?}")
+    };
+    assert_eq!(
+        (file.url.as_str(), file.size),
+        ("https://example.org/x64.msu", Some(7))
+    );
+    assert_eq!(
+        (&file.hash, file.silent.as_deref()),
+        (&None, Some("/quiet"))
+    );
 }
 
 #[test]

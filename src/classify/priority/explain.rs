@@ -8,6 +8,7 @@ pub fn explain(measures: &Measures, subject: &Subject<'_>, today: Date) -> Vec<S
     let Subject { finding, facts, .. } = subject;
     let word = |severity: Option<Severity>| severity.map_or("not rated", Severity::as_str);
     let mut lines = vec![stated(subject)];
+    lines.extend(nature(subject));
     let fitting = rules_that_fit(measures, finding, facts);
     let mut fitting = fitting
         .iter()
@@ -81,6 +82,17 @@ fn stated(subject: &Subject<'_>) -> String {
         ),
         (None, None) => "nobody rates it".to_owned(),
     }
+}
+
+/// What rules may ask for of the sort of flaw; nothing where its publisher says nothing.
+fn nature(subject: &Subject<'_>) -> Option<String> {
+    let finding = subject.finding;
+    let said = [("impact", &finding.impacts), ("cwe", &finding.cwes)];
+    let said = said.iter().filter(|(_, words)| !words.is_empty());
+    let said: Vec<String> = said
+        .map(|(name, words)| format!("{name} {}", words.join(", ")))
+        .collect();
+    (!said.is_empty()).then(|| format!("its publisher states {}", said.join("; ")))
 }
 
 fn due(

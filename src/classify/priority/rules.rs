@@ -42,6 +42,8 @@ pub(super) struct When {
     pub(super) kev: Option<bool>,
     pub(super) epss_at_least: Option<Epss>,
     pub(super) cvss_at_least: Option<u8>,
+    pub(super) impacts: Vec<&'static str>,
+    pub(super) cwes: Vec<Pattern>,
 }
 
 /// The severities, by steps.
@@ -108,6 +110,12 @@ impl When {
             && self
                 .cvss_at_least
                 .is_none_or(|least| finding.cvss_tenths.is_some_and(|cvss| cvss >= least))
+            && asks(&self.impacts, |one| {
+                finding.impacts.iter().any(|word| word == one)
+            })
+            && asks(&self.cwes, |one| {
+                finding.cwes.iter().any(|cwe| one.fits(cwe))
+            })
             && asks(&self.products, |one| one.fits(&finding.product))
             && asks(&self.bulletins, |one| is_about(one, finding))
             && asks(&self.tags, |one| facts.tags().any(|tag| one.fits(tag)))

@@ -27,6 +27,8 @@ fn finding(bulletin: &str, severity: Option<Severity>) -> Finding {
         confidence: Confidence::High,
         severity,
         cvss_tenths: None,
+        impacts: Vec::new(),
+        cwes: Vec::new(),
         cves: vec![bulletin.to_owned()],
         kev: Vec::new(),
         kev_checked: true,
@@ -191,6 +193,8 @@ fn what_a_rule_asks_for_must_all_hold() {
     known.kev = known.cves.clone();
     known.epss = Some(Epss(60_000));
     known.cvss_tenths = Some(81);
+    known.impacts = vec!["elevation_of_privilege".to_owned()];
+    known.cwes = vec!["CWE-364".to_owned(), "CWE-787".to_owned()];
     let fits = |condition: &str| {
         let text = format!("[[severity]]\nid = 'x'\nset = 'low'\nreason = 'y'\n{condition}");
         let decision = decided(&text, &known, ("2026-11-01", "2026-11-01"));
@@ -208,6 +212,12 @@ fn what_a_rule_asks_for_must_all_hold() {
         "host = 'WEB-?'",
         "vendor_severity = 'moderate'",
         "kev = true\nproduct = 'open*'",
+        "cwe = 'cwe-787'",
+        "cwe = ['CWE-79', 'CWE-36*']",
+        "cwe = 'CWE-00364'",
+        "cwe = 'CWE-*'",
+        "impact = 'elevation_of_privilege'",
+        "impact = ['spoofing', 'Elevation of Privilege']",
     ] {
         assert!(fits(condition), "{condition}");
     }
@@ -220,8 +230,19 @@ fn what_a_rule_asks_for_must_all_hold() {
         "tag = 'exposure=internet'",
         "host = '10.0.1.0/24'",
         "kev = true\nproduct = 'curl'",
+        "cwe = 'CWE-78'",
+        "cwe = ['CWE-79', 'CWE-3640']",
+        "impact = 'remote_code_execution'",
+        "impact = 'elevation_of_privilege'\ncwe = 'CWE-79'",
     ] {
         assert!(!fits(condition), "{condition}");
+    }
+    // What nobody stated fits nothing, not even everything that can be stated.
+    let unstated = finding("CVE-1", Some(Severity::Medium));
+    for condition in ["cwe = 'CWE-*'", "impact = 'spoofing'"] {
+        let text = format!("[[severity]]\nid = 'x'\nset = 'low'\nreason = 'y'\n{condition}");
+        let decision = decided(&text, &unstated, ("2026-11-01", "2026-11-01"));
+        assert_eq!(decision.rule, "", "{condition}");
     }
 }
 
@@ -543,9 +564,24 @@ fn what_is_wrong_with_a_policy_is_said_with_its_line() {
             "probability",
         ),
         (
-            "[[severity]]\nid = 'x'\ncwe = 'CWE-79'\n",
+            "[[severity]]\nid = 'x'\nweakness = 'CWE-79'\n",
             3,
             "unknown field",
+        ),
+        (
+            "[[severity]]\nid = 'x'\nreason = 'y'\ncwe = 'xss'\nset = 'low'",
+            1,
+            "`xss` is no weakness: CWE-787",
+        ),
+        (
+            "[[severity]]\nid = 'x'\nreason = 'y'\ncwe = ['CWE-79', 'CWE-']\nset = 'low'",
+            1,
+            "`CWE-` is no weakness",
+        ),
+        (
+            "[[severity]]\nid = 'x'\nreason = 'y'\nimpact = 'rce'\nset = 'low'",
+            1,
+            "`rce` is no impact: remote_code_execution, elevation_of_privilege",
         ),
         ("[due]\ncritical = 'soon'", 2, "how long"),
         ("[due]\ncritical = 99999", 2, "how long"),
@@ -575,6 +611,19 @@ fn what_is_wrong_with_a_policy_is_said_with_its_line() {
     let twice = "[[severity]]\nid='x'\nreason='y'\nkev=true\nset='low'\n".repeat(2);
     let error = Policy::parse(&twice).unwrap_err().to_string();
     assert!(error.contains("line 6: two"), "{error}");
+}
+
+proptest! {
+    #[test]
+    fn any_word_for_a_weakness_or_an_impact_is_read_or_refused(word in "(CWE-)?.{0,60}") {
+        for key in ["cwe", "impact"] {
+            let value = toml::Value::String(word.clone());
+            let text = format!("[[severity]]\nid = 'x'\nset = 'low'\nreason = 'y'\n{key} = {value}");
+            if let Err(error) = Policy::parse(&text) {
+                prop_assert!(error.to_string().starts_with("line 1: "), "{}", error);
+            }
+        }
+    }
 }
 
 #[test]

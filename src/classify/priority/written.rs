@@ -7,7 +7,7 @@ use super::{Allowance, Calendar, Due, Effect, HostPattern, Measures, SeverityRul
 use crate::classify::glob::Pattern;
 use crate::classify::policy::{PolicyError, day, malformed};
 use crate::classify::rules::line_at;
-use crate::model::{Date, Epss, FindingState, Severity};
+use crate::model::{Date, Epss, FindingState, IMPACTS, Severity, impact_word};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -33,6 +33,8 @@ pub(in crate::classify) struct RuleText {
     kev: Option<bool>,
     epss_at_least: Option<f64>,
     cvss_at_least: Option<f64>,
+    impact: Option<Words>,
+    cwe: Option<Words>,
     set: Option<String>,
     raise: Option<u8>,
     lower: Option<u8>,
@@ -132,10 +134,12 @@ fn severity_rule(rule: RuleText, line: usize) -> Result<SeverityRule, String> {
         kev: rule.kev,
         epss_at_least: rule.epss_at_least.map(probability).transpose()?,
         cvss_at_least: rule.cvss_at_least.map(tenths).transpose()?,
+        impacts: words(rule.impact, impact)?,
+        cwes: words(rule.cwe, weakness)?,
     };
     if when.is_empty() {
         let wanted = "a [[severity]] says what it is about: bulletin, product, tag, host, state, \
-                      vendor_severity, kev, epss_at_least, cvss_at_least; bulletin = \"*\" is everything";
+                      vendor_severity, kev, epss_at_least, cvss_at_least, impact, cwe; bulletin = \"*\" is everything";
         return Err(wanted.to_owned());
     }
     Ok(SeverityRule {
@@ -197,6 +201,31 @@ fn state(word: &str) -> Result<FindingState, String> {
         let known: Vec<&str> = STATES.iter().map(|state| state.as_str()).collect();
         format!("`{word}` is no state: {}", known.join(", "))
     })
+}
+
+/// A word that a rule may be about: what a publisher calls otherwise, no rule would ever fit.
+fn impact(word: &str) -> Result<&'static str, String> {
+    let ours = impact_word(word);
+    let found = IMPACTS.iter().find(|known| **known == ours);
+    found
+        .copied()
+        .ok_or_else(|| format!("`{word}` is no impact: {}", IMPACTS.join(", ")))
+}
+
+/// `CWE-787`, or a pattern of such ids.
+fn weakness(word: &str) -> Result<Pattern, String> {
+    let wanted = || format!("`{word}` is no weakness: CWE-787, or CWE-78* for all that begin so");
+    let lower = word.trim().to_ascii_lowercase();
+    let rest = lower.strip_prefix("cwe-").ok_or_else(wanted)?;
+    let is_number = |byte: u8| byte.is_ascii_digit() || b"*?".contains(&byte);
+    let fits = !rest.is_empty() && rest.len() <= 8 && rest.bytes().all(is_number);
+    // `CWE-079` is what `CWE-79` fits.
+    let number = match rest.trim_start_matches('0') {
+        "" => return Err(wanted()),
+        number => number,
+    };
+    fits.then(|| Pattern::new(&format!("cwe-{number}")))
+        .ok_or_else(wanted)
 }
 
 fn probability(given: f64) -> Result<Epss, String> {

@@ -31,6 +31,8 @@ fn finding(bulletin: &str) -> Finding {
         confidence: Confidence::High,
         severity: Some(Severity::High),
         cvss_tenths: None,
+        impacts: Vec::new(),
+        cwes: Vec::new(),
         cves: vec![bulletin.to_owned()],
         kev: Vec::new(),
         kev_checked: true,

@@ -3,7 +3,7 @@
 use super::explain::wrap;
 use super::explain_host::Host;
 use crate::matching::{Explanation, FlawRecord, OnHost, PackageRecord, Reason, Step, UpdateRecord};
-use crate::model::{Certainty, Entry, Finding, Inventory, ProductKey, Remedy, Standing};
+use crate::model::{Certainty, Entry, FileHash, Finding, Inventory, ProductKey, Remedy, Standing};
 use crate::report::{columns, for_terminal};
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
@@ -290,6 +290,8 @@ fn show(page: &mut Page, finding: &Finding) {
         page.fact("witness", &text);
     }
     page.fact("severity", &severity(finding));
+    page.fact("impact", &listed(finding.impacts.iter()));
+    page.fact("weaknesses", &listed(finding.cwes.iter()));
     page.fact("flaws", &listed(finding.cves.iter()));
     page.fact("exploited", &listed(finding.kev.iter()));
     if let Some(remedy) = &finding.remedy {
@@ -307,6 +309,14 @@ fn install(page: &mut Page, remedy: &Remedy) {
     page.fact("needs before", &listed(remedy.prerequisites.iter()));
     page.fact("instead of", &listed(remedy.supersedes.iter()));
     page.fact("from", remedy.download.as_deref().unwrap_or_default());
+    let size = remedy.download_size.map(|size| format!("{size} bytes"));
+    page.fact("file", &size.unwrap_or_default());
+    let hash = remedy.download_hash.as_ref();
+    page.fact("hash", hash.map(FileHash::as_str).unwrap_or_default());
+    page.fact(
+        "silently",
+        remedy.silent_switch.as_deref().unwrap_or_default(),
+    );
 }
 
 fn severity(finding: &Finding) -> String {
@@ -379,6 +389,8 @@ fn flaw(page: &mut Page, asked: &str, record: &FlawRecord) {
     parts.extend(record.cvss_tenths.map(cvss));
     parts.extend(record.epss.map(|score| format!("EPSS {score}")));
     page.fact("severity", &parts.join(", "));
+    page.fact("impact", &listed(record.nature.impacts().iter()));
+    page.fact("weaknesses", &listed(record.nature.cwes().iter()));
     let day = record.published.map(|time| time.date().to_string());
     page.fact("published", &day.unwrap_or_default());
     page.fact("advisories", &listed(record.advisories.iter()));

@@ -49,6 +49,8 @@ fn finding(kind: &Kind, print: &Fingerprint) -> Option<Finding> {
         confidence,
         severity: None,
         cvss_tenths: None,
+        impacts: Vec::new(),
+        cwes: Vec::new(),
         cves: Vec::new(),
         kev: Vec::new(),
         kev_checked: false,

@@ -4,7 +4,7 @@
 //! flaws that one open question leaves undecided share a row, which lists all of their CVEs.
 
 use super::{Access, subject::Version};
-use crate::model::{BulletinId, Confidence, Evidence, Finding, FindingState};
+use crate::model::{BulletinId, Confidence, Evidence, Finding, FindingState, Nature};
 use crate::version::Order;
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
@@ -128,6 +128,9 @@ fn one_row(product: String, doubt: &Doubt, same: &[Finding]) -> Finding {
     let installed = same.iter().map(|one| one.installed.as_str());
     let fixed = same.iter().filter_map(|one| one.fixed.as_deref());
     let fixed = fixed.max_by(order);
+    let impacts = same.iter().flat_map(|one| &one.impacts).map(String::as_str);
+    let cwes = same.iter().flat_map(|one| &one.cwes).map(String::as_str);
+    let nature = Nature::of(impacts, cwes);
     let plural = if same.len() == 1 { "" } else { "s" };
     Finding {
         bulletin: BulletinId::new(doubt.bulletin()),
@@ -143,6 +146,8 @@ fn one_row(product: String, doubt: &Doubt, same: &[Finding]) -> Finding {
         confidence: Confidence::Low,
         severity: same.iter().filter_map(|one| one.severity).max(),
         cvss_tenths: same.iter().filter_map(|one| one.cvss_tenths).max(),
+        impacts: nature.impacts(),
+        cwes: nature.cwes(),
         cves: strings(&|one| &one.cves),
         kev: strings(&|one| &one.kev),
         kev_checked: same.iter().all(|one| one.kev_checked),

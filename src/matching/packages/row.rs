@@ -6,7 +6,9 @@ use super::subject::Build;
 use super::verdict::Verdict;
 use super::{Context, Pocket};
 use crate::catalog::Slice;
-use crate::model::{Confidence, Date, Evidence, Finding, FindingState, KnownExploited, Severity};
+use crate::model::{
+    Confidence, Date, Evidence, Finding, FindingState, KnownExploited, Nature, Severity,
+};
 use std::fmt::Write as _;
 
 /// What was judged, and how.
@@ -37,30 +39,17 @@ pub(super) fn row(context: &Context<'_>, flaw: &Flaw<'_>, judged: &Judged<'_>) -
 fn finding(context: &Context<'_>, flaw: &Flaw<'_>, judged: &Judged<'_>) -> Finding {
     let verdict = judged.verdict;
     let heads = flaw.heads();
-    let mut cves: Vec<String> = heads
-        .iter()
-        .flat_map(|head| head.cves.iter().cloned())
-        .collect();
-    cves.sort_unstable();
-    cves.dedup();
+    let cves = sorted(heads.iter().flat_map(|head| head.cves.iter().cloned()));
     let known: Vec<_> = cves
         .iter()
         .filter_map(|cve| exploited(context.pockets, cve))
         .collect();
     let due: Option<Date> = known.iter().filter_map(|known| known.due).min();
-    let mut packages: Vec<String> = judged
-        .builds
-        .iter()
-        .map(|build| build.package.name.clone())
-        .collect();
-    packages.sort_unstable();
-    packages.dedup();
-    let mut records: Vec<String> = heads
-        .iter()
-        .map(|head| format!("{} {}", head.feed, head.id))
-        .collect();
-    records.sort_unstable();
-    records.dedup();
+    let builds = judged.builds.iter();
+    let packages = sorted(builds.map(|build| build.package.name.clone()));
+    let records = heads.iter();
+    let records = sorted(records.map(|head| format!("{} {}", head.feed, head.id)));
+    let nature = Nature::union(heads.iter().map(|head| &head.nature));
     let slices = || context.pockets.iter().map(|pocket| &*pocket.slice);
     Finding {
         bulletin: flaw.bulletin(),
@@ -78,6 +67,8 @@ fn finding(context: &Context<'_>, flaw: &Flaw<'_>, judged: &Judged<'_>) -> Findi
         confidence: confidence(context, verdict),
         severity: severity(flaw),
         cvss_tenths: heads.iter().filter_map(|head| head.cvss_tenths).max(),
+        impacts: nature.impacts(),
+        cwes: nature.cwes(),
         kev: known.iter().map(|known| known.cve.clone()).collect(),
         kev_checked: slices().any(Slice::lists_exploited),
         kev_due: due,
@@ -95,6 +86,14 @@ fn finding(context: &Context<'_>, flaw: &Flaw<'_>, judged: &Judged<'_>) -> Findi
             witnesses: Vec::new(),
         },
     }
+}
+
+/// Each once.
+fn sorted(words: impl Iterator<Item = String>) -> Vec<String> {
+    let mut words: Vec<String> = words.collect();
+    words.sort_unstable();
+    words.dedup();
+    words
 }
 
 fn exploited<'a>(pockets: &'a [Pocket], cve: &str) -> Option<&'a KnownExploited> {

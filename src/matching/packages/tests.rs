@@ -6,7 +6,7 @@ use crate::catalog::Slice;
 use crate::matching::tests::inventory_of;
 use crate::matching::{Known, findings, findings_with_closed};
 use crate::model::{
-    Affected, Bulletin, BulletinId, Confidence, Date, FixStatus, LivePatch, Observed,
+    Affected, Bulletin, BulletinId, Confidence, Date, FixStatus, LivePatch, Nature, Observed,
     PackageManager, PackageScope, PackageState, SourcePackage, Spoken, StaleProgram, Subscription,
     UnixFacts, UpdateSource, VersionRange,
 };
@@ -85,6 +85,7 @@ fn advisory(id: &str, cves: &[&str], affected: Vec<Affected>) -> Bulletin {
         cves: cves.iter().map(|cve| (*cve).to_owned()).collect(),
         severity: None,
         cvss_tenths: None,
+        nature: Nature::default(),
         published: None,
         modified: None,
         withdrawn: None,

@@ -3,12 +3,14 @@
 use super::Case;
 use super::system::System;
 use crate::model::{
-    Gap, GapCause, Hotfix, HotfixSource, HotfixState, KbId, Observed, Witness, WitnessKind,
+    Arch, Gap, GapCause, Hotfix, HotfixSource, HotfixState, KbId, Observed, Witness, WitnessKind,
 };
 use std::collections::HashMap;
 
 /// What a host says of its own updates.
 pub(super) struct Host<'a> {
+    /// The machine's architecture.
+    pub(super) arch: Option<Arch>,
     /// The build of the registry.
     pub(super) build: u32,
     /// The UBR of the registry.
@@ -70,6 +72,12 @@ impl<'a> Host<'a> {
             is_own.then_some((revision, file.path.as_str()))
         });
         Self {
+            arch: case
+                .inventory
+                .platform
+                .arch
+                .as_deref()
+                .and_then(Arch::parse),
             build: case.release.build.build,
             ubr: case.release.build.ubr,
             gap: facts.hotfixes.gap().or_else(|| incomplete(case, list)),

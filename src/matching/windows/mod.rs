@@ -221,6 +221,9 @@ fn service_pack(case: &Case<'_>, system: &System) -> Option<Finding> {
         prerequisites: Vec::new(),
         supersedes: Vec::new(),
         download: None,
+        download_size: None,
+        download_hash: None,
+        silent_switch: None,
     };
     Some(Finding {
         bulletin: BulletinId::new(kb.to_string()),
@@ -233,6 +236,8 @@ fn service_pack(case: &Case<'_>, system: &System) -> Option<Finding> {
         confidence: Confidence::High,
         severity: None,
         cvss_tenths: None,
+        impacts: Vec::new(),
+        cwes: Vec::new(),
         cves: Vec::new(),
         kev: Vec::new(),
         kev_checked: false,

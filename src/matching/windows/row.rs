@@ -1,7 +1,7 @@
 //! Findings about updates: what the flaws that one update closes come to.
 
 use crate::catalog::{Flaw, ProductSlice};
-use crate::model::{BulletinId, Confidence, Evidence, Finding, FindingState, Remedy};
+use crate::model::{BulletinId, Confidence, Evidence, Finding, FindingState, Nature, Remedy};
 
 /// The verdict on one update (or one flaw, where no update has a name), before it is a finding.
 pub(super) struct Row<'a> {
@@ -39,6 +39,7 @@ impl From<Row<'_>> for Finding {
             .collect();
         cves.sort_unstable();
         cves.dedup();
+        let nature = Nature::union(flaws.iter().map(|flaw| &flaw.nature));
         let known: Vec<_> = cves.iter().filter_map(|cve| slice.kev(cve)).collect();
         Self {
             bulletin: row.bulletin,
@@ -51,6 +52,8 @@ impl From<Row<'_>> for Finding {
             confidence: row.confidence,
             severity: flaws.iter().filter_map(|flaw| flaw.severity).max(),
             cvss_tenths: flaws.iter().filter_map(|flaw| flaw.cvss_tenths).max(),
+            impacts: nature.impacts(),
+            cwes: nature.cwes(),
             kev: known.iter().map(|known| known.cve.clone()).collect(),
             kev_checked: slice.lists_exploited(),
             kev_due: known.iter().filter_map(|known| known.due).min(),

@@ -6,7 +6,7 @@ use crate::catalog::ProductSlice;
 use crate::model::{
     Advisory, AffectedProduct, BulletinId, Component, ComponentKind, Date, Family, FileVersion,
     Finding, FindingState, Fix, Gap, GapCause, HostIdentity, Hotfix, HotfixSource, HotfixState,
-    Inventory, KbId, Kernel, Lifecycle, Observed, Platform, ProductKey, Reboot, UpdateId,
+    Inventory, KbId, Kernel, Lifecycle, Nature, Observed, Platform, ProductKey, Reboot, UpdateId,
     UpdateKind, WindowsBuild, WindowsFacts, WindowsRelease,
 };
 use std::collections::BTreeMap;
@@ -110,6 +110,7 @@ impl Desk {
                     product: product.to_owned(),
                     severity: None,
                     cvss_tenths: None,
+                    nature: Nature::default(),
                     fixes: fixes.clone(),
                 }],
             });
@@ -195,6 +196,7 @@ fn fix(text: &str) -> Fix {
     let build = words.next().filter(|word| *word != "-").map(str::to_owned);
     Fix {
         together_with: Vec::new(),
+        files: Vec::new(),
         update: UpdateId::Kb(KbId(kb)),
         kind,
         build,

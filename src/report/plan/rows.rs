@@ -2,6 +2,7 @@
 //! and `left_open` together are the machine's open and undecided findings.
 
 use super::super::cell::Cell;
+use super::super::tables::{hashes, sizes, switches};
 use super::super::{Options, ReportError};
 use super::sheet::Sheet;
 use super::{PlanFile, PlanFormat};
@@ -36,6 +37,9 @@ const COLUMNS: &[&str] = &[
     "my_severity",
     "due_date",
     "overdue",
+    "download_size",
+    "download_hash",
+    "silent_switch",
 ];
 const FILE: &str = "plan.csv";
 
@@ -112,6 +116,11 @@ impl<'a> Lead<'a> {
             Cell::Empty,
         ]);
         cells.extend(urgent(&step.urgency));
+        cells.extend([
+            sizes(&step.downloads, &step.files),
+            hashes(&step.downloads, &step.files),
+            switches(&step.downloads, &step.files),
+        ]);
         cells
     }
 
@@ -136,6 +145,7 @@ impl<'a> Lead<'a> {
             left.why.as_str().into(),
         ]);
         cells.extend(urgent(&left.urgency));
+        cells.extend([Cell::Empty, Cell::Empty, Cell::Empty]);
         cells
     }
 }

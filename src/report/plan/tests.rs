@@ -43,6 +43,7 @@ fn step(kind: StepKind, what: &str, reboot: RebootAfter) -> PlanStep {
         urgency: Urgency::default(),
         prerequisites: Vec::new(),
         downloads: Vec::new(),
+        files: std::collections::BTreeSet::new(),
         command: String::new(),
     }
 }

@@ -46,6 +46,8 @@ pub(super) const TABLE: Table = Table {
         "owner",
         "status",
         "exception_until",
+        "impact",
+        "cwes",
     ],
     rows: Rows::Machine(rows),
 };
@@ -101,6 +103,8 @@ fn rows(view: &View<'_>, emit: &mut Emit<'_>) -> Result<(), ReportError> {
                 .decision
                 .and_then(|decision| decision.until)
                 .map_or(Cell::Empty, Cell::Day),
+            finding.impacts.as_slice().into(),
+            finding.cwes.as_slice().into(),
         ])?;
     }
     Ok(())

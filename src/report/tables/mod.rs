@@ -21,6 +21,7 @@ mod unmanaged;
 mod verify;
 
 pub use lists::not_on;
+pub(super) use remediation::{hashes, sizes, switches};
 pub use unmanaged::seems_to_be;
 
 use super::cell::Cell;

@@ -2,13 +2,13 @@
 //!
 //! `findings_closed` counts rows of `findings.csv`, `cves_closed` and `kev_closed` each flaw once,
 //! on however many machines it is. A `restart` row has the machines that wait for one, also those of
-//! which no finding does.
+//! which no finding does. `download_size`, `download_hash` and `silent_switch` are in the order of `download`.
 
 use super::super::cell::Cell;
 use super::super::remediation::Step;
 use super::super::{Counts, ReportError};
 use super::{Emit, Rows, Table};
-use crate::model::{KbId, Restart, RunSummary};
+use crate::model::{KbId, RemedyFile, Restart, RunSummary};
 use std::collections::BTreeSet;
 
 pub(super) const TABLE: Table = Table {
@@ -28,6 +28,9 @@ pub(super) const TABLE: Table = Table {
         "supersedes",
         "catalogue_url",
         "download",
+        "download_size",
+        "download_hash",
+        "silent_switch",
     ],
     rows: Rows::Sum(rows),
 };
@@ -48,9 +51,50 @@ fn rows(run: &RunSummary, counts: &Counts, emit: &mut Emit<'_>) -> Result<(), Re
             list(&step.supersedes),
             step.kb.map_or(Cell::Empty, |kb| catalogue_url(kb).into()),
             list(&step.downloads),
+            sizes(&step.downloads, &step.files),
+            hashes(&step.downloads, &step.files),
+            switches(&step.downloads, &step.files),
         ])?;
     }
     Ok(())
+}
+
+/// The bytes of the files at some addresses, in their order.
+pub(in crate::report) fn sizes<'a>(
+    urls: impl IntoIterator<Item = &'a String>,
+    files: &BTreeSet<RemedyFile>,
+) -> Cell<'static> {
+    beside(urls, files, |file| file.size.map(|size| size.to_string()))
+}
+
+/// Their hashes.
+pub(in crate::report) fn hashes<'a>(
+    urls: impl IntoIterator<Item = &'a String>,
+    files: &BTreeSet<RemedyFile>,
+) -> Cell<'static> {
+    beside(urls, files, |file| file.hash.clone())
+}
+
+/// What makes their installers ask nothing.
+pub(in crate::report) fn switches<'a>(
+    urls: impl IntoIterator<Item = &'a String>,
+    files: &BTreeSet<RemedyFile>,
+) -> Cell<'static> {
+    beside(urls, files, |file| file.silent.clone())
+}
+
+fn beside<'a>(
+    urls: impl IntoIterator<Item = &'a String>,
+    files: &BTreeSet<RemedyFile>,
+    what: impl Fn(&RemedyFile) -> Option<String>,
+) -> Cell<'static> {
+    match RemedyFile::beside(urls, files, what).as_slice() {
+        [] => Cell::Empty,
+        [one] => one
+            .parse()
+            .map_or_else(|_| Cell::from(one.clone()), Cell::Count),
+        several => several.to_vec().into(),
+    }
 }
 
 fn joined(titles: &BTreeSet<String>) -> String {

@@ -207,6 +207,8 @@ pub(super) fn finding(bulletin: &str, state: FindingState) -> Finding {
         confidence: Confidence::High,
         severity: None,
         cvss_tenths: None,
+        impacts: Vec::new(),
+        cwes: Vec::new(),
         cves: Vec::new(),
         kev: Vec::new(),
         kev_checked: true,

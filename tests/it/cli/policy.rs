@@ -98,6 +98,74 @@ fn a_policy_fills_the_columns_of_findings_and_says_which_rules_it_took() {
     );
 }
 
+const BY_SORT: &str = "[[severity]]\nid = 'overflow'\ncwe = ['CWE-12?', 'CWE-787']\nset = 'critical'\nreason = 'a'\n\
+     [[severity]]\nid = 'code'\nimpact = 'remote_code_execution'\nset = 'high'\nreason = 'b'\n";
+
+#[test]
+fn a_rule_may_ask_for_the_weakness_or_the_impact_that_a_feed_states() {
+    let site = company(4);
+    let desk = desk(&site);
+    // A record with the weaknesses where GitHub's have them.
+    desk.write(
+        "osv.json",
+        r#"{"id": "CVE-2099-0007", "modified": "2026-01-01T00:00:00Z", "affected": [
+            {"package": {"ecosystem": "Debian:12", "name": "openssl"},
+             "ranges": [{"type": "ECOSYSTEM", "events": [{"introduced": "0"}, {"fixed": "9:9"}]}]}],
+            "database_specific": {"cwe_ids": ["CWE-787", "CWE-20"]}}"#,
+    );
+    desk.expect(0, "catalog import osv.json");
+    desk.write("policy.toml", BY_SORT);
+    desk.run(&format!("scan 127.93.4.1 {} --out linux", flags(&site)));
+    let table = findings(&desk, "linux");
+    let own = ("bulletin_id", "CVE-2099-0007");
+    assert_eq!(cell(&table, own, "cwes"), "CWE-20; CWE-787");
+    assert_eq!(cell(&table, own, "impact"), "");
+    assert_eq!(cell(&table, own, "policy_rule"), "overflow");
+    assert_eq!(cell(&table, own, "my_severity"), "critical");
+    let touched = all(&table, "policy_rule");
+    let touched = touched.iter().filter(|rule| !rule.is_empty()).count();
+    assert_eq!(touched, 1, "what states nothing fits no rule that asks");
+    let checked = desk.expect(0, "policy check").out;
+    let line = |id: &str| {
+        let mut lines = checked.lines();
+        lines.find(|line| line.starts_with(id)).unwrap().to_owned()
+    };
+    assert!(!line("overflow ").contains("never"), "{checked}");
+    assert!(line("code ").contains("never fits"), "{checked}");
+    let explained = desk.expect(0, "policy check --explain CVE-2099-0007").out;
+    assert!(
+        explained.contains("its publisher states cwe CWE-20, CWE-787"),
+        "{explained}"
+    );
+    // A table of one's own, and a Windows.
+    desk.write(
+        "own.csv",
+        "product,fixed_version,cve,impact,cwe\n\
+         Precision Meter 2024,2024.2,CVE-2099-0002,Remote Code Execution,CWE-94\n",
+    );
+    desk.write("own.toml", super::programs::RULES);
+    desk.expect(0, "catalog import own.csv");
+    let recording = format!(
+        "{}/fixtures/hosts/windows-11-24h2",
+        env!("CARGO_MANIFEST_DIR")
+    );
+    desk.run(&format!(
+        "match --recording {recording} --programs own.toml --out windows"
+    ));
+    let table = findings(&desk, "windows");
+    let own = ("bulletin_id", "CVE-2099-0002");
+    assert_eq!(cell(&table, own, "impact"), "remote_code_execution");
+    assert_eq!(cell(&table, own, "cwes"), "CWE-94");
+    assert_eq!(cell(&table, own, "policy_rule"), "code");
+    // A word that no publisher uses would never fit.
+    desk.write("bad.toml", &BY_SORT.replace("remote_code_execution", "rce"));
+    let refused = desk.expect(2, "policy check --policy bad.toml").err;
+    assert!(
+        refused.contains("line 6") && refused.contains("elevation_of_privilege"),
+        "{refused}"
+    );
+}
+
 #[test]
 fn an_exception_takes_a_finding_out_of_what_is_overdue_until_it_is_taken_back() {
     let site = company(2);

@@ -90,6 +90,55 @@ fn a_program_that_only_an_operators_rule_knows_is_judged_by_it() {
 }
 
 #[test]
+fn what_to_install_has_the_address_size_hash_and_switch_of_the_file_for_the_machine() {
+    let desk = desk();
+    let sum = "0f".repeat(32);
+    let file = |arch: &str| {
+        format!(
+            "Precision Meter 2024,2024.2,CVE-2099-0002,{arch},https://example.org/{arch}.msi,4096,{sum},/quiet\n"
+        )
+    };
+    let head =
+        "product,fixed_version,cve,arch,download_url,download_size,download_sha256,silent_switch\n";
+    desk.write(
+        "files.csv",
+        &format!("{head}{}{}", file("x64"), file("x86")),
+    );
+    desk.expect(0, "catalog import files.csv");
+    let words = format!("match {} --programs own.toml", recording());
+    desk.expect(3, &format!("{words} --out out"));
+    let table = Table::open(&desk.path("out/remediation.csv"));
+    let row = table
+        .rows
+        .iter()
+        .find(|row| table.cell(row, "title").contains("2024.2"))
+        .unwrap();
+    assert_eq!(table.cell(row, "download"), "https://example.org/x64.msi");
+    assert_eq!(table.cell(row, "download_size"), "4096");
+    assert_eq!(table.cell(row, "download_hash"), format!("sha256:{sum}"));
+    assert_eq!(table.cell(row, "silent_switch"), "/quiet");
+    // Where only another architecture's file is known, there is none.
+    let desk = self::desk();
+    desk.write("files.csv", &format!("{head}{}", file("arm64")));
+    desk.expect(0, "catalog import files.csv");
+    desk.expect(3, &format!("{words} --out out"));
+    let table = Table::open(&desk.path("out/remediation.csv"));
+    let row = table
+        .rows
+        .iter()
+        .find(|row| table.cell(row, "title").contains("2024.2"))
+        .unwrap();
+    for column in [
+        "download",
+        "download_size",
+        "download_hash",
+        "silent_switch",
+    ] {
+        assert_eq!(table.cell(row, column), "", "{column}");
+    }
+}
+
+#[test]
 fn the_rules_may_be_named_by_flag_environment_or_file() {
     let desk = desk();
     let words = format!("match {}", recording());

@@ -12,7 +12,7 @@ pub(super) mod wesng;
 
 use super::{FeedError, FeedReport, Record};
 use crate::model::{
-    Advisory, AffectedProduct, BulletinId, Date, Fix, KbId, Restart, Severity, UpdateId,
+    Advisory, AffectedProduct, BulletinId, Date, Fix, KbId, Nature, Restart, Severity, UpdateId,
     UpdateKind, UtcTime,
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,7 +31,7 @@ fn is_left_to_monthly_documents(posted: Date) -> bool {
 /// What a row is to us.
 enum Said {
     /// An update, or a flaw without one.
-    Row(Row),
+    Row(Box<Row>),
     /// Something else.
     Nothing,
     /// What the monthly documents say better.
@@ -57,7 +57,7 @@ fn read_rows<R: BufRead>(
                 let most = MOST_ROWS;
                 return Err(FeedError::TooMany { feed, most });
             }
-            Ok(Said::Row(row)) => gathered.add(feed, row),
+            Ok(Said::Row(row)) => gathered.add(feed, *row),
         }
     }
     report.irrelevant += later;
@@ -82,6 +82,7 @@ struct Row {
     product: String,
     component: String,
     severity: Option<Severity>,
+    impact: Nature,
     updates: Vec<KbId>,
     supersedes: Vec<KbId>,
     restart: Option<Restart>,
@@ -140,6 +141,7 @@ impl Gathered {
                 product: name.clone(),
                 severity: None,
                 cvss_tenths: None,
+                nature: Nature::default(),
                 fixes: Vec::new(),
             },
             bulletins: BTreeMap::new(),
@@ -152,6 +154,7 @@ impl Gathered {
             .extend(&row.updates);
         let product = &mut product.affected;
         product.severity = product.severity.max(row.severity);
+        product.nature = Nature::union([&product.nature, &row.impact]);
         for kb in row.updates {
             add_fix(&mut product.fixes, kb, &row.supersedes, row.restart);
         }
@@ -211,6 +214,7 @@ fn add_fix(fixes: &mut Vec<Fix>, kb: KbId, supersedes: &[KbId], restart: Option<
     let place = known.unwrap_or_else(|| {
         fixes.push(Fix {
             together_with: Vec::new(),
+            files: Vec::new(),
             update,
             kind: UpdateKind::Security,
             build: None,
@@ -273,6 +277,7 @@ mod tests {
                 product: product.to_owned(),
                 component: component.to_owned(),
                 severity: None,
+                impact: Nature::default(),
                 updates: vec![KbId(*update)],
                 supersedes: Vec::new(),
                 restart: None,

@@ -10,7 +10,7 @@ use super::table::{Table, names};
 use super::text::{articles, cves, day, restart};
 use super::{Row, Said, is_left_to_monthly_documents, one_line, read_rows};
 use crate::catalog::outline::{Outline, Shape};
-use crate::model::Severity;
+use crate::model::{Nature, Severity};
 use std::io::BufRead;
 
 /// The table that Microsoft kept until March 2017, and the older one.
@@ -52,6 +52,7 @@ struct Columns {
     component: Option<usize>,
     component_kb: Option<usize>,
     severity: Option<usize>,
+    impact: Option<usize>,
     supersedes: Option<usize>,
     reboot: Option<usize>,
     cves: Option<usize>,
@@ -67,6 +68,7 @@ impl Columns {
             component: table.column("affected component"),
             component_kb: table.column("component kb"),
             severity: table.column("severity"),
+            impact: table.column("impact"),
             supersedes: table.column("supersedes"),
             reboot: table.column("reboot"),
             cves: table.column("cves"),
@@ -101,7 +103,7 @@ impl Columns {
         if updates.is_empty() && !update.is_empty() {
             return Err(format!("`{}` is no article", update.escape_debug()));
         }
-        Ok(Said::Row(Row {
+        Ok(Said::Row(Box::new(Row {
             document: posted.map_or_else(|| bulletin.clone(), month),
             id: bulletin,
             title: one_line(&table.cell(self.title)),
@@ -110,10 +112,11 @@ impl Columns {
             product,
             component: one_line(&table.cell(self.component)),
             severity: Severity::parse(&table.cell(self.severity)),
+            impact: Nature::of([&*table.cell(self.impact)], []),
             updates,
             supersedes: articles(&table.cell(self.supersedes)),
             restart: restart(&table.cell(self.reboot)),
-        }))
+        })))
     }
 }
 
@@ -157,6 +160,7 @@ mod tests {
         );
         assert_eq!(xml.published.unwrap().to_string(), "2008-11-11T00:00:00Z");
         let affected = &xml.affected[0];
+        assert_eq!(affected.nature.as_str(), "remote_code_execution");
         assert_eq!(
             affected.product,
             "Microsoft XML Core Services 3.0 on Microsoft Windows 2000 Service Pack 4"

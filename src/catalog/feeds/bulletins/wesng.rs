@@ -16,7 +16,7 @@ use super::table::{Table, names};
 use super::text::{articles, cves, day};
 use super::{Row, Said, is_left_to_monthly_documents, one_line, read_rows};
 use crate::catalog::outline::{Outline, Shape};
-use crate::model::Severity;
+use crate::model::{Nature, Severity};
 use std::io::BufRead;
 
 /// Systems that the monthly documents never spoke of, in lower case: the beginnings of their names.
@@ -71,6 +71,7 @@ impl Feed for Wesng {
             product: table.column("affectedproduct"),
             component: table.column("affectedcomponent"),
             severity: table.column("severity"),
+            impact: table.column("impact"),
             supersedes: table.column("supersedes"),
         };
         read_rows(self.name(), table, &|table| columns.row(table), out)
@@ -85,6 +86,7 @@ struct Columns {
     product: Option<usize>,
     component: Option<usize>,
     severity: Option<usize>,
+    impact: Option<usize>,
     supersedes: Option<usize>,
 }
 
@@ -117,7 +119,7 @@ impl Columns {
             (None, Some(kb)) => kb.to_string(),
             (None, None) => return Err("it names neither a CVE nor an article".to_owned()),
         };
-        Ok(Said::Row(Row {
+        Ok(Said::Row(Box::new(Row {
             id,
             document: month(posted),
             title: one_line(&table.cell(self.title)),
@@ -126,10 +128,11 @@ impl Columns {
             product: one_line(&product),
             component: one_line(&table.cell(self.component)),
             severity: Severity::parse(&table.cell(self.severity)),
+            impact: Nature::of([&*table.cell(self.impact)], []),
             updates,
             supersedes: articles(&table.cell(self.supersedes)),
             restart: None,
-        }))
+        })))
     }
 }
 
@@ -173,6 +176,8 @@ mod tests {
         );
         assert_eq!(advisories[0].cves, ["CVE-2008-4037"]);
         assert_eq!(advisories[0].affected.len(), 2);
+        let impact = advisories[0].affected[0].nature.as_str();
+        assert_eq!(impact, "remote_code_execution");
         assert_eq!(advisories[3].cves, [""; 0]);
     }
 

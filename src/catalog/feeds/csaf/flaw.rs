@@ -1,12 +1,13 @@
 //! A document's flaws, with the versions that fix them.
 
 use super::super::month::month;
-use super::super::stream::or_default;
+use super::super::stream::{Weaknesses, or_default};
 use super::super::{FeedReport, msrc_clean as clean};
 use super::range::{Range, range};
 use super::tree::{Product, Tree, Version};
 use crate::model::{
-    Advisory, AffectedProduct, BulletinId, Fix, Restart, Severity, UpdateId, UpdateKind, UtcTime,
+    Advisory, AffectedProduct, BulletinId, Fix, IMPACTS, Nature, Restart, Severity, UpdateId,
+    UpdateKind, UtcTime, impact_word,
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -62,6 +63,9 @@ struct Text {
 #[serde(default)]
 pub(super) struct Flaw {
     cve: Option<String>,
+    cwe: Weaknesses,
+    /// CSAF 2.1 has several.
+    cwes: Weaknesses,
     title: Option<String>,
     #[serde(deserialize_with = "or_default")]
     ids: Vec<Text>,
@@ -210,7 +214,7 @@ fn affected(
     problem: &mut dyn FnMut(String),
 ) -> Result<Vec<AffectedProduct>, String> {
     let tree = place.tree;
-    let about = About::of(place.head, tree, flaw);
+    let about = About::of(place, flaw);
     let status = &flaw.product_status;
     let ids = status.known.iter().chain(&status.first);
     let mut found: BTreeMap<String, AffectedProduct> = BTreeMap::new();
@@ -243,10 +247,18 @@ fn affected(
             product: name.clone(),
             severity: None,
             cvss_tenths: None,
+            nature: about.weaknesses.clone(),
             fixes: Vec::new(),
         });
         one.severity = one.severity.max(about.severity(id));
         one.cvss_tenths = one.cvss_tenths.max(about.scores.get(id.as_str()).copied());
+        let impacts = about
+            .impacts
+            .iter()
+            .filter(|(ids, _)| ids.is_empty() || ids.contains(id));
+        for (_, impact) in impacts {
+            one.nature = Nature::union([&one.nature, impact]);
+        }
         for fix in fixes {
             if !one.fixes.contains(&fix) {
                 one.fixes.push(fix);
@@ -265,15 +277,22 @@ struct About<'a> {
     scores: HashMap<&'a str, u8>,
     severities: HashMap<&'a str, Severity>,
     severity: Option<Severity>,
+    weaknesses: Nature,
+    /// Each with its products; of all where none are named.
+    impacts: Vec<(&'a [String], Nature)>,
 }
 
 impl<'a> About<'a> {
-    fn of(head: &Head, tree: &'a Tree, flaw: &'a Flaw) -> Self {
+    fn of(place: &Place<'a>, flaw: &'a Flaw) -> Self {
+        let Place { source, head, tree } = place;
+        let cwes = flaw.cwe.ids().chain(flaw.cwes.ids());
         let mut about = About {
             remedies: HashMap::new(),
             scores: HashMap::new(),
             severities: HashMap::new(),
             severity: Severity::parse(&head.aggregate_severity.text),
+            weaknesses: Nature::of([], cwes),
+            impacts: Vec::new(),
         };
         for remedy in flaw
             .remediations
@@ -297,6 +316,12 @@ impl<'a> About<'a> {
         }
         for threat in flaw.threats.iter().filter(|one| one.category == "impact") {
             let Some(severity) = Severity::parse(&threat.details) else {
+                // Others write whole sentences here.
+                let word = impact_word(&threat.details);
+                if matches!(source, Source::Microsoft(_)) || IMPACTS.contains(&word.as_str()) {
+                    let impact = Nature::of([word.as_str()], []);
+                    about.impacts.push((&threat.product_ids, impact));
+                }
                 continue;
             };
             for id in &threat.product_ids {
@@ -332,6 +357,7 @@ fn microsoft_fixes(product: &Product, remedies: &[&Remediation]) -> Option<Vec<F
         let words = || UpdateId::Named("Release Notes".to_owned());
         Fix {
             together_with: Vec::new(),
+            files: Vec::new(),
             update: clean::update("", sort, &remedy.url).unwrap_or_else(words),
             kind: clean::kind(sort).unwrap_or(UpdateKind::Other),
             build: build.or_else(|| end.clone()),
@@ -361,6 +387,7 @@ fn other_fixes(product: &Product, remedies: &[&Remediation]) -> Result<Option<Ve
     let mut urls = remedies.iter().filter_map(|one| clean::url(&one.url).ok()?);
     Ok(Some(vec![Fix {
         together_with: Vec::new(),
+        files: Vec::new(),
         update: UpdateId::Named(format!("{} {fixed}", product.name)),
         kind: UpdateKind::Other,
         build: Some(fixed),

@@ -55,6 +55,7 @@ fn microsofts_products_are_named_as_in_its_monthly_documents() {
         (new.severity, new.cvss_tenths),
         (Some(Severity::Critical), Some(81))
     );
+    assert_eq!(new.nature.as_str(), "remote_code_execution CWE-591");
     let fix = &new.fixes[0];
     assert_eq!(fix.update, UpdateId::Kb(KbId(5_053_596)));
     assert_eq!(fix.kind, UpdateKind::Security);
@@ -101,6 +102,8 @@ fn another_publishers_ranges_become_fixes_and_what_says_less_is_counted() {
         (archiver.severity, archiver.cvss_tenths),
         (Some(Severity::High), Some(70))
     );
+    // Others call a severity an impact.
+    assert_eq!(archiver.nature.as_str(), "CWE-693");
     let fix = &archiver.fixes[0];
     assert_eq!(fix.update, UpdateId::Named("7-Zip 24.9".to_owned()));
     assert_eq!((fix.build.as_deref(), &fix.since), (Some("24.9"), &None));

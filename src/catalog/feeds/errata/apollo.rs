@@ -5,11 +5,11 @@ use super::Erratum;
 use crate::catalog::feeds::builds::{Build, stream};
 use crate::catalog::feeds::records::{RawRecord, each_element, each_record, stated_id};
 use crate::catalog::feeds::rpm::{self, Nevra};
-use crate::catalog::feeds::stream::or_default;
+use crate::catalog::feeds::stream::{Weaknesses, or_default};
 use crate::catalog::feeds::text::{is_cve, moment};
 use crate::catalog::feeds::{APOLLO, Feed, FeedError, FeedReport, Record};
 use crate::catalog::outline::{HEAD_BYTES, Outline, Shape};
-use crate::model::Severity;
+use crate::model::{Nature, Severity};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::io::{BufRead, Read as _};
@@ -97,10 +97,12 @@ struct Advisory {
 
 #[derive(Deserialize)]
 struct Cve {
-    #[serde(alias = "name")]
-    cve: Option<String>,
+    #[serde(rename = "cve", alias = "name")]
+    id: Option<String>,
     #[serde(alias = "cvss3BaseScore")]
     cvss3_base_score: Option<String>,
+    #[serde(rename = "cwe", default)]
+    weakness: Weaknesses,
 }
 
 #[derive(Deserialize)]
@@ -133,6 +135,7 @@ impl Advisory {
             is_security: kind.to_ascii_lowercase().contains("security"),
             severity: Severity::parse(severity),
             cvss_tenths: scores.max(),
+            nature: Nature::of([], self.cves.iter().flat_map(|one| one.weakness.ids())),
             published: self.published_at.as_deref().and_then(moment),
             modified: self.updated_at.as_deref().and_then(moment),
             id: self.name,
@@ -155,7 +158,7 @@ impl Advisory {
                 erratum.add_nevra(nevra, product, (None, &streams), report);
             }
         }
-        let cves = self.cves.into_iter().filter_map(|one| one.cve);
+        let cves = self.cves.into_iter().filter_map(|one| one.id);
         erratum.cves = cves.filter(|cve| is_cve(cve)).collect();
         erratum
     }

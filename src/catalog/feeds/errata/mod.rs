@@ -13,7 +13,7 @@ pub(super) use apollo::Apollo;
 use super::builds::Builds;
 use super::stream::opening;
 use super::{FeedReport, Record};
-use crate::model::{Bulletin, BulletinId, Severity, UtcTime};
+use crate::model::{Bulletin, BulletinId, Nature, Severity, UtcTime};
 
 /// An erratum, whoever published it.
 #[derive(Debug, Default)]
@@ -23,6 +23,7 @@ struct Erratum {
     is_security: bool,
     severity: Option<Severity>,
     cvss_tenths: Option<u8>,
+    nature: Nature,
     cves: Vec<String>,
     published: Option<UtcTime>,
     modified: Option<UtcTime>,
@@ -61,6 +62,7 @@ impl Erratum {
             cves,
             severity: self.severity,
             cvss_tenths: self.cvss_tenths,
+            nature: self.nature,
             published: self.published,
             modified: self.modified.or(self.published),
             withdrawn: None,

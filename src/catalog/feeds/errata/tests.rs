@@ -55,6 +55,7 @@ fn a_page_of_rocky_linux_has_builds_with_their_modules() {
         (delve.severity, delve.cvss_tenths),
         (Some(Severity::Medium), Some(75))
     );
+    assert_eq!(delve.nature.as_str(), "CWE-770");
     assert_eq!(delve.cves, ["CVE-2025-58183"]);
     assert_eq!(delve.modified.unwrap().to_string(), "2025-11-27T09:12:41Z");
     let arches = "aarch64 x86_64".to_owned();
@@ -79,6 +80,7 @@ fn an_advisory_of_the_interface_before_is_read_too() {
         (bulletins[0].severity, bulletins[0].cvss_tenths),
         (Some(Severity::High), Some(98))
     );
+    assert!(bulletins[0].nature.is_empty());
     assert_eq!(
         bulletins[0].published.unwrap().to_string(),
         "2019-05-07T03:40:00Z"

@@ -1,7 +1,9 @@
 //! What is common to both forms of a document: its fields as they stand there, and what they mean.
 
 use super::super::{FeedReport, MSRC_CVRF, Record, msrc_clean as clean};
-use crate::model::{Advisory, AffectedProduct, Fix, Severity, UpdateId, UpdateKind, UtcTime};
+use crate::model::{
+    Advisory, AffectedProduct, Fix, Nature, Severity, UpdateId, UpdateKind, UtcTime,
+};
 use std::collections::HashMap;
 
 /// What a document says of itself.
@@ -22,6 +24,10 @@ pub(super) struct RawFlaw {
     pub(super) affected: Vec<String>,
     /// Severities, each with products.
     pub(super) severities: Vec<(String, Vec<String>)>,
+    /// Impacts, each with products.
+    pub(super) impacts: Vec<(String, Vec<String>)>,
+    /// The weaknesses behind it.
+    pub(super) cwes: Vec<String>,
     /// CVSS base scores, each with products.
     pub(super) scores: Vec<(String, Vec<String>)>,
     /// Remediations that are fixes.
@@ -129,6 +135,16 @@ impl<'a> Taker<'a> {
             let severity = Severity::parse(word);
             products.each(ids, &mut |one| one.severity = one.severity.max(severity));
         }
+        let cwes = Nature::of([], raw.cwes.iter().map(String::as_str));
+        for one in &mut products.all {
+            one.nature = cwes.clone();
+        }
+        for (impact, ids) in &raw.impacts {
+            let impact = Nature::of([impact.as_str()], []);
+            products.each(ids, &mut |one| {
+                one.nature = Nature::union([&one.nature, &impact]);
+            });
+        }
         for (score, ids) in &raw.scores {
             let tenths = clean::tenths(score);
             products.each(ids, &mut |one| {
@@ -213,6 +229,7 @@ fn cleaned(raw: &RawFix, problem: &mut dyn FnMut(String)) -> Fix {
     });
     Fix {
         together_with: Vec::new(),
+        files: Vec::new(),
         update: update.unwrap_or_else(|| UpdateId::Named("Vendor Fix".to_owned())),
         kind: kind.unwrap_or(UpdateKind::Other),
         build,
@@ -251,6 +268,7 @@ impl Products {
                     product: name.clone(),
                     severity: None,
                     cvss_tenths: None,
+                    nature: Nature::default(),
                     fixes: Vec::new(),
                 });
             }

@@ -1,7 +1,7 @@
 //! The document as JSON (`Accept: application/json`), read flaw by flaw. It has numbers where the XML has
 //! words.
 
-use super::super::stream::or_default;
+use super::super::stream::{Weaknesses, or_default};
 use super::flaw::{RawFix, RawFlaw, Taker, Tracking};
 use super::{FeedError, MSRC_CVRF};
 use serde::Deserialize;
@@ -14,6 +14,8 @@ use std::io::BufRead;
 
 /// `FirstAffected`, `KnownAffected`, `LastAffected`.
 const AFFECTED: [u8; 3] = [0, 3, 5];
+/// The threat that is an impact.
+const IMPACT: u8 = 0;
 /// The threat that is a severity.
 const SEVERITY: u8 = 3;
 /// The remediation that is a fix.
@@ -152,6 +154,8 @@ struct JsonFlaw {
     product_statuses: Vec<JsonPart>,
     #[serde(default, deserialize_with = "or_default")]
     threats: Vec<JsonPart>,
+    #[serde(rename = "CWE", default)]
+    cwes: Weaknesses,
     #[serde(rename = "CVSSScoreSets", default, deserialize_with = "or_default")]
     scores: Vec<JsonScore>,
     #[serde(default, deserialize_with = "or_default")]
@@ -210,8 +214,12 @@ impl From<JsonFlaw> for RawFlaw {
     fn from(json: JsonFlaw) -> Self {
         let statuses = json.product_statuses.into_iter();
         let statuses = statuses.filter(|status| AFFECTED.contains(&status.kind));
-        let threats = json.threats.into_iter();
-        let severities = threats.filter(|threat| threat.kind == SEVERITY);
+        let of_kind = |kind: u8| {
+            let threats = json.threats.iter().filter(move |one| one.kind == kind);
+            threats
+                .map(|one| (one.description.value.clone(), one.products.clone()))
+                .collect()
+        };
         let scores = json.scores.into_iter();
         let scores = scores.filter_map(|score| Some((score.base?.to_string(), score.products)));
         let fixes = json.remediations.into_iter();
@@ -221,9 +229,9 @@ impl From<JsonFlaw> for RawFlaw {
             title: json.title.value,
             cve: json.cve,
             affected: statuses.flat_map(|status| status.products).collect(),
-            severities: severities
-                .map(|one| (one.description.value, one.products))
-                .collect(),
+            severities: of_kind(SEVERITY),
+            impacts: of_kind(IMPACT),
+            cwes: json.cwes.ids().map(str::to_owned).collect(),
             scores: scores.collect(),
             fixes: fixes.map(RawFix::from).collect(),
             revisions: revisions.map(|revision| revision.date).collect(),

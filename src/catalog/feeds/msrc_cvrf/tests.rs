@@ -66,6 +66,7 @@ fn only_vendor_fixes_are_fixes() {
         (server.severity, server.cvss_tenths),
         (Some(Severity::High), Some(78))
     );
+    assert_eq!(server.nature.as_str(), "remote_code_execution CWE-77");
     let fix = &server.fixes[0];
     assert_eq!(fix.update, UpdateId::Kb(KbId(5_071_544)));
     assert_eq!(fix.kind, UpdateKind::Security);
@@ -131,6 +132,18 @@ fn the_json_says_the_same_in_numbers() {
     assert_eq!(builds, [Some("10.0.17763.3284"), None, None]);
     assert!(boot.affected.iter().all(|one| one.fixes.len() == 1));
     assert_eq!(boot.affected[0].cvss_tenths, Some(67));
+    // Documents of that time name no weakness.
+    assert_eq!(boot.affected[0].nature.as_str(), "security_feature_bypass");
+    let later = JSON.replacen(
+        "\"CVE\": \"CVE-2022-34301\"",
+        "\"CWE\": [{\"ID\": \"CWE-693\", \"Value\": \"A lock that opens\"}], \"CVE\": \"CVE-2022-34301\"",
+        1,
+    );
+    let (_, read_later) = read(later.as_bytes()).unwrap();
+    assert_eq!(
+        read_later[0].affected[0].nature.as_str(),
+        "security_feature_bypass CWE-693"
+    );
     let unnamed = &advisories[1].affected[0].fixes[0];
     assert_eq!(unnamed.update.to_string(), "Vendor Fix");
     assert_eq!(unnamed.build.as_deref(), Some("9.50"));

@@ -24,6 +24,7 @@ pub(super) fn read(doc: &mut dyn BufRead, taker: &mut Taker<'_>) -> Result<(), F
         ids: Vec::new(),
         word: None,
         is_wanted: false,
+        is_impact: false,
     };
     let mut is_closed = false;
     loop {
@@ -87,6 +88,7 @@ enum Tag {
     ScoreSet,
     Remediation,
     Revision,
+    Weakness,
     // Those whose text matters:
     Id,
     Alias,
@@ -123,6 +125,7 @@ const TAGS: &[(&str, Tag)] = &[
     ("Vulnerability", Tag::Vulnerability),
     ("Title", Tag::Title),
     ("CVE", Tag::Cve),
+    ("CWE", Tag::Weakness),
     ("Status", Tag::Status),
     ("DocumentTracking", Tag::DocumentTracking),
     ("Identification", Tag::Identification),
@@ -150,6 +153,8 @@ struct Walk<'t, 'a> {
     word: Option<String>,
     /// Whether it says anything that matters here.
     is_wanted: bool,
+    /// Whether the threat that is open is an impact, not a severity.
+    is_impact: bool,
 }
 
 impl Walk<'_, '_> {
@@ -170,7 +175,10 @@ impl Walk<'_, '_> {
                 self.word = None;
                 self.is_wanted = match (tag, attribute(start, "Type")) {
                     (Tag::Status, kind) => kind.is_some_and(|kind| is_affected(&kind)),
-                    (Tag::Threat, kind) => kind.as_deref() == Some("Severity"),
+                    (Tag::Threat, kind) => {
+                        self.is_impact = kind.as_deref() == Some("Impact");
+                        self.is_impact || kind.as_deref() == Some("Severity")
+                    }
                     _ => true,
                 };
             }
@@ -178,6 +186,7 @@ impl Walk<'_, '_> {
                 let is_fix = attribute(start, "Type").as_deref() == Some("Vendor Fix");
                 self.fix = is_fix.then(RawFix::default);
             }
+            Tag::Weakness => self.flaw.cwes.extend(attribute(start, "ID")),
             Tag::FullProductName => {
                 self.product = attribute(start, "ProductID").unwrap_or_default();
                 self.text = Some(String::new());
@@ -207,6 +216,7 @@ impl Walk<'_, '_> {
                 let word = self.word.take().map(|word| (word, ids.clone()));
                 match tag {
                     Tag::Status => self.flaw.affected.extend(ids),
+                    Tag::Threat if self.is_impact => self.flaw.impacts.extend(word),
                     Tag::Threat => self.flaw.severities.extend(word),
                     _ => self.flaw.scores.extend(word),
                 }

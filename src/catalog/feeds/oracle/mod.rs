@@ -20,7 +20,7 @@ use super::stream::opening;
 use super::{Feed, FeedError, FeedReport, Record};
 use crate::catalog::outline::Outline;
 use crate::model::{
-    Affected, Bulletin, BulletinId, FixStatus, PackageScope, Severity, Spoken, UtcTime,
+    Affected, Bulletin, BulletinId, FixStatus, Nature, PackageScope, Severity, Spoken, UtcTime,
     VersionRange,
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -343,6 +343,7 @@ impl Reading<'_> {
             cves: definition.cves.into_iter().collect(),
             severity: Severity::parse(&definition.severity),
             cvss_tenths: definition.cvss_tenths,
+            nature: Nature::default(),
             published: definition.issued,
             modified: None,
             withdrawn: None,

@@ -1,7 +1,8 @@
 //! OSV's own shape: what we read of a record. It never leaves the feed.
 
 use crate::catalog::feeds::records::Text;
-use crate::catalog::feeds::stream::{Opening, or_default};
+use crate::catalog::feeds::stream::{Opening, Weaknesses, or_default};
+use crate::model::Nature;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
@@ -32,6 +33,26 @@ pub(super) struct OsvRecord<'a> {
     pub(super) references: Vec<OsvReference<'a>>,
     #[serde(borrow, default, deserialize_with = "or_default")]
     pub(super) affected: Vec<OsvAffected<'a>>,
+    /// The publisher's own: only GitHub's weaknesses matter.
+    #[serde(borrow)]
+    pub(super) database_specific: Option<&'a RawValue>,
+}
+
+/// What GitHub's advisories add.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct OsvDatabase {
+    cwe_ids: Weaknesses,
+}
+
+impl OsvRecord<'_> {
+    /// The sort of flaw, where the record says.
+    pub(super) fn nature(&self) -> Nature {
+        let own = self.database_specific.map(RawValue::get);
+        let own = own.filter(|text| text.contains("\"cwe_ids\""));
+        let read = own.and_then(|text| serde_json::from_str::<OsvDatabase>(text).ok());
+        Nature::of([], read.unwrap_or_default().cwe_ids.ids())
+    }
 }
 
 #[derive(Deserialize)]

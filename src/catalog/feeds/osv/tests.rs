@@ -46,6 +46,33 @@ fn a_debian_record_gives_a_fix_for_each_release() {
 }
 
 #[test]
+fn the_weaknesses_of_a_record_are_githubs_and_another_shape_of_them_costs_nothing() {
+    let record = |own: &str| {
+        let doc = format!(
+            r#"{{"id": "GHSA-1", "modified": "2024-01-01T00:00:00Z", "aliases": ["CVE-2024-1"], "affected": [
+            {{"package": {{"ecosystem": "Debian:12", "name": "x"}}, "ranges": [
+            {{"type": "ECOSYSTEM", "events": [{{"introduced": "0"}}, {{"fixed": "2"}}]}}]}}],
+            "database_specific": {own}}}"#
+        );
+        let (report, bulletins) = read(&doc).unwrap();
+        assert_eq!((report.read, report.skipped), (1, 0), "{doc}");
+        bulletins[0].nature.as_str().to_owned()
+    };
+    let own = r#"{"severity": "HIGH", "cwe_ids": ["CWE-787", "CWE-79"], "github_reviewed": true}"#;
+    assert_eq!(record(own), "CWE-79 CWE-787");
+    for own in [
+        "null",
+        "[]",
+        "7",
+        r#"{"cwe_ids": null}"#,
+        r#"{"cwe_ids": {"a": [{}]}}"#,
+        r#"{"cwe_ids": ["NVD-CWE-noinfo", 7, null]}"#,
+    ] {
+        assert_eq!(record(own), "", "{own}");
+    }
+}
+
+#[test]
 fn old_dumps_mix_ecosystems_and_source_commits() {
     let (_, bulletins) = fixture("CVE-2021-3156.json");
     let ecosystems = bulletins[0].affected.iter().map(|one| &*one.ecosystem);

@@ -1,12 +1,12 @@
 //! What a document says of its components.
 
 use super::super::rpm::is_evr;
-use super::super::stream::{opening, or_default};
+use super::super::stream::{Weaknesses, opening, or_default};
 use super::super::{FeedReport, REDHAT_CSAF, msrc_clean as clean};
 use super::FixStatus;
 use super::tree::{Component, Package, Tree};
 use crate::model::{
-    Affected, Bulletin, BulletinId, PackageScope, Severity, Spoken, UtcTime, VersionRange,
+    Affected, Bulletin, BulletinId, Nature, PackageScope, Severity, Spoken, UtcTime, VersionRange,
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -41,6 +41,9 @@ struct Word {
 #[serde(default)]
 pub(super) struct Flaw {
     cve: Option<String>,
+    cwe: Weaknesses,
+    /// CSAF 2.1 has several.
+    cwes: Weaknesses,
     #[serde(deserialize_with = "or_default")]
     product_status: Statuses,
     #[serde(deserialize_with = "or_default")]
@@ -126,6 +129,9 @@ pub(super) fn bulletin(
     let words = [&head.aggregate_severity.text].into_iter();
     let threats = flaws.iter().flat_map(|flaw| &flaw.threats);
     let threats = threats.filter(|threat| threat.category == "impact");
+    let cwes = flaws
+        .iter()
+        .flat_map(|flaw| flaw.cwe.ids().chain(flaw.cwes.ids()));
     Ok(Some(Bulletin {
         feed: REDHAT_CSAF.to_owned(),
         title: opening(if head.title.is_empty() {
@@ -143,6 +149,7 @@ pub(super) fn bulletin(
             .flat_map(|flaw| &flaw.scores)
             .filter_map(tenths)
             .max(),
+        nature: Nature::of([], cwes),
         published: day(head.tracking.initial_release_date)?,
         modified: day(head.tracking.current_release_date)?,
         withdrawn: None,

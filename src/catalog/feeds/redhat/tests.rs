@@ -51,6 +51,7 @@ fn a_vex_document_is_a_bulletin_of_its_cve() {
         (bulletin.severity, bulletin.cvss_tenths),
         (Some(Severity::High), Some(81))
     );
+    assert_eq!(bulletin.nature.as_str(), "CWE-119");
     let expected = [
         (
             "Red Hat:enterprise_linux:9::baseos",

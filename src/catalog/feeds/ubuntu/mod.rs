@@ -30,7 +30,8 @@ use super::stream::opening;
 use super::{Feed, FeedError, FeedReport, Record};
 use crate::catalog::outline::{Outline, Shape};
 use crate::model::{
-    Affected, Bulletin, BulletinId, FixStatus, PackageScope, Severity, UtcTime, VersionRange,
+    Affected, Bulletin, BulletinId, FixStatus, Nature, PackageScope, Severity, UtcTime,
+    VersionRange,
 };
 use std::io::BufRead;
 
@@ -139,6 +140,7 @@ impl Reading<'_> {
             cves: vec![id.clone()],
             severity: Severity::parse(&issue.priority),
             cvss_tenths: issue.cvss_tenths,
+            nature: Nature::default(),
             published: issue.published,
             modified: issue.modified,
             withdrawn: None,

@@ -5,7 +5,7 @@ use crate::catalog::feeds::builds::{self, Builds};
 use crate::catalog::feeds::stream::opening;
 use crate::catalog::feeds::text::{is_cve, moment};
 use crate::catalog::feeds::{FeedError, FeedReport, Record, rpm};
-use crate::model::{Bulletin, BulletinId, Severity};
+use crate::model::{Bulletin, BulletinId, Nature, Severity};
 use std::io::BufRead;
 
 /// An update as the document states it.
@@ -99,6 +99,7 @@ impl Update {
             cves: self.cves(),
             severity: Severity::parse(&self.severity).or_else(|| self.severity_in_title()),
             cvss_tenths: None,
+            nature: Nature::default(),
             published: issued,
             modified: moment(&self.updated).or(issued),
             withdrawn: None,

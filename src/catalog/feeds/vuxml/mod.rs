@@ -22,7 +22,8 @@ use super::stream::opening;
 use super::{Feed, FeedError, FeedReport, Record};
 use crate::catalog::outline::Outline;
 use crate::model::{
-    Affected, Bulletin, BulletinId, Date, FixStatus, PackageScope, Spoken, UtcTime, VersionRange,
+    Affected, Bulletin, BulletinId, Date, FixStatus, Nature, PackageScope, Spoken, UtcTime,
+    VersionRange,
 };
 use std::io::BufRead;
 
@@ -245,6 +246,7 @@ impl Entry {
             cves,
             severity: None,
             cvss_tenths: None,
+            nature: Nature::default(),
             published: self.published,
             modified: self.modified.or(self.published),
             withdrawn: None,

@@ -1,7 +1,7 @@
 //! Microsoft Defender Antivirus: its engine and its platform, which keep themselves up to date.
 
 use super::super::Case;
-use super::stream::{self, Judged, Standing, Subject, by_build, dotted};
+use super::stream::{self, Files, Judged, Standing, Subject, by_build, dotted};
 use super::{Host, System, installed, listed, want};
 use crate::catalog::ProductSlice;
 use crate::matching::known::Wanted;
@@ -87,5 +87,6 @@ fn subject<'a>(component: &Component, slices: &[&'a ProductSlice]) -> Subject<'a
         order: dotted,
         has_lines: false,
         is_stream: true,
+        files: Files::default(),
     }
 }

@@ -7,7 +7,7 @@
 
 use super::super::Case;
 use super::lifecycle::{self, Dated};
-use super::stream::{self, Doubt, Judged, Standing, Subject};
+use super::stream::{self, Doubt, Files, Judged, Standing, Subject};
 use super::{Host, System, hotfix_state, hotfixes, installed, is_in, listed, starting};
 use crate::catalog::{Month, ProductSlice, Update};
 use crate::matching::known::Wanted;
@@ -387,6 +387,7 @@ fn subject<'a>(
         order: by_build_group,
         has_lines: false,
         is_stream: true,
+        files: Files::default(),
     }
 }
 

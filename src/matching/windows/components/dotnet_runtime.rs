@@ -3,12 +3,12 @@
 
 use super::super::Case;
 use super::lifecycle::{self, Dated};
-use super::stream::{self, Judged, NO_BUILD, Standing, Subject, by_build, dotted};
+use super::stream::{self, ArchOf, Files, Judged, NO_BUILD, Standing, Subject, by_build, dotted};
 use super::{Host, System, installed, listed, want};
 use crate::catalog::{ProductSlice, Update};
 use crate::matching::known::Wanted;
 use crate::model::{
-    Component, ComponentKind, Confidence, Finding, ProductKey, Witness, WitnessKind,
+    BuildRow, Component, ComponentKind, Confidence, Finding, ProductKey, Witness, WitnessKind,
 };
 use crate::version::WindowsVersion;
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,6 +29,7 @@ pub(super) fn wanted(host: &Host<'_>, index: &[ProductKey], wanted: &mut Wanted)
         let names = products(&line);
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         want(index, &names, wanted);
+        wanted.builds.push(table(&line));
     }
 }
 
@@ -43,7 +44,11 @@ pub(super) fn judge(case: &Case<'_>, _: &System<'_>, out: &mut Vec<Finding>) {
         let slice = |name: &String| case.known.products.get(&ProductKey::of(name));
         let slices: Vec<&ProductSlice> =
             names.iter().filter_map(slice).map(AsRef::as_ref).collect();
-        let subject = subject(&line, oldest, slices);
+        let mut subject = subject(&line, oldest, slices);
+        let rows = case.known.builds.get(&table(&line));
+        let rows = rows.iter().flat_map(|rows| rows.iter());
+        let own = |row: &&BuildRow| Some(row.branch.as_str()) == folder(&line);
+        subject.files.rows = rows.filter(own).collect();
         stream::judge(case, &subject, &|update| standing(&subject, update), out);
         if ended.insert((line.major, line.minor)) {
             out.extend(end(case, &line, oldest));
@@ -96,6 +101,22 @@ fn lines(list: &[Component]) -> Vec<Line<'_>> {
         .collect()
 }
 
+/// The makers' table of a line's releases.
+fn table(line: &Line<'_>) -> String {
+    let word = if line.major >= 5 { ".net" } else { ".net core" };
+    format!("{word} {}.{}", line.major, line.minor)
+}
+
+/// The folder of a runtime, as the table names its branch.
+fn folder(line: &Line<'_>) -> Option<&'static str> {
+    Some(match line.name {
+        ".NET Runtime" => "Microsoft.NETCore.App",
+        "ASP.NET Core Runtime" => "Microsoft.AspNetCore.App",
+        ".NET Desktop Runtime" => "Microsoft.WindowsDesktop.App",
+        _ => return None,
+    })
+}
+
 /// The names under which advisories speak of a line. What they say of .NET is about the runtime;
 /// ASP.NET Core has advisories of its own.
 fn products(line: &Line<'_>) -> Vec<String> {
@@ -144,6 +165,10 @@ fn subject<'a>(line: &Line<'_>, oldest: &Component, slices: Vec<&'a ProductSlice
         order: by_numbers,
         has_lines: false,
         is_stream: true,
+        files: Files {
+            arch: ArchOf::installed(oldest.arch.as_deref()),
+            rows: Vec::new(),
+        },
     }
 }
 

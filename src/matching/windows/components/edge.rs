@@ -1,12 +1,12 @@
 //! Microsoft Edge and the `WebView2` runtime, which have no articles: what closes a flaw is a version.
 
 use super::super::Case;
-use super::stream::{self, Judged, Subject, dotted};
+use super::stream::{self, Files, Judged, Subject, dotted};
 use super::{Host, System, installed, listed, uncovered, want};
 use crate::catalog::{ProductSlice, Update};
 use crate::matching::known::Wanted;
 use crate::model::{
-    Component, ComponentKind, Confidence, Finding, ProductKey, Witness, WitnessKind,
+    BuildRow, Component, ComponentKind, Confidence, Finding, ProductKey, Witness, WitnessKind,
 };
 use crate::version::WindowsVersion;
 
@@ -16,9 +16,13 @@ const PRODUCTS: &[&str] = &[
     "microsoft edge (chromium-based) extended stable",
 ];
 
+/// The makers' list of packages.
+const TABLE: &str = "microsoft edge";
+
 pub(super) fn wanted(host: &Host<'_>, index: &[ProductKey], wanted: &mut Wanted) {
     if !listed(host.facts, ComponentKind::Edge).is_empty() {
         want(index, PRODUCTS, wanted);
+        wanted.builds.push(TABLE.to_owned());
     }
 }
 
@@ -48,7 +52,12 @@ pub(super) fn judge(case: &Case<'_>, _: &System<'_>, out: &mut Vec<Finding>) {
             }
             continue;
         }
-        let subject = subject(component, &slices);
+        let mut subject = subject(component, &slices);
+        // The runtime has packages of its own.
+        if !is_webview(component) {
+            let rows = case.known.builds.get(TABLE);
+            subject.files.rows = rows.map(|rows| packages(rows)).unwrap_or_default();
+        }
         stream::judge(case, &subject, &|update| standing(&subject, update), out);
     }
 }
@@ -64,8 +73,22 @@ fn standing(subject: &Subject<'_>, update: &Update) -> Judged {
     stream::against(subject, builds.find(is_sound).map(str::to_owned))
 }
 
+/// The releases with their packages. What both channels got is that of the stable one.
+fn packages(rows: &[BuildRow]) -> Vec<&BuildRow> {
+    let is_stable = |row: &BuildRow| row.branch == "stable";
+    let has_stable = |build: &str| rows.iter().any(|row| is_stable(row) && row.build == build);
+    let own = rows
+        .iter()
+        .filter(|row| is_stable(row) || !has_stable(&row.build));
+    own.collect()
+}
+
+fn is_webview(component: &Component) -> bool {
+    component.name.contains("WebView2")
+}
+
 fn subject<'a>(component: &Component, slices: &[&'a ProductSlice]) -> Subject<'a> {
-    let is_webview = component.name.contains("WebView2");
+    let is_webview = is_webview(component);
     Subject {
         slices: slices.to_vec(),
         product: component.name.clone(),
@@ -91,5 +114,6 @@ fn subject<'a>(component: &Component, slices: &[&'a ProductSlice]) -> Subject<'a
         order: dotted,
         has_lines: true,
         is_stream: true,
+        files: Files::default(),
     }
 }

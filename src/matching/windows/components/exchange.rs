@@ -4,7 +4,7 @@
 use super::super::Case;
 use super::super::row::Row;
 use super::lifecycle::{self, Dated};
-use super::stream::{self, Doubt, Judged, Standing, Subject, dotted};
+use super::stream::{self, Doubt, Files, Judged, Standing, Subject, dotted};
 use super::{Host, System, installed, is_in, listed, starting, uncovered, unknown};
 use crate::catalog::{Flaw, Month, ProductSlice, Update};
 use crate::matching::known::Wanted;
@@ -264,6 +264,7 @@ fn subject<'a>(component: &Component, release: &Release, own: &Line<'a>) -> Subj
         order: dotted,
         has_lines: false,
         is_stream: true,
+        files: Files::default(),
     }
 }
 
@@ -337,5 +338,8 @@ fn current(subject: &Subject<'_>, newest: &Line<'_>, update: &Update, name: &str
         prerequisites: vec![name.to_owned()],
         supersedes: Vec::new(),
         download: update.url.clone(),
+        download_size: None,
+        download_hash: None,
+        silent_switch: None,
     }
 }

@@ -53,6 +53,8 @@ pub(in crate::matching::windows) fn ended(case: &Case<'_>, dated: &Dated<'_>) ->
         confidence: Confidence::High,
         severity: None,
         cvss_tenths: None,
+        impacts: Vec::new(),
+        cwes: Vec::new(),
         cves: Vec::new(),
         kev: Vec::new(),
         kev_checked: false,

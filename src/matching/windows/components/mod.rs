@@ -161,6 +161,8 @@ pub(super) fn unknown(family: &str, question: &str, why: &str) -> Finding {
         confidence: Confidence::High,
         severity: None,
         cvss_tenths: None,
+        impacts: Vec::new(),
+        cwes: Vec::new(),
         cves: Vec::new(),
         kev: Vec::new(),
         kev_checked: false,

@@ -246,6 +246,9 @@ impl Context<'_> {
             prerequisites: Vec::new(),
             supersedes: Vec::new(),
             download: None,
+            download_size: None,
+            download_hash: None,
+            silent_switch: None,
         };
         let row = Row {
             slice: self.slice,

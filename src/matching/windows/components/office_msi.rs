@@ -4,7 +4,7 @@
 //! high its numbers.
 
 use super::super::Case;
-use super::stream::{self, Doubt, Judged, Standing, Subject, dotted};
+use super::stream::{self, Doubt, Files, Judged, Standing, Subject, dotted};
 use super::{Host, System, hotfix_state, installed, is_in, listed, office, want};
 use crate::catalog::{ProductSlice, Update};
 use crate::matching::known::Wanted;
@@ -300,6 +300,7 @@ fn of_file<'a>(
         order: dotted,
         has_lines: false,
         is_stream: true,
+        files: Files::default(),
     }
 }
 
@@ -333,5 +334,6 @@ fn of_part<'a>(
         has_lines: false,
         // Each update is about a part of its own.
         is_stream: false,
+        files: Files::default(),
     }
 }

@@ -4,7 +4,7 @@
 
 use super::super::Case;
 use super::lifecycle::{self, Dated};
-use super::stream::{self, Doubt, Judged, Standing, Subject, dotted};
+use super::stream::{self, Doubt, Files, Judged, Standing, Subject, dotted};
 use super::{Host, System, installed, listed, starting, uncovered, unknown};
 use crate::catalog::{Month, ProductSlice, Update};
 use crate::matching::known::Wanted;
@@ -384,6 +384,7 @@ fn subject<'a>(component: &Component, place: &Place, slices: Vec<&'a ProductSlic
         order: dotted,
         has_lines: false,
         is_stream: true,
+        files: Files::default(),
     }
 }
 

@@ -10,7 +10,8 @@ use super::super::row::Row;
 use crate::catalog::{FixOf, Flaw, Month, ProductSlice, Update};
 use crate::matching::Which;
 use crate::model::{
-    BulletinId, Confidence, Evidence, Finding, FindingState, Remedy, UpdateId, UpdateKind, Witness,
+    Arch, BuildRow, BulletinId, Confidence, Download, Evidence, Finding, FindingState, Remedy,
+    UpdateId, UpdateKind, Witness,
 };
 use crate::version::WindowsVersion;
 use std::cmp::Ordering;
@@ -89,6 +90,55 @@ pub(in crate::matching::windows) struct Subject<'a> {
     pub(in crate::matching::windows) has_lines: bool,
     /// Whether each update has all that came before it in its slice.
     pub(in crate::matching::windows) is_stream: bool,
+    /// What its updates' files are chosen by.
+    pub(in crate::matching::windows) files: Files<'a>,
+}
+
+/// What the files of updates are chosen by.
+#[derive(Clone, Debug, Default)]
+pub(in crate::matching::windows) struct Files<'a> {
+    /// Whose architecture counts.
+    pub(in crate::matching::windows) arch: ArchOf,
+    /// Its publisher's table of builds, for what advisories do not say.
+    pub(in crate::matching::windows) rows: Vec<&'a BuildRow>,
+}
+
+/// Whose architecture counts.
+#[derive(Clone, Copy, Debug, Default)]
+pub(in crate::matching::windows) enum ArchOf {
+    /// The machine's.
+    #[default]
+    Machine,
+    /// That of what is installed, as far as it is known: a 32-bit program on a 64-bit machine gets 32-bit updates.
+    Installed(Option<Arch>),
+}
+
+impl ArchOf {
+    /// That of what is installed.
+    pub(in crate::matching::windows) fn installed(word: Option<&str>) -> Self {
+        Self::Installed(word.and_then(Arch::parse))
+    }
+}
+
+impl Files<'_> {
+    /// The file of an update that brings a version.
+    fn of<'f>(
+        &'f self,
+        update: &'f Update,
+        build: Option<&str>,
+        machine: Option<Arch>,
+    ) -> Option<&'f Download> {
+        let arch = match self.arch {
+            ArchOf::Machine => machine,
+            ArchOf::Installed(arch) => arch,
+        };
+        if !update.files.is_empty() {
+            return Download::choose(&update.files, arch);
+        }
+        let rows = self.rows.iter();
+        let rows = rows.filter(|row| Some(row.build.as_str()) == build);
+        Download::choose(rows.flat_map(|row| &row.files), arch)
+    }
 }
 
 /// The order of dotted numbers.
@@ -181,7 +231,9 @@ pub(in crate::matching::windows) fn judge<'a>(
     let by_id = by_id(&views);
     let mut groups: BTreeMap<(FindingState, BulletinId), Group<'_>> = BTreeMap::new();
     let mut doubts: BTreeMap<Doubt, Vec<&Flaw>> = BTreeMap::new();
+    let machine = case.inventory.platform.arch.as_deref();
     let rows = Rows {
+        arch: machine.and_then(Arch::parse),
         subject,
         views: &views,
         latest: latest.filter(|_| subject.is_stream),
@@ -262,6 +314,8 @@ fn nearness(subject: &Subject<'_>, judged: &Judged) -> usize {
 struct Rows<'a, 's> {
     subject: &'s Subject<'a>,
     views: &'s [View<'a>],
+    /// The machine's.
+    arch: Option<Arch>,
     /// Where each update has all that came before it: what came out before this month is in.
     latest: Option<Month>,
 }
@@ -483,7 +537,9 @@ impl<'a> Rows<'a, '_> {
         let (update, judged) = self.update(at)?;
         let label = self.label(at);
         let supersedes = open.iter().filter(|bulletin| **bulletin != label);
-        Some(Remedy {
+        let files = &self.subject.files;
+        let file = files.of(update, judged.build.as_deref(), self.arch);
+        let mut remedy = Remedy {
             kb: update.id.kb(),
             title: self.title(at),
             build: judged.build.clone(),
@@ -491,8 +547,13 @@ impl<'a> Rows<'a, '_> {
             prerequisites: self.subject.prerequisites.clone(),
             supersedes: supersedes.cloned().collect(),
             download: update.url.clone(),
+            download_size: None,
+            download_hash: None,
+            silent_switch: None,
             update: label,
-        })
+        };
+        remedy.take(file);
+        Some(remedy)
     }
 
     fn row(

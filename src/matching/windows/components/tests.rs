@@ -5,9 +5,9 @@ use crate::catalog::ProductSlice;
 use crate::matching::Which;
 use crate::matching::known::Known;
 use crate::model::{
-    Advisory, AffectedProduct, BuildRow, Date, Family, FileVersion, Fix, GapCause, HostIdentity,
-    HotfixSource, Inventory, Kernel, Lifecycle, Platform, Program, ProgramScope, Severity,
-    UpdateId, UpdateKind, UtcTime, WindowsBuild, WindowsRelease,
+    Advisory, AffectedProduct, Arch, BuildRow, Date, Download, Family, FileHash, FileVersion, Fix,
+    GapCause, HostIdentity, HotfixSource, Inventory, Kernel, Lifecycle, Nature, Platform, Program,
+    ProgramScope, Severity, UpdateId, UpdateKind, UtcTime, WindowsBuild, WindowsRelease,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -149,6 +149,7 @@ impl Scene {
         };
         let fix = Fix {
             together_with: Vec::new(),
+            files: Vec::new(),
             update: id,
             kind: UpdateKind::Security,
             build: (!build.is_empty()).then(|| build.to_owned()),
@@ -170,6 +171,7 @@ impl Scene {
                 product: product.to_owned(),
                 severity: Some(Severity::High),
                 cvss_tenths: Some(78),
+                nature: Nature::default(),
                 fixes: vec![fix],
             }],
         });
@@ -219,6 +221,7 @@ impl Scene {
             released: Date::parse(released),
             supported_until: None,
             is_security: None,
+            files: Vec::new(),
             cves: Vec::new(),
         };
         let mut rows = self
@@ -228,6 +231,22 @@ impl Scene {
             .unwrap_or_default();
         rows.push(row);
         self.builds.insert(product.to_owned(), rows.into());
+        self
+    }
+
+    /// Of the last row of a table: its files.
+    fn files(mut self, product: &str, files: &[(Arch, &str)]) -> Self {
+        let table = self.builds.get_mut(product).unwrap();
+        let mut rows = table.to_vec();
+        let file = |(arch, url): &(Arch, &str)| Download {
+            arch: Some(*arch),
+            url: Some((*url).to_owned()),
+            size: Some(7),
+            hash: FileHash::parse("sha512", &"a".repeat(128)),
+            silent: None,
+        };
+        rows.last_mut().unwrap().files = files.iter().map(file).collect();
+        *table = rows.into();
         self
     }
 
@@ -1089,6 +1108,59 @@ fn each_runtime_folder_counts_and_an_sdks_number_does_not() {
         .component(kind, ".NET Runtime", "6.0.36")
         .ends("dotnet", "6", "2024-11-12");
     assert_eq!(ended.lines(), ["end-of-life:dotnet:6 end_of_life .NET 6.0"]);
+}
+
+#[test]
+fn what_to_install_has_the_file_for_what_is_installed() {
+    let runtime = |arch: Option<&str>| {
+        let mut scene = scene()
+            .says(
+                "2026-Feb",
+                "CVE-2026-21218",
+                ".NET 8.0 installed on Windows",
+                "5077863",
+                "8.0.24",
+            )
+            .row(".net 8.0", "Microsoft.AspNetCore.App", "8.0.24", 0, "")
+            .files(".net 8.0", &[(Arch::X86, "wrong")])
+            .row(".net 8.0", "Microsoft.NETCore.App", "8.0.24", 0, "")
+            .files(".net 8.0", &[(Arch::X64, "x64"), (Arch::X86, "x86")]);
+        let component = Component {
+            name: ".NET Runtime".to_owned(),
+            version: "8.0.21".to_owned(),
+            arch: arch.map(str::to_owned),
+            ..Component::default()
+        };
+        scene.push(ComponentKind::DotNetRuntime, component);
+        *scene.findings()[0].remedy.clone().unwrap()
+    };
+    let remedy = runtime(Some("x86"));
+    assert_eq!(remedy.download.as_deref(), Some("x86"));
+    assert_eq!(remedy.download_size, Some(7));
+    let hash = remedy.download_hash.unwrap();
+    assert!(hash.as_str().starts_with("sha512:aa"));
+    for unknown in [None, Some("arm64"), Some("mips")] {
+        let remedy = runtime(unknown);
+        assert_eq!((remedy.download, remedy.download_size), (None, None));
+    }
+    // Of Edge, which does not say what it is built for, it is the machine's.
+    let edge = |files: &[(Arch, &str)]| {
+        let scene = edge("142.0.3595.53")
+            .row("microsoft edge", "stable", "143.0.3650.66", 0, "")
+            .files("microsoft edge", files);
+        scene.findings()[0].remedy.clone().unwrap().download
+    };
+    let both = [(Arch::X64, "x64"), (Arch::Arm64, "arm64")];
+    assert_eq!(edge(&both).as_deref(), Some("x64"));
+    assert_eq!(edge(&both[1..]), None);
+    assert_eq!(edge(&[(Arch::X64, "one"), (Arch::X64, "other")]), None);
+    let scene = self::edge("142.0.3595.53")
+        .row("microsoft edge", "stable", "143.0.3650.66", 0, "")
+        .files("microsoft edge", &both)
+        .row("microsoft edge", "extended stable", "143.0.3650.66", 0, "")
+        .files("microsoft edge", &[(Arch::X64, "elsewhere")]);
+    let remedy = scene.findings()[0].remedy.clone().unwrap();
+    assert_eq!(remedy.download.as_deref(), Some("x64"));
 }
 
 #[test]

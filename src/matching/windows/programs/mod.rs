@@ -10,7 +10,7 @@ pub use rules::{Rules, RulesError};
 
 use super::Case;
 use super::components::lifecycle::{self, Dated};
-use super::components::stream::{self, Doubt, Judged, Standing, Subject, by_build};
+use super::components::stream::{self, ArchOf, Doubt, Files, Judged, Standing, Subject, by_build};
 use super::components::{Host, System, starting, unknown, want};
 use crate::catalog::{ProductSlice, Update};
 use crate::matching::known::Wanted;
@@ -282,6 +282,10 @@ fn subject<'a>(
         order: oldest.scheme.compare(),
         has_lines: true,
         is_stream: true,
+        files: Files {
+            arch: ArchOf::installed(oldest.program.arch.as_deref()),
+            rows: Vec::new(),
+        },
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{Heading, Serviced, Told};
 use crate::catalog::{Month, Update};
 use crate::matching::windows::stream::Place;
-use crate::model::{FindingState, KbId, Remedy, Restart};
+use crate::model::{Download, FindingState, KbId, Remedy, Restart};
 use std::collections::HashSet;
 
 impl Serviced<'_> {
@@ -34,7 +34,7 @@ impl Serviced<'_> {
             supersedes.dedup();
         }
         let is_hotpatch = matches!(self.stream.place(kb), Some(Place::Hotpatch(..)));
-        Remedy {
+        let mut remedy = Remedy {
             update: kb.to_string(),
             kb: Some(kb),
             title: self.title(update, kb),
@@ -47,7 +47,13 @@ impl Serviced<'_> {
             prerequisites: self.prerequisites(kb),
             supersedes,
             download: update.and_then(|update| update.url.clone()),
-        }
+            download_size: None,
+            download_hash: None,
+            silent_switch: None,
+        };
+        let files = update.map_or(&[][..], |update| &update.files);
+        remedy.take(Download::choose(files, self.host.arch));
+        remedy
     }
 
     /// The newest release from a place on that is for the same customers.
