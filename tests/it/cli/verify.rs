@@ -89,10 +89,20 @@ fn server(name: &str, last: u8, changes: &[(&str, &str, &str)]) -> String {
 const WAITS: &str = "20348.5256.1.11\r\n    CurrentState    REG_DWORD    0x60";
 
 /// No sign that a restart is due.
-const NO_SIGNS: [Edit; 3] = [
+const NO_SIGNS: [Edit; 5] = [
     ("cbs", "RebootPending", "RebootDone"),
     ("cbs", "PackagesPending", "PackagesDone"),
     ("auto-update", "RebootRequired", "RebootDone"),
+    (
+        "cbs-packages",
+        "REG_DWORD    0x65\r\n",
+        "REG_DWORD    0x70\r\n",
+    ),
+    (
+        "cbs-packages",
+        "REG_DWORD    0x5\r\n",
+        "REG_DWORD    0x0\r\n",
+    ),
 ];
 
 fn with_signs(changes: &[Edit]) -> Vec<Edit> {
@@ -292,7 +302,7 @@ fn patched_not_restarted_and_installed_by_half_are_told_apart_and_nobody_else_is
         "{proof}"
     );
     assert!(
-        proof.contains(": fixed") && proof.contains(": not fixed"),
+        proof.contains("5256 installed: fixed") && proof.contains("revision 2402"),
         "{proof}"
     );
     assert!(detail(DENIED, "detail").contains("dpkg-packages: denied"));
