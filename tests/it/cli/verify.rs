@@ -57,6 +57,7 @@ const ALL_IN: &[Edit] = &[
     ("dpkg-packages", "\t3.0.9-1\t", "\t3.0.19-1~deb12u2\t"),
     ("dpkg-packages", "\t7.88.1-10\t", "\t7.88.1-10+deb12u15\t"),
     ("dpkg-packages", "\t2.36-9\t", "\t2.36-9+deb12u13\t"),
+    ("dpkg-packages", "\t252.6-1\t", "\t252.39-1~deb12u1\t"),
     ("uname", "6.1.0-27-amd64", "6.1.0-29-amd64"),
     ("uname", "6.1.115-1 (2024-11-01)", "6.1.123-1 (2025-01-02)"),
     ("reboot", "required\n", ""),
