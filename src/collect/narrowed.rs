@@ -69,14 +69,16 @@ pub fn words_of(evidence: &Evidence) -> impl Iterator<Item = &str> {
     [evidence.question.as_str()].into_iter().chain(known)
 }
 
+/// Ids of questions.
+type Ids = &'static [&'static str];
+
 /// The ids of the questions, also of some that the set does not have; `None` for all of them.
 fn wanted(set: &QuestionSet, evidence: &BTreeSet<String>) -> Option<BTreeSet<&'static str>> {
-    let (every, of): (&[&'static str], fn(&str) -> Option<&'static [&'static str]>) =
-        if set.name == WINDOWS.name {
-            (super::windows::OF_EVERY_WINDOWS, of_evidence)
-        } else {
-            (OF_EVERY_UNIX, of_unix)
-        };
+    let (every, of): (Ids, fn(&str) -> Option<Ids>) = if set.name == WINDOWS.name {
+        (super::windows::OF_EVERY_WINDOWS, of_evidence)
+    } else {
+        (OF_EVERY_UNIX, of_unix)
+    };
     let mut wanted: BTreeSet<&'static str> = every.iter().copied().collect();
     for word in evidence {
         wanted.extend(of(word)?);

@@ -92,27 +92,24 @@ fn wanted(command: &VerifyArguments) -> Result<Wanted, Stop> {
 /// The run that is verified: the one that is named, else the latest finished scan of the site.
 fn base(store: &Store, settings: &Settings, named: Option<&str>) -> Result<RunRecord, Stop> {
     let scan = RunKind::Scan.as_str();
-    let run = match named {
-        Some(named) => {
-            let id = output::find_run(store, Some(named))?;
-            let run = store.load_run(&id).wait();
-            run.map_err(|error| Stop::failed(&error))?
-        }
-        None => {
-            let all = store.list_runs().wait();
-            let all = all.map_err(|error| Stop::failed(&error))?;
-            let latest = all.into_iter().rev().find(|run| {
-                run.summary.kind == scan
-                    && run.summary.site == settings.site
-                    && run.state == RunState::Finished
-            });
-            latest.ok_or_else(|| {
-                Stop::usage(format!(
-                    "no finished scan of site {} is stored: there is nothing to verify",
-                    settings.site
-                ))
-            })?
-        }
+    let run = if let Some(named) = named {
+        let id = output::find_run(store, Some(named))?;
+        let run = store.load_run(&id).wait();
+        run.map_err(|error| Stop::failed(&error))?
+    } else {
+        let all = store.list_runs().wait();
+        let all = all.map_err(|error| Stop::failed(&error))?;
+        let latest = all.into_iter().rev().find(|run| {
+            run.summary.kind == scan
+                && run.summary.site == settings.site
+                && run.state == RunState::Finished
+        });
+        latest.ok_or_else(|| {
+            Stop::usage(format!(
+                "no finished scan of site {} is stored: there is nothing to verify",
+                settings.site
+            ))
+        })?
     };
     let (id, kind) = (&run.summary.id, &run.summary.kind);
     if kind != scan {

@@ -36,6 +36,9 @@ pub struct Visits {
     pub names: BTreeMap<String, Vec<IpAddr>>,
 }
 
+/// What the operator said of an address: its name and its tags.
+type Said = (Option<Arc<str>>, Vec<String>);
+
 /// A machine that is visited again.
 #[derive(Debug)]
 pub struct Visit {
@@ -58,7 +61,7 @@ impl Visits {
     /// The store cannot be read.
     pub fn of(base: &RunSource, wanted: &Wanted) -> Result<Self, RunError> {
         let mut visits = Self::default();
-        let mut described: BTreeMap<(Option<Arc<str>>, Vec<String>), Vec<IpAddr>> = BTreeMap::new();
+        let mut described: BTreeMap<Said, Vec<IpAddr>> = BTreeMap::new();
         let walk = base.machines(&mut |machine| {
             if let Some(visit) = visits.visit(base, machine, wanted) {
                 for address in &visit.addresses {
@@ -72,16 +75,13 @@ impl Visits {
         });
         walk.map_err(RunError::Read)?;
         for ((name, tags), addresses) in described {
-            match name {
-                Some(name) => {
-                    visits.targets.push(line(&name, &tags));
-                    let own = visits.names.entry(name.to_string()).or_default();
-                    own.extend(addresses);
-                }
-                None => {
-                    let lines = addresses.iter().map(|at| line(&at.to_string(), &tags));
-                    visits.targets.extend(lines);
-                }
+            if let Some(name) = name {
+                visits.targets.push(line(&name, &tags));
+                let own = visits.names.entry(name.to_string()).or_default();
+                own.extend(addresses);
+            } else {
+                let lines = addresses.iter().map(|at| line(&at.to_string(), &tags));
+                visits.targets.extend(lines);
             }
         }
         Ok(visits)

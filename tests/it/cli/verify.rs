@@ -57,6 +57,7 @@ const ALL_IN: &[Edit] = &[
     ("dpkg-packages", "\t3.0.9-1\t", "\t3.0.19-1~deb12u2\t"),
     ("dpkg-packages", "\t7.88.1-10\t", "\t7.88.1-10+deb12u15\t"),
     ("dpkg-packages", "\t2.36-9\t", "\t2.36-9+deb12u13\t"),
+    ("dpkg-packages", "\t252.6-1\t", "\t252.39-1~deb12u1\t"),
     ("uname", "6.1.0-27-amd64", "6.1.0-29-amd64"),
     ("uname", "6.1.115-1 (2024-11-01)", "6.1.123-1 (2025-01-02)"),
     ("reboot", "required\n", ""),
@@ -89,10 +90,20 @@ fn server(name: &str, last: u8, changes: &[(&str, &str, &str)]) -> String {
 const WAITS: &str = "20348.5256.1.11\r\n    CurrentState    REG_DWORD    0x60";
 
 /// No sign that a restart is due.
-const NO_SIGNS: [Edit; 3] = [
+const NO_SIGNS: [Edit; 5] = [
     ("cbs", "RebootPending", "RebootDone"),
     ("cbs", "PackagesPending", "PackagesDone"),
     ("auto-update", "RebootRequired", "RebootDone"),
+    (
+        "cbs-packages",
+        "REG_DWORD    0x65\r\n",
+        "REG_DWORD    0x70\r\n",
+    ),
+    (
+        "cbs-packages",
+        "REG_DWORD    0x5\r\n",
+        "REG_DWORD    0x0\r\n",
+    ),
 ];
 
 fn with_signs(changes: &[Edit]) -> Vec<Edit> {
@@ -292,7 +303,7 @@ fn patched_not_restarted_and_installed_by_half_are_told_apart_and_nobody_else_is
         "{proof}"
     );
     assert!(
-        proof.contains(": fixed") && proof.contains(": not fixed"),
+        proof.contains("5256 installed: fixed") && proof.contains("revision 2402"),
         "{proof}"
     );
     assert!(detail(DENIED, "detail").contains("dpkg-packages: denied"));
