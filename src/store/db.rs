@@ -22,6 +22,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0003.sql"),
     include_str!("migrations/0004.sql"),
     include_str!("migrations/0005.sql"),
+    include_str!("migrations/0006.sql"),
 ];
 
 /// "unde": tells our files from other programs' databases.
@@ -318,25 +319,25 @@ mod tests {
 
     #[test]
     fn a_step_is_taken_once_and_a_broken_one_leaves_the_version_before() {
-        let [first, second, third, fourth, fifth] = MIGRATIONS else {
+        let [first, second, third, fourth, fifth, sixth] = MIGRATIONS else {
             panic!("test the new step too");
         };
         let mut db = Db::in_memory().unwrap();
-        assert_eq!(found(&mut db), (5, 0));
-        db.write(|tx| migrate(tx, &[first, second, third, fourth, fifth, BROKEN]))
+        assert_eq!(found(&mut db), (6, 0));
+        db.write(|tx| migrate(tx, &[first, second, third, fourth, fifth, sixth, BROKEN]))
             .unwrap_err();
-        assert_eq!(found(&mut db), (5, 0));
+        assert_eq!(found(&mut db), (6, 0));
         for _ in 0..2 {
-            db.write(|tx| migrate(tx, &[first, second, third, fourth, fifth, NEXT]))
+            db.write(|tx| migrate(tx, &[first, second, third, fourth, fifth, sixth, NEXT]))
                 .unwrap();
-            assert_eq!(found(&mut db), (6, 1));
+            assert_eq!(found(&mut db), (7, 1));
         }
         let error = db.write(|tx| migrate(tx, MIGRATIONS)).unwrap_err();
         assert!(matches!(
             error,
             StoreError::Newer {
-                found: 6,
-                known: 5,
+                found: 7,
+                known: 6,
                 ..
             }
         ));

@@ -29,6 +29,7 @@ mod sightings;
 #[cfg(test)]
 mod tests;
 mod thread;
+mod trails;
 mod verdicts;
 
 pub use carry::{Imported, PLAN_OF_IMPORTED};
