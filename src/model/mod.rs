@@ -72,8 +72,8 @@ pub use standing::{
 pub use time::{Date, UtcTime};
 pub use trail::{FirstTold, Reading, Trail, TrailAction, TrailEvent, TrailSource, When, between};
 pub use unix::{
-    Container, LivePatch, PackageAction, PackageChange, PackageLog, SourceDanger, StaleProgram, Subscription,
-    UnixFacts, UpdateSource,
+    Container, LivePatch, PackageAction, PackageChange, PackageLog, SourceDanger, StaleProgram,
+    Subscription, UnixFacts, UpdateSource,
 };
 pub use windows::{
     Component, ComponentKind, FileVersion, Hotfix, HotfixSource, HotfixState, KbId, Membership,

@@ -45,7 +45,9 @@ pub use summary::{since, summary};
 pub use tables::{not_on, seems_to_be, table_names};
 pub use terminal::columns;
 
-use crate::model::{Changes, Comparison, CoverageRow, ExceptionCount, MachineRecord, RunSummary};
+use crate::model::{
+    Changes, Comparison, CoverageRow, ExceptionCount, FirstTold, MachineRecord, RunSummary, Trail,
+};
 use std::io::{self, Write};
 
 /// Every export format.
@@ -76,6 +78,16 @@ pub trait ReportSource {
     /// The exceptions that the operator granted, and how each stands in this run.
     fn exceptions(&self) -> &[ExceptionCount] {
         &[]
+    }
+
+    /// What was ever told of a machine's updates, in this run or an earlier one.
+    fn trail(&self, machine: &MachineRecord) -> io::Result<Trail> {
+        let first = FirstTold {
+            at: self.run().started,
+            run: self.run().id.clone(),
+        };
+        let own = machine.inventory.as_deref();
+        Ok(own.map_or_else(Trail::default, |read| Trail::told(read, &first)))
     }
 }
 

@@ -5,9 +5,9 @@ use crate::model::{
     AccessRecord, BulletinId, Comparison, Confidence, CoverageRow, CredentialId, Date, Evidence,
     Family, Finding, FindingHistory, FindingId, FindingState, GapCause, HostIdentity, HostTrust,
     Inventory, Kernel, MachineId, MachineRecord, NetworkInterface, Observed, Package,
-    PackageAction, PackageChange, PackageLog, PackageManager, PackageState, Platform, Protocol, Reboot, Remedy,
-    ResultCode, RunId, RunSummary, SeenBy, Service, Severity, SourceDanger, SourcePackage,
-    UnixFacts, UpdateSource, UtcTime, Witness, WitnessKind,
+    PackageAction, PackageChange, PackageLog, PackageManager, PackageState, Platform, Protocol,
+    Reboot, Remedy, ResultCode, RunId, RunSummary, SeenBy, Service, Severity, SourceDanger,
+    SourcePackage, UnixFacts, UpdateSource, UtcTime, Witness, WitnessKind,
 };
 use std::cell::RefCell;
 use std::collections::BTreeMap;

@@ -12,6 +12,7 @@ pub(super) mod except;
 pub(super) mod explain;
 pub(super) mod explain_host;
 mod explain_text;
+mod explain_trail;
 pub(super) mod export;
 mod given;
 mod past;

@@ -127,10 +127,8 @@ fn packages(was: &[Piece], is: &[Piece], tell: &mut Tell<'_>) {
     let managers =
         |all: &[Piece]| -> HashSet<PackageManager> { all.iter().map(|one| one.manager).collect() };
     // Where one reading has nothing of a manager, it may not have been asked.
-    let both: HashSet<PackageManager> = managers(was)
-        .intersection(&managers(is))
-        .copied()
-        .collect();
+    let both: HashSet<PackageManager> =
+        managers(was).intersection(&managers(is)).copied().collect();
     let (was, is) = (versions(was, &both), versions(is, &both));
     let none = BTreeSet::new();
     let pieces: BTreeSet<_> = was.keys().chain(is.keys()).copied().collect();

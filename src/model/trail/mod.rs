@@ -105,9 +105,7 @@ impl When {
 }
 
 /// What was done.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum TrailAction {
@@ -151,9 +149,7 @@ impl TrailAction {
 }
 
 /// Who tells of an event.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum TrailSource {
@@ -329,25 +325,32 @@ impl Trail {
     /// [`Self::merge`] that keeps no more than so many.
     fn merge_up_to(&mut self, other: Self, most: usize) -> bool {
         let mut grew = self.move_edge(other.edge, other.dropped);
-        let mut all: Vec<TrailEvent> = std::mem::take(&mut self.events);
-        let before = all.len();
-        all.extend(other.events);
+        let own = std::mem::take(&mut self.events).into_iter();
+        let own = own.map(|event| (event, false));
+        let new = other.events.into_iter().map(|event| (event, true));
+        let mut all: Vec<(TrailEvent, bool)> = own.chain(new).collect();
         // Of equal keys the one of this trail stays in front.
-        all.sort_by(|one, other| one.key().cmp(&other.key()));
+        all.sort_by(|(one, _), (other, _)| one.key().cmp(&other.key()));
         let mut merged: Vec<TrailEvent> = Vec::with_capacity(all.len());
-        for event in all {
+        let mut fresh: Vec<bool> = Vec::with_capacity(all.len());
+        let edge = self.edge.as_ref().map(|edge| edge.key());
+        all.retain(|(event, _)| edge.is_none_or(|edge| event.key() > edge));
+        for (event, is_new) in all {
             match merged.last_mut() {
                 Some(last) if last.key() == event.key() => grew |= last.learn(event),
-                _ => merged.push(event),
+                _ => {
+                    merged.push(event);
+                    fresh.push(is_new);
+                }
             }
         }
-        let edge = self.edge.as_ref().map(|edge| edge.key());
-        merged.retain(|event| edge.is_none_or(|edge| event.key() > edge));
         let index = Index::of(&merged);
-        let said = merged.iter().map(|event| index.is_said_better(event));
-        let said: Vec<bool> = said.collect();
-        let mut said = said.into_iter();
-        merged.retain(|_| said.next() != Some(true));
+        let kept = merged.iter().map(|event| !index.is_said_better(event));
+        let kept: Vec<bool> = kept.collect();
+        // What goes is said better by something that stays.
+        grew |= kept.iter().zip(&fresh).any(|(kept, fresh)| *kept && *fresh);
+        let mut kept = kept.into_iter();
+        merged.retain(|_| kept.next() == Some(true));
         let surplus = merged.len().saturating_sub(most);
         let last = merged.drain(..surplus).next_back();
         if let Some(last) = last {
@@ -355,7 +358,6 @@ impl Trail {
             self.edge = Some(Box::new(last));
             grew = true;
         }
-        grew |= merged.len() != before;
         self.events = merged;
         grew
     }

@@ -8,6 +8,7 @@ mod coverage;
 mod exceptions;
 mod findings;
 mod findings_cve;
+mod history;
 mod hotfixes;
 mod lists;
 mod machines;
@@ -24,7 +25,7 @@ pub use unmanaged::seems_to_be;
 use super::cell::Cell;
 use super::{Counts, Options, ReportError, ReportSource};
 use crate::model::{
-    Decision, Finding, FindingId, Inventory, MachineRecord, RunSummary, WindowsFacts,
+    Decision, Finding, FindingId, Inventory, MachineRecord, RunSummary, Trail, WindowsFacts,
 };
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -44,6 +45,7 @@ const TABLES: &[Table] = &[
     unmanaged::TABLE,
     lists::TABLE,
     subnets::TABLE,
+    history::TABLE,
     changes::TABLE,
 ];
 
@@ -84,12 +86,17 @@ type OfRun = fn(&dyn ReportSource, &mut Emit<'_>) -> Result<(), ReportError>;
 /// Makes the rows of one machine.
 type OfMachine = fn(&View<'_>, &mut Emit<'_>) -> Result<(), ReportError>;
 
+/// Makes the rows of one machine of what was ever told of its updates.
+type OfTrail = fn(&View<'_>, &Trail, &mut Emit<'_>) -> Result<(), ReportError>;
+
 /// What rows are made of.
 enum Rows {
     /// The run as a whole.
     Run(OfRun),
     /// One machine.
     Machine(OfMachine),
+    /// What was ever told of the updates of one machine.
+    Trail(OfTrail),
     /// One machine, and behind all of them what only lists know.
     MachineAndEntry(OfMachine, OfRun),
     /// What all machines come to.
@@ -105,19 +112,24 @@ impl Table {
     ) -> Result<(), ReportError> {
         match self.rows {
             Rows::Run(rows) => rows(source, emit),
-            Rows::Machine(_) | Rows::MachineAndEntry(..) | Rows::Sum(_) => Ok(()),
+            Rows::Machine(_) | Rows::Trail(_) | Rows::MachineAndEntry(..) | Rows::Sum(_) => Ok(()),
         }
     }
 
     /// Makes the rows of one machine.
     pub(super) fn machine_rows(
         &self,
+        source: &dyn ReportSource,
         view: &View<'_>,
         emit: &mut Emit<'_>,
     ) -> Result<(), ReportError> {
         match self.rows {
             Rows::Run(_) | Rows::Sum(_) => Ok(()),
             Rows::Machine(rows) | Rows::MachineAndEntry(rows, _) => rows(view, emit),
+            Rows::Trail(rows) => {
+                let trail = source.trail(view.machine);
+                rows(view, &trail.map_err(ReportError::Read)?, emit)
+            }
         }
     }
 
@@ -129,7 +141,7 @@ impl Table {
         emit: &mut Emit<'_>,
     ) -> Result<(), ReportError> {
         match self.rows {
-            Rows::Run(_) | Rows::Machine(_) => Ok(()),
+            Rows::Run(_) | Rows::Machine(_) | Rows::Trail(_) => Ok(()),
             Rows::MachineAndEntry(_, rows) => rows(source, emit),
             Rows::Sum(rows) => rows(source.run(), counts, emit),
         }

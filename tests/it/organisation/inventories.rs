@@ -6,9 +6,9 @@ use super::studio::Studio;
 use std::net::IpAddr;
 use underdesk::model::{
     Date, Family, HostIdentity, Hotfix, HotfixSource, HotfixState, Inventory, KbId, Kernel,
-    Membership as Joined, NetworkInterface, Observed, Package, PackageAction, PackageChange, PackageLog,
-    PackageManager, PackageState, Platform, Reboot, SourcePackage, UnixFacts, UpdatePolicy,
-    UpdateSource, UtcTime, WindowsBuild, WindowsFacts, WindowsRelease, WindowsRole,
+    Membership as Joined, NetworkInterface, Observed, Package, PackageAction, PackageChange,
+    PackageLog, PackageManager, PackageState, Platform, Reboot, SourcePackage, UnixFacts,
+    UpdatePolicy, UpdateSource, UtcTime, WindowsBuild, WindowsFacts, WindowsRelease, WindowsRole,
 };
 
 /// The inventory of a machine in a run.
