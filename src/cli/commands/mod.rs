@@ -15,6 +15,7 @@ mod explain_text;
 mod explain_trail;
 pub(super) mod export;
 mod given;
+mod news;
 mod past;
 pub(super) mod plan;
 pub(super) mod policy;
