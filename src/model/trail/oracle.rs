@@ -299,3 +299,93 @@ fn a_line_that_is_read_before_and_after_the_clock_is_put_back_is_shown_once() {
     }
     assert_eq!(Trail::new(zoned).shown(first(0).at).len(), 2);
 }
+
+#[test]
+fn a_windows_tells_of_each_update_once_a_source_and_says_unknown() {
+    use crate::model::{
+        Hotfix, HotfixSource, HotfixState, KbId, UpdateEvent, UpdateOutcome, WindowsFacts,
+    };
+    let day = Date::parse("2026-09-08");
+    let at = UtcTime::parse("2026-09-08T03:00:00Z").unwrap();
+    let hotfix = |kb: u32, state, seen_in: &[HotfixSource]| Hotfix {
+        id: KbId(kb).to_string(),
+        kb: Some(KbId(kb)),
+        title: None,
+        kind: None,
+        state,
+        build: None,
+        installed_on: day,
+        installed_at: None,
+        installed_by: Some(r"CORP\ada".to_owned()),
+        seen_in: seen_in.to_vec(),
+    };
+    let (qfe, wua) = (HotfixSource::Qfe, HotfixSource::Wua);
+    let mut undated = hotfix(5_000_002, HotfixState::Superseded, &[qfe]);
+    undated.installed_on = None;
+    undated.installed_by = None;
+    let log = |kb: u32, outcome| UpdateEvent {
+        at,
+        kb: Some(KbId(kb).to_string()),
+        title: "t".to_owned(),
+        outcome,
+        code: (outcome == UpdateOutcome::InstallFailed).then(|| "0x80070643".to_owned()),
+    };
+    let windows = WindowsFacts {
+        hotfixes: Observed::Known(vec![
+            hotfix(5_000_001, HotfixState::Installed, &[qfe, wua]),
+            undated,
+            hotfix(5_000_003, HotfixState::Staged, &[qfe]),
+            hotfix(5_000_004, HotfixState::Installed, &[HotfixSource::Build]),
+            hotfix(5_000_005, HotfixState::Installed, &[wua]),
+            hotfix(5_000_006, HotfixState::Removed, &[qfe]),
+        ]),
+        update_log: vec![
+            log(5_000_005, UpdateOutcome::Installed),
+            log(5_000_007, UpdateOutcome::InstallFailed),
+        ],
+        ..WindowsFacts::default()
+    };
+    let inventory = Inventory {
+        packages: Observed::default(),
+        windows: Some(Box::new(windows)),
+        ..inventory(1)
+    };
+    let trail = Trail::told(&inventory, &first(0));
+    let told: Vec<_> = trail
+        .events()
+        .iter()
+        .map(|event| {
+            let by = event.by.as_deref();
+            let code = event.code.as_deref();
+            (
+                event.update.as_str(),
+                event.action.as_str(),
+                event.source.as_str(),
+                event.when,
+                by.or(code),
+            )
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("KB5000002", "installed", "qfe", When::Unknown, None),
+            ("KB5000006", "removed", "qfe", When::Unknown, None),
+            (
+                "KB5000001",
+                "installed",
+                "qfe",
+                When::Day(day.unwrap()),
+                Some(r"CORP\ada")
+            ),
+            ("KB5000005", "installed", "wua", When::At(at), None),
+            (
+                "KB5000007",
+                "install_failed",
+                "wua",
+                When::At(at),
+                Some("0x80070643")
+            ),
+        ]
+    );
+}
