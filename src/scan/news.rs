@@ -37,7 +37,7 @@ pub struct News {
 /// A bulletin, and whom it hits.
 #[derive(Clone, Debug)]
 pub struct Hit {
-    /// The verdict, on the first of the machines.
+    /// The verdict, on that of the machines which lacks most by it.
     pub finding: Arc<Finding>,
     /// The worst severity that the policy gives it on any of them.
     pub my_severity: Option<Severity>,
@@ -175,8 +175,8 @@ impl Desk<'_> {
                 Some(was) if has_fix_now(was, &finding) => Some(&mut self.fixed),
                 Some(_) => None,
             };
-            let news = was.is_some_and(|was| is_open(was) && was.kev.is_empty());
-            let exploited = (news && !finding.kev.is_empty()).then_some(&mut self.exploited);
+            let news = was.is_some_and(|was| is_open(was) && is_exploited_now(was, &finding));
+            let exploited = news.then_some(&mut self.exploited);
             if heap.is_none() && exploited.is_none() {
                 continue;
             }
@@ -222,19 +222,28 @@ impl Desk<'_> {
 }
 
 /// Open verdicts, each once: what is shown of them and what a policy looks at is the same on all machines that
-/// have them.
+/// have them. (One cumulative update closes more flaws on an older machine: that is another verdict.)
 #[derive(Default)]
 struct Verdicts {
     all: Vec<Arc<Finding>>,
-    numbers: HashMap<(String, BulletinId, FindingState), usize>,
+    numbers: HashMap<Alike, usize>,
 }
+
+/// What verdicts have in common that are shown as one.
+type Alike = (
+    (String, BulletinId, FindingState),
+    (Option<Severity>, Option<u8>, Option<String>),
+    (Vec<String>, Vec<String>),
+);
 
 impl Verdicts {
     fn number(&mut self, finding: &Finding) -> usize {
+        let remedy = finding.remedy.as_ref().map(|remedy| remedy.update.clone());
+        let (product, bulletin) = (finding.product.clone(), finding.bulletin.clone());
         let key = (
-            finding.product.clone(),
-            finding.bulletin.clone(),
-            finding.state,
+            (product, bulletin, finding.state),
+            (finding.severity, finding.cvss_tenths, remedy),
+            (finding.cves.clone(), finding.kev.clone()),
         );
         let all = &mut self.all;
         *self.numbers.entry(key).or_insert_with(|| {
@@ -257,6 +266,11 @@ fn has_fix_now(was: &Finding, is: &Finding) -> bool {
         )
 }
 
+/// Whether a flaw of it is known to be exploited of which that was not known.
+fn is_exploited_now(was: &Finding, is: &Finding) -> bool {
+    is.kev.iter().any(|cve| !was.kev.contains(cve))
+}
+
 fn hit_machine(machine: &MachineRecord, facts: &MachineFacts<'_>, listed: &str) -> HitMachine {
     let mut tags = machine.tags.iter();
     let owner = tags.find_map(|tag| tag.strip_prefix("owner="));
@@ -276,6 +290,11 @@ fn note(heap: &mut Heap, finding: &Arc<Finding>, severity: Option<Severity>, pla
         machines: Vec::new(),
     });
     hit.my_severity = hit.my_severity.max(severity);
+    // The machine that lacks most speaks for all.
+    let lacks = |one: &Finding| (one.kev.len(), one.cves.len());
+    if lacks(finding) > lacks(&hit.finding) {
+        hit.finding = Arc::clone(finding);
+    }
     hit.machines.push(place);
 }
 

@@ -49,7 +49,7 @@ pub(super) fn tell(
         let feeds = report.map_or(&[][..], |report| &report.feeds);
         emit(&Said::CatalogUpdated {
             digest,
-            feeds: feeds.iter().map(Feed::of).collect(),
+            feeds: feeds.iter().map(Counted::of).collect(),
         })?;
     } else {
         print(text)?;
@@ -256,7 +256,7 @@ fn update(hit: &Hit) -> Option<&str> {
 enum Said<'a> {
     CatalogUpdated {
         digest: &'a str,
-        feeds: Vec<Feed<'a>>,
+        feeds: Vec<Counted<'a>>,
     },
     BulletinHits(About<'a>),
     NowExploited(About<'a>),
@@ -271,7 +271,7 @@ enum Said<'a> {
 }
 
 #[derive(Serialize)]
-struct Feed<'a> {
+struct Counted<'a> {
     feed: &'a str,
     read: u64,
     new: u64,
@@ -282,7 +282,7 @@ struct Feed<'a> {
     irrelevant: u64,
 }
 
-impl<'a> Feed<'a> {
+impl<'a> Counted<'a> {
     fn of(count: &'a FeedCount) -> Self {
         Self {
             feed: &count.feed,

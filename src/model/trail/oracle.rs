@@ -177,7 +177,10 @@ proptest! {
             (Just(versions), Just(order).prop_shuffle())
         }),
     ) {
-        let at = |place: usize| UtcTime::from_unix(1_790_000_000 + place as i64 * 86_400);
+        let at = |place: usize| {
+            let days = i64::try_from(place).unwrap();
+            UtcTime::from_unix(1_790_000_000 + days * 86_400)
+        };
         let reading = |place: usize| Reading::of(&inventory(versions[place]));
         let mut read: BTreeSet<usize> = BTreeSet::new();
         let mut trail = Trail::default();
@@ -301,6 +304,7 @@ fn a_line_that_is_read_before_and_after_the_clock_is_put_back_is_shown_once() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a host with six updates")]
 fn a_windows_tells_of_each_update_once_a_source_and_says_unknown() {
     use crate::model::{
         Hotfix, HotfixSource, HotfixState, KbId, UpdateEvent, UpdateOutcome, WindowsFacts,

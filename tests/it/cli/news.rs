@@ -28,11 +28,8 @@ fn scanned(net: u8) -> (Site, Desk) {
     let desk = desk(&site);
     let osv = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/catalog/debian-osv.jsonl");
     let osv = fs::read_to_string(osv).unwrap();
-    let half: String = osv
-        .lines()
-        .step_by(2)
-        .map(|line| format!("{line}\n"))
-        .collect();
+    let half: Vec<&str> = osv.lines().step_by(2).collect();
+    let half = half.join("\n") + "\n";
     let older = half + &flaw(2, "dpkg", None, "01") + &flaw(3, "bash", Some("99"), "01");
     desk.write("older.jsonl", &older);
     let newer = osv + &flaw(1, "dpkg", Some("99"), "01") + &flaw(2, "dpkg", Some("99"), "02");
