@@ -1,5 +1,6 @@
 //! The command line of `catalog`, as typed.
 
+use super::args::EventsArgument;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
@@ -29,6 +30,8 @@ pub(super) enum CatalogCommand {
         /// Take an exported catalogue also where it is older than the one that is there, or lacks some of it
         #[arg(long)]
         replace: bool,
+        #[command(flatten)]
+        news: NewsArguments,
     },
     /// Write the catalogue into one file to carry, for catalog import elsewhere
     Export {
@@ -61,7 +64,22 @@ pub(super) struct UpdateArguments {
     #[arg(long)]
     pub(super) reread: bool,
     #[command(flatten)]
+    pub(super) news: NewsArguments,
+    #[command(flatten)]
     pub(super) fetch: FetchArguments,
+}
+
+/// What is told at the end.
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub(super) struct NewsArguments {
+    /// Do not judge the machines that were last read by the new catalogue; otherwise it ends with what is new
+    /// and whom it hits (nothing is kept, and no packet is sent)
+    #[arg(long)]
+    pub(super) no_hits: bool,
+    /// Tell what came in and whom it hits on standard output, one JSON object a line, for programs that mail or
+    /// post it (docs/feeds.md)
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub(super) events: Option<EventsArgument>,
 }
 
 #[derive(Debug, Args)]

@@ -32,6 +32,7 @@ mod severity;
 mod sighting;
 mod standing;
 mod time;
+mod trail;
 mod unix;
 mod verify;
 mod windows;
@@ -79,12 +80,14 @@ pub use standing::{
     Compared, Comparison, Entry, ListCount, ListRow, ManagedState, Standing, SubnetCount,
 };
 pub use time::{Date, UtcTime};
+pub use trail::{FirstTold, Reading, Trail, TrailAction, TrailEvent, TrailSource, When, between};
 pub use unix::{
-    Container, LivePatch, PackageAction, PackageChange, SourceDanger, StaleProgram, Subscription,
-    UnixFacts, UpdateSource,
+    Container, LivePatch, PackageAction, PackageChange, PackageLog, SourceDanger, StaleProgram,
+    Subscription, UnixFacts, UpdateSource,
 };
 pub use verify::{LeftUnverified, Verdict, Verification, Verified, VerifiedState};
 pub use windows::{
     Component, ComponentKind, FileVersion, Hotfix, HotfixSource, HotfixState, KbId, Membership,
-    Program, ProgramScope, SystemService, UpdatePolicy, WebSite, WindowsFacts,
+    Program, ProgramScope, SystemService, UpdateEvent, UpdateOutcome, UpdatePolicy, WebSite,
+    WindowsFacts,
 };

@@ -133,6 +133,32 @@ pub struct PackageChange {
     pub by: Option<String>,
     /// The command that did it, where the log says.
     pub command: Option<String>,
+    /// Which log; `None` in inventories of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log: Option<PackageLog>,
+}
+
+/// A log of package changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum PackageLog {
+    /// apt's history.
+    Apt,
+    /// dpkg's own.
+    Dpkg,
+    /// zypper's history.
+    Zypper,
+    /// yum's.
+    Yum,
+    /// What rpm did for dnf.
+    Dnf,
+    /// apk-tools 3.
+    Apk,
+    /// pacman's.
+    Pacman,
+    /// FreeBSD's pkg in the system's log.
+    Pkg,
 }
 
 /// What was done to a package.

@@ -12,6 +12,9 @@ pub struct WindowsFacts {
     /// Updates of the system and of what is serviced with it, from every source that names any,
     /// sorted by id.
     pub hotfixes: Observed<Vec<Hotfix>>,
+    /// What the Windows Update client's log tells, oldest first; empty where it could not be read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub update_log: Vec<UpdateEvent>,
     /// Programs of both Uninstall views and of every loaded user hive, sorted.
     pub programs: Observed<Vec<Program>>,
     /// Products with patch levels of their own, by kind: an empty list means that there is none.
@@ -113,6 +116,38 @@ impl Hotfix {
     pub fn went_in(&self) -> bool {
         matches!(self.state, HotfixState::Installed | HotfixState::Superseded)
     }
+}
+
+/// What the Windows Update client did, or failed to do.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct UpdateEvent {
+    /// When.
+    pub at: UtcTime,
+    /// `KB5034122`, where the title names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kb: Option<String>,
+    /// What the update is called.
+    #[serde(default)]
+    pub title: String,
+    /// How it ended.
+    pub outcome: UpdateOutcome,
+    /// The code with which it failed: `0x80070643`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+}
+
+/// How an installation or removal ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UpdateOutcome {
+    /// It was put in.
+    Installed,
+    /// It could not be put in.
+    InstallFailed,
+    /// It was taken out.
+    Removed,
+    /// It could not be taken out.
+    RemoveFailed,
 }
 
 /// How far an update is installed: the words of `hotfixes.csv`.

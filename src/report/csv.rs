@@ -51,7 +51,7 @@ impl Exporter for Csv {
             let view = View::new(source.run(), options, machine);
             for sheet in &mut sheets {
                 let table = sheet.table;
-                table.machine_rows(&view, &mut |cells| sheet.row(cells, sink))?;
+                table.machine_rows(source, &view, &mut |cells| sheet.row(cells, sink))?;
             }
             Ok(())
         })?;

@@ -50,7 +50,9 @@ impl Exporter for Jsonl {
         let counts = each_machine(source, |machine| {
             let view = View::new(source.run(), options, machine);
             for table in &tables {
-                table.machine_rows(&view, &mut |cells| lines.push(&Line { table, cells }))?;
+                table.machine_rows(source, &view, &mut |cells| {
+                    lines.push(&Line { table, cells })
+                })?;
             }
             Ok(())
         })?;

@@ -48,7 +48,8 @@ pub use terminal::columns;
 pub use verified::verified;
 
 use crate::model::{
-    Changes, Comparison, CoverageRow, ExceptionCount, MachineRecord, RunSummary, Verification,
+    Changes, Comparison, CoverageRow, ExceptionCount, FirstTold, MachineRecord, RunSummary, Trail,
+    Verification,
 };
 use std::io::{self, Write};
 
@@ -85,6 +86,16 @@ pub trait ReportSource {
     /// The exceptions that the operator granted, and how each stands in this run.
     fn exceptions(&self) -> &[ExceptionCount] {
         &[]
+    }
+
+    /// What was ever told of a machine's updates, in this run or an earlier one.
+    fn trail(&self, machine: &MachineRecord) -> io::Result<Trail> {
+        let first = FirstTold {
+            at: self.run().started,
+            run: self.run().id.clone(),
+        };
+        let own = machine.inventory.as_deref();
+        Ok(own.map_or_else(Trail::default, |read| Trail::told(read, &first)))
     }
 }
 

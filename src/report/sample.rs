@@ -5,9 +5,9 @@ use crate::model::{
     AccessRecord, BulletinId, Comparison, Confidence, CoverageRow, CredentialId, Date, Evidence,
     Family, Finding, FindingHistory, FindingId, FindingState, GapCause, HostIdentity, HostTrust,
     Inventory, Kernel, MachineId, MachineRecord, NetworkInterface, Observed, Package,
-    PackageAction, PackageChange, PackageManager, PackageState, Platform, Protocol, Reboot, Remedy,
-    ResultCode, RunId, RunSummary, SeenBy, Service, Severity, SourceDanger, SourcePackage,
-    UnixFacts, UpdateSource, UtcTime, Witness, WitnessKind,
+    PackageAction, PackageChange, PackageLog, PackageManager, PackageState, Platform, Protocol,
+    Reboot, Remedy, ResultCode, RunId, RunSummary, SeenBy, Service, Severity, SourceDanger,
+    SourcePackage, UnixFacts, UpdateSource, UtcTime, Witness, WitnessKind,
 };
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -276,6 +276,7 @@ fn unix() -> UnixFacts {
             to: Some("3.0.9-1+b1".to_owned()),
             by: Some("=anna".to_owned()),
             command: Some("apt upgrade".to_owned()),
+            log: Some(PackageLog::Apt),
         }]),
         ..UnixFacts::default()
     }

@@ -382,14 +382,19 @@ fn json_lines_have_the_columns_of_the_tables() {
         "service",
         "finding",
         "finding_cve",
+        "history",
     ];
     let expected = ["run", "coverage"].into_iter().chain(machine);
     let windows = [
         "machine", "access", "software", "hotfix", "service", "finding",
     ];
-    let judged = windows.into_iter().chain(["finding_cve"]);
+    let judged = windows.into_iter().chain(["finding_cve", "history"]);
     let failed = ["machine", "access", "service", "remediation"];
-    let expected = expected.chain(windows).chain(judged).chain(failed);
+    let expected = expected
+        .chain(windows)
+        .chain(["history"])
+        .chain(judged)
+        .chain(failed);
     let expected: Vec<&str> = expected.collect();
     assert_eq!(kinds, expected);
 }

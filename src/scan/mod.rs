@@ -16,6 +16,7 @@ mod given;
 mod host;
 mod judge;
 mod keyring;
+mod news;
 mod notes;
 mod plan;
 mod priorities;
@@ -33,6 +34,7 @@ pub use event::Event;
 pub use given::{GivenHost, run_given};
 pub use judge::of as judge;
 pub use keyring::{Keyring, StoredProof};
+pub use news::{Hit, HitMachine, News, news};
 pub use notes::{Examined, Meeting, Note, Step};
 pub use plan::{
     Asked, Look, MAX_CHANGED_KEYS, Pace, Receipts, RuleFile, RunKind, RunPlan, Scope, Verify,

@@ -8,7 +8,8 @@ use crate::identify;
 use crate::matching::Knowledge;
 use crate::model::{
     Answer, Changes, Clue, Comparison, CoverageRow, Decision, Exception, ExceptionCount, Finding,
-    MachineId, MachineRecord, ManagedState, ResultCode, RunSummary, SeenBy, Service, Severity,
+    FirstTold, MachineId, MachineRecord, ManagedState, ResultCode, RunSummary, SeenBy, Service,
+    Severity, Trail,
 };
 use crate::report::ReportSource;
 use crate::store::{ReportOptions, RunReport, SightingRow, Store};
@@ -17,6 +18,7 @@ use crate::sweep::coverage::{self, Progress};
 use crate::sweep::intermediary::{self, Answers, Intermediary};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::iter;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -358,6 +360,25 @@ impl ReportSource for RunSource {
 
     fn exceptions(&self) -> &[ExceptionCount] {
         self.priorities.as_ref().map_or(&[], Priorities::exceptions)
+    }
+
+    fn trail(&self, machine: &MachineRecord) -> io::Result<Trail> {
+        let mut all = Trail::default();
+        let mut is_kept = false;
+        for id in iter::once(&machine.id).chain(&machine.also) {
+            let trail = self.report.trail(id).map_err(io::Error::other)?;
+            is_kept |= trail.is_some();
+            all.merge(trail.unwrap_or_default());
+        }
+        // A run of an earlier version was not listened to when it was written down.
+        if let Some(read) = machine.inventory.as_deref().filter(|_| !is_kept) {
+            let first = FirstTold {
+                at: self.run().started,
+                run: self.run().id.clone(),
+            };
+            all.merge(Trail::told(read, &first));
+        }
+        Ok(all)
     }
 }
 

@@ -5,8 +5,11 @@ use super::db::{Address, Db, Fault, Time, to_json};
 use super::evidence::Evidence;
 use super::runs::RunKey;
 use super::verdicts::{self, EncodedVerdict};
-use super::{HostCommit, Pin, StoreError, keys, pins, runs};
-use crate::model::{AccessRecord, CredentialId, Finding, HostKey, MachineId, RunId, UtcTime};
+use super::{Digest, HostCommit, Pin, StoreError, keys, pins, runs, trails};
+use crate::model::{
+    AccessRecord, CredentialId, Finding, FirstTold, HostKey, Inventory, MachineId, Reading, RunId,
+    Trail, UtcTime,
+};
 use rusqlite::{Connection, OptionalExtension as _, named_params, params};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -20,6 +23,7 @@ pub(super) struct EncodedHost {
     credential: Option<CredentialId>,
     host_key: Option<HostKey>,
     inventory: Option<Blob>,
+    told: Option<Told>,
     verdict: Option<EncodedVerdict>,
     exposures: Vec<Finding>,
     services: String,
@@ -34,12 +38,37 @@ pub(super) struct EncodedHost {
     pins: Vec<Pin>,
 }
 
+/// What an inventory tells of what was done to its updates.
+pub(super) struct Told {
+    pub(super) digest: Digest,
+    /// When it was read.
+    pub(super) at: UtcTime,
+    /// By whichever run: that is known when it is written.
+    pub(super) trail: Trail,
+    pub(super) reading: Reading,
+}
+
+impl Told {
+    fn of(inventory: &Inventory, digest: Digest, at: UtcTime) -> Self {
+        let nobody = FirstTold {
+            at,
+            run: RunId::new(""),
+        };
+        Self {
+            digest,
+            at,
+            trail: Trail::told(inventory, &nobody),
+            reading: Reading::of(inventory),
+        }
+    }
+}
+
 impl EncodedHost {
     pub(super) fn evidence(&self) -> &Evidence {
         &self.evidence
     }
 
-    fn digests(&self) -> impl Iterator<Item = super::Digest> {
+    fn digests(&self) -> impl Iterator<Item = Digest> {
         let verdict = self.verdict.as_ref().map(|verdict| verdict.blob.digest);
         let inventory = self.inventory.as_ref().map(|blob| blob.digest);
         inventory.into_iter().chain(verdict)
@@ -52,7 +81,10 @@ pub(super) fn encode(commit: HostCommit, known: &KnownBlobs) -> Result<EncodedHo
     let inventory = outcome
         .inventory
         .as_ref()
-        .map(|inventory| Blob::of(Kind::Inventory, inventory, known));
+        .map(|inventory| Blob::of(Kind::Inventory, inventory, known))
+        .transpose()?;
+    let told = outcome.inventory.as_ref().zip(inventory.as_ref());
+    let told = told.map(|(inventory, blob)| Told::of(inventory, blob.digest, commit.finished));
     let matched = commit.matched.as_ref();
     let verdict = matched.map(|matched| verdicts::encode(matched, known));
     let failure = outcome.failure.as_ref();
@@ -64,7 +96,8 @@ pub(super) fn encode(commit: HostCommit, known: &KnownBlobs) -> Result<EncodedHo
             .map(|failure| to_json("a failure", failure))
             .transpose()?,
         failure_code: failure.map(|failure| failure.code.as_str()),
-        inventory: inventory.transpose()?,
+        inventory,
+        told,
         verdict: verdict.transpose()?,
         exposures: commit.exposures,
         services: to_json("services", &outcome.services)?,
@@ -122,6 +155,9 @@ pub(super) fn write(tx: &Connection, run: &RunKey, host: &EncodedHost) -> Result
     }
     insert_outcome(tx, run, machine, host)?;
     insert_access(tx, run, host)?;
+    if let Some(told) = &host.told {
+        trails::learn(tx, run, machine, told)?;
+    }
     if let Some(verdict) = &host.verdict {
         let addresses = [host.evidence.address];
         verdicts::write(tx, run, &addresses, verdict)?;

@@ -30,6 +30,7 @@ mod sightings;
 #[cfg(test)]
 mod tests;
 mod thread;
+mod trails;
 mod verdicts;
 
 pub use annotations::Decisions;

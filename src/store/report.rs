@@ -1,10 +1,10 @@
 //! A run and its machines, read for export.
 
 use super::db::{Address, Db, Fault, Time, from_json, from_word};
-use super::{Digest, Pending, Store, StoreError, keys, runs, verdicts};
+use super::{Digest, Pending, Store, StoreError, keys, runs, trails, verdicts};
 use crate::model::{
     AccessRecord, Clue, CredentialId, Date, FindingHistory, FindingId, Fingerprint, HostFailure,
-    HostKey, MachineId, MachineRecord, RunId, RunSummary, Service, UtcTime,
+    HostKey, MachineId, MachineRecord, RunId, RunSummary, Service, Trail, UtcTime,
 };
 use rusqlite::{Connection, Row, params};
 use std::collections::{BTreeMap, HashMap};
@@ -25,6 +25,8 @@ pub struct RunReport {
     run: RunSummary,
     number: i64,
     machines: Vec<Group>,
+    /// Where each is.
+    places: HashMap<MachineId, usize>,
 }
 
 /// The addresses that make one record.
@@ -61,6 +63,19 @@ impl RunReport {
         let (group, run) = (group.clone(), self.number);
         let record = self.store.thread.ask(move |db| record(db, run, group));
         record.wait().map(Some)
+    }
+
+    /// What was ever told of the updates of a machine of this run; `None` where nobody told anything, or the store
+    /// was not kept then. Blocks.
+    pub fn trail(&self, machine: &MachineId) -> Result<Option<Trail>, StoreError> {
+        let Some(place) = self.places.get(machine) else {
+            return Ok(None);
+        };
+        let Some(number) = self.machines.get(*place).map(|group| group.machine) else {
+            return Ok(None);
+        };
+        let read = move |db: &mut Db| db.read(|tx| trails::of(tx, number));
+        self.store.thread.ask(read).wait()
     }
 
     /// Reads the machines in that order and shows each to `visit`; a few are in memory at a time, and the next
@@ -102,10 +117,12 @@ impl RunReport {
             let run = runs::record(tx, run)?.summary;
             let number = runs::key(tx, &run.id)?.number;
             let machines = groups(tx, number, &run.site, options)?;
+            let ids = machines.iter().map(|group| group.id.clone());
             Ok(Self {
                 store,
                 run,
                 number,
+                places: ids.zip(0..).collect(),
                 machines,
             })
         })

@@ -4,6 +4,7 @@ use super::super::catalog_args::CatalogCommand;
 use super::super::config::{Environment, Settings};
 use super::super::{Exit, Stop, hints, output, runtime};
 use super::catalog_update;
+use super::news::{self, Telling};
 use crate::catalog::sources::{From, Source};
 use crate::catalog::{self, ImportError, Portable, PortableError};
 use crate::report::{columns, for_terminal};
@@ -28,7 +29,14 @@ pub(in crate::cli) fn run(
             let all = catalog_update::all(settings, environment, arguments.feeds.as_ref())?;
             sources(&all)
         }
-        CatalogCommand::Import { paths, replace } => import(&settings.catalog, paths, *replace)?,
+        CatalogCommand::Import {
+            paths,
+            replace,
+            news,
+        } => {
+            let how = Telling::new(news.events, news.no_hits);
+            return import(settings, paths, *replace, how);
+        }
         CatalogCommand::Export { file } => export(&settings.catalog, file)?,
         CatalogCommand::Info { products, problems } => {
             info(&settings.catalog, *products, *problems)?
@@ -38,7 +46,13 @@ pub(in crate::cli) fn run(
     Ok(Exit::Clean)
 }
 
-fn import(into: &Path, paths: &[PathBuf], replace: bool) -> Result<String, Stop> {
+fn import(
+    settings: &Settings,
+    paths: &[PathBuf],
+    replace: bool,
+    how: Telling,
+) -> Result<Exit, Stop> {
+    let into = &settings.catalog;
     let failed = |error: &dyn std::error::Error| Stop {
         exit: Exit::Failed,
         text: format!("nothing was imported: {}", hints::chain(error)),
@@ -49,12 +63,13 @@ fn import(into: &Path, paths: &[PathBuf], replace: bool) -> Result<String, Stop>
             return Err(failed(&ImportError::NotAlone { path }));
         }
         let taken = catalog::take(path, into, replace).map_err(|error| failed(&error))?;
-        return Ok(format!(
+        let text = format!(
             "catalogue {} is the exported one{} and has digest {}\n",
             into.display(),
             of_day(&taken),
             taken.digest
-        ));
+        );
+        return news::tell(settings, how, &text, (&taken.digest, None));
     }
     let report = catalog::import(paths, into, runtime::now()).map_err(|error| failed(&error))?;
     let mut text = catalog_update::feeds(&report);
@@ -64,7 +79,7 @@ fn import(into: &Path, paths: &[PathBuf], replace: bool) -> Result<String, Stop>
         into.display(),
         report.digest
     );
-    Ok(text)
+    news::tell(settings, how, &text, (&report.digest, Some(&report)))
 }
 
 fn of_day(carried: &Portable) -> String {

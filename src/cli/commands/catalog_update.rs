@@ -3,6 +3,7 @@
 use super::super::catalog_args::{FetchArguments, MirrorArguments, UpdateArguments};
 use super::super::config::{Environment, Settings};
 use super::super::{Exit, Stop, complain, hints, runtime};
+use super::news::{self, Telling};
 use crate::catalog::fetch::{
     Failure, FetchEvent, Fetched, Fetching, Limits, Listener, Origin, Proxy,
 };
@@ -36,11 +37,11 @@ pub(in crate::cli) fn update(
         how.origin = Origin::Folder(how.cache.clone());
     }
     let named = !arguments.names.is_empty();
-    runtime::block_on(async {
+    let came = runtime::block_on(async {
         let fetched = fetched(&sources, named, &how).await?;
         if fetched.is_stopped {
             complain("interrupted: the catalogue is what it was; the same command goes on");
-            return Ok(Exit::Interrupted);
+            return Ok(Came::Not(Exit::Interrupted));
         }
         let mut exits = vec![tell(&fetched)];
         if fetched.documents.is_empty() {
@@ -52,16 +53,47 @@ pub(in crate::cli) fn update(
             spawn_blocking(move || catalog::update(&documents, &into, runtime::now(), again));
         let updated = tokio::select! {
             updated = import => updated.map_err(|error| Stop::failed(&error))?,
-            () = runtime::interrupted() => return Ok(Exit::Interrupted),
+            () = runtime::interrupted() => return Ok(Came::Not(Exit::Interrupted)),
         };
         let updated = updated.map_err(|error| not_imported(&error))?;
         exits.push(tell_left_out(&updated.left_out));
-        print(&summary(&updated, &fetched, &settings.catalog))?;
         if updated.left_out.len() == fetched.documents.len() {
             exits.push(Exit::Failed);
         }
-        Ok(Exit::worst(exits))
-    })?
+        let text = summary(&updated, &fetched, &settings.catalog);
+        Ok(Came::In {
+            report: updated.report,
+            text,
+            exits,
+        })
+    })??;
+    match came {
+        Came::Not(exit) => Ok(exit),
+        Came::In {
+            report,
+            text,
+            mut exits,
+        } => {
+            let told = Telling::new(arguments.news.events, arguments.news.no_hits);
+            exits.push(news::tell(
+                settings,
+                told,
+                &text,
+                (&report.digest, Some(&report)),
+            )?);
+            Ok(Exit::worst(exits))
+        }
+    }
+}
+
+/// What became of an update.
+enum Came {
+    Not(Exit),
+    In {
+        report: ImportReport,
+        text: String,
+        exits: Vec<Exit>,
+    },
 }
 
 /// Fetches into a folder.

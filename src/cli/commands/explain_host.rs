@@ -5,7 +5,9 @@ use super::super::config::Settings;
 use super::super::{Exit, Stop, beliefs, complain, hints, knowledge, output, runtime};
 use super::{explain_text, given};
 use crate::matching::{self, Asked, Knowledge, Known};
-use crate::model::{Entry, Inventory, MachineRecord, Observed, RunSummary, Standing};
+use crate::model::{
+    Entry, FirstTold, Inventory, MachineRecord, Observed, RunId, RunSummary, Standing, Trail,
+};
 use crate::report::ReportSource as _;
 use crate::scan::RunSource;
 use std::io::{self, Write as _};
@@ -94,6 +96,8 @@ pub(super) struct Host {
     /// Where it stopped, when it did.
     pub(super) failure: Option<String>,
     pub(super) inventory: Option<Arc<Inventory>>,
+    /// What was ever told of its updates.
+    pub(super) trail: Trail,
     /// How it stands to the lists, where it is of a run.
     pub(super) standing: Option<Standing>,
     /// The run, where it was judged.
@@ -139,7 +143,9 @@ fn stored(settings: &Settings, name: &str, command: &ExplainHostArguments) -> Re
     place.extend(machine.addresses.iter().map(ToString::to_string));
     place.push(format!("run {run}"));
     let judged_as = Some(report.run().clone());
+    let trail = report.trail(&machine);
     let host = Host {
+        trail: trail.map_err(|error| Stop::failed(&error))?,
         standing: machine.standing.clone(),
         place,
         name: called(
@@ -200,7 +206,12 @@ fn from_files(given: &GivenArguments, name: &str) -> Result<Host, Stop> {
     )?;
     let host = found.into_iter().next();
     let host = host.ok_or_else(|| none(name, &place))?;
+    let first = FirstTold {
+        at: runtime::now(),
+        run: RunId::new("the given files"),
+    };
     Ok(Host {
+        trail: Trail::told(&host.inventory, &first),
         place: vec![host.address.to_string(), place],
         name: called(Some(&host.inventory), host.name.as_deref()),
         failure: None,

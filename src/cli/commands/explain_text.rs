@@ -2,6 +2,7 @@
 
 use super::explain::wrap;
 use super::explain_host::Host;
+use super::explain_trail;
 use crate::matching::{Explanation, FlawRecord, OnHost, PackageRecord, Reason, Step, UpdateRecord};
 use crate::model::{Certainty, Entry, FileHash, Finding, Inventory, ProductKey, Remedy, Standing};
 use crate::report::{columns, for_terminal};
@@ -108,6 +109,14 @@ pub(super) fn explanation(host: &Host, inventory: &Inventory, one: &Explanation)
         page.say(0, &format!("{asked}: {title} ({source})"));
     }
     on_host(&mut page, &asked, &one.on_host);
+    let told = explain_trail::lines(&host.trail, one);
+    for (number, line) in told.iter().enumerate() {
+        if number == 0 {
+            page.gap();
+            page.say(0, "What was ever told of it, the newest first:");
+        }
+        page.say(2, line);
+    }
     if one.findings.is_empty() {
         page.gap();
         page.say(0, &format!("{asked} is not reported on this host."));

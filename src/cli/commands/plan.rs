@@ -108,7 +108,10 @@ fn planned(
 }
 
 /// Who answers for a machine, by the first list that says so.
-fn owners<'a>(comparison: &Comparison, lists: &'a [KnownList]) -> BTreeMap<MachineId, &'a str> {
+pub(super) fn owners<'a>(
+    comparison: &Comparison,
+    lists: &'a [KnownList],
+) -> BTreeMap<MachineId, &'a str> {
     let mut said = BTreeMap::new();
     for list in lists {
         for record in &list.records {

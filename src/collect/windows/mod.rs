@@ -75,6 +75,7 @@ impl Collector for Windows {
                 services.as_deref().unwrap_or_default(),
             ),
             hotfixes: hotfixes.into(),
+            update_log: hotfixes::update_log(answers),
             programs: programs.into(),
             files: files::files(answers).into(),
             services: services.into(),

@@ -153,8 +153,8 @@ pub const WINDOWS: QuestionSet = QuestionSet {
             Needs::EventLog,
             cmd(
                 UPDATE_HISTORY,
-                r#"wevtutil qe System /q:"*[System[Provider[@Name='Microsoft-Windows-WindowsUpdateClient'] and (EventID=19 or EventID=20 or EventID=23)]]" /f:xml /rd:true /c:400"#,
-                "what the update client installed, removed or failed to install; the log is read from its end, until 400 are found",
+                r#"wevtutil qe System /q:"*[System[Provider[@Name='Microsoft-Windows-WindowsUpdateClient'] and (EventID=19 or EventID=20 or EventID=23 or EventID=24)]]" /f:xml /rd:true /c:400"#,
+                "what the update client installed, removed or failed to install or remove; the log is read from its end, until 400 are found",
                 "What the update client installed, and what failed, is unknown.",
             ),
         ),

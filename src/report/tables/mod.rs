@@ -9,6 +9,7 @@ mod drift;
 mod exceptions;
 mod findings;
 mod findings_cve;
+mod history;
 mod hotfixes;
 mod lists;
 mod machines;
@@ -27,7 +28,7 @@ pub use unmanaged::seems_to_be;
 use super::cell::Cell;
 use super::{Counts, Options, ReportError, ReportSource};
 use crate::model::{
-    Decision, Finding, FindingId, Inventory, MachineRecord, RunSummary, WindowsFacts,
+    Decision, Finding, FindingId, Inventory, MachineRecord, RunSummary, Trail, WindowsFacts,
 };
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -48,6 +49,7 @@ const TABLES: &[Table] = &[
     lists::TABLE,
     subnets::TABLE,
     drift::TABLE,
+    history::TABLE,
     verify::TABLE,
     changes::TABLE,
 ];
@@ -101,6 +103,9 @@ type OfRunFor = fn(&dyn ReportSource, &Options, &mut Emit<'_>) -> Result<(), Rep
 /// Makes the rows of one machine.
 type OfMachine = fn(&View<'_>, &mut Emit<'_>) -> Result<(), ReportError>;
 
+/// Makes the rows of one machine of what was ever told of its updates.
+type OfTrail = fn(&View<'_>, &Trail, &mut Emit<'_>) -> Result<(), ReportError>;
+
 /// What rows are made of.
 enum Rows {
     /// The run as a whole.
@@ -109,6 +114,8 @@ enum Rows {
     RunFor(OfRunFor),
     /// One machine.
     Machine(OfMachine),
+    /// What was ever told of the updates of one machine.
+    Trail(OfTrail),
     /// One machine, and behind all of them what only lists know.
     MachineAndEntry(OfMachine, OfRun),
     /// What all machines come to.
@@ -126,19 +133,24 @@ impl Table {
         match self.rows {
             Rows::Run(rows) => rows(source, emit),
             Rows::RunFor(rows) => rows(source, options, emit),
-            Rows::Machine(_) | Rows::MachineAndEntry(..) | Rows::Sum(_) => Ok(()),
+            Rows::Machine(_) | Rows::Trail(_) | Rows::MachineAndEntry(..) | Rows::Sum(_) => Ok(()),
         }
     }
 
     /// Makes the rows of one machine.
     pub(super) fn machine_rows(
         &self,
+        source: &dyn ReportSource,
         view: &View<'_>,
         emit: &mut Emit<'_>,
     ) -> Result<(), ReportError> {
         match self.rows {
             Rows::Run(_) | Rows::RunFor(_) | Rows::Sum(_) => Ok(()),
             Rows::Machine(rows) | Rows::MachineAndEntry(rows, _) => rows(view, emit),
+            Rows::Trail(rows) => {
+                let trail = source.trail(view.machine);
+                rows(view, &trail.map_err(ReportError::Read)?, emit)
+            }
         }
     }
 
@@ -150,7 +162,7 @@ impl Table {
         emit: &mut Emit<'_>,
     ) -> Result<(), ReportError> {
         match self.rows {
-            Rows::Run(_) | Rows::RunFor(_) | Rows::Machine(_) => Ok(()),
+            Rows::Run(_) | Rows::RunFor(_) | Rows::Machine(_) | Rows::Trail(_) => Ok(()),
             Rows::MachineAndEntry(_, rows) => rows(source, emit),
             Rows::Sum(rows) => rows(source.run(), counts, emit),
         }

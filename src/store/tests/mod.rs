@@ -12,6 +12,7 @@ mod lists;
 mod report;
 mod runs;
 mod stored;
+mod trails;
 
 use super::*;
 use crate::model::{

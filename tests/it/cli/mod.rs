@@ -6,6 +6,8 @@ mod credentials;
 mod exits;
 mod explain;
 mod facts;
+mod history;
+mod news;
 mod output;
 mod plan;
 mod policy;

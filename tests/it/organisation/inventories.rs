@@ -7,8 +7,8 @@ use std::net::IpAddr;
 use underdesk::model::{
     Date, Family, HostIdentity, Hotfix, HotfixSource, HotfixState, Inventory, KbId, Kernel,
     Membership as Joined, NetworkInterface, Observed, Package, PackageAction, PackageChange,
-    PackageManager, PackageState, Platform, Reboot, SourcePackage, UnixFacts, UpdatePolicy,
-    UpdateSource, UtcTime, WindowsBuild, WindowsFacts, WindowsRelease, WindowsRole,
+    PackageLog, PackageManager, PackageState, Platform, Reboot, SourcePackage, UnixFacts,
+    UpdatePolicy, UpdateSource, UtcTime, WindowsBuild, WindowsFacts, WindowsRelease, WindowsRole,
 };
 
 /// The inventory of a machine in a run.
@@ -242,6 +242,7 @@ fn unix(machine: &Machine, at: UtcTime) -> UnixFacts {
         to: Some("1:9.2p1-2".to_owned()),
         by: None,
         command: None,
+        log: Some(PackageLog::Apt),
     };
     UnixFacts {
         sources: Observed::Known(vec![source]),

@@ -10,7 +10,7 @@ mod when;
 
 use super::super::platform::clip;
 use super::questions::HISTORY;
-use crate::model::{Gap, GapCause, PackageAction, PackageChange, UtcTime};
+use crate::model::{Gap, GapCause, PackageAction, PackageChange, PackageLog, UtcTime};
 use crate::session::Answers;
 use when::Clock;
 
@@ -58,18 +58,22 @@ pub(super) fn history(answers: &Answers) -> Result<Vec<PackageChange>, Gap> {
     Ok(changes)
 }
 
-fn read(name: &str, log: &[&str], clock: &Clock) -> Vec<PackageChange> {
-    match name {
-        "apt" => apt::history(log, clock),
-        "dpkg" => apt::dpkg(log, clock),
-        "zypp" => rpm::zypp(log, clock),
-        "yum" => rpm::yum(log, clock),
-        "dnf" => rpm::dnf(log, clock),
-        "apk" => lines::apk(log),
-        "pacman" => lines::pacman(log, clock),
-        "pkg" => lines::pkg(log, clock),
-        _ => Vec::new(),
+fn read(name: &str, lines: &[&str], clock: &Clock) -> Vec<PackageChange> {
+    let (log, mut changes) = match name {
+        "apt" => (PackageLog::Apt, apt::history(lines, clock)),
+        "dpkg" => (PackageLog::Dpkg, apt::dpkg(lines, clock)),
+        "zypp" => (PackageLog::Zypper, rpm::zypp(lines, clock)),
+        "yum" => (PackageLog::Yum, rpm::yum(lines, clock)),
+        "dnf" => (PackageLog::Dnf, rpm::dnf(lines, clock)),
+        "apk" => (PackageLog::Apk, lines::apk(lines)),
+        "pacman" => (PackageLog::Pacman, lines::pacman(lines, clock)),
+        "pkg" => (PackageLog::Pkg, lines::pkg(lines, clock)),
+        _ => return Vec::new(),
+    };
+    for change in &mut changes {
+        change.log = Some(log);
     }
+    changes
 }
 
 /// What a log says beside the package: when, by whom, with which command.
@@ -109,6 +113,7 @@ impl Occasion<'_> {
             to: kept(to, 300),
             by: kept(self.by, 100),
             command: kept(self.command, 300),
+            log: None,
         })
     }
 }

@@ -15,7 +15,7 @@ use super::reg::{self, Key};
 use super::text::{
     LONG, MOST_ROWS, NAME, certain_day, clip, compact_day, day, digits, file_time, some, three,
 };
-use crate::model::{Date, Gap, Hotfix, HotfixSource, HotfixState, KbId, UtcTime};
+use crate::model::{Date, Gap, Hotfix, HotfixSource, HotfixState, KbId, UpdateEvent, UtcTime};
 use crate::session::{Answers, WmiRow};
 use package::{Package, Servicing};
 use std::collections::BTreeMap;
@@ -37,6 +37,16 @@ pub(super) fn hotfixes(answers: &Answers) -> Result<Vec<Hotfix>, Gap> {
         (Err(gap), Err(_), Err(_)) => Err(gap),
         _ => Ok(updates.decided()),
     }
+}
+
+/// What the update client's log tells, failures included, oldest first.
+pub(super) fn update_log(answers: &Answers) -> Vec<UpdateEvent> {
+    let text = answers.text(UPDATE_HISTORY).unwrap_or_default();
+    let events = wua::events(text).into_iter();
+    let mut events: Vec<UpdateEvent> = events.filter_map(wua::Event::kept).collect();
+    events.sort();
+    events.dedup();
+    events
 }
 
 /// An update as `Win32_QuickFixEngineering` lists it, told by a tool.

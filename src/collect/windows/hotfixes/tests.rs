@@ -2,6 +2,7 @@
 
 use super::super::super::tests::answers;
 use super::*;
+use crate::model::UpdateOutcome;
 use proptest::prelude::*;
 
 const PACKAGES: &str = r"HKEY_LOCAL_MACHINE\SOFTWARE\Microsoft\Windows\CurrentVersion\Component Based Servicing\Packages";
@@ -171,6 +172,37 @@ fn sources_are_joined_by_number() {
             "KB2600217 installed   registry",
             "KB5002537 superseded 2024-06-12  msi",
             "KB5034122 installed 2024-06-07 NT-AUTORIT\u{c4}T\\SYSTEM qfe+cbs+wua",
+        ]
+    );
+}
+
+#[test]
+fn what_the_client_failed_to_do_is_kept_with_its_code() {
+    let failed = "<Event><System><EventID>20</EventID><TimeCreated SystemTime='2024-06-08T07:00:00Z'/></System>\
+         <EventData><Data Name='errorCode'>0x80070643</Data><Data Name='updateTitle'>Update (KB5034122)</Data></EventData></Event>";
+    let text =
+        event(19, 5_034_123, 9) + failed + &event(24, 5_034_123, 7) + &event(43, 5_034_124, 7);
+    let log = update_log(&answers(&[(UPDATE_HISTORY, &text)]));
+    let told: Vec<_> = log
+        .iter()
+        .map(|one| {
+            (
+                one.kb.as_deref().unwrap_or_default(),
+                one.outcome,
+                one.code.as_deref(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("KB5034123", UpdateOutcome::RemoveFailed, None),
+            (
+                "KB5034122",
+                UpdateOutcome::InstallFailed,
+                Some("0x80070643")
+            ),
+            ("KB5034123", UpdateOutcome::Installed, None),
         ]
     );
 }

@@ -4,8 +4,8 @@
 //! 19 an installation succeeded, 20 one failed, 23 an update was taken out, 24 that failed: the
 //! provider's own manifest (`wevtutil gp Microsoft-Windows-WindowsUpdateClient /ge /gm`).
 
-use super::super::text::LONG;
-use crate::model::UtcTime;
+use super::super::text::{LONG, NAME, clip};
+use crate::model::{KbId, UpdateEvent, UpdateOutcome, UtcTime};
 use quick_xml::events::{BytesStart, Event as Xml};
 use quick_xml::{Reader, XmlVersion};
 
@@ -20,9 +20,33 @@ pub(super) struct Event {
     pub(super) time: UtcTime,
     /// What the update is called.
     pub(super) title: String,
+    /// The code with which it failed.
+    code: String,
 }
 
 impl Event {
+    /// The event as inventories keep it.
+    pub(super) fn kept(self) -> Option<UpdateEvent> {
+        let outcome = match self.id {
+            19 => UpdateOutcome::Installed,
+            20 => UpdateOutcome::InstallFailed,
+            23 => UpdateOutcome::Removed,
+            24 => UpdateOutcome::RemoveFailed,
+            _ => return None,
+        };
+        let failed = matches!(
+            outcome,
+            UpdateOutcome::InstallFailed | UpdateOutcome::RemoveFailed
+        );
+        Some(UpdateEvent {
+            at: self.time,
+            kb: KbId::find(&self.title).map(|kb| kb.to_string()),
+            title: clip(&self.title, LONG),
+            outcome,
+            code: Some(clip(self.code.trim(), NAME)).filter(|code| failed && !code.is_empty()),
+        })
+    }
+
     /// Whether the update was put in, or taken out; `None` where that failed.
     pub(super) fn is_in(&self) -> Option<bool> {
         match self.id {
@@ -77,6 +101,7 @@ struct Draft {
     field: Field,
     id: String,
     title: String,
+    code: String,
     time: Option<UtcTime>,
 }
 
@@ -85,6 +110,7 @@ struct Draft {
 enum Field {
     Id,
     Title,
+    Code,
     #[default]
     Other,
 }
@@ -92,10 +118,13 @@ enum Field {
 impl Draft {
     fn open(&mut self, tag: &BytesStart<'_>) {
         self.time(tag);
-        let is_title = || attribute(tag, "Name").is_some_and(|name| name == "updateTitle");
         self.field = match tag.local_name().as_ref() {
             "EventID" => Field::Id,
-            "Data" if is_title() => Field::Title,
+            "Data" => match attribute(tag, "Name").as_deref() {
+                Some("updateTitle") => Field::Title,
+                Some("errorCode") => Field::Code,
+                _ => Field::Other,
+            },
             _ => Field::Other,
         };
     }
@@ -110,6 +139,7 @@ impl Draft {
         let to = match self.field {
             Field::Id => &mut self.id,
             Field::Title => &mut self.title,
+            Field::Code => &mut self.code,
             Field::Other => return,
         };
         if to.len() + text.len() <= 4 * LONG {
@@ -122,6 +152,7 @@ impl Draft {
             id: self.id.trim().parse().ok()?,
             time: self.time?,
             title: self.title.trim().to_owned(),
+            code: self.code,
         })
     }
 }

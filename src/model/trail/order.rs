@@ -1,0 +1,100 @@
+//! Which of two events says the same as the other, and says it better.
+//!
+//! A strict order: what is said better by an event that is itself said better is said better by that one too.
+//! So it does not matter in which order events are taken in. Days are compared with room for hosts whose
+//! clock or zone is not UTC, and logs get a day more than the packages themselves, which keeps the order one.
+
+use super::{TrailAction, TrailEvent, TrailSource, When};
+use std::collections::HashMap;
+
+/// What was there, or was not, after an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome<'a> {
+    In(Option<&'a str>),
+    /// The version that went; nothing where a log does not say which.
+    Out(Option<&'a str>),
+    Failed,
+}
+
+impl<'a> Outcome<'a> {
+    fn of(event: &'a TrailEvent) -> Self {
+        match event.action {
+            TrailAction::Removed => Self::Out(event.before.as_deref()),
+            action if action.is_failure() => Self::Failed,
+            _ => Self::In(event.after.as_deref()),
+        }
+    }
+
+    /// Whether an event with this outcome is told by one with another.
+    fn is_told_by(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::Failed, _) | (_, Self::Failed) => false,
+            (Self::Out(_), Self::Out(None)) => true,
+            _ => self == other,
+        }
+    }
+}
+
+/// Events by what they are about.
+pub(super) struct Index<'a>(HashMap<&'a str, Vec<&'a TrailEvent>>);
+
+impl<'a> Index<'a> {
+    pub(super) fn of(events: &'a [TrailEvent]) -> Self {
+        let mut about: HashMap<&str, Vec<&TrailEvent>> = HashMap::new();
+        for event in events {
+            about.entry(&event.update).or_default().push(event);
+        }
+        Self(about)
+    }
+
+    pub(super) fn is_said_better(&self, event: &TrailEvent) -> bool {
+        let others = self.0.get(event.update.as_str());
+        let mut others = others.into_iter().flatten();
+        others.any(|other| is_better(other, event))
+    }
+}
+
+/// Whether the first says what the second says, and more exactly.
+pub(super) fn is_better(one: &TrailEvent, than: &TrailEvent) -> bool {
+    if one.update != than.update {
+        return false;
+    }
+    let same = one.source == than.source
+        && one.action == than.action
+        && one.before == than.before
+        && one.after == than.after;
+    match (than.when, one.when) {
+        (When::Unknown, When::Day(_) | When::At(_)) => same,
+        (When::Day(day), When::At(at)) => same && at.date() == day,
+        (When::Between(from, to), when) => {
+            let inside = match when {
+                When::Between(lower, upper) => {
+                    (lower, upper) != (from, to) && from <= lower && upper <= to
+                }
+                When::Day(_) | When::At(_) => when.day().is_some_and(|day| {
+                    let room = room(one.source);
+                    from.date().plus_days(-room) <= day && day <= to.date().plus_days(room)
+                }),
+                When::Unknown => false,
+            };
+            inside && Outcome::of(than).is_told_by(Outcome::of(one))
+        }
+        (When::At(own), When::At(_) | When::Day(_)) => {
+            let is_log = !matches!(one.source, TrailSource::Package | TrailSource::Runs);
+            let days = one.when.day().map(|day| day.days_until(own.date()).abs());
+            than.source == TrailSource::Package
+                && is_log
+                && days.is_some_and(|days| days <= 1)
+                && Outcome::of(than).is_told_by(Outcome::of(one))
+        }
+        _ => false,
+    }
+}
+
+/// By how many days a source may be off.
+fn room(source: TrailSource) -> i64 {
+    match source {
+        TrailSource::Package => 1,
+        _ => 2,
+    }
+}
