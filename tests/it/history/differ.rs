@@ -167,6 +167,11 @@ impl Look<'_> {
                 let name = package(system, "linux", version);
                 all.insert(name, ("linux".to_owned(), version.clone()));
             }
+            if let Some(newest) = sight.now.software.get("linux") {
+                // What brings the newest of them.
+                let name = "linux-image-amd64".to_owned();
+                all.insert(name, ("linux".to_owned(), newest.clone()));
+            }
             all
         };
         let (one, other) = (packages(was), packages(is));

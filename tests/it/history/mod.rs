@@ -1,8 +1,12 @@
 //! Ninety days of a network with their truth, and random histories: see `fixtures/history/ORIGIN.md`.
 
+mod asked;
+mod clocks;
 mod days;
 mod differ;
 mod planned;
+mod play;
+mod random;
 mod standing;
 mod tests;
 mod truth;

@@ -20,12 +20,16 @@ pub(super) struct Plan {
     pub(super) has_packages: bool,
 }
 
-/// The plan of a machine in a run, from a minute on; `None` where it has no finding.
+/// The plan of a machine in a run, from a minute on; `None` where it has no finding
+/// and waits for no restart.
 pub(super) fn plan(world: &World, sight: &Sight, catalogue: i64, from: i64) -> Option<Plan> {
-    if sight.findings.is_empty() {
+    let machine = world.machine(&sight.machine);
+    let now = &sight.now;
+    let newest = now.software.get("linux").or(now.software.get("windows"));
+    let waits = sight.is_read && newest.is_some_and(|newest| *newest != now.running);
+    if sight.findings.is_empty() && !waits {
         return None;
     }
-    let machine = world.machine(&sight.machine);
     let no_fix = sight
         .findings
         .iter()

@@ -1,6 +1,6 @@
 //! How machines stand against `fixtures/history/cmdb.csv`, after docs/unmanaged.md.
 
-use super::truth::Sight;
+use super::truth::{Sight, sights};
 use super::world::{Run, World};
 
 /// `(state, reason)` of a machine or an entry; `None` where nothing is said, or where the documents leave it open.
@@ -24,10 +24,22 @@ pub(super) fn standing(
         (true, false) => return Some(("unidentified", "no_strong_identity")),
         (true, true) => {}
     }
-    if !sight.is_read {
+    // A reading counts for thirty days.
+    let (mut read, mut patched) = (None, sight.now.patched);
+    for one in world.runs.iter().filter(|one| one.started <= run.started) {
+        for earlier in sights(world, one) {
+            if earlier.machine == sight.machine && earlier.is_read {
+                read = Some(one.day());
+                patched = earlier.now.patched;
+            }
+        }
+    }
+    // What was never read shows nothing by which its row would know it.
+    let read: i64 = read?;
+    if run.day() - read > 30 {
         return Some(("overlooked", "no_credential_works"));
     }
-    if run.day() - sight.now.patched > 60 {
+    if run.day() - patched > 60 {
         return Some(("overlooked", "not_patched_for_60_days"));
     }
     let has_owner = machine.tags.iter().any(|tag| tag.starts_with("owner="));

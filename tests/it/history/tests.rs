@@ -1,10 +1,11 @@
 //! The truth itself is sound: what the time line is for does happen in it.
 
+use super::asked::Asked;
 use super::differ;
 use super::standing::standing;
 use super::truth::sights;
 use super::weigh;
-use super::world::World;
+use super::world::{Run, World};
 use std::collections::BTreeSet;
 
 #[test]
@@ -87,4 +88,39 @@ fn everything_that_can_be_weighed_is_there() {
         "unseen",
     ];
     assert_eq!(states, BTreeSet::from(all));
+}
+
+#[test]
+fn every_file_of_every_run_is_what_the_time_line_gives() {
+    let world = World::written();
+    let mut asked = Asked::play(&world);
+    for run in &world.runs {
+        asked.export(run);
+    }
+    asked.end();
+}
+
+#[test]
+fn any_two_runs_and_any_past_day_are_told_as_the_time_line_gives_them() {
+    let world = World::written();
+    let mut asked = Asked::play(&world);
+    let runs: Vec<&Run> = world
+        .runs
+        .iter()
+        .filter(|one| one.site == "default")
+        .collect();
+    for (at, after) in runs.iter().enumerate() {
+        for before in runs[..at].iter().step_by(3) {
+            asked.diff(before, after);
+        }
+    }
+    // Days of runs, days on which a catalogue was not updated, and days between.
+    let first = runs[0].day();
+    for day in (first - 2..first + 92).step_by(4) {
+        asked.as_of(day);
+    }
+    for run in &runs {
+        asked.as_of(run.day());
+    }
+    asked.end();
 }

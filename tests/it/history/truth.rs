@@ -144,7 +144,7 @@ pub(super) fn shown<'a>(
     sight.findings.iter().find(|one| one.bulletin == bulletin)
 }
 
-/// The day of the first run that saw a finding, and how many runs up to this one did.
+/// The day of the first run that saw a finding, and how many runs of the store did.
 pub(super) fn known_since(
     world: &World,
     run: &Run,
@@ -153,12 +153,12 @@ pub(super) fn known_since(
     bulletin: &str,
 ) -> (Day, usize) {
     let (mut first, mut times) = (None, 0);
-    for earlier in &world.runs {
-        if earlier.site != run.site || earlier.started > run.started {
+    for one in &world.runs {
+        if one.site != run.site {
             continue;
         }
-        if shown(&sights(world, earlier), machine, life, bulletin).is_some() {
-            first = first.or(Some(earlier.day()));
+        if shown(&sights(world, one), machine, life, bulletin).is_some() {
+            first = first.or(Some(one.day()));
             times += 1;
         }
     }

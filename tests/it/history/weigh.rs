@@ -192,7 +192,8 @@ pub(super) fn standing(
 /// What decides between two findings, the smaller first; the finding's id decides the rest.
 pub(super) fn order(one: &Weighed) -> [i64; 10] {
     let is_no_fix = one.found.state == "no_fix_yet";
-    let is_overdue = one.days_left.is_some_and(|left| left < 0);
+    // What an exception holds for is left out of what is overdue.
+    let is_overdue = one.exception.is_none() && one.days_left.is_some_and(|left| left < 0);
     let flag = |yes: bool| i64::from(!yes);
     [
         flag(one.exception.is_none()),

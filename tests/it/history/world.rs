@@ -263,14 +263,7 @@ pub(super) fn release(version: &str) -> &'static str {
 /// The update that brings a Windows to a build.
 pub(super) fn update(world: &World, build: &str) -> String {
     let found = world.bulletins.iter().find(|one| one.fixed == build);
-    let of_august = || match build {
-        "17763.4737" => "KB5029247",
-        "20348.1906" => "KB5029250",
-        "19045.3324" => "KB5029244",
-        "22621.2134" => "KB5029263",
-        other => panic!("{other}"),
-    };
-    found.map_or_else(|| of_august().to_owned(), |one| one.id.clone())
+    found.unwrap().id.clone()
 }
 
 /// The folder of the fixtures.
