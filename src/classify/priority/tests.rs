@@ -637,23 +637,17 @@ proptest! {
     fn months_are_what_the_leaves_of_a_calendar_give(start in 0_i64..60_000, months in 0_u32..60) {
         let from = day("1970-01-01").plus_days(start);
         // Leaf by leaf: the first day of the month, so many months on, and from there to the same day or the last.
-        let text = from.to_string();
-        let wanted: i64 = text[8..].parse().unwrap();
-        let mut first = day(&format!("{}-01", &text[..7]));
+        let month = |day: Date| day.to_string().get(..7).unwrap().to_owned();
+        let mut first = day(&format!("{}-01", month(from)));
+        let wanted = first.days_until(from);
         for _ in 0..months {
-            let month = first.to_string()[..7].to_owned();
-            while first.to_string()[..7] == month {
+            let leaf = month(first);
+            while month(first) == leaf {
                 first = first.plus_days(1);
             }
         }
-        let month = first.to_string()[..7].to_owned();
-        let mut last = first;
-        for at in 1..wanted {
-            let next = first.plus_days(at);
-            if next.to_string()[..7] == month {
-                last = next;
-            }
-        }
+        let same = (0..=wanted).map(|at| first.plus_days(at));
+        let last = same.filter(|next| month(*next) == month(first)).max().unwrap();
         prop_assert_eq!(Calendar::default().due(from, Allowance::Months(months)), last);
     }
 

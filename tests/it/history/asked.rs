@@ -84,6 +84,30 @@ impl<'a> Asked<'a> {
             self.standings(run, &out, &sights);
         }
         self.plan(run, &sights);
+        self.policy(run, &weighed);
+    }
+
+    /// How many findings the rules touch.
+    fn policy(&mut self, run: &Run, weighed: &[Weighed]) {
+        let told = self.desk.expect(0, &format!("policy check {}", run.id)).out;
+        let untouched = weighed.iter().filter(|one| one.rule.is_empty()).count();
+        let all = weighed.len();
+        let truth =
+            format!("{all} open or undecided findings, {untouched} of them touched by no rule");
+        if !told.contains(&truth) {
+            self.fault(format!("{}: {truth}, and not: {told}", run.id));
+        }
+        for rule in ["exploited-in-the-open", "likely", "of-little-weight"] {
+            let decided = weighed.iter().filter(|one| one.rule == rule).count();
+            let line = told.lines().find(|line| line.starts_with(rule));
+            let cells: Vec<&str> = line.unwrap_or_default().split_whitespace().collect();
+            if !cells.contains(&decided.to_string().as_str()) {
+                self.fault(format!(
+                    "{}: {rule} decides {decided}, and not: {told}",
+                    run.id
+                ));
+            }
+        }
     }
 
     fn address(&self, run: &Run, machine: &str) -> String {

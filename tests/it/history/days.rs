@@ -15,7 +15,9 @@ fn days_in(year: i64, month: i64) -> i64 {
 
 /// The number of `2023-09-05`, or of the day of `2023-09-05T05:00:00Z`: 2001-01-01, a Monday, is 0.
 pub(super) fn day(text: &str) -> Day {
-    let parts: Vec<i64> = text[..10]
+    let parts: Vec<i64> = text
+        .get(..10)
+        .unwrap()
         .split('-')
         .map(|part| part.parse().unwrap())
         .collect();
@@ -70,7 +72,7 @@ pub(super) fn next_month(from: Day) -> Day {
 
 /// Minutes since the first day, of `2023-09-05T05:00:00Z`.
 pub(super) fn minute(text: &str) -> i64 {
-    let number = |from: usize| text[from..from + 2].parse::<i64>().unwrap();
+    let number = |from: usize| text.get(from..from + 2).unwrap().parse::<i64>().unwrap();
     (day(text) * 24 + number(11)) * 60 + number(14)
 }
 

@@ -4,6 +4,7 @@ mod asked;
 mod clocks;
 mod days;
 mod differ;
+mod made;
 mod planned;
 mod play;
 mod random;

@@ -1,9 +1,10 @@
 //! Plays a history: the runs, as a scan would have put them into the store on their days.
 
 use super::days::{self, Day};
+use super::made::inventory;
 use super::truth::{Sight, sights};
-use super::world::{Machine, Run, World, folder, package, release, update};
-use crate::organisation::digests::{digest, hyphenated};
+use super::world::{Machine, Run, World, folder};
+use crate::organisation::digests::digest;
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr};
@@ -13,12 +14,9 @@ use tempfile::TempDir;
 use underdesk::catalog::{self, Catalog};
 use underdesk::matching::Knowledge;
 use underdesk::model::{
-    AccessRecord, Answer, Canaries, ComponentKind, CredentialId, Date, Exception, ExceptionId,
-    ExceptionScope, Family, HostFailure, HostIdentity, HostKey, HostOutcome, HostTrust, Hotfix,
-    HotfixSource, HotfixState, Inventory, KbId, Kernel, LiveHost, Membership, NetworkInterface,
-    Observed, Package, PackageManager, PackageState, Platform, ProbeKind, Protocol, Reboot,
-    ResultCode, RunId, RunSummary, SourcePackage, Stage, UnixFacts, UpdateSource, UtcTime,
-    WindowsBuild, WindowsFacts, WindowsRelease, WindowsRole,
+    AccessRecord, Answer, Canaries, CredentialId, Date, Exception, ExceptionId, ExceptionScope,
+    HostFailure, HostKey, HostOutcome, HostTrust, LiveHost, ProbeKind, Protocol, ResultCode, RunId,
+    RunSummary, Stage, UtcTime,
 };
 use underdesk::scan::{self, Look, Pace, RunKind, RunPlan, Scope};
 use underdesk::store::{HostCommit, NewRun, RunState, SightingRow, Store};
@@ -56,7 +54,7 @@ pub(super) fn import(day: Day, into: &Path, now: UtcTime) {
         let name = path.file_name().unwrap().to_str().unwrap();
         let then = match path.extension().unwrap().to_str().unwrap() {
             "jsonl" => records(&text, day),
-            "json" => listed(&text, day),
+            "json" => Some(listed(&text, day)),
             _ => Some(text).filter(|text| released(text) <= day),
         };
         if let Some(then) = then {
@@ -89,7 +87,7 @@ fn records(text: &str, day: Day) -> Option<String> {
 }
 
 /// The exploited flaws that were listed by a day.
-fn listed(text: &str, day: Day) -> Option<String> {
+fn listed(text: &str, day: Day) -> String {
     let mut list: serde_json::Value = serde_json::from_str(text).unwrap();
     let text = days::text(day);
     let entries = list["vulnerabilities"].as_array_mut().unwrap();
@@ -97,7 +95,7 @@ fn listed(text: &str, day: Day) -> Option<String> {
     list["count"] = entries.len().into();
     list["dateReleased"] = format!("{text}T02:00:00.0000Z").into();
     list["catalogVersion"] = text.replace('-', ".").into();
-    Some(list.to_string())
+    list.to_string()
 }
 
 /// The day of one of Microsoft's documents.
@@ -223,7 +221,7 @@ fn new_run(run: &Run, started: UtcTime, plan: &RunPlan, knowledge: &Knowledge) -
     }
 }
 
-fn address(sight: &Sight) -> IpAddr {
+pub(super) fn address(sight: &Sight) -> IpAddr {
     IpAddr::V4(sight.now.address.parse::<Ipv4Addr>().unwrap())
 }
 
@@ -248,8 +246,35 @@ fn sighting(sight: &Sight, when: UtcTime) -> SightingRow {
 }
 
 /// What tells a machine in one of its lives from any other.
-fn mark(sight: &Sight, what: &str) -> String {
+pub(super) fn mark(sight: &Sight, what: &str) -> String {
     digest(&format!("{what} {} {}", sight.machine, sight.now.life))
+}
+
+fn credential(port: u16) -> CredentialId {
+    CredentialId::new(format!("audit-{port}"))
+}
+
+fn access(machine: &Machine, sight: &Sight, port: u16) -> AccessRecord {
+    let code = match (machine.is_computer(), sight.is_read) {
+        (false, _) => ResultCode::NoCredentialInScope,
+        (true, true) => ResultCode::Ok,
+        (true, false) => ResultCode::AuthRejected,
+    };
+    let (protocol, trust) = match (port, machine.is_computer()) {
+        (22, true) => (Protocol::Ssh, HostTrust::KnownHosts),
+        (22, false) => (Protocol::Ssh, HostTrust::None),
+        _ => (Protocol::Winrm, HostTrust::KnownHosts),
+    };
+    AccessRecord {
+        protocol,
+        port: Some(port),
+        credential: machine.is_computer().then(|| credential(port)),
+        attempted: machine.is_computer(),
+        code,
+        detail: String::new(),
+        trust,
+        elapsed_ms: 120,
+    }
 }
 
 fn commit(
@@ -264,14 +289,6 @@ fn commit(
         .map(|one| scan::judge(knowledge, one, when.date()).unwrap());
     let port = port(&machine.name);
     let shows_key = port == 22 && machine.is_computer();
-    let code = match (machine.is_computer(), sight.is_read) {
-        (false, _) => ResultCode::NoCredentialInScope,
-        (true, true) => ResultCode::Ok,
-        (true, false) => ResultCode::AuthRejected,
-    };
-    let credential = machine
-        .is_computer()
-        .then(|| CredentialId::new(format!("audit-{port}")));
     let outcome = HostOutcome {
         host: LiveHost {
             address: address(sight),
@@ -282,9 +299,9 @@ fn commit(
         },
         host_key: shows_key.then(|| HostKey {
             algorithm: "ssh-ed25519".to_owned(),
-            fingerprint: format!("SHA256:{}", &mark(sight, "key")[..43]),
+            fingerprint: format!("SHA256:{}", mark(sight, "key").get(..43).unwrap()),
         }),
-        credential: credential.clone().filter(|_| sight.is_read),
+        credential: sight.is_read.then(|| credential(port)),
         inventory,
         failure: (machine.is_computer() && !sight.is_read).then(|| HostFailure {
             stage: Stage::Login,
@@ -292,24 +309,7 @@ fn commit(
             detail: "the host refuses this account".to_owned(),
             retryable: false,
         }),
-        access: vec![AccessRecord {
-            protocol: if port == 22 {
-                Protocol::Ssh
-            } else {
-                Protocol::Winrm
-            },
-            port: Some(port),
-            credential,
-            attempted: machine.is_computer(),
-            code,
-            detail: String::new(),
-            trust: if machine.is_computer() {
-                HostTrust::KnownHosts
-            } else {
-                HostTrust::None
-            },
-            elapsed_ms: 120,
-        }],
+        access: vec![access(machine, sight, port)],
         services: Vec::new(),
         clues: Vec::new(),
         elapsed_ms: 900,
@@ -320,330 +320,6 @@ fn commit(
         exposures: Vec::new(),
         pins: Vec::new(),
         finished: when,
-    }
-}
-
-fn inventory(world: &World, machine: &Machine, sight: &Sight) -> Inventory {
-    let now = &sight.now;
-    let is_windows = machine.is_windows();
-    let newest = now.software.get("linux").or(now.software.get("windows"));
-    let required = newest.is_some_and(|newest| *newest != now.running);
-    Inventory {
-        collector: machine.system.clone(),
-        platform: platform(machine, sight),
-        identity: identity(sight, is_windows),
-        packages: if is_windows {
-            Observed::default()
-        } else {
-            Observed::Known(packages(machine, sight))
-        },
-        windows: is_windows.then(|| Box::new(windows(world, sight))),
-        unix: (!is_windows).then(|| Box::new(unix(machine))),
-        services: Observed::Known(Vec::new()),
-        reboot: Observed::Known(Reboot {
-            required,
-            packages: Vec::new(),
-        }),
-        gaps: Vec::new(),
-    }
-}
-
-/// `(family, id, version, name, ecosystem)`.
-fn release_of(
-    system: &str,
-) -> (
-    Family,
-    &'static str,
-    &'static str,
-    &'static str,
-    &'static str,
-) {
-    match system {
-        "debian-12" => (
-            Family::Debian,
-            "debian",
-            "12",
-            "Debian GNU/Linux 12 (bookworm)",
-            "Debian:12",
-        ),
-        "ubuntu-22.04" => (
-            Family::Debian,
-            "ubuntu",
-            "22.04",
-            "Ubuntu 22.04.3 LTS",
-            "Ubuntu:22.04:LTS",
-        ),
-        "alma-9" => (
-            Family::Linux,
-            "almalinux",
-            "9.2",
-            "AlmaLinux 9.2 (Turquoise Kodkod)",
-            "AlmaLinux:9",
-        ),
-        "rocky-9" => (
-            Family::Linux,
-            "rocky",
-            "9.2",
-            "Rocky Linux 9.2 (Blue Onyx)",
-            "Rocky Linux:9",
-        ),
-        "alpine-3.18" => (
-            Family::Linux,
-            "alpine",
-            "3.18.3",
-            "Alpine Linux v3.18",
-            "Alpine:v3.18",
-        ),
-        "server-2019" => (
-            Family::Windows,
-            "windows",
-            "1809",
-            "Microsoft Windows Server 2019 Standard",
-            "",
-        ),
-        "server-2022" => (
-            Family::Windows,
-            "windows",
-            "21H2",
-            "Microsoft Windows Server 2022 Standard",
-            "",
-        ),
-        "windows-10" => (
-            Family::Windows,
-            "windows",
-            "22H2",
-            "Microsoft Windows 10 Pro",
-            "",
-        ),
-        "windows-11" => (
-            Family::Windows,
-            "windows",
-            "22H2",
-            "Microsoft Windows 11 Pro",
-            "",
-        ),
-        other => panic!("{other}"),
-    }
-}
-
-fn platform(machine: &Machine, sight: &Sight) -> Platform {
-    let (family, id, version, name, ecosystem) = release_of(&machine.system);
-    let now = &sight.now;
-    let kernels: Vec<String> = now
-        .kernels
-        .iter()
-        .map(|one| release(one).to_owned())
-        .collect();
-    let kernel = if now.software.contains_key("linux") {
-        Kernel {
-            name: Some("Linux".to_owned()),
-            running: Some(release(&now.running).to_owned()),
-            build: Some(format!(
-                "#1 SMP PREEMPT_DYNAMIC Debian {} (2023-09-07)",
-                now.running
-            )),
-            installed: kernels,
-        }
-    } else {
-        Kernel::default()
-    };
-    let is_server = machine.system.starts_with("server");
-    let windows = || {
-        let (build, revision) = now.running.split_once('.').unwrap();
-        WindowsRelease {
-            build: WindowsBuild {
-                build: build.parse().unwrap(),
-                ubr: Some(revision.parse().unwrap()),
-            },
-            product_name: Some(name.trim_start_matches("Microsoft ").to_owned()),
-            edition: Some(
-                if is_server {
-                    "ServerStandard"
-                } else {
-                    "Professional"
-                }
-                .to_owned(),
-            ),
-            installation: Some(if is_server { "Server" } else { "Client" }.to_owned()),
-            display_version: Some(version.to_owned()),
-            service_pack: None,
-            role: Some(if is_server {
-                WindowsRole::Server
-            } else {
-                WindowsRole::Workstation
-            }),
-            sku: None,
-            language: Some(1033),
-            build_lab: None,
-        }
-    };
-    Platform {
-        family,
-        id: id.to_owned(),
-        name: name.to_owned(),
-        version: Some(version.to_owned()),
-        codename: None,
-        ecosystem: (!ecosystem.is_empty()).then(|| ecosystem.to_owned()),
-        arch: Some("x86_64".to_owned()),
-        kernel,
-        windows: machine.is_windows().then(windows),
-    }
-}
-
-fn identity(sight: &Sight, is_windows: bool) -> HostIdentity {
-    let known = |text: String| Observed::Known(text);
-    let id = mark(sight, "machine-id")[..32].to_owned();
-    let mac = mark(sight, "mac");
-    let mac = format!("52:54:00:{}:{}:{}", &mac[..2], &mac[2..4], &mac[4..6]);
-    let only = |yes: bool, text: String| {
-        if yes {
-            Observed::Known(text)
-        } else {
-            Observed::default()
-        }
-    };
-    HostIdentity {
-        machine_id: only(!is_windows, id.clone()),
-        machine_guid: only(is_windows, hyphenated(&id)),
-        boot_id: only(!is_windows, hyphenated(&mark(sight, "boot")[..32])),
-        product_uuid: known(hyphenated(&mark(sight, "uuid")[..32])),
-        serial: known(format!("HX-{}-{}", sight.machine, sight.now.life)),
-        vendor: known("Example HX".to_owned()),
-        interfaces: Observed::Known(vec![NetworkInterface {
-            name: "ens3".to_owned(),
-            mac,
-            addresses: vec![address(sight)],
-        }]),
-        hostname: known(sight.now.name.clone()),
-        fqdn: Observed::default(),
-    }
-}
-
-fn manager(system: &str) -> (PackageManager, &'static str) {
-    match system.split('-').next().unwrap() {
-        "debian" | "ubuntu" => (PackageManager::Dpkg, "amd64"),
-        "alpine" => (PackageManager::Apk, "x86_64"),
-        _ => (PackageManager::Rpm, "x86_64"),
-    }
-}
-
-fn packages(machine: &Machine, sight: &Sight) -> Vec<Package> {
-    let now = &sight.now;
-    let (manager, arch) = manager(&machine.system);
-    let at = UtcTime::parse(&format!("{}T04:00:00Z", days::text(now.patched)));
-    let one = |product: &str, version: &str| {
-        let source = if product == "linux" {
-            ("linux-signed-amd64".to_owned(), version.replace('-', "+"))
-        } else {
-            let bare = version.split_once(':').map_or(version, |(_, bare)| bare);
-            let is_rpm = manager == PackageManager::Rpm;
-            let version = if is_rpm { bare } else { version };
-            (product.to_owned(), version.to_owned())
-        };
-        Package {
-            manager,
-            name: package(&machine.system, product, version),
-            version: version.to_owned(),
-            arch: arch.to_owned(),
-            source: SourcePackage {
-                name: source.0,
-                version: source.1,
-            },
-            state: PackageState::Installed,
-            held: false,
-            installed_at: at,
-            vendor: None,
-            module: None,
-            repository: None,
-        }
-    };
-    let mut all: Vec<Package> = now
-        .software
-        .iter()
-        .filter(|(product, _)| *product != "linux")
-        .map(|(product, version)| one(product, version))
-        .collect();
-    all.extend(now.kernels.iter().map(|version| one("linux", version)));
-    if let Some(newest) = now.software.get("linux") {
-        let name = "linux-image-amd64".to_owned();
-        all.push(Package {
-            name,
-            ..one("linux", newest)
-        });
-    }
-    all.sort_by(|a, b| (&a.name, &a.version).cmp(&(&b.name, &b.version)));
-    all
-}
-
-fn unix(machine: &Machine) -> UnixFacts {
-    let source = UpdateSource {
-        manager: manager(&machine.system).0,
-        id: "main".to_owned(),
-        url: "https://mirror.example/main".to_owned(),
-        enabled: true,
-        dangers: Vec::new(),
-    };
-    UnixFacts {
-        sources: Observed::Known(vec![source]),
-        products: Observed::Known(Vec::new()),
-        modules: Observed::Known(Vec::new()),
-        live_patches: Observed::Known(Vec::new()),
-        stale: Observed::Known(Vec::new()),
-        history: Observed::Known(Vec::new()),
-        ..UnixFacts::default()
-    }
-}
-
-fn windows(world: &World, sight: &Sight) -> WindowsFacts {
-    let now = &sight.now;
-    let hotfix = |build: &String, state: HotfixState| {
-        let id = update(world, build);
-        Hotfix {
-            kb: KbId::find(&id),
-            id,
-            title: None,
-            kind: Some("Security Update".to_owned()),
-            state,
-            build: Some(build.clone()),
-            installed_on: Date::parse(&days::text(now.patched)),
-            installed_at: None,
-            installed_by: None,
-            seen_in: vec![HotfixSource::Cbs],
-        }
-    };
-    let newest = &now.software["windows"];
-    let mut hotfixes = vec![hotfix(&now.running, HotfixState::Installed)];
-    if *newest != now.running {
-        hotfixes.push(hotfix(newest, HotfixState::PendingReboot));
-    }
-    hotfixes.sort_by(|a, b| a.id.cmp(&b.id));
-    let none = [
-        ComponentKind::DotNetFramework,
-        ComponentKind::DotNetRuntime,
-        ComponentKind::OfficeMsi,
-        ComponentKind::OfficeClickToRun,
-        ComponentKind::SqlServer,
-        ComponentKind::Exchange,
-        ComponentKind::Edge,
-        ComponentKind::Defender,
-        ComponentKind::Iis,
-        ComponentKind::InternetExplorer,
-    ];
-    WindowsFacts {
-        hotfixes: Observed::Known(hotfixes),
-        programs: Observed::Known(Vec::new()),
-        components: none
-            .into_iter()
-            .map(|kind| (kind, Observed::Known(Vec::new())))
-            .collect(),
-        files: Observed::Known(Vec::new()),
-        services: Observed::Known(Vec::new()),
-        sites: Observed::Known(Vec::new()),
-        membership: Observed::Known(Membership {
-            name: "WORKGROUP".to_owned(),
-            is_domain: false,
-        }),
-        ..WindowsFacts::default()
     }
 }
 

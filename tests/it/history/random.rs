@@ -61,11 +61,11 @@ fn life(dice: &mut Dice, world: &mut World, machine: &Machine, (first, other): (
         };
         for _ in 0..busy {
             let now = world.now(machine, day);
-            if let Some((event, what)) = event(dice, world, machine, (&now, fate, other, day)) {
+            if let Some((kind, what)) = event(dice, world, machine, (&now, fate, other, day)) {
                 world.events.push(Event {
                     day,
                     machine: machine.name.clone(),
-                    event: event.to_owned(),
+                    kind: kind.to_owned(),
                     what,
                 });
             }

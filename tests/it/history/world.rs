@@ -56,7 +56,8 @@ pub(super) struct Exploited {
 pub(super) struct Event {
     pub(super) day: Day,
     pub(super) machine: String,
-    pub(super) event: String,
+    /// What sort of thing: `upgrade`, `restart`.
+    pub(super) kind: String,
     pub(super) what: String,
 }
 
@@ -143,7 +144,7 @@ impl World {
         let events = rows("timeline.csv").into_iter().map(|row| Event {
             day: days::day(&row["day"]),
             machine: row["machine"].clone(),
-            event: row["event"].clone(),
+            kind: row["event"].clone(),
             what: row["what"].clone(),
         });
         Self {
@@ -209,7 +210,7 @@ impl Now {
 
 fn happen(machine: &Machine, now: &mut Now, event: &Event) {
     let what = &event.what;
-    match event.event.as_str() {
+    match event.kind.as_str() {
         "upgrade" | "downgrade" | "install" => {
             let (product, version) = what.split_once('=').unwrap();
             now.software.insert(product.to_owned(), version.to_owned());
