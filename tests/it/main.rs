@@ -26,6 +26,9 @@ mod demo;
 mod doctor;
 #[cfg(test)]
 #[cfg(unix)]
+mod history;
+#[cfg(test)]
+#[cfg(unix)]
 mod hostile;
 #[cfg(test)]
 mod hosts;

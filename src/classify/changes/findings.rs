@@ -1,6 +1,7 @@
 //! What became of findings: fixed, or only not seen.
 
 use super::{FindingKey, Reported, Rows, Snapshot};
+use crate::classify::plan::is_kernel;
 use crate::model::{ChangeKind, FindingState};
 use std::collections::BTreeSet;
 
@@ -103,6 +104,11 @@ fn is_untouched(packages: &[String], before: &Snapshot, after: &Snapshot) -> boo
         return before.software == after.software
             && before.updates == after.updates
             && system.iter().all(is_same);
+    }
+    // A kernel that comes is a package beside the old one; what counts is which of them runs.
+    let is_of_kernel = packages.iter().any(|name| is_kernel(name));
+    if is_of_kernel && before.traits.get("kernel") != after.traits.get("kernel") {
+        return false;
     }
     let versions = |machine: &Snapshot, name: &str| {
         let pieces = machine.software.values().flatten();

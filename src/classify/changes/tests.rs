@@ -133,6 +133,45 @@ fn a_kernel_that_comes_beside_another_replaces_none() {
 }
 
 #[test]
+fn a_flaw_of_a_kernel_that_runs_no_more_is_fixed_though_its_package_stays() {
+    const OLD: &str = "linux-image-6.1.0-11-amd64";
+    let of = |running: &str| {
+        let mut one = machine("m-1", 1);
+        one.traits.insert("kernel", running.to_owned());
+        let piece = Piece {
+            name: OLD.to_owned(),
+            apart: "dpkg amd64".to_owned(),
+        };
+        let versions = BTreeSet::from(["6.1.38-4".to_owned()]);
+        one.software
+            .insert("package", BTreeMap::from([(piece, versions)]));
+        one
+    };
+    let mut was = with_finding(of("6.1.0-11-amd64"), "CVE-2023-3777", "dpkg-packages");
+    for reported in was.findings.values_mut() {
+        reported.state = FindingState::PendingReboot;
+        reported.packages = vec![OLD.to_owned()];
+    }
+    let told = |is: Snapshot| {
+        let between = Between {
+            before: day("2026-01-01"),
+            was_swept: &|_| true,
+            reach: &|_| Reach::Silent,
+            is_other_catalog: true,
+            is_judged: true,
+        };
+        let rows = changes(std::slice::from_ref(&was), &[is], &between);
+        let kinds = rows.iter().map(|row| row.kind.as_str());
+        kinds.collect::<Vec<_>>()
+    };
+    assert_eq!(
+        told(of("6.1.0-12-amd64")),
+        ["machine_changed", "finding_fixed"]
+    );
+    assert_eq!(told(of("6.1.0-11-amd64")), ["finding_withdrawn"]);
+}
+
+#[test]
 fn what_nobody_knows_did_not_change() {
     let mut was = machine("m-1", 1);
     was.traits.insert("build", "17763.1".to_owned());

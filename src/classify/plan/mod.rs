@@ -12,6 +12,7 @@ mod steps;
 mod tests;
 
 pub use needs::MachineNeeds;
+pub(super) use steps::is_kernel;
 
 use super::Schedule;
 use crate::model::{MachinePlan, Plan, Severity, UtcTime, Work};

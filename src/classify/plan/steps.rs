@@ -565,7 +565,7 @@ fn flaws(findings: &[Open<'_>]) -> (Vec<String>, Vec<String>) {
 }
 
 /// A kernel runs until the machine is restarted.
-fn is_kernel(name: &str) -> bool {
+pub(in crate::classify) fn is_kernel(name: &str) -> bool {
     const KERNELS: &[&str] = &["linux-image", "linux-lts", "linux-virt", "kernel"];
     name == "linux" || KERNELS.iter().any(|start| name.starts_with(start))
 }

@@ -118,6 +118,12 @@ fn days_are_counted_from_the_day_after_the_first() {
         ("1", "2028-02-28", "2028-02-29"),
         ("1", "2027-02-28", "2027-03-01"),
         ("1 business", "2028-02-28", "2028-02-29"),
+        ("1 month", "2027-12-31", "2028-01-31"),
+        ("1 month", "2028-03-31", "2028-04-30"),
+        ("12 months", "2028-02-29", "2029-02-28"),
+        ("48 months", "2028-02-29", "2032-02-29"),
+        ("1", "2027-12-31", "2028-01-01"),
+        ("1 business", "2027-12-31", "2028-01-03"),
         ("100", "9999-12-30", "9999-12-31"),
         ("100 business", "9999-12-30", "9999-12-31"),
     ] {
@@ -661,6 +667,41 @@ proptest! {
         let due = calendar.due(from, Allowance::BusinessDays(days));
         prop_assert_eq!(due, business_days_after((&free, &holidays), from, days));
         prop_assert!(days == 0 || calendar.is_business(due));
+    }
+
+    /// Holidays that follow each other, over weekends, months and years: until none of a year is left to work on.
+    #[test]
+    fn business_days_go_past_holidays_without_a_gap(
+        start in 0_i64..60_000,
+        days in 0_u32..80,
+        spans in proptest::collection::vec((-10_i64..400, 1_i64..500), 1..4),
+    ) {
+        let from = day("1970-01-01").plus_days(start);
+        let holidays = spans
+            .iter()
+            .flat_map(|(first, count)| (*first..first + count).map(|at| from.plus_days(at)));
+        let holidays: Vec<Date> = holidays.collect();
+        let calendar = Calendar::new(&[5, 6], holidays.iter().copied()).unwrap();
+        let due = calendar.due(from, Allowance::BusinessDays(days));
+        prop_assert_eq!(due, business_days_after((&[5, 6], &holidays), from, days));
+    }
+
+    #[test]
+    fn months_are_what_the_leaves_of_a_calendar_give(start in 0_i64..60_000, months in 0_u32..60) {
+        let from = day("1970-01-01").plus_days(start);
+        // Leaf by leaf: the first day of the month, so many months on, and from there to the same day or the last.
+        let month = |day: Date| day.to_string().get(..7).unwrap().to_owned();
+        let mut first = day(&format!("{}-01", month(from)));
+        let wanted = first.days_until(from);
+        for _ in 0..months {
+            let leaf = month(first);
+            while month(first) == leaf {
+                first = first.plus_days(1);
+            }
+        }
+        let same = (0..=wanted).map(|at| first.plus_days(at));
+        let last = same.filter(|next| month(*next) == month(first)).max().unwrap();
+        prop_assert_eq!(Calendar::default().due(from, Allowance::Months(months)), last);
     }
 
     #[test]

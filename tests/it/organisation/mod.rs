@@ -5,8 +5,8 @@
 mod calendar;
 mod cast;
 mod devices;
-mod dice;
-mod digests;
+pub(crate) mod dice;
+pub(crate) mod digests;
 mod entries;
 mod inventories;
 mod judge;
