@@ -465,7 +465,7 @@ proptest! {
             0 => day.to_string(),
             1 => format!("{}.{}.{}", parts(day)[2], parts(day)[1], parts(day)[0]),
             2 => format!("{}/{}/{}", parts(day)[1], parts(day)[2], parts(day)[0]),
-            _ => format!("{}/{}/{}", parts(day)[2], parts(day)[1], &parts(day)[0][2..]),
+            _ => format!("{}/{}/{}", parts(day)[2], parts(day)[1], parts(day)[0].split_at(2).1),
         };
         for comma in [',', ';', '\t'] {
             let wanted = site.wants(&site.table(comma, day));

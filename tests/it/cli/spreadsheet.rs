@@ -36,16 +36,15 @@ fn workbook(rows: &[&[&str]]) -> Vec<u8> {
     const OFFICE: &str = "http://schemas.openxmlformats.org/officeDocument/2006/relationships";
     const PACKAGE: &str = "http://schemas.openxmlformats.org/package/2006";
     let kind = "application/vnd.openxmlformats-officedocument.spreadsheetml";
-    let rows: String = rows
-        .iter()
-        .map(|row| {
-            let cells = row.iter().map(|cell| match cell.strip_prefix("day ") {
-                Some(serial) => format!("<c s=\"1\"><v>{serial}</v></c>"),
-                None => format!("<c t=\"inlineStr\"><is><t>{cell}</t></is></c>"),
-            });
-            format!("<row>{}</row>", cells.collect::<String>())
-        })
-        .collect();
+    let rows = rows.iter().map(|row| {
+        let cells = row.iter().map(|cell| match cell.strip_prefix("day ") {
+            Some(serial) => format!("<c s=\"1\"><v>{serial}</v></c>"),
+            None => format!("<c t=\"inlineStr\"><is><t>{cell}</t></is></c>"),
+        });
+        let cells: Vec<String> = cells.collect();
+        format!("<row>{}</row>", cells.concat())
+    });
+    let rows = rows.collect::<Vec<String>>().concat();
     let parts = [
         (
             "[Content_Types].xml",
