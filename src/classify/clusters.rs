@@ -69,6 +69,8 @@ pub(super) struct Summary {
     /// Serial numbers and uuids that runs met, shared ones too: a clone is like its original, and still unlike others.
     met_serials: BTreeSet<String>,
     met_uuids: BTreeSet<String>,
+    /// Both together, of each record that has both: a record between two must not make one of them.
+    met_hardware: BTreeSet<(String, String)>,
     machine_ids: BTreeSet<String>,
     host_keys: BTreeSet<(String, String)>,
     pub(super) names: BTreeSet<Name>,
@@ -127,6 +129,13 @@ impl Summary {
                 .filter(|_| node.is_seen())
                 .cloned()
                 .collect(),
+            met_hardware: node
+                .serial
+                .clone()
+                .zip(node.uuid.clone())
+                .filter(|_| node.is_seen())
+                .into_iter()
+                .collect(),
             machine_ids: machine_ids.cloned().collect(),
             host_keys: host_keys.cloned().collect(),
             names: node.names.clone(),
@@ -151,6 +160,7 @@ impl Summary {
         self.uuids.extend(other.uuids);
         self.met_serials.extend(other.met_serials);
         self.met_uuids.extend(other.met_uuids);
+        self.met_hardware.extend(other.met_hardware);
         self.machine_ids.extend(other.machine_ids);
         self.host_keys.extend(other.host_keys);
         self.names.extend(other.names);
@@ -200,7 +210,16 @@ impl Summary {
                 .iter()
                 .any(|(same, other)| rule == same && one != other)
         });
-        let hardware = differ(&a.met_serials, &b.met_serials) && differ(&a.met_uuids, &b.met_uuids);
+        let is_other = || {
+            let mut pairs = a
+                .met_hardware
+                .iter()
+                .flat_map(|one| b.met_hardware.iter().map(move |other| (one, other)));
+            pairs.any(|(one, other)| one.0 != other.0 && one.1 != other.1)
+        };
+        let hardware = (differ(&a.met_serials, &b.met_serials)
+            && differ(&a.met_uuids, &b.met_uuids))
+            || is_other();
         Against {
             rule,
             read: a.has.keys().any(|run| b.has.contains_key(run)),

@@ -283,6 +283,31 @@ fn clones_stay_apart_and_are_told() {
 }
 
 #[test]
+fn a_record_between_two_machines_does_not_make_them_one() {
+    let hardware = |mut one: Sighted, uuid: &str, serial: &str| {
+        one.traits.uuid = Some(format!("{uuid}c4c4544-0044-3510-8051-b4c04f4d3132"));
+        one.traits.serial = Some(serial.to_owned());
+        one
+    };
+    let name = "srv-1";
+    let sighted = [
+        hardware(windows("m-1", 0, "10.0.0.1", name), "5", "SERIAL1"),
+        hardware(windows("m-2", 0, "10.0.0.2", name), "4", "SERIAL2"),
+        // Others have this uuid and this serial number as well: each by itself proves nothing.
+        hardware(met("m-3", 0, "10.0.0.3"), "4", "SERIAL3"),
+        hardware(met("m-4", 0, "10.0.0.4"), "6", "SERIAL1"),
+        // The earlier record has the uuid of the first and the serial number of the second.
+        hardware(met("m-5", 1, "10.0.0.1"), "5", "SERIAL2"),
+    ];
+    let comparison = simply(&sighted, &[]);
+    let both = comparison
+        .machines
+        .iter()
+        .find(|one| one.records.contains(&sighted[0].id) && one.records.contains(&sighted[1].id));
+    assert!(both.is_none(), "{both:?}");
+}
+
+#[test]
 fn a_server_with_two_cards_is_one() {
     let card = |id: &str, address: &str| {
         let mut one = windows(id, 0, address, "srv-1");
