@@ -67,7 +67,7 @@ fn an_update_is_one_step_for_all_machines_and_findings() {
         "",
         "",
         "",
-        "",
+        "/quiet /norestart",
     ];
     assert_eq!(rows[0], june);
     // Edge's has no article, and nobody knows of exploitation.

@@ -95,7 +95,7 @@ fn a_dialect_changes_the_marks_and_not_the_cells() {
         desk.expect(0, &format!("export --csv {dialect} --out {dialect}"));
     }
     let usual = tables(&desk.path("out"));
-    assert_eq!(usual.len(), 15);
+    assert_eq!(usual.len(), 16);
     for table in usual {
         let text = |folder: &str| desk.read(&format!("{folder}/{}", table.name));
         let (usual, eu, plain) = (text("out"), text("excel-eu"), text("plain"));

@@ -97,7 +97,10 @@ impl Table {
     #[must_use]
     pub(crate) fn timeless(mut self) -> Self {
         let is_time = |name: &&String| {
-            *name == "run_id" || *name == "ms" || *name == "clock_skew_s" || name.ends_with("_utc")
+            name.ends_with("run_id")
+                || *name == "ms"
+                || *name == "clock_skew_s"
+                || name.ends_with("_utc")
         };
         let places = self.header.iter().enumerate();
         let places: Vec<usize> = places
