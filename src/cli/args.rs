@@ -2,7 +2,8 @@
 
 use super::catalog_args::CatalogCommand;
 use super::credentials_args::CredentialsCommand;
-use super::decision_args::{ExceptCommand, ImportArguments, PolicyCommand};
+use super::decision_args::{ExceptCommand, ImportArguments, PlanArguments, PolicyCommand};
+use super::trust_args::TrustCommand;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -566,127 +567,6 @@ pub(super) struct UnmanagedArguments {
     /// One row for each address, even where several are one machine
     #[arg(long)]
     pub(super) no_merge: bool,
-}
-
-#[derive(Debug, Args)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
-pub(super) struct PlanArguments {
-    /// The run [default: the latest]
-    #[arg(value_name = "RUN")]
-    pub(super) run: Option<String>,
-    #[command(flatten)]
-    pub(super) beliefs: BeliefArguments,
-    /// Only what these updates, bulletins or CVEs are about, and the machines that need them
-    #[arg(long, value_name = "KB|CVE", value_delimiter = ',')]
-    pub(super) kb: Vec<String>,
-    /// Only findings whose severity by your policy is this or worse, or of none that anybody states:
-    /// low, medium, high, critical
-    #[arg(long, value_name = "SEVERITY")]
-    pub(super) severity: Option<String>,
-    /// Only what should have been fixed by now, by the due dates of the policy
-    #[arg(long)]
-    pub(super) overdue: bool,
-    /// Only these machines, by id, address or name
-    #[arg(long, value_name = "HOST", value_delimiter = ',')]
-    pub(super) host: Vec<String>,
-    /// Only machines with one of these tags
-    #[arg(long, value_name = "TAG", value_delimiter = ',')]
-    pub(super) tag: Vec<String>,
-    /// Only this wave: pilot, critical, rest, or as `[[plan.wave]]` of the policy has them
-    #[arg(long, value_name = "WAVE")]
-    pub(super) wave: Option<String>,
-    /// Look for maintenance windows from this moment on, as in 2026-12-01T00:00:00Z [default: now]
-    #[arg(long, value_name = "TIME")]
-    pub(super) from: Option<String>,
-    /// Show every step of every machine
-    #[arg(long)]
-    pub(super) machines: bool,
-    /// Write files instead: csv, overdue (what is late, owner by owner), ansible (an inventory, and a playbook for each
-    /// wave), txt (one host a line), powershell-wsus (a script that approves the updates in WSUS)
-    #[arg(long, value_name = "FORMATS", value_delimiter = ',')]
-    pub(super) format: Vec<String>,
-    /// Leave the names of owners out
-    #[arg(long)]
-    pub(super) no_users: bool,
-    /// How CSV files are written
-    #[arg(long, value_enum, default_value_t)]
-    pub(super) csv: CsvArgument,
-    /// The folder for the files [default: underdesk-plan-RUN]
-    #[arg(long, value_name = "DIR", requires = "format")]
-    pub(super) out: Option<PathBuf>,
-    /// Write to standard output instead, where the format makes one file only
-    #[arg(short, long, value_name = "-", value_parser = ["-"], conflicts_with = "out", requires = "format")]
-    pub(super) output: Option<String>,
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum TrustCommand {
-    /// Sweep SSH and WinRM over HTTPS without any credential, and list every host key and certificate as CSV, for you
-    /// to check and to tick
-    Scan(Box<TrustScanArguments>),
-    /// Pin the ticked rows of a table of trust scan; or the host keys of a file in the format of
-    /// `known_hosts`, after you have checked them; a certificate is `[host]:5986 x509 SHA256:…`
-    Import(TrustImportArguments),
-    /// Show the pinned host keys
-    List,
-    /// Take the pins of a host away
-    Remove {
-        /// The host as trust list shows it, and its port where only that is meant: 10.0.0.7, srv:2222,
-        /// `[2001:db8::7]:22`
-        #[arg(value_name = "HOST[:PORT]")]
-        place: String,
-    },
-}
-
-#[derive(Debug, Args)]
-#[command(
-    mut_arg("ports", |arg| arg.help(
-        "Further ports to probe, as in 80,443: what answers there tells what a host is, and SSH is found on any \
-         port [default: those of SSH and of WinRM over HTTPS]"
-    )),
-    mut_arg("winrm_tls_port", |arg| arg.help(
-        "Ports on which WinRM over HTTPS is expected [default: 5986]"
-    )),
-    mut_arg("no_identify", |arg| arg.hide(true)),
-    mut_arg("winrm_port", |arg| arg.hide(true)),
-    mut_arg("thorough", |arg| arg.hide(true)),
-)]
-pub(super) struct TrustScanArguments {
-    #[command(flatten)]
-    pub(super) targets: TargetArguments,
-    #[command(flatten)]
-    pub(super) sweep: PaceArguments,
-    /// Files of known host keys to compare with [default: the user's and the system's]
-    #[arg(long, value_name = "FILE", help_heading = "Review")]
-    pub(super) known_hosts: Vec<PathBuf>,
-    /// Files of certificate authorities (PEM) that vouch for WinRM hosts, beside this machine's own
-    #[arg(long, value_name = "FILE", help_heading = "Review")]
-    pub(super) tls_ca: Vec<PathBuf>,
-    /// Write to a new file, as spreadsheets like it; - is standard output [default: -]
-    #[arg(short, long, value_name = "FILE", help_heading = "Review")]
-    pub(super) output: Option<PathBuf>,
-    /// The dialect of CSV
-    #[arg(
-        long,
-        value_enum,
-        value_name = "DIALECT",
-        default_value_t,
-        help_heading = "Review"
-    )]
-    pub(super) csv: CsvArgument,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct TrustImportArguments {
-    /// The file
-    #[arg(value_name = "FILE")]
-    pub(super) file: PathBuf,
-    /// Let a key take the place of another one of its kind that is pinned for the host
-    #[arg(long)]
-    pub(super) replace: bool,
-    /// Only say what would be pinned
-    #[arg(long)]
-    pub(super) dry_run: bool,
 }
 
 #[derive(Debug, Subcommand)]

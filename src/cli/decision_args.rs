@@ -1,6 +1,6 @@
-//! The command line of `policy`, `except` and `import`, as typed.
+//! The command line of `policy`, `except`, `import` and `plan`, as typed.
 
-use super::args::BeliefArguments;
+use super::args::{BeliefArguments, CsvArgument};
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
@@ -114,4 +114,55 @@ pub(super) struct ImportArguments {
     /// Who is one machine, as when the table was exported [default: as everywhere]
     #[arg(long, value_name = "FILE")]
     pub(super) merge_rules: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
+pub(super) struct PlanArguments {
+    /// The run [default: the latest]
+    #[arg(value_name = "RUN")]
+    pub(super) run: Option<String>,
+    #[command(flatten)]
+    pub(super) beliefs: BeliefArguments,
+    /// Only what these updates, bulletins or CVEs are about, and the machines that need them
+    #[arg(long, value_name = "KB|CVE", value_delimiter = ',')]
+    pub(super) kb: Vec<String>,
+    /// Only findings whose severity by your policy is this or worse, or of none that anybody states:
+    /// low, medium, high, critical
+    #[arg(long, value_name = "SEVERITY")]
+    pub(super) severity: Option<String>,
+    /// Only what should have been fixed by now, by the due dates of the policy
+    #[arg(long)]
+    pub(super) overdue: bool,
+    /// Only these machines, by id, address or name
+    #[arg(long, value_name = "HOST", value_delimiter = ',')]
+    pub(super) host: Vec<String>,
+    /// Only machines with one of these tags
+    #[arg(long, value_name = "TAG", value_delimiter = ',')]
+    pub(super) tag: Vec<String>,
+    /// Only this wave: pilot, critical, rest, or as `[[plan.wave]]` of the policy has them
+    #[arg(long, value_name = "WAVE")]
+    pub(super) wave: Option<String>,
+    /// Look for maintenance windows from this moment on, as in 2026-12-01T00:00:00Z [default: now]
+    #[arg(long, value_name = "TIME")]
+    pub(super) from: Option<String>,
+    /// Show every step of every machine
+    #[arg(long)]
+    pub(super) machines: bool,
+    /// Write files instead: csv, overdue (what is late, owner by owner), ansible (an inventory, and a playbook for each
+    /// wave), txt (one host a line), powershell-wsus (a script that approves the updates in WSUS)
+    #[arg(long, value_name = "FORMATS", value_delimiter = ',')]
+    pub(super) format: Vec<String>,
+    /// Leave the names of owners out
+    #[arg(long)]
+    pub(super) no_users: bool,
+    /// How CSV files are written
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) csv: CsvArgument,
+    /// The folder for the files [default: underdesk-plan-RUN]
+    #[arg(long, value_name = "DIR", requires = "format")]
+    pub(super) out: Option<PathBuf>,
+    /// Write to standard output instead, where the format makes one file only
+    #[arg(short, long, value_name = "-", value_parser = ["-"], conflicts_with = "out", requires = "format")]
+    pub(super) output: Option<String>,
 }

@@ -1,7 +1,7 @@
 //! `plan`: what to install where, in which order and when. It deploys nothing.
 
-use super::super::args::PlanArguments;
 use super::super::config::Settings;
+use super::super::decision_args::PlanArguments;
 use super::super::{Exit, Stop, beliefs, complain, output, runtime};
 use crate::classify::{MachineNeeds, PlanRules, Planner, is_named};
 use crate::model::{Comparison, KnownList, MachineId, Plan, RunId, Severity, UtcTime};

@@ -1,8 +1,8 @@
 //! `trust import`: a table of `trust scan` that a person has ticked, or a file in the format of
 //! `known_hosts`. All of it is pinned, or nothing.
 
-use super::super::super::args::TrustImportArguments;
 use super::super::super::config::Settings;
+use super::super::super::trust_args::TrustImportArguments;
 use super::super::super::{Stop, complain, runtime};
 use super::place;
 use crate::report::for_terminal;

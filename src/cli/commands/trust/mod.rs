@@ -5,8 +5,8 @@ mod list;
 mod review;
 mod scan;
 
-use super::super::args::TrustCommand;
 use super::super::config::Settings;
+use super::super::trust_args::TrustCommand;
 use super::super::{Exit, Stop, output};
 use crate::store::Pin;
 use std::io::{self, Write as _};

@@ -1,9 +1,9 @@
 //! `trust scan`: every host key and certificate of a range, for a person to check. A sweep without any
 //! credential that asks for keys; nothing of it is kept but the table.
 
-use super::super::super::args::TrustScanArguments;
 use super::super::super::config::Settings;
 use super::super::super::progress::{self, Display};
+use super::super::super::trust_args::TrustScanArguments;
 use super::super::super::{Exit, Stop, complain, hints, knowledge, output, peers, runtime};
 use super::super::scan::{self as job, run_id};
 use super::review::{self, OnRecord};
