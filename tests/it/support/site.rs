@@ -132,6 +132,8 @@ fn recorded() -> Vec<(String, Vec<u8>)> {
 pub(crate) fn deaf(address: IpAddr, port: u16) -> (Socket, Vec<TcpStream>) {
     let place = SocketAddr::new(address, port);
     let socket = Socket::new(Domain::for_address(place), Type::STREAM, None).unwrap();
+    // Connections of a server that was there before may still be dying.
+    socket.set_reuse_address(true).unwrap();
     socket.bind(&place.into()).unwrap();
     socket.listen(0).unwrap();
     let mut queue = Vec::new();
