@@ -265,6 +265,15 @@ impl<'a> Asked<'a> {
         });
         let told = told.collect();
         self.compare(&format!("{} exceptions.csv", run.id), &told, &truth);
+        let words = format!("except list {}", run.id);
+        let page = self.desk.expect(0, &words).out;
+        // Id, state, last day, findings.
+        let told = page.lines().skip(1).map(|line| {
+            let cells: Vec<&str> = line.split_whitespace().collect();
+            [0, 1, 3].map(|at| cells[at].to_owned())
+        });
+        let told = told.collect();
+        self.compare(&words, &told, &truth);
     }
 
     fn standings(&mut self, run: &Run, out: &str, sights: &[Sight]) {
