@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
 
-/// `Mon-Fri 08-10 UTC, 3 of 4 runs`; empty where fewer than two runs met it.
+/// `Mon-Fri 08-10 UTC, 3 of 4 runs`; empty where fewer than two of the runs met it.
 pub(super) fn usual_hours<'a>(seen: impl Iterator<Item = &'a Sighted>, runs: u32) -> String {
     // One run may have met it at several addresses.
     let mut met: BTreeMap<u32, i64> = BTreeMap::new();
-    for one in seen {
+    for one in seen.filter(|one| one.run < runs) {
         let place = met.entry(one.run).or_insert(i64::MIN);
         *place = (*place).max(one.seen.unix());
     }
@@ -80,6 +80,12 @@ mod tests {
             "Mon-Fri 08-10 UTC, 3 of 4 runs"
         );
         assert_eq!(usual_hours(days.iter().take(1), 4), "");
+        // Beyond the runs that were looked at only who it is is known.
+        let beyond = [at(4, "2026-11-07T23:00:00Z"), at(9, "2026-11-01T23:00:00Z")];
+        assert_eq!(
+            usual_hours(days.iter().chain(&beyond), 4),
+            "Mon-Fri 08-10 UTC, 3 of 4 runs"
+        );
         let weekend = [at(0, "2026-11-28T08:10:00Z"), at(1, "2026-11-29T23:50:00Z")];
         assert_eq!(
             usual_hours(weekend.iter(), 2),

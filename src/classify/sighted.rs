@@ -15,7 +15,8 @@ use std::net::IpAddr;
 pub struct Sighted {
     /// The machine, as the store tells machines apart.
     pub id: MachineId,
-    /// Which run: 0 for the one that is judged, 1 for the one before it, and so on.
+    /// Which run: 0 for the one that is judged, 1 for the one before it, and so on. Runs beyond those that were looked
+    /// at have numbers too: they tell who a machine is, and nothing of when it is there.
     pub run: u32,
     /// When that run was done with it.
     pub seen: UtcTime,

@@ -31,7 +31,7 @@ pub(super) enum ExceptCommand {
     Add(Box<ExceptAddArguments>),
     /// Show the exceptions of the site, and how each stands in a run
     List {
-        /// The run [default: the latest, where there is one]
+        /// The run, as of the day on which it began [default: the latest, where there is one, as of today]
         #[arg(value_name = "RUN")]
         run: Option<String>,
         #[command(flatten)]

@@ -11,6 +11,7 @@ mod breaker;
 mod breaker_property;
 mod changes;
 mod event;
+mod formerly;
 mod gate;
 mod given;
 mod host;

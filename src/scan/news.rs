@@ -4,7 +4,7 @@
 //! verdict is there once, however many machines have it.
 
 use super::{Beliefs, RunError, RunSource, judge};
-use crate::classify::{MachineFacts, Measures, Subject, decide};
+use crate::classify::{Annotations, Exceptions, MachineFacts, Measures, Subject, decide};
 use crate::matching::Knowledge;
 use crate::model::{
     BulletinId, Date, Finding, FindingState, Inventory, MachineId, MachineRecord, RunSummary,
@@ -30,6 +30,8 @@ pub struct News {
     pub exploited: Vec<Hit>,
     /// Bulletins that the run reported without a fix, and that have one now; the worst first.
     pub fixed: Vec<Hit>,
+    /// How many findings of these kinds are left out, because an exception holds for them.
+    pub excepted: usize,
     /// The machines that these are about.
     pub machines: Vec<HitMachine>,
 }
@@ -86,10 +88,13 @@ pub fn news(
     beliefs: &Beliefs,
     owners: &BTreeMap<MachineId, &str>,
 ) -> Result<News, RunError> {
+    let site = &source.run().site;
     let mut desk = Desk {
         knowledge,
         today,
         measures: &beliefs.policy.measures,
+        exceptions: Exceptions::new(store.exceptions(site).wait()?, today),
+        annotations: Annotations::new(store.annotations(site).wait()?),
         digests: digests(store, source)?,
         verdicts: Verdicts::default(),
         judged: HashMap::new(),
@@ -97,6 +102,7 @@ pub fn news(
         hits: Heap::new(),
         exploited: Heap::new(),
         fixed: Heap::new(),
+        excepted: 0,
         machines: Vec::new(),
     };
     let mut failed = None;
@@ -117,6 +123,7 @@ pub fn news(
         hits: sorted(desk.hits),
         exploited: sorted(desk.exploited),
         fixed: sorted(desk.fixed),
+        excepted: desk.excepted,
         machines: desk.machines,
     })
 }
@@ -138,6 +145,8 @@ struct Desk<'a> {
     knowledge: &'a Knowledge,
     today: Date,
     measures: &'a Measures,
+    exceptions: Exceptions,
+    annotations: Annotations,
     digests: HashMap<IpAddr, Digest>,
     verdicts: Verdicts,
     /// The open verdicts of each distinct inventory.
@@ -146,6 +155,7 @@ struct Desk<'a> {
     hits: Heap,
     exploited: Heap,
     fixed: Heap,
+    excepted: usize,
     machines: Vec<HitMachine>,
 }
 
@@ -180,11 +190,16 @@ impl Desk<'_> {
             if heap.is_none() && exploited.is_none() {
                 continue;
             }
+            if self.exceptions.holding(&finding, &facts).is_some() {
+                self.excepted += 1;
+                continue;
+            }
             let place = *place.get_or_insert_with(|| {
                 self.machines.push(hit_machine(machine, &facts, owner));
                 self.machines.len() - 1
             });
-            let subject = Subject::new(&finding, &facts, self.today);
+            let written = self.annotations.of(&finding, &facts);
+            let subject = Subject::new(&finding, &facts, self.today).with(written);
             let severity = decide(self.measures, &subject, self.today).my_severity;
             for heap in heap.into_iter().chain(exploited) {
                 note(heap, &finding, severity, place);
@@ -221,8 +236,8 @@ impl Desk<'_> {
     }
 }
 
-/// Open verdicts, each once: what is shown of them and what a policy looks at is the same on all machines that
-/// have them. (One cumulative update closes more flaws on an older machine: that is another verdict.)
+/// Open verdicts, each once: what is shown of them and what a policy or an exception looks at is the same on all
+/// machines that have them. (One cumulative update closes more flaws on an older machine: that is another verdict.)
 #[derive(Default)]
 struct Verdicts {
     all: Vec<Arc<Finding>>,
@@ -231,7 +246,7 @@ struct Verdicts {
 
 /// What verdicts have in common that are shown as one.
 type Alike = (
-    (String, BulletinId, FindingState),
+    (String, BulletinId, FindingState, String),
     (Option<Severity>, Option<u8>, Option<String>),
     (Vec<String>, Vec<String>),
 );
@@ -240,8 +255,9 @@ impl Verdicts {
     fn number(&mut self, finding: &Finding) -> usize {
         let remedy = finding.remedy.as_ref().map(|remedy| remedy.update.clone());
         let (product, bulletin) = (finding.product.clone(), finding.bulletin.clone());
+        let installed = finding.installed.clone();
         let key = (
-            (product, bulletin, finding.state),
+            (product, bulletin, finding.state, installed),
             (finding.severity, finding.cvss_tenths, remedy),
             (finding.cves.clone(), finding.kev.clone()),
         );

@@ -1,6 +1,7 @@
 //! How the machines of a run stand to the lists that people believe: that run and those before it are read,
 //! and `classify` compares them.
 
+use super::formerly::formerly;
 use super::{RunError, RunKind, RunPlan, RunSource};
 use crate::classify::{self, MergeRules, Policy, Sighted, World};
 use crate::model::{Compared, Comparison, KnownList, MachineId, MachineRecord, RunId};
@@ -13,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-/// How many earlier runs are looked at: enough to tell usual hours, few enough to be read in seconds.
+/// How many earlier runs are looked at in full: enough to tell usual hours, few enough to be read in seconds.
 const EARLIER: usize = 7;
 
 /// What the operator believes of the network.
@@ -190,6 +191,15 @@ impl RunSource {
                 }
             }
         }
+        let runs = u32::try_from(scopes.len()).unwrap_or(u32::MAX);
+        if let Some(oldest) = earlier.get(EARLIER - 1) {
+            let oldest = &oldest.summary.id;
+            let how = (&beliefs.policy, self.no_merge);
+            match formerly(store, self.run(), (oldest, runs), how) {
+                Ok(more) => sighted.extend(more),
+                Err(error) => unread.push(format!("runs before {oldest} are left out: {error}")),
+            }
+        }
         let was_swept = |run: u32, address: IpAddr| {
             let scope = usize::try_from(run).ok().and_then(|run| scopes.get(run));
             scope
@@ -202,7 +212,7 @@ impl RunSource {
             policy: &beliefs.policy,
             rules: &beliefs.rules,
             was_swept: &was_swept,
-            runs: u32::try_from(scopes.len()).unwrap_or(u32::MAX),
+            runs,
             today: self.run().started.date(),
             no_merge: self.no_merge,
         });

@@ -28,7 +28,8 @@ pub struct Retention {
 }
 
 /// The finished runs that are not kept, the oldest first. One that runs or can be resumed is always kept, and so
-/// is the latest finished one of each site and kind: what was fixed is told by comparing with it.
+/// is the latest finished one of each site and kind: what was fixed is told by comparing with it. What a run that is kept
+/// has verified is kept too: without it there is nothing to tell.
 pub fn outdated(all: &[RunRecord], retention: Retention, now: UtcTime) -> Vec<RunId> {
     let mut finished: Vec<&RunRecord> = all
         .iter()
@@ -50,8 +51,17 @@ pub fn outdated(all: &[RunRecord], retention: Retention, now: UtcTime) -> Vec<Ru
         }
         *count += 1;
     }
+    let gone: BTreeSet<&RunId> = old.iter().collect();
+    let kept = all.iter().filter(|run| !gone.contains(&run.summary.id));
+    let bases: BTreeSet<String> = kept.filter_map(base).map(str::to_owned).collect();
+    old.retain(|id| !bases.contains(id.as_str()));
     old.reverse();
     old
+}
+
+/// The run whose findings a run verified.
+fn base(run: &RunRecord) -> Option<&str> {
+    run.settings.pointer("/verify/base")?.as_str()
 }
 
 /// Takes runs away: all of them or none. What is remembered of machines, their findings, accounts and pins

@@ -23,6 +23,7 @@ mod keys;
 mod lists;
 mod pending;
 mod pins;
+mod readings;
 mod report;
 mod rows;
 mod runs;
@@ -38,6 +39,7 @@ pub use carry::{Imported, PLAN_OF_IMPORTED, is_carried};
 pub use delete::{Deleted, Retention, outdated};
 pub use error::StoreError;
 pub use pending::Pending;
+pub use readings::{LastRead, LastReading};
 pub use report::{ReportOptions, RunReport};
 pub use rows::{
     Digest, FirstPin, HostCommit, InventoryRef, JudgedBy, Matched, NewRun, Pin, PinImport,
@@ -356,6 +358,20 @@ impl Store {
         let (run, store) = (run.clone(), self.clone());
         self.thread
             .ask(move |db| RunReport::plan(db, store, &run, options))
+    }
+
+    /// Where the machines of a site were last read that recent runs did not read, the latest first. Who never
+    /// said who he is is left out.
+    pub fn last_readings(&self, asked: LastRead) -> Pending<Vec<LastReading>> {
+        self.thread.ask(move |db| readings::last(db, &asked))
+    }
+
+    /// The machines as they were last read.
+    pub fn last_read(
+        &self,
+        readings: Vec<LastReading>,
+    ) -> Pending<Vec<crate::model::MachineRecord>> {
+        self.thread.ask(move |db| readings::records(db, readings))
     }
 }
 

@@ -31,11 +31,11 @@ pub struct RunReport {
 
 /// The addresses that make one record.
 #[derive(Clone, Debug)]
-struct Group {
-    machine: i64,
-    id: MachineId,
+pub(super) struct Group {
+    pub(super) machine: i64,
+    pub(super) id: MachineId,
     /// Sorted.
-    addresses: Vec<IpAddr>,
+    pub(super) addresses: Vec<IpAddr>,
 }
 
 impl RunReport {
@@ -209,7 +209,8 @@ struct Facts {
     first_seen: Date,
 }
 
-fn record(db: &mut Db, run: i64, group: Group) -> Result<MachineRecord, StoreError> {
+/// Reads a machine as a run met it.
+pub(super) fn record(db: &mut Db, run: i64, group: Group) -> Result<MachineRecord, StoreError> {
     let facts = db.read(|tx| facts(tx, run, &group))?;
     // The best outcome speaks for the machine; among equals, that at the lowest address.
     let best = facts.parts.iter().min_by_key(|part| part.rank());

@@ -38,13 +38,12 @@ pub(super) fn learn(
     };
     let before = others(conn, machine, &here, ("<", "DESC"), NEIGHBOURS)?;
     let after = others(conn, machine, &here, (">", "ASC"), NEIGHBOURS)?;
-    let known = of(conn, machine)?;
     // The very same was read before: it tells nothing new, and nothing changed.
-    let nearest = before.first().into_iter().chain(after.first());
     let is_same = |other: &Other| other.digest == here.digest && other.first <= here.first;
-    if known.is_some() && after.is_empty() && nearest.clone().any(is_same) {
+    if after.is_empty() && before.first().is_some_and(is_same) && is_kept(conn, machine)? {
         return Ok(());
     }
+    let known = of(conn, machine)?;
     let mut grew = known.is_none();
     let mut trail = match known {
         Some(known) => known,
@@ -52,6 +51,10 @@ pub(super) fn learn(
     };
     grew |= trail.merge(told.trail.clone().told_by(&here.first));
     for other in &before {
+        // Between readings that are the same nothing happened.
+        if other.digest == here.digest {
+            break;
+        }
         let reading = read(conn, &other.digest)?;
         grew |= trail.merge(between(
             (&reading, other.at),
@@ -63,6 +66,9 @@ pub(super) fn learn(
         }
     }
     for other in &after {
+        if other.digest == here.digest {
+            break;
+        }
         let reading = read(conn, &other.digest)?;
         grew |= trail.merge(between(
             (&told.reading, here.at),
@@ -77,6 +83,14 @@ pub(super) fn learn(
         write(conn, machine, &trail)?;
     }
     Ok(())
+}
+
+/// Whether anything is known of a machine; without reading it.
+fn is_kept(conn: &Connection, machine: i64) -> Result<bool, Fault> {
+    let mut query = conn.prepare_cached(&format!(
+        "SELECT 1 FROM trail WHERE machine IN {ALL} LIMIT 1"
+    ))?;
+    Ok(query.exists([machine])?)
 }
 
 /// What is known of a machine, and of those that were merged into it; `None` where nobody told anything yet.

@@ -156,7 +156,8 @@ fn shown(
     if latest.is_none() && new.run.is_none() {
         return Ok((Vec::new(), 0));
     }
-    let source = open(settings, (store, new.run.as_deref()), &new.beliefs)?;
+    let today = Some(exception.granted.date());
+    let source = open(settings, (store, new.run.as_deref(), today), &new.beliefs)?;
     let exceptions = Exceptions::new(vec![exception.clone()], exception.granted.date());
     let (mut versions, mut count) = (BTreeSet::new(), 0);
     let walk = source.machines(&mut |machine: &MachineRecord| {
@@ -173,10 +174,11 @@ fn shown(
     Ok((versions.into_iter().collect(), count))
 }
 
-/// A run of the site, compared with what the operator believes: exceptions are of a site.
+/// A run of the site, compared with what the operator believes: exceptions are of a site. They are looked at as of
+/// a day; without one, as of the day on which the run began.
 fn open(
     settings: &Settings,
-    (store, run): (&Store, Option<&str>),
+    (store, run, day): (&Store, Option<&str>, Option<Date>),
     named: &BeliefArguments,
 ) -> Result<RunSource, Stop> {
     let run = output::find_whole_run(store, run)?;
@@ -190,19 +192,23 @@ fn open(
         )));
     }
     let source = source.compare(store, &beliefs)?;
-    Ok(source.prioritise(store, &beliefs, runtime::now().date())?)
+    let day = day.unwrap_or_else(|| source.run().started.date());
+    Ok(source.prioritise(store, &beliefs, day)?)
 }
 
 fn list(settings: &Settings, run: Option<&str>, named: &BeliefArguments) -> Result<String, Stop> {
+    let today = runtime::now().date();
     let store = output::open_store(&settings.store)?;
     let latest = store.latest_run().wait();
     let latest = latest.map_err(|error| Stop::failed(&error))?;
     let counts = if latest.is_none() && run.is_none() {
         let all = store.exceptions(&settings.site).wait();
         let all = all.map_err(|error| Stop::failed(&error))?;
-        Exceptions::new(all, runtime::now().date()).counts()
+        Exceptions::new(all, today).counts()
     } else {
-        let source = open(settings, (&store, run), named)?;
+        // Whoever names a run asks how they stood then, as its exceptions.csv tells.
+        let day = run.is_none().then_some(today);
+        let source = open(settings, (&store, run, day), named)?;
         source.exceptions().to_vec()
     };
     if counts.is_empty() {

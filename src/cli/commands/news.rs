@@ -164,7 +164,7 @@ fn page(news: &News) -> String {
     let run = &news.run;
     let _ = writeln!(
         text,
-        "\n{} hit {} of {} that were read (run {}, read {})",
+        "\n{} hit {} of {} that were read (run {}, read {}){}",
         counted(
             news.hits.len(),
             "bulletin that was not reported",
@@ -173,7 +173,8 @@ fn page(news: &News) -> String {
         counted(news.hit_machines(), "machine", "machines"),
         news.read,
         run.id,
-        run.started.date()
+        run.started.date(),
+        excepted(news)
     );
     list(&mut text, news, &news.hits);
     for (hits, said) in [
@@ -192,7 +193,8 @@ fn page(news: &News) -> String {
             list(&mut text, news, hits);
         }
     }
-    let is_new = !(news.hits.is_empty() && news.exploited.is_empty() && news.fixed.is_empty());
+    let is_new = news.excepted > 0
+        || !(news.hits.is_empty() && news.exploited.is_empty() && news.fixed.is_empty());
     if is_new {
         let _ = writeln!(text, "write it down with: underdesk match {}", run.id);
     }
@@ -232,6 +234,16 @@ fn list(text: &mut String, news: &News, hits: &[Hit]) {
     }
 }
 
+fn excepted(news: &News) -> String {
+    match news.excepted {
+        0 => String::new(),
+        count => format!(
+            ", and {} under exceptions, left out",
+            counted(count, "finding", "findings")
+        ),
+    }
+}
+
 fn counted(count: usize, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
@@ -267,6 +279,7 @@ enum Said<'a> {
         read: usize,
         bulletins: usize,
         machines: usize,
+        excepted: usize,
     },
 }
 
@@ -372,6 +385,7 @@ fn done(how: Telling, news: Option<&News>) -> Result<(), Stop> {
         read: news.map_or(0, |news| news.read),
         bulletins: news.map_or(0, |news| news.hits.len()),
         machines: news.map_or(0, News::hit_machines),
+        excepted: news.map_or(0, |news| news.excepted),
     })
 }
 

@@ -18,7 +18,7 @@ pub(super) struct Host<'a> {
     /// Why the list of updates is not known, or not in full: then what it lacks may be there.
     pub(super) gap: Option<&'a Gap>,
     hotfixes: HashMap<KbId, &'a Hotfix>,
-    /// The revisions of rollup packages, with how far they are installed.
+    /// The revisions that cumulative packages bring, with how far they are installed.
     packages: Vec<(u32, &'a Hotfix)>,
     /// The newest servicing stack's revision.
     pub(super) stack: Option<u32>,
@@ -57,9 +57,14 @@ impl<'a> Host<'a> {
             let revision = hotfix.build.as_deref();
             let revision = revision.and_then(|build| system.package_revision(build));
             match (hotfix.kind.as_deref(), revision) {
-                (Some("RollupFix"), Some(revision)) => packages.push((revision, hotfix)),
-                (Some("ServicingStack"), Some(revision)) if is_in(hotfix.state) => {
-                    stack = stack.max(Some(revision));
+                (Some("ServicingStack"), Some(revision)) => {
+                    if is_in(hotfix.state) {
+                        stack = stack.max(Some(revision));
+                    }
+                }
+                // An article that names a build of the system brings it, whether or not anybody knows the article.
+                (kind, Some(revision)) if kind == Some("RollupFix") || hotfix.kb.is_some() => {
+                    packages.push((revision, hotfix));
                 }
                 _ => {}
             }

@@ -562,6 +562,40 @@ fn what_the_list_says_and_the_registry_denies_is_open() {
 }
 
 #[test]
+fn what_waits_and_is_newer_than_the_catalogue_has_all_that_is_older() {
+    let both = [
+        "KB5078752 pending_reboot CVE-2026-23674",
+        "KB5082123 pending_reboot CVE-2026-32077 CVE-2026-32080",
+    ];
+    let newer = Hotfix {
+        kind: Some("Security Update".to_owned()),
+        build: Some("17763.8755".to_owned()),
+        ..hotfix(5_087_538, HotfixState::PendingReboot)
+    };
+    let waits = |hotfix: Hotfix| server_2019(Some(8389)).with(vec![hotfix]).open();
+    assert_eq!(waits(newer.clone()), both);
+    let package = rollup_fix("17763.8755.1.4", HotfixState::PendingReboot);
+    assert_eq!(waits(package), both);
+    // Neither of another part of the system, nor without a build, nor before all that is missing.
+    let missing = both.map(|line| line.replace("pending_reboot", "missing"));
+    let stack = Hotfix {
+        kind: Some("ServicingStack".to_owned()),
+        ..newer.clone()
+    };
+    assert_eq!(waits(stack), missing);
+    let nameless = Hotfix {
+        build: None,
+        ..newer.clone()
+    };
+    assert_eq!(waits(nameless), missing);
+    let between = Hotfix {
+        build: Some("17763.8600".to_owned()),
+        ..newer
+    };
+    assert_eq!(waits(between), [both[0].to_owned(), missing[1].clone()]);
+}
+
+#[test]
 fn each_witness_says_what_it_alone_would() {
     let desk = server_2019(Some(8389)).with(vec![
         hotfix(5_078_752, HotfixState::Installed),

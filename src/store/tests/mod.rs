@@ -9,6 +9,7 @@ mod exceptions;
 mod file;
 mod identity;
 mod lists;
+mod readings;
 mod report;
 mod runs;
 mod stored;

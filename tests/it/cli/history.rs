@@ -65,3 +65,44 @@ fn the_trail_of_a_machine_outlives_its_runs() {
     );
     assert_eq!(nameless.rows.len(), third.rows.len());
 }
+
+#[test]
+fn machines_that_the_operator_joins_have_the_history_of_both() {
+    let hosts = ["127.93.8.1", "127.93.8.2"];
+    let lab = |recordings: [&str; 2]| {
+        network(
+            "joined",
+            &[(hosts[0], recordings[0]), (hosts[1], recordings[1])],
+        )
+    };
+    let site = Site::serve(&lab([OLD, NEW]));
+    let desk = desk(&site);
+    desk.expect(
+        0,
+        &format!("scan 127.93.8.1-2 {} --out first", flags(&site)),
+    );
+    drop(site);
+    std::thread::sleep(std::time::Duration::from_millis(1_100));
+    // One goes on, the other goes back.
+    let site = Site::serve(&lab([NEW, OLD]));
+    desk.write("known_hosts", &site.known_hosts());
+    desk.expect(
+        0,
+        &format!("scan 127.93.8.1-2 {} --out apart", flags(&site)),
+    );
+    desk.write(
+        "same.toml",
+        "[[same]]\nmachines = [\"127.93.8.1\", \"127.93.8.2\"]\nreason = \"two cards\"\n",
+    );
+    desk.expect(0, "export --merge-rules same.toml --out joined");
+    // Of what both were told the earlier run has told it.
+    let told = |folder: &str, ip: &str| -> BTreeSet<Vec<String>> {
+        let table = Table::open(&desk.path(&format!("{folder}/history.csv")));
+        let rows = table.rows_where("ip", ip).into_iter();
+        rows.map(|row| row[4..row.len() - 1].to_vec()).collect()
+    };
+    let [one, other] = hosts.map(|host| told("apart", host));
+    assert!(!one.is_subset(&other) && !other.is_subset(&one));
+    assert_eq!(told("joined", hosts[0]), &one | &other);
+    assert!(told("joined", hosts[1]).is_empty());
+}

@@ -175,6 +175,58 @@ fn people_are_told_whom_it_hits_and_what_to_do_next() {
 }
 
 #[test]
+fn what_an_exception_holds_for_is_no_hit_and_the_policy_says_how_bad_one_is() {
+    let (_site, desk) = scanned(3);
+    let before = Table::open(&desk.path("before/findings.csv"));
+    let of_dpkg = |row: &&Vec<String>| before.cell(row, "bulletin_id") == "CVE-2099-0002";
+    let row = before.rows.iter().find(of_dpkg).unwrap();
+    let (ip, version) = (
+        before.cell(row, "ip"),
+        before.cell(row, "installed_version"),
+    );
+    let words = "--owner ada --reason known --until 2099-12-31";
+    for what in [
+        &format!("CVE-2099-0001 --host {ip} --version {version}"),
+        "CVE-2099-0002 --version 0.0.0",
+        "CVE-2099-0003",
+    ] {
+        desk.expect(0, &format!("except add --bulletin {what} {words}"));
+    }
+    desk.write(
+        "policy.toml",
+        "[[severity]]\nid = \"x\"\nreason = \"r\"\nbulletin = \"CVE-2099-0001\"\nset = \"critical\"\n",
+    );
+    let words = "--catalog own.db catalog import newer.jsonl kev.json";
+    let objects = objects(&desk.expect(0, &format!("{words} --events jsonl")));
+    let both = ["127.93.3.1", "127.93.3.2"];
+    let other = both.iter().find(|one| **one != ip).unwrap();
+    let new = hits(&objects, "bulletin_hits");
+    assert_eq!(new["CVE-2099-0001"], BTreeSet::from([(*other).to_owned()]));
+    let fixed = hits(&objects, "fix_available");
+    assert_eq!(fixed["CVE-2099-0002"].len(), 2, "of no such version");
+    assert!(hits(&objects, "now_exploited").is_empty());
+    let severities = objects.iter().filter_map(|one| {
+        let severity = one["my_severity"].as_str()?;
+        Some((one["bulletin"].as_str()?, severity))
+    });
+    let critical: Vec<&str> = severities
+        .filter(|(_, severity)| *severity == "critical")
+        .map(|(bulletin, _)| bulletin)
+        .collect();
+    assert!(critical.contains(&"CVE-2099-0001"), "{critical:?}");
+    let done = objects.last().unwrap();
+    assert_eq!(done["excepted"], 3);
+    assert_eq!(done["bulletins"], new.len());
+    let told = desk.expect(0, words).out;
+    for text in [
+        "), and 3 findings under exceptions, left out\n",
+        "CVE-2099-0001 dpkg, 99 (critical): 1 machine: h-127-93-3-",
+    ] {
+        assert!(told.contains(text), "{text}: {told}");
+    }
+}
+
+#[test]
 fn where_nobody_was_read_one_line_says_so() {
     let desk = Desk::without_catalog();
     desk.write("own.jsonl", &flaw(1, "dpkg", None, "01"));

@@ -4,6 +4,9 @@ use super::EVERY;
 use crate::support::{Desk, Site, Table, credential, deaf, logon, windows};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::thread;
+use std::time::Duration;
+use underdesk::store::RunState;
 
 const NET: &str = "127.94.0.";
 /// The machines, by what becomes of them.
@@ -400,4 +403,113 @@ fn patched_not_restarted_and_installed_by_half_are_told_apart_and_nobody_else_is
     desk.expect(2, "verify --host nobody");
     desk.expect(2, "verify --kb KB1");
     desk.expect(0, "verify --host web -o - --format jsonl");
+}
+
+/// The runs that verified, the latest last, with how they stand.
+fn verifications(desk: &Desk) -> Vec<(String, RunState)> {
+    let runs = desk.store().list_runs().wait().unwrap().into_iter();
+    let verify = runs.filter(|run| run.summary.kind == "verify");
+    verify
+        .map(|run| (run.summary.id.to_string(), run.state))
+        .collect()
+}
+
+#[test]
+fn killed_in_the_middle_and_resumed_every_finding_is_told_once() {
+    let hosts = (1..=6).map(|last| {
+        format!(
+            "\n[[host]]\nname = 'm{last}'\naddresses = ['127.94.1.{last}']\nrecording = 'debian-12-old'\n\
+             logins = [{AUDIT}]\ndelay_ms = 40\n"
+        )
+    });
+    let site = Site::serve(&lab(&[hosts.collect()]));
+    let port = site.port(22);
+    let desk = Desk::new();
+    trust(&desk, &site);
+    desk.write("demo.key", &site.key("demo"));
+    // The tags of the target list choose the credential, in the second run too.
+    let shop = credential("shop", "audit", "demo.key", "tag:shop");
+    desk.write("credentials.toml", &shop);
+    let lines = (1..=6).map(|last| format!("127.94.1.{last} tags=shop owner=ada\n"));
+    desk.write("targets.txt", &lines.collect::<String>());
+    desk.expect(
+        0,
+        &format!(
+            "scan @targets.txt --ports {port} --ssh-port {port} --known-hosts known_hosts --hands 1 --out base"
+        ),
+    );
+    let findings = Table::open(&desk.path("base/findings.csv"));
+    desk.expect(4, "verify --out whole");
+    let whole = Table::open(&desk.path("whole/verify.csv"));
+    let rows = |table: &Table| -> Vec<Vec<String>> {
+        let columns = ["ip", "finding_id", "state_before", "state", "detail"];
+        let row = |row: &Vec<String>| columns.map(|name| table.cell(row, name).to_owned());
+        table.rows.iter().map(|one| row(one).to_vec()).collect()
+    };
+    let is_meant = |row: &&Vec<String>| {
+        ["missing", "pending_reboot", "inconsistent"].contains(&findings.cell(row, "state"))
+    };
+    let meant = findings.rows.iter().filter(is_meant).count();
+    assert!(meant > 6 && whole.rows.len() == meant, "{meant}");
+    assert!(
+        whole
+            .values("state")
+            .iter()
+            .all(|state| *state != "unreachable")
+    );
+
+    let finished = |run: &str| {
+        let id = underdesk::model::RunId::new(run);
+        desk.store().finished_addresses(&id).wait().unwrap()
+    };
+    for machines in [1, 3] {
+        let earlier = verifications(&desk).len();
+        let mut child = desk.command("verify --hands 1 --out half").spawn().unwrap();
+        loop {
+            assert!(child.try_wait().unwrap().is_none(), "it ended early");
+            let own = verifications(&desk);
+            if own.len() > earlier && finished(&own[earlier].0).len() >= machines {
+                break;
+            }
+            thread::sleep(Duration::from_millis(2));
+        }
+        child.kill().unwrap();
+        desk.end(child);
+        let (run, state) = verifications(&desk).pop().unwrap();
+        assert_eq!(state, RunState::Running);
+        let done = finished(&run);
+        assert!(done.len() < 6, "{done:?}");
+        let visited = site.seen().logins.len();
+        let out = format!("resumed-{machines}");
+        let ended = desk.expect(4, &format!("verify --resume {run} --out {out}"));
+        let resumed = Table::open(&desk.path(&format!("{out}/verify.csv")));
+        assert_eq!(rows(&resumed), rows(&whole), "{}", ended.err);
+        let again: BTreeSet<IpAddr> = site.seen().logins[visited..]
+            .iter()
+            .map(|one| one.at.ip())
+            .collect();
+        assert!(again.is_disjoint(&done), "{again:?} {done:?}");
+        assert_eq!(again.len() + done.len(), 6);
+        assert_eq!(verifications(&desk).pop(), Some((run, RunState::Finished)));
+    }
+
+    // What a run that is kept verified is kept with it, for without it there is nothing to tell.
+    let base = desk.run_id();
+    desk.expect(
+        0,
+        &format!(
+            "scan @targets.txt --ports {port} --ssh-port {port} --known-hosts known_hosts --out later"
+        ),
+    );
+    desk.expect(0, "runs prune --keep 1 --yes");
+    let kept = verifications(&desk);
+    let [(kept, _)] = kept.as_slice() else {
+        panic!("{kept:?}");
+    };
+    desk.run(&format!("export {kept} --out kept"));
+    let table = Table::open(&desk.path("kept/verify.csv"));
+    assert_eq!(rows(&table), rows(&whole));
+    desk.expect(0, &format!("runs delete {base} --yes"));
+    let ended = desk.expect(2, &format!("export {kept} --out gone"));
+    assert!(ended.err.contains("not stored any more"), "{}", ended.err);
 }

@@ -133,8 +133,8 @@ fn install(
     (!all.is_empty()).then(|| ("install", dice.pick(&all).clone()))
 }
 
-/// To a version that there is by a day, or to an earlier one of what knows no restart. What the catalogue of a run
-/// does not know yet is not waited for on a Windows: an update of which nobody knows closes nothing.
+/// To a version that there is by a day, or to an earlier one of what knows no restart. The catalogue of a run need not
+/// know it yet.
 fn step(
     dice: &mut Dice,
     world: &World,
@@ -152,13 +152,13 @@ fn step(
         .iter()
         .position(|one| *one == now.software[product])
         .unwrap();
-    let is_known = |version: &&String| {
+    let is_out = |version: &&String| {
         let mut all = world.bulletins.iter();
         let brings = all.find(|one| one.product == "windows" && one.fixed == **version);
-        brings.is_none_or(|one| up.is_some_and(|day| one.published + 9 < day))
+        brings.is_none_or(|one| up.is_some_and(|day| one.published <= day))
     };
     let (word, others): (_, Vec<&String>) = match up {
-        Some(_) => ("upgrade", all[at + 1..].iter().filter(is_known).collect()),
+        Some(_) => ("upgrade", all[at + 1..].iter().filter(is_out).collect()),
         None => ("downgrade", all[..at].iter().collect()),
     };
     (!others.is_empty()).then(|| (word, format!("{product}={}", dice.pick(&others))))
