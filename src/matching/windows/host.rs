@@ -57,15 +57,13 @@ impl<'a> Host<'a> {
             let revision = hotfix.build.as_deref();
             let revision = revision.and_then(|build| system.package_revision(build));
             match (hotfix.kind.as_deref(), revision) {
-                (Some("ServicingStack"), Some(revision)) => {
-                    if is_in(hotfix.state) {
-                        stack = stack.max(Some(revision));
-                    }
+                (Some("RollupFix"), Some(revision)) => packages.push((revision, hotfix)),
+                (Some("ServicingStack"), Some(revision)) if is_in(hotfix.state) => {
+                    stack = stack.max(Some(revision));
                 }
+                (Some("ServicingStack"), _) => {}
                 // An article that names a build of the system brings it, whether or not anybody knows the article.
-                (kind, Some(revision)) if kind == Some("RollupFix") || hotfix.kb.is_some() => {
-                    packages.push((revision, hotfix));
-                }
+                (_, Some(revision)) if hotfix.kb.is_some() => packages.push((revision, hotfix)),
                 _ => {}
             }
         }

@@ -39,7 +39,7 @@ fn last(store: &Store, (run, before): (u32, u32), days: i64, no_merge: bool) -> 
 #[test]
 fn whoever_was_read_before_the_runs_that_are_looked_at_is_found_however_many_they_are() {
     let (store, id) = refused(20);
-    assert_eq!(last(&store, (20, 13), 90, false), [id.clone()]);
+    assert_eq!(last(&store, (20, 13), 90, false), std::slice::from_ref(&id));
     assert_eq!(last(&store, (9, 2), 90, false), [id]);
     let at = MachineId::from_key("default", "address", "10.0.0.1");
     assert_eq!(last(&store, (20, 13), 90, true), [at]);
