@@ -94,7 +94,7 @@ impl<'a> Asked<'a> {
             self.exceptions(run, &self.table(&out, "exceptions"), &sights);
             self.standings(run, &out, &sights);
         }
-        self.plan(run, &sights);
+        self.plan(run, &sights, &weighed);
         self.overdue(run, &weighed);
         self.policy(run, &weighed);
     }
@@ -102,7 +102,12 @@ impl<'a> Asked<'a> {
     /// How many findings the rules touch.
     fn policy(&mut self, run: &Run, weighed: &[Weighed]) {
         let told = self.desk.expect(0, &format!("policy check {}", run.id)).out;
-        let untouched = weighed.iter().filter(|one| one.rule.is_empty()).count();
+        // A rule touches what a table decides, too.
+        let is_untouched = |one: &&Weighed| {
+            let machine = self.world.machine(&one.machine);
+            weigh::severity(machine, &one.found).1.is_empty()
+        };
+        let untouched = weighed.iter().filter(is_untouched).count();
         let all = weighed.len();
         let truth =
             format!("{all} open or undecided findings, {untouched} of them touched by no rule");
@@ -356,7 +361,7 @@ impl<'a> Asked<'a> {
         !sight.is_met || !is_computer || lately.any(|all| all.iter().any(is_own))
     }
 
-    fn plan(&mut self, run: &Run, sights: &[Sight]) {
+    fn plan(&mut self, run: &Run, sights: &[Sight], weighed: &[Weighed]) {
         let out = format!("plan-{}", run.id);
         let from = &run.finished;
         let words = format!("plan {} --from {from} --format csv --out {out}", run.id);
@@ -371,7 +376,7 @@ impl<'a> Asked<'a> {
         }
         let minute = days::minute(from);
         for sight in sights {
-            let truth = planned::plan(self.world, sight, run.catalogue, minute);
+            let truth = planned::plan(self.world, (sight, weighed), run.catalogue, minute);
             let said = told.remove(&sight.now.address);
             let same = match (&truth, &said) {
                 (None, None) => true,
@@ -564,7 +569,7 @@ mod planned_row {
                 && one(&self.owners, &truth.owner)
                 && self.windows == BTreeSet::from([truth.window.clone()])
                 && self.closes == truth.closes
-                && self.open == truth.no_fix
+                && self.open == truth.open
                 && self.updates == Vec::from_iter(truth.update.clone())
                 && self.packages == usize::from(truth.has_packages)
         }

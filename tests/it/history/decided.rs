@@ -5,7 +5,7 @@ use super::days;
 use super::drifting;
 use super::noted;
 use super::truth::sights;
-use super::weigh::Weighed;
+use super::weigh::{SHEET, Weighed};
 use super::world::{Edit, Run};
 use crate::support::Table;
 use std::collections::{BTreeMap, BTreeSet};
@@ -59,8 +59,10 @@ impl Asked<'_> {
             let key = [cell("ip"), cell("baseline"), cell("rule"), object];
             // What is found is compared where the truth knows it.
             let is_known = truth.get(&key).is_some_and(|(_, found)| !found.is_empty());
+            // A package with its version.
             let found = if is_known {
-                cell("found")
+                let found = cell("found");
+                found.split(' ').next_back().unwrap().to_owned()
             } else {
                 String::new()
             };
@@ -92,7 +94,9 @@ impl Asked<'_> {
         }
         let mut truth = BTreeMap::new();
         for one in weighed {
-            if let (Some(due), None) = (one.due, &one.exception) {
+            // Of exceptions only those of sheets hold today.
+            let is_excepted = one.exception.as_deref() == Some(SHEET);
+            if let (Some(due), false) = (one.due, is_excepted) {
                 let owner = noted::owner(self.world.machine(&one.machine), None);
                 let key = [owner, self.address(run, &one.machine)];
                 late(&mut truth, key, 1, days::text(due));
@@ -165,7 +169,11 @@ impl Asked<'_> {
             let exploited = cves.iter().filter(|cve| self.is_exploited(run, cve));
             let counts = [machines.len(), own.len(), cves.len(), exploited.count()];
             truth.insert((newest.to_owned(), counts.map(|count| count.to_string())));
-            for row in table.rows_where("fix_id", newest) {
+            let is_newest = |row: &&Vec<String>| {
+                let url = table.cell(row, "catalogue_url");
+                url.ends_with(&format!("={newest}"))
+            };
+            for row in table.rows.iter().filter(is_newest) {
                 let columns = ["machines", "findings_closed", "cves_closed", "kev_closed"];
                 let counts = columns.map(|column| table.cell(row, column).to_owned());
                 told.insert((newest.to_owned(), counts));

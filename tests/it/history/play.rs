@@ -150,7 +150,7 @@ pub(super) fn play_run(world: &World, run: &Run, base: Option<&Run>, store: &Sto
         Some(base) => again(run, base, &seen),
     };
     let seen: Vec<&Sight> = seen.iter().filter(|one| one.is_met).collect();
-    let begun = store.begin_run(new_run(run, started, &plan, &knowledge));
+    let begun = store.begin_run(new_run((world, run), started, &plan, &knowledge));
     begun.wait().unwrap();
     let targets = Arc::new(plan.scope.targets().unwrap());
     let all = plan.sweep(&targets).unwrap().len();
@@ -234,7 +234,12 @@ fn again(run: &Run, base: &Run, seen: &[Sight]) -> RunPlan {
     }
 }
 
-fn new_run(run: &Run, started: UtcTime, plan: &RunPlan, knowledge: &Knowledge) -> NewRun {
+fn new_run(
+    (world, run): (&World, &Run),
+    started: UtcTime,
+    plan: &RunPlan,
+    knowledge: &Knowledge,
+) -> NewRun {
     NewRun {
         summary: RunSummary {
             id: RunId::new(run.id.clone()),
@@ -249,7 +254,8 @@ fn new_run(run: &Run, started: UtcTime, plan: &RunPlan, knowledge: &Knowledge) -
             catalog_digest: knowledge.catalog.digest().to_owned(),
             catalog_imported: knowledge.catalog.imported(),
             programs_digest: String::new(),
-            simulated: true,
+            // A catalogue of 2023 is not too old for what is not real.
+            simulated: !world.is_real,
             canaries: Canaries::default(),
         },
         settings: serde_json::to_value(plan).unwrap(),

@@ -1,5 +1,6 @@
 //! How machines stand against `fixtures/history/cmdb.csv`, after docs/unmanaged.md.
 
+use super::trail;
 use super::truth::{Sight, sights};
 use super::world::{Run, World, says_when};
 
@@ -31,6 +32,13 @@ pub(super) fn standing(
             if earlier.machine == sight.machine && earlier.is_read {
                 read = Some(one.day());
                 patched = earlier.now.patched();
+                // What was put in and is gone again was an update too, as long as a log tells of it.
+                let life = (earlier.now.life, earlier.day);
+                for line in trail::logged(world, machine, life) {
+                    if line.action != "removed" {
+                        patched = patched.max(line.minute / 1_440);
+                    }
+                }
             }
         }
     }

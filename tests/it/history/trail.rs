@@ -209,28 +209,25 @@ fn of_packages(machine: &Machine, read: &Sight) -> Vec<Told> {
     all
 }
 
-/// Of a Windows: a day and an account.
+/// Of a Windows: a day and an account. What waits for a restart is not in yet.
 fn of_updates(world: &World, machine: &Machine, read: &Sight) -> Vec<Told> {
     let mut all = Vec::new();
     if !machine.is_windows() {
         return all;
     }
-    let (running, newest) = (&read.now.running, &read.now.software["windows"]);
-    for build in BTreeSet::from([running, newest]) {
-        let date = read.now.since("windows", build) / 1_440;
-        all.push(Told {
-            minute: None,
-            date,
-            not_before: None,
-            update: update(world, build),
-            action: "installed",
-            before: String::new(),
-            after: String::new(),
-            by: hand(machine).unwrap_or("unknown"),
-            command: "",
-            source: "cbs",
-        });
-    }
+    let build = &read.now.running;
+    all.push(Told {
+        minute: None,
+        date: read.now.since("windows", build) / 1_440,
+        not_before: None,
+        update: update(world, build),
+        action: "installed",
+        before: String::new(),
+        after: build.clone(),
+        by: hand(machine).unwrap_or("unknown"),
+        command: "",
+        source: "cbs",
+    });
     all
 }
 
@@ -254,9 +251,9 @@ fn between(world: &World, machine: &Machine, was: &Sight, is: &Sight) -> Vec<Tol
     if machine.is_windows() {
         // One that is not listed any more is not called removed.
         let listed = updates(world, was);
-        for id in updates(world, is).keys() {
-            if !listed.contains_key(id) {
-                say(id, "installed", "", "");
+        for (id, state) in updates(world, is) {
+            if state == "installed" && !listed.contains_key(&id) {
+                say(&id, "installed", "", &is.now.running);
             }
         }
         return all;

@@ -123,11 +123,7 @@ fn what_became_of_findings_is_what_the_time_line_says() {
     assert_eq!(scans(&asked, "after"), before);
     all.runs
         .sort_by(|one, other| one.started.cmp(&other.started));
-    for run in world
-        .runs
-        .iter()
-        .filter(|run| run.day() > days::day("2023-10-22"))
-    {
+    for run in world.runs.iter().rev().step_by(3) {
         let told = asked::trail(&asked.table(&format!("after-{}", run.id), "history"));
         let truth = trail::rows(&all, run);
         asked.compare(&format!("{} history.csv", run.id), &told, &truth);
@@ -138,7 +134,7 @@ fn what_became_of_findings_is_what_the_time_line_says() {
 /// What scans say, but for what was told of updates.
 fn scans(asked: &Asked<'_>, folder: &str) -> Vec<String> {
     let mut files = Vec::new();
-    for run in &asked.world.runs {
+    for run in asked.world.runs.iter().rev().step_by(3) {
         let out = format!("{folder}-{}", run.id);
         let ended = asked.desk.run(&format!("export {} --out {out}", run.id));
         assert!(matches!(ended.code, Some(0 | 3)), "{}", ended.err);

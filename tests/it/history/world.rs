@@ -17,6 +17,8 @@ pub(super) struct World {
     pub(super) runs: Vec<Run>,
     pub(super) exceptions: Vec<Exception>,
     pub(super) edits: Vec<Edit>,
+    /// Whether its runs are stored as those of a network that is there: the demonstration's are nobody's news.
+    pub(super) is_real: bool,
 }
 
 /// A machine, as it was on the first day.
@@ -176,6 +178,7 @@ impl World {
             runs: rows("runs.csv").iter().map(run).collect(),
             exceptions: rows("exceptions.csv").iter().map(exception).collect(),
             edits: rows("edits.csv").iter().map(edit).collect(),
+            is_real: false,
         }
     }
 
@@ -265,16 +268,17 @@ impl Now {
         self.put_in[&(product.to_owned(), version.to_owned())]
     }
 
-    /// The day on which the newest of what is there was put in.
+    /// The day on which the newest of what is in was put in: of a Windows that waits for a restart, what runs.
     pub(super) fn patched(&self) -> Day {
-        let is_there = |product: &str, version: &String| {
-            let is_kept = needs_restart(product)
-                && (self.kernels.contains(version) || self.running == *version);
-            is_kept || self.software.get(product) == Some(version)
+        let is_in = |product: &str, version: &String| match product {
+            "windows" => self.running == *version,
+            "linux" => self.kernels.contains(version),
+            _ => self.software.get(product) == Some(version),
         };
         let all = self.put_in.iter();
-        let there = all.filter(|((product, version), _)| is_there(product, version));
-        there.map(|(_, minute)| minute / 1_440).max().unwrap()
+        let is_in = |((product, version), _): &(&(String, String), &i64)| is_in(product, version);
+        let newest = all.filter(is_in).map(|(_, minute)| minute / 1_440).max();
+        newest.unwrap()
     }
 
     /// What is installed runs.
