@@ -36,9 +36,13 @@ impl Asked<'_> {
             writer.write_record(row).unwrap();
         }
         writer.flush().unwrap();
-        let words = "import edited.csv --reason slow-vendor --yes";
-        self.desk.expect(0, words);
-        let again = self.desk.expect(0, words).err;
+        // What is written down belongs to the site.
+        let words = format!(
+            "import edited.csv --site {} --reason slow-vendor --yes",
+            run.site
+        );
+        self.desk.expect(0, &words);
+        let again = self.desk.expect(0, &words).err;
         if !again.contains("nothing differs") {
             self.fault(format!("{}: the same table again: {again}", run.id));
         }

@@ -162,7 +162,8 @@ fn a_catalogue_that_comes_hits_whom_the_time_line_says() {
             (&done["event"], &done["run"]),
             (&"done".into(), &run.id.clone().into())
         );
-        let machines = objects.iter().filter_map(|one| one["machines"].as_array());
+        let hits = objects.iter().filter(|one| one["event"] == "bulletin_hits");
+        let machines = hits.filter_map(|one| one["machines"].as_array());
         let hit: BTreeSet<&str> = machines
             .flatten()
             .map(|one| one["ip"].as_str().unwrap())
