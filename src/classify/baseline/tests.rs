@@ -343,6 +343,11 @@ fn a_baseline_is_for_whom_it_says() {
         assert!(!fits(who, &web), "{who}");
     }
     assert!(!fits("os = 'debian'", &machine(None, &[])));
+    // Whom nobody calls anything is somebody too.
+    let mut nameless = machine(None, &[]);
+    nameless.target_name = None;
+    assert!(fits("host = '*'", &nameless));
+    assert!(!fits("host = 'w*'", &nameless) && !fits("host = '?*'", &nameless));
     let mut nobody = web.clone();
     nobody.intermediary = Some("10.0.0.0/24: a firewall".to_owned());
     assert!(!fits("host = '*'", &nobody));

@@ -179,7 +179,10 @@ impl HostPattern {
             Self::Id(id) => {
                 machine.id.as_str() == id || machine.also.iter().any(|one| one.as_str() == id)
             }
-            Self::Name(NamePattern(pattern)) => facts.names.iter().any(|name| pattern.fits(name)),
+            // `*` is everybody, whom nobody calls anything too.
+            Self::Name(NamePattern(pattern)) => {
+                pattern.fits("") || facts.names.iter().any(|name| pattern.fits(name))
+            }
         }
     }
 }

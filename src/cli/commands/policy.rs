@@ -42,13 +42,13 @@ pub(in crate::cli) fn run(settings: &Settings, command: &PolicyCommand) -> Resul
     let beliefs = given.of_run(&store, &run)?;
     let source = RunSource::open(&store, &run, false)?.compare(&store, &beliefs)?;
     let policy = &beliefs.policy;
+    let written = store.annotations(&source.run().site).wait();
+    let written = written.map_err(|error| Stop::failed(&error))?;
+    let known = (&policy.measures, &Annotations::new(written));
     if let Some(what) = &command.explain {
-        let written = store.annotations(&source.run().site).wait();
-        let written = written.map_err(|error| Stop::failed(&error))?;
-        let known = (&policy.measures, &Annotations::new(written));
         text = explained(&source, known, what)?;
     } else {
-        text.push_str(&touched(&source, &policy.measures)?);
+        text.push_str(&touched(&source, known)?);
         text.push_str(&drifted(&source, &policy.baselines)?);
     }
     print(&text)
@@ -96,17 +96,26 @@ fn allowed(due: &Due) -> String {
     days.join(", ")
 }
 
-/// What each rule touches in a run.
-fn touched(source: &RunSource, measures: &Measures) -> Result<String, Stop> {
+/// What each rule touches in a run. What people wrote into a table comes before all of them.
+fn touched(
+    source: &RunSource,
+    (measures, written): (&Measures, &Annotations),
+) -> Result<String, Stop> {
     let mut counts = vec![(0_u64, 0_u64); measures.rules.len()];
     let (mut findings, mut untouched) = (0_u64, 0_u64);
     each_finding(source, &mut |facts, finding| {
         findings += 1;
         let fitting = rules_that_fit(measures, finding, facts);
         untouched += u64::from(fitting.is_empty());
+        let note = written.of(finding, facts);
+        let is_written = note.is_some_and(|note| note.my_severity.is_some());
         for (order, place) in fitting.into_iter().enumerate() {
             if let Some((first, later)) = counts.get_mut(place) {
-                *if order == 0 { first } else { later } += 1;
+                *if order == 0 && !is_written {
+                    first
+                } else {
+                    later
+                } += 1;
             }
         }
     })?;
@@ -121,7 +130,7 @@ fn touched(source: &RunSource, measures: &Measures) -> Result<String, Stop> {
         .map(|(rule, (first, later))| {
             let never = match (first, later) {
                 (0, 0) => "never fits",
-                (0, _) => "an earlier rule always decides",
+                (0, _) => "an earlier rule or a table always decides",
                 _ => "",
             };
             vec![

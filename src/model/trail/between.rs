@@ -33,7 +33,9 @@ struct Update {
     id: String,
     build: Option<String>,
     is_in: bool,
+    is_waiting: bool,
     is_removed: bool,
+    is_dated: bool,
     seen_in: Vec<HotfixSource>,
 }
 
@@ -78,7 +80,9 @@ impl Update {
             build: hotfix.build.clone(),
             // What a file belies is still said to be in.
             is_in: hotfix.went_in() || hotfix.state == HotfixState::Inconsistent,
+            is_waiting: hotfix.state == HotfixState::PendingReboot,
             is_removed: hotfix.state == HotfixState::Removed,
+            is_dated: hotfix.installed_at.is_some() || hotfix.day().is_some(),
             seen_in: hotfix.seen_in.clone(),
         }
     }
@@ -193,13 +197,66 @@ fn updates(was: &[Update], is: &[Update], tell: &mut Tell<'_>) {
     let before: HashMap<&str, &Update> = was.iter().map(|one| (one.id.as_str(), one)).collect();
     for update in is {
         let build = update.build.as_deref();
-        let was_in = before.get(update.id.as_str()).is_some_and(|had| had.is_in);
+        let had = before.get(update.id.as_str());
+        let was_in = had.is_some_and(|had| had.is_in);
         let is_heard = update.seen_in.iter().any(|source| heard.contains(source));
-        if update.is_in && !was_in && is_heard {
+        // What waited for a restart was put in before: whoever tells the day tells all.
+        let had_waited = had.is_some_and(|had| had.is_waiting) && update.is_dated;
+        if update.is_in && !was_in && !had_waited && is_heard {
             tell(&update.id, TrailAction::Installed, (None, build));
         }
         if update.is_removed && was_in {
             tell(&update.id, TrailAction::Removed, (build, None));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Date, RunId};
+
+    fn reading(state: HotfixState, day: Option<&str>) -> Reading {
+        let hotfix = Hotfix {
+            id: "KB5032198".to_owned(),
+            kb: None,
+            title: None,
+            kind: None,
+            state,
+            build: Some("20348.2113".to_owned()),
+            installed_on: day.and_then(Date::parse),
+            installed_at: None,
+            installed_by: None,
+            seen_in: vec![HotfixSource::Cbs],
+        };
+        Reading {
+            system: "windows".to_owned(),
+            packages: None,
+            updates: Some(vec![Update::of(&hotfix)]),
+        }
+    }
+
+    #[test]
+    fn an_update_that_waited_for_a_restart_is_not_told_by_two_runs_where_its_day_is_known() {
+        let at = |text: &str| UtcTime::parse(text).unwrap();
+        let first = FirstTold {
+            at: at("2023-11-28T05:00:00Z"),
+            run: RunId::new("r-2"),
+        };
+        let told = |was: HotfixState, day: Option<&str>| {
+            let is = reading(HotfixState::Installed, day);
+            let trail = between(
+                (&reading(was, day), at("2023-11-21T05:00:00Z")),
+                (&is, at("2023-11-28T05:00:00Z")),
+                &first,
+            );
+            trail.events().len()
+        };
+        let day = Some("2023-11-16");
+        assert_eq!(told(HotfixState::PendingReboot, day), 0);
+        // Where nobody says when, the two readings are all that there is.
+        assert_eq!(told(HotfixState::PendingReboot, None), 1);
+        assert_eq!(told(HotfixState::Staged, day), 1);
+        assert_eq!(told(HotfixState::Removed, day), 1);
     }
 }

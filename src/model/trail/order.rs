@@ -77,7 +77,7 @@ pub(super) fn is_better(one: &TrailEvent, than: &TrailEvent) -> bool {
                 }),
                 When::Unknown => false,
             };
-            inside && Outcome::of(than).is_told_by(Outcome::of(one))
+            inside && (Outcome::of(than).is_told_by(Outcome::of(one)) || is_gone(one, than))
         }
         (When::At(own), When::At(_) | When::Day(_)) => {
             let is_log = !matches!(one.source, TrailSource::Package | TrailSource::Runs);
@@ -91,10 +91,61 @@ pub(super) fn is_better(one: &TrailEvent, than: &TrailEvent) -> bool {
     }
 }
 
+/// Whether a log tells that a package went which two runs show to be gone: of these managers it has one version at a
+/// time, which may have been a later one by then.
+fn is_gone(one: &TrailEvent, than: &TrailEvent) -> bool {
+    let has_one_version = matches!(
+        one.source,
+        TrailSource::Apt
+            | TrailSource::Dpkg
+            | TrailSource::Apk
+            | TrailSource::Pacman
+            | TrailSource::Pkg
+    );
+    has_one_version && [one, than].map(|event| event.action) == [TrailAction::Removed; 2]
+}
+
 /// By how many days a source may be off.
 fn room(source: TrailSource) -> i64 {
     match source {
         TrailSource::Package => 1,
         _ => 2,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{FirstTold, RunId, Trail, UtcTime};
+    use super::*;
+
+    #[test]
+    fn what_was_upgraded_and_removed_between_two_runs_is_not_removed_twice() {
+        let at = |day: &str| UtcTime::parse(&format!("{day}T12:00:00Z")).unwrap();
+        let event = |source, when, before: &str| TrailEvent {
+            update: "p".to_owned(),
+            action: TrailAction::Removed,
+            when,
+            before: Some(before.to_owned()),
+            after: None,
+            source,
+            title: None,
+            by: None,
+            command: None,
+            code: None,
+            first: FirstTold {
+                at: at("2026-09-08"),
+                run: RunId::new("r-0"),
+            },
+        };
+        let weeks = When::Between(at("2026-09-01"), at("2026-09-08"));
+        let guess = event(TrailSource::Runs, weeks, "1");
+        let left = |source, day: &str| {
+            let log = event(source, When::At(at(day)), "2");
+            Trail::new(vec![guess.clone(), log]).events().len()
+        };
+        assert_eq!(left(TrailSource::Apt, "2026-09-05"), 1);
+        assert_eq!(left(TrailSource::Apt, "2026-08-05"), 2);
+        // Of kernels several are there at once.
+        assert_eq!(left(TrailSource::Dnf, "2026-09-05"), 2);
     }
 }

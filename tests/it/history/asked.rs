@@ -2,11 +2,13 @@
 
 use super::days;
 use super::differ::{self, Row};
+use super::noted::{self, Notes};
 use super::planned;
 use super::play;
 use super::standing::standing;
+use super::trail;
 use super::truth::{self, Sight, sights};
-use super::weigh::{self, Weighed};
+use super::weigh::{self, SHEET, Weighed};
 use super::world::{Run, World, folder};
 use crate::support::{Desk, Table};
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,6 +18,8 @@ use underdesk::model::UtcTime;
 pub(super) struct Asked<'a> {
     pub(super) world: &'a World,
     pub(super) desk: Desk,
+    /// What came back in tables so far.
+    pub(super) notes: Notes,
     /// What differs, in words.
     pub(super) faults: Vec<String>,
 }
@@ -36,15 +40,16 @@ impl<'a> Asked<'a> {
         Self {
             world,
             desk,
+            notes: Notes::new(),
             faults: Vec::new(),
         }
     }
 
-    fn fault(&mut self, words: String) {
+    pub(super) fn fault(&mut self, words: String) {
         self.faults.push(words);
     }
 
-    fn compare<T: Ord + std::fmt::Debug>(
+    pub(super) fn compare<T: Ord + std::fmt::Debug>(
         &mut self,
         what: &str,
         told: &BTreeSet<T>,
@@ -58,7 +63,7 @@ impl<'a> Asked<'a> {
         }
     }
 
-    fn table(&self, folder: &str, name: &str) -> Table {
+    pub(super) fn table(&self, folder: &str, name: &str) -> Table {
         Table::open(&self.desk.path(&format!("{folder}/{name}.csv")))
     }
 
@@ -69,7 +74,7 @@ impl<'a> Asked<'a> {
         let ended = self.desk.run(&words);
         assert!(matches!(ended.code, Some(0 | 3)), "{words}\n{}", ended.err);
         let sights = sights(self.world, run);
-        let weighed = weigh::weigh(self.world, run, &sights);
+        let weighed = weigh::weigh(self.world, run, &sights, &self.notes);
         let findings = self.table(&out, "findings");
         self.findings(run, &findings, &weighed);
         self.ranks(run, &findings, &weighed);
@@ -79,18 +84,30 @@ impl<'a> Asked<'a> {
             .unwrap_or_default();
         let told = changes(&self.table(&out, "changes"));
         self.compare(&format!("{} changes.csv", run.id), &told, &truth);
+        self.drift(run, &self.table(&out, "drift"));
+        self.flaws(run, &self.table(&out, "findings_cve"), &weighed);
+        self.fixes(run, &self.table(&out, "remediation"), &weighed);
+        let told = trail(&self.table(&out, "history"));
+        let truth = trail::rows(self.world, run);
+        self.compare(&format!("{} history.csv", run.id), &told, &truth);
         if run.site == "default" {
             self.exceptions(run, &self.table(&out, "exceptions"), &sights);
             self.standings(run, &out, &sights);
         }
-        self.plan(run, &sights);
+        self.plan(run, &sights, &weighed);
+        self.overdue(run, &weighed);
         self.policy(run, &weighed);
     }
 
     /// How many findings the rules touch.
     fn policy(&mut self, run: &Run, weighed: &[Weighed]) {
         let told = self.desk.expect(0, &format!("policy check {}", run.id)).out;
-        let untouched = weighed.iter().filter(|one| one.rule.is_empty()).count();
+        // A rule touches what a table decides, too.
+        let is_untouched = |one: &&Weighed| {
+            let machine = self.world.machine(&one.machine);
+            weigh::severity(machine, &one.found).1.is_empty()
+        };
+        let untouched = weighed.iter().filter(is_untouched).count();
         let all = weighed.len();
         let truth =
             format!("{all} open or undecided findings, {untouched} of them touched by no rule");
@@ -110,7 +127,7 @@ impl<'a> Asked<'a> {
         }
     }
 
-    fn address(&self, run: &Run, machine: &str) -> String {
+    pub(super) fn address(&self, run: &Run, machine: &str) -> String {
         let machine = self.world.machine(machine);
         self.world.now(machine, run.day()).address
     }
@@ -136,6 +153,9 @@ impl<'a> Asked<'a> {
                     .map(|left| left.to_string())
                     .unwrap_or_default(),
                 one.exception.clone().unwrap_or_default(),
+                one.owner.clone(),
+                one.status.clone(),
+                day(one.exception_until),
             ]
         });
         let truth = truth.collect();
@@ -154,13 +174,19 @@ impl<'a> Asked<'a> {
             "due_date",
             "days_left",
             "exception_id",
+            "owner",
+            "status",
+            "exception_until",
         ];
+        let world = self.world;
         let told = table.rows.iter().map(|row| {
             let cells = columns.iter().map(|column| {
                 let cell = table.cell(row, column);
                 match *column {
                     // Of the rules' names only that of the severity is compared.
                     "policy_rule" => own_rule(cell),
+                    // An exception that a cell granted has an id that nobody foresees.
+                    "exception_id" if is_of_sheet(world, cell) => SHEET.to_owned(),
                     _ => cell.to_owned(),
                 }
             });
@@ -260,10 +286,26 @@ impl<'a> Asked<'a> {
             [one.id.clone(), state.to_owned(), held.to_string()]
         });
         let truth = truth.collect();
-        let told = table.rows.iter().map(|row| {
-            ["exception_id", "state", "findings"].map(|column| table.cell(row, column).to_owned())
-        });
+        let of_sheets =
+            |row: &&Vec<String>| is_of_sheet(self.world, table.cell(row, "exception_id"));
+        let cells = |row: &Vec<String>, columns: [&str; 3]| {
+            columns.map(|column| table.cell(row, column).to_owned())
+        };
+        let told = table.rows.iter().filter(|row| !of_sheets(row));
+        let told = told.map(|row| cells(row, ["exception_id", "state", "findings"]));
         let told = told.collect();
+        let sheets = table.rows.iter().filter(of_sheets);
+        let mut sheets: Vec<[String; 3]> = sheets
+            .map(|row| cells(row, ["until_date", "state", "findings"]))
+            .collect();
+        sheets.sort();
+        let granted = noted::standing(sights, &self.notes);
+        if sheets != granted {
+            self.fault(format!(
+                "{} exceptions.csv, of sheets: {sheets:?} and not {granted:?}",
+                run.id
+            ));
+        }
         self.compare(&format!("{} exceptions.csv", run.id), &told, &truth);
         let words = format!("except list {}", run.id);
         let page = self.desk.expect(0, &words).out;
@@ -272,6 +314,7 @@ impl<'a> Asked<'a> {
             let cells: Vec<&str> = line.split_whitespace().collect();
             [0, 1, 3].map(|at| cells[at].to_owned())
         });
+        let told = told.filter(|[id, ..]| !is_of_sheet(self.world, id));
         let told = told.collect();
         self.compare(&words, &told, &truth);
     }
@@ -314,7 +357,7 @@ impl<'a> Asked<'a> {
         }
     }
 
-    fn plan(&mut self, run: &Run, sights: &[Sight]) {
+    fn plan(&mut self, run: &Run, sights: &[Sight], weighed: &[Weighed]) {
         let out = format!("plan-{}", run.id);
         let from = &run.finished;
         let words = format!("plan {} --from {from} --format csv --out {out}", run.id);
@@ -329,7 +372,7 @@ impl<'a> Asked<'a> {
         }
         let minute = days::minute(from);
         for sight in sights {
-            let truth = planned::plan(self.world, sight, run.catalogue, minute);
+            let truth = planned::plan(self.world, (sight, weighed), run.catalogue, minute);
             let said = told.remove(&sight.now.address);
             let same = match (&truth, &said) {
                 (None, None) => true,
@@ -403,9 +446,19 @@ impl<'a> Asked<'a> {
     }
 }
 
+/// Whether a cell names an exception that a table granted.
+fn is_of_sheet(world: &World, id: &str) -> bool {
+    !id.is_empty() && world.exceptions.iter().all(|one| one.id != id)
+}
+
 /// The severity rule among those that `policy_rule` names.
 fn own_rule(cell: &str) -> String {
-    let rules = ["exploited-in-the-open", "likely", "of-little-weight"];
+    let rules = [
+        "exploited-in-the-open",
+        "likely",
+        "of-little-weight",
+        "spreadsheet",
+    ];
     let own = cell
         .split("; ")
         .map(str::trim)
@@ -439,6 +492,27 @@ fn changes(table: &Table) -> BTreeSet<Row> {
         rows.insert(row.map(str::to_owned));
     }
     rows
+}
+
+/// The rows of a `history.csv`.
+pub(super) fn trail(table: &Table) -> BTreeSet<trail::Row> {
+    let columns = [
+        "ip",
+        "when_utc",
+        "date",
+        "not_before_date",
+        "update",
+        "action",
+        "version_before",
+        "version_after",
+        "installed_by",
+        "command",
+        "source",
+        "first_run_id",
+    ];
+    let rows = table.rows.iter();
+    rows.map(|row| columns.map(|column| table.cell(row, column).to_owned()))
+        .collect()
 }
 
 mod planned_row {
@@ -491,7 +565,7 @@ mod planned_row {
                 && one(&self.owners, &truth.owner)
                 && self.windows == BTreeSet::from([truth.window.clone()])
                 && self.closes == truth.closes
-                && self.open == truth.no_fix
+                && self.open == truth.open
                 && self.updates == Vec::from_iter(truth.update.clone())
                 && self.packages == usize::from(truth.has_packages)
         }

@@ -1,7 +1,8 @@
 //! Runs whose clocks were wrong, and runs that are kept, deleted and carried: from outside.
 
-use super::asked::Asked;
+use super::asked::{self, Asked};
 use super::days;
+use super::trail;
 use super::world::{Run, World};
 use crate::support::{Desk, Table};
 
@@ -19,6 +20,7 @@ fn at(moments: &[(&str, &str)]) -> World {
     };
     world.runs = moments.iter().enumerate().map(run).collect();
     world.exceptions.clear();
+    world.edits.clear();
     // What happens later does not happen: a clock that is ahead sees the same machines.
     world
         .events
@@ -142,6 +144,12 @@ fn what_is_kept_after_pruning_is_what_it_was() {
             .collect()
     };
     assert_eq!(finding(&again), finding(&middle));
+    // And so does all that was ever told of updates.
+    for run in ["r-20231121", "r-20231128"] {
+        let own = world.runs.iter().find(|one| one.id == run).unwrap();
+        let told = asked::trail(&exported(desk, run, "history"));
+        assert_eq!(told, trail::rows(&world, own), "{run}");
+    }
 }
 
 #[test]

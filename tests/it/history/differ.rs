@@ -2,7 +2,7 @@
 //! bulletin is looked at in both.
 
 use super::truth::{Sight, shown, sights};
-use super::world::{Machine, Run, World, needs_restart, package, release, update};
+use super::world::{Machine, Now, Run, World, needs_restart, package, release, update};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// `(address, change, object, before, after)`: of a finding the object is its bulletin, and of a machine its name
@@ -155,26 +155,7 @@ impl Look<'_> {
             return;
         }
         let system = &self.machine.system;
-        let packages = |sight: &Sight| {
-            let mut all = BTreeMap::new();
-            for (product, version) in &sight.now.software {
-                if product != "linux" {
-                    let name = package(system, product, version);
-                    all.insert(name, (product.clone(), version.clone()));
-                }
-            }
-            for version in &sight.now.kernels {
-                let name = package(system, "linux", version);
-                all.insert(name, ("linux".to_owned(), version.clone()));
-            }
-            if let Some(newest) = sight.now.software.get("linux") {
-                // What brings the newest of them.
-                let name = "linux-image-amd64".to_owned();
-                all.insert(name, ("linux".to_owned(), newest.clone()));
-            }
-            all
-        };
-        let (one, other) = (packages(was), packages(is));
+        let (one, other) = (packages(system, &was.now), packages(system, &is.now));
         for (name, (_, version)) in &one {
             if !other.contains_key(name) {
                 self.say(is, "software_removed", name, [version, ""]);
@@ -277,6 +258,27 @@ impl Look<'_> {
             (true, false) => "finding_seen_again",
         }
     }
+}
+
+/// The packages of a machine, by name, with their product and version.
+pub(super) fn packages(system: &str, now: &Now) -> BTreeMap<String, (String, String)> {
+    let mut all = BTreeMap::new();
+    for (product, version) in &now.software {
+        if product != "linux" {
+            let name = package(system, product, version);
+            all.insert(name, (product.clone(), version.clone()));
+        }
+    }
+    for version in &now.kernels {
+        let name = package(system, "linux", version);
+        all.insert(name, ("linux".to_owned(), version.clone()));
+    }
+    if let Some(newest) = now.software.get("linux") {
+        // What brings the newest of them.
+        let name = "linux-image-amd64".to_owned();
+        all.insert(name, ("linux".to_owned(), newest.clone()));
+    }
+    all
 }
 
 /// The updates that a Windows knows of: what runs is installed, what waits for a restart says so.

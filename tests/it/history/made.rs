@@ -2,14 +2,15 @@
 
 use super::days;
 use super::play::{address, mark};
+use super::trail;
 use super::truth::Sight;
-use super::world::{Machine, World, package, release, update};
+use super::world::{Machine, World, hand, package, release, says_when, update};
 use crate::organisation::digests::hyphenated;
 use underdesk::model::{
     ComponentKind, Date, Family, HostIdentity, Hotfix, HotfixSource, HotfixState, Inventory, KbId,
-    Kernel, Membership, NetworkInterface, Observed, Package, PackageManager, PackageState,
-    Platform, Reboot, SourcePackage, UnixFacts, UpdateSource, UtcTime, WindowsBuild, WindowsFacts,
-    WindowsRelease, WindowsRole,
+    Kernel, Membership, NetworkInterface, Observed, Package, PackageAction, PackageChange,
+    PackageLog, PackageManager, PackageState, Platform, Reboot, SourcePackage, UnixFacts,
+    UpdateSource, UtcTime, WindowsBuild, WindowsFacts, WindowsRelease, WindowsRole,
 };
 
 pub(super) fn inventory(world: &World, machine: &Machine, sight: &Sight) -> Inventory {
@@ -26,8 +27,8 @@ pub(super) fn inventory(world: &World, machine: &Machine, sight: &Sight) -> Inve
         } else {
             Observed::Known(packages(machine, sight))
         },
-        windows: is_windows.then(|| Box::new(windows(world, sight))),
-        unix: (!is_windows).then(|| Box::new(unix(machine))),
+        windows: is_windows.then(|| Box::new(windows(world, machine, sight))),
+        unix: (!is_windows).then(|| Box::new(unix(world, machine, sight))),
         services: Observed::Known(Vec::new()),
         reboot: Observed::Known(Reboot {
             required,
@@ -190,7 +191,6 @@ fn manager(system: &str) -> (PackageManager, &'static str) {
 fn packages(machine: &Machine, sight: &Sight) -> Vec<Package> {
     let now = &sight.now;
     let (manager, arch) = manager(&machine.system);
-    let at = UtcTime::parse(&format!("{}T04:00:00Z", days::text(now.patched)));
     let one = |product: &str, version: &str| {
         let source = if product == "linux" {
             ("linux-signed-amd64".to_owned(), version.replace('-', "+"))
@@ -211,7 +211,7 @@ fn packages(machine: &Machine, sight: &Sight) -> Vec<Package> {
             },
             state: PackageState::Installed,
             held: false,
-            installed_at: at,
+            installed_at: says_when(&machine.system).then(|| time(now.since(product, version))),
             vendor: None,
             module: None,
             repository: None,
@@ -235,7 +235,33 @@ fn packages(machine: &Machine, sight: &Sight) -> Vec<Package> {
     all
 }
 
-fn unix(machine: &Machine) -> UnixFacts {
+fn time(minute: i64) -> UtcTime {
+    UtcTime::parse(&days::moment(minute)).unwrap()
+}
+
+/// The lines of the log of a machine, as far back as it goes.
+fn log(world: &World, machine: &Machine, sight: &Sight) -> Vec<PackageChange> {
+    let lines = trail::logged(world, machine, (sight.now.life, sight.day));
+    let lines = lines.into_iter().map(|line| PackageChange {
+        at: time(line.minute),
+        package: line.package,
+        action: match line.action {
+            "installed" => PackageAction::Installed,
+            "upgraded" => PackageAction::Upgraded,
+            "downgraded" => PackageAction::Downgraded,
+            "removed" => PackageAction::Removed,
+            other => panic!("{other}"),
+        },
+        from: Some(line.before).filter(|version| !version.is_empty()),
+        to: Some(line.after).filter(|version| !version.is_empty()),
+        by: hand(machine).map(str::to_owned),
+        command: Some(trail::COMMAND.to_owned()),
+        log: Some(PackageLog::Apt),
+    });
+    lines.collect()
+}
+
+fn unix(world: &World, machine: &Machine, sight: &Sight) -> UnixFacts {
     let source = UpdateSource {
         manager: manager(&machine.system).0,
         id: "main".to_owned(),
@@ -249,12 +275,12 @@ fn unix(machine: &Machine) -> UnixFacts {
         modules: Observed::Known(Vec::new()),
         live_patches: Observed::Known(Vec::new()),
         stale: Observed::Known(Vec::new()),
-        history: Observed::Known(Vec::new()),
+        history: Observed::Known(log(world, machine, sight)),
         ..UnixFacts::default()
     }
 }
 
-fn windows(world: &World, sight: &Sight) -> WindowsFacts {
+fn windows(world: &World, machine: &Machine, sight: &Sight) -> WindowsFacts {
     let now = &sight.now;
     let hotfix = |build: &String, state: HotfixState| {
         let id = update(world, build);
@@ -265,9 +291,9 @@ fn windows(world: &World, sight: &Sight) -> WindowsFacts {
             kind: Some("Security Update".to_owned()),
             state,
             build: Some(build.clone()),
-            installed_on: Date::parse(&days::text(now.patched)),
+            installed_on: Date::parse(&days::text(now.since("windows", build) / 1_440)),
             installed_at: None,
-            installed_by: None,
+            installed_by: hand(machine).map(str::to_owned),
             seen_in: vec![HotfixSource::Cbs],
         }
     };

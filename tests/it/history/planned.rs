@@ -2,6 +2,7 @@
 
 use super::days;
 use super::truth::Sight;
+use super::weigh::{SHEET, Weighed};
 use super::world::{Machine, World};
 
 /// The plan of a machine.
@@ -12,8 +13,8 @@ pub(super) struct Plan {
     pub(super) window: (String, String),
     /// How many findings its steps close.
     pub(super) closes: usize,
-    /// How many stay open, all of them because there is no fix.
-    pub(super) no_fix: usize,
+    /// How many stay open: there is no fix, or an exception holds and nothing else is done that closes them.
+    pub(super) open: usize,
     /// The one update of a Windows.
     pub(super) update: Option<String>,
     /// Whether packages are upgraded.
@@ -22,7 +23,12 @@ pub(super) struct Plan {
 
 /// The plan of a machine in a run, from a minute on; `None` where it has no finding
 /// and waits for no restart.
-pub(super) fn plan(world: &World, sight: &Sight, catalogue: i64, from: i64) -> Option<Plan> {
+pub(super) fn plan(
+    world: &World,
+    (sight, weighed): (&Sight, &[Weighed]),
+    catalogue: i64,
+    from: i64,
+) -> Option<Plan> {
     let machine = world.machine(&sight.machine);
     let now = &sight.now;
     let newest = now.software.get("linux").or(now.software.get("windows"));
@@ -30,12 +36,27 @@ pub(super) fn plan(world: &World, sight: &Sight, catalogue: i64, from: i64) -> O
     if sight.findings.is_empty() && !waits {
         return None;
     }
-    let no_fix = sight
-        .findings
+    // Of exceptions only those of sheets hold today.
+    let own: Vec<&Weighed> = weighed
         .iter()
-        .filter(|one| one.state == "no_fix_yet");
-    let no_fix = no_fix.count();
-    let is_missing = sight.findings.iter().any(|one| one.state == "missing");
+        .filter(|one| one.machine == sight.machine)
+        .collect();
+    let is_asked = |one: &Weighed| one.exception.as_deref() != Some(SHEET);
+    let is_done = |one: &&&Weighed| one.found.state == "missing" && is_asked(one);
+    // A Windows gets one update for all, a package is upgraded for all of its flaws.
+    let closes = |one: &&&Weighed| match one.found.state {
+        "no_fix_yet" => false,
+        // A restart that everything it closes is excepted from is left as well.
+        "pending_reboot" => own
+            .iter()
+            .any(|other| other.found.state == "pending_reboot" && is_asked(other)),
+        _ => own
+            .iter()
+            .filter(is_done)
+            .any(|other| machine.is_windows() || other.found.product == one.found.product),
+    };
+    let closed = own.iter().filter(closes).count();
+    let is_missing = own.iter().any(|one| is_done(&one));
     let (wave, after) = wave(machine);
     let mut update = None;
     for bulletin in &world.bulletins {
@@ -53,8 +74,8 @@ pub(super) fn plan(world: &World, sight: &Sight, catalogue: i64, from: i64) -> O
         wave,
         owner: owner.unwrap_or_default().to_owned(),
         window: window(machine, from + after * 1_440),
-        closes: sight.findings.len() - no_fix,
-        no_fix,
+        closes: closed,
+        open: own.len() - closed,
         update,
         has_packages: !machine.is_windows() && is_missing,
     })

@@ -5,7 +5,7 @@ use super::made::inventory;
 use super::truth::{Sight, sights};
 use super::world::{Machine, Run, World, folder};
 use crate::organisation::digests::digest;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ use underdesk::model::{
     HostFailure, HostKey, HostOutcome, HostTrust, LiveHost, ProbeKind, Protocol, ResultCode, RunId,
     RunSummary, Stage, UtcTime,
 };
-use underdesk::scan::{self, Look, Pace, RunKind, RunPlan, Scope};
+use underdesk::scan::{self, Asked as Ask, Look, Pace, RunKind, RunPlan, Scope, Verify, Wanted};
 use underdesk::store::{HostCommit, NewRun, RunState, SightingRow, Store};
 use underdesk::sweep::Profile;
 
@@ -47,6 +47,13 @@ pub(super) fn knowledge(day: Day) -> Knowledge {
 
 /// Imports what was published by a day.
 pub(super) fn import(day: Day, into: &Path, now: UtcTime) {
+    let documents = documents(day);
+    let report = catalog::import(&[documents.path().to_owned()], into, now);
+    report.unwrap();
+}
+
+/// A folder with the documents as they were on a day.
+pub(super) fn documents(day: Day) -> TempDir {
     let documents = tempfile::tempdir().unwrap();
     for entry in fs::read_dir(folder().join("feeds")).unwrap() {
         let path = entry.unwrap().path();
@@ -61,8 +68,7 @@ pub(super) fn import(day: Day, into: &Path, now: UtcTime) {
             fs::write(documents.path().join(name), then).unwrap();
         }
     }
-    let report = catalog::import(&[documents.path().to_owned()], into, now);
-    report.unwrap();
+    documents
 }
 
 /// The records of a file that were published by a day, as they were.
@@ -107,7 +113,7 @@ fn released(text: &str) -> Day {
 /// Plays all runs into a store, and the exceptions.
 pub(super) fn play(world: &World, store: &Store) {
     for run in &world.runs {
-        play_run(world, run, store);
+        play_run(world, run, None, store);
     }
     for one in &world.exceptions {
         let time = |text: &str| UtcTime::parse(text).unwrap();
@@ -133,14 +139,18 @@ pub(super) fn play(world: &World, store: &Store) {
     }
 }
 
-fn play_run(world: &World, run: &Run, store: &Store) {
+/// Plays a run: a scan, or one that verifies what another found.
+pub(super) fn play_run(world: &World, run: &Run, base: Option<&Run>, store: &Store) {
     let id = RunId::new(run.id.clone());
     let knowledge = knowledge(run.catalogue);
     let started = UtcTime::parse(&run.started).unwrap();
-    let plan = plan(run);
     let seen: Vec<Sight> = sights(world, run);
+    let plan = match base {
+        None => plan(run),
+        Some(base) => again(run, base, &seen),
+    };
     let seen: Vec<&Sight> = seen.iter().filter(|one| one.is_met).collect();
-    let begun = store.begin_run(new_run(run, started, &plan, &knowledge));
+    let begun = store.begin_run(new_run((world, run), started, &plan, &knowledge));
     begun.wait().unwrap();
     let targets = Arc::new(plan.scope.targets().unwrap());
     let all = plan.sweep(&targets).unwrap().len();
@@ -198,11 +208,42 @@ fn plan(run: &Run) -> RunPlan {
     }
 }
 
-fn new_run(run: &Run, started: UtcTime, plan: &RunPlan, knowledge: &Knowledge) -> NewRun {
+/// The plan of a run that verifies: the machines that it means to meet, and what they were asked about.
+fn again(run: &Run, base: &Run, seen: &[Sight]) -> RunPlan {
+    let then = knowledge(base.catalogue);
+    let meant = run.meets.iter().flatten();
+    let meant = meant.filter_map(|name| seen.iter().find(|one| one.machine == *name));
+    let addresses: Vec<IpAddr> = meant.map(address).collect();
+    let all = Ask {
+        evidence: BTreeSet::new(),
+        addresses: addresses.clone(),
+    };
+    RunPlan {
+        kind: RunKind::Verify,
+        scope: Scope {
+            targets: addresses.iter().map(ToString::to_string).collect(),
+            ..Scope::default()
+        },
+        verify: Some(Verify {
+            base: RunId::new(base.id.clone()),
+            base_judged_by: (then.catalog.digest().to_owned(), String::new()),
+            wanted: Wanted::default(),
+            asks: vec![all],
+        }),
+        ..plan(run)
+    }
+}
+
+fn new_run(
+    (world, run): (&World, &Run),
+    started: UtcTime,
+    plan: &RunPlan,
+    knowledge: &Knowledge,
+) -> NewRun {
     NewRun {
         summary: RunSummary {
             id: RunId::new(run.id.clone()),
-            kind: RunKind::Scan.as_str().to_owned(),
+            kind: plan.kind.as_str().to_owned(),
             started,
             finished: None,
             operator: "ann".to_owned(),
@@ -213,7 +254,8 @@ fn new_run(run: &Run, started: UtcTime, plan: &RunPlan, knowledge: &Knowledge) -
             catalog_digest: knowledge.catalog.digest().to_owned(),
             catalog_imported: knowledge.catalog.imported(),
             programs_digest: String::new(),
-            simulated: true,
+            // A catalogue of 2023 is not too old for what is not real.
+            simulated: !world.is_real,
             canaries: Canaries::default(),
         },
         settings: serde_json::to_value(plan).unwrap(),

@@ -2,8 +2,10 @@
 
 use super::asked::Asked;
 use super::days::{self, Day};
+use super::noted::{self, Notes};
 use super::truth::sights;
-use super::world::{Event, Exception, Machine, Now, Run, World, needs_restart};
+use super::weigh::{self, Weighed};
+use super::world::{Edit, Event, Exception, Machine, Now, Run, World, needs_restart};
 use crate::organisation::dice::Dice;
 use std::collections::BTreeSet;
 
@@ -42,7 +44,78 @@ fn history(seed: u64) -> World {
     }
     world.runs = runs(&mut dice, &world, first);
     exceptions(&mut dice, &mut world);
+    edits(&mut dice, &mut world);
     world
+}
+
+/// Cells that somebody edits, each to what does not stand there already.
+fn edits(dice: &mut Dice, world: &mut World) {
+    world.edits.clear();
+    let mut notes = Notes::new();
+    for run in world.runs.clone() {
+        if !run.is_finished || dice.chance(40) {
+            continue;
+        }
+        let sights = sights(world, &run);
+        let weighed = weigh::weigh(world, &run, &sights, &notes);
+        let mut edits: Vec<Edit> = Vec::new();
+        for _ in 0..3 {
+            if weighed.is_empty() {
+                break;
+            }
+            let one = dice.pick(&weighed);
+            let is_new = edits
+                .iter()
+                .all(|edit| (&edit.machine, &edit.bulletin) != (&one.machine, &one.found.bulletin));
+            if let Some((column, value)) = edit(dice, one)
+                && is_new
+            {
+                edits.push(Edit {
+                    run: run.id.clone(),
+                    machine: one.machine.clone(),
+                    bulletin: one.found.bulletin.clone(),
+                    column: column.to_owned(),
+                    value,
+                });
+            }
+        }
+        let all: Vec<&Edit> = edits.iter().collect();
+        noted::import(world, &mut notes, &run, &all);
+        world.edits.extend(edits);
+    }
+}
+
+fn edit(dice: &mut Dice, one: &Weighed) -> Option<(&'static str, String)> {
+    let (column, stands, words): (_, &str, &[&str]) = match dice.below(4) {
+        0 => ("owner", &one.owner, &["ada", "nina", "otto.b"]),
+        1 => (
+            "status",
+            &one.status,
+            &["new", "assigned", "in_progress", "done", ""],
+        ),
+        2 if one.rule == "spreadsheet" => (
+            "my_severity",
+            one.severity,
+            &["low", "medium", "high", "critical", ""],
+        ),
+        2 => (
+            "my_severity",
+            one.severity,
+            &["low", "medium", "high", "critical"],
+        ),
+        // An exception that is about more is not changed by one cell, and one without an owner is refused.
+        _ => match one.exception.as_deref() {
+            Some(weigh::SHEET) => ("exception_until", "2999-12-31", &["2999-06-30", ""]),
+            None if !one.owner.is_empty() => ("exception_until", "", &["2999-12-31"]),
+            _ => return None,
+        },
+    };
+    let others: Vec<&str> = words
+        .iter()
+        .copied()
+        .filter(|word| *word != stands)
+        .collect();
+    Some((column, (*dice.pick(&others)).to_owned()))
 }
 
 fn life(dice: &mut Dice, world: &mut World, machine: &Machine, (first, other): (Day, &str)) {
@@ -176,7 +249,8 @@ fn runs(dice: &mut Dice, world: &World, first: Day) -> Vec<Run> {
             dice.between(1, 9)
         };
         known = (day - lag).max(known);
-        let begins = dice.between(0, 23 * 60);
+        // What happens on a day has happened by then.
+        let begins = dice.between(30, 23 * 60);
         let names = world.machines.iter().map(|one| one.name.clone());
         let met: Vec<String> = names.filter(|_| dice.chance(40)).collect();
         runs.push(Run {
@@ -244,6 +318,7 @@ fn faults(seed: u64) -> Vec<String> {
     let mut asked = Asked::play(&world);
     for run in &world.runs {
         asked.export(run);
+        asked.edit(run);
     }
     let own: Vec<&Run> = world
         .runs

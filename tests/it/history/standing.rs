@@ -1,7 +1,8 @@
 //! How machines stand against `fixtures/history/cmdb.csv`, after docs/unmanaged.md.
 
+use super::trail;
 use super::truth::{Sight, sights};
-use super::world::{Run, World};
+use super::world::{Run, World, says_when};
 
 /// `(state, reason)` of a machine or an entry; `None` where nothing is said, or where the documents leave it open.
 pub(super) fn standing(
@@ -25,12 +26,19 @@ pub(super) fn standing(
         (true, true) => {}
     }
     // A reading counts for thirty days.
-    let (mut read, mut patched) = (None, sight.now.patched);
+    let (mut read, mut patched) = (None, sight.now.patched());
     for one in world.runs.iter().filter(|one| one.started <= run.started) {
         for earlier in sights(world, one) {
             if earlier.machine == sight.machine && earlier.is_read {
                 read = Some(one.day());
-                patched = earlier.now.patched;
+                patched = earlier.now.patched();
+                // What was put in and is gone again was an update too, as long as a log tells of it.
+                let life = (earlier.now.life, earlier.day);
+                for line in trail::logged(world, machine, life) {
+                    if line.action != "removed" {
+                        patched = patched.max(line.minute / 1_440);
+                    }
+                }
             }
         }
     }
@@ -39,7 +47,7 @@ pub(super) fn standing(
     if run.day() - read > 30 {
         return Some(("overlooked", "no_credential_works"));
     }
-    if run.day() - patched > 60 {
+    if says_when(&machine.system) && run.day() - patched > 60 {
         return Some(("overlooked", "not_patched_for_60_days"));
     }
     let has_owner = machine.tags.iter().any(|tag| tag.starts_with("owner="));

@@ -2,7 +2,10 @@
 
 use super::asked::Asked;
 use super::differ;
+use super::drifting;
+use super::noted::{self, Notes};
 use super::standing::standing;
+use super::trail;
 use super::truth::sights;
 use super::weigh;
 use super::world::{Run, World};
@@ -55,7 +58,7 @@ fn everything_that_can_be_weighed_is_there() {
     let mut standings = BTreeSet::new();
     for run in &world.runs {
         let sights = sights(&world, run);
-        for one in weigh::weigh(&world, run, &sights) {
+        for one in weigh::weigh(&world, run, &sights, &Notes::new()) {
             rules.insert((one.severity, one.rule));
             states.insert(one.found.state);
             overdue.insert(one.days_left.map(i64::signum));
@@ -91,10 +94,58 @@ fn everything_that_can_be_weighed_is_there() {
 }
 
 #[test]
+fn what_is_drifting_told_and_edited_has_every_kind() {
+    let world = World::written();
+    let (mut drifts, mut sources, mut actions) =
+        (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    for run in &world.runs {
+        for ([_, baseline, rule, object], (state, _)) in drifting::rows(&world, run) {
+            drifts.insert((format!("{baseline} {rule} {object}"), state));
+        }
+        for row in trail::rows(&world, run) {
+            sources.insert(row[10].clone());
+            actions.insert(row[5].clone());
+        }
+    }
+    let sources: Vec<String> = sources.into_iter().collect();
+    assert_eq!(sources, ["apt", "cbs", "package", "runs"]);
+    let actions: Vec<String> = actions.into_iter().collect();
+    assert_eq!(actions, ["downgraded", "installed", "removed", "upgraded"]);
+    for rule in [
+        "servers build ",
+        "servers os_version ",
+        "servers required curl",
+        "servers forbidden LIBWEBP*",
+        "debian required linux-image-6*",
+        "debian minimum linux-image-6*",
+        "debian minimum openssl",
+        "debian minimum libc6",
+        "in-the-open required nghttp2",
+        "in-the-open required curl",
+        "everybody forbidden cups",
+        "everybody minimum cups",
+        "everybody minimum libwebp",
+    ] {
+        assert!(drifts.contains(&(rule.to_owned(), "drift")), "{rule}");
+    }
+    let unknown = drifts.iter().filter(|(_, state)| *state == "unknown");
+    assert!(unknown.count() > 5);
+    for edit in &world.edits {
+        let run = world.runs.iter().find(|run| run.id == edit.run).unwrap();
+        noted::meant(&sights(&world, run), edit);
+    }
+}
+
+#[test]
 fn every_file_of_every_run_is_what_the_time_line_gives() {
     let world = World::written();
     let mut asked = Asked::play(&world);
     for run in &world.runs {
+        asked.export(run);
+        asked.edit(run);
+    }
+    // What was written holds for the same findings of earlier runs too.
+    for run in world.runs.iter().step_by(5) {
         asked.export(run);
     }
     asked.end();

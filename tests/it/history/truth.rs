@@ -7,6 +7,8 @@ use super::world::{Bulletin, Machine, Now, Run, World, needs_restart};
 #[derive(Clone, Debug)]
 pub(super) struct Sight {
     pub(super) machine: String,
+    /// The day of the run.
+    pub(super) day: Day,
     pub(super) now: Now,
     /// Whether it answered.
     pub(super) is_met: bool,
@@ -122,6 +124,7 @@ pub(super) fn sights(world: &World, run: &Run) -> Vec<Sight> {
         };
         sights.push(Sight {
             machine: machine.name.clone(),
+            day: run.day(),
             now,
             is_met,
             is_read,

@@ -1,6 +1,7 @@
 //! What `fixtures/history/policy.toml` comes to, in straight code after docs/policy.md.
 
 use super::days::{self, Day};
+use super::noted::{self, Notes};
 use super::truth::{Found, Sight, known_since};
 use super::world::{Exception, Machine, Run, World};
 
@@ -17,9 +18,15 @@ pub(super) struct Weighed {
     pub(super) due: Option<Day>,
     pub(super) days_left: Option<i64>,
     pub(super) exception: Option<String>,
+    pub(super) exception_until: Option<Day>,
+    pub(super) owner: String,
+    pub(super) status: String,
     pub(super) criticality: i64,
     pub(super) exposure: i64,
 }
+
+/// Stands for the id of an exception that a cell granted.
+pub(super) const SHEET: &str = "of a sheet";
 
 const HOLIDAYS: [&str; 5] = [
     "2023-10-03",
@@ -32,15 +39,25 @@ const HOLIDAYS: [&str; 5] = [
 const STEPS: [&str; 4] = ["low", "medium", "high", "critical"];
 
 /// Weighs all that a run found.
-pub(super) fn weigh(world: &World, run: &Run, sights: &[Sight]) -> Vec<Weighed> {
+pub(super) fn weigh(world: &World, run: &Run, sights: &[Sight], notes: &Notes) -> Vec<Weighed> {
     let mut all = Vec::new();
     for sight in sights {
         let machine = world.machine(&sight.machine);
         for found in &sight.findings {
             let (first, times) =
                 known_since(world, run, &sight.machine, sight.now.life, &found.bulletin);
-            let (severity, rule) = severity(machine, found);
+            let note = noted::about(notes, sight, found);
+            // A cell that somebody wrote comes before all rules.
+            let written = note.and_then(|note| note.my_severity.as_ref());
+            let (severity, rule) = match written {
+                Some(word) => (STEPS[step(word)], "spreadsheet"),
+                None => severity(machine, found),
+            };
             let due = due(severity, found, first);
+            let exception = exception(world, run, sight, found).or_else(|| {
+                let granted = noted::exception(notes, sight, found)?;
+                Some((SHEET.to_owned(), granted.until))
+            });
             all.push(Weighed {
                 machine: sight.machine.clone(),
                 found: found.clone(),
@@ -50,7 +67,12 @@ pub(super) fn weigh(world: &World, run: &Run, sights: &[Sight]) -> Vec<Weighed> 
                 rule,
                 due,
                 days_left: due.map(|due| due - run.day()),
-                exception: exception(world, run, sight, found),
+                exception: exception.as_ref().map(|(id, _)| id.clone()),
+                exception_until: exception.map(|(_, until)| until),
+                owner: noted::owner(machine, note),
+                status: note
+                    .and_then(|note| note.status.clone())
+                    .unwrap_or_default(),
                 criticality: match () {
                     () if has(machine, "criticality=high") => 0,
                     () if has(machine, "criticality=low") => 2,
@@ -71,12 +93,12 @@ fn has(machine: &Machine, tag: &str) -> bool {
     machine.tags.iter().any(|one| one == tag)
 }
 
-fn step(word: &str) -> usize {
+pub(super) fn step(word: &str) -> usize {
     STEPS.iter().position(|one| *one == word).unwrap()
 }
 
 /// The publisher's word, or the rating that goes with the score; then the first rule that fits.
-fn severity(machine: &Machine, found: &Found) -> (&'static str, &'static str) {
+pub(super) fn severity(machine: &Machine, found: &Found) -> (&'static str, &'static str) {
     let stated = if found.severity.is_empty() {
         match found.cvss.unwrap() {
             90.. => 3,
@@ -143,7 +165,8 @@ fn is_over(exception: &Exception, run: &Run) -> bool {
     exception.taken_back.is_some() || run.day() > exception.until
 }
 
-fn exception(world: &World, run: &Run, sight: &Sight, found: &Found) -> Option<String> {
+/// The exception that holds, and its last day.
+fn exception(world: &World, run: &Run, sight: &Sight, found: &Found) -> Option<(String, Day)> {
     let holds = |one: &&Exception| {
         run.site == "default"
             && !is_over(one, run)
@@ -154,7 +177,7 @@ fn exception(world: &World, run: &Run, sight: &Sight, found: &Found) -> Option<S
         .exceptions
         .iter()
         .find(holds)
-        .map(|one| one.id.clone())
+        .map(|one| (one.id.clone(), one.until))
 }
 
 /// `(state, findings, with another version)` of an exception in a run.

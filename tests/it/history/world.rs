@@ -16,6 +16,9 @@ pub(super) struct World {
     /// In the order in which they began.
     pub(super) runs: Vec<Run>,
     pub(super) exceptions: Vec<Exception>,
+    pub(super) edits: Vec<Edit>,
+    /// Whether its runs are stored as those of a network that is there: the demonstration's are nobody's news.
+    pub(super) is_real: bool,
 }
 
 /// A machine, as it was on the first day.
@@ -87,6 +90,16 @@ pub(super) struct Exception {
     pub(super) taken_back: Option<String>,
 }
 
+/// A cell that somebody edited in the `findings.csv` of a run; the table comes back before the next run.
+#[derive(Clone, Debug)]
+pub(super) struct Edit {
+    pub(super) run: String,
+    pub(super) machine: String,
+    pub(super) bulletin: String,
+    pub(super) column: String,
+    pub(super) value: String,
+}
+
 /// A machine on a day.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Now {
@@ -102,8 +115,17 @@ pub(super) struct Now {
     pub(super) kernels: Vec<String>,
     /// The kernel, or the build of a Windows, that runs.
     pub(super) running: String,
-    /// The day on which something was last installed.
-    pub(super) patched: Day,
+    /// The minute in which each version that is there was put in, by product and version.
+    pub(super) put_in: BTreeMap<(String, String), i64>,
+}
+
+/// Something that happened to a machine, with how it stood before and after.
+#[derive(Clone, Debug)]
+pub(super) struct Step {
+    pub(super) minute: i64,
+    pub(super) kind: String,
+    pub(super) before: Now,
+    pub(super) after: Now,
 }
 
 /// The products of which what runs is another thing than what is installed, until a restart.
@@ -155,6 +177,8 @@ impl World {
             events: events.collect(),
             runs: rows("runs.csv").iter().map(run).collect(),
             exceptions: rows("exceptions.csv").iter().map(exception).collect(),
+            edits: rows("edits.csv").iter().map(edit).collect(),
+            is_real: false,
         }
     }
 
@@ -164,24 +188,41 @@ impl World {
 
     /// How a machine stood when a run of that day came to it.
     pub(super) fn now(&self, machine: &Machine, day: Day) -> Now {
-        let mut now = Now {
-            name: machine.name.clone(),
-            address: machine.address.clone(),
-            life: 0,
-            is_on: true,
-            may_log_in: machine.is_computer(),
-            software: machine.software.clone(),
-            kernels: machine.software.get("linux").cloned().into_iter().collect(),
-            running: String::new(),
-            patched: days::day("2023-08-20"),
-        };
-        now.boot();
-        for event in &self.events {
-            if event.machine == machine.name && event.day <= day {
-                happen(machine, &mut now, event);
-            }
+        let mut now = Now::first(machine);
+        for (event, minute) in self.happened(machine, day) {
+            happen(machine, &mut now, event, minute);
         }
         now
+    }
+
+    /// All that happened to a machine up to a day, one by one.
+    pub(super) fn steps(&self, machine: &Machine, day: Day) -> Vec<Step> {
+        let mut now = Now::first(machine);
+        let mut steps = Vec::new();
+        for (event, minute) in self.happened(machine, day) {
+            let before = now.clone();
+            happen(machine, &mut now, event, minute);
+            steps.push(Step {
+                minute,
+                kind: event.kind.clone(),
+                before,
+                after: now.clone(),
+            });
+        }
+        steps
+    }
+
+    /// What happens on a day happens in its first minutes, one in each, before any run.
+    fn happened(&self, machine: &Machine, day: Day) -> Vec<(&Event, i64)> {
+        let mut all: Vec<(&Event, i64)> = Vec::new();
+        for event in &self.events {
+            if event.machine == machine.name && event.day <= day {
+                let same = all.iter().filter(|(other, _)| other.day == event.day);
+                let minute = i64::try_from(same.count()).unwrap() + 1;
+                all.push((event, event.day * 1_440 + minute));
+            }
+        }
+        all
     }
 
     /// Whether a version of a product comes before another.
@@ -196,6 +237,50 @@ impl World {
 }
 
 impl Now {
+    /// A machine as it was on the first day.
+    fn first(machine: &Machine) -> Self {
+        let mut now = Self {
+            name: machine.name.clone(),
+            address: machine.address.clone(),
+            life: 0,
+            is_on: true,
+            may_log_in: machine.is_computer(),
+            software: BTreeMap::new(),
+            kernels: Vec::new(),
+            running: String::new(),
+            put_in: BTreeMap::new(),
+        };
+        now.set_up(machine, days::minute("2023-08-20T09:00:00Z"));
+        now
+    }
+
+    /// Everything is installed at once.
+    fn set_up(&mut self, machine: &Machine, minute: i64) {
+        self.software.clone_from(&machine.software);
+        self.kernels = self.software.get("linux").cloned().into_iter().collect();
+        let all = self.software.clone().into_iter();
+        self.put_in = all.map(|one| (one, minute)).collect();
+        self.boot();
+    }
+
+    /// The minute in which a version was put in.
+    pub(super) fn since(&self, product: &str, version: &str) -> i64 {
+        self.put_in[&(product.to_owned(), version.to_owned())]
+    }
+
+    /// The day on which the newest of what is in was put in: of a Windows that waits for a restart, what runs.
+    pub(super) fn patched(&self) -> Day {
+        let is_in = |product: &str, version: &String| match product {
+            "windows" => self.running == *version,
+            "linux" => self.kernels.contains(version),
+            _ => self.software.get(product) == Some(version),
+        };
+        let all = self.put_in.iter();
+        let is_in = |((product, version), _): &(&(String, String), &i64)| is_in(product, version);
+        let newest = all.filter(is_in).map(|(_, minute)| minute / 1_440).max();
+        newest.unwrap()
+    }
+
     /// What is installed runs.
     fn boot(&mut self) {
         let kernel = self
@@ -208,7 +293,7 @@ impl Now {
     }
 }
 
-fn happen(machine: &Machine, now: &mut Now, event: &Event) {
+fn happen(machine: &Machine, now: &mut Now, event: &Event, minute: i64) {
     let what = &event.what;
     match event.kind.as_str() {
         "upgrade" | "downgrade" | "install" => {
@@ -217,7 +302,8 @@ fn happen(machine: &Machine, now: &mut Now, event: &Event) {
             if product == "linux" && !now.kernels.iter().any(|one| one == version) {
                 now.kernels.push(version.to_owned());
             }
-            now.patched = event.day;
+            let one = (product.to_owned(), version.to_owned());
+            now.put_in.insert(one, minute);
         }
         "remove" => assert!(now.software.remove(what).is_some(), "{event:?}"),
         "restart" => now.boot(),
@@ -229,10 +315,7 @@ fn happen(machine: &Machine, now: &mut Now, event: &Event) {
         "move" => now.address.clone_from(what),
         "reinstall" => {
             now.life += 1;
-            now.software.clone_from(&machine.software);
-            now.kernels = machine.software.get("linux").cloned().into_iter().collect();
-            now.patched = event.day;
-            now.boot();
+            now.set_up(machine, minute);
         }
         other => panic!("{other}"),
     }
@@ -258,6 +341,27 @@ pub(super) fn release(version: &str) -> &'static str {
         "6.1.52-1" => "6.1.0-12-amd64",
         "6.1.55-1" => "6.1.0-13-amd64",
         other => panic!("{other}"),
+    }
+}
+
+/// How many days back the log of a machine goes; `None` for one that keeps none.
+pub(super) fn log_days(system: &str) -> Option<i64> {
+    // apt's history. Ubuntu's is turned off here, and apk-tools keep one from 3 on.
+    (system == "debian-12").then_some(30)
+}
+
+/// Whether packages, or their files, say when they were put in: apk's do not.
+pub(super) fn says_when(system: &str) -> bool {
+    !system.starts_with("alpine")
+}
+
+/// The account that updates a machine, as its logs and its package store have it; `None` for root himself.
+pub(super) fn hand(machine: &Machine) -> Option<&'static str> {
+    match machine.name.as_str() {
+        "web-1" => Some("ada"),
+        "desk-1" => Some("nina"),
+        "files-1" | "sql-1" => Some("FIRM\\ines"),
+        _ => None,
     }
 }
 
@@ -343,6 +447,16 @@ fn exception(row: &Row) -> Exception {
         granted: row["granted"].clone(),
         until: days::day(&row["until"]),
         taken_back: optional(&row["taken_back"]),
+    }
+}
+
+fn edit(row: &Row) -> Edit {
+    Edit {
+        run: row["run"].clone(),
+        machine: row["machine"].clone(),
+        bulletin: row["bulletin"].clone(),
+        column: row["column"].clone(),
+        value: row["value"].clone(),
     }
 }
 
