@@ -113,7 +113,9 @@ pub(super) fn meant<'a>(sights: &'a [Sight], edit: &Edit) -> (&'a Sight, &'a Fou
 /// How the exceptions stand that cells granted, in a run: `(until, state, findings)`, sorted.
 pub(super) fn standing(sights: &[Sight], notes: &Notes) -> Vec<[String; 3]> {
     let mut all = Vec::new();
-    for note in notes {
+    // An exception belongs to the site.
+    let is_of_site = |note: &&Note| sights.iter().any(|one| one.machine == note.machine);
+    for note in notes.iter().filter(is_of_site) {
         let now = sights.iter().find_map(|sight| {
             let mut findings = sight.findings.iter();
             let is_own = (&sight.machine, sight.now.life) == (&note.machine, note.life);
