@@ -32,9 +32,7 @@ struct Piece {
 struct Update {
     id: String,
     build: Option<String>,
-    is_in: bool,
-    is_waiting: bool,
-    is_removed: bool,
+    state: HotfixState,
     is_dated: bool,
     seen_in: Vec<HotfixSource>,
 }
@@ -78,13 +76,26 @@ impl Update {
         Self {
             id: hotfix.id.clone(),
             build: hotfix.build.clone(),
-            // What a file belies is still said to be in.
-            is_in: hotfix.went_in() || hotfix.state == HotfixState::Inconsistent,
-            is_waiting: hotfix.state == HotfixState::PendingReboot,
-            is_removed: hotfix.state == HotfixState::Removed,
+            state: hotfix.state,
             is_dated: hotfix.installed_at.is_some() || hotfix.day().is_some(),
             seen_in: hotfix.seen_in.clone(),
         }
+    }
+
+    /// What a file belies is still said to be in.
+    fn is_in(&self) -> bool {
+        matches!(
+            self.state,
+            HotfixState::Installed | HotfixState::Superseded | HotfixState::Inconsistent
+        )
+    }
+
+    fn is_waiting(&self) -> bool {
+        self.state == HotfixState::PendingReboot
+    }
+
+    fn is_removed(&self) -> bool {
+        self.state == HotfixState::Removed
     }
 }
 
@@ -198,14 +209,14 @@ fn updates(was: &[Update], is: &[Update], tell: &mut Tell<'_>) {
     for update in is {
         let build = update.build.as_deref();
         let had = before.get(update.id.as_str());
-        let was_in = had.is_some_and(|had| had.is_in);
+        let was_in = had.is_some_and(|had| had.is_in());
         let is_heard = update.seen_in.iter().any(|source| heard.contains(source));
         // What waited for a restart was put in before: whoever tells the day tells all.
-        let had_waited = had.is_some_and(|had| had.is_waiting) && update.is_dated;
-        if update.is_in && !was_in && !had_waited && is_heard {
+        let had_waited = had.is_some_and(|had| had.is_waiting()) && update.is_dated;
+        if update.is_in() && !was_in && !had_waited && is_heard {
             tell(&update.id, TrailAction::Installed, (None, build));
         }
-        if update.is_removed && was_in {
+        if update.is_removed() && was_in {
             tell(&update.id, TrailAction::Removed, (build, None));
         }
     }

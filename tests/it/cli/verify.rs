@@ -414,12 +414,14 @@ fn verifications(desk: &Desk) -> Vec<(String, RunState)> {
         .collect()
 }
 
-#[test]
-fn killed_in_the_middle_and_resumed_every_finding_is_told_once() {
+/// Six machines that were scanned by a credential for their tag, and the words of that scan.
+fn scanned_shop(net: u8) -> (Site, Desk, String) {
+    let at = |last: u8| format!("127.94.{net}.{last}");
     let hosts = (1..=6).map(|last| {
         format!(
-            "\n[[host]]\nname = 'm{last}'\naddresses = ['127.94.1.{last}']\nrecording = 'debian-12-old'\n\
-             logins = [{AUDIT}]\ndelay_ms = 40\n"
+            "\n[[host]]\nname = 'm{last}'\naddresses = ['{}']\nrecording = 'debian-12-old'\n\
+             logins = [{AUDIT}]\ndelay_ms = 40\n",
+            at(last)
         )
     });
     let site = Site::serve(&lab(&[hosts.collect()]));
@@ -430,60 +432,67 @@ fn killed_in_the_middle_and_resumed_every_finding_is_told_once() {
     // The tags of the target list choose the credential, in the second run too.
     let shop = credential("shop", "audit", "demo.key", "tag:shop");
     desk.write("credentials.toml", &shop);
-    let lines = (1..=6).map(|last| format!("127.94.1.{last} tags=shop owner=ada\n"));
+    let lines = (1..=6).map(|last| format!("{} tags=shop owner=ada\n", at(last)));
     desk.write("targets.txt", &lines.collect::<String>());
-    desk.expect(
-        0,
-        &format!(
-            "scan @targets.txt --ports {port} --ssh-port {port} --known-hosts known_hosts --hands 1 --out base"
-        ),
+    let scan = format!(
+        "scan @targets.txt --ports {port} --ssh-port {port} --known-hosts known_hosts --hands 1"
     );
+    desk.expect(0, &format!("{scan} --out base"));
+    (site, desk, scan)
+}
+
+/// What the rows of `verify.csv` say.
+fn told(table: &Table) -> Vec<Vec<String>> {
+    let columns = ["ip", "finding_id", "state_before", "state", "detail"];
+    let row = |row: &Vec<String>| columns.map(|name| table.cell(row, name).to_owned());
+    table.rows.iter().map(|one| row(one).to_vec()).collect()
+}
+
+/// Kills a verification when it is done with so many machines: its run, and these.
+fn killed_after(desk: &Desk, machines: usize) -> (String, BTreeSet<IpAddr>) {
+    let finished = |run: &str| {
+        let id = underdesk::model::RunId::new(run);
+        desk.store().finished_addresses(&id).wait().unwrap()
+    };
+    let earlier = verifications(desk).len();
+    let mut child = desk.command("verify --hands 1 --out half").spawn().unwrap();
+    loop {
+        assert!(child.try_wait().unwrap().is_none(), "it ended early");
+        let own = verifications(desk);
+        if own.len() > earlier && finished(&own[earlier].0).len() >= machines {
+            break;
+        }
+        thread::sleep(Duration::from_millis(2));
+    }
+    child.kill().unwrap();
+    desk.end(child);
+    let (run, state) = verifications(desk).pop().unwrap();
+    assert_eq!(state, RunState::Running);
+    let done = finished(&run).into_iter().collect();
+    (run, done)
+}
+
+#[test]
+fn killed_in_the_middle_and_resumed_every_finding_is_told_once() {
+    let (site, desk, _) = scanned_shop(1);
     let findings = Table::open(&desk.path("base/findings.csv"));
     desk.expect(4, "verify --out whole");
     let whole = Table::open(&desk.path("whole/verify.csv"));
-    let rows = |table: &Table| -> Vec<Vec<String>> {
-        let columns = ["ip", "finding_id", "state_before", "state", "detail"];
-        let row = |row: &Vec<String>| columns.map(|name| table.cell(row, name).to_owned());
-        table.rows.iter().map(|one| row(one).to_vec()).collect()
-    };
     let is_meant = |row: &&Vec<String>| {
         ["missing", "pending_reboot", "inconsistent"].contains(&findings.cell(row, "state"))
     };
     let meant = findings.rows.iter().filter(is_meant).count();
     assert!(meant > 6 && whole.rows.len() == meant, "{meant}");
-    assert!(
-        whole
-            .values("state")
-            .iter()
-            .all(|state| *state != "unreachable")
-    );
-
-    let finished = |run: &str| {
-        let id = underdesk::model::RunId::new(run);
-        desk.store().finished_addresses(&id).wait().unwrap()
-    };
+    let mut states = whole.values("state").into_iter();
+    assert!(states.all(|state| state != "unreachable"));
     for machines in [1, 3] {
-        let earlier = verifications(&desk).len();
-        let mut child = desk.command("verify --hands 1 --out half").spawn().unwrap();
-        loop {
-            assert!(child.try_wait().unwrap().is_none(), "it ended early");
-            let own = verifications(&desk);
-            if own.len() > earlier && finished(&own[earlier].0).len() >= machines {
-                break;
-            }
-            thread::sleep(Duration::from_millis(2));
-        }
-        child.kill().unwrap();
-        desk.end(child);
-        let (run, state) = verifications(&desk).pop().unwrap();
-        assert_eq!(state, RunState::Running);
-        let done = finished(&run);
+        let (run, done) = killed_after(&desk, machines);
         assert!(done.len() < 6, "{done:?}");
         let visited = site.seen().logins.len();
         let out = format!("resumed-{machines}");
         let ended = desk.expect(4, &format!("verify --resume {run} --out {out}"));
         let resumed = Table::open(&desk.path(&format!("{out}/verify.csv")));
-        assert_eq!(rows(&resumed), rows(&whole), "{}", ended.err);
+        assert_eq!(told(&resumed), told(&whole), "{}", ended.err);
         let again: BTreeSet<IpAddr> = site.seen().logins[visited..]
             .iter()
             .map(|one| one.at.ip())
@@ -492,15 +501,16 @@ fn killed_in_the_middle_and_resumed_every_finding_is_told_once() {
         assert_eq!(again.len() + done.len(), 6);
         assert_eq!(verifications(&desk).pop(), Some((run, RunState::Finished)));
     }
+}
 
-    // What a run that is kept verified is kept with it, for without it there is nothing to tell.
+/// Without it there is nothing to tell.
+#[test]
+fn what_a_run_that_is_kept_verified_is_kept_with_it() {
+    let (_site, desk, scan) = scanned_shop(2);
     let base = desk.run_id();
-    desk.expect(
-        0,
-        &format!(
-            "scan @targets.txt --ports {port} --ssh-port {port} --known-hosts known_hosts --out later"
-        ),
-    );
+    desk.expect(4, "verify --out whole");
+    let whole = Table::open(&desk.path("whole/verify.csv"));
+    desk.expect(0, &format!("{scan} --out later"));
     desk.expect(0, "runs prune --keep 1 --yes");
     let kept = verifications(&desk);
     let [(kept, _)] = kept.as_slice() else {
@@ -508,7 +518,7 @@ fn killed_in_the_middle_and_resumed_every_finding_is_told_once() {
     };
     desk.run(&format!("export {kept} --out kept"));
     let table = Table::open(&desk.path("kept/verify.csv"));
-    assert_eq!(rows(&table), rows(&whole));
+    assert_eq!(told(&table), told(&whole));
     desk.expect(0, &format!("runs delete {base} --yes"));
     let ended = desk.expect(2, &format!("export {kept} --out gone"));
     assert!(ended.err.contains("not stored any more"), "{}", ended.err);
