@@ -24,7 +24,7 @@ def catalog(lab, report):
     if not dump or not dump.is_file():
         raise Skip("there are no advisories for Debian here (--shared): findings and parity are not checked")
     lab.catalog = lab.root / "catalog.db"
-    done = lab.run("catalog", "catalog", "import", dump, seconds=280, measure=True)
+    done = lab.run("imports", "catalog", "import", dump, seconds=280, measure=True)
     text = f"catalog import of {dump.stat().st_size >> 20} MB: {done.seconds:.1f} s, {done.peak_mb:.0f} MB"
     if not report.that(done.code == 0, text, done.err):
         lab.catalog = None
