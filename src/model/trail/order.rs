@@ -63,8 +63,14 @@ pub(super) fn is_better(one: &TrailEvent, than: &TrailEvent) -> bool {
         && one.action == than.action
         && one.before == than.before
         && one.after == than.after;
+    let is_log = !matches!(one.source, TrailSource::Package | TrailSource::Runs);
+    let is_by_log = || {
+        than.source == TrailSource::Package
+            && is_log
+            && Outcome::of(than).is_told_by(Outcome::of(one))
+    };
     match (than.when, one.when) {
-        (When::Unknown, When::Day(_) | When::At(_)) => same,
+        (When::Unknown, When::Day(_) | When::At(_)) => same || is_by_log(),
         (When::Day(day), When::At(at)) => same && at.date() == day,
         (When::Between(from, to), when) => {
             let inside = match when {
@@ -80,12 +86,8 @@ pub(super) fn is_better(one: &TrailEvent, than: &TrailEvent) -> bool {
             inside && (Outcome::of(than).is_told_by(Outcome::of(one)) || is_gone(one, than))
         }
         (When::At(own), When::At(_) | When::Day(_)) => {
-            let is_log = !matches!(one.source, TrailSource::Package | TrailSource::Runs);
             let days = one.when.day().map(|day| day.days_until(own.date()).abs());
-            than.source == TrailSource::Package
-                && is_log
-                && days.is_some_and(|days| days <= 1)
-                && Outcome::of(than).is_told_by(Outcome::of(one))
+            days.is_some_and(|days| days <= 1) && is_by_log()
         }
         _ => false,
     }
@@ -102,7 +104,10 @@ fn is_gone(one: &TrailEvent, than: &TrailEvent) -> bool {
             | TrailSource::Pacman
             | TrailSource::Pkg
     );
-    has_one_version && [one, than].map(|event| event.action) == [TrailAction::Removed; 2]
+    let is_dated = matches!(one.when, When::Day(_) | When::At(_));
+    has_one_version
+        && is_dated
+        && [one, than].map(|event| event.action) == [TrailAction::Removed; 2]
 }
 
 /// By how many days a source may be off.
