@@ -70,8 +70,8 @@ pub use need::{Need, highest_fixed};
 pub use observed::{Gap, GapCause, Observed};
 pub use outcome::{Failure, HostFailure, HostOutcome, Stage};
 pub use plan::{
-    LeftOpen, MachinePlan, Plan, PlanStep, RebootAfter, StepKind, Tool, Urgency, WhyLeft, Work,
-    is_place,
+    Late, LeftOpen, MachinePlan, Plan, PlanStep, RebootAfter, StepKind, Tool, Urgency, WhyLeft,
+    Work, is_place,
 };
 pub use platform::{Family, Kernel, Platform, WindowsBuild, WindowsRelease, WindowsRole};
 pub use severity::Severity;

@@ -75,6 +75,8 @@ pub struct PlanStep {
     pub kev: Vec<String>,
     /// How bad and how late they are.
     pub urgency: Urgency,
+    /// Those of them that should have been fixed by now, by who sees to them.
+    pub late: Vec<Late>,
     /// What must be there before, sorted; where it can be installed, it is an earlier step.
     pub prerequisites: Vec<String>,
     /// Where feeds say that it is, sorted.
@@ -154,6 +156,8 @@ pub struct LeftOpen {
     pub kev: Vec<String>,
     /// How bad and how late they are.
     pub urgency: Urgency,
+    /// Those of them that should have been fixed by now, by who sees to them.
+    pub late: Vec<Late>,
 }
 
 /// How bad and how late findings are, by the operator's policy.
@@ -165,6 +169,19 @@ pub struct Urgency {
     pub due: Option<Date>,
     /// How many should have been fixed by now.
     pub overdue: u64,
+}
+
+/// What somebody should have fixed by now.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Late {
+    /// Who sees to it, as people wrote; `None` for whoever answers for the machine.
+    pub owner: Option<String>,
+    /// The worst of it; `None` where nobody rates any.
+    pub severity: Option<Severity>,
+    /// The earliest day by which one of it was to be fixed.
+    pub due: Option<Date>,
+    /// How many findings.
+    pub findings: u64,
 }
 
 /// Why a plan leaves a finding open.

@@ -4,8 +4,9 @@ use super::cover::{self, Choice};
 use super::{MachineNeeds, PlanRules};
 use crate::classify::{is_asked, severity};
 use crate::model::{
-    Date, Decision, Finding, FindingState, FixId, KbId, LeftOpen, Need, PlanStep, RebootAfter,
-    RemedyFile, Restart, Severity, StepKind, Tool, Urgency, WhyLeft, Work, highest_fixed,
+    Date, Decision, Finding, FindingState, FixId, KbId, Late, LeftOpen, Need, PlanStep,
+    RebootAfter, RemedyFile, Restart, Severity, StepKind, Tool, Urgency, WhyLeft, Work,
+    highest_fixed,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Deref;
@@ -526,6 +527,7 @@ fn closing(kind: StepKind, findings: &[Open<'_>]) -> PlanStep {
         cves,
         kev,
         urgency: urgency(findings),
+        late: late(findings),
         prerequisites: Vec::new(),
         downloads: Vec::new(),
         files: BTreeSet::new(),
@@ -543,7 +545,24 @@ fn left_open((why, findings): (WhyLeft, Vec<Open<'_>>)) -> LeftOpen {
         cves,
         kev,
         urgency: urgency(&findings),
+        late: late(&findings),
     }
+}
+
+/// What is overdue, by who sees to it.
+fn late(findings: &[Open<'_>]) -> Vec<Late> {
+    let mut owners = BTreeMap::<Option<&str>, Vec<Open<'_>>>::new();
+    for finding in findings.iter().filter(|one| one.is_overdue()) {
+        let owner = finding.decision.and_then(Decision::owner);
+        owners.entry(owner).or_default().push(*finding);
+    }
+    let late = owners.into_iter().map(|(owner, findings)| Late {
+        owner: owner.map(str::to_owned),
+        severity: findings.iter().filter_map(Open::severity).max(),
+        due: findings.iter().filter_map(Open::due).min(),
+        findings: count(findings.len()),
+    });
+    late.collect()
 }
 
 fn urgency(findings: &[Open<'_>]) -> Urgency {

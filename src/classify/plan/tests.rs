@@ -2,8 +2,9 @@
 
 use super::*;
 use crate::model::{
-    BulletinId, Confidence, Date, Decision, Evidence, ExceptionId, Finding, FindingState, KbId,
-    MachineId, PlanStep, RebootAfter, Remedy, Restart, Severity, StepKind, Tool, Urgency, WhyLeft,
+    Annotation, BulletinId, Confidence, Date, Decision, Evidence, ExceptionId, Finding, FindingId,
+    FindingState, KbId, MachineId, PlanStep, RebootAfter, Remedy, Restart, Severity, StepKind,
+    Tool, Urgency, WhyLeft,
 };
 use proptest::prelude::*;
 use std::collections::BTreeSet;
@@ -291,6 +292,14 @@ fn what_is_excepted_is_left_and_what_is_late_can_be_asked_for_alone() {
         decision("2026-10-01", -34, Severity::High),
         decision("2026-10-01", -34, Severity::High),
     ];
+    needs.decisions[0].annotation = Some(Annotation {
+        finding: FindingId::new("f-1"),
+        owner: Some("grace".to_owned()),
+        status: None,
+        my_severity: None,
+        written_by: "ada".to_owned(),
+        written: UtcTime::from_unix(0),
+    });
     for decision in needs.decisions.iter_mut().skip(2) {
         decision.exception = Some(ExceptionId::new("e-1"));
     }
@@ -309,6 +318,14 @@ fn what_is_excepted_is_left_and_what_is_late_can_be_asked_for_alone() {
         overdue: 1,
     };
     assert_eq!(step.urgency, urgency);
+    let [late] = step.late.as_slice() else {
+        panic!("{:?}", step.late)
+    };
+    assert_eq!((late.owner.as_deref(), late.findings), (Some("grace"), 1));
+    assert_eq!(
+        (late.severity, late.due),
+        (Some(Severity::Low), day("2026-11-01"))
+    );
     assert_eq!(all.left[0].urgency.overdue, 0);
     let late = work(&PlanRules {
         overdue: true,

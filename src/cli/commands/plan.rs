@@ -85,6 +85,10 @@ fn planned(
         let mut needs = MachineNeeds::of(machine, owner);
         if let Some(needs) = needs.as_mut().filter(|_| command.no_users) {
             needs.owner.clear();
+            needs
+                .decisions
+                .iter_mut()
+                .for_each(|one| one.annotation = None);
         }
         if let Some(needs) = needs.filter(|_| is_named(machine, &command.host, &command.tag)) {
             asked += 1;

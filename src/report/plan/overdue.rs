@@ -7,7 +7,7 @@ use super::super::terminal::columns;
 use super::super::{Options, ReportError};
 use super::sheet::Sheet;
 use super::{PlanFile, PlanFormat};
-use crate::model::{Date, MachinePlan, Plan, RunSummary, Severity, Urgency, UtcTime};
+use crate::model::{self, Date, MachinePlan, Plan, RunSummary, Severity, UtcTime};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -42,19 +42,17 @@ impl PlanFormat for Overdue {
     ) -> Result<Vec<PlanFile>, ReportError> {
         let mut sheet = Sheet::new("overdue.csv", COLUMNS, options)?;
         for late in late(plan) {
-            let Late {
-                machine, urgency, ..
-            } = &late;
+            let Late { machine, said, .. } = &late;
             let wave = plan.waves.get(machine.wave).map(String::as_str);
             sheet.row(&[
                 run.id.as_str().into(),
-                (&machine.owner).into(),
-                urgency.due.map_or(Cell::Empty, Cell::Day),
-                Cell::maybe(urgency.severity.map(Severity::as_str)),
+                late.owner().into(),
+                said.due.map_or(Cell::Empty, Cell::Day),
+                Cell::maybe(said.severity.map(Severity::as_str)),
                 machine.id.as_str().into(),
                 (&machine.hostname).into(),
                 Cell::Address(machine.address),
-                Cell::Count(urgency.overdue.into()),
+                Cell::Count(said.findings.into()),
                 (&late.what).into(),
                 late.closed_by.into(),
                 wave.unwrap_or_default().into(),
@@ -68,36 +66,46 @@ impl PlanFormat for Overdue {
 /// Something overdue on a machine.
 struct Late<'a> {
     machine: &'a MachinePlan,
-    urgency: Urgency,
+    said: &'a model::Late,
     what: String,
     /// The step that closes it, or the reason why none does.
     closed_by: &'static str,
+}
+
+impl<'a> Late<'a> {
+    /// Who sees to it: whom people named for the finding, else whoever answers for the machine.
+    fn owner(&self) -> &'a str {
+        self.said.owner.as_deref().unwrap_or(&self.machine.owner)
+    }
 }
 
 /// All that is overdue: by owner, the oldest and the worst first.
 fn late(plan: &Plan) -> Vec<Late<'_>> {
     let mut all = Vec::new();
     for machine in &plan.machines {
-        all.extend(machine.work.steps.iter().map(|step| Late {
-            machine,
-            urgency: step.urgency,
-            what: step.what.clone(),
-            closed_by: step.kind.as_str(),
-        }));
-        all.extend(machine.work.left.iter().map(|left| Late {
-            machine,
-            urgency: left.urgency,
-            what: format!("{}: {}", left.why.advice(), left.products.join(", ")),
-            closed_by: left.why.as_str(),
-        }));
+        for step in &machine.work.steps {
+            all.extend(step.late.iter().map(|said| Late {
+                machine,
+                said,
+                what: step.what.clone(),
+                closed_by: step.kind.as_str(),
+            }));
+        }
+        for left in &machine.work.left {
+            all.extend(left.late.iter().map(|said| Late {
+                machine,
+                said,
+                what: format!("{}: {}", left.why.advice(), left.products.join(", ")),
+                closed_by: left.why.as_str(),
+            }));
+        }
     }
-    all.retain(|late| late.urgency.overdue > 0);
     all.sort_by(|one, other| {
         let key = |late: &Late<'_>| {
-            let Urgency { severity, due, .. } = late.urgency;
-            (due, Reverse(severity), late.machine.address)
+            let said = late.said;
+            (said.due, Reverse(said.severity), late.machine.address)
         };
-        let owners = one.machine.owner.cmp(&other.machine.owner);
+        let owners = one.owner().cmp(other.owner());
         owners.then_with(|| key(one).cmp(&key(other)))
     });
     all
@@ -115,11 +123,11 @@ pub(super) fn page(plan: &Plan) -> String {
     }
     let mut owners = BTreeMap::<&str, Sum>::new();
     for late in late(plan) {
-        let sum = owners.entry(&late.machine.owner).or_default();
+        let sum = owners.entry(late.owner()).or_default();
         sum.machines.insert(late.machine.id.to_string());
-        sum.findings += late.urgency.overdue;
-        sum.worst = sum.worst.max(late.urgency.severity);
-        sum.oldest = sum.oldest.into_iter().chain(late.urgency.due).min();
+        sum.findings += late.said.findings;
+        sum.worst = sum.worst.max(late.said.severity);
+        sum.oldest = sum.oldest.into_iter().chain(late.said.due).min();
         let start = late.machine.window.map(|(start, _)| start);
         sum.window = sum.window.into_iter().chain(start).min();
     }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::model::{
-    Canaries, Date, FixId, KbId, LeftOpen, MachineId, PlanStep, RebootAfter, RunId, Severity,
+    Canaries, Date, FixId, KbId, Late, LeftOpen, MachineId, PlanStep, RebootAfter, RunId, Severity,
     StepKind, Tool, Urgency, UtcTime, WhyLeft, Work,
 };
 use proptest::prelude::*;
@@ -41,6 +41,7 @@ fn step(kind: StepKind, what: &str, reboot: RebootAfter) -> PlanStep {
         cves: vec!["CVE-2026-1".to_owned(), "CVE-2026-2".to_owned()],
         kev: vec!["CVE-2026-2".to_owned()],
         urgency: Urgency::default(),
+        late: Vec::new(),
         prerequisites: Vec::new(),
         downloads: Vec::new(),
         files: std::collections::BTreeSet::new(),
@@ -58,6 +59,7 @@ fn machine(last: u8, name: &str, tool: Tool, steps: Vec<PlanStep>) -> MachinePla
         cves: Vec::new(),
         kev: Vec::new(),
         urgency: Urgency::default(),
+        late: Vec::new(),
     };
     MachinePlan {
         id: MachineId::new(format!("m-{last:012x}")),
@@ -108,8 +110,16 @@ fn sample(name: &str) -> Plan {
     late.urgency = Urgency {
         severity: Some(Severity::High),
         due: Date::parse("2026-11-02"),
-        overdue: 1,
+        overdue: 2,
     };
+    late.late = [None, Some("grace".to_owned())]
+        .map(|owner| Late {
+            owner,
+            severity: Some(Severity::High),
+            due: Date::parse("2026-11-02"),
+            findings: 1,
+        })
+        .into();
     Plan {
         waves: vec!["pilot".to_owned(), "rest".to_owned()],
         machines: vec![

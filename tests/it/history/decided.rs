@@ -101,7 +101,7 @@ impl Asked<'_> {
             // Of exceptions only those of sheets hold today.
             let is_excepted = one.exception.as_deref() == Some(SHEET);
             if let (Some(due), false) = (one.due, is_excepted) {
-                let owner = noted::owner(self.world.machine(&one.machine), None);
+                let owner = one.owner.clone();
                 let key = [owner, self.address(run, &one.machine)];
                 late(&mut truth, key, 1, days::text(due));
             }
