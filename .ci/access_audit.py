@@ -69,7 +69,7 @@ def take_etc(lab):
 def import_catalog(lab):
     """Any catalogue: without one every run ends with exit status 5."""
     lab.catalog = lab.root / "catalog.db"
-    done = lab.run("catalog", "catalog", "import", pathlib.Path(__file__).parent.parent / "fixtures/feeds/osv")
+    done = lab.run("imports", "catalog", "import", pathlib.Path(__file__).parent.parent / "fixtures/feeds/osv")
     if done.code != 0:
         raise RuntimeError(f"catalog import: {done.err}")
 

@@ -261,7 +261,7 @@ def other_managers(lab, report, kept):
 def documents_known(lab, report):
     """The catalogue gets AlmaLinux's and Arch's advisories, too."""
     data = lab.shared / "data/linux"
-    done = lab.run("catalog", "catalog", "import", data / "osv/AlmaLinux/all.zip",
+    done = lab.run("imports", "catalog", "import", data / "osv/AlmaLinux/all.zip",
                    data / "bulk/arch-security-json.json", seconds=280)
     known = report.that(done.code in (0, 3), "import of AlmaLinux's and Arch's advisories", done.err)
     return linux_documents.Documents(lab.shared) if known else None

@@ -52,7 +52,7 @@ class WinLab(audit_lab.Lab):
         """Any catalogue: without one every run ends with exit status 5."""
         feeds = pathlib.Path(__file__).parent.parent / "fixtures/feeds/osv"
         self.catalog = self.root / "catalog.db"
-        done = self.run("catalog", "catalog", "import", feeds)
+        done = self.run("imports", "catalog", "import", feeds)
         if done.code != 0:
             raise RuntimeError(f"catalog import: {done.err}")
 
