@@ -267,9 +267,8 @@ fn an_overtaken_update_is_not_installed_beside_the_one_that_replaces_it() {
     assert_eq!(kbs(&work), [(5_000_003, RebootAfter::Yes)]);
 }
 
-#[test]
-fn what_is_excepted_is_left_and_what_is_late_can_be_asked_for_alone() {
-    let day = |text: &str| Date::parse(text);
+/// A machine with something late that grace sees to, something in time, and two that are excepted.
+fn decided() -> MachineNeeds {
     let mut needs = machine(
         1,
         Tool::Apt,
@@ -282,7 +281,7 @@ fn what_is_excepted_is_left_and_what_is_late_can_be_asked_for_alone() {
     );
     let decision = |due: &str, left: i64, severity: Severity| Decision {
         my_severity: Some(severity),
-        due: day(due),
+        due: Date::parse(due),
         days_left: Some(left),
         ..Decision::default()
     };
@@ -303,6 +302,13 @@ fn what_is_excepted_is_left_and_what_is_late_can_be_asked_for_alone() {
     for decision in needs.decisions.iter_mut().skip(2) {
         decision.exception = Some(ExceptionId::new("e-1"));
     }
+    needs
+}
+
+#[test]
+fn what_is_excepted_is_left_and_what_is_late_can_be_asked_for_alone() {
+    let day = |text: &str| Date::parse(text);
+    let needs = decided();
     let work =
         |rules: &PlanRules| Arc::clone(&plan(std::slice::from_ref(&needs), rules).machines[0].work);
     let all = work(&rules());
