@@ -417,13 +417,16 @@ impl<'a> Asked<'a> {
         let ended = self.desk.run(&words);
         assert!(matches!(ended.code, Some(0 | 3)), "{words}\n{}", ended.err);
         let table = self.table(&format!("then-{day}"), "findings");
+        // Of what came out after its last import the catalogue knows nothing.
+        let catalogues = self.world.runs.iter().map(|run| run.catalogue);
+        let known = day.min(catalogues.max().unwrap());
         let mut truth = BTreeSet::new();
         for sight in sights(self.world, run) {
             if !sight.is_read {
                 continue;
             }
             let machine = self.world.machine(&sight.machine);
-            for found in truth::findings(self.world, machine, &sight.now, day) {
+            for found in truth::findings(self.world, machine, &sight.now, known) {
                 truth.insert([
                     sight.now.address.clone(),
                     found.bulletin,

@@ -34,11 +34,15 @@ pub(super) fn rows(world: &World, before: &Run, after: &Run) -> BTreeSet<Row> {
         };
         let (was, is) = (of(&was), of(&is));
         let is_one = matches!((&was, &is), (Some(was), Some(is)) if was.now.life == is.now.life);
+        let address = |sight: &Sight| sight.now.address.clone();
         let mut look = Look {
             world,
             machine,
             before,
             after,
+            is_taken: is
+                .as_ref()
+                .is_some_and(|is| is.is_read && was.as_ref().map(address) == Some(address(is))),
             rows: &mut rows,
         };
         if is_one {
@@ -56,6 +60,8 @@ struct Look<'a> {
     machine: &'a Machine,
     before: &'a Run,
     after: &'a Run,
+    /// Whether the later run read somebody at its address.
+    is_taken: bool,
     rows: &'a mut BTreeSet<Row>,
 }
 
@@ -79,8 +85,9 @@ impl Look<'_> {
                 self.say(is, word, "machine", ["", ""]);
             }
             (Some(was), None) => {
-                // A run that was stopped has not swept its addresses to the end.
-                let word = if self.after.is_finished {
+                // A run that was stopped has not swept its addresses to the end; but where it read another machine, this
+                // one is not.
+                let word = if self.after.is_finished || self.is_taken {
                     "machine_gone"
                 } else {
                     "machine_not_swept"
