@@ -71,7 +71,6 @@ pub(super) fn is_better(one: &TrailEvent, than: &TrailEvent) -> bool {
     };
     match (than.when, one.when) {
         (When::Unknown, When::Day(_) | When::At(_)) => same || is_by_log(),
-        (When::Day(day), When::At(at)) => same && at.date() == day,
         (When::Between(from, to), when) => {
             let inside = match when {
                 When::Between(lower, upper) => {
@@ -85,9 +84,12 @@ pub(super) fn is_better(one: &TrailEvent, than: &TrailEvent) -> bool {
             };
             inside && (Outcome::of(than).is_told_by(Outcome::of(one)) || is_gone(one, than))
         }
-        (When::At(own), When::At(_) | When::Day(_)) => {
-            let days = one.when.day().map(|day| day.days_until(own.date()).abs());
-            days.is_some_and(|days| days <= 1) && is_by_log()
+        (When::At(_) | When::Day(_), When::At(_) | When::Day(_)) => {
+            let days = than.when.day().zip(one.when.day());
+            let apart = days.map(|(own, other)| other.days_until(own).abs());
+            let is_exacter = matches!((than.when, one.when), (When::Day(_), When::At(_)));
+            let is_said = same && is_exacter && apart == Some(0);
+            is_said || (is_by_log() && apart.is_some_and(|days| days <= 1))
         }
         _ => false,
     }
