@@ -55,7 +55,10 @@ pub(super) fn learn(
         if other.digest == here.digest {
             break;
         }
-        let reading = read(conn, &other.digest)?;
+        let Some(inventory) = read(conn, &other.digest)? else {
+            continue;
+        };
+        let reading = Reading::of(&inventory);
         grew |= trail.merge(between(
             (&reading, other.at),
             (&told.reading, here.at),
@@ -69,7 +72,10 @@ pub(super) fn learn(
         if other.digest == here.digest {
             break;
         }
-        let reading = read(conn, &other.digest)?;
+        let Some(inventory) = read(conn, &other.digest)? else {
+            continue;
+        };
+        let reading = Reading::of(&inventory);
         grew |= trail.merge(between(
             (&told.reading, here.at),
             (&reading, other.at),
@@ -136,7 +142,9 @@ fn earlier(conn: &Connection, machine: i64, here: &Other) -> Result<Trail, Fault
     let mut trail = Trail::default();
     let mut last: Option<(Reading, UtcTime)> = None;
     for other in before {
-        let inventory: Inventory = blobs::decode(conn, Kind::Inventory, &other.digest)?;
+        let Some(inventory) = read(conn, &other.digest)? else {
+            continue;
+        };
         trail.merge(Trail::told(&inventory, &other.first));
         let reading = Reading::of(&inventory);
         if let Some((was, at)) = &last {
@@ -147,9 +155,13 @@ fn earlier(conn: &Connection, machine: i64, here: &Other) -> Result<Trail, Fault
     Ok(trail)
 }
 
-fn read(conn: &Connection, digest: &Digest) -> Result<Reading, Fault> {
-    let inventory: Inventory = blobs::decode(conn, Kind::Inventory, digest)?;
-    Ok(Reading::of(&inventory))
+/// What was read then. One that is damaged is not compared: it must not keep a machine from being read today.
+fn read(conn: &Connection, digest: &Digest) -> Result<Option<Inventory>, Fault> {
+    match blobs::decode(conn, Kind::Inventory, digest) {
+        Ok(inventory) => Ok(Some(inventory)),
+        Err(Fault::Damaged(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 fn first(conn: &Connection, run: &RunKey) -> Result<FirstTold, Fault> {

@@ -179,6 +179,24 @@ fn a_store_of_before_is_told_what_its_runs_had() {
     );
 }
 
+#[test]
+fn a_damaged_reading_of_before_keeps_no_machine_from_being_read() {
+    let store = Store::in_memory().unwrap();
+    let machine = add(&store, 1, host(1, 1, &[1]));
+    let damaged = store.thread.ask(|db| {
+        db.write(|tx| {
+            let damage = "UPDATE blob SET body = zeroblob(10) WHERE kind = 'inventory'";
+            Ok(tx.execute(damage, [])?)
+        })
+    });
+    assert_eq!(damaged.wait().unwrap(), 1);
+    assert_eq!(add(&store, 2, host(1, 2, &[2])), machine);
+    assert_eq!(
+        words(&trail(&store, 2, &machine)),
+        ["p1 1>2 apt r-1", "p2 1>2 apt r-2"]
+    );
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
     #[test]
