@@ -139,7 +139,11 @@ def resume(lab, report):
 
 
 def without(addresses, table):
-    return [row for row in table if dict(row).get("ip") not in addresses]
+    """The rows of the other hosts; `rank` counts over all findings of a run, so it is counted anew over these."""
+    left = [row for row in table if dict(row).get("ip") not in addresses]
+    in_order = sorted(int(value) for row in left for column, value in row if column == "rank" and value)
+    place = {str(rank): str(number) for number, rank in enumerate(in_order, 1)}
+    return [[(column, place.get(value, value) if column == "rank" else value) for column, value in row] for row in left]
 
 
 def count_logons(hosts):
