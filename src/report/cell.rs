@@ -1,5 +1,6 @@
 //! A typed cell: what a table says, before a format decides how to write it.
 
+use super::column::Kind;
 use super::escape;
 use crate::model::{Date, Epss, Observed, UtcTime};
 use serde::{Serialize, Serializer};
@@ -65,6 +66,24 @@ impl<'a> Cell<'a> {
     /// A moment that may not have come.
     pub(super) fn time(time: Option<UtcTime>) -> Self {
         time.map_or(Self::Empty, Self::Time)
+    }
+
+    /// Of which sort it is; `None` where it may stand in any column.
+    pub(super) fn kind(&self) -> Option<Kind> {
+        Some(match self {
+            Self::Empty | Self::Unknown => return None,
+            Self::Text(_) => Kind::Text,
+            Self::Count(_) => Kind::Count,
+            Self::Signed(_) => Kind::Signed,
+            Self::Tenths(_) => Kind::Tenths,
+            Self::Probability(_) => Kind::Probability,
+            Self::Percent(_) => Kind::Percent,
+            Self::Flag(_) => Kind::Flag,
+            Self::Day(_) => Kind::Day,
+            Self::Time(_) => Kind::Time,
+            Self::Address(_) => Kind::Address,
+            Self::List(_) => Kind::List,
+        })
     }
 
     /// Appends the cell as a spreadsheet may see it. `foreign` is the separator that this file does

@@ -5,10 +5,8 @@
 
 use super::cell::Cell;
 use super::output::{Document, FileEntry};
-use super::tables::{self, Table, View};
-use super::{
-    Destination, Dialect, Exporter, Options, ReportError, ReportSource, Sink, Written, each_machine,
-};
+use super::tables::{self, Table};
+use super::{Destination, Dialect, Exporter, Options, ReportError, ReportSource, Sink, Written};
 use ::csv::{ByteRecord, Terminator, Writer, WriterBuilder};
 use std::io::{self, Write as _};
 use std::mem;
@@ -39,26 +37,14 @@ impl Exporter for Csv {
         };
         let tables = tables::chosen(options.table.as_deref().or(default), source)?;
         let shape = Shape::of(options);
-        let opened = tables
-            .into_iter()
-            .map(|table| Sheet::open(table, shape, sink));
+        let opened = tables.iter().map(|table| Sheet::open(table, shape, sink));
         let mut sheets = opened.collect::<Result<Vec<_>, _>>()?;
-        for sheet in &mut sheets {
-            let table = sheet.table;
-            table.run_rows(source, options, &mut |cells| sheet.row(cells, sink))?;
-        }
-        let counts = each_machine(source, |machine| {
-            let view = View::new(source.run(), options, machine);
-            for sheet in &mut sheets {
-                let table = sheet.table;
-                table.machine_rows(source, &view, &mut |cells| sheet.row(cells, sink))?;
-            }
-            Ok(())
+        let counts = tables::each_row(source, options, &tables, &mut |at, cells| match sheets
+            .get_mut(at)
+        {
+            Some(sheet) => sheet.row(cells, sink),
+            None => Ok(()),
         })?;
-        for sheet in &mut sheets {
-            let table = sheet.table;
-            table.sum_rows(source, &counts, &mut |cells| sheet.row(cells, sink))?;
-        }
         let mut files = Vec::new();
         for sheet in sheets {
             files.extend(sheet.finish()?);
@@ -187,7 +173,7 @@ fn begin(
         marked.map_err(ReportError::writing(name))?;
     }
     let mut writer = shape.writer(document);
-    let header = writer.write_record(table.columns);
+    let header = writer.write_record(table.columns.iter().map(|column| column.name));
     header.map_err(|error| ReportError::writing(name)(error.into()))?;
     Ok(writer)
 }

@@ -9,8 +9,8 @@
 use super::cell::Cell;
 use super::manifest::RunV1;
 use super::output::Document;
-use super::tables::{self, Table, View};
-use super::{Exporter, Options, ReportError, ReportSource, Sink, Written, each_machine, escape};
+use super::tables::{self, Table};
+use super::{Exporter, Options, ReportError, ReportSource, Sink, Written, escape};
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 use std::io::Write as _;
@@ -42,25 +42,12 @@ impl Exporter for Jsonl {
                 run: RunV1::of(source.run()),
             })?;
         }
-        for table in &tables {
-            table.run_rows(source, options, &mut |cells| {
-                lines.push(&Line { table, cells })
-            })?;
-        }
-        let counts = each_machine(source, |machine| {
-            let view = View::new(source.run(), options, machine);
-            for table in &tables {
-                table.machine_rows(source, &view, &mut |cells| {
-                    lines.push(&Line { table, cells })
-                })?;
-            }
-            Ok(())
+        let counts = tables::each_row(source, options, &tables, &mut |at, cells| match tables
+            .get(at)
+        {
+            Some(table) => lines.push(&Line { table, cells }),
+            None => Ok(()),
         })?;
-        for table in &tables {
-            table.sum_rows(source, &counts, &mut |cells| {
-                lines.push(&Line { table, cells })
-            })?;
-        }
         let files = vec![lines.finish()?];
         Ok(Written { files, counts })
     }
@@ -133,7 +120,7 @@ impl Serialize for Line<'_> {
         let mut object = to.serialize_map(Some(self.cells.len() + 1))?;
         object.serialize_entry("type", self.table.kind)?;
         for (column, cell) in self.table.columns.iter().zip(self.cells) {
-            object.serialize_entry(column, cell)?;
+            object.serialize_entry(column.name, cell)?;
         }
         object.end()
     }

@@ -10,8 +10,10 @@
 //! To add a format, write one file and add one line to [`EXPORTERS`].
 
 mod cell;
+mod column;
 mod counts;
 mod csv;
+mod dictionary;
 mod error;
 mod escape;
 mod facts;
@@ -36,6 +38,7 @@ mod tests;
 mod tests_windows;
 
 pub use counts::{Counts, Upgrade};
+pub use dictionary::dictionary;
 pub use error::ReportError;
 pub use escape::for_terminal;
 pub use output::FileEntry;

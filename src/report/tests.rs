@@ -9,6 +9,7 @@ use crate::model::{
 use crate::model::{HostFailure, ResultCode};
 use proptest::prelude::*;
 use sha2::{Digest as _, Sha256};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 const HOSTILE: &[&str] = &[
@@ -90,6 +91,37 @@ fn every_document_of_a_run() {
         let text = text.replace(env!("CARGO_PKG_VERSION"), "[version]");
         insta::assert_snapshot!(name, text);
     }
+}
+
+#[test]
+fn every_cell_is_of_the_sort_that_its_column_says() {
+    let texts: Vec<String> = HOSTILE.iter().map(|text| (*text).to_owned()).collect();
+    let mut seen = BTreeSet::<(&str, &str)>::new();
+    let mut wrong = BTreeSet::<(&str, &str, column::Kind)>::new();
+    for run in [sample_run(), compared(), sample::filled(&texts)] {
+        let tables = tables::chosen(None, &run).unwrap();
+        let options = Options {
+            all_findings: true,
+            ..Options::default()
+        };
+        let walked = tables::each_row(&run, &options, &tables, &mut |at, cells| {
+            let table = tables[at];
+            assert_eq!(cells.len(), table.columns.len(), "{}", table.name);
+            for (column, cell) in table.columns.iter().zip(cells) {
+                let kind = cell.kind().unwrap_or(column.kind);
+                if kind != column.kind {
+                    wrong.insert((table.name, column.name, kind));
+                }
+                if cell.kind().is_some() {
+                    seen.insert((table.name, column.name));
+                }
+            }
+            Ok(())
+        });
+        walked.unwrap();
+    }
+    assert!(wrong.is_empty(), "{wrong:?}");
+    assert!(seen.len() > 150, "{}", seen.len());
 }
 
 #[test]

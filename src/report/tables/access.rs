@@ -8,17 +8,18 @@ use crate::model::CredentialId;
 
 pub(super) const TABLE: Table = Table {
     name: "access",
+    says: "one row per address and credential: every way in that was tried or ruled out",
     kind: "access",
     columns: machine_columns![
-        "protocol",
-        "port",
-        "credential_id",
-        "attempted",
-        "result_code",
-        "detail",
-        "fix_hint",
-        "host_trust",
-        "ms",
+        Text "protocol" = "ssh, winrm, …",
+        Count "port" = "the port that was tried",
+        Text "credential_id" = "the credential that it is about; its secret is never shown",
+        Flag "attempted" = "whether a secret or key was sent",
+        Text "result_code" = "how it ended (docs/access.md names every code)",
+        Text "detail" = "what the peer or the rule said",
+        Text "fix_hint" = "one thing to do about it",
+        Text "host_trust" = "what vouched for the host's identity",
+        Count "ms" = "milliseconds that it took",
     ],
     rows: Rows::Machine(rows),
 };

@@ -11,15 +11,16 @@ use crate::model::FindingId;
 
 pub(super) const TABLE: Table = Table {
     name: "changes",
+    says: "one row per thing that is not as it was in the run before",
     kind: "change",
     columns: machine_columns![
-        "change",
-        "object",
-        "before",
-        "after",
-        "since",
-        "finding_id",
-        "since_run",
+        Text "change" = "what sort of change: machine_new, finding_fixed, …",
+        Text "object" = "what it is about",
+        Text "before" = "how it was; empty where there was nothing",
+        Text "after" = "how it is; empty where there is nothing",
+        Day "since" = "the last day on which it was known to be as before",
+        Text "finding_id" = "the finding, where it is about one",
+        Text "since_run" = "the earlier run",
     ],
     rows: Rows::Run(rows),
 };

@@ -2,27 +2,29 @@
 
 use super::super::cell::Cell;
 use super::super::{ReportError, ReportSource};
-use super::{Emit, Rows, Table};
+use super::{Emit, Rows, Table, columns};
 use crate::model::CoverageRow;
 use std::net::IpAddr;
 
 pub(super) const TABLE: Table = Table {
     name: "coverage",
+    says: "what became of every address in scope, one row per subnet; the sums equal the scope",
     kind: "coverage",
-    columns: &[
-        "run_id",
-        "subnet",
-        "in_scope",
-        "excluded",
-        "swept",
-        "answered",
-        "silent",
-        "not_begun",
-        "assessed",
-        "probes_lost_percent",
-        "started_utc",
-        "finished_utc",
-        "searched_by",
+    columns: columns![
+        Text "run_id" = "the run that the row is of",
+        Text "subnet" = "the /24, /64 or line of the targets",
+        Count "in_scope" = "addresses that the targets name",
+        Count "excluded" = "addresses left out because an exclusion or never_scan names them",
+        Count "swept" = "addresses that were asked whether they are there",
+        Count "answered" = "swept addresses that answered",
+        Count "silent" = "swept addresses that did not answer",
+        Count "not_begun" = "addresses that the run did not come to",
+        Count "assessed" = "addresses whose machine was logged in to and read",
+        Percent "probes_lost_percent" =
+            "how many in a hundred probes to hosts known to live went unanswered while the subnet was swept",
+        Time "started_utc" = "when its sweep began",
+        Time "finished_utc" = "when its sweep ended",
+        List "searched_by" = "of a block too large to be swept: how its machines were looked for",
     ],
     rows: Rows::Run(rows),
 };

@@ -9,9 +9,16 @@ use crate::model::DriftState;
 
 pub(super) const TABLE: Table = Table {
     name: "drift",
+    says: "one row per machine and rule of a baseline that it does not meet, or of which nobody can say; with --all also what it meets",
     kind: "drift",
     columns: machine_columns![
-        "baseline", "rule", "object", "expected", "found", "state", "reason",
+        Text "baseline" = "the baseline of your policy",
+        Text "rule" = "its rule",
+        Text "object" = "what the rule is about",
+        Text "expected" = "what the baseline wants",
+        Text "found" = "what the machine has",
+        Text "state" = "drift, unknown or ok",
+        Text "reason" = "of an unknown: the question that would tell",
     ],
     rows: Rows::Machine(rows),
 };

@@ -7,26 +7,27 @@
 
 use super::super::cell::Cell;
 use super::super::{ReportError, ReportSource};
-use super::{Emit, Rows, Table};
+use super::{Emit, Rows, Table, columns};
 use crate::model::{ExceptionCount, FindingId};
 
 pub(super) const TABLE: Table = Table {
     name: "exceptions",
+    says: "one row per exception that you granted, and how it stands in this run",
     kind: "exception",
-    columns: &[
-        "run_id",
-        "exception_id",
-        "bulletin",
-        "scope",
-        "owner",
-        "reason",
-        "granted_date",
-        "granted_by",
-        "until_date",
-        "version",
-        "state",
-        "findings",
-        "other_version_count",
+    columns: columns![
+        Text "run_id" = "the run that the row is of",
+        Text "exception_id" = "the exception",
+        Text "bulletin" = "the bulletin, CVE or finding that it is for",
+        List "scope" = "the machines that it is for",
+        Text "owner" = "who answers for it",
+        Text "reason" = "why it was granted",
+        Day "granted_date" = "the day on which it was granted",
+        Text "granted_by" = "who granted it",
+        Day "until_date" = "its last day",
+        List "version" = "the installed versions that it was granted for",
+        Text "state" = "active, expired, version_changed or unused",
+        Count "findings" = "findings that it holds for; of an expired one those that it held for",
+        Count "other_version_count" = "findings that it would hold for if their version had not changed",
     ],
     rows: Rows::Run(rows),
 };

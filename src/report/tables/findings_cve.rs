@@ -7,15 +7,16 @@ use crate::model::Finding;
 
 pub(super) const TABLE: Table = Table {
     name: "findings_cve",
+    says: "the findings again, one row per CVE",
     kind: "finding_cve",
     columns: machine_columns![
-        "cve",
-        "finding_id",
-        "bulletin_id",
-        "state",
-        "cvss",
-        "kev",
-        "epss",
+        Text "cve" = "the CVE",
+        Text "finding_id" = "the finding that it belongs to",
+        Text "bulletin_id" = "the update or bulletin",
+        Text "state" = "the finding's state",
+        Tenths "cvss" = "CVSS base score of the finding",
+        Flag "kev" = "whether this CVE is known to be exploited",
+        Probability "epss" = "the probability that this CVE is exploited within 30 days",
     ],
     rows: Rows::Machine(rows),
 };

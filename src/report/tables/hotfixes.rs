@@ -17,16 +17,17 @@ use crate::version::DpkgVersion;
 
 pub(super) const TABLE: Table = Table {
     name: "hotfixes",
+    says: "one row per Windows machine and update that it knows of, as its own records say",
     kind: "hotfix",
     columns: machine_columns![
-        "update_id",
-        "title",
-        "kind",
-        "state",
-        "installed_on_date",
-        "installed_by",
-        "seen_in",
-        "superseded_by",
+        Text "update_id" = "KB number or name of the package",
+        Text "title" = "what it is, in words",
+        Text "kind" = "what sort of update it is",
+        Text "state" = "installed, staged, pending_reboot, superseded, inconsistent or removed",
+        Day "installed_on_date" = "the day on which it was installed",
+        Text "installed_by" = "the account that installed it",
+        List "seen_in" = "which records know of it: qfe, cbs, wua, …",
+        Text "superseded_by" = "the newest installed package of the same series",
     ],
     rows: Rows::Machine(rows),
 };

@@ -6,25 +6,26 @@
 
 use super::super::cell::Cell;
 use super::super::{ReportError, ReportSource};
-use super::{Emit, Rows, Table};
+use super::{Emit, Rows, Table, columns};
 use crate::model::{ListCount, Vouch};
 
 pub(super) const TABLE: Table = Table {
     name: "lists",
+    says: "one row per list that was given: how much of the network it knows",
     kind: "list",
-    columns: &[
-        "run_id",
-        "list",
-        "kind",
-        "vouches",
-        "as_of_date",
-        "age_days",
-        "machines",
-        "live",
-        "coverage_percent",
-        "known_here_only",
-        "lacks",
-        "not_on",
+    columns: columns![
+        Text "run_id" = "the run that the row is of",
+        Text "list" = "its name",
+        Text "kind" = "what it is an export of",
+        List "vouches" = "what being on it says of a machine",
+        Day "as_of_date" = "the day that it tells of",
+        Signed "age_days" = "days from then to the beginning of the run",
+        Count "machines" = "machines on it",
+        Count "live" = "those of them that answered",
+        Percent "coverage_percent" = "their share of all live machines",
+        Count "known_here_only" = "machines that no other list has",
+        Count "lacks" = "live machines that it does not have",
+        List "not_on" = "for each other list, how many machines this one has and that one has not",
     ],
     rows: Rows::Run(rows),
 };

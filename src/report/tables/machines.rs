@@ -32,57 +32,63 @@ use crate::model::{
 
 pub(super) const TABLE: Table = Table {
     name: "machines",
+    says: "one row per machine, however many addresses it has",
     kind: "machine",
     columns: machine_columns![
-        "fqdn",
-        "all_ips",
-        "macs",
-        "mac_vendor",
-        "serial",
-        "uuid",
-        "join_state",
-        "domain",
-        "os_family",
-        "os_name",
-        "os_version",
-        "build",
-        "ubr",
-        "arch",
-        "edition",
-        "eol_date",
-        "criticality",
-        "exposure",
-        "owner",
-        "site",
-        "device_kind",
-        "managed_state",
-        "managed_reason",
-        "confidence",
-        "outcome",
-        "credential_id",
-        "missing_count",
-        "no_fix_count",
-        "unknown_count",
-        "worst_severity",
-        "kev_count",
-        "reboot_pending",
-        "update_source",
-        "last_update_date",
-        "first_seen_date",
-        "last_seen_utc",
-        "tags",
-        "roles",
-        "weaknesses",
-        "clock_skew_s",
-        "seen_evidence",
-        "same_key_elsewhere",
-        "lists",
-        "rogue_hint",
-        "usual_hours",
-        "merged",
-        "conflicts",
-        "my_worst_severity",
-        "overdue_count",
+        Text "fqdn" = "its full name in DNS",
+        List "all_ips" = "every address that it was seen at or says that it has",
+        List "macs" = "hardware addresses of its interfaces",
+        Text "mac_vendor" = "who the hardware address is registered to, or what kind of virtual address it is",
+        Text "serial" = "serial number by the firmware",
+        Text "uuid" = "SMBIOS UUID",
+        Text "join_state" = "domain or workgroup; empty for systems that know neither",
+        Text "domain" = "the domain that it is joined to",
+        Text "os_family" = "windows, debian, redhat, …",
+        Text "os_name" = "the system in its own words",
+        Text "os_version" = "its release",
+        Count "build" = "build of Windows",
+        Count "ubr" = "revision of the build: what a cumulative update raises",
+        Text "arch" = "architecture of the processor that the system is built for",
+        Text "edition" = "edition of Windows",
+        Day "eol_date" = "the day on which its publisher's support ends",
+        Text "criticality" = "the tag criticality= of its target or rule",
+        Text "exposure" = "the tag exposure=",
+        Text "owner" = "the tag owner=",
+        Text "site" = "the site that the run was made at",
+        Text "device_kind" = "computer, printer, switch, …; whoever was read is a computer",
+        Text "managed_state" =
+            "how it stands to the lists that were given: artefact, expected, not_compared, unidentified, \
+             unmanaged, overlooked or managed",
+        Text "managed_reason" = "why, in a word or sentence",
+        Text "confidence" = "of a machine that was not read: how sure its system is (sure, likely, guess)",
+        Text "outcome" = "scanned_full, scanned_partial, network_only, failed or not_begun",
+        Text "credential_id" = "the credential that it was read with",
+        Count "missing_count" =
+            "findings in the states missing, missing_needs_subscription and inconsistent; unknown where nobody \
+             judged it",
+        Count "no_fix_count" = "findings in the states no_fix_yet and wont_fix",
+        Count "unknown_count" = "findings in the states unknown and unverified",
+        Text "worst_severity" = "the worst severity of its open findings, as the publishers rate them",
+        Count "kev_count" = "open findings with a flaw that is known to be exploited",
+        Flag "reboot_pending" = "whether it waits for a restart",
+        List "update_source" =
+            "where it takes its updates from, with (unsafe: …) where anybody on the way could answer instead",
+        Day "last_update_date" = "the day on which the last update or package came in",
+        Day "first_seen_date" = "the day of the run that first met it",
+        Time "last_seen_utc" = "when it was last met",
+        List "tags" = "its tags, as name=value",
+        List "roles" = "what it seems to do: domain_controller, iis, sql_server, …",
+        List "weaknesses" = "what is wrong with it as seen without a login: smb1, old_tls, certificate_expired, …",
+        Signed "clock_skew_s" = "seconds that its clock is ahead of ours",
+        List "seen_evidence" = "which exchange said what, of what is known without a login",
+        List "same_key_elsewhere" = "addresses of other machines that show the same SSH host key",
+        List "lists" = "the lists that it is on",
+        List "rogue_hint" = "what speaks for its being there without leave; your policy decides",
+        Text "usual_hours" = "when it was there in earlier runs",
+        List "merged" = "why several records are taken for one machine",
+        List "conflicts" = "what contradicts itself and was left as it is",
+        Text "my_worst_severity" = "the worst severity of its open findings, as your policy rates them",
+        Count "overdue_count" = "findings past their due date; empty where the policy allows no days at all",
     ],
     rows: Rows::Machine(rows),
 };
@@ -308,16 +314,14 @@ fn of_system<'a>(
 }
 
 /// Which update source a host obeys, and what is wrong with that.
-fn update_source(policy: &UpdatePolicy) -> String {
-    let mut text = match policy.obeyed_wsus() {
+fn update_source(policy: &UpdatePolicy) -> Vec<String> {
+    let source = match policy.obeyed_wsus() {
         Some(address) if policy.is_unsafe() => format!("{address} (unsafe: http)"),
         Some(address) => address.to_owned(),
         None => "microsoft".to_owned(),
     };
-    if policy.is_off {
-        text.push_str("; automatic updates off");
-    }
-    text
+    let off = policy.is_off.then(|| "automatic updates off".to_owned());
+    [source].into_iter().chain(off).collect()
 }
 
 /// The day of the newest update that is in.

@@ -26,7 +26,8 @@ pub(super) use remediation::{hashes, sizes, switches};
 pub use unmanaged::seems_to_be;
 
 use super::cell::Cell;
-use super::{Counts, Options, ReportError, ReportSource};
+use super::column::Column;
+use super::{Counts, Options, ReportError, ReportSource, each_machine};
 use crate::model::{
     Decision, Finding, FindingId, Inventory, MachineRecord, RunSummary, Trail, WindowsFacts,
 };
@@ -34,7 +35,7 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 
 /// Every table, in the order in which JSON Lines shows them.
-const TABLES: &[Table] = &[
+pub(super) const TABLES: &[Table] = &[
     coverage::TABLE,
     machines::TABLE,
     access::TABLE,
@@ -82,19 +83,49 @@ pub(super) fn chosen(
     Ok(vec![table])
 }
 
+/// Takes a row, and the place of its table among those that are asked for.
+pub(super) type EmitOf<'e> = dyn FnMut(usize, &[Cell<'_>]) -> Result<(), ReportError> + 'e;
+
+/// Makes every row of some tables in one walk over the machines, which it counts: first what belongs to the run as
+/// a whole, then machine by machine, then what only all machines together give; within each in the order of `tables`.
+pub(super) fn each_row(
+    source: &dyn ReportSource,
+    options: &Options,
+    tables: &[&'static Table],
+    emit: &mut EmitOf<'_>,
+) -> Result<Counts, ReportError> {
+    let tables = || tables.iter().enumerate();
+    for (at, table) in tables() {
+        table.run_rows(source, options, &mut |cells| emit(at, cells))?;
+    }
+    let counts = each_machine(source, |machine| {
+        let view = View::new(source.run(), options, machine);
+        for (at, table) in tables() {
+            table.machine_rows(source, &view, &mut |cells| emit(at, cells))?;
+        }
+        Ok(())
+    })?;
+    for (at, table) in tables() {
+        table.sum_rows(source, &counts, &mut |cells| emit(at, cells))?;
+    }
+    Ok(counts)
+}
+
 /// One table.
 pub(super) struct Table {
     /// Its file's name without extension.
     pub(super) name: &'static str,
+    /// What its rows are, as a fragment.
+    pub(super) says: &'static str,
     /// The `type` of its objects in JSON Lines.
     pub(super) kind: &'static str,
     /// Its columns; every row has as many cells.
-    pub(super) columns: &'static [&'static str],
+    pub(super) columns: &'static [Column],
     rows: Rows,
 }
 
 /// Takes a row.
-pub(super) type Emit<'e> = dyn FnMut(&[Cell<'_>]) -> Result<(), ReportError> + 'e;
+type Emit<'e> = dyn FnMut(&[Cell<'_>]) -> Result<(), ReportError> + 'e;
 
 /// Makes rows of the run as a whole.
 type OfRun = fn(&dyn ReportSource, &mut Emit<'_>) -> Result<(), ReportError>;
@@ -124,7 +155,7 @@ enum Rows {
 
 impl Table {
     /// Makes the rows that belong to the run as a whole.
-    pub(super) fn run_rows(
+    fn run_rows(
         &self,
         source: &dyn ReportSource,
         options: &Options,
@@ -138,7 +169,7 @@ impl Table {
     }
 
     /// Makes the rows of one machine.
-    pub(super) fn machine_rows(
+    fn machine_rows(
         &self,
         source: &dyn ReportSource,
         view: &View<'_>,
@@ -155,7 +186,7 @@ impl Table {
     }
 
     /// Makes the rows that only all machines together give, and those that come behind them.
-    pub(super) fn sum_rows(
+    fn sum_rows(
         &self,
         source: &dyn ReportSource,
         counts: &Counts,
@@ -169,9 +200,30 @@ impl Table {
     }
 }
 
+/// The columns of a table: of each its kind, its name, and what it tells.
+macro_rules! columns {
+    ($($kind:ident $name:literal = $says:literal,)*) => {
+        &[$($crate::report::column::Column {
+            name: $name,
+            kind: $crate::report::column::Kind::$kind,
+            says: $says,
+        },)*]
+    };
+}
+use columns;
+
 /// The columns of a table about machines, behind those that every such table begins with.
 macro_rules! machine_columns {
-    ($($column:literal,)*) => { &["run_id", "machine_id", "hostname", "ip", $($column,)*] };
+    ($($kind:ident $name:literal = $says:literal,)*) => {
+        $crate::report::tables::columns![
+            Text "run_id" = "the run that the row is of",
+            Text "machine_id" = "the machine, the same in every run, whatever its address or name",
+            Text "hostname" =
+                "its own name for itself, else the operator's, else the one that it shows without a login, else a list's",
+            Address "ip" = "the address that the row speaks of; the first, where it speaks of the whole machine",
+            $($kind $name = $says,)*
+        ]
+    };
 }
 use machine_columns;
 
@@ -184,7 +236,7 @@ struct Shown<'a> {
 }
 
 /// One machine as the tables read it.
-pub(super) struct View<'a> {
+struct View<'a> {
     run: &'a RunSummary,
     options: &'a Options,
     machine: &'a MachineRecord,
@@ -194,11 +246,7 @@ pub(super) struct View<'a> {
 
 impl<'a> View<'a> {
     /// Prepares a machine.
-    pub(super) fn new(
-        run: &'a RunSummary,
-        options: &'a Options,
-        machine: &'a MachineRecord,
-    ) -> Self {
+    fn new(run: &'a RunSummary, options: &'a Options, machine: &'a MachineRecord) -> Self {
         let findings = machine.judged();
         let findings =
             findings.filter(|(finding, _)| options.all_findings || !finding.state.is_closed());

@@ -7,30 +7,31 @@
 use super::super::cell::Cell;
 use super::super::remediation::Step;
 use super::super::{Counts, ReportError};
-use super::{Emit, Rows, Table};
+use super::{Emit, Rows, Table, columns};
 use crate::model::{KbId, RemedyFile, Restart, RunSummary};
 use std::collections::BTreeSet;
 
 pub(super) const TABLE: Table = Table {
     name: "remediation",
+    says: "one row per update to install, over all machines; the most useful first",
     kind: "remediation",
-    columns: &[
-        "run_id",
-        "fix_id",
-        "title",
-        "product",
-        "machines",
-        "findings_closed",
-        "cves_closed",
-        "kev_closed",
-        "reboot",
-        "prerequisites",
-        "supersedes",
-        "catalogue_url",
-        "download",
-        "download_size",
-        "download_hash",
-        "silent_switch",
+    columns: columns![
+        Text "run_id" = "the run that the row is of",
+        Text "fix_id" = "the update, package or restart",
+        Text "title" = "what it is",
+        List "product" = "the products that it is for",
+        Count "machines" = "machines that need it",
+        Count "findings_closed" = "findings that it would close",
+        Count "cves_closed" = "flaws that it would close, each once",
+        Count "kev_closed" = "those of them that are known to be exploited",
+        Text "reboot" = "whether it needs a restart",
+        List "prerequisites" = "what must be installed before",
+        List "supersedes" = "what it replaces",
+        Text "catalogue_url" = "where the publisher's catalogue lists its packages",
+        List "download" = "addresses of its files",
+        List "download_size" = "their sizes in bytes, in the order of download",
+        List "download_hash" = "their hashes, in the order of download",
+        List "silent_switch" = "what makes their installers ask nothing, in the order of download",
     ],
     rows: Rows::Sum(rows),
 };
@@ -88,13 +89,11 @@ fn beside<'a>(
     files: &BTreeSet<RemedyFile>,
     what: impl Fn(&RemedyFile) -> Option<String>,
 ) -> Cell<'static> {
-    match RemedyFile::beside(urls, files, what).as_slice() {
-        [] => Cell::Empty,
-        [one] => one
-            .parse()
-            .map_or_else(|_| Cell::from(one.clone()), Cell::Count),
-        several => several.to_vec().into(),
+    let said = RemedyFile::beside(urls, files, what);
+    if said.is_empty() {
+        return Cell::Empty;
     }
+    said.into()
 }
 
 fn joined(titles: &BTreeSet<String>) -> String {

@@ -6,27 +6,28 @@
 use super::super::cell::Cell;
 use super::super::{ReportError, ReportSource};
 use super::lists::share;
-use super::{Emit, Rows, Table};
+use super::{Emit, Rows, Table, columns};
 use crate::model::{ManagedState, SubnetCount};
 
 pub(super) const TABLE: Table = Table {
     name: "subnets",
+    says: "one row per subnet: how it compares with the lists",
     kind: "subnet",
-    columns: &[
-        "run_id",
-        "subnet",
-        "live",
-        "known",
-        "known_percent",
-        "unmanaged",
-        "overlooked",
-        "unidentified",
-        "managed",
-        "expected",
-        "artefact",
-        "unseen",
-        "stale_entry",
-        "out_of_scope",
+    columns: columns![
+        Text "run_id" = "the run that the row is of",
+        Text "subnet" = "the subnet",
+        Count "live" = "live machines in it",
+        Count "known" = "those on at least one list that vouches for more than that they exist",
+        Percent "known_percent" = "their share",
+        Count "unmanaged" = "machines in this state",
+        Count "overlooked" = "machines in this state",
+        Count "unidentified" = "machines in this state",
+        Count "managed" = "machines in this state",
+        Count "expected" = "machines in this state",
+        Count "artefact" = "addresses in this state: no machine",
+        Count "unseen" = "entries of lists in this state",
+        Count "stale_entry" = "entries of lists in this state",
+        Count "out_of_scope" = "entries of lists in this state",
     ],
     rows: Rows::Run(rows),
 };
