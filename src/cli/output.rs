@@ -203,7 +203,8 @@ pub(super) fn to_folder(
         folder: folder.to_owned(),
         names: Vec::new(),
     };
-    let written = export(source, formats, options, &mut sink)?;
+    let written = export(source, formats, options, &mut sink);
+    let written = written.inspect_err(|_| sink.discard())?;
     sink.settle().map_err(fault)?;
     Ok(written)
 }
@@ -258,6 +259,13 @@ struct Folder {
 impl Folder {
     fn draft(&self, name: &str) -> PathBuf {
         self.folder.join(format!(".{name}.part"))
+    }
+
+    /// Takes away what was not finished: on a full disk it would be in the way.
+    fn discard(&self) {
+        for name in &self.names {
+            fs::remove_file(self.draft(name)).ok();
+        }
     }
 
     fn settle(&self) -> io::Result<()> {

@@ -50,7 +50,19 @@ pub enum StoreError {
         /// The file.
         path: PathBuf,
     },
-    /// The disk is full, or may not be written.
+    /// The disk is full, fails, or may not be written.
+    #[error(
+        "the store {} cannot be read or written: see whether its disk is full, read-only or failing; what was saved before is whole",
+        .path.display()
+    )]
+    Disk {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: rusqlite::Error,
+    },
+    /// It failed in another way.
     #[error("the store {} failed", .path.display())]
     Sql {
         /// The file.
@@ -125,6 +137,12 @@ impl StoreError {
                 Self::Corrupt { path, detail }
             }
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy { path },
+            Some(
+                ErrorCode::DiskFull
+                | ErrorCode::SystemIoFailure
+                | ErrorCode::ReadOnly
+                | ErrorCode::CannotOpen,
+            ) => Self::Disk { path, source },
             _ => Self::Sql { path, source },
         }
     }

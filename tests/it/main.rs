@@ -49,6 +49,9 @@ mod organisation;
 mod os_release;
 #[cfg(test)]
 #[cfg(unix)]
+mod own_faults;
+#[cfg(test)]
+#[cfg(unix)]
 mod passwords;
 #[cfg(test)]
 #[cfg(unix)]
