@@ -12,6 +12,8 @@ mod certificate;
 mod codepage;
 mod error;
 mod exchange;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod host_trust;
 mod known_hosts;
 mod limits;

@@ -13,6 +13,8 @@ mod context;
 mod courier;
 mod der;
 mod door;
+#[cfg(fuzzing)]
+mod fuzzing;
 mod http;
 mod kdc;
 mod kerberos;
@@ -31,6 +33,8 @@ pub use challenge::Challenge;
 pub use connector::{Names, NoNames, WinrmConnector};
 pub use tls::Authorities;
 
+#[cfg(fuzzing)]
+pub(super) use fuzzing::answered;
 pub(super) use tls::is_usable;
 
 /// The most that we read of an answer.

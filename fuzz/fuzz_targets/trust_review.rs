@@ -1,0 +1,16 @@
+//! A table of host keys that came back from a spreadsheet: no key is taken twice from one row.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use underdesk::session::{is_review, parse_review, review_text};
+
+fuzz_target!(|bytes: &[u8]| {
+    let text = review_text(bytes);
+    let _ = is_review(&text);
+    let Some(read) = parse_review(&text) else {
+        return;
+    };
+    let rows = text.lines().count();
+    assert!(read.pins.len() + read.unticked + read.problems.len() <= rows * 2 + 1);
+});
