@@ -3,6 +3,7 @@
 use super::output::Document;
 use super::{Counts, FileEntry, Options, ReportError, ReportSource, Sink, Written, escape};
 use crate::model::{Comparison, CoverageRow, RunSummary, Verification};
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -39,8 +40,8 @@ pub(super) fn write(
     document.close(0).map(drop)
 }
 
-#[derive(Serialize)]
-struct ManifestV1<'a> {
+#[derive(JsonSchema, Serialize)]
+pub(super) struct ManifestV1<'a> {
     schema_version: u32,
     tool: &'static str,
     tool_version: &'static str,
@@ -60,7 +61,7 @@ struct ManifestV1<'a> {
 }
 
 /// What a run verified.
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct VerifiedV1<'a> {
     base_run_id: &'a str,
     /// Whether the earlier run was judged by another catalogue or other rules.
@@ -85,7 +86,7 @@ impl<'a> VerifiedV1<'a> {
 }
 
 /// A list that the run was compared with.
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct ListV1<'a> {
     name: &'a str,
     kind: &'static str,
@@ -110,7 +111,7 @@ impl<'a> ListV1<'a> {
 }
 
 /// A run. Also the first line of JSON Lines.
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 pub(super) struct RunV1<'a> {
     run_id: &'a str,
     command: &'a str,
@@ -166,7 +167,7 @@ fn digest(text: &str) -> Option<&str> {
 }
 
 /// How the documents were asked for.
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct ExportV1<'a> {
     csv: &'static str,
     closed_findings: bool,
@@ -186,7 +187,7 @@ impl<'a> ExportV1<'a> {
 }
 
 /// The sums of `coverage.csv`.
-#[derive(Default, Serialize)]
+#[derive(Default, JsonSchema, Serialize)]
 struct AddressesV1 {
     in_scope: u128,
     excluded: u128,
@@ -216,7 +217,7 @@ impl AddressesV1 {
 }
 
 /// A block that is too large to be swept.
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct SearchedV1<'a> {
     target: &'a str,
     by: &'a [String],
@@ -239,7 +240,7 @@ impl<'a> SearchedV1<'a> {
 }
 
 /// What was counted over the machines.
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct CountsV1<'a> {
     machines: u64,
     /// Machines by outcome.

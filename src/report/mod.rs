@@ -17,12 +17,15 @@ mod dictionary;
 mod error;
 mod escape;
 mod facts;
+mod json;
 mod jsonl;
 mod manifest;
 mod output;
 mod plan;
 mod remediation;
 mod review;
+mod schema;
+mod stream;
 mod summary;
 mod tables;
 mod terminal;
@@ -45,6 +48,7 @@ pub use output::FileEntry;
 pub use plan::{PLAN_FORMATS, PlanFile, PlanFormat, plan_format, plan_page};
 pub use remediation::{Remediation, Step};
 pub use review::{ReviewRow, review};
+pub use schema::schemas;
 pub use summary::{since, summary};
 pub use tables::{not_on, seems_to_be, table_names};
 pub use terminal::columns;
@@ -57,7 +61,7 @@ use crate::model::{
 use std::io::{self, Write};
 
 /// Every export format.
-pub const EXPORTERS: &[&dyn Exporter] = &[&csv::Csv, &jsonl::Jsonl, &facts::Facts];
+pub const EXPORTERS: &[&dyn Exporter] = &[&csv::Csv, &jsonl::Jsonl, &facts::Facts, &json::Json];
 
 /// A run, as the exporters read it.
 pub trait ReportSource {
