@@ -13,6 +13,8 @@ mod cell;
 mod column;
 mod counts;
 mod csv;
+mod cyclonedx;
+mod defectdojo;
 mod dictionary;
 mod error;
 mod escape;
@@ -20,6 +22,7 @@ mod facts;
 mod json;
 mod jsonl;
 mod manifest;
+mod nmap;
 mod output;
 mod plan;
 mod remediation;
@@ -41,6 +44,7 @@ mod tests;
 mod tests_windows;
 
 pub use counts::{Counts, Upgrade};
+pub use cyclonedx::is_machine_document;
 pub use dictionary::dictionary;
 pub use error::ReportError;
 pub use escape::for_terminal;
@@ -61,7 +65,15 @@ use crate::model::{
 use std::io::{self, Write};
 
 /// Every export format.
-pub const EXPORTERS: &[&dyn Exporter] = &[&csv::Csv, &jsonl::Jsonl, &facts::Facts, &json::Json];
+pub const EXPORTERS: &[&dyn Exporter] = &[
+    &csv::Csv,
+    &jsonl::Jsonl,
+    &facts::Facts,
+    &json::Json,
+    &cyclonedx::CycloneDx,
+    &defectdojo::DefectDojo,
+    &nmap::Nmap,
+];
 
 /// A run, as the exporters read it.
 pub trait ReportSource {

@@ -136,15 +136,19 @@ pub(super) fn each_row_at(
     Ok(counts)
 }
 
-/// The software of one machine: its rows in `software.csv`, and their columns.
+/// Takes a row, and the columns of its table.
+pub(super) type EmitRow<'e> =
+    dyn FnMut(&'static [Column], &[Cell<'_>]) -> Result<(), ReportError> + 'e;
+
+/// The software of one machine: its rows in `software.csv`.
 pub(super) fn software_of(
     run: &RunSummary,
     options: &Options,
     machine: &MachineRecord,
-    emit: &mut Emit<'_>,
-) -> Result<&'static [Column], ReportError> {
-    software::rows(&View::new(run, options, machine), emit)?;
-    Ok(software::TABLE.columns)
+    emit: &mut EmitRow<'_>,
+) -> Result<(), ReportError> {
+    let view = View::new(run, options, machine);
+    software::rows(&view, &mut |cells| emit(software::TABLE.columns, cells))
 }
 
 /// One table.
