@@ -114,23 +114,34 @@ impl<'a> ListV1<'a> {
 #[derive(JsonSchema, Serialize)]
 pub(super) struct RunV1<'a> {
     run_id: &'a str,
+    /// What was done: `scan`, `sweep`, `match`, `verify`, …
     command: &'a str,
+    /// Whether the hosts are simulated.
     simulated: bool,
+    /// The site that its machines belong to.
     site: &'a str,
     started_utc: String,
+    /// `null` while it can be resumed.
     finished_utc: Option<String>,
+    /// Who ran it.
     operator: &'a str,
+    /// Who permitted it, as the operator says.
     authorised_by: Option<&'a str>,
+    /// The targets as given.
     targets: &'a [String],
+    /// The guards that the operator lifted: `allow_public`, `yes`.
     guards_lifted: &'a [String],
+    /// SHA-256 of the catalogue that the verdicts were made with; `null` without one.
     catalog_digest: Option<&'a str>,
     catalog_imported_utc: Option<String>,
     /// Whole days from its last import to the beginning of the run; 0 for a catalogue imported
     /// since, when an old run is judged anew.
     catalog_age_days: Option<i64>,
+    /// SHA-256 of the operator's rules for programs; `null` where there were only the built-in ones.
     programs_digest: Option<&'a str>,
-    /// How often hosts that are known to live were asked while the sweep went on, and did not answer.
+    /// How often hosts that are known to live were asked while the sweep went on.
     canaries_asked: u64,
+    /// How often none of them answered in time.
     canaries_lost: u64,
 }
 

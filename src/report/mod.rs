@@ -37,6 +37,8 @@ mod verified;
 #[cfg(test)]
 mod sample;
 #[cfg(test)]
+mod sample_verified;
+#[cfg(test)]
 mod sample_windows;
 #[cfg(test)]
 mod tests;
@@ -130,6 +132,11 @@ pub trait Exporter: Sync {
     /// The name on the command line.
     fn format(&self) -> &'static str;
 
+    /// Whether it can show a run that only verified what another had found.
+    fn shows_verified(&self) -> bool {
+        true
+    }
+
     /// Writes every document of this format, and says what was written.
     fn write(
         &self,
@@ -149,7 +156,11 @@ pub fn export(
 ) -> Result<Written, ReportError> {
     let mut all = Written::default();
     for format in formats {
-        let written = exporter(format)?.write(source, options, sink)?;
+        let exporter = exporter(format)?;
+        if source.verification().is_some() {
+            fits_verified(exporter)?;
+        }
+        let written = exporter.write(source, options, sink)?;
         all.files.extend(written.files);
         all.counts = written.counts;
     }
@@ -158,6 +169,16 @@ pub fn export(
         manifest::write(source, options, &all, sink)?;
     }
     Ok(all)
+}
+
+/// Refuses a format that cannot show a run that only verified.
+pub fn fits_verified(exporter: &dyn Exporter) -> Result<(), ReportError> {
+    match exporter.shows_verified() {
+        true => Ok(()),
+        false => Err(ReportError::NotOfVerified {
+            format: exporter.format(),
+        }),
+    }
 }
 
 /// The exporter of a format.

@@ -62,7 +62,11 @@ pub(super) fn plain() -> Options {
     }
 }
 
-pub(super) fn exported(run: &Run, formats: &[&str], options: &Options) -> (Memory, Written) {
+pub(super) fn exported(
+    run: &dyn ReportSource,
+    formats: &[&str],
+    options: &Options,
+) -> (Memory, Written) {
     let mut memory = Memory::default();
     let written = export(run, formats, options, &mut memory).unwrap();
     (memory, written)

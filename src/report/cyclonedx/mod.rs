@@ -32,15 +32,16 @@ impl Exporter for CycloneDx {
         FORMAT
     }
 
+    fn shows_verified(&self) -> bool {
+        false
+    }
+
     fn write(
         &self,
         source: &dyn ReportSource,
         options: &Options,
         sink: &mut dyn Sink,
     ) -> Result<Written, ReportError> {
-        if source.verification().is_some() {
-            return Err(ReportError::NotOfVerified { format: FORMAT });
-        }
         if options.destination == Destination::Stdout {
             only_one(source)?;
         }

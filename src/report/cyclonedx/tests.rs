@@ -1,4 +1,5 @@
 use super::super::sample::{self, finding, read, unread};
+use super::super::sample_verified::verified_run;
 use super::super::tests::{exported, hostile_texts, plain, sample_run};
 use super::super::{Destination, Options, export, sample::Memory};
 use super::*;
@@ -142,6 +143,17 @@ fn standard_output_takes_one_document() {
         error
             .to_string()
             .contains("2 machines were read: write them into a folder"),
+        "{error}"
+    );
+    assert!(memory.names().is_empty());
+}
+
+#[test]
+fn what_verified_only_read_in_part_makes_no_document() {
+    let mut memory = Memory::default();
+    let error = export(&verified_run(), &[FORMAT], &plain(), &mut memory).unwrap_err();
+    assert!(
+        error.to_string().contains("export the scan instead"),
         "{error}"
     );
     assert!(memory.names().is_empty());

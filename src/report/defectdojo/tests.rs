@@ -1,4 +1,5 @@
 use super::super::sample::{self, finding, read, unread};
+use super::super::sample_verified::verified_run;
 use super::super::sample_windows;
 use super::super::tests::{exported, hostile_texts, plain};
 use super::*;
@@ -6,7 +7,7 @@ use crate::model::{Decided, Decision, ExceptionId};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
-fn items(run: &sample::Run, options: &Options) -> Vec<Value> {
+fn items(run: &dyn ReportSource, options: &Options) -> Vec<Value> {
     let (memory, written) = exported(run, &["defectdojo"], options);
     let document: Value = serde_json::from_str(&memory.text(NAME)).unwrap();
     let items = document["findings"].as_array().unwrap().clone();
@@ -83,6 +84,25 @@ fn how_a_finding_stands() {
         "not_applicable High: false_p",
     ];
     assert_eq!(told, expected);
+}
+
+#[test]
+fn what_was_verified_is_closed_where_it_is_fixed() {
+    let told = items(&verified_run(), &plain());
+    let told = told.iter().map(|item| {
+        let flags = ["active", "verified", "is_mitigated"].map(|flag| item[flag] == true);
+        (
+            item["tags"][0].as_str().unwrap(),
+            item["severity"].as_str().unwrap(),
+            flags,
+        )
+    });
+    let expected = [
+        ("missing", "High", [true, true, false]),
+        ("fixed", "High", [false, false, true]),
+        ("unreachable", "Info", [true, false, false]),
+    ];
+    assert_eq!(told.collect::<Vec<_>>(), expected);
 }
 
 #[test]

@@ -65,6 +65,7 @@ impl Page {
     fn begin(&mut self, run: &RunSummary) -> io::Result<()> {
         let to = &mut self.0;
         to.write_event(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)))?;
+        to.get_mut().write_all(b"\n")?;
         to.write_event(Event::DocType(BytesText::from_escaped("nmaprun")))?;
         self.line()?;
         let args = format!("underdesk {} {}", run.kind, run.targets.join(" "));

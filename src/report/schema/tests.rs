@@ -1,9 +1,12 @@
 //! The schemas are those that are checked in, and every document of the samples is as they say.
 
 use super::super::sample::{self, Memory};
+use super::super::sample_verified::verified_run;
 use super::super::tests::{compared, exported, hostile_texts, plain, sample_run};
 use super::super::{Options, sample_windows};
 use super::schemas;
+use proptest::prelude::*;
+use quick_xml::events::Event;
 use serde_json::Value;
 use std::{fs, path::Path};
 
@@ -46,6 +49,57 @@ fn every_document_of_the_samples_is_as_its_schema_says() {
     ] {
         let (memory, _) = exported(&run, &["json", "jsonl"], &options);
         check(&memory);
+    }
+}
+
+#[test]
+fn a_run_that_verified_is_as_its_schema_says() {
+    let (memory, _) = exported(&verified_run(), &["json", "jsonl"], &plain());
+    check(&memory);
+    let document: Value = serde_json::from_str(&memory.text("run.json")).unwrap();
+    let lists =
+        ["coverage", "verify", "access"].map(|name| document[name].as_array().unwrap().len());
+    assert_eq!(lists, [2, 3, 1]);
+    assert!(document.get("machines").is_none());
+}
+
+/// What programs read: JSON of every sort, and XML.
+fn is_well_formed(texts: &[String]) -> Result<(), TestCaseError> {
+    let options = Options {
+        all_findings: true,
+        ..plain()
+    };
+    let formats = ["json", "jsonl", "cyclonedx", "defectdojo", "nmap"];
+    let (memory, written) = exported(&sample::filled(texts), &formats, &options);
+    prop_assert!(written.files.len() >= 5);
+    check(&memory);
+    for name in memory.names() {
+        let text = memory.text(&name);
+        let is_harmless = |c: char| c == '\n' || !c.is_control();
+        prop_assert!(text.chars().all(is_harmless), "{name}");
+        if name.ends_with(".json") {
+            let read = serde_json::from_str::<Value>(&text);
+            prop_assert!(read.is_ok(), "{name}: {read:?}");
+        } else if name.ends_with(".xml") {
+            let mut reader = quick_xml::Reader::from_str(&text);
+            while reader
+                .read_event()
+                .map_err(|error| TestCaseError::fail(error.to_string()))?
+                != Event::Eof
+            {}
+        }
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn no_text_breaks_a_document(
+        texts in prop::collection::vec("\\PC*|.{0,40}|[-<>&=+@;,\"'`\r\n\t\0 0-9e.]{0,12}", 1..40),
+    ) {
+        is_well_formed(&texts)?;
     }
 }
 
