@@ -4,7 +4,7 @@ use super::super::cell::Cell;
 use super::super::column::Column;
 use super::super::{Options, ReportError, tables};
 use super::{MACHINE_REF, Property, version};
-use crate::model::{Inventory, MachineRecord, Platform, RunSummary, hex};
+use crate::model::{Finding, Inventory, MachineRecord, Platform, RunSummary, hex};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,9 +20,9 @@ pub(super) struct Component {
     pub(super) bom_ref: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     publisher: Option<String>,
-    name: String,
+    pub(super) name: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    version: Option<String>,
+    pub(super) version: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cpe: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -65,18 +65,23 @@ impl Components {
 
     /// What a finding is about: the packages that it names, else the component of its product, else the system
     /// where that is its product, else the machine.
-    pub(super) fn affected(&self, packages: &[String], product: &str) -> Vec<&str> {
+    pub(super) fn affected(&self, finding: &Finding) -> Vec<&str> {
         let of_name = |name: &str| self.by_name.get(&name.to_lowercase()).into_iter().flatten();
+        let packages = finding.packages.iter();
         let mut found: Vec<&str> = packages
-            .iter()
             .flat_map(|name| of_name(name))
             .map(String::as_str)
             .collect();
         if found.is_empty() {
-            found.extend(of_name(product).map(String::as_str));
+            found.extend(of_name(&finding.product).map(String::as_str));
         }
-        let product = product.to_lowercase();
-        if found.is_empty() && !product.is_empty() && self.system.starts_with(&product) {
+        let product = finding.product.to_lowercase();
+        if found.is_empty() {
+            found.extend(self.of_product(&product, &finding.installed));
+        }
+        // `windows server 2022` in `microsoft windows server 2022 standard`.
+        let is_system = format!(" {}", self.system).contains(&format!(" {product}"));
+        if found.is_empty() && !product.is_empty() && is_system {
             found.push(OS_REF);
         }
         if found.is_empty() {
@@ -85,6 +90,18 @@ impl Components {
         found.sort_unstable();
         found.dedup();
         found
+    }
+
+    /// Of products that publishers name a little otherwise than the host does: of the same version, and of the same
+    /// first word. `.NET 8.0` at 8.0.27 is `.NET Runtime` 8.0.27.
+    fn of_product(&self, product: &str, installed: &str) -> impl Iterator<Item = &str> {
+        let word = product.split(' ').next().unwrap_or_default();
+        let has_both = !word.is_empty() && !installed.is_empty();
+        let same = self.all.iter().filter(move |part| {
+            let is_same = part.version.as_deref() == Some(installed);
+            has_both && is_same && part.name.to_lowercase().starts_with(word)
+        });
+        same.map(|part| &*part.bom_ref)
     }
 }
 

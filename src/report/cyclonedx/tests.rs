@@ -1,5 +1,6 @@
 use super::super::sample::{self, finding, read, unread};
 use super::super::sample_verified::verified_run;
+use super::super::sample_windows;
 use super::super::tests::{exported, hostile_texts, plain, sample_run};
 use super::super::{Destination, Options, export, sample::Memory};
 use super::*;
@@ -96,6 +97,39 @@ fn our_states_are_those_of_the_format() {
             .unwrap()
             .starts_with("left as it is until 2027-01-31 by exception e-0a0b0c0d")
     );
+}
+
+#[test]
+fn a_finding_is_about_its_package_its_product_its_system_or_its_machine() {
+    let run = sample::run(Vec::new()).summary;
+    let mut machine = sample_windows::judged("10.0.2.9", "srv1");
+    let mut inventory = machine.inventory.as_deref().cloned().unwrap();
+    "Microsoft Windows Server 2019 Standard".clone_into(&mut inventory.platform.name);
+    machine.inventory = Some(std::sync::Arc::new(inventory.clone()));
+    let parts = Components::of(&run, &plain(), &machine, &inventory).unwrap();
+    let of_name = |name: &str| {
+        let found = parts.all.iter().find(|part| part.name == name);
+        found
+            .map(|part| (&*part.bom_ref, part.version.clone().unwrap_or_default()))
+            .unwrap()
+    };
+    let about = |product: &str, installed: &str, package: &str| {
+        let mut finding = finding(product, "KB1", FindingState::Missing);
+        (finding.packages, finding.installed) = (vec![package.to_owned()], installed.to_owned());
+        parts
+            .affected(&finding)
+            .iter()
+            .map(|one| (*one).to_owned())
+            .collect::<Vec<_>>()
+    };
+    let named = &parts.all.last().unwrap().name;
+    assert_eq!(about("x", "1", named), [of_name(named).0]);
+    assert_eq!(about(&named.to_uppercase(), "1", ""), [of_name(named).0]);
+    let (own, version) = of_name(".NET Framework 4.8");
+    assert_eq!(about(".NET 4.8 for x64", &version, ""), [own]);
+    assert_eq!(about("windows server 2019", "17763.1", ""), ["os"]);
+    assert_eq!(about("indows", "1", ""), ["machine"]);
+    assert_eq!(about("", "", ""), ["machine"]);
 }
 
 #[test]

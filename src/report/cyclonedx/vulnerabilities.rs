@@ -185,7 +185,7 @@ fn affects(finding: &Finding, parts: &Components) -> Vec<Affects> {
         })
         .into_iter()
         .collect();
-    let refs = parts.affected(&finding.packages, &finding.product);
+    let refs = parts.affected(finding);
     refs.into_iter()
         .map(|of| Affects {
             of: of.to_owned(),
