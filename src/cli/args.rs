@@ -410,7 +410,8 @@ pub(super) struct OutputArguments {
     /// everything with --format jsonl
     #[arg(short, long, value_name = "-", value_parser = ["-"], conflicts_with = "out")]
     pub(super) output: Option<String>,
-    /// The formats: csv, jsonl, and facts: what was read from each host, for match --facts
+    /// The formats: csv, jsonl, facts (what was read from each host, for match --facts), json, cyclonedx (what each
+    /// machine has, and what of it is flawed), defectdojo, nmap (what the sweep saw); docs/formats.md
     #[arg(
         long,
         value_name = "FORMATS",

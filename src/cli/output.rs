@@ -206,6 +206,10 @@ pub(super) fn to_folder(
     let written = export(source, formats, options, &mut sink);
     let written = written.inspect_err(|_| sink.discard())?;
     sink.settle().map_err(fault)?;
+    // Machines come and go: a document of one that is not in this run would be taken for one of it.
+    if formats.contains(&"cyclonedx") {
+        sink.sweep_out(report::is_machine_document).map_err(fault)?;
+    }
     Ok(written)
 }
 
@@ -270,7 +274,7 @@ impl Folder {
 
     fn settle(&self) -> io::Result<()> {
         self.rename()?;
-        self.sweep_out()
+        self.sweep_out(is_further_part)
     }
 
     fn rename(&self) -> io::Result<()> {
@@ -278,13 +282,13 @@ impl Folder {
         names.try_for_each(|name| fs::rename(self.draft(name), self.folder.join(name)))
     }
 
-    /// Removes further parts of split files that an earlier, larger export left here.
-    fn sweep_out(&self) -> io::Result<()> {
+    /// Removes files of ours that an earlier, larger export left here: further parts of split ones.
+    fn sweep_out(&self, is_ours: fn(&str) -> bool) -> io::Result<()> {
         for entry in fs::read_dir(&self.folder)? {
             let entry = entry?;
             let name = entry.file_name();
             let Some(name) = name.to_str() else { continue };
-            let is_old = is_further_part(name) && !self.names.iter().any(|written| written == name);
+            let is_old = is_ours(name) && !self.names.iter().any(|written| written == name);
             if is_old {
                 fs::remove_file(entry.path())?;
             }

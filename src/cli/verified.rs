@@ -12,6 +12,15 @@ use crate::scan::{RunKind, RunPlan, RunSource, Verify, VerifySource, verificatio
 use crate::store::{RunRecord, Store, StoreError};
 use std::io::{self, Write as _};
 
+/// Refuses formats that cannot show such a run, before it begins.
+pub(super) fn check(output: &OutputArguments) -> Result<(), Stop> {
+    for format in &output.format {
+        let exporter = report::exporter(format).map_err(|error| Stop::configuration(&error))?;
+        report::fits_verified(exporter).map_err(|error| Stop::configuration(&error))?;
+    }
+    Ok(())
+}
+
 /// Whether a run verified what another had found.
 pub(super) fn is_of(run: &RunRecord) -> bool {
     run.summary.kind == RunKind::Verify.as_str()

@@ -35,6 +35,24 @@ pub enum ReportError {
         /// What there is.
         known: String,
     },
+    /// A format has a document for each machine that was read, and there is one place only.
+    #[error(
+        "{format} is one document a machine, and {count} machines were read: write them into a folder with --out, not to standard output"
+    )]
+    ManyDocuments {
+        /// The format.
+        format: &'static str,
+        /// How many machines were read.
+        count: u64,
+    },
+    /// A format says what a whole machine has, and the run read only what its findings ask after.
+    #[error(
+        "a run that verified read only what its findings ask after, and {format} says what a whole machine has: export the scan instead"
+    )]
+    NotOfVerified {
+        /// The format.
+        format: &'static str,
+    },
 }
 
 impl ReportError {

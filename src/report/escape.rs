@@ -62,6 +62,31 @@ pub fn for_terminal(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
+/// A text that XML 1.0 can hold (section 2.2, `Char`: no control but tab, CR and LF, and neither U+FFFE nor
+/// U+FFFF), on one line. Markup is escaped by whoever writes the XML.
+pub(super) fn for_xml(text: &str) -> Cow<'_, str> {
+    let shown = for_terminal(text);
+    if !shown.contains(is_no_xml) {
+        return shown;
+    }
+    let mut out = String::with_capacity(shown.len());
+    for c in shown.chars() {
+        match c {
+            _ if is_no_xml(c) => push_number(c, &mut out),
+            c => out.push(c),
+        }
+    }
+    Cow::Owned(out)
+}
+
+fn is_no_xml(c: char) -> bool {
+    matches!(c, '\u{fffe}' | '\u{ffff}')
+}
+
+fn push_number(c: char, out: &mut String) {
+    let _ = write!(out, "<U+{:04X}>", u32::from(c));
+}
+
 /// Appends JSON with every hazard that JSON lets through (DEL, C1, bidirectional and invisible
 /// characters) as `\u` escapes. The value stays the same: in JSON they can only be inside strings.
 pub(super) fn for_json(json: &str, out: &mut String) {
@@ -182,9 +207,7 @@ fn push_visible(c: char, rest: &str, out: &mut String) {
         '\t' => out.push(' '),
         '\0'..='\u{1f}' => out.extend(char::from_u32(0x2400 + u32::from(c))),
         '\u{7f}' => out.push('␡'),
-        _ if is_hazard(c) => {
-            let _ = write!(out, "<U+{:04X}>", u32::from(c));
-        }
+        _ if is_hazard(c) => push_number(c, out),
         _ => out.push(c),
     }
 }
@@ -298,6 +321,12 @@ mod tests {
         assert_eq!(csv("invoice\u{202e}fdp.exe"), "invoice<U+202E>fdp.exe");
         assert_eq!(for_terminal("\u{1b}]0;x\u{7}\tü"), "␛]0;x␇ ü");
         assert_eq!(for_terminal("-plain="), "-plain=");
+    }
+
+    #[test]
+    fn xml_gets_no_character_that_it_cannot_hold() {
+        assert_eq!(for_xml("a\u{0}\u{1b}\u{fffe}\r\nb"), "a␀␛<U+FFFE>⏎b");
+        assert_eq!(for_xml("<ü & \u{10ffff}>"), "<ü & \u{10ffff}>");
     }
 
     #[test]

@@ -8,17 +8,13 @@
 
 use super::cell::Cell;
 use super::manifest::RunV1;
-use super::output::Document;
+use super::stream::Stream;
 use super::tables::{self, Table};
-use super::{Exporter, Options, ReportError, ReportSource, Sink, Written, escape};
+use super::{Exporter, Options, ReportError, ReportSource, Sink, Written};
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
-use std::io::Write as _;
-use std::mem;
 
 const NAME: &str = "run.jsonl";
-/// What goes out in one write.
-const BLOCK: usize = 1 << 18;
 
 #[derive(Debug)]
 pub(super) struct Jsonl;
@@ -55,49 +51,26 @@ impl Exporter for Jsonl {
 
 /// The file while it is written.
 struct Lines {
-    document: Document,
+    stream: Stream,
     count: u64,
-    /// What has not gone out yet.
-    block: String,
-    /// Kept between lines for its memory only.
-    line: Vec<u8>,
 }
 
 impl Lines {
     fn open(sink: &mut dyn Sink) -> Result<Self, ReportError> {
         Ok(Self {
-            document: Document::open(NAME, sink)?,
+            stream: Stream::open(NAME, sink)?,
             count: 0,
-            block: String::new(),
-            line: Vec::new(),
         })
     }
 
     fn push(&mut self, line: &impl Serialize) -> Result<(), ReportError> {
-        self.line.clear();
-        let written = serde_json::to_writer(&mut self.line, line);
-        written.map_err(|error| ReportError::writing(NAME)(error.into()))?;
-        escape::for_json(&String::from_utf8_lossy(&self.line), &mut self.block);
-        self.block.push('\n');
+        self.stream.value(line)?;
         self.count += 1;
-        if self.block.len() < BLOCK {
-            return Ok(());
-        }
-        self.send()
+        self.stream.text("\n")
     }
 
-    fn send(&mut self) -> Result<(), ReportError> {
-        let block = mem::take(&mut self.block);
-        let sent = self.document.write_all(block.as_bytes());
-        sent.map_err(ReportError::writing(NAME))?;
-        self.block = block;
-        self.block.clear();
-        Ok(())
-    }
-
-    fn finish(mut self) -> Result<super::FileEntry, ReportError> {
-        self.send()?;
-        self.document.close(self.count)
+    fn finish(self) -> Result<super::FileEntry, ReportError> {
+        self.stream.finish(self.count)
     }
 }
 

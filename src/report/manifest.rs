@@ -3,6 +3,7 @@
 use super::output::Document;
 use super::{Counts, FileEntry, Options, ReportError, ReportSource, Sink, Written, escape};
 use crate::model::{Comparison, CoverageRow, RunSummary, Verification};
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -39,8 +40,8 @@ pub(super) fn write(
     document.close(0).map(drop)
 }
 
-#[derive(Serialize)]
-struct ManifestV1<'a> {
+#[derive(JsonSchema, Serialize)]
+pub(super) struct ManifestV1<'a> {
     schema_version: u32,
     tool: &'static str,
     tool_version: &'static str,
@@ -60,7 +61,7 @@ struct ManifestV1<'a> {
 }
 
 /// What a run verified.
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct VerifiedV1<'a> {
     base_run_id: &'a str,
     /// Whether the earlier run was judged by another catalogue or other rules.
@@ -85,7 +86,7 @@ impl<'a> VerifiedV1<'a> {
 }
 
 /// A list that the run was compared with.
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct ListV1<'a> {
     name: &'a str,
     kind: &'static str,
@@ -110,26 +111,37 @@ impl<'a> ListV1<'a> {
 }
 
 /// A run. Also the first line of JSON Lines.
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 pub(super) struct RunV1<'a> {
     run_id: &'a str,
+    /// What was done: `scan`, `sweep`, `match`, `verify`, …
     command: &'a str,
+    /// Whether the hosts are simulated.
     simulated: bool,
+    /// The site that its machines belong to.
     site: &'a str,
     started_utc: String,
+    /// `null` while it can be resumed.
     finished_utc: Option<String>,
+    /// Who ran it.
     operator: &'a str,
+    /// Who permitted it, as the operator says.
     authorised_by: Option<&'a str>,
+    /// The targets as given.
     targets: &'a [String],
+    /// The guards that the operator lifted: `allow_public`, `yes`.
     guards_lifted: &'a [String],
+    /// SHA-256 of the catalogue that the verdicts were made with; `null` without one.
     catalog_digest: Option<&'a str>,
     catalog_imported_utc: Option<String>,
     /// Whole days from its last import to the beginning of the run; 0 for a catalogue imported
     /// since, when an old run is judged anew.
     catalog_age_days: Option<i64>,
+    /// SHA-256 of the operator's rules for programs; `null` where there were only the built-in ones.
     programs_digest: Option<&'a str>,
-    /// How often hosts that are known to live were asked while the sweep went on, and did not answer.
+    /// How often hosts that are known to live were asked while the sweep went on.
     canaries_asked: u64,
+    /// How often none of them answered in time.
     canaries_lost: u64,
 }
 
@@ -166,7 +178,7 @@ fn digest(text: &str) -> Option<&str> {
 }
 
 /// How the documents were asked for.
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct ExportV1<'a> {
     csv: &'static str,
     closed_findings: bool,
@@ -186,7 +198,7 @@ impl<'a> ExportV1<'a> {
 }
 
 /// The sums of `coverage.csv`.
-#[derive(Default, Serialize)]
+#[derive(Default, JsonSchema, Serialize)]
 struct AddressesV1 {
     in_scope: u128,
     excluded: u128,
@@ -216,7 +228,7 @@ impl AddressesV1 {
 }
 
 /// A block that is too large to be swept.
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct SearchedV1<'a> {
     target: &'a str,
     by: &'a [String],
@@ -239,7 +251,7 @@ impl<'a> SearchedV1<'a> {
 }
 
 /// What was counted over the machines.
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct CountsV1<'a> {
     machines: u64,
     /// Machines by outcome.

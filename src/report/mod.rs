@@ -13,16 +13,22 @@ mod cell;
 mod column;
 mod counts;
 mod csv;
+mod cyclonedx;
+mod defectdojo;
 mod dictionary;
 mod error;
 mod escape;
 mod facts;
+mod json;
 mod jsonl;
 mod manifest;
+mod nmap;
 mod output;
 mod plan;
 mod remediation;
 mod review;
+mod schema;
+mod stream;
 mod summary;
 mod tables;
 mod terminal;
@@ -31,6 +37,8 @@ mod verified;
 #[cfg(test)]
 mod sample;
 #[cfg(test)]
+mod sample_verified;
+#[cfg(test)]
 mod sample_windows;
 #[cfg(test)]
 mod tests;
@@ -38,6 +46,7 @@ mod tests;
 mod tests_windows;
 
 pub use counts::{Counts, Upgrade};
+pub use cyclonedx::is_machine_document;
 pub use dictionary::dictionary;
 pub use error::ReportError;
 pub use escape::for_terminal;
@@ -45,6 +54,7 @@ pub use output::FileEntry;
 pub use plan::{PLAN_FORMATS, PlanFile, PlanFormat, plan_format, plan_page};
 pub use remediation::{Remediation, Step};
 pub use review::{ReviewRow, review};
+pub use schema::schemas;
 pub use summary::{since, summary};
 pub use tables::{not_on, seems_to_be, table_names};
 pub use terminal::columns;
@@ -57,7 +67,15 @@ use crate::model::{
 use std::io::{self, Write};
 
 /// Every export format.
-pub const EXPORTERS: &[&dyn Exporter] = &[&csv::Csv, &jsonl::Jsonl, &facts::Facts];
+pub const EXPORTERS: &[&dyn Exporter] = &[
+    &csv::Csv,
+    &jsonl::Jsonl,
+    &facts::Facts,
+    &json::Json,
+    &cyclonedx::CycloneDx,
+    &defectdojo::DefectDojo,
+    &nmap::Nmap,
+];
 
 /// A run, as the exporters read it.
 pub trait ReportSource {
@@ -114,6 +132,11 @@ pub trait Exporter: Sync {
     /// The name on the command line.
     fn format(&self) -> &'static str;
 
+    /// Whether it can show a run that only verified what another had found.
+    fn shows_verified(&self) -> bool {
+        true
+    }
+
     /// Writes every document of this format, and says what was written.
     fn write(
         &self,
@@ -133,7 +156,11 @@ pub fn export(
 ) -> Result<Written, ReportError> {
     let mut all = Written::default();
     for format in formats {
-        let written = exporter(format)?.write(source, options, sink)?;
+        let exporter = exporter(format)?;
+        if source.verification().is_some() {
+            fits_verified(exporter)?;
+        }
+        let written = exporter.write(source, options, sink)?;
         all.files.extend(written.files);
         all.counts = written.counts;
     }
@@ -142,6 +169,16 @@ pub fn export(
         manifest::write(source, options, &all, sink)?;
     }
     Ok(all)
+}
+
+/// Refuses a format that cannot show a run that only verified.
+pub fn fits_verified(exporter: &dyn Exporter) -> Result<(), ReportError> {
+    match exporter.shows_verified() {
+        true => Ok(()),
+        false => Err(ReportError::NotOfVerified {
+            format: exporter.format(),
+        }),
+    }
 }
 
 /// The exporter of a format.

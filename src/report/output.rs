@@ -2,12 +2,13 @@
 
 use super::{ReportError, Sink};
 use crate::model::hex;
+use schemars::JsonSchema;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use std::io::{self, Write};
 
 /// One document that was written.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct FileEntry {
     /// Its file name.
     pub name: String,

@@ -23,7 +23,11 @@ const HOSTILE: &[&str] = &[
     "plain",
 ];
 
-fn sample_run() -> Run {
+pub(super) fn hostile_texts() -> Vec<String> {
+    HOSTILE.iter().map(|text| (*text).to_owned()).collect()
+}
+
+pub(super) fn sample_run() -> Run {
     let mut hostile = finding("=evil\nsource", "CVE-2023-5363", FindingState::Missing);
     hostile.title = "A".repeat(40_000);
     hostile.cves = (0..22).map(|n| format!("CVE-2023-{n:04}")).collect();
@@ -58,7 +62,11 @@ pub(super) fn plain() -> Options {
     }
 }
 
-pub(super) fn exported(run: &Run, formats: &[&str], options: &Options) -> (Memory, Written) {
+pub(super) fn exported(
+    run: &dyn ReportSource,
+    formats: &[&str],
+    options: &Options,
+) -> (Memory, Written) {
     let mut memory = Memory::default();
     let written = export(run, formats, options, &mut memory).unwrap();
     (memory, written)
@@ -455,7 +463,7 @@ fn what_does_not_exist_is_refused_with_what_does() {
     let error = export(&sample_run(), &["pdf"], &plain(), &mut memory).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "no format is called `pdf`: choose among csv, jsonl, facts"
+        "no format is called `pdf`: choose among csv, jsonl, facts, json, cyclonedx, defectdojo, nmap"
     );
     let options = Options {
         table: Some("hotfix".to_owned()),
@@ -560,7 +568,7 @@ fn a_million_findings_are_written_in_one_pass() {
 }
 
 /// A run that was compared with two lists.
-fn compared() -> Run {
+pub(super) fn compared() -> Run {
     let mut run = sample::run(vec![unread("10.0.2.1"), unread("10.0.2.2")]);
     let standing = |state, reason: &str, suggestion: &str| Standing {
         state,

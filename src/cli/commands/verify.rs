@@ -3,7 +3,7 @@
 use super::super::args::{EngineArgument, PaceArguments, TargetArguments, VerifyArguments};
 use super::super::beliefs;
 use super::super::config::{Environment, Settings};
-use super::super::{Exit, Stop, complain, output};
+use super::super::{Exit, Stop, complain, output, verified};
 use super::scan::{self as job, Job};
 use super::{probes, scope};
 use crate::model::{RunId, Severity};
@@ -26,6 +26,7 @@ pub(in crate::cli) fn run(
     command: &VerifyArguments,
 ) -> Result<Exit, Stop> {
     output::check(&command.output)?;
+    verified::check(&command.output)?;
     let given = beliefs::read(settings, &command.beliefs)?;
     let wanted = wanted(command)?;
     let mut job = Job {

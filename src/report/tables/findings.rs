@@ -141,7 +141,7 @@ fn decided(decision: Option<&Decision>) -> [Cell<'_>; 6] {
 }
 
 /// What would close it, in words; the version is the publisher's, verbatim.
-fn fix(finding: &Finding) -> Cell<'static> {
+pub(in crate::report) fn fix(finding: &Finding) -> Cell<'static> {
     let upgrade = |fixed: &String| format!("upgrade {} to {fixed}", finding.product);
     let action = match &finding.remedy {
         Some(remedy) => Some(install(remedy)),
@@ -182,7 +182,7 @@ fn exploited(finding: &Finding) -> Cell<'static> {
 
 /// The proof on one line: what was seen, where, by which rule, against which record, and what else
 /// was looked at.
-pub(super) fn evidence(evidence: &Evidence, no_users: bool) -> String {
+pub(in crate::report) fn evidence(evidence: &Evidence, no_users: bool) -> String {
     let parts = [
         ("", path_for(&evidence.observed, no_users)),
         ("read by ", Cow::from(&evidence.question)),

@@ -21,6 +21,7 @@ mod unix;
 mod unmanaged;
 mod verify;
 
+pub(super) use findings::{evidence, fix};
 pub use lists::not_on;
 pub(super) use remediation::{hashes, sizes, switches};
 pub use unmanaged::seems_to_be;
@@ -86,6 +87,20 @@ pub(super) fn chosen(
 /// Takes a row, and the place of its table among those that are asked for.
 pub(super) type EmitOf<'e> = dyn FnMut(usize, &[Cell<'_>]) -> Result<(), ReportError> + 'e;
 
+/// Takes a row, and what it is made of, too.
+pub(super) type EmitAt<'e> = dyn FnMut(Stage, usize, &[Cell<'_>]) -> Result<(), ReportError> + 'e;
+
+/// What a row is made of, in the order in which rows come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// The run as a whole.
+    Run,
+    /// One machine.
+    Machine,
+    /// All machines together, or what only lists know.
+    All,
+}
+
 /// Makes every row of some tables in one walk over the machines, which it counts: first what belongs to the run as
 /// a whole, then machine by machine, then what only all machines together give; within each in the order of `tables`.
 pub(super) fn each_row(
@@ -94,21 +109,46 @@ pub(super) fn each_row(
     tables: &[&'static Table],
     emit: &mut EmitOf<'_>,
 ) -> Result<Counts, ReportError> {
+    each_row_at(source, options, tables, &mut |_, at, cells| emit(at, cells))
+}
+
+/// The same, with what each row is made of.
+pub(super) fn each_row_at(
+    source: &dyn ReportSource,
+    options: &Options,
+    tables: &[&'static Table],
+    emit: &mut EmitAt<'_>,
+) -> Result<Counts, ReportError> {
     let tables = || tables.iter().enumerate();
     for (at, table) in tables() {
-        table.run_rows(source, options, &mut |cells| emit(at, cells))?;
+        table.run_rows(source, options, &mut |cells| emit(Stage::Run, at, cells))?;
     }
     let counts = each_machine(source, |machine| {
         let view = View::new(source.run(), options, machine);
         for (at, table) in tables() {
-            table.machine_rows(source, &view, &mut |cells| emit(at, cells))?;
+            table.machine_rows(source, &view, &mut |cells| emit(Stage::Machine, at, cells))?;
         }
         Ok(())
     })?;
     for (at, table) in tables() {
-        table.sum_rows(source, &counts, &mut |cells| emit(at, cells))?;
+        table.sum_rows(source, &counts, &mut |cells| emit(Stage::All, at, cells))?;
     }
     Ok(counts)
+}
+
+/// Takes a row, and the columns of its table.
+pub(super) type EmitRow<'e> =
+    dyn FnMut(&'static [Column], &[Cell<'_>]) -> Result<(), ReportError> + 'e;
+
+/// The software of one machine: its rows in `software.csv`.
+pub(super) fn software_of(
+    run: &RunSummary,
+    options: &Options,
+    machine: &MachineRecord,
+    emit: &mut EmitRow<'_>,
+) -> Result<(), ReportError> {
+    let view = View::new(run, options, machine);
+    software::rows(&view, &mut |cells| emit(software::TABLE.columns, cells))
 }
 
 /// One table.
@@ -154,6 +194,16 @@ enum Rows {
 }
 
 impl Table {
+    /// What its rows are made of.
+    pub(super) fn stages(&self) -> &'static [Stage] {
+        match self.rows {
+            Rows::Run(_) | Rows::RunFor(_) => &[Stage::Run],
+            Rows::Machine(_) | Rows::Trail(_) => &[Stage::Machine],
+            Rows::MachineAndEntry(..) => &[Stage::Machine, Stage::All],
+            Rows::Sum(_) => &[Stage::All],
+        }
+    }
+
     /// Makes the rows that belong to the run as a whole.
     fn run_rows(
         &self,
@@ -228,11 +278,29 @@ macro_rules! machine_columns {
 use machine_columns;
 
 /// A finding as the tables read it.
-struct Shown<'a> {
-    id: FindingId,
-    finding: &'a Finding,
+pub(super) struct Shown<'a> {
+    pub(super) id: FindingId,
+    pub(super) finding: &'a Finding,
     /// What the policy makes of it.
-    decision: Option<&'a Decision>,
+    pub(super) decision: Option<&'a Decision>,
+}
+
+impl<'a> Shown<'a> {
+    /// The findings of a machine that are to be shown, sorted by product and bulletin.
+    pub(super) fn of(machine: &'a MachineRecord, options: &Options) -> Vec<Self> {
+        let findings = machine.judged();
+        let findings =
+            findings.filter(|(finding, _)| options.all_findings || !finding.state.is_closed());
+        let mut findings: Vec<_> = findings
+            .map(|(finding, decision)| Self {
+                id: FindingId::of(&machine.id, &finding.product, &finding.bulletin),
+                finding,
+                decision,
+            })
+            .collect();
+        findings.sort_by_key(|shown| (&shown.finding.product, &shown.finding.bulletin));
+        findings
+    }
 }
 
 /// One machine as the tables read it.
@@ -247,22 +315,11 @@ struct View<'a> {
 impl<'a> View<'a> {
     /// Prepares a machine.
     fn new(run: &'a RunSummary, options: &'a Options, machine: &'a MachineRecord) -> Self {
-        let findings = machine.judged();
-        let findings =
-            findings.filter(|(finding, _)| options.all_findings || !finding.state.is_closed());
-        let mut findings: Vec<_> = findings
-            .map(|(finding, decision)| Shown {
-                id: FindingId::of(&machine.id, &finding.product, &finding.bulletin),
-                finding,
-                decision,
-            })
-            .collect();
-        findings.sort_by_key(|shown| (&shown.finding.product, &shown.finding.bulletin));
         Self {
             run,
             options,
             machine,
-            findings,
+            findings: Shown::of(machine, options),
         }
     }
 
@@ -299,20 +356,24 @@ impl<'a> View<'a> {
         }
     }
 
-    /// The host's own name for itself, else the one that the operator gave it, else the one that it
-    /// shows without a login, else the one that lists have for it.
+    /// What it is called.
     fn hostname(&self) -> Cell<'a> {
-        let own = self
-            .inventory()
-            .map(|inventory| &inventory.identity.hostname);
-        let own = own.and_then(|name| name.known());
-        let own = own.map(String::as_str).filter(|name| !name.is_empty());
-        let given = self.machine.target_name.as_deref();
-        let seen = self.machine.fingerprint.hostname.as_ref();
-        let seen = seen.map(|claim| claim.value.as_str());
-        let listed = Some(self.machine.listed_name.as_str()).filter(|name| !name.is_empty());
-        Cell::known(own.or(given).or(seen).or(listed))
+        Cell::known(hostname(self.machine))
     }
+}
+
+/// The host's own name for itself, else the one that the operator gave it, else the one that it
+/// shows without a login, else the one that lists have for it.
+pub(super) fn hostname(machine: &MachineRecord) -> Option<&str> {
+    let inventory = machine.inventory.as_deref();
+    let own = inventory.map(|inventory| &inventory.identity.hostname);
+    let own = own.and_then(|name| name.known());
+    let own = own.map(String::as_str).filter(|name| !name.is_empty());
+    let given = machine.target_name.as_deref();
+    let seen = machine.fingerprint.hostname.as_ref();
+    let seen = seen.map(|claim| claim.value.as_str());
+    let listed = Some(machine.listed_name.as_str()).filter(|name| !name.is_empty());
+    own.or(given).or(seen).or(listed)
 }
 
 /// A path or command line, without the account in whose home it is where names are left out.

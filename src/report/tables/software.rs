@@ -59,7 +59,7 @@ pub(super) const TABLE: Table = Table {
 /// Who makes every component that there is a kind for.
 const MICROSOFT: &str = "Microsoft Corporation";
 
-fn rows(view: &View<'_>, emit: &mut Emit<'_>) -> Result<(), ReportError> {
+pub(super) fn rows(view: &View<'_>, emit: &mut Emit<'_>) -> Result<(), ReportError> {
     let Some(inventory) = view.inventory() else {
         return Ok(());
     };
