@@ -27,12 +27,14 @@ pub use unmanaged::seems_to_be;
 
 use super::cell::Cell;
 use super::column::Column;
-use super::{Counts, Options, ReportError, ReportSource, each_machine};
+use super::{Counts, Options, Remediation, ReportError, ReportSource, each_machine};
 use crate::model::{
-    Decision, Finding, FindingId, Inventory, MachineRecord, RunSummary, Trail, WindowsFacts,
+    Decision, Finding, FindingId, Inventory, MachineRecord, RunSummary, Selection, Trail,
+    WindowsFacts,
 };
 use std::borrow::Cow;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// Every table, in the order in which JSON Lines shows them.
 pub(super) const TABLES: &[Table] = &[
@@ -63,7 +65,7 @@ pub fn table_names() -> impl Iterator<Item = &'static str> {
 /// What a run that verified has; of any other it has nothing to say.
 const OF_VERIFIED: [&str; 3] = ["coverage", "access", "verify"];
 
-/// The table of a name, or all that a run has.
+/// The tables of some names, joined by commas, or all that a run has.
 pub(super) fn chosen(
     name: Option<&str>,
     source: &dyn ReportSource,
@@ -75,12 +77,23 @@ pub(super) fn chosen(
         };
         return Ok(TABLES.iter().filter(has).collect());
     };
+    let mut tables = Vec::new();
+    for name in name.split(',').map(str::trim) {
+        let table = called(name)?;
+        if !tables.iter().any(|one: &&Table| one.name == table.name) {
+            tables.push(table);
+        }
+    }
+    Ok(tables)
+}
+
+/// The table of a name.
+pub(super) fn called(name: &str) -> Result<&'static Table, ReportError> {
     let found = TABLES.iter().find(|table| table.name == name);
-    let table = found.ok_or_else(|| ReportError::NoSuchTable {
+    found.ok_or_else(|| ReportError::NoSuchTable {
         name: name.to_owned(),
         known: table_names().collect::<Vec<_>>().join(", "),
-    })?;
-    Ok(vec![table])
+    })
 }
 
 /// Takes a row, and the place of its table among those that are asked for.
@@ -98,17 +111,40 @@ pub(super) fn each_row(
     for (at, table) in tables() {
         table.run_rows(source, options, &mut |cells| emit(at, cells))?;
     }
+    let selection = &options.selection;
+    let mut asked = Remediation::default();
     let counts = each_machine(source, |machine| {
+        if selection.limits_findings() {
+            asked.add(&trimmed(machine, selection));
+        }
         let view = View::new(source.run(), options, machine);
         for (at, table) in tables() {
             table.machine_rows(source, &view, &mut |cells| emit(at, cells))?;
         }
         Ok(())
     })?;
+    let limited = selection.limits_findings().then(|| Counts {
+        remediation: asked,
+        ..counts.clone()
+    });
+    let sums = limited.as_ref().unwrap_or(&counts);
     for (at, table) in tables() {
-        table.sum_rows(source, &counts, &mut |cells| emit(at, cells))?;
+        table.sum_rows(source, sums, &mut |cells| emit(at, cells))?;
     }
     Ok(counts)
+}
+
+/// A machine as if it had no findings but those that are asked for.
+fn trimmed(machine: &MachineRecord, selection: &Selection) -> MachineRecord {
+    let taken = machine.judged();
+    let taken = taken.filter(|(finding, decision)| selection.takes(machine, finding, *decision));
+    MachineRecord {
+        findings: Arc::new(taken.map(|(finding, _)| finding.clone()).collect()),
+        decided: None,
+        // That it waits for a restart is no answer, unless a finding that is asked for does.
+        inventory: None,
+        ..machine.clone()
+    }
 }
 
 /// One table.
@@ -248,8 +284,11 @@ impl<'a> View<'a> {
     /// Prepares a machine.
     fn new(run: &'a RunSummary, options: &'a Options, machine: &'a MachineRecord) -> Self {
         let findings = machine.judged();
-        let findings =
-            findings.filter(|(finding, _)| options.all_findings || !finding.state.is_closed());
+        let is_shown = |(finding, decision): &(&'a Finding, Option<&'a Decision>)| {
+            (options.all_findings || !finding.state.is_closed())
+                && options.selection.takes(machine, finding, *decision)
+        };
+        let findings = findings.filter(is_shown);
         let mut findings: Vec<_> = findings
             .map(|(finding, decision)| Shown {
                 id: FindingId::of(&machine.id, &finding.product, &finding.bulletin),
