@@ -238,7 +238,7 @@ mod tests {
             for line in text.lines() {
                 assert!(line.width() <= width, "{width}: {line}");
             }
-            assert_eq!(text.contains("critical"), true, "{text}");
+            assert!(text.contains("critical"), "{text}");
             assert_eq!(text.contains('…'), width < 160, "{text}");
         }
         assert_eq!(fit(&[4, 8, 90, 50], 80), [4, 8, 31, 31]);

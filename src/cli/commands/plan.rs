@@ -112,7 +112,7 @@ fn planned(
 }
 
 /// Who answers for a machine, by the first list that says so.
-pub(super) fn owners<'a>(
+pub(in crate::cli) fn owners<'a>(
     comparison: &Comparison,
     lists: &'a [KnownList],
 ) -> BTreeMap<MachineId, &'a str> {
