@@ -3,7 +3,6 @@
 //! with their evidence out.
 
 mod apply;
-mod asked;
 mod baseline;
 mod care;
 pub mod changes;
@@ -38,7 +37,6 @@ mod standing;
 mod tests;
 mod verify;
 
-pub use asked::{is_asked, is_named, severity};
 pub use baseline::Baseline;
 pub use plan::{MachineNeeds, PlanRules, Planner, plan};
 pub use policy::{Expected, Policy, PolicyError};

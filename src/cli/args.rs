@@ -1,8 +1,10 @@
 //! The command line as typed. [`super::config`] turns it into what is meant.
 
+use super::asked_args::{FindingsArguments, MachinesArguments, ShowArguments, TableArguments};
 use super::catalog_args::CatalogCommand;
 use super::credentials_args::CredentialsCommand;
 use super::decision_args::{ExceptCommand, ImportArguments, PlanArguments, PolicyCommand};
+use super::selection_args::SelectionArguments;
 use super::trust_args::TrustCommand;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -70,9 +72,16 @@ pub(super) enum Command {
     /// for a restart, are installed by half, or still missing
     Verify(Box<VerifyArguments>),
     /// Match stored facts against the present catalogue, offline
-    Match(MatchArguments),
-    /// Write the files of a stored run again
-    Export(ExportArguments),
+    Match(Box<MatchArguments>),
+    /// Write the files of a stored run again, or a part of them
+    Export(Box<ExportArguments>),
+    /// List findings of a stored run, the first to see to first: which machines miss these updates, and of how many
+    /// nobody can tell (see docs/questions.md)
+    Findings(Box<FindingsArguments>),
+    /// List machines of a stored run: how far each was read, and what it lacks
+    Machines(Box<MachinesArguments>),
+    /// Show all that a stored run knows of one machine
+    Show(ShowArguments),
     /// Take back a table of findings that was edited in a spreadsheet: owner, status, severity, and until when a
     /// finding may stay; or a run that another store exported (see docs/spreadsheet.md)
     Import(ImportArguments),
@@ -477,6 +486,10 @@ pub(super) struct MatchArguments {
     #[command(flatten)]
     pub(super) beliefs: BeliefArguments,
     #[command(flatten)]
+    pub(super) selection: SelectionArguments,
+    #[command(flatten)]
+    pub(super) tables: TableArguments,
+    #[command(flatten)]
     pub(super) output: OutputArguments,
 }
 
@@ -513,9 +526,13 @@ pub(super) struct ExportArguments {
     #[arg(value_name = "RUN")]
     pub(super) run: Option<String>,
     #[command(flatten)]
+    pub(super) selection: SelectionArguments,
+    #[command(flatten)]
     pub(super) verdicts: VerdictArguments,
     #[command(flatten)]
     pub(super) beliefs: BeliefArguments,
+    #[command(flatten)]
+    pub(super) tables: TableArguments,
     #[command(flatten)]
     pub(super) output: OutputArguments,
 }

@@ -1,13 +1,16 @@
 //! Where the documents of a run go, and what the exit code says of it.
 
 use super::args::{CsvArgument, OutputArguments};
+use super::asked::{self, Asked};
 use super::beliefs::Given;
 use super::{Exit, Stop, complain, hints, knowledge, runtime, verified};
 use crate::catalog::{Catalog, CatalogError};
 use crate::matching::Knowledge;
 use crate::model::{Changes, RunId, RunSummary, Severity};
-use crate::report::{self, Destination, Dialect, Options, PlanFile, ReportSource, Sink, Written};
-use crate::scan::{self, RunError, RunKind, RunSource};
+use crate::report::{
+    self, Destination, Dialect, Options, PlanFile, ReportError, ReportSource, Sink, Written,
+};
+use crate::scan::{self, Beliefs, RunError, RunKind, RunSource};
 use crate::store::{Store, StoreError};
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -36,22 +39,33 @@ pub(super) fn write(
     known: Option<Knowledge>,
     beliefs: Given,
 ) -> Result<Vec<Exit>, Stop> {
+    write_asked(store, run, (output, &Asked::default()), known, beliefs)
+}
+
+/// [`write`] of what is asked for only. The summary and the end are those of the whole run.
+pub(super) fn write_asked(
+    store: &Store,
+    run: &RunId,
+    (output, asked): (&OutputArguments, &Asked),
+    known: Option<Knowledge>,
+    beliefs: Given,
+) -> Result<Vec<Exit>, Stop> {
     let record = store.load_run(run).wait();
     let record = record.map_err(|error| match error {
         StoreError::NoSuchRun { .. } => Stop::configuration(&error),
         other => Stop::failed(&other),
     })?;
     if let (true, Some(known)) = (verified::is_of(&record), &known) {
+        asked.must_be_all(run)?;
         return verified::write(store, &record, output, known, beliefs);
     }
     let given = beliefs.clone();
     let beliefs = beliefs.of_run(store, run)?;
-    let source = open_source(store, run, output, known)?;
-    let source = source.compare(store, &beliefs)?;
-    let source = since_last(store, source, given, output.no_merge);
-    // A run tells how it was on its day, whenever it is written out.
-    let today = source.run().started.date();
-    let source = source.prioritise(store, &beliefs, today)?;
+    let all = output.all || asked.selection.wants_closed();
+    let how = (output.no_merge, known.filter(|_| all));
+    let source = open_weighed(store, run, how, &beliefs, |source| {
+        since_last(store, source, given, output.no_merge)
+    })?;
     let threshold = output.fail_on.as_deref().map(threshold).transpose()?;
     let to_stdout = output.output.is_some();
     let options = Options {
@@ -61,9 +75,14 @@ pub(super) fn write(
         } else {
             Destination::Folder
         },
-        all_findings: output.all,
+        all_findings: all,
         no_users: output.no_users,
-        table: only_table(source.run(), output),
+        table: asked
+            .table
+            .clone()
+            .or_else(|| only_table(source.run(), output)),
+        columns: asked.columns.clone(),
+        selection: asked::settle(asked.selection.clone(), &source, &beliefs)?,
         ..Options::default()
     };
     let formats: Vec<&str> = output.format.iter().map(String::as_str).collect();
@@ -74,6 +93,10 @@ pub(super) fn write(
     };
     let text = report::summary(&source, &written.counts);
     writeln!(io::stderr(), "{}", text.trim_end()).ok();
+    if !options.selection.is_whole() {
+        let told = asked::told(&source, &options)?;
+        writeln!(io::stderr(), "\n{}", told.trim_end()).ok();
+    }
     if !to_stdout {
         let folder = folder(output, run);
         writeln!(io::stderr(), "\nFiles: {}", folder.display()).ok();
@@ -148,17 +171,33 @@ fn only_table(run: &RunSummary, output: &OutputArguments) -> Option<String> {
     (output.output.is_some() && is_csv && is_sweep).then(|| "machines".to_owned())
 }
 
+/// A stored run as its files show it: its machines put together and compared with the lists, its findings weighed by
+/// the policy on the day it began, for a run tells how it was on its day. With knowledge closed findings are found
+/// again; `between` adds what is to be known of the run before it is weighed.
+pub(super) fn open_weighed(
+    store: &Store,
+    run: &RunId,
+    (no_merge, known): (bool, Option<Knowledge>),
+    beliefs: &Beliefs,
+    between: impl FnOnce(RunSource) -> RunSource,
+) -> Result<RunSource, Stop> {
+    let source = open_source(store, run, no_merge, known)?;
+    let source = between(source.compare(store, beliefs)?);
+    let today = source.run().started.date();
+    Ok(source.prioritise(store, beliefs, today)?)
+}
+
 fn open_source(
     store: &Store,
     run: &RunId,
-    output: &OutputArguments,
+    no_merge: bool,
     known: Option<Knowledge>,
 ) -> Result<RunSource, Stop> {
-    let source = RunSource::open(store, run, output.no_merge).map_err(|error| match error {
+    let source = RunSource::open(store, run, no_merge).map_err(|error| match error {
         RunError::Store(error @ StoreError::NoSuchRun { .. }) => Stop::configuration(&error),
         error => Stop::failed(&error),
     })?;
-    let Some(known) = known.filter(|_| output.all) else {
+    let Some(known) = known else {
         return Ok(source);
     };
     let Some(changed) = knowledge::changed(&known, source.run()) else {
@@ -183,7 +222,12 @@ pub(super) fn export(
     options: &Options,
     sink: &mut dyn Sink,
 ) -> Result<Written, Stop> {
-    report::export(source, formats, options, sink).map_err(|error| Stop::failed(&error))
+    report::export(source, formats, options, sink).map_err(|error| match error {
+        ReportError::NoSuchTable { .. }
+        | ReportError::NoSuchColumn { .. }
+        | ReportError::NoColumns { .. } => Stop::configuration(&error),
+        error => Stop::failed(&error),
+    })
 }
 
 /// Writes beside the folder's old files and moves each into place when all are whole, so that a

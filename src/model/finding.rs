@@ -147,6 +147,22 @@ pub enum FindingState {
 }
 
 impl FindingState {
+    /// All of them, in order.
+    pub const ALL: &'static [Self] = &[
+        Self::Missing,
+        Self::MissingNeedsSubscription,
+        Self::PendingReboot,
+        Self::Inconsistent,
+        Self::NoFixYet,
+        Self::WontFix,
+        Self::EndOfLife,
+        Self::Unknown,
+        Self::Unverified,
+        Self::Fixed,
+        Self::Superseded,
+        Self::NotApplicable,
+    ];
+
     /// The word used in exports.
     pub fn as_str(self) -> &'static str {
         match self {

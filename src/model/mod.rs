@@ -5,6 +5,7 @@
 mod access;
 mod advisory;
 mod annotation;
+mod asked;
 mod bulletin;
 mod change;
 mod clue;
@@ -28,6 +29,7 @@ mod observed;
 mod outcome;
 mod plan;
 mod platform;
+mod selection;
 mod severity;
 mod sighting;
 mod standing;
@@ -43,6 +45,7 @@ pub use advisory::{
     UpdateId, UpdateKind,
 };
 pub use annotation::{Annotation, LEFT_OUT, WorkStatus};
+pub use asked::{is_about, is_asked, is_named, severity};
 pub use bulletin::{
     Affected, Bulletin, ContentSet, FixStatus, KnownExploited, PackageScope, Spoken, VersionRange,
 };
@@ -74,6 +77,7 @@ pub use plan::{
     Work, is_place,
 };
 pub use platform::{Family, Kernel, Platform, WindowsBuild, WindowsRelease, WindowsRole};
+pub use selection::{Excepted, Selection};
 pub use severity::Severity;
 pub use sighting::{Answer, ProbeKind, Trace};
 pub use standing::{

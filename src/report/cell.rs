@@ -103,6 +103,21 @@ impl<'a> Cell<'a> {
     }
 }
 
+impl Cell<'_> {
+    /// The cell as a text without any guard.
+    pub(super) fn plain(&self) -> String {
+        match self {
+            Self::Empty => String::new(),
+            Self::Unknown => "unknown".to_owned(),
+            Self::Text(text) => text.to_string(),
+            Self::Flag(flag) => if *flag { "yes" } else { "no" }.to_owned(),
+            Self::List(items) => joined(items).into_owned(),
+            Self::Percent(value) if !value.is_finite() => "unknown".to_owned(),
+            plain => plain.to_string(),
+        }
+    }
+}
+
 /// The first items of a list, and how many more there are.
 fn joined(items: &[String]) -> Cow<'_, str> {
     if let [only] = items {

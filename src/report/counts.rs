@@ -199,7 +199,7 @@ impl Counts {
 
     /// How many findings are in one of these states.
     pub fn in_state(&self, of: impl Fn(FindingState) -> bool) -> u64 {
-        let states = STATES.iter().filter(|state| of(**state));
+        let states = FindingState::ALL.iter().filter(|state| of(**state));
         let counts = states.filter_map(|state| self.states.get(state.as_str()));
         counts.sum()
     }
@@ -230,22 +230,6 @@ impl Counts {
         sum.exploited += upgrade.exploited;
     }
 }
-
-/// Every state.
-const STATES: &[FindingState] = &[
-    FindingState::Missing,
-    FindingState::MissingNeedsSubscription,
-    FindingState::PendingReboot,
-    FindingState::Inconsistent,
-    FindingState::NoFixYet,
-    FindingState::WontFix,
-    FindingState::EndOfLife,
-    FindingState::Unknown,
-    FindingState::Unverified,
-    FindingState::Fixed,
-    FindingState::Superseded,
-    FindingState::NotApplicable,
-];
 
 /// How far an update is installed: what the host's records say, unless a verdict about the same
 /// update found that its files say no.

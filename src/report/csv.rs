@@ -5,7 +5,8 @@
 
 use super::cell::Cell;
 use super::output::{Document, FileEntry};
-use super::tables::{self, Table};
+use super::projection::{self, Projection};
+use super::tables;
 use super::{Destination, Dialect, Exporter, Options, ReportError, ReportSource, Sink, Written};
 use ::csv::{ByteRecord, Terminator, Writer, WriterBuilder};
 use std::io::{self, Write as _};
@@ -37,7 +38,9 @@ impl Exporter for Csv {
         };
         let tables = tables::chosen(options.table.as_deref().or(default), source)?;
         let shape = Shape::of(options);
-        let opened = tables.iter().map(|table| Sheet::open(table, shape, sink));
+        let projections = projection::of(&tables, &options.columns)?;
+        let opened = projections.into_iter();
+        let opened = opened.map(|projection| Sheet::open(projection, shape, sink));
         let mut sheets = opened.collect::<Result<Vec<_>, _>>()?;
         let counts = tables::each_row(source, options, &tables, &mut |at, cells| match sheets
             .get_mut(at)
@@ -102,7 +105,7 @@ impl Shape {
 
 /// One table while it is written: the file at hand, and those that are full.
 struct Sheet {
-    table: &'static Table,
+    projection: Projection,
     shape: Shape,
     writer: Writer<Document>,
     name: String,
@@ -114,12 +117,16 @@ struct Sheet {
 }
 
 impl Sheet {
-    fn open(table: &'static Table, shape: Shape, sink: &mut dyn Sink) -> Result<Self, ReportError> {
-        let name = format!("{}.csv", table.name);
+    fn open(
+        projection: Projection,
+        shape: Shape,
+        sink: &mut dyn Sink,
+    ) -> Result<Self, ReportError> {
+        let name = format!("{}.csv", projection.table().name);
         Ok(Self {
-            table,
             shape,
-            writer: begin(&name, table, shape, sink)?,
+            writer: begin(&name, &projection, shape, sink)?,
+            projection,
             name,
             rows: 0,
             full: Vec::new(),
@@ -133,7 +140,7 @@ impl Sheet {
             self.turn_page(sink)?;
         }
         self.record.clear();
-        for cell in cells {
+        for cell in self.projection.cells(cells) {
             self.cell.clear();
             cell.write_csv(self.shape.foreign, &mut self.cell);
             self.record.push_field(self.cell.as_bytes());
@@ -145,8 +152,9 @@ impl Sheet {
 
     /// Goes on in the next file: `findings-2.csv` after `findings.csv`.
     fn turn_page(&mut self, sink: &mut dyn Sink) -> Result<(), ReportError> {
-        let name = format!("{}-{}.csv", self.table.name, self.full.len() + 2);
-        let next = begin(&name, self.table, self.shape, sink)?;
+        let table = self.projection.table().name;
+        let name = format!("{table}-{}.csv", self.full.len() + 2);
+        let next = begin(&name, &self.projection, self.shape, sink)?;
         let writer = mem::replace(&mut self.writer, next);
         self.full.push(close(writer, self.rows)?);
         self.name = name;
@@ -163,7 +171,7 @@ impl Sheet {
 /// Opens a file and writes its header.
 fn begin(
     name: &str,
-    table: &Table,
+    projection: &Projection,
     shape: Shape,
     sink: &mut dyn Sink,
 ) -> Result<Writer<Document>, ReportError> {
@@ -173,7 +181,7 @@ fn begin(
         marked.map_err(ReportError::writing(name))?;
     }
     let mut writer = shape.writer(document);
-    let header = writer.write_record(table.columns.iter().map(|column| column.name));
+    let header = writer.write_record(projection.columns().map(|column| column.name));
     header.map_err(|error| ReportError::writing(name)(error.into()))?;
     Ok(writer)
 }

@@ -53,6 +53,26 @@ pub enum ReportError {
         /// The format.
         format: &'static str,
     },
+    /// No table that is asked for has such a column.
+    #[error("no column is called `{name}`{nearest}: choose among {known}")]
+    NoSuchColumn {
+        /// What was asked for.
+        name: String,
+        /// `, perhaps …`; empty where none is like it.
+        nearest: String,
+        /// What there is.
+        known: String,
+    },
+    /// A table has none of the columns that are asked for.
+    #[error(
+        "{table} has none of these columns: leave it out with --table, or choose among {known}"
+    )]
+    NoColumns {
+        /// The table.
+        table: String,
+        /// What it has.
+        known: String,
+    },
 }
 
 impl ReportError {

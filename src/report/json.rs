@@ -39,7 +39,7 @@ impl Exporter for Json {
         sink: &mut dyn Sink,
     ) -> Result<Written, ReportError> {
         let tables = tables::chosen(options.table.as_deref(), source)?;
-        let mut tree = Tree::open(&tables, source, sink)?;
+        let mut tree = Tree::open(&tables, source, options, sink)?;
         let counts =
             tables::each_row_at(
                 source,
@@ -62,6 +62,9 @@ struct HeadV1<'a> {
     tool: &'static str,
     tool_version: &'static str,
     run: RunV1<'a>,
+    /// What the document was limited to, where it is not all of the run.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    only: Vec<String>,
 }
 
 /// The document while it is written.
@@ -79,6 +82,7 @@ impl Tree {
     fn open(
         tables: &[&'static Table],
         source: &dyn ReportSource,
+        options: &Options,
         sink: &mut dyn Sink,
     ) -> Result<Self, ReportError> {
         let mut stream = Stream::open(NAME, sink)?;
@@ -87,6 +91,7 @@ impl Tree {
             tool: env!("CARGO_PKG_NAME"),
             tool_version: env!("CARGO_PKG_VERSION"),
             run: RunV1::of(source.run()),
+            only: options.selection.words(),
         })?;
         let (outer, inner) = layout(tables);
         Ok(Self {

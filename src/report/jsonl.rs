@@ -8,8 +8,9 @@
 
 use super::cell::Cell;
 use super::manifest::RunV1;
+use super::projection::{self, Projection};
 use super::stream::Stream;
-use super::tables::{self, Table};
+use super::tables;
 use super::{Exporter, Options, ReportError, ReportSource, Sink, Written};
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
@@ -31,19 +32,24 @@ impl Exporter for Jsonl {
         sink: &mut dyn Sink,
     ) -> Result<Written, ReportError> {
         let tables = tables::chosen(options.table.as_deref(), source)?;
+        let projections = projection::of(&tables, &options.columns)?;
         let mut lines = Lines::open(sink)?;
         if options.table.is_none() {
             lines.push(&RunLine {
                 kind: "run",
                 run: RunV1::of(source.run()),
+                only: options.selection.words(),
             })?;
         }
-        let counts = tables::each_row(source, options, &tables, &mut |at, cells| match tables
-            .get(at)
-        {
-            Some(table) => lines.push(&Line { table, cells }),
-            None => Ok(()),
-        })?;
+        let counts = tables::each_row(
+            source,
+            options,
+            &tables,
+            &mut |at, cells| match projections.get(at) {
+                Some(projection) => lines.push(&Line { projection, cells }),
+                None => Ok(()),
+            },
+        )?;
         let files = vec![lines.finish()?];
         Ok(Written { files, counts })
     }
@@ -80,19 +86,23 @@ struct RunLine<'a> {
     kind: &'static str,
     #[serde(flatten)]
     run: RunV1<'a>,
+    /// What the lines were limited to, where they are not all of the run.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    only: Vec<String>,
 }
 
 /// A row as an object.
 struct Line<'a> {
-    table: &'static Table,
+    projection: &'a Projection,
     cells: &'a [Cell<'a>],
 }
 
 impl Serialize for Line<'_> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let mut object = to.serialize_map(Some(self.cells.len() + 1))?;
-        object.serialize_entry("type", self.table.kind)?;
-        for (column, cell) in self.table.columns.iter().zip(self.cells) {
+        let projection = self.projection;
+        let mut object = to.serialize_map(Some(projection.len() + 1))?;
+        object.serialize_entry("type", projection.table().kind)?;
+        for (column, cell) in projection.columns().zip(projection.cells(self.cells)) {
             object.serialize_entry(column.name, cell)?;
         }
         object.end()

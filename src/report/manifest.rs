@@ -1,7 +1,10 @@
 //! `manifest.json`: what a folder of documents is, and how to see that nobody changed it.
 
 use super::output::Document;
-use super::{Counts, FileEntry, Options, ReportError, ReportSource, Sink, Written, escape};
+use super::select::{Tally, tally};
+use super::{
+    Counts, FileEntry, Options, ReportError, ReportSource, Sink, Written, each_machine, escape,
+};
 use crate::model::{Comparison, CoverageRow, RunSummary, Verification};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -17,6 +20,13 @@ pub(super) fn write(
     written: &Written,
     sink: &mut dyn Sink,
 ) -> Result<(), ReportError> {
+    let whole;
+    let (counts, asked) = if options.selection.is_whole() {
+        (&written.counts, None)
+    } else {
+        whole = each_machine(source, |_| Ok(()))?;
+        (&whole, Some(tally(source, options)?))
+    };
     let manifest = ManifestV1 {
         schema_version: 1,
         tool: env!("CARGO_PKG_NAME"),
@@ -25,7 +35,8 @@ pub(super) fn write(
         export: ExportV1::of(options),
         addresses: AddressesV1::of(source.coverage()),
         searched: SearchedV1::of(source.coverage()),
-        counts: CountsV1::of(&written.counts, source.comparison()),
+        counts: CountsV1::of(counts, source.comparison()),
+        selection: asked.as_ref().map(SelectionV1::of),
         verified: source.verification().map(VerifiedV1::of),
         lists: ListV1::of(source),
         files: &written.files,
@@ -50,7 +61,11 @@ pub(super) struct ManifestV1<'a> {
     addresses: AddressesV1,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     searched: Vec<SearchedV1<'a>>,
+    /// What was counted over the machines of the whole run, whatever was asked for.
     counts: CountsV1<'a>,
+    /// What the tables were limited to, and what that comes to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    selection: Option<SelectionV1<'a>>,
     /// What became of the findings of an earlier run, where this one verified them.
     #[serde(skip_serializing_if = "Option::is_none")]
     verified: Option<VerifiedV1<'a>>,
@@ -58,6 +73,46 @@ pub(super) struct ManifestV1<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     lists: Vec<ListV1<'a>>,
     files: &'a [FileEntry],
+}
+
+/// What was asked for.
+#[derive(JsonSchema, Serialize)]
+struct SelectionV1<'a> {
+    /// The flags.
+    asked: &'a [String],
+    /// Machines that the question is about, and how many the run has.
+    machines: u64,
+    of_machines: u64,
+    /// Those of them that were read, and those of which nothing is known.
+    read: u64,
+    not_assessed: u64,
+    /// Those that were read and could not be judged, or not in full.
+    unjudged: u64,
+    /// Those with a finding that is asked for.
+    machines_with_findings: u64,
+    findings: u64,
+    /// Each update, bulletin or CVE that is named: machines by state.
+    bulletins: BTreeMap<&'a str, BTreeMap<&'static str, u64>>,
+}
+
+impl<'a> SelectionV1<'a> {
+    fn of(tally: &'a Tally) -> Self {
+        let named = tally.named.iter().map(|(name, states)| {
+            let states = states.iter().map(|(state, count)| (state.as_str(), *count));
+            (name.as_str(), states.collect())
+        });
+        Self {
+            asked: &tally.asked,
+            machines: tally.machines,
+            of_machines: tally.of_machines,
+            read: tally.read,
+            not_assessed: tally.not_assessed,
+            unjudged: tally.unjudged,
+            machines_with_findings: tally.with_findings,
+            findings: tally.findings,
+            bulletins: named.collect(),
+        }
+    }
 }
 
 /// What a run verified.
@@ -184,6 +239,8 @@ struct ExportV1<'a> {
     closed_findings: bool,
     user_names: bool,
     only_table: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    only_columns: &'a [String],
 }
 
 impl<'a> ExportV1<'a> {
@@ -193,6 +250,7 @@ impl<'a> ExportV1<'a> {
             closed_findings: options.all_findings,
             user_names: !options.no_users,
             only_table: options.table.as_deref(),
+            only_columns: &options.columns,
         }
     }
 }

@@ -25,9 +25,11 @@ mod manifest;
 mod nmap;
 mod output;
 mod plan;
+mod projection;
 mod remediation;
 mod review;
 mod schema;
+mod select;
 mod stream;
 mod summary;
 mod tables;
@@ -55,14 +57,15 @@ pub use plan::{PLAN_FORMATS, PlanFile, PlanFormat, plan_format, plan_page};
 pub use remediation::{Remediation, Step};
 pub use review::{ReviewRow, review};
 pub use schema::schemas;
+pub use select::{Listing, Tally, asked, listing, tally};
 pub use summary::{since, summary};
 pub use tables::{not_on, seems_to_be, table_names};
-pub use terminal::columns;
+pub use terminal::{Paint, Screen, columns, table};
 pub use verified::verified;
 
 use crate::model::{
-    Changes, Comparison, CoverageRow, ExceptionCount, FirstTold, MachineRecord, RunSummary, Trail,
-    Verification,
+    Changes, Comparison, CoverageRow, ExceptionCount, FirstTold, MachineRecord, RunSummary,
+    Selection, Trail, Verification,
 };
 use std::io::{self, Write};
 
@@ -154,19 +157,37 @@ pub fn export(
     options: &Options,
     sink: &mut dyn Sink,
 ) -> Result<Written, ReportError> {
+    if options.selection.is_whole() {
+        return export_of(source, source, formats, options, sink);
+    }
+    let limited = select::Selected::of(source, &options.selection)?;
+    let written = export_of(&limited, source, formats, options, sink)?;
+    // How a run ends does not depend on what is asked of it.
+    let counts = each_machine(source, |_| Ok(()))?;
+    Ok(Written { counts, ..written })
+}
+
+/// Writes `shown`, which is the whole run or a part of it.
+fn export_of(
+    shown: &dyn ReportSource,
+    whole: &dyn ReportSource,
+    formats: &[&str],
+    options: &Options,
+    sink: &mut dyn Sink,
+) -> Result<Written, ReportError> {
     let mut all = Written::default();
     for format in formats {
         let exporter = exporter(format)?;
-        if source.verification().is_some() {
+        if whole.verification().is_some() {
             fits_verified(exporter)?;
         }
-        let written = exporter.write(source, options, sink)?;
+        let written = exporter.write(shown, options, sink)?;
         all.files.extend(written.files);
         all.counts = written.counts;
     }
     all.files.sort_by(|a, b| a.name.cmp(&b.name));
     if options.destination == Destination::Folder {
-        manifest::write(source, options, &all, sink)?;
+        manifest::write(whole, options, &all, sink)?;
     }
     Ok(all)
 }
@@ -214,9 +235,14 @@ pub struct Options {
     /// Without account names (`--no-users`): the users that services run as. The operator stays,
     /// because somebody must answer for the run; a credential shows by its id only, always.
     pub no_users: bool,
-    /// Only this table, by the name of its file without extension. `None`: all of them in a folder,
-    /// `findings` as CSV on standard output.
+    /// Only this table, or these, joined by commas, by the names of their files without extension. `None`: all of
+    /// them in a folder, `findings` as CSV on standard output.
     pub table: Option<String>,
+    /// Only these columns, in this order, of each table that has them; empty for all. CSV and JSON Lines only.
+    pub columns: Vec<String>,
+    /// Which findings and machines are shown. What belongs to the run as a whole (coverage, lists, exceptions) is
+    /// shown whole.
+    pub selection: Selection,
     /// After how many rows a file splits; `None` for 1,000,000, which is what a spreadsheet takes.
     pub rows_per_file: Option<u64>,
 }

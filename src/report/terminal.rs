@@ -1,50 +1,200 @@
-//! Small tables for the terminal.
+//! Tables for people: as wide as the terminal, or as their cells where nobody looks at one.
+//!
+//! Columns are counted as a terminal shows them (UAX #11: a Chinese character takes two, a combining accent none).
+//! Colours only repeat what words say, and come from here alone: what a host says cannot paint.
 
 use super::escape::for_terminal;
-use std::fmt::Write as _;
+use std::iter;
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
-/// The widest column, in characters.
+/// The widest column of [`columns`].
 const WIDEST: usize = 60;
+/// Between two columns.
+const GAP: usize = 2;
+/// Below this a column is only made narrower when nothing else helps.
+const NARROW: usize = 8;
+
+/// What a table is shown on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Screen {
+    /// How many columns it has; `None` where it is no terminal, and nothing is cut.
+    pub width: Option<usize>,
+    /// Whether it is painted.
+    pub paint: Paint,
+}
+
+/// Whether colours and bold letters are used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Paint {
+    /// No escape codes at all.
+    #[default]
+    Plain,
+    /// Headers bold, and what is worst in colour.
+    Colours,
+}
 
 /// Lays rows out in columns under a header: left-aligned, cut at 60 characters, each cell harmless
 /// to a terminal. Rows may be short; lines end without blanks.
 pub fn columns(header: &[&str], rows: &[Vec<String>]) -> String {
-    let header: Vec<String> = header.iter().map(|title| (*title).to_owned()).collect();
-    let rows = [&header].into_iter().chain(rows).map(|row| shown(row));
-    let rows: Vec<Vec<String>> = rows.collect();
-    let mut widths = vec![0; rows.iter().map(Vec::len).max().unwrap_or(0)];
-    for row in &rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = cell.chars().count().max(*width);
-        }
-    }
-    let mut text = String::new();
-    for row in &rows {
-        let mut line = String::new();
-        for (width, cell) in widths.iter().zip(row) {
-            let _ = write!(line, "{cell:<width$}  ");
-        }
-        text.push_str(line.trim_end());
-        text.push('\n');
-    }
-    text
+    let grid = Grid::of(header, rows);
+    let widths: Vec<usize> = grid.widths.iter().map(|one| *one.min(&WIDEST)).collect();
+    grid.lay_out(&widths, Paint::Plain)
 }
 
-fn shown(row: &[String]) -> Vec<String> {
-    let cut = |cell: &String| {
-        let safe = for_terminal(cell);
-        if safe.chars().count() <= WIDEST {
-            return safe.into_owned();
-        }
-        let kept: String = safe.chars().take(WIDEST - 1).collect();
-        kept + "…"
+/// Lays rows out like [`columns`], as wide as a screen: the widest columns are made narrower until all fit, and what
+/// is cut ends with `…`. Without a width nothing is cut.
+pub fn table(header: &[&str], rows: &[Vec<String>], screen: Screen) -> String {
+    let grid = Grid::of(header, rows);
+    let widths = match screen.width {
+        None => grid.widths.clone(),
+        Some(width) => fit(&grid.widths, width),
     };
-    row.iter().map(cut).collect()
+    grid.lay_out(&widths, screen.paint)
+}
+
+/// Cells that are harmless to a terminal, and how wide each column is.
+struct Grid {
+    rows: Vec<Vec<String>>,
+    widths: Vec<usize>,
+}
+
+impl Grid {
+    fn of(header: &[&str], rows: &[Vec<String>]) -> Self {
+        let header: Vec<String> = header.iter().map(|title| (*title).to_owned()).collect();
+        let harmless = |row: &Vec<String>| {
+            let cells = row.iter().map(|cell| for_terminal(cell).into_owned());
+            cells.collect::<Vec<_>>()
+        };
+        let rows: Vec<_> = iter::once(&header).chain(rows).map(harmless).collect();
+        let mut widths = vec![0; rows.iter().map(Vec::len).max().unwrap_or(0)];
+        for row in &rows {
+            for (width, cell) in widths.iter_mut().zip(row) {
+                *width = cell.width().max(*width);
+            }
+        }
+        Self { rows, widths }
+    }
+
+    fn lay_out(&self, widths: &[usize], paint: Paint) -> String {
+        let mut text = String::new();
+        for (at, row) in self.rows.iter().enumerate() {
+            let mut line = String::new();
+            let mut blanks = 0;
+            for (cell, width) in row.iter().zip(widths) {
+                let shown = cut(cell, *width);
+                if !shown.is_empty() {
+                    line.extend(iter::repeat_n(' ', blanks));
+                    blanks = 0;
+                    let code = match (paint, at) {
+                        (Paint::Plain, _) => "",
+                        (Paint::Colours, 0) => BOLD,
+                        (Paint::Colours, _) => colour(cell),
+                    };
+                    push(&mut line, &shown, code);
+                }
+                blanks += width.saturating_sub(shown.width()) + GAP;
+            }
+            text.push_str(line.trim_end());
+            text.push('\n');
+        }
+        text
+    }
+}
+
+const BOLD: &str = "\u{1b}[1m";
+const RESET: &str = "\u{1b}[0m";
+
+/// Words of our own that stand out, where a cell is nothing else.
+const COLOURED: &[(&str, &str)] = &[
+    ("critical", "\u{1b}[1;31m"),
+    ("high", "\u{1b}[31m"),
+    ("medium", "\u{1b}[33m"),
+    ("failed", "\u{1b}[31m"),
+    ("unmanaged", "\u{1b}[31m"),
+    ("overlooked", "\u{1b}[33m"),
+    ("unknown", "\u{1b}[2m"),
+];
+
+fn colour(cell: &str) -> &'static str {
+    let found = COLOURED.iter().find(|(word, _)| *word == cell);
+    found.map_or("", |(_, code)| code)
+}
+
+fn push(line: &mut String, text: &str, code: &str) {
+    line.push_str(code);
+    line.push_str(text);
+    if !code.is_empty() {
+        line.push_str(RESET);
+    }
+}
+
+/// The widths at which all columns fit: the widest are made narrower first, and none below [`NARROW`] while that is
+/// enough. Too many columns for a screen overflow it.
+fn fit(natural: &[usize], screen: usize) -> Vec<usize> {
+    let gaps = natural.len().saturating_sub(1) * GAP;
+    let room = screen.saturating_sub(gaps);
+    for floor in [NARROW, 1] {
+        let capped = |cap: usize| natural.iter().map(move |one| *one.min(&cap));
+        let widest = natural.iter().copied().max().unwrap_or(0);
+        let caps = (floor..=widest.max(floor)).rev();
+        let mut fitting = caps.filter(|cap| capped(*cap).sum::<usize>() <= room);
+        if let Some(cap) = fitting.next() {
+            return spread(natural, capped(cap).collect(), room);
+        }
+    }
+    natural.iter().map(|one| *one.min(&1)).collect()
+}
+
+/// Gives what is left of the room to the columns that were made narrower, from the left.
+fn spread(natural: &[usize], mut widths: Vec<usize>, room: usize) -> Vec<usize> {
+    let mut left = room.saturating_sub(widths.iter().sum());
+    for (width, natural) in widths.iter_mut().zip(natural) {
+        if left > 0 && *width < *natural {
+            *width += 1;
+            left -= 1;
+        }
+    }
+    widths
+}
+
+/// A text of at most so many columns.
+fn cut(text: &str, width: usize) -> String {
+    if text.width() <= width {
+        return text.to_owned();
+    }
+    let mut kept = String::new();
+    let mut used = 0;
+    for c in text.chars() {
+        used += c.width().unwrap_or(0);
+        if used + 1 > width {
+            break;
+        }
+        kept.push(c);
+    }
+    // Some sequences are wider together than their parts.
+    while kept.width() + 1 > width && kept.pop().is_some() {}
+    kept.truncate(kept.trim_end().len());
+    if width > 0 {
+        kept.push('…');
+    }
+    kept
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    fn owned(cells: &[&str]) -> Vec<String> {
+        cells.iter().map(|&cell| cell.to_owned()).collect()
+    }
+
+    fn screen(width: usize) -> Screen {
+        Screen {
+            width: Some(width),
+            paint: Paint::Plain,
+        }
+    }
 
     #[test]
     fn columns_line_up_and_hostile_cells_stay_in_place() {
@@ -57,5 +207,82 @@ mod tests {
         assert_eq!(lines[0], "IP         NAME");
         assert_eq!(lines[1], "10.0.0.1   web␛[2J⏎x");
         assert_eq!(lines[2].chars().count(), 11 + WIDEST);
+    }
+
+    #[test]
+    fn wide_and_combining_characters_are_counted_as_they_are_shown() {
+        let rows = [
+            owned(&["数据库", "x"]),
+            owned(&["cafe\u{301}", "x"]),
+            owned(&["plain", "x"]),
+        ];
+        let text = table(&["N", "X"], &rows, Screen::default());
+        let at: Vec<usize> = text
+            .lines()
+            .map(|line| line.split_once(['X', 'x']).unwrap().0.width())
+            .collect();
+        assert_eq!(at, [8, 8, 8, 8], "{text}");
+        assert_eq!(cut("数据库", 5), "数据…");
+        assert_eq!(cut("数据库", 4), "数…");
+        assert_eq!(cut("数据库", 6), "数据库");
+        assert_eq!(cut("cafe\u{301}s", 5), "cafe\u{301}s");
+        assert_eq!(cut("ab  cd", 5), "ab…");
+    }
+
+    #[test]
+    fn the_widest_columns_give_way_first() {
+        let rows = [owned(&["1", "critical", &"t".repeat(90), &"f".repeat(50)])];
+        let header = ["RANK", "SEVERITY", "TITLE", "FIX"];
+        for width in [40, 80, 200] {
+            let text = table(&header, &rows, screen(width));
+            for line in text.lines() {
+                assert!(line.width() <= width, "{width}: {line}");
+            }
+            assert!(text.contains("critical"), "{text}");
+            assert_eq!(text.contains('…'), width < 160, "{text}");
+        }
+        assert_eq!(fit(&[4, 8, 90, 50], 80), [4, 8, 31, 31]);
+        assert_eq!(fit(&[4, 8, 90, 50], 200), [4, 8, 90, 50]);
+    }
+
+    #[test]
+    fn without_a_screen_nothing_is_cut() {
+        let rows = [owned(&[&"t".repeat(500), "b"])];
+        let text = table(&["A", "B"], &rows, Screen::default());
+        assert!(text.contains(&"t".repeat(500)), "{text}");
+        assert!(!text.contains('\u{1b}'));
+    }
+
+    #[test]
+    fn only_our_own_words_are_painted_and_hosts_cannot() {
+        let screen = Screen {
+            width: Some(60),
+            paint: Paint::Colours,
+        };
+        let rows = [owned(&["critical", "\u{1b}[31mweb\u{9b}2J"])];
+        let text = table(&["SEVERITY", "HOST"], &rows, screen);
+        assert!(text.contains("\u{1b}[1;31mcritical\u{1b}[0m"), "{text:?}");
+        assert_eq!(text.matches('\u{1b}').count(), 2 * 3, "{text:?}");
+        assert!(!text.contains('\u{9b}'), "{text:?}");
+        let plain = Screen {
+            paint: Paint::Plain,
+            ..screen
+        };
+        assert!(!table(&["SEVERITY", "HOST"], &rows, plain).contains('\u{1b}'));
+    }
+
+    proptest! {
+        #[test]
+        fn a_table_is_never_wider_than_its_screen(
+            cells in proptest::collection::vec(".{0,30}", 12),
+            width in 12_usize..120,
+        ) {
+            let rows: Vec<Vec<String>> = cells.chunks(4).map(<[String]>::to_vec).collect();
+            let text = table(&["A", "B", "C", "D"], &rows, screen(width));
+            prop_assert_eq!(text.lines().count(), 4);
+            for line in text.lines() {
+                prop_assert!(line.width() <= width, "{:?}", line);
+            }
+        }
     }
 }

@@ -2,11 +2,10 @@
 
 use super::cover::{self, Choice};
 use super::{MachineNeeds, PlanRules};
-use crate::classify::{is_asked, severity};
 use crate::model::{
     Date, Decision, Finding, FindingState, FixId, KbId, Late, LeftOpen, Need, PlanStep,
     RebootAfter, RemedyFile, Restart, Severity, StepKind, Tool, Urgency, WhyLeft, Work,
-    highest_fixed,
+    highest_fixed, is_asked, severity,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Deref;

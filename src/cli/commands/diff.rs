@@ -2,11 +2,11 @@
 
 use super::super::args::DiffArguments;
 use super::super::beliefs;
-use super::super::config::Settings;
+use super::super::config::{Environment, Settings};
 use super::super::output::Stdout;
-use super::super::{Exit, Stop, output};
+use super::super::{Exit, Stop, output, screen};
 use crate::model::{Change, ChangeKind, Changes, CoverageRow, MachineRecord, RunId, RunSummary};
-use crate::report::{self, Destination, Options, ReportSource, columns, for_terminal};
+use crate::report::{self, Destination, Options, ReportSource, Screen, for_terminal, table};
 use crate::scan;
 use crate::store::Store;
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,7 +14,11 @@ use std::fmt::Write as _;
 use std::io::{self, Write as _};
 
 /// Tells what changed.
-pub(in crate::cli) fn run(settings: &Settings, command: &DiffArguments) -> Result<Exit, Stop> {
+pub(in crate::cli) fn run(
+    settings: &Settings,
+    environment: &Environment,
+    command: &DiffArguments,
+) -> Result<Exit, Stop> {
     let kinds = kinds(&command.only)?;
     let store = output::open_store(&settings.store)?;
     let after = output::find_whole_run(&store, command.after.as_deref())?;
@@ -52,7 +56,7 @@ pub(in crate::cli) fn run(settings: &Settings, command: &DiffArguments) -> Resul
         written.map_err(|error| Stop::failed(&error))?;
         return Ok(Exit::Clean);
     }
-    let text = page(earlier.run(), &source);
+    let text = page(earlier.run(), &source, screen::of_output(environment));
     let written = io::stdout().lock().write_all(text.as_bytes());
     written.map_err(|error| Stop::failed(&error))?;
     Ok(Exit::Clean)
@@ -129,7 +133,7 @@ impl ReportSource for Told {
 }
 
 /// Counts first, then every change.
-fn page(before: &RunSummary, source: &Told) -> String {
+fn page(before: &RunSummary, source: &Told, screen: Screen) -> String {
     let (after, changes) = (&source.run, &source.changes);
     let mut text = format!(
         "From {} ({}) to {} ({})\n",
@@ -156,9 +160,10 @@ fn page(before: &RunSummary, source: &Told) -> String {
     }
     let rows: Vec<Vec<String>> = changes.rows.iter().map(row).collect();
     text.push('\n');
-    text.push_str(&columns(
+    text.push_str(&table(
         &["IP", "NAME", "CHANGE", "WHAT", "BEFORE", "AFTER", "SINCE"],
         &rows,
+        screen,
     ));
     text
 }

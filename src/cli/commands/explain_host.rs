@@ -171,7 +171,7 @@ fn is_listed(entry: &Entry, name: &str) -> bool {
         || addresses.any(|address| same(&address.to_string()))
 }
 
-fn why_unread(machine: &MachineRecord) -> String {
+pub(super) fn why_unread(machine: &MachineRecord) -> String {
     if let Some(failure) = &machine.failure {
         return format!("{}: {}", failure.code.as_str(), failure.detail);
     }

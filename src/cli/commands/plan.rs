@@ -3,8 +3,8 @@
 use super::super::config::Settings;
 use super::super::decision_args::PlanArguments;
 use super::super::{Exit, Stop, beliefs, complain, output, runtime};
-use crate::classify::{MachineNeeds, PlanRules, Planner, is_named};
-use crate::model::{Comparison, KnownList, MachineId, Plan, RunId, Severity, UtcTime};
+use crate::classify::{MachineNeeds, PlanRules, Planner};
+use crate::model::{Comparison, KnownList, MachineId, Plan, RunId, Severity, UtcTime, is_named};
 use crate::report::{
     self, Destination, Options, PlanFile, ReportSource as _, for_terminal, plan_page,
 };
@@ -112,7 +112,7 @@ fn planned(
 }
 
 /// Who answers for a machine, by the first list that says so.
-pub(super) fn owners<'a>(
+pub(in crate::cli) fn owners<'a>(
     comparison: &Comparison,
     lists: &'a [KnownList],
 ) -> BTreeMap<MachineId, &'a str> {

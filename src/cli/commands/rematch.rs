@@ -1,6 +1,7 @@
 //! `match`: stored facts, or given ones, against the present catalogue, offline.
 
 use super::super::args::MatchArguments;
+use super::super::asked::Asked;
 use super::super::config::Settings;
 use super::super::{Exit, Stop, beliefs, complain, knowledge, output, runtime};
 use super::given;
@@ -20,11 +21,13 @@ use std::sync::Arc;
 /// Judges the inventories of a run again, or those of recorded hosts.
 pub(in crate::cli) fn run(settings: &Settings, command: &MatchArguments) -> Result<Exit, Stop> {
     output::check(&command.output)?;
+    let asked = Asked::read(&command.selection, &command.tables)?;
+    asked.check(&command.output.format, command.output.output.is_some())?;
     if let Some(day) = &command.as_of {
-        return as_of(settings, command, day);
+        return as_of(settings, (command, &asked), day);
     }
     if !command.given.is_empty() {
-        return given(settings, command);
+        return given(settings, (command, &asked));
     }
     let beliefs = beliefs::read(settings, &command.beliefs)?;
     let store = output::open_store(&settings.store)?;
@@ -34,7 +37,13 @@ pub(in crate::cli) fn run(settings: &Settings, command: &MatchArguments) -> Resu
     let today = runtime::now().date();
     let judged = runtime::block_on(scan::rematch(&store, &run, &known, today))?;
     judged.map_err(|error| Stop::failed(&error))?;
-    let exits = output::write(&store, &run, &command.output, Some(known), beliefs)?;
+    let exits = output::write_asked(
+        &store,
+        &run,
+        (&command.output, &asked),
+        Some(known),
+        beliefs,
+    )?;
     Ok(Exit::worst(exits))
 }
 
@@ -51,7 +60,11 @@ fn warn_of_rules(store: &Store, run: &RunId, known: &Knowledge) -> Result<(), St
 }
 
 /// What a run read, judged as of a past day.
-fn as_of(settings: &Settings, command: &MatchArguments, day: &str) -> Result<Exit, Stop> {
+fn as_of(
+    settings: &Settings,
+    (command, asked): (&MatchArguments, &Asked),
+    day: &str,
+) -> Result<Exit, Stop> {
     let (day, end) = past(day)?;
     let store = output::open_store(&settings.store)?;
     let run = super::past::run(settings, &store, (command.run.as_deref(), day))?;
@@ -72,7 +85,7 @@ fn as_of(settings: &Settings, command: &MatchArguments, day: &str) -> Result<Exi
         known,
         clock: Arc::new(move || end),
     };
-    judge(settings, command, given)
+    judge(settings, (command, asked), given)
 }
 
 /// A day that is over or is today, and its last second.
@@ -87,7 +100,7 @@ fn past(day: &str) -> Result<(Date, UtcTime), Stop> {
 }
 
 /// Given hosts are a run of their own, kept nowhere.
-fn given(settings: &Settings, command: &MatchArguments) -> Result<Exit, Stop> {
+fn given(settings: &Settings, (command, asked): (&MatchArguments, &Asked)) -> Result<Exit, Stop> {
     let known = knowledge::open(settings, &command.verdicts)?;
     let given = Given {
         hosts: given::hosts(&command.given)?,
@@ -95,7 +108,7 @@ fn given(settings: &Settings, command: &MatchArguments) -> Result<Exit, Stop> {
         known,
         clock: runtime::clock(),
     };
-    judge(settings, command, given)
+    judge(settings, (command, asked), given)
 }
 
 /// Hosts that are judged as if each had just answered.
@@ -108,7 +121,7 @@ struct Given<H> {
 
 fn judge(
     settings: &Settings,
-    command: &MatchArguments,
+    (command, asked): (&MatchArguments, &Asked),
     given: Given<impl Iterator<Item = Result<GivenHost, Stop>>>,
 ) -> Result<Exit, Stop> {
     let beliefs = beliefs::read(settings, &command.beliefs)?;
@@ -156,7 +169,7 @@ fn judge(
         begun.map_err(|error| Stop::failed(&error))?;
         scan::run_given(Arc::new(cx), hosts).await
     })??;
-    let exits = output::write(&store, &run, &command.output, Some(known), beliefs)?;
+    let exits = output::write_asked(&store, &run, (&command.output, asked), Some(known), beliefs)?;
     Ok(Exit::worst(exits))
 }
 

@@ -2,10 +2,10 @@
 
 use super::super::args::UnmanagedArguments;
 use super::super::beliefs::{self, Given};
-use super::super::config::Settings;
-use super::super::{Exit, Stop, complain, output};
+use super::super::config::{Environment, Settings};
+use super::super::{Exit, Stop, complain, output, screen};
 use crate::model::{Comparison, Entry, MachineRecord, ManagedState, RunId, Standing};
-use crate::report::{ReportSource as _, columns, for_terminal, not_on, seems_to_be};
+use crate::report::{ReportSource as _, Screen, for_terminal, not_on, seems_to_be, table};
 use crate::scan::RunSource;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -13,7 +13,11 @@ use std::io::{self, Write as _};
 use std::net::IpAddr;
 
 /// Shows whom somebody should look at, and what each list knows.
-pub(in crate::cli) fn run(settings: &Settings, command: &UnmanagedArguments) -> Result<Exit, Stop> {
+pub(in crate::cli) fn run(
+    settings: &Settings,
+    environment: &Environment,
+    command: &UnmanagedArguments,
+) -> Result<Exit, Stop> {
     let states = states(&command.state)?;
     let text = if command.show_lists {
         beliefs::in_full(&beliefs::read_lists(settings, &command.beliefs)?)
@@ -28,7 +32,8 @@ pub(in crate::cli) fn run(settings: &Settings, command: &UnmanagedArguments) -> 
             )));
         }
         let source = RunSource::open(&store, &run, command.no_merge)?;
-        page(&source.compare(&store, &beliefs)?, &states)?
+        let screen = screen::of_output(environment);
+        page(&source.compare(&store, &beliefs)?, &states, screen)?
     };
     let written = io::stdout().lock().write_all(text.as_bytes());
     written.map_err(|error| Stop::failed(&error))?;
@@ -57,7 +62,11 @@ fn states(named: &[String]) -> Result<BTreeSet<ManagedState>, Stop> {
 }
 
 /// The whole answer: who, then what each list knows, then subnet by subnet.
-fn page(source: &RunSource, states: &BTreeSet<ManagedState>) -> Result<String, Stop> {
+fn page(
+    source: &RunSource,
+    states: &BTreeSet<ManagedState>,
+    screen: Screen,
+) -> Result<String, Stop> {
     let mut rows = Vec::new();
     let walk = source.machines(&mut |machine| {
         if let Some(standing) = machine
@@ -82,7 +91,7 @@ fn page(source: &RunSource, states: &BTreeSet<ManagedState>) -> Result<String, S
     let mut text = if rows.is_empty() {
         "Nobody is in these states.\n".to_owned()
     } else {
-        columns(
+        table(
             &[
                 "STATE",
                 "WHY",
@@ -93,13 +102,14 @@ fn page(source: &RunSource, states: &BTreeSet<ManagedState>) -> Result<String, S
                 "TO DO",
             ],
             &rows,
+            screen,
         )
     };
     for warning in &comparison.warnings {
         let _ = writeln!(text, "\ndoubtful: {}", for_terminal(warning));
     }
-    lists(comparison, &mut text);
-    subnets(comparison, &mut text);
+    lists(comparison, screen, &mut text);
+    subnets(comparison, screen, &mut text);
     Ok(text)
 }
 
@@ -150,7 +160,7 @@ fn percent(part: u64, whole: u64) -> String {
     }
 }
 
-fn lists(comparison: &Comparison, text: &mut String) {
+fn lists(comparison: &Comparison, screen: Screen, text: &mut String) {
     let rows = comparison.lists.iter().map(|list| {
         vec![
             list.name.clone(),
@@ -175,10 +185,10 @@ fn lists(comparison: &Comparison, text: &mut String) {
         "HAS, AND NOT ON",
     ];
     text.push('\n');
-    text.push_str(&columns(&header, &rows.collect::<Vec<_>>()));
+    text.push_str(&table(&header, &rows.collect::<Vec<_>>(), screen));
 }
 
-fn subnets(comparison: &Comparison, text: &mut String) {
+fn subnets(comparison: &Comparison, screen: Screen, text: &mut String) {
     let rows = comparison.subnets.iter().map(|subnet| {
         let states = subnet.states.iter();
         let states = states.map(|(state, count)| format!("{count} {}", state.as_str()));
@@ -191,9 +201,10 @@ fn subnets(comparison: &Comparison, text: &mut String) {
         ]
     });
     text.push('\n');
-    text.push_str(&columns(
+    text.push_str(&table(
         &["SUBNET", "LIVE", "KNOWN", "COVERED", "STATES"],
         &rows.collect::<Vec<_>>(),
+        screen,
     ));
 }
 

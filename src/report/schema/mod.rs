@@ -37,6 +37,7 @@ fn document() -> Value {
     properties.insert("tool".into(), json!({ "const": env!("CARGO_PKG_NAME") }));
     properties.insert("tool_version".into(), json!({ "type": "string" }));
     properties.insert("run".into(), run);
+    properties.insert("only".into(), only());
     let verified = tables.iter().map(|table| table.name);
     let missing: Vec<&str> = verified.filter(|name| !outer.contains(name)).collect();
     for name in outer.iter().copied().chain(missing) {
@@ -75,6 +76,7 @@ fn line() -> Value {
     let rows = TABLES
         .iter()
         .map(|table| tagged(table.kind, reference(table.kind)));
+    let run = json!({ "allOf": [run], "properties": { "only": only() } });
     let lines: Vec<Value> = [tagged("run", run)].into_iter().chain(rows).collect();
     json!({
         "$schema": DIALECT,
@@ -84,6 +86,15 @@ fn line() -> Value {
         "type": "object",
         "oneOf": lines,
         "$defs": definitions(&mut generator),
+    })
+}
+
+/// What a part of a run was limited to.
+fn only() -> Value {
+    json!({
+        "description": "the flags that a part of the run was asked for with; not there where all of it is",
+        "type": "array",
+        "items": { "type": "string" },
     })
 }
 

@@ -28,12 +28,14 @@ pub use unmanaged::seems_to_be;
 
 use super::cell::Cell;
 use super::column::Column;
-use super::{Counts, Options, ReportError, ReportSource, each_machine};
+use super::{Counts, Options, Remediation, ReportError, ReportSource, each_machine};
 use crate::model::{
-    Decision, Finding, FindingId, Inventory, MachineRecord, RunSummary, Trail, WindowsFacts,
+    Decision, Finding, FindingId, Inventory, MachineRecord, RunSummary, Selection, Trail,
+    WindowsFacts,
 };
 use std::borrow::Cow;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// Every table, in the order in which JSON Lines shows them.
 pub(super) const TABLES: &[Table] = &[
@@ -64,7 +66,7 @@ pub fn table_names() -> impl Iterator<Item = &'static str> {
 /// What a run that verified has; of any other it has nothing to say.
 const OF_VERIFIED: [&str; 3] = ["coverage", "access", "verify"];
 
-/// The table of a name, or all that a run has.
+/// The tables of some names, joined by commas, or all that a run has.
 pub(super) fn chosen(
     name: Option<&str>,
     source: &dyn ReportSource,
@@ -76,12 +78,23 @@ pub(super) fn chosen(
         };
         return Ok(TABLES.iter().filter(has).collect());
     };
+    let mut tables = Vec::new();
+    for name in name.split(',').map(str::trim) {
+        let table = called(name)?;
+        if !tables.iter().any(|one: &&Table| one.name == table.name) {
+            tables.push(table);
+        }
+    }
+    Ok(tables)
+}
+
+/// The table of a name.
+pub(super) fn called(name: &str) -> Result<&'static Table, ReportError> {
     let found = TABLES.iter().find(|table| table.name == name);
-    let table = found.ok_or_else(|| ReportError::NoSuchTable {
+    found.ok_or_else(|| ReportError::NoSuchTable {
         name: name.to_owned(),
         known: table_names().collect::<Vec<_>>().join(", "),
-    })?;
-    Ok(vec![table])
+    })
 }
 
 /// Takes a row, and the place of its table among those that are asked for.
@@ -123,15 +136,25 @@ pub(super) fn each_row_at(
     for (at, table) in tables() {
         table.run_rows(source, options, &mut |cells| emit(Stage::Run, at, cells))?;
     }
+    let selection = &options.selection;
+    let mut asked = Remediation::default();
     let counts = each_machine(source, |machine| {
+        if selection.limits_findings() {
+            asked.add(&trimmed(machine, selection));
+        }
         let view = View::new(source.run(), options, machine);
         for (at, table) in tables() {
             table.machine_rows(source, &view, &mut |cells| emit(Stage::Machine, at, cells))?;
         }
         Ok(())
     })?;
+    let limited = selection.limits_findings().then(|| Counts {
+        remediation: asked,
+        ..counts.clone()
+    });
+    let sums = limited.as_ref().unwrap_or(&counts);
     for (at, table) in tables() {
-        table.sum_rows(source, &counts, &mut |cells| emit(Stage::All, at, cells))?;
+        table.sum_rows(source, sums, &mut |cells| emit(Stage::All, at, cells))?;
     }
     Ok(counts)
 }
@@ -149,6 +172,19 @@ pub(super) fn software_of(
 ) -> Result<(), ReportError> {
     let view = View::new(run, options, machine);
     software::rows(&view, &mut |cells| emit(software::TABLE.columns, cells))
+}
+
+/// A machine as if it had no findings but those that are asked for.
+fn trimmed(machine: &MachineRecord, selection: &Selection) -> MachineRecord {
+    let taken = machine.judged();
+    let taken = taken.filter(|(finding, decision)| selection.takes(machine, finding, *decision));
+    MachineRecord {
+        findings: Arc::new(taken.map(|(finding, _)| finding.clone()).collect()),
+        decided: None,
+        // That it waits for a restart is no answer, unless a finding that is asked for does.
+        inventory: None,
+        ..machine.clone()
+    }
 }
 
 /// One table.
@@ -289,8 +325,10 @@ impl<'a> Shown<'a> {
     /// The findings of a machine that are to be shown, sorted by product and bulletin.
     pub(super) fn of(machine: &'a MachineRecord, options: &Options) -> Vec<Self> {
         let findings = machine.judged();
-        let findings =
-            findings.filter(|(finding, _)| options.all_findings || !finding.state.is_closed());
+        let findings = findings.filter(|(finding, decision)| {
+            (options.all_findings || !finding.state.is_closed())
+                && options.selection.takes(machine, finding, *decision)
+        });
         let mut findings: Vec<_> = findings
             .map(|(finding, decision)| Self {
                 id: FindingId::of(&machine.id, &finding.product, &finding.bulletin),

@@ -1,11 +1,11 @@
 //! The machines of the earlier run, met again.
 
 use super::{add, chosen, hostname};
-use crate::classify::{Catalog, Now, is_named, verified};
+use crate::classify::{Catalog, Now, verified};
 use crate::matching::Knowledge;
 use crate::model::{
     AccessRecord, CoverageRow, FindingId, LeftUnverified, MachineId, MachineRecord, ResultCode,
-    RunSummary, Verification, Verified,
+    RunSummary, Verification, Verified, is_named,
 };
 use crate::report::ReportSource;
 use crate::scan::plan::{Verify, Wanted};

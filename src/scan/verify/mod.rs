@@ -8,10 +8,10 @@ pub use again::{VerifySource, verification};
 
 use super::plan::{Asked, Wanted};
 use super::{RunError, RunSource};
-use crate::classify::{self, is_asked, is_named, is_to_be_verified};
+use crate::classify::{self, is_to_be_verified};
 use crate::collect;
 use crate::identify;
-use crate::model::{Decision, Finding, LeftUnverified, MachineRecord};
+use crate::model::{Decision, Finding, LeftUnverified, MachineRecord, is_asked, is_named};
 use crate::report::ReportSource as _;
 use crate::session::QuestionSet;
 use crate::targets::Description;

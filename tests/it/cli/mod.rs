@@ -1,5 +1,6 @@
 //! The command line, from outside: what it says, how it ends, what it writes.
 
+mod asked;
 mod catalogue;
 mod changes;
 mod credentials;

@@ -1,0 +1,219 @@
+//! What of a stored run is asked for, and the run as its files show it.
+
+use super::asked_args::{ListingArguments, TableArguments};
+use super::beliefs::Given;
+use super::commands::plan::owners;
+use super::config::Settings;
+use super::selection_args::SelectionArguments;
+use super::{Stop, complain, output, output::Stdout};
+use crate::model::{KnownList, RunId, Selection};
+use crate::report::{self, Destination, Options, ReportSource as _, asked, tally};
+use crate::scan::{Beliefs, RunSource};
+use std::io::{self, Write as _};
+
+/// What of a run is written.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Asked {
+    /// Which findings and machines.
+    pub(super) selection: Selection,
+    /// Which tables, as [`Options::table`] has them.
+    pub(super) table: Option<String>,
+    /// Which columns of them.
+    pub(super) columns: Vec<String>,
+}
+
+impl Asked {
+    /// Reads the flags before the work begins.
+    pub(super) fn read(
+        selection: &SelectionArguments,
+        tables: &TableArguments,
+    ) -> Result<Self, Stop> {
+        for name in &tables.table {
+            if !report::table_names().any(|known| known == name) {
+                let known: Vec<&str> = report::table_names().collect();
+                return Err(Stop::usage(format!(
+                    "--table {name}: expected one of {}",
+                    known.join(", ")
+                )));
+            }
+        }
+        let table = (!tables.table.is_empty()).then(|| tables.table.join(","));
+        Ok(Self {
+            selection: selection.read()?,
+            table,
+            columns: tables.columns.clone(),
+        })
+    }
+
+    /// Refuses to show a part of a run that only verified another.
+    pub(super) fn must_be_all(&self, run: &RunId) -> Result<(), Stop> {
+        if self.selection.is_whole() && self.table.is_none() && self.columns.is_empty() {
+            return Ok(());
+        }
+        Err(Stop::usage(format!(
+            "run {run} only verified findings of another run, and is written whole; underdesk verify takes --kb, --severity, --host and --tag"
+        )))
+    }
+
+    /// Whether the formats and the place can show it.
+    pub(super) fn check(&self, formats: &[String], to_stdout: bool) -> Result<(), Stop> {
+        let is_csv = formats.iter().all(|format| format == "csv");
+        let has_several = self.table.as_ref().is_some_and(|names| names.contains(','));
+        if to_stdout && is_csv && has_several {
+            return Err(Stop::usage(
+                "standard output takes one table as CSV: name one with --table, or use --format jsonl or --out DIR",
+            ));
+        }
+        let mut whole = formats
+            .iter()
+            .filter(|one| !["csv", "jsonl"].contains(&one.as_str()));
+        if let Some(format) = whole.next().filter(|_| !self.columns.is_empty()) {
+            complain(&format!(
+                "--columns does not change {format}: it has all columns"
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Lays over a selection what only the run and its lists know.
+pub(super) fn settle(
+    selection: Selection,
+    source: &RunSource,
+    beliefs: &Beliefs,
+) -> Result<Selection, Stop> {
+    if selection.overdue && beliefs.policy.measures.due.is_none() {
+        return Err(Stop::usage(
+            "nothing has a due date: the policy needs a [due] (see policy.example.toml)",
+        ));
+    }
+    Ok(owned(selection, source, &beliefs.lists))
+}
+
+/// Whose machines are whose by the lists.
+fn owned(mut selection: Selection, source: &RunSource, lists: &[KnownList]) -> Selection {
+    let Some(comparison) = source.comparison().filter(|_| !selection.owners.is_empty()) else {
+        return selection;
+    };
+    let wanted = &selection.owners;
+    let is_wanted = |owner: &str| wanted.iter().any(|one| one.eq_ignore_ascii_case(owner));
+    let listed = owners(comparison, lists).into_iter();
+    let listed = listed.filter(|(_, owner)| is_wanted(owner));
+    selection.owned = listed.map(|(machine, _)| machine).collect();
+    selection
+}
+
+/// What was asked for, and what it comes to, behind the summary of the whole run.
+pub(super) fn told(source: &RunSource, options: &Options) -> Result<String, Stop> {
+    let tally = tally(source, options).map_err(|error| Stop::failed(&error))?;
+    Ok(format!(
+        "Only what was asked for was written ({}); the summary above is of the whole run\n{}",
+        report::for_terminal(&tally.asked.join(" ")),
+        asked(&tally)
+    ))
+}
+
+/// A stored run of which a part is listed.
+pub(super) struct Listed {
+    /// The run, weighed by the policy on its day.
+    pub(super) source: RunSource,
+    /// What is listed of it, and how.
+    pub(super) options: Options,
+}
+
+/// What is to be listed.
+pub(super) struct Wanted<'a> {
+    /// The run, where one is named.
+    pub(super) run: Option<&'a str>,
+    /// Which findings and machines.
+    pub(super) selection: Selection,
+    /// Closed findings too.
+    pub(super) all: bool,
+    /// The table.
+    pub(super) table: &'a str,
+    /// How it is shown.
+    pub(super) listing: &'a ListingArguments,
+}
+
+impl Listed {
+    /// Opens the run. `known` finds closed findings again, where they are wanted.
+    pub(super) fn open(
+        settings: &Settings,
+        wanted: Wanted<'_>,
+        known: Option<crate::matching::Knowledge>,
+        given: Given,
+    ) -> Result<Self, Stop> {
+        let store = output::open_store(&settings.store)?;
+        let run: RunId = output::find_whole_run(&store, wanted.run)?;
+        let beliefs = given.of_run(&store, &run)?;
+        let how = (wanted.listing.no_merge, known);
+        let source = output::open_weighed(&store, &run, how, &beliefs, |source| source)?;
+        let options = Options {
+            dialect: wanted.listing.csv.into(),
+            destination: Destination::Stdout,
+            all_findings: wanted.all,
+            no_users: wanted.listing.no_users,
+            table: Some(wanted.table.to_owned()),
+            columns: wanted.listing.columns.clone(),
+            selection: settle(wanted.selection, &source, &beliefs)?,
+            ..Options::default()
+        };
+        Ok(Self { source, options })
+    }
+
+    /// Writes the table for other programs.
+    pub(super) fn write(&self, format: &str) -> Result<(), Stop> {
+        output::export(&self.source, &[format], &self.options, &mut Stdout)?;
+        complain(asked(&self.tally()?).trim_end());
+        Ok(())
+    }
+
+    /// What the question comes to.
+    pub(super) fn tally(&self) -> Result<report::Tally, Stop> {
+        tally(&self.source, &self.options).map_err(|error| Stop::failed(&error))
+    }
+
+    /// Why nothing can be said of what machines lack, where that is so.
+    pub(super) fn blind(&self) -> Option<String> {
+        let run = self.source.run();
+        if run.kind == crate::scan::RunKind::Sweep.as_str() {
+            return Some(format!(
+                "run {} is a sweep: it read no machine, and nothing is known of what they lack",
+                run.id
+            ));
+        }
+        run.catalog_digest.is_empty().then(|| {
+            format!(
+                "run {id} was judged by no catalogue: nothing can be said of what is missing; underdesk catalog update, then underdesk match {id}",
+                id = run.id
+            )
+        })
+    }
+}
+
+/// Shows a page.
+pub(super) fn print(text: &str) -> Result<(), Stop> {
+    let written = io::stdout().lock().write_all(text.as_bytes());
+    written.map_err(|error| Stop::failed(&error))
+}
+
+/// The header of a column: its name in words.
+pub(super) fn title(column: &str) -> String {
+    const SHORT: [(&str, &str); 10] = [
+        ("my_severity", "SEVERITY"),
+        ("hostname", "HOST"),
+        ("bulletin_id", "BULLETIN"),
+        ("due_date", "DUE"),
+        ("os_name", "SYSTEM"),
+        ("missing_count", "MISSING"),
+        ("worst_severity", "WORST"),
+        ("kev_count", "KEV"),
+        ("reboot_pending", "REBOOT"),
+        ("managed_state", "MANAGED"),
+    ];
+    let short = SHORT.iter().find(|(name, _)| *name == column);
+    short.map_or_else(
+        || column.to_uppercase().replace('_', " "),
+        |(_, title)| (*title).to_owned(),
+    )
+}

@@ -1,0 +1,106 @@
+//! `findings`: which machines miss these updates.
+
+use super::super::asked::{Listed, Wanted, print, title};
+use super::super::asked_args::FindingsArguments;
+use super::super::config::{Environment, Settings};
+use super::super::{Exit, Stop, beliefs, knowledge, screen};
+use crate::report::{Listing, Screen, asked, listing, table};
+
+/// What is shown where nobody names columns; the address stands in for a name that nobody knows.
+const COLUMNS: [&str; 9] = [
+    "rank",
+    "my_severity",
+    "state",
+    "hostname",
+    "ip",
+    "product",
+    "bulletin_id",
+    "fix",
+    "due_date",
+];
+
+/// Lists findings of a stored run, the first to see to first, and says of how many machines nothing is known.
+pub(in crate::cli) fn run(
+    settings: &Settings,
+    environment: &Environment,
+    command: &FindingsArguments,
+) -> Result<Exit, Stop> {
+    let selection = command.selection.read()?;
+    let all = command.all || selection.wants_closed();
+    let known = || knowledge::open(settings, &command.verdicts);
+    let known = all.then(known).transpose()?;
+    let given = beliefs::read(settings, &command.beliefs)?;
+    let wanted = Wanted {
+        run: command.run.as_deref(),
+        selection,
+        all,
+        table: "findings",
+        listing: &command.listing,
+    };
+    let listed = Listed::open(settings, wanted, known, given)?;
+    if command.listing.output.is_some() {
+        listed.write(&command.listing.format)?;
+    } else {
+        print(&page(&listed, screen::of_output(environment))?)?;
+    }
+    Ok(Exit::Clean)
+}
+
+/// The table, and behind it what it rests on.
+fn page(listed: &Listed, screen: Screen) -> Result<String, Stop> {
+    if let Some(blind) = listed.blind() {
+        return Ok(format!("{blind}\n"));
+    }
+    let own: Vec<&str> = listed.options.columns.iter().map(String::as_str).collect();
+    let columns = if own.is_empty() { &COLUMNS[..] } else { &own };
+    let wanted = [("findings", &["rank"][..]), ("findings", columns)];
+    let lists = listing(&listed.source, &listed.options, &wanted);
+    let lists = lists.map_err(|error| Stop::configuration(&error))?;
+    let mut text = String::new();
+    if let [ranks, shown] = lists.as_slice() {
+        let rows = by_rank(ranks, shown);
+        let mut shown = Listing {
+            columns: shown.columns.clone(),
+            rows,
+        };
+        if own.is_empty() {
+            stand_in(&mut shown);
+        }
+        if shown.rows.is_empty() {
+            text.push_str("No finding is what was asked for.\n");
+        } else {
+            let header: Vec<String> = shown.columns.iter().map(|name| title(name)).collect();
+            let header: Vec<&str> = header.iter().map(String::as_str).collect();
+            text.push_str(&table(&header, &shown.rows, screen));
+        }
+    }
+    text.push('\n');
+    text.push_str(&asked(&listed.tally()?));
+    Ok(text)
+}
+
+/// The rows in the order of their ranks; closed findings have none, and come last.
+pub(super) fn by_rank(ranks: &Listing, shown: &Listing) -> Vec<Vec<String>> {
+    let rank = |row: &Vec<String>| {
+        let rank = row.first().and_then(|cell| cell.parse::<u64>().ok());
+        rank.unwrap_or(u64::MAX)
+    };
+    let ranks = ranks.rows.iter().map(rank);
+    let mut rows: Vec<_> = ranks.zip(shown.rows.iter().cloned()).collect();
+    rows.sort_by_key(|(rank, _)| *rank);
+    rows.into_iter().map(|(_, row)| row).collect()
+}
+
+/// Takes the address out of each row, and puts it where the name is not known.
+fn stand_in(shown: &mut Listing) {
+    let (Some(name), Some(ip)) = (shown.place("hostname"), shown.place("ip")) else {
+        return;
+    };
+    shown.columns.remove(ip);
+    for row in &mut shown.rows {
+        let address = row.remove(ip);
+        if let Some(cell) = row.get_mut(name).filter(|cell| *cell == "unknown") {
+            *cell = address;
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! `machines`: who is there, how far each was read, and what it lacks.
+
+use super::super::asked::{Listed, Wanted, print, title};
+use super::super::asked_args::MachinesArguments;
+use super::super::config::{Environment, Settings};
+use super::super::{Exit, Stop, beliefs, knowledge, screen};
+use crate::report::{Screen, asked, listing, table};
+use std::fmt::Write as _;
+
+/// What is shown where nobody names columns.
+const COLUMNS: [&str; 9] = [
+    "hostname",
+    "ip",
+    "os_name",
+    "outcome",
+    "missing_count",
+    "worst_severity",
+    "kev_count",
+    "reboot_pending",
+    "managed_state",
+];
+
+/// Lists machines of a stored run, those that were not read among them.
+pub(in crate::cli) fn run(
+    settings: &Settings,
+    environment: &Environment,
+    command: &MachinesArguments,
+) -> Result<Exit, Stop> {
+    let selection = command.selection.read()?;
+    let all = selection.wants_closed();
+    let known = || knowledge::open(settings, &command.verdicts);
+    let known = all.then(known).transpose()?;
+    let given = beliefs::read(settings, &command.beliefs)?;
+    let wanted = Wanted {
+        run: command.run.as_deref(),
+        selection,
+        all,
+        table: "machines",
+        listing: &command.listing,
+    };
+    let listed = Listed::open(settings, wanted, known, given)?;
+    if command.listing.output.is_some() {
+        listed.write(&command.listing.format)?;
+    } else {
+        print(&page(&listed, screen::of_output(environment))?)?;
+    }
+    Ok(Exit::Clean)
+}
+
+fn page(listed: &Listed, screen: Screen) -> Result<String, Stop> {
+    let own: Vec<&str> = listed.options.columns.iter().map(String::as_str).collect();
+    let columns = if own.is_empty() { &COLUMNS[..] } else { &own };
+    let lists = listing(&listed.source, &listed.options, &[("machines", columns)]);
+    let lists = lists.map_err(|error| Stop::configuration(&error))?;
+    let shown = lists.into_iter().next().unwrap_or_default();
+    let tally = listed.tally()?;
+    let mut text = String::new();
+    if shown.rows.is_empty() {
+        let _ = writeln!(
+            text,
+            "No machine is what was asked for, of {} in the run.",
+            tally.of_machines
+        );
+    } else {
+        let header: Vec<String> = shown.columns.iter().map(|name| title(name)).collect();
+        let header: Vec<&str> = header.iter().map(String::as_str).collect();
+        text.push_str(&table(&header, &shown.rows, screen));
+    }
+    text.push('\n');
+    if let Some(blind) = listed.blind() {
+        let _ = writeln!(text, "{blind}");
+    } else if listed.options.selection.limits_findings() {
+        text.push_str(&asked(&tally));
+        text.push_str(
+            "Listed are machines with such findings, and those of which nobody can tell\n",
+        );
+    } else {
+        let _ = writeln!(
+            text,
+            "{} of {} machines; {} read, {} not: nothing is known of what these lack",
+            tally.machines, tally.of_machines, tally.read, tally.not_assessed
+        );
+    }
+    Ok(text)
+}
