@@ -2,6 +2,7 @@
 
 pub(super) mod catalog;
 pub(super) mod catalog_update;
+pub(super) mod completions;
 pub(super) mod credentials;
 pub(super) mod demo;
 pub(super) mod diff;
@@ -16,6 +17,7 @@ mod explain_trail;
 pub(super) mod export;
 mod given;
 pub(super) mod import;
+pub(super) mod man;
 mod news;
 mod past;
 pub(super) mod plan;
