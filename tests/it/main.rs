@@ -52,6 +52,9 @@ mod os_release;
 mod passwords;
 #[cfg(test)]
 #[cfg(unix)]
+mod private_files;
+#[cfg(test)]
+#[cfg(unix)]
 mod privileged;
 #[cfg(test)]
 #[cfg(unix)]
@@ -75,6 +78,9 @@ mod strangers;
 #[cfg(test)]
 #[cfg(unix)]
 mod support;
+#[cfg(test)]
+#[cfg(unix)]
+mod terminal;
 #[cfg(test)]
 #[cfg(unix)]
 mod trust_review;

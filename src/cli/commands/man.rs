@@ -11,6 +11,9 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::path::Path;
 
+/// When the words of this file were last changed; the day of the build would make other bytes every day.
+const DATE: &str = "2026-11-30";
+
 /// Variables that the program reads.
 const ENVIRONMENT: [(&str, &str); 19] = [
     ("UNDERDESK_STORE", "The database, as --store."),
@@ -178,14 +181,16 @@ fn name_of(command: &clap::Command) -> &str {
 }
 
 fn page(command: &clap::Command, above: Option<&str>) -> io::Result<Vec<u8>> {
-    // No date: the same source gives the same bytes.
-    let man = Man::new(command.clone())
-        .source(format!("underdesk {}", env!("CARGO_PKG_VERSION")))
-        .manual("underdesk");
+    let man = Man::new(command.clone());
     let mut text = Vec::new();
-    man.render_title(&mut text)?;
+    writeln!(
+        text,
+        ".TH \"{}\" \"1\" \"{DATE}\" \"underdesk {}\" \"underdesk manual\"",
+        name_of(command).to_uppercase(),
+        env!("CARGO_PKG_VERSION")
+    )?;
     man.render_name_section(&mut text)?;
-    man.render_synopsis_section(&mut text)?;
+    synopsis(command).to_writer(&mut text)?;
     man.render_description_section(&mut text)?;
     if command.has_subcommands() {
         let mut commands = Vec::new();
@@ -204,6 +209,28 @@ fn page(command: &clap::Command, above: Option<&str>) -> io::Result<Vec<u8>> {
     Ok(text)
 }
 
+/// How it is called, as `--help` says: all options of a scan would fill the screen.
+fn synopsis(command: &clap::Command) -> Roff {
+    let name = command
+        .get_bin_name()
+        .unwrap_or_else(|| command.get_name())
+        .to_owned();
+    let usage = command.clone().render_usage().to_string();
+    let mut page = Roff::new();
+    page.control("SH", ["SYNOPSIS"]);
+    for (number, line) in usage.lines().enumerate() {
+        let line = line.trim_start_matches("Usage:").trim();
+        if number > 0 {
+            page.control("br", []);
+        }
+        match line.strip_prefix(&name) {
+            Some(rest) => page.text([bold(name.as_str()), roman(rest)]),
+            None => page.text([roman(line)]),
+        };
+    }
+    page
+}
+
 /// The options, each group below a heading of its own: the library makes sections of them, which nobody who
 /// looks for OPTIONS finds.
 fn options(man: &Man, command: &clap::Command, text: &mut Vec<u8>) -> io::Result<()> {
@@ -211,7 +238,15 @@ fn options(man: &Man, command: &clap::Command, text: &mut Vec<u8>) -> io::Result
     man.render_options_section(&mut section)?;
     let section = String::from_utf8_lossy(&section);
     text.extend_from_slice(b".SH OPTIONS\n");
-    for line in section.lines().filter(|line| *line != ".SH OPTIONS") {
+    let mut lines = section.lines().peekable();
+    let mut above = ".SH";
+    while let Some(line) = lines.next() {
+        // Breaks around an empty line say nothing, and checkers of manuals complain of them.
+        let is_beside_space = above.is_empty() || lines.peek().is_some_and(|line| line.is_empty());
+        if line == ".SH OPTIONS" || (line == ".br" && is_beside_space) {
+            continue;
+        }
+        above = line;
         let heading = line.strip_prefix(".SH ").map(|word| word.trim_matches('"'));
         let heading = heading.and_then(|word| {
             let mut known = command
