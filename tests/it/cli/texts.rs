@@ -47,6 +47,8 @@ const COMMANDS: &[&str] = &[
     "credentials show-plan",
     "credentials recipe",
     "demo",
+    "completions",
+    "man",
 ];
 
 #[test]
