@@ -254,7 +254,7 @@ fn programs_are_started_only_by_the_local_session_the_editor_and_the_secrets_com
             "Command::new(",
             "dlopen",
             "libloading",
-            ".exec()",
+            "CommandExt",
         ];
         if starts.iter().any(|word| source.code.contains(word)) {
             let may = MAY.iter().any(|file| source.path.ends_with(file));

@@ -72,7 +72,7 @@ fn the_store_the_catalogue_and_every_output_are_the_owners_alone_whatever_the_um
         format!("{scan} --out one --record recorded --receipt"),
         format!("{scan} --out two --format csv,jsonl,facts"),
         "catalog export carried.catalog".to_owned(),
-        "plan --out planned".to_owned(),
+        "plan --format csv,ansible,txt,powershell-wsus --out planned".to_owned(),
         "diff --out changed".to_owned(),
         "match --recording recorded/127.88.3.1 --out matched".to_owned(),
         format!("trust scan 127.88.3.1 --ssh-port {port} -o review.csv"),
