@@ -24,3 +24,17 @@ slow:
     python3 .ci/bench-windows
     /usr/bin/python3 .ci/bench-linux
     /usr/bin/python3 .ci/bench-sweep
+
+# The Debian package, in target/debian (needs cargo install cargo-deb).
+deb: (package "target/dist/underdesk")
+    cargo deb --profile dist --no-build
+
+# What a package holds beside the program, which writes it itself, into target/package.
+package program="target/dist/underdesk":
+    test -x {{program}} || cargo build --profile dist --locked
+    rm -rf target/package
+    mkdir -p target/package/completions
+    {{program}} man --out target/package/man1
+    {{program}} completions bash > target/package/completions/underdesk.bash
+    {{program}} completions zsh > target/package/completions/_underdesk
+    {{program}} completions fish > target/package/completions/underdesk.fish

@@ -26,7 +26,7 @@ mod unpack;
 mod update;
 
 pub use error::CatalogError;
-pub use file::{Portable, PortableError, export, is_portable, take};
+pub use file::{FORMAT, Portable, PortableError, export, is_portable, take};
 pub use import::{import, import_within};
 pub use info::{CatalogInfo, FeedInfo, SliceInfo};
 pub use outcome::{FeedCount, ImportError, ImportReport};

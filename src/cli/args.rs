@@ -5,6 +5,7 @@ use super::catalog_args::CatalogCommand;
 use super::credentials_args::CredentialsCommand;
 use super::decision_args::{ExceptCommand, ImportArguments, PlanArguments, PolicyCommand};
 use super::selection_args::SelectionArguments;
+use super::setup_args::{ManArguments, ShellArguments};
 use super::trust_args::TrustCommand;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -24,6 +25,7 @@ fetched; 0 clean and complete.";
 #[command(
     name = "underdesk",
     version,
+    long_version = super::built::VERSION.as_str(),
     propagate_version = true,
     max_term_width = 100,
     after_help = EXITS
@@ -120,6 +122,10 @@ pub(super) enum Command {
     Explain(ExplainArguments),
     /// The whole pipeline against a simulated company that the program itself serves on loopback
     Demo(DemoArguments),
+    /// Print what completes this program's command line in a shell
+    Completions(ShellArguments),
+    /// Print the manual page of this program or of one of its commands, or write all of them into a folder
+    Man(ManArguments),
 }
 
 #[derive(Debug, Args)]

@@ -26,6 +26,37 @@ pub enum Exit {
 }
 
 impl Exit {
+    /// All of them, in the order in which the first that holds is reported.
+    pub const ALL: [Self; 8] = [
+        Self::Interrupted,
+        Self::Failed,
+        Self::Usage,
+        Self::SafetyStop,
+        Self::CatalogUnfit,
+        Self::Findings,
+        Self::Incomplete,
+        Self::Clean,
+    ];
+
+    /// What it says, for the help and the manual.
+    pub fn says(self) -> &'static str {
+        match self {
+            Self::Interrupted => "interrupted, what is done is saved",
+            Self::Failed => "the run failed",
+            Self::Usage => "wrong usage or configuration",
+            Self::SafetyStop => {
+                "safety stop: an account's wrong tries are spent, or a host key changed"
+            }
+            Self::CatalogUnfit => "the catalogue is missing, too old or damaged",
+            Self::Findings => "open findings at or above --fail-on",
+            Self::Incomplete => {
+                "done, but a host that a credential covers, or that looks like a computer, was not assessed, or a \
+                 source of the catalogue was not fetched"
+            }
+            Self::Clean => "clean and complete",
+        }
+    }
+
     /// The number that the shell sees.
     pub fn code(self) -> u8 {
         match self {
@@ -58,16 +89,7 @@ mod tests {
 
     #[test]
     fn the_first_of_the_documented_order_wins() {
-        let order = [
-            Exit::Interrupted,
-            Exit::Failed,
-            Exit::Usage,
-            Exit::SafetyStop,
-            Exit::CatalogUnfit,
-            Exit::Findings,
-            Exit::Incomplete,
-            Exit::Clean,
-        ];
+        let order = Exit::ALL;
         let codes: Vec<u8> = order.iter().map(|exit| exit.code()).collect();
         assert_eq!(codes, [130, 1, 2, 6, 5, 4, 3, 0]);
         for pair in order.windows(2) {

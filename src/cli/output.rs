@@ -362,9 +362,16 @@ fn is_further_part(name: &str) -> bool {
 }
 
 /// What a network's machines lack is nobody else's business: readable by the owner only.
+///
+/// What a killed run left is taken away, and so is what somebody else may have put there: nobody else has the
+/// file open, and it is no link to another.
 fn create(path: &Path) -> io::Result<File> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
     let mut options = File::options();
-    options.write(true).create(true).truncate(true);
+    options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(path)
@@ -467,7 +474,8 @@ fn unfit(error: &CatalogError) -> Stop {
 
 /// Opens the store.
 pub(super) fn open_store(path: &Path) -> Result<Store, Stop> {
-    Store::open(path).map_err(|error| Stop::failed(&error))
+    // Its thread outlives the opening of raw sockets, and needs none of the privileges for them.
+    super::process::without_privileges(|| Store::open(path)).map_err(|error| Stop::failed(&error))
 }
 
 /// [`find_run`], for what speaks of whole machines: not a run that only verified some findings of another.

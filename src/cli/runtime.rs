@@ -47,6 +47,8 @@ impl Names for SystemNames {
 pub(super) fn block_on<T>(work: impl Future<Output = T>) -> Result<T, Stop> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
+        // What reads what others send has no privilege; only the thread that opens raw sockets does.
+        .on_thread_start(|| drop(super::process::give_up_privileges()))
         .build()
         .map_err(|error| Stop::failed(&error))?;
     let done = runtime.block_on(work);

@@ -26,6 +26,9 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0007.sql"),
 ];
 
+/// The version of the schema that this program writes: the number of its steps.
+pub const SCHEMA: usize = MIGRATIONS.len();
+
 /// "unde": tells our files from other programs' databases.
 const APPLICATION_ID: i64 = 0x756e_6465;
 

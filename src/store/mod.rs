@@ -36,6 +36,7 @@ mod verdicts;
 
 pub use annotations::Decisions;
 pub use carry::{Imported, PLAN_OF_IMPORTED, is_carried};
+pub use db::SCHEMA;
 pub use delete::{Deleted, Retention, outdated};
 pub use error::StoreError;
 pub use pending::Pending;

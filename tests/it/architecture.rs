@@ -202,6 +202,69 @@ fn only_host_trust_makes_a_verified_peer() {
     }
 }
 
+/// Everything that is unsafe is in one file, and says why it is sound.
+#[test]
+fn unsafe_code_is_where_frames_are_sent_and_nowhere_else() {
+    let mut blocks = 0;
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let build = root.join("build.rs");
+    for path in files(&root.join("src")).into_iter().chain([build]) {
+        let text = fs::read_to_string(&path).unwrap();
+        let is_code = |line: &&str| !line.trim_start().starts_with("//");
+        let lines: Vec<&str> = text.lines().collect();
+        if !path.ends_with("sweep/raw/socket.rs") {
+            let words = [
+                "unsafe {",
+                "unsafe fn",
+                "unsafe impl",
+                "unsafe extern",
+                "unsafe(",
+                "unsafe_code",
+            ];
+            let mut code = lines.iter().filter(|line| is_code(line));
+            let found = code.find(|line| words.iter().any(|word| line.contains(word)));
+            assert_eq!(found, None, "{}", path.display());
+            continue;
+        }
+        for (number, line) in lines.iter().enumerate() {
+            if !is_code(line) || !line.contains("unsafe {") {
+                continue;
+            }
+            blocks += 1;
+            let before = &lines[number.saturating_sub(4)..number];
+            let says_why = before.iter().any(|line| line.contains("// SAFETY:"));
+            assert!(says_why, "line {}: {line}", number + 1);
+        }
+    }
+    assert!(blocks > 5, "the module has moved");
+}
+
+/// What is downloaded is read and never run: programs are started where the operator or this machine names them.
+#[test]
+fn programs_are_started_only_by_the_local_session_the_editor_and_the_secrets_command() {
+    const MAY: [&str; 3] = [
+        "session/local.rs",
+        "cli/commands/credentials/edit.rs",
+        "credentials/resolve.rs",
+    ];
+    let mut seen = 0;
+    for source in sources() {
+        let starts = [
+            "process::Command",
+            "Command::new(",
+            "dlopen",
+            "libloading",
+            "CommandExt",
+        ];
+        if starts.iter().any(|word| source.code.contains(word)) {
+            let may = MAY.iter().any(|file| source.path.ends_with(file));
+            assert!(may, "{}", source.path.display());
+            seen += 1;
+        }
+    }
+    assert_eq!(seen, MAY.len());
+}
+
 #[test]
 fn every_file_opens_with_what_it_is() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");

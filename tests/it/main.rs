@@ -55,6 +55,9 @@ mod own_faults;
 mod passwords;
 #[cfg(test)]
 #[cfg(unix)]
+mod private_files;
+#[cfg(test)]
+#[cfg(unix)]
 mod privileged;
 #[cfg(test)]
 #[cfg(unix)]
@@ -78,6 +81,9 @@ mod strangers;
 #[cfg(test)]
 #[cfg(unix)]
 mod support;
+#[cfg(test)]
+#[cfg(unix)]
+mod terminal;
 #[cfg(test)]
 #[cfg(unix)]
 mod trust_review;

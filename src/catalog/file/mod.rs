@@ -38,7 +38,7 @@ const SCHEMAS: [&str; 4] = [
     include_str!("schema_4.sql"),
 ];
 /// The newest format: that of all [`SCHEMAS`].
-const FORMAT: i64 = 4;
+pub const FORMAT: i64 = 4;
 /// Marks the file as ours, among `SQLite` files.
 const APPLICATION: i64 = 0x5564_6361;
 

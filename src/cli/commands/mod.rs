@@ -2,6 +2,7 @@
 
 pub(super) mod catalog;
 pub(super) mod catalog_update;
+pub(super) mod completions;
 pub(super) mod credentials;
 pub(super) mod demo;
 pub(super) mod diff;
@@ -18,6 +19,7 @@ pub(super) mod findings;
 mod given;
 pub(super) mod import;
 pub(super) mod machines;
+pub(super) mod man;
 mod news;
 mod past;
 pub(super) mod plan;

@@ -8,7 +8,8 @@ use super::super::beliefs::Given;
 use super::super::config::{Environment, Settings};
 use super::super::progress::{self, Display};
 use super::super::{
-    Exit, Stop, beliefs, complain, hints, knowledge, output, peers, runtime, secrets, ssh_config,
+    Exit, Stop, beliefs, complain, hints, knowledge, output, peers, process, runtime, secrets,
+    ssh_config,
 };
 use super::probes::{self, Ports};
 use super::{dry_run, runs, scope, search, unmanaged};
@@ -583,15 +584,20 @@ pub(super) fn receipts(output: &OutputArguments, run: &RunId) -> Result<Receipts
     })
 }
 
-/// The engines that a plan's addresses were given to.
+/// The engines that a plan's addresses were given to. The privileges that opening them needs are given up with
+/// that, before anybody answers.
 pub(super) fn engines(plan: &RunPlan) -> Engines {
     let profile = plan.pace.into();
     let mut legs = plan.engines.iter();
-    if legs.any(|(engine, _)| *engine == Engine::Raw) {
+    let engines = if legs.any(|(engine, _)| *engine == Engine::Raw) {
         Engines::open(profile)
     } else {
         Engines::connect_only(profile)
+    };
+    if let Err(error) = process::give_up_privileges() {
+        complain(&format!("privileges cannot be given up: {error}"));
     }
+    engines
 }
 
 /// The plan of a run that can be resumed.

@@ -15,7 +15,6 @@ use sha2::{Digest as _, Sha256};
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 /// Writes a run that has ended into a file that is not there yet.
@@ -93,8 +92,15 @@ struct Out {
 impl Out {
     /// What a network lacks is nobody else's business: readable by the owner only.
     fn open(path: &Path) -> io::Result<Self> {
+        // What a killed export left, or somebody else put there, is no file of ours to write into.
+        match fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
         let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true).mode(0o600);
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let mut file = BufWriter::new(options.open(path)?);
         file.write_all(MAGIC)?;
         Ok(Self {

@@ -50,6 +50,8 @@ const COMMANDS: &[&str] = &[
     "credentials show-plan",
     "credentials recipe",
     "demo",
+    "completions",
+    "man",
 ];
 
 #[test]
