@@ -49,6 +49,7 @@ pub(super) fn write(
     let source = open_source(store, run, output, known)?;
     let source = source.compare(store, &beliefs)?;
     let source = since_last(store, source, given, output.no_merge);
+    let source = beside_others(store, source, &output.format);
     // A run tells how it was on its day, whenever it is written out.
     let today = source.run().started.date();
     let source = source.prioritise(store, &beliefs, today)?;
@@ -104,6 +105,30 @@ fn since_last(store: &Store, source: RunSource, given: Given, no_merge: bool) ->
             source
         }
     }
+}
+
+/// Lays the runs before a run beside it, where a format shows them.
+fn beside_others(store: &Store, source: RunSource, formats: &[String]) -> RunSource {
+    if !formats.iter().any(|format| report::shows_trend(format)) {
+        return source;
+    }
+    let trend = match scan::trend(store, &source.run().id) {
+        Ok(trend) => trend,
+        Err(error) => {
+            complain(&format!(
+                "the runs before cannot be set beside this one: {}",
+                hints::chain(&error)
+            ));
+            Vec::new()
+        }
+    };
+    for point in trend.iter().filter(|point| point.sums.is_none()) {
+        complain(&format!(
+            "run {} cannot be read, and is left out of the trend",
+            point.run
+        ));
+    }
+    source.with_trend(trend)
 }
 
 fn changes_since(

@@ -232,7 +232,7 @@ impl Counts {
 }
 
 /// Every state.
-const STATES: &[FindingState] = &[
+pub(super) const STATES: &[FindingState] = &[
     FindingState::Missing,
     FindingState::MissingNeedsSubscription,
     FindingState::PendingReboot,

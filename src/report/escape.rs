@@ -1,10 +1,11 @@
 //! Making hostile text harmless where it is shown.
 //!
-//! Host names, banners, package and program names are chosen by whoever runs the host. Three
+//! Host names, banners, package and program names are chosen by whoever runs the host. Four
 //! places must not act on them:
 //!
 //! * a spreadsheet, which runs cells that begin like a formula ([`for_csv`]);
 //! * a terminal, which obeys escape sequences ([`for_terminal`]);
+//! * a browser, which obeys markup ([`for_html`]);
 //! * a reader's eye, which bidirectional overrides deceive (both, and [`for_json`]).
 //!
 //! A line break becomes `⏎`, a tab a space, any other C0 control its picture (`␛`), and C1,
@@ -60,6 +61,21 @@ pub fn for_terminal(text: &str) -> Cow<'_, str> {
         push_visible(c, text.get(at..).unwrap_or_default(), &mut out);
     }
     Cow::Owned(out)
+}
+
+/// Appends a text that an HTML page shows, as content of an element or in a quoted attribute, and never takes for
+/// markup; what acts on a reader's eye is shown as on a terminal.
+pub(super) fn for_html(text: &str, out: &mut String) {
+    for c in for_terminal(text).chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            _ => out.push(c),
+        }
+    }
 }
 
 /// Appends JSON with every hazard that JSON lets through (DEL, C1, bidirectional and invisible
@@ -298,6 +314,19 @@ mod tests {
         assert_eq!(csv("invoice\u{202e}fdp.exe"), "invoice<U+202E>fdp.exe");
         assert_eq!(for_terminal("\u{1b}]0;x\u{7}\tü"), "␛]0;x␇ ü");
         assert_eq!(for_terminal("-plain="), "-plain=");
+    }
+
+    #[test]
+    fn markup_is_shown_and_not_obeyed() {
+        let mut out = String::new();
+        for_html(
+            "</script><img src=x onerror='a(\"&\")'>\u{202e}\u{1b}\n",
+            &mut out,
+        );
+        assert_eq!(
+            out,
+            "&lt;/script&gt;&lt;img src=x onerror=&#39;a(&quot;&amp;&quot;)&#39;&gt;&lt;U+202E&gt;␛⏎"
+        );
     }
 
     #[test]

@@ -17,7 +17,9 @@ mod dictionary;
 mod error;
 mod escape;
 mod facts;
+mod html;
 mod jsonl;
+mod links;
 mod manifest;
 mod output;
 mod plan;
@@ -52,12 +54,12 @@ pub use verified::verified;
 
 use crate::model::{
     Changes, Comparison, CoverageRow, ExceptionCount, FirstTold, MachineRecord, RunSummary, Trail,
-    Verification,
+    TrendPoint, Verification,
 };
 use std::io::{self, Write};
 
 /// Every export format.
-pub const EXPORTERS: &[&dyn Exporter] = &[&csv::Csv, &jsonl::Jsonl, &facts::Facts];
+pub const EXPORTERS: &[&dyn Exporter] = &[&csv::Csv, &jsonl::Jsonl, &facts::Facts, &html::Html];
 
 /// A run, as the exporters read it.
 pub trait ReportSource {
@@ -91,6 +93,11 @@ pub trait ReportSource {
         &[]
     }
 
+    /// This run and those before it of the same targets, the earliest first; empty where nobody looked.
+    fn trend(&self) -> &[TrendPoint] {
+        &[]
+    }
+
     /// What was ever told of a machine's updates, in this run or an earlier one.
     fn trail(&self, machine: &MachineRecord) -> io::Result<Trail> {
         let first = FirstTold {
@@ -113,6 +120,11 @@ pub trait Sink {
 pub trait Exporter: Sync {
     /// The name on the command line.
     fn format(&self) -> &'static str;
+
+    /// Whether it shows the runs before: they cost a look at each.
+    fn shows_trend(&self) -> bool {
+        false
+    }
 
     /// Writes every document of this format, and says what was written.
     fn write(
@@ -154,6 +166,11 @@ pub fn exporter(format: &str) -> Result<&'static dyn Exporter, ReportError> {
             known: known.join(", "),
         }
     })
+}
+
+/// Whether a format shows [`ReportSource::trend`].
+pub fn shows_trend(format: &str) -> bool {
+    exporter(format).is_ok_and(Exporter::shows_trend)
 }
 
 /// What an export has written.
