@@ -125,7 +125,20 @@ fn label(points: &[TrendPoint], at: f64) -> String {
         reason = "a small whole number"
     )]
     let point = points.get(near as usize);
-    point.map_or_else(String::new, |point| point.started.date().to_string())
+    point.map_or_else(String::new, |point| {
+        let day = point.started.date();
+        let is_one_of_many = points
+            .iter()
+            .filter(|one| one.started.date() == day)
+            .count()
+            > 1;
+        let time = point.started.to_string();
+        match time.get(5..16) {
+            // Several runs of a day are told apart by the hour.
+            Some(minute) if is_one_of_many => minute.replace('T', " "),
+            _ => day.to_string(),
+        }
+    })
 }
 
 /// A bar that is so many hundredths of its cell long, of the colour of a severity.

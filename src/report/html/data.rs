@@ -425,7 +425,7 @@ mod tests {
                 .split_once('{')
                 .and_then(|(_, rest)| rest.split_once('}'))
                 .map_or(0, |(at, _)| at.parse().unwrap());
-            let url = pattern.replace(&format!("{{{from}}}"), &id[from..]);
+            let url = pattern.replace(&format!("{{{from}}}"), id.get(from..).unwrap());
             assert_eq!(Some(url), links::bulletin(id));
         }
     }

@@ -78,60 +78,57 @@ pub(super) fn by_severity(view: &View<'_>, page: &mut Html) {
 
 fn headline(view: &View<'_>, page: &mut Html) {
     let counts = &view.gathered.counts;
-    let state = |of: fn(FindingState) -> bool| counts.in_state(of);
-    let least = if counts.unjudged > 0 || counts.assessed < counts.machines {
-        "at least "
-    } else {
-        ""
-    };
+    let state = |of: fn(FindingState) -> bool| number(counts.in_state(of));
+    let is_partial = counts.unjudged > 0 || counts.assessed < counts.machines;
+    let least = if is_partial { "at least " } else { "" };
+    let tiles = [
+        (
+            "Missing updates",
+            format!("{least}{}", state(FindingState::counts_as_missing)),
+            format!(
+                "on {} of {} read",
+                number(counts.lacking),
+                plural(counts.assessed, "machine")
+            ),
+        ),
+        (
+            "Known exploited",
+            exploited_count(view, counts.exploited),
+            match counts.unchecked {
+                0 => "open findings with a flaw that attackers use".to_owned(),
+                more => format!("{} not looked up", plural(more, "finding")),
+            },
+        ),
+        (
+            "Overdue",
+            overdue_count(view, counts.overdue),
+            if counts.has_due_dates {
+                format!(
+                    "past the date of your policy, on {}",
+                    plural(counts.late, "machine")
+                )
+            } else {
+                "your policy sets no dates".to_owned()
+            },
+        ),
+        (
+            "No fix available",
+            state(FindingState::counts_as_no_fix),
+            "flaws for which nothing can be installed".to_owned(),
+        ),
+        (
+            "Undecided",
+            state(FindingState::counts_as_unknown),
+            format!(
+                "nobody can tell, on {}",
+                plural(counts.undecided, "machine")
+            ),
+        ),
+    ];
     page.raw("<dl class=\"tiles\">\n");
-    let missing = state(FindingState::counts_as_missing);
-    let note = format!(
-        "on {} of {} read",
-        number(counts.lacking),
-        plural(counts.assessed, "machine")
-    );
-    tile(
-        page,
-        "Missing updates",
-        &format!("{least}{}", number(missing)),
-        &note,
-    );
-    let unchecked = match counts.unchecked {
-        0 => "open findings with a flaw that attackers use".to_owned(),
-        more => format!("{} not looked up", plural(more, "finding")),
-    };
-    tile(
-        page,
-        "Known exploited",
-        &exploited_count(view, counts.exploited),
-        &unchecked,
-    );
-    let note = if counts.has_due_dates {
-        format!(
-            "past the date of your policy, on {}",
-            plural(counts.late, "machine")
-        )
-    } else {
-        "your policy sets no dates".to_owned()
-    };
-    tile(page, "Overdue", &overdue_count(view, counts.overdue), &note);
-    tile(
-        page,
-        "No fix available",
-        &number(state(FindingState::counts_as_no_fix)),
-        "flaws for which nothing can be installed",
-    );
-    let note = format!(
-        "nobody can tell, on {}",
-        plural(counts.undecided, "machine")
-    );
-    tile(
-        page,
-        "Undecided",
-        &number(state(FindingState::counts_as_unknown)),
-        &note,
-    );
+    for (name, figure, note) in tiles {
+        tile(page, name, &figure, &note);
+    }
     if counts.excepted > 0 {
         tile(
             page,

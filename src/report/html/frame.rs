@@ -88,6 +88,8 @@ fn head(view: &View<'_>, page: &mut Html) {
 struct Section {
     id: &'static str,
     name: &'static str,
+    /// What it is called among the links.
+    short: &'static str,
     write: fn(&View<'_>, &mut Html),
 }
 
@@ -96,56 +98,67 @@ const SECTIONS: [Section; 11] = [
     Section {
         id: "coverage",
         name: "Coverage",
+        short: "Coverage",
         write: coverage::section,
     },
     Section {
         id: "severity",
         name: "Findings by severity",
+        short: "Severity",
         write: findings::by_severity,
     },
     Section {
         id: "overdue",
         name: "Overdue",
+        short: "Overdue",
         write: findings::overdue,
     },
     Section {
         id: "exploited",
         name: "Known to be exploited",
+        short: "Exploited",
         write: findings::exploited,
     },
     Section {
         id: "by-machine",
         name: "By machine",
+        short: "By machine",
         write: lists::by_machine,
     },
     Section {
         id: "by-update",
         name: "By update",
+        short: "By update",
         write: lists::by_update,
     },
     Section {
         id: "by-subnet",
         name: "By subnet",
+        short: "By subnet",
         write: lists::by_subnet,
     },
     Section {
         id: "unmanaged",
         name: "Unmanaged machines",
+        short: "Unmanaged",
         write: lists::unmanaged,
     },
     Section {
         id: "end-of-life",
         name: "End of life",
+        short: "End of life",
         write: lists::end_of_life,
     },
     Section {
         id: "trend",
         name: "Trend",
+        short: "Trend",
         write: trend::section,
     },
     Section {
         id: "verified",
         name: "Verified findings",
+        short: "Verified",
         write: lists::verified,
     },
 ];
@@ -164,7 +177,7 @@ fn sections(view: &View<'_>, page: &mut Html) {
     let names = SECTIONS
         .iter()
         .filter(shown)
-        .map(|section| (section.id, section.name));
+        .map(|section| (section.id, section.short));
     for (id, name) in names.chain(tables.into_iter().filter(|_| !is_verified)) {
         page.raw("<li><a href=\"#")
             .raw(id)

@@ -125,6 +125,17 @@ pub(super) enum Exploited {
     None,
 }
 
+impl Exploited {
+    fn of(cell: &Cell<'_>) -> Self {
+        match cell {
+            Cell::Flag(true) => Self::Yes,
+            Cell::Flag(false) => Self::No,
+            Cell::Unknown => Self::Unknown,
+            _ => Self::None,
+        }
+    }
+}
+
 /// How a finding stands to its due date.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Late {
@@ -134,6 +145,16 @@ pub(super) enum Late {
     Excepted,
     /// Neither.
     No,
+}
+
+impl Late {
+    fn of(exception: &Cell<'_>, days_left: &Cell<'_>) -> Self {
+        match (exception, days_left) {
+            (Cell::Text(_), _) => Self::Excepted,
+            (_, Cell::Signed(days)) if *days < 0 => Self::Overdue,
+            _ => Self::No,
+        }
+    }
 }
 
 impl Row {
@@ -188,7 +209,7 @@ impl<const N: usize> Columns<N> {
     }
 }
 
-const OF_FINDING: [&str; 21] = [
+const OF_FINDING: [&str; 20] = [
     "rank",
     "bulletin_id",
     "title",
@@ -209,7 +230,6 @@ const OF_FINDING: [&str; 21] = [
     "exception_id",
     "owner",
     "status",
-    "machine_id",
 ];
 
 const OF_MACHINE: [&str; 17] = [
@@ -315,6 +335,25 @@ impl Gatherer {
         }
     }
 
+    /// A text; nothing where nobody knows it.
+    fn known(&mut self, cell: &Cell<'_>) -> u32 {
+        match cell {
+            Cell::Unknown => 0,
+            known => self.text(known),
+        }
+    }
+
+    /// What a machine runs, else what kind of device it is.
+    fn system(&mut self, os: &Cell<'_>, version: &Cell<'_>, device: &Cell<'_>) -> u32 {
+        match (os, version) {
+            (Cell::Text(os), Cell::Text(version)) if !os.contains(version.as_ref()) => {
+                self.texts.place(&format!("{os} {version}"))
+            }
+            (Cell::Text(os), _) => self.texts.place(os),
+            _ => self.text(device),
+        }
+    }
+
     fn list(&mut self, cell: &Cell<'_>) -> Box<[u32]> {
         match cell {
             Cell::List(items) => items.iter().map(|item| self.texts.place(item)).collect(),
@@ -340,37 +379,17 @@ impl Gatherer {
         ] = cells;
         let [missing, unknown, exploited, overdue, device] = rest;
         let read = matches!(outcome, Cell::Text(word) if word.starts_with("scanned"));
-        let os = match (os, version) {
-            (Cell::Text(os), Cell::Text(version)) if !os.contains(version.as_ref()) => {
-                self.texts.place(&format!("{os} {version}"))
-            }
-            (Cell::Text(os), _) => self.texts.place(os),
-            _ => self.text(device),
-        };
-        let worst = if matches!(mine, Cell::Empty) {
-            worst
-        } else {
-            mine
-        };
         let machine = Machine {
-            name: if matches!(name, Cell::Unknown) {
-                0
-            } else {
-                self.text(name)
-            },
+            name: self.known(name),
             ip: self.text(ip),
-            os,
+            os: self.system(os, version, device),
             owner: self.text(owner),
             outcome: self.text(outcome),
             managed: self.text(managed),
-            end_of_life: if matches!(end_of_life, Cell::Unknown) {
-                0
-            } else {
-                self.text(end_of_life)
-            },
+            end_of_life: self.known(end_of_life),
             reboot: self.text(reboot),
             tags: self.list(tags),
-            worst: severity(worst),
+            worst: severity(mine, worst),
             missing: Figure::of(missing),
             unknown: Figure::of(unknown),
             exploited: Figure::of(exploited),
@@ -385,8 +404,10 @@ impl Gatherer {
         let is_machine =
             !matches!(managed, Cell::Text(word) if word == ManagedState::Artefact.as_str());
         if is_machine {
-            self.sums
-                .add_machine(address.as_ref().map(IpAddr::to_canonical), read);
+            let address = address.as_ref().map(IpAddr::to_canonical);
+            self.sums.add_machine(address, read);
+        } else {
+            self.sums.leave();
         }
         self.machines.push(machine);
     }
@@ -406,18 +427,7 @@ impl Gatherer {
             rule,
             rest @ ..,
         ] = cells;
-        let [
-            cvss,
-            epss,
-            cves,
-            kev,
-            due,
-            left,
-            exception,
-            owner,
-            status,
-            _machine,
-        ] = rest;
+        let [cvss, epss, cves, kev, due, left, exception, owner, status] = rest;
         let subject = Subject {
             bulletin: self.text(bulletin),
             title: self.text(title),
@@ -427,22 +437,6 @@ impl Gatherer {
             cvss: self.text(cvss),
             epss: self.text(epss),
             cves: self.list(cves),
-        };
-        let severity = severity(if matches!(mine, Cell::Empty) {
-            vendor
-        } else {
-            mine
-        });
-        let exploited = match kev {
-            Cell::Flag(true) => Exploited::Yes,
-            Cell::Flag(false) => Exploited::No,
-            Cell::Unknown => Exploited::Unknown,
-            _ => Exploited::None,
-        };
-        let late = match (exception, left) {
-            (Cell::Text(_), _) => Late::Excepted,
-            (_, Cell::Signed(days)) if *days < 0 => Late::Overdue,
-            _ => Late::No,
         };
         let rank = match rank {
             Cell::Count(rank) => u32::try_from(*rank).unwrap_or(u32::MAX),
@@ -458,9 +452,9 @@ impl Gatherer {
             owner: self.text(owner),
             status: self.text(status),
             state: state_of(state),
-            severity,
-            exploited,
-            late,
+            severity: severity(mine, vendor),
+            exploited: Exploited::of(kev),
+            late: Late::of(exception, left),
         };
         self.sums.has_rules |= matches!(rule, Cell::Text(_));
         row.order = order(&row, self.sums.rows);
@@ -541,9 +535,10 @@ fn state_of(cell: &Cell<'_>) -> u8 {
     at.and_then(|at| u8::try_from(at).ok()).unwrap_or(u8::MAX)
 }
 
-fn severity(cell: &Cell<'_>) -> u8 {
-    let word = match cell {
-        Cell::Text(word) => word.as_ref(),
+/// The operator's severity, else the publisher's.
+fn severity(mine: &Cell<'_>, publisher: &Cell<'_>) -> u8 {
+    let word = match (mine, publisher) {
+        (Cell::Text(word), _) | (Cell::Empty, Cell::Text(word)) => word.as_ref(),
         _ => "",
     };
     let at = SEVERITIES.iter().position(|one| *one == word);

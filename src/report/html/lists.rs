@@ -213,8 +213,10 @@ pub(super) fn unmanaged(view: &View<'_>, page: &mut Html) {
         page.table("Live machines that somebody should look at", &heads);
         for [name, rest @ ..] in &live {
             page.raw("<tr>").head(gathered.texts.text(*name));
-            for cell in rest {
-                page.cell(gathered.texts.text(*cell));
+            let [address, state, seems, why, todo] = rest.map(|cell| gathered.texts.text(cell));
+            let (state, why) = (state.replace('_', " "), why.replace('_', " "));
+            for cell in [address, &state, seems, &why, todo] {
+                page.cell(cell);
             }
             page.raw("</tr>\n");
         }
@@ -289,10 +291,10 @@ pub(super) fn end_of_life(view: &View<'_>, page: &mut Html) {
         }
     }
     if old.is_empty() && products.is_empty() {
-        let met = gathered.counts.machines > 0;
-        page.says(match met {
-            true => "No machine is known to run a system past its publisher's support. Of those that were not read it may not be known.",
-            false => "No machine was met.",
+        page.says(if gathered.counts.machines > 0 {
+            "No machine is known to run a system past its publisher's support. Of those that were not read it may not be known."
+        } else {
+            "No machine was met."
         });
         return;
     }

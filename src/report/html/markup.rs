@@ -129,9 +129,24 @@ pub(super) fn number(count: impl Into<u128>) -> String {
 
 /// `1 machine`, `2 machines`.
 pub(super) fn plural(count: u64, word: &str) -> String {
-    match (count, word.strip_suffix('y')) {
+    // `day` is no `city`.
+    let stem = word.strip_suffix('y').filter(|stem| !stem.ends_with('a'));
+    match (count, stem) {
         (1, _) => format!("1 {word}"),
         (_, Some(stem)) => format!("{} {stem}ies", number(count)),
         (_, None) => format!("{} {word}s", number(count)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_are_said_as_people_say_them() {
+        assert_eq!(plural(1, "day"), "1 day");
+        assert_eq!(plural(8, "day"), "8 days");
+        assert_eq!(plural(1_234_567, "entry"), "1,234,567 entries");
+        assert_eq!(number(999_u64), "999");
     }
 }

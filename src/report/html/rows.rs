@@ -28,12 +28,12 @@ impl Plain {
 pub(super) fn plain(view: &View<'_>, room: usize) -> Plain {
     let gathered = view.gathered;
     let (findings, finding_count) = some(gathered.findings.iter(), room / 3 * 2, |row, out| {
-        finding(view, row, out)
+        finding(view, row, out);
     });
     let mut machines: Vec<&Machine> = gathered.machines.iter().collect();
     machines.sort_by_key(|machine| machine.best);
     let (machines, machine_count) = some(machines.into_iter(), room / 3, |one, out| {
-        machine(view, one, out)
+        machine(view, one, out);
     });
     Plain {
         findings,
@@ -254,7 +254,7 @@ const MACHINES_HEAD: &str = r#"<section id="machines" aria-labelledby="h-machine
 
 const FINDING_CONTROLS: &str = r#"<div class="controls" id="f-controls" role="search" aria-label="Findings" hidden>
 <label class="wide">Search <input type="search" id="f-search" autocomplete="off" spellcheck="false"></label>
-<label>Bulletins or CVEs <input type="text" id="f-bulletin" autocomplete="off" spellcheck="false" placeholder="KB5094123, CVE-2024-6387"></label>
+<label class="medium">Bulletins or CVEs <input type="text" id="f-bulletin" autocomplete="off" spellcheck="false" placeholder="KB5094123, CVE-2024-6387"></label>
 <label>Severity <select id="f-severity"><option value="">any</option></select></label>
 <label>State <select id="f-state"><option value="">any</option></select></label>
 <label>Tag <select id="f-tag"><option value="">any</option></select></label>

@@ -5,7 +5,7 @@ use super::markup::{Html, number, plural};
 use crate::model::RunSummary;
 
 /// How many targets are named.
-const NAMED: usize = 12;
+const NAMED: usize = 6;
 
 /// The head of the page.
 pub(super) fn banner(view: &View<'_>, page: &mut Html) {

@@ -54,6 +54,11 @@ impl Sums {
         }
     }
 
+    /// What follows is of nobody who is counted.
+    pub(super) fn leave(&mut self) {
+        self.here = None;
+    }
+
     pub(super) fn add_finding(&mut self, row: &Row) {
         self.rows += 1;
         if !row.is_open() {
