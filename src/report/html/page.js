@@ -241,6 +241,9 @@
       const sorter = make("button", name);
       sorter.type = "button";
       column.replaceChildren(sorter);
+      // A button is not painted again at the top of every sheet; its word is.
+      window.addEventListener("beforeprint", () => { column.textContent = name; });
+      window.addEventListener("afterprint", () => { column.replaceChildren(sorter); });
       sorter.addEventListener("click", () => {
         const isUp = column.getAttribute("aria-sort") !== "ascending";
         for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");

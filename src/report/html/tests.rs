@@ -419,8 +419,10 @@ fn a_page_of_a_hundred_thousand_findings() {
     let machines = std::env::vars().find(|(name, _)| name == "UNDERDESK_MACHINES");
     let machines = machines.map_or(2_000, |(_, count)| count.parse().unwrap());
     let page = page_of(&Synthetic::new(machines, 50), &Options::default());
-    let held = data(&page)["f_rank"].as_array().unwrap().len();
-    assert!(held == 100_000 || machines != 2_000, "{held}");
+    if machines == 2_000 {
+        let held = data(&page)["f_rank"].as_array().unwrap().len();
+        assert_eq!(held, 100_000);
+    }
     assert!(page.len() <= LONGEST);
     std::fs::write(place, page).unwrap();
 }
