@@ -64,7 +64,8 @@ pub(super) fn write_asked(
     let all = output.all || asked.selection.wants_closed();
     let how = (output.no_merge, known.filter(|_| all));
     let source = open_weighed(store, run, how, &beliefs, |source| {
-        since_last(store, source, given, output.no_merge)
+        let source = since_last(store, source, given, output.no_merge);
+        beside_others(store, source, &output.format)
     })?;
     let threshold = output.fail_on.as_deref().map(threshold).transpose()?;
     let to_stdout = output.output.is_some();
@@ -127,6 +128,30 @@ fn since_last(store: &Store, source: RunSource, given: Given, no_merge: bool) ->
             source
         }
     }
+}
+
+/// Lays the runs before a run beside it, where a format shows them.
+fn beside_others(store: &Store, source: RunSource, formats: &[String]) -> RunSource {
+    if !formats.iter().any(|format| report::shows_trend(format)) {
+        return source;
+    }
+    let trend = match scan::trend(store, &source.run().id) {
+        Ok(trend) => trend,
+        Err(error) => {
+            complain(&format!(
+                "the runs before cannot be set beside this one: {}",
+                hints::chain(&error)
+            ));
+            Vec::new()
+        }
+    };
+    for point in trend.iter().filter(|point| point.sums.is_none()) {
+        complain(&format!(
+            "run {} cannot be read, and is left out of the trend",
+            point.run
+        ));
+    }
+    source.with_trend(trend)
 }
 
 fn changes_since(

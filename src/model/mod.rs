@@ -35,6 +35,7 @@ mod sighting;
 mod standing;
 mod time;
 mod trail;
+mod trend;
 mod unix;
 mod verify;
 mod windows;
@@ -85,6 +86,7 @@ pub use standing::{
 };
 pub use time::{Date, UtcTime};
 pub use trail::{FirstTold, Reading, Trail, TrailAction, TrailEvent, TrailSource, When, between};
+pub use trend::{TrendPoint, TrendSums};
 pub use unix::{
     Container, LivePatch, PackageAction, PackageChange, PackageLog, SourceDanger, StaleProgram,
     Subscription, UnixFacts, UpdateSource,

@@ -1,10 +1,11 @@
 //! Making hostile text harmless where it is shown.
 //!
-//! Host names, banners, package and program names are chosen by whoever runs the host. Three
+//! Host names, banners, package and program names are chosen by whoever runs the host. Four
 //! places must not act on them:
 //!
 //! * a spreadsheet, which runs cells that begin like a formula ([`for_csv`]);
 //! * a terminal, which obeys escape sequences ([`for_terminal`]);
+//! * a browser, which obeys markup ([`for_html`]);
 //! * a reader's eye, which bidirectional overrides deceive (both, and [`for_json`]).
 //!
 //! A line break becomes `⏎`, a tab a space, any other C0 control its picture (`␛`), and C1,
@@ -85,6 +86,21 @@ fn is_no_xml(c: char) -> bool {
 
 fn push_number(c: char, out: &mut String) {
     let _ = write!(out, "<U+{:04X}>", u32::from(c));
+}
+
+/// Appends a text that an HTML page shows, as content of an element or in a quoted attribute, and never takes for
+/// markup; what acts on a reader's eye is shown as on a terminal.
+pub(super) fn for_html(text: &str, out: &mut String) {
+    for c in for_terminal(text).chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            _ => out.push(c),
+        }
+    }
 }
 
 /// Appends JSON with every hazard that JSON lets through (DEL, C1, bidirectional and invisible
@@ -327,6 +343,19 @@ mod tests {
     fn xml_gets_no_character_that_it_cannot_hold() {
         assert_eq!(for_xml("a\u{0}\u{1b}\u{fffe}\r\nb"), "a␀␛<U+FFFE>⏎b");
         assert_eq!(for_xml("<ü & \u{10ffff}>"), "<ü & \u{10ffff}>");
+    }
+
+    #[test]
+    fn markup_is_shown_and_not_obeyed() {
+        let mut out = String::new();
+        for_html(
+            "</script><img src=x onerror='a(\"&\")'>\u{202e}\u{1b}\n",
+            &mut out,
+        );
+        assert_eq!(
+            out,
+            "&lt;/script&gt;&lt;img src=x onerror=&#39;a(&quot;&amp;&quot;)&#39;&gt;&lt;U+202E&gt;␛⏎"
+        );
     }
 
     #[test]

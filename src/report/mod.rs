@@ -19,8 +19,10 @@ mod dictionary;
 mod error;
 mod escape;
 mod facts;
+mod html;
 mod json;
 mod jsonl;
+mod links;
 mod manifest;
 mod nmap;
 mod output;
@@ -65,7 +67,7 @@ pub use verified::verified;
 
 use crate::model::{
     Changes, Comparison, CoverageRow, ExceptionCount, FirstTold, MachineRecord, RunSummary,
-    Selection, Trail, Verification,
+    Selection, Trail, TrendPoint, Verification,
 };
 use std::io::{self, Write};
 
@@ -74,6 +76,7 @@ pub const EXPORTERS: &[&dyn Exporter] = &[
     &csv::Csv,
     &jsonl::Jsonl,
     &facts::Facts,
+    &html::Html,
     &json::Json,
     &cyclonedx::CycloneDx,
     &defectdojo::DefectDojo,
@@ -112,6 +115,11 @@ pub trait ReportSource {
         &[]
     }
 
+    /// This run and those before it of the same targets, the earliest first; empty where nobody looked.
+    fn trend(&self) -> &[TrendPoint] {
+        &[]
+    }
+
     /// What was ever told of a machine's updates, in this run or an earlier one.
     fn trail(&self, machine: &MachineRecord) -> io::Result<Trail> {
         let first = FirstTold {
@@ -138,6 +146,11 @@ pub trait Exporter: Sync {
     /// Whether it can show a run that only verified what another had found.
     fn shows_verified(&self) -> bool {
         true
+    }
+
+    /// Whether it shows the runs before: they cost a look at each.
+    fn shows_trend(&self) -> bool {
+        false
     }
 
     /// Writes every document of this format, and says what was written.
@@ -212,6 +225,11 @@ pub fn exporter(format: &str) -> Result<&'static dyn Exporter, ReportError> {
             known: known.join(", "),
         }
     })
+}
+
+/// Whether a format shows [`ReportSource::trend`].
+pub fn shows_trend(format: &str) -> bool {
+    exporter(format).is_ok_and(Exporter::shows_trend)
 }
 
 /// What an export has written.

@@ -26,6 +26,7 @@ mod resume;
 mod runner;
 mod source;
 mod standings;
+mod trend;
 mod verify;
 
 pub use behind::{MOST as MOST_BEHIND, behind};
@@ -44,6 +45,7 @@ pub use plan::{
 pub use resume::outstanding;
 pub use source::RunSource;
 pub use standings::Beliefs;
+pub use trend::trend;
 pub use verify::{VerifySource, Visit, Visits, verification};
 
 use crate::catalog::CatalogError;

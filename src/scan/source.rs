@@ -9,10 +9,10 @@ use crate::matching::Knowledge;
 use crate::model::{
     Answer, Changes, Clue, Comparison, CoverageRow, Decision, Exception, ExceptionCount, Finding,
     FirstTold, MachineId, MachineRecord, ManagedState, ResultCode, RunSummary, SeenBy, Service,
-    Severity, Trail,
+    Severity, Trail, TrendPoint,
 };
 use crate::report::ReportSource;
-use crate::store::{ReportOptions, RunReport, SightingRow, Store};
+use crate::store::{ReportOptions, RunRecord, RunReport, SightingRow, Store};
 use crate::sweep::Sighting;
 use crate::sweep::coverage::{self, Progress};
 use crate::sweep::intermediary::{self, Answers, Intermediary};
@@ -53,6 +53,37 @@ pub struct RunSource {
     pub(super) no_merge: bool,
     /// What changed since an earlier run, where somebody asked.
     changes: Option<Changes>,
+    /// The runs before it, where somebody asked.
+    trend: Vec<TrendPoint>,
+}
+
+/// The addresses of a run at which somebody answers for others. Its machines are read only where what the sweep saw
+/// leaves that open.
+pub(super) fn artefacts(store: &Store, run: &RunRecord) -> Result<BTreeSet<IpAddr>, RunError> {
+    let plan: Option<RunPlan> = serde_json::from_value(run.settings.clone())
+        .map_err(|error| RunError::Read(io::Error::new(io::ErrorKind::InvalidData, error)))?;
+    let Some(plan) = plan.filter(|plan| !plan.scope.targets.is_empty()) else {
+        return Ok(BTreeSet::new());
+    };
+    let swept = Swept::of(plan, run.mark)?;
+    let mut seen = BTreeMap::<IpAddr, Vec<SightingRow>>::new();
+    for row in store.sightings(&run.summary.id).wait()? {
+        seen.entry(row.address).or_default().push(row);
+    }
+    let answers: Vec<Answers> = seen.iter().map(answered).collect();
+    let in_scope = |range| asked_in(&swept, range);
+    // What somebody shows of himself only speaks against it.
+    if intermediary::intermediaries(&answers, &swept.plan.ports, in_scope).is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    Ok(RunSource::read(store, &run.summary.id, false)?.artefacts)
+}
+
+/// How many addresses of a /24 were in scope.
+fn asked_in(swept: &Swept, range: Ipv4Addr) -> usize {
+    let [a, b, c, _] = range.octets();
+    let all = (0..=u8::MAX).map(|last| IpAddr::from([a, b, c, last]));
+    all.filter(|at| swept.targets.contains(*at)).count()
 }
 
 impl RunSource {
@@ -96,6 +127,7 @@ impl RunSource {
             priorities: None,
             no_merge,
             changes: None,
+            trend: Vec::new(),
         };
         for row in sightings {
             source.seen.entry(row.address).or_default().push(row);
@@ -142,12 +174,8 @@ impl RunSource {
 
     /// Who answers for others is found in what all addresses answered, and in what they showed.
     fn find_intermediaries(&mut self, swept: &Swept) -> Result<(), RunError> {
-        let Swept { plan, targets, .. } = swept;
-        let swept = |range: Ipv4Addr| {
-            let [a, b, c, _] = range.octets();
-            let mut all = (0..=u8::MAX).map(|last| IpAddr::from([a, b, c, last]));
-            all.by_ref().filter(|at| targets.contains(*at)).count()
-        };
+        let plan = &swept.plan;
+        let swept = |range| asked_in(swept, range);
         let mut answers: Vec<Answers> = self.seen.iter().map(answered).collect();
         // What somebody shows of himself only speaks against it: where there is nobody, it need not be read.
         let looked = plan.kind != RunKind::Sweep || !plan.look.off;
@@ -358,6 +386,10 @@ impl ReportSource for RunSource {
         self.changes.as_ref()
     }
 
+    fn trend(&self) -> &[TrendPoint] {
+        &self.trend
+    }
+
     fn exceptions(&self) -> &[ExceptionCount] {
         self.priorities.as_ref().map_or(&[], Priorities::exceptions)
     }
@@ -477,6 +509,12 @@ impl RunSource {
     pub fn with_changes(self, changes: Changes) -> Self {
         let changes = Some(changes);
         Self { changes, ..self }
+    }
+
+    /// Lays the runs before it beside the run.
+    #[must_use]
+    pub fn with_trend(self, trend: Vec<TrendPoint>) -> Self {
+        Self { trend, ..self }
     }
 
     /// Adds to a record what all of the run tells of it; `None` where another record stands for it.

@@ -28,6 +28,7 @@ mod report;
 mod rows;
 mod runs;
 mod sightings;
+mod tally;
 #[cfg(test)]
 mod tests;
 mod thread;
@@ -49,13 +50,14 @@ pub use rows::{
 };
 
 use crate::model::{
-    Annotation, CredentialId, Exception, ExceptionId, HostKey, Inventory, KnownList, MachineId,
-    RunId, UtcTime,
+    Annotation, CredentialId, Exception, ExceptionId, Finding, HostKey, Inventory, KnownList,
+    MachineId, RunId, UtcTime,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
+pub use tally::MachineTally;
 use thread::Thread;
 
 /// A handle to the store; cheap to clone. The last one to go waits for the thread to close the
@@ -337,6 +339,17 @@ impl Store {
     /// One inventory.
     pub fn inventory(&self, digest: Digest) -> Pending<Arc<Inventory>> {
         self.thread.ask(move |db| db.inventory(&digest))
+    }
+
+    /// One list of verdicts.
+    pub fn findings(&self, digest: Digest) -> Pending<Arc<Vec<Finding>>> {
+        self.thread.ask(move |db| db.findings(&digest))
+    }
+
+    /// The machines of a run, each with what was read of it and what its verdicts are, neither of them read out.
+    pub fn tally(&self, run: &RunId) -> Pending<Vec<MachineTally>> {
+        let run = run.clone();
+        self.thread.ask(move |db| tally::of(db, &run))
     }
 
     /// Replaces the verdicts on some addresses of a run.

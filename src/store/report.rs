@@ -132,7 +132,7 @@ impl RunReport {
 /// Groups the run's addresses by machine, in the order of each one's first address. Who was nothing but an
 /// address in this run stays apart: whoever logged in there in a later run had its address by then, and
 /// may have been elsewhere in this one.
-fn groups(
+pub(super) fn groups(
     conn: &Connection,
     run: i64,
     site: &str,
@@ -195,10 +195,15 @@ struct Part {
 impl Part {
     /// The better it is, the lower.
     fn rank(&self) -> usize {
-        const BEST_FIRST: [&str; 4] = ["scanned_full", "scanned_partial", "failed", "network_only"];
-        let place = BEST_FIRST.iter().position(|word| *word == self.word);
-        place.unwrap_or(BEST_FIRST.len())
+        rank(&self.word)
     }
+}
+
+/// How much an outcome says of a machine: the better it is, the lower.
+pub(super) fn rank(outcome: &str) -> usize {
+    const BEST_FIRST: [&str; 4] = ["scanned_full", "scanned_partial", "failed", "network_only"];
+    let place = BEST_FIRST.iter().position(|word| *word == outcome);
+    place.unwrap_or(BEST_FIRST.len())
 }
 
 /// What is read of a machine besides its blobs.

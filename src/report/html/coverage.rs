@@ -1,0 +1,208 @@
+//! What was looked at, and what was not: the first thing to know of every figure that follows.
+
+use super::chart;
+use super::frame::View;
+use super::markup::{Html, number, plural};
+use crate::model::{Canaries, CoverageRow, ResultCode};
+
+/// How many lines of a kind are told.
+const TOLD: usize = 20;
+
+pub(super) fn section(view: &View<'_>, page: &mut Html) {
+    tiles(view, page);
+    if view.source.verification().is_none() {
+        warn(view, page);
+    }
+    let rows = view.source.coverage();
+    if rows.is_empty() {
+        page.says("No network was swept: the run was given its machines.");
+    } else {
+        loss(view.source.run().canaries, page);
+    }
+    for why in view.gathered.counts.intermediaries.iter().take(TOLD) {
+        page.says(&format!("No machine: {why}"));
+    }
+    for words in rows.iter().filter_map(CoverageRow::search_said).take(TOLD) {
+        page.says(&format!("{words}."));
+    }
+    reasons(view, page);
+    subnets(rows, page);
+}
+
+/// A figure that stands out: what it is, the figure, and what to know of it.
+pub(super) fn tile(page: &mut Html, name: &str, figure: &str, note: &str) {
+    page.raw("<div class=\"tile\">").element("dt", name);
+    page.element("dd class=\"figure\"", figure)
+        .element("dd class=\"about\"", note)
+        .raw("</div>\n");
+}
+
+fn tiles(view: &View<'_>, page: &mut Html) {
+    let counts = &view.gathered.counts;
+    let rows = view.source.coverage();
+    let sum = |of: fn(&CoverageRow) -> u128| {
+        rows.iter()
+            .fold(0_u128, |sum, row| sum.saturating_add(of(row)))
+    };
+    page.raw("<dl class=\"tiles\">\n");
+    if !rows.is_empty() {
+        let note = format!(
+            "{} answered, {} silent, {} not begun; {} excluded",
+            number(sum(|row| row.answered)),
+            number(sum(|row| row.silent)),
+            number(sum(|row| row.not_begun)),
+            number(sum(|row| row.excluded))
+        );
+        tile(
+            page,
+            "Addresses in scope",
+            &number(sum(|row| row.in_scope)),
+            &note,
+        );
+        let begun = rows.iter().filter(|row| row.swept > 0).count();
+        let note = format!("{} of them at least partly swept", number(begun as u128));
+        tile(
+            page,
+            "Subnets and targets",
+            &number(rows.len() as u128),
+            &note,
+        );
+    }
+    let blind = counts.machines.saturating_sub(counts.assessed);
+    tile(
+        page,
+        "Machines met",
+        &number(counts.machines),
+        "however many addresses each has",
+    );
+    tile(
+        page,
+        "Read",
+        &number(counts.assessed),
+        "logged in to, and their software listed",
+    );
+    let note = match blind {
+        0 if counts.machines == 0 => "no machine was met",
+        0 => "every machine that was met was read",
+        _ => "nothing is known of their updates",
+    };
+    tile(page, "Not read", &number(blind), note);
+    if counts.unjudged > 0 {
+        tile(
+            page,
+            "Not judged in full",
+            &number(counts.unjudged),
+            "read, but no catalogue covers all of them",
+        );
+    }
+    page.raw("</dl>\n");
+}
+
+fn warn(view: &View<'_>, page: &mut Html) {
+    let counts = &view.gathered.counts;
+    let blind = counts.machines.saturating_sub(counts.assessed);
+    if counts.assessed == 0 {
+        page.element(
+            "p class=\"note warn\"",
+            "No machine was read. What is missing on the network cannot be stated.",
+        );
+    } else if blind > 0 {
+        let them = if blind == 1 { "It is" } else { "They are" };
+        page.element(
+            "p class=\"note warn\"",
+            &format!(
+                "Of {} of {} nothing is known about updates. {them} not clean: the figures below leave out whatever is missing there.",
+                number(blind),
+                plural(counts.machines, "machine")
+            ),
+        );
+    }
+}
+
+/// What the sweep itself may have lost.
+fn loss(canaries: Canaries, page: &mut Html) {
+    if canaries.asked == 0 {
+        return;
+    }
+    #[expect(clippy::cast_precision_loss, reason = "a share to one place")]
+    let lost = canaries.lost as f64 * 100.0 / canaries.asked as f64;
+    page.says(&format!(
+        "{lost:.1} % of {} questions to hosts known to live were lost during the sweep.",
+        number(canaries.asked)
+    ));
+}
+
+/// Why machines were not read.
+fn reasons(view: &View<'_>, page: &mut Html) {
+    let counts = &view.gathered.counts;
+    if counts.not_assessed.is_empty() {
+        return;
+    }
+    let blind = counts.machines.saturating_sub(counts.assessed);
+    page.table(
+        "Machines that were not read, by reason",
+        &["Reason", "#Machines", "What it means", "What to do"],
+    );
+    let mut reasons: Vec<_> = counts.not_assessed.iter().collect();
+    reasons.sort_by_key(|(word, count)| (u64::MAX - **count, **word));
+    for (word, count) in reasons {
+        let code = ResultCode::parse(word);
+        page.raw("<tr>").head(word);
+        page.raw("<td class=\"n\">").show(number(*count));
+        page.raw(&chart::bar(5, count * 100 / blind.max(1)))
+            .raw("</td>");
+        page.cell(code.map_or("nobody tried to log in", ResultCode::sentence));
+        page.cell(code.map_or(
+            "give a credential whose scope covers them",
+            ResultCode::fix_hint,
+        ));
+        page.raw("</tr>\n");
+    }
+    page.end_table();
+}
+
+fn subnets(rows: &[CoverageRow], page: &mut Html) {
+    if rows.is_empty() {
+        return;
+    }
+    let heads = [
+        "Subnet or target",
+        "#In scope",
+        "#Answered",
+        "#Silent",
+        "#Not begun",
+        "#Excluded",
+        "#Read",
+    ];
+    let mut rows: Vec<&CoverageRow> = rows.iter().collect();
+    rows.sort_by(|one, other| (other.answered, &one.subnet).cmp(&(one.answered, &other.subnet)));
+    page.raw("<details><summary>Every subnet and target</summary>\n");
+    page.table("Addresses by subnet, those with most answers first", &heads);
+    for row in rows.iter().take(TOLD * 5) {
+        page.raw("<tr>").head(&row.subnet);
+        for figure in [
+            row.in_scope,
+            row.answered,
+            row.silent,
+            row.not_begun,
+            row.excluded,
+            row.assessed,
+        ] {
+            page.figure(&number(figure));
+        }
+        page.raw("</tr>\n");
+    }
+    page.end_table();
+    more(page, rows.len(), TOLD * 5, "coverage.csv");
+    page.raw("</details>\n");
+}
+
+/// Says how many there are besides those that are shown, and where.
+pub(super) fn more(page: &mut Html, all: usize, shown: usize, place: &str) {
+    if let Some(more) = all.checked_sub(shown).filter(|more| *more > 0) {
+        page.element(
+            "p class=\"more\"",
+            &format!("{} more in {place}.", number(more as u128)),
+        );
+    }
+}

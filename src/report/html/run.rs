@@ -1,0 +1,97 @@
+//! What the run is: who, when, where, by which catalogue.
+
+use super::frame::View;
+use super::markup::{Html, number, plural};
+use crate::model::RunSummary;
+
+/// How many targets are named.
+const NAMED: usize = 6;
+
+/// The head of the page.
+pub(super) fn banner(view: &View<'_>, page: &mut Html) {
+    let run = view.source.run();
+    page.raw("<header class=\"top\"><div><p class=\"brand\">underdesk</p><h1>");
+    page.text(title(run)).raw("</h1><p class=\"sub\">");
+    page.text(&format!("Site {} · {}", run.site, when(run)));
+    page.raw("</p></div><button type=\"button\" id=\"theme\" hidden>Dark mode</button></header>\n");
+    if run.simulated {
+        page.raw("<p class=\"note simulated\"><strong>Simulated.</strong> ");
+        page.raw("These hosts are simulated by underdesk; their flaws are real ones.</p>\n");
+    }
+}
+
+fn title(run: &RunSummary) -> &'static str {
+    match run.kind.as_str() {
+        "sweep" => "What answers on the network",
+        "verify" => "What became of the findings",
+        _ => "Missing updates report",
+    }
+}
+
+fn when(run: &RunSummary) -> String {
+    match run.finished {
+        Some(finished) => format!("{} to {}", minute(run.started), minute(finished)),
+        None => format!("{}, not finished", minute(run.started)),
+    }
+}
+
+fn minute(time: crate::model::UtcTime) -> String {
+    let text = time.to_string();
+    let (day, hour) = text.split_once('T').unwrap_or((&text, ""));
+    format!("{day} {} UTC", hour.get(..5).unwrap_or_default())
+}
+
+/// What the run is.
+pub(super) fn section(view: &View<'_>, page: &mut Html) {
+    let run = view.source.run();
+    page.raw("<section id=\"run\" aria-labelledby=\"h-run\"><h2 id=\"h-run\">The run</h2><dl class=\"facts\">\n");
+    let mut fact = |name: &str, text: &str| {
+        page.raw("<div>")
+            .element("dt", name)
+            .element("dd", text)
+            .raw("</div>");
+    };
+    fact("Run", run.id.as_str());
+    fact("Kind", &run.kind);
+    fact("Operator", &run.operator);
+    fact(
+        "Authorised by",
+        run.authorised_by.as_deref().unwrap_or("not said"),
+    );
+    fact("Targets", &named(&run.targets));
+    if !run.guards_lifted.is_empty() {
+        fact("Guards lifted", &named(&run.guards_lifted));
+    }
+    fact("Catalogue", &catalogue(run));
+    if view.options.all_findings {
+        fact("Shown", "closed findings too");
+    }
+    if view.options.no_users {
+        fact("Left out", "account names");
+    }
+    page.raw("</dl></section>\n");
+}
+
+fn named(all: &[String]) -> String {
+    let first = all.get(..NAMED).unwrap_or(all).join(", ");
+    match all.len().checked_sub(NAMED) {
+        None | Some(0) => first,
+        Some(more) => format!("{first} and {} more", number(more as u128)),
+    }
+}
+
+fn catalogue(run: &RunSummary) -> String {
+    let Some(imported) = run
+        .catalog_imported
+        .filter(|_| !run.catalog_digest.is_empty())
+    else {
+        return "none: nothing could be judged".to_owned();
+    };
+    let days = imported.date().days_until(run.started.date()).max(0);
+    let age = plural(u64::try_from(days).unwrap_or_default(), "day");
+    let digest = run.catalog_digest.get(..12).unwrap_or(&run.catalog_digest);
+    format!(
+        "imported {}, {age} before the run; digest {digest}",
+        imported.date()
+    )
+}
