@@ -1,7 +1,7 @@
 //! A typed cell: what a table says, before a format decides how to write it.
 
 use super::column::Kind;
-use super::escape;
+use super::{Guards, escape};
 use crate::model::{Date, Epss, Observed, UtcTime};
 use serde::{Serialize, Serializer};
 use std::borrow::Cow;
@@ -87,14 +87,17 @@ impl<'a> Cell<'a> {
     }
 
     /// Appends the cell as a spreadsheet may see it. `foreign` is the separator that this file does
-    /// not use and that another locale would split at.
-    pub(super) fn write_csv(&self, foreign: char, out: &mut String) {
+    /// not use and that another locale would split at; `guards` counts what had to be done to it.
+    pub(super) fn write_csv(&self, foreign: char, out: &mut String, guards: &mut Guards) {
         match self {
             Self::Empty => {}
             Self::Unknown => out.push_str("unknown"),
-            Self::Text(text) => escape::for_csv(text, foreign, out),
+            Self::Text(text) => escape::for_csv(text, foreign, out, guards),
             Self::Flag(flag) => out.push_str(if *flag { "yes" } else { "no" }),
-            Self::List(items) => escape::for_csv(&joined(items), foreign, out),
+            Self::List(items) => {
+                guards.shortened += u64::from(items.len() > LIST_ITEMS);
+                escape::for_csv(&joined(items), foreign, out, guards);
+            }
             Self::Percent(value) if !value.is_finite() => out.push_str("unknown"),
             plain => {
                 let _ = write!(out, "{plain}");
@@ -196,7 +199,7 @@ mod tests {
 
     fn csv(cell: &Cell<'_>) -> String {
         let mut out = String::new();
-        cell.write_csv(';', &mut out);
+        cell.write_csv(';', &mut out, &mut Guards::default());
         out
     }
 
@@ -211,6 +214,19 @@ mod tests {
         assert!(exactly.ends_with("; i19"), "{exactly}");
         let more = csv(&items(23).into());
         assert!(more.ends_with("; i19; (+3)"), "{more}");
+    }
+
+    #[test]
+    fn a_shortened_list_is_counted() {
+        let mut guards = Guards::default();
+        for count in [1, 20, 21, 40] {
+            Cell::from(items(count)).write_csv(';', &mut String::new(), &mut guards);
+        }
+        let expected = Guards {
+            shortened: 2,
+            ..Guards::default()
+        };
+        assert_eq!(guards, expected);
     }
 
     #[test]

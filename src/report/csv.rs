@@ -4,7 +4,7 @@
 //! line: it makes Excel ignore the byte-order mark.
 
 use super::cell::Cell;
-use super::output::{Document, FileEntry};
+use super::output::{Document, FileEntry, Guards};
 use super::tables::{self, Table};
 use super::{Destination, Dialect, Exporter, Options, ReportError, ReportSource, Sink, Written};
 use ::csv::{ByteRecord, Terminator, Writer, WriterBuilder};
@@ -107,6 +107,8 @@ struct Sheet {
     writer: Writer<Document>,
     name: String,
     rows: u64,
+    /// What was done to the cells of the file at hand.
+    guards: Guards,
     full: Vec<FileEntry>,
     // Kept between rows for their memory only.
     record: ByteRecord,
@@ -122,6 +124,7 @@ impl Sheet {
             writer: begin(&name, table, shape, sink)?,
             name,
             rows: 0,
+            guards: Guards::default(),
             full: Vec::new(),
             record: ByteRecord::new(),
             cell: String::new(),
@@ -135,7 +138,7 @@ impl Sheet {
         self.record.clear();
         for cell in cells {
             self.cell.clear();
-            cell.write_csv(self.shape.foreign, &mut self.cell);
+            cell.write_csv(self.shape.foreign, &mut self.cell, &mut self.guards);
             self.record.push_field(self.cell.as_bytes());
         }
         self.rows += 1;
@@ -148,14 +151,15 @@ impl Sheet {
         let name = format!("{}-{}.csv", self.table.name, self.full.len() + 2);
         let next = begin(&name, self.table, self.shape, sink)?;
         let writer = mem::replace(&mut self.writer, next);
-        self.full.push(close(writer, self.rows)?);
+        let guards = mem::take(&mut self.guards);
+        self.full.push(close(writer, self.rows, guards)?);
         self.name = name;
         self.rows = 0;
         Ok(())
     }
 
     fn finish(mut self) -> Result<Vec<FileEntry>, ReportError> {
-        self.full.push(close(self.writer, self.rows)?);
+        self.full.push(close(self.writer, self.rows, self.guards)?);
         Ok(self.full)
     }
 }
@@ -178,11 +182,11 @@ fn begin(
     Ok(writer)
 }
 
-fn close(writer: Writer<Document>, rows: u64) -> Result<FileEntry, ReportError> {
+fn close(writer: Writer<Document>, rows: u64, guards: Guards) -> Result<FileEntry, ReportError> {
     let document = writer.into_inner().map_err(|failed| {
         let cause = failed.error();
         let cause = io::Error::new(cause.kind(), cause.to_string());
         ReportError::writing(failed.into_inner().get_ref().name())(cause)
     })?;
-    document.close(rows)
+    document.close_guarded(rows, guards)
 }

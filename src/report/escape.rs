@@ -10,6 +10,7 @@
 //! A line break becomes `⏎`, a tab a space, any other C0 control its picture (`␛`), and C1,
 //! bidirectional and invisible characters their number, as `<U+202E>`.
 
+use super::Guards;
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
@@ -24,8 +25,8 @@ const CUT_UNITS: usize = 6;
 ///
 /// An apostrophe goes before a formula sign at the beginning, also behind blanks and quotes. The
 /// same behind each `foreign` separator: a spreadsheet of another locale splits the line there, and
-/// what follows begins a cell. Numbers stay numbers.
-pub(super) fn for_csv(text: &str, foreign: char, out: &mut String) {
+/// what follows begins a cell. Numbers stay numbers. `guards` learns what had to be done.
+pub(super) fn for_csv(text: &str, foreign: char, out: &mut String, guards: &mut Guards) {
     if is_plain(text, foreign) {
         out.push_str(text);
         return;
@@ -34,12 +35,15 @@ pub(super) fn for_csv(text: &str, foreign: char, out: &mut String) {
     // Whether nothing visible has come yet since a cell began, and whether this file begins it.
     let mut at_start = true;
     let mut is_own = true;
+    let (mut has_sign, mut has_hazard) = (false, false);
     for (at, c) in text.char_indices() {
         let rest = text.get(at..).unwrap_or_default();
         let until = Some(foreign).filter(|_| !is_own);
         if at_start && is_formula_sign(c, at) && !is_number(rest, until) {
             cell.push("'");
+            has_sign = true;
         }
+        has_hazard |= is_hazard(c);
         at_start = c == foreign || (at_start && is_transparent(c));
         is_own &= c != foreign;
         cell.push_visible(c, rest);
@@ -47,7 +51,9 @@ pub(super) fn for_csv(text: &str, foreign: char, out: &mut String) {
             break;
         }
     }
-    cell.finish();
+    guards.formula += u64::from(has_sign);
+    guards.shown += u64::from(has_hazard);
+    guards.cut += u64::from(cell.finish());
 }
 
 /// A text that a terminal shows on one line and never obeys.
@@ -233,11 +239,14 @@ impl<'a> Bounded<'a> {
         self.units > CELL_UNITS
     }
 
-    fn finish(self) {
-        if self.is_full() {
+    /// Whether it had to be cut.
+    fn finish(self) -> bool {
+        let is_full = self.is_full();
+        if is_full {
             self.out.truncate(self.cut_at);
             self.out.push_str(CUT);
         }
+        is_full
     }
 }
 
@@ -247,9 +256,34 @@ mod tests {
     use proptest::prelude::*;
 
     fn csv(text: &str) -> String {
-        let mut out = String::new();
-        for_csv(text, ';', &mut out);
-        out
+        guarded(text).0
+    }
+
+    fn guarded(text: &str) -> (String, Guards) {
+        let (mut out, mut guards) = (String::new(), Guards::default());
+        for_csv(text, ';', &mut out, &mut guards);
+        (out, guards)
+    }
+
+    #[test]
+    fn what_was_done_to_a_cell_is_counted_once_a_cell() {
+        let done = |text: &str| {
+            let (_, one) = guarded(text);
+            [one.formula, one.cut, one.shown, one.shortened]
+        };
+        for plain in ["", "web-1", "-5", "a; b", "Müller", "1.2.3-4"] {
+            assert_eq!(done(plain), [0; 4], "{plain}");
+        }
+        assert_eq!(done("=1;=2;=3"), [1, 0, 0, 0]);
+        assert_eq!(done("a\nb\nc"), [0, 0, 1, 0]);
+        assert_eq!(done("\t=1"), [1, 0, 1, 0]);
+        assert_eq!(done("x\r\ny"), [0, 0, 1, 0]);
+        assert_eq!(done(&"a".repeat(30_001)), [0, 1, 0, 0]);
+        assert_eq!(
+            done(&format!("@{}\u{202e}", "a".repeat(40_000))),
+            [1, 1, 0, 0]
+        );
+        assert_eq!(done(&"a".repeat(30_000)), [0; 4]);
     }
 
     #[test]
@@ -286,7 +320,7 @@ mod tests {
         assert_eq!(csv("a; -5"), "a; '-5");
         assert_eq!(csv("a,=cmd"), "a,=cmd");
         let mut european = String::new();
-        for_csv("a,=cmd;=x", ',', &mut european);
+        for_csv("a,=cmd;=x", ',', &mut european, &mut Guards::default());
         assert_eq!(european, "a,'=cmd;=x");
     }
 

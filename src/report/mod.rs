@@ -41,7 +41,7 @@ pub use counts::{Counts, Upgrade};
 pub use dictionary::dictionary;
 pub use error::ReportError;
 pub use escape::for_terminal;
-pub use output::FileEntry;
+pub use output::{FileEntry, Guards};
 pub use plan::{PLAN_FORMATS, PlanFile, PlanFormat, plan_format, plan_page};
 pub use remediation::{Remediation, Step};
 pub use review::{ReviewRow, review};
