@@ -99,11 +99,71 @@ impl<'a> Cell<'a> {
                 escape::for_csv(&joined(items), foreign, out, guards);
             }
             Self::Percent(value) if !value.is_finite() => out.push_str("unknown"),
-            plain => {
-                let _ = write!(out, "{plain}");
+            Self::Count(count) => match u64::try_from(*count) {
+                Ok(count) => push_digits(count, 1, out),
+                Err(_) => push(self, out),
+            },
+            Self::Tenths(tenths) => {
+                push_digits((tenths / 10).into(), 1, out);
+                out.push('.');
+                push_digits((tenths % 10).into(), 1, out);
+            }
+            Self::Probability(Epss(score)) => {
+                push_digits((score / 100_000).into(), 1, out);
+                out.push('.');
+                push_digits((score % 100_000).into(), 5, out);
+            }
+            Self::Day(day) => match day.numbers() {
+                Some(numbers) => {
+                    for (number, (before, places)) in numbers.into_iter().zip(DAY) {
+                        out.push_str(before);
+                        push_digits(number, places, out);
+                    }
+                }
+                None => push(self, out),
+            },
+            Self::Address(IpAddr::V4(address)) => {
+                for (place, octet) in address.octets().into_iter().enumerate() {
+                    if place > 0 {
+                        out.push('.');
+                    }
+                    push_digits(octet.into(), 1, out);
+                }
+            }
+            Self::Signed(_) | Self::Percent(_) | Self::Time(_) | Self::Address(_) => {
+                push(self, out);
             }
         }
     }
+
+    /// Whether it is of texts, which may hold anything.
+    pub(super) fn is_text(&self) -> bool {
+        matches!(self, Self::Text(_) | Self::List(_))
+    }
+}
+
+/// What stands before the numbers of a day, and how many digits each has.
+const DAY: [(&str, usize); 3] = [("", 4), ("-", 2), ("-", 2)];
+
+fn push(cell: &Cell<'_>, out: &mut String) {
+    let _ = write!(out, "{cell}");
+}
+
+/// Appends a number with at least so many digits. Most cells of a fleet are numbers and days, and the
+/// formatting machinery costs several times as much.
+fn push_digits(number: u64, least: usize, out: &mut String) {
+    let mut digits = [b'0'; 20];
+    let (mut left, mut used) = (number, 0);
+    for digit in digits.iter_mut().rev() {
+        if left == 0 && used >= least {
+            break;
+        }
+        *digit = b'0' + u8::try_from(left % 10).unwrap_or_default();
+        left /= 10;
+        used += 1;
+    }
+    let digits = digits.get(digits.len() - used..).unwrap_or_default();
+    out.push_str(str::from_utf8(digits).unwrap_or_default());
 }
 
 /// The first items of a list, and how many more there are.
@@ -241,6 +301,22 @@ mod tests {
         assert_eq!(csv(&Cell::Empty), "");
         assert_eq!(csv(&Cell::from("")), "");
         assert_eq!(csv(&Cell::Percent(f64::NAN)), "unknown");
+    }
+
+    #[test]
+    fn what_is_written_quickly_is_what_is_displayed() {
+        let addresses = ["10.0.2.7", "255.255.255.255", "fe80::1"];
+        let addresses = addresses.map(|text| Cell::Address(text.parse().unwrap()));
+        let days = ["2026-11-30", "0001-01-02", "9999-12-31", "-000004-02-29"];
+        let days = days.map(|text| Cell::Day(Date::parse(text).unwrap()));
+        let counts = [0, 7, 10, 99, 1_000, u128::from(u64::MAX), u128::MAX].map(Cell::Count);
+        let scores = [0, 1, 99_999, 100_000].map(|score| Cell::Probability(Epss(score)));
+        let tenths = [0, 9, 10, 98, 100, 255].map(Cell::Tenths);
+        let signed = [-5, 0, 5].map(Cell::Signed);
+        let cells = addresses.into_iter().chain(days).chain(counts);
+        for cell in cells.chain(scores).chain(tenths).chain(signed) {
+            assert_eq!(csv(&cell), cell.to_string());
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@
 //! A line break becomes `⏎`, a tab a space, any other C0 control its picture (`␛`), and C1,
 //! bidirectional and invisible characters their number, as `<U+202E>`.
 
-use super::Guards;
+use super::{Guards, swar};
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
@@ -90,20 +90,25 @@ pub(super) fn for_json(json: &str, out: &mut String) {
 /// Whether nothing at all needs doing: nearly every cell. Strict, because the careful way is always
 /// right.
 fn is_plain(text: &str, foreign: char) -> bool {
+    let bytes = text.as_bytes();
+    let Ok(foreign) = u8::try_from(foreign) else {
+        return false;
+    };
     // A cell begins, here or for another locale, and must begin with something harmless.
-    let mut at_start = true;
-    let mut is_own = true;
-    for byte in text.bytes() {
-        let is_harmless = byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'(');
-        let is_blank = byte == b' ' && !is_own;
-        if !matches!(byte, b' '..=b'~') || (at_start && !is_harmless && !is_blank) {
-            return false;
-        }
-        let is_foreign = char::from(byte) == foreign;
-        at_start = is_foreign || (at_start && is_blank);
-        is_own &= !is_foreign;
+    let begins_well = |part: &[u8]| part.first().copied().is_none_or(is_harmless);
+    if bytes.len() > CELL_UNITS || !begins_well(bytes) {
+        return false;
     }
-    text.len() <= CELL_UNITS
+    let marks = swar::marks(bytes, [foreign, foreign]);
+    if marks.is_unprintable {
+        return false;
+    }
+    let mut others = bytes.split(|byte| *byte == foreign).skip(1);
+    !marks.is_named || others.all(|part| begins_well(part.trim_ascii_start()))
+}
+
+fn is_harmless(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'(')
 }
 
 /// What makes a spreadsheet read a formula, with the full-width and small forms that some of them

@@ -24,6 +24,7 @@ mod plan;
 mod remediation;
 mod review;
 mod summary;
+mod swar;
 mod tables;
 mod terminal;
 mod verified;
