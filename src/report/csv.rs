@@ -243,6 +243,18 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    #[test]
+    fn a_file_splits_at_a_million_rows_and_standard_output_never() {
+        let options = Options::default();
+        assert_eq!(Shape::of(&options).rows, 1_000_000);
+        let options = Options {
+            destination: Destination::Stdout,
+            rows_per_file: Some(1),
+            ..options
+        };
+        assert_eq!(Shape::of(&options).rows, u64::MAX);
+    }
+
     proptest! {
         #[test]
         fn cells_are_quoted_as_the_library_quotes_them(
