@@ -24,9 +24,8 @@ fn two_exports_of_a_run_are_the_same_bytes_in_every_format() {
         desk.expect(6, &words);
     }
     let names = |folder: &str| {
-        let entries = fs::read_dir(desk.path(folder)).unwrap();
-        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-        let mut names: Vec<String> = names.collect();
+        let mut names = Vec::new();
+        collect(&desk.path(folder), "", &mut names);
         names.sort();
         names
     };
@@ -76,6 +75,19 @@ fn the_files_of_the_demo() {
     }
     insta::assert_snapshot!("demo-csv", page);
     insta::assert_snapshot!("demo-manifest", shape(&manifest(&folder)));
+}
+
+/// The files of a folder and of those in it, by what the manifest calls them.
+fn collect(folder: &Path, before: &str, names: &mut Vec<String>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let entry = entry.unwrap();
+        let name = format!("{before}{}", entry.file_name().into_string().unwrap());
+        if entry.file_type().unwrap().is_dir() {
+            collect(&entry.path(), &format!("{name}/"), names);
+        } else {
+            names.push(name);
+        }
+    }
 }
 
 fn manifest(folder: &Path) -> serde_json::Value {
