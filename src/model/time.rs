@@ -77,6 +77,13 @@ impl Date {
         Self(span.map_or(beyond, |span| self.0.saturating_add(span)))
     }
 
+    /// Its year, month and day; `None` of years that four digits do not write.
+    pub fn numbers(self) -> Option<[u64; 3]> {
+        let year = u64::try_from(self.0.year()).ok()?;
+        let number = |part: i8| u64::try_from(part).ok();
+        Some([year, number(self.0.month())?, number(self.0.day())?])
+    }
+
     /// The day of the week: 0 is Monday, 6 is Sunday.
     pub fn weekday(self) -> usize {
         usize::try_from(self.0.weekday().to_monday_zero_offset()).unwrap_or_default()

@@ -1,7 +1,7 @@
 //! A typed cell: what a table says, before a format decides how to write it.
 
 use super::column::Kind;
-use super::escape;
+use super::{Guards, escape};
 use crate::model::{Date, Epss, Observed, UtcTime};
 use serde::{Serialize, Serializer};
 use std::borrow::Cow;
@@ -87,20 +87,83 @@ impl<'a> Cell<'a> {
     }
 
     /// Appends the cell as a spreadsheet may see it. `foreign` is the separator that this file does
-    /// not use and that another locale would split at.
-    pub(super) fn write_csv(&self, foreign: char, out: &mut String) {
+    /// not use and that another locale would split at; `guards` counts what had to be done to it.
+    pub(super) fn write_csv(&self, foreign: char, out: &mut String, guards: &mut Guards) {
         match self {
             Self::Empty => {}
             Self::Unknown => out.push_str("unknown"),
-            Self::Text(text) => escape::for_csv(text, foreign, out),
+            Self::Text(text) => escape::for_csv(text, foreign, out, guards),
             Self::Flag(flag) => out.push_str(if *flag { "yes" } else { "no" }),
-            Self::List(items) => escape::for_csv(&joined(items), foreign, out),
+            Self::List(items) => {
+                guards.shortened += u64::from(items.len() > LIST_ITEMS);
+                escape::for_csv(&joined(items), foreign, out, guards);
+            }
             Self::Percent(value) if !value.is_finite() => out.push_str("unknown"),
-            plain => {
-                let _ = write!(out, "{plain}");
+            Self::Count(count) => match u64::try_from(*count) {
+                Ok(count) => push_digits(count, 1, out),
+                Err(_) => push(self, out),
+            },
+            Self::Tenths(tenths) => {
+                push_digits((tenths / 10).into(), 1, out);
+                out.push('.');
+                push_digits((tenths % 10).into(), 1, out);
+            }
+            Self::Probability(Epss(score)) => {
+                push_digits((score / 100_000).into(), 1, out);
+                out.push('.');
+                push_digits((score % 100_000).into(), 5, out);
+            }
+            Self::Day(day) => match day.numbers() {
+                Some(numbers) => {
+                    for (number, (before, places)) in numbers.into_iter().zip(DAY) {
+                        out.push_str(before);
+                        push_digits(number, places, out);
+                    }
+                }
+                None => push(self, out),
+            },
+            Self::Address(IpAddr::V4(address)) => {
+                for (place, octet) in address.octets().into_iter().enumerate() {
+                    if place > 0 {
+                        out.push('.');
+                    }
+                    push_digits(octet.into(), 1, out);
+                }
+            }
+            Self::Signed(_) | Self::Percent(_) | Self::Time(_) | Self::Address(_) => {
+                push(self, out);
             }
         }
     }
+
+    /// Whether it is of texts, which may hold anything.
+    pub(super) fn is_text(&self) -> bool {
+        matches!(self, Self::Text(_) | Self::List(_))
+    }
+}
+
+/// What stands before the numbers of a day, and how many digits each has.
+const DAY: [(&str, usize); 3] = [("", 4), ("-", 2), ("-", 2)];
+
+fn push(cell: &Cell<'_>, out: &mut String) {
+    let _ = write!(out, "{cell}");
+}
+
+/// Appends a number with at least so many digits. Most cells of a fleet are numbers and days, and the
+/// formatting machinery costs several times as much.
+fn push_digits(number: u64, least: usize, out: &mut String) {
+    let mut digits = [b'0'; 20];
+    let (mut left, mut used) = (number, 0);
+    for digit in digits.iter_mut().rev() {
+        if left == 0 && used >= least {
+            break;
+        }
+        *digit = b'0' + u8::try_from(left % 10).unwrap_or_default();
+        left /= 10;
+        used += 1;
+    }
+    let digits = digits.get(digits.len() - used..).unwrap_or_default();
+    out.push_str(str::from_utf8(digits).unwrap_or_default());
 }
 
 impl Cell<'_> {
@@ -211,7 +274,7 @@ mod tests {
 
     fn csv(cell: &Cell<'_>) -> String {
         let mut out = String::new();
-        cell.write_csv(';', &mut out);
+        cell.write_csv(';', &mut out, &mut Guards::default());
         out
     }
 
@@ -229,6 +292,19 @@ mod tests {
     }
 
     #[test]
+    fn a_shortened_list_is_counted() {
+        let mut guards = Guards::default();
+        for count in [1, 20, 21, 40] {
+            Cell::from(items(count)).write_csv(';', &mut String::new(), &mut guards);
+        }
+        let expected = Guards {
+            shortened: 2,
+            ..Guards::default()
+        };
+        assert_eq!(guards, expected);
+    }
+
+    #[test]
     fn json_has_the_whole_list() {
         let json = serde_json::to_value(Cell::from(items(23))).unwrap();
         assert_eq!(json.as_array().unwrap().len(), 23);
@@ -240,6 +316,22 @@ mod tests {
         assert_eq!(csv(&Cell::Empty), "");
         assert_eq!(csv(&Cell::from("")), "");
         assert_eq!(csv(&Cell::Percent(f64::NAN)), "unknown");
+    }
+
+    #[test]
+    fn what_is_written_quickly_is_what_is_displayed() {
+        let addresses = ["10.0.2.7", "255.255.255.255", "fe80::1"];
+        let addresses = addresses.map(|text| Cell::Address(text.parse().unwrap()));
+        let days = ["2026-11-30", "0001-01-02", "9999-12-31", "-000004-02-29"];
+        let days = days.map(|text| Cell::Day(Date::parse(text).unwrap()));
+        let counts = [0, 7, 10, 99, 1_000, u128::from(u64::MAX), u128::MAX].map(Cell::Count);
+        let scores = [0, 1, 99_999, 100_000].map(|score| Cell::Probability(Epss(score)));
+        let tenths = [0, 9, 10, 98, 100, 255].map(Cell::Tenths);
+        let signed = [-5, 0, 5].map(Cell::Signed);
+        let cells = addresses.into_iter().chain(days).chain(counts);
+        for cell in cells.chain(scores).chain(tenths).chain(signed) {
+            assert_eq!(csv(&cell), cell.to_string());
+        }
     }
 
     #[test]

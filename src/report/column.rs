@@ -3,6 +3,31 @@
 //! What is said here is what the formats and the documents say of it: the types of a workbook, the published
 //! schema, the dictionary.
 
+use super::cell::Cell;
+
+/// The table of a command that writes no run: a plan, what is overdue, keys to look at.
+#[derive(Debug)]
+pub(super) struct Form {
+    /// Its file's name; what of it is the user's to choose stands in capitals.
+    pub(super) file: &'static str,
+    /// The command that writes it.
+    pub(super) command: &'static str,
+    /// What its rows are, as a fragment.
+    pub(super) says: &'static str,
+    /// Its columns; every row has as many cells.
+    pub(super) columns: &'static [Column],
+}
+
+impl Form {
+    /// Whether a row is one of it: as many cells as columns, each of its column's sort.
+    pub(super) fn takes(&self, cells: &[Cell<'_>]) -> bool {
+        let is_of = |(column, cell): (&Column, &Cell<'_>)| {
+            cell.kind().is_none_or(|kind| kind == column.kind)
+        };
+        cells.len() == self.columns.len() && self.columns.iter().zip(cells).all(is_of)
+    }
+}
+
 /// One column.
 #[derive(Debug)]
 pub(super) struct Column {

@@ -4,11 +4,13 @@
 //! line: it makes Excel ignore the byte-order mark.
 
 use super::cell::Cell;
-use super::output::{Document, FileEntry};
+use super::output::{Document, FileEntry, Guards};
 use super::projection::{self, Projection};
 use super::tables;
-use super::{Destination, Dialect, Exporter, Options, ReportError, ReportSource, Sink, Written};
-use ::csv::{ByteRecord, Terminator, Writer, WriterBuilder};
+use super::{
+    Destination, Dialect, Exporter, Options, ReportError, ReportSource, Sink, Written, swar,
+};
+use ::csv::{Terminator, Writer, WriterBuilder};
 use std::io::{self, Write as _};
 use std::mem;
 
@@ -93,6 +95,13 @@ impl Shape {
         }
     }
 
+    fn line_end(&self) -> &'static str {
+        match self.terminator {
+            Terminator::CRLF => "\r\n",
+            _ => "\n",
+        }
+    }
+
     /// Lays out what it is given.
     pub(super) fn writer<W: io::Write>(&self, to: W) -> Writer<W> {
         WriterBuilder::new()
@@ -107,13 +116,8 @@ impl Shape {
 struct Sheet {
     projection: Projection,
     shape: Shape,
-    writer: Writer<Document>,
-    name: String,
-    rows: u64,
+    page: Page,
     full: Vec<FileEntry>,
-    // Kept between rows for their memory only.
-    record: ByteRecord,
-    cell: String,
 }
 
 impl Sheet {
@@ -125,72 +129,162 @@ impl Sheet {
         let name = format!("{}.csv", projection.table().name);
         Ok(Self {
             shape,
-            writer: begin(&name, &projection, shape, sink)?,
+            page: Page::begin(&name, &projection, shape, sink)?,
             projection,
-            name,
-            rows: 0,
             full: Vec::new(),
-            record: ByteRecord::new(),
-            cell: String::new(),
         })
     }
 
     fn row(&mut self, cells: &[Cell<'_>], sink: &mut dyn Sink) -> Result<(), ReportError> {
-        if self.rows == self.shape.rows {
+        if self.page.rows == self.shape.rows {
             self.turn_page(sink)?;
         }
-        self.record.clear();
-        for cell in self.projection.cells(cells) {
-            self.cell.clear();
-            cell.write_csv(self.shape.foreign, &mut self.cell);
-            self.record.push_field(self.cell.as_bytes());
-        }
-        self.rows += 1;
-        let written = self.writer.write_byte_record(&self.record);
-        written.map_err(|error| ReportError::writing(&self.name)(error.into()))
+        self.page.row(&self.projection, cells)
     }
 
     /// Goes on in the next file: `findings-2.csv` after `findings.csv`.
     fn turn_page(&mut self, sink: &mut dyn Sink) -> Result<(), ReportError> {
         let table = self.projection.table().name;
         let name = format!("{table}-{}.csv", self.full.len() + 2);
-        let next = begin(&name, &self.projection, self.shape, sink)?;
-        let writer = mem::replace(&mut self.writer, next);
-        self.full.push(close(writer, self.rows)?);
-        self.name = name;
-        self.rows = 0;
+        let next = Page::begin(&name, &self.projection, self.shape, sink)?;
+        let page = mem::replace(&mut self.page, next);
+        self.full.push(page.close()?);
         Ok(())
     }
 
     fn finish(mut self) -> Result<Vec<FileEntry>, ReportError> {
-        self.full.push(close(self.writer, self.rows)?);
+        self.full.push(self.page.close()?);
         Ok(self.full)
     }
 }
 
-/// Opens a file and writes its header.
-fn begin(
-    name: &str,
-    projection: &Projection,
+/// One file. Cells are written where they go out from: what copies each a few times before costs as
+/// much as making it.
+struct Page {
     shape: Shape,
-    sink: &mut dyn Sink,
-) -> Result<Writer<Document>, ReportError> {
-    let mut document = Document::open(name, sink)?;
-    if !shape.mark.is_empty() {
-        let marked = document.write_all(shape.mark);
-        marked.map_err(ReportError::writing(name))?;
-    }
-    let mut writer = shape.writer(document);
-    let header = writer.write_record(projection.columns().map(|column| column.name));
-    header.map_err(|error| ReportError::writing(name)(error.into()))?;
-    Ok(writer)
+    document: Document,
+    /// What has not gone out yet.
+    block: String,
+    rows: u64,
+    /// What was done to its cells.
+    guards: Guards,
 }
 
-fn close(writer: Writer<Document>, rows: u64) -> Result<FileEntry, ReportError> {
-    let document = writer.into_inner().map_err(|failed| {
-        let cause = failed.error();
-        let cause = io::Error::new(cause.kind(), cause.to_string());
-        ReportError::writing(failed.into_inner().get_ref().name())(cause)
-    })?;
-    document.close(rows)
+impl Page {
+    /// Opens a file and writes its header.
+    fn begin(
+        name: &str,
+        projection: &Projection,
+        shape: Shape,
+        sink: &mut dyn Sink,
+    ) -> Result<Self, ReportError> {
+        let mut document = Document::open(name, sink)?;
+        let marked = document.write_all(shape.mark);
+        marked.map_err(ReportError::writing(name))?;
+        let mut page = Self {
+            shape,
+            document,
+            block: String::new(),
+            rows: 0,
+            guards: Guards::default(),
+        };
+        let header: Vec<Cell<'_>> = projection
+            .columns()
+            .map(|column| Cell::from(column.name))
+            .collect();
+        page.line(header.iter());
+        Ok(page)
+    }
+
+    fn row(&mut self, projection: &Projection, cells: &[Cell<'_>]) -> Result<(), ReportError> {
+        self.line(projection.cells(cells));
+        self.rows += 1;
+        if self.block.len() < BLOCK {
+            return Ok(());
+        }
+        self.send()
+    }
+
+    fn line<'c, 'a: 'c>(&mut self, cells: impl Iterator<Item = &'c Cell<'a>>) {
+        let separator = char::from(self.shape.separator);
+        for (place, cell) in cells.enumerate() {
+            if place > 0 {
+                self.block.push(separator);
+            }
+            let start = self.block.len();
+            cell.write_csv(self.shape.foreign, &mut self.block, &mut self.guards);
+            if cell.is_text() {
+                quote(&mut self.block, start, self.shape.separator);
+            }
+        }
+        self.block.push_str(self.shape.line_end());
+    }
+
+    fn send(&mut self) -> Result<(), ReportError> {
+        let sent = self.document.write_all(self.block.as_bytes());
+        self.block.clear();
+        sent.map_err(|error| ReportError::writing(self.document.name())(error))
+    }
+
+    fn close(mut self) -> Result<FileEntry, ReportError> {
+        self.send()?;
+        self.document.close_guarded(self.rows, self.guards)
+    }
+}
+
+/// Quotes what was written from `start` on, where RFC 4180 wants it. No cell has a line break by now.
+fn quote(block: &mut String, start: usize, separator: u8) {
+    let cell = block.get(start..).unwrap_or_default();
+    if !swar::marks(cell.as_bytes(), [separator, b'"']).is_named {
+        return;
+    }
+    let cell = block.split_off(start);
+    block.push('"');
+    for (place, part) in cell.split('"').enumerate() {
+        if place > 0 {
+            block.push_str("\"\"");
+        }
+        block.push_str(part);
+    }
+    block.push('"');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_file_splits_at_a_million_rows_and_standard_output_never() {
+        let options = Options::default();
+        assert_eq!(Shape::of(&options).rows, 1_000_000);
+        let options = Options {
+            destination: Destination::Stdout,
+            rows_per_file: Some(1),
+            ..options
+        };
+        assert_eq!(Shape::of(&options).rows, u64::MAX);
+    }
+
+    proptest! {
+        #[test]
+        fn cells_are_quoted_as_the_library_quotes_them(
+            cells in prop::collection::vec("[a,;\" é]{0,20}", 2..6),
+            separator in prop_oneof![Just(b','), Just(b';')],
+        ) {
+            let mut block = String::new();
+            for (place, cell) in cells.iter().enumerate() {
+                if place > 0 {
+                    block.push(char::from(separator));
+                }
+                let start = block.len();
+                block.push_str(cell);
+                quote(&mut block, start, separator);
+            }
+            block.push('\n');
+            let mut writer = WriterBuilder::new().delimiter(separator).from_writer(Vec::new());
+            writer.write_record(&cells).unwrap();
+            prop_assert_eq!(block.into_bytes(), writer.into_inner().unwrap());
+        }
+    }
 }

@@ -1,25 +1,43 @@
 //! The dictionary: every table and column, from the definitions that the formats write by.
 
+use super::column::{Column, Form};
 use super::tables::TABLES;
+use super::{plan, review};
 use std::fmt::Write as _;
+
+/// The tables of commands that write no run.
+const FORMS: &[&Form] = &[&plan::PLAN_FORM, &plan::OVERDUE_FORM, &review::FORM];
 
 /// `docs/columns.md`: what every column tells, as Markdown.
 pub fn dictionary() -> String {
     let mut text = INTRODUCTION.to_owned();
     for table in TABLES {
+        let says = capitalised(table.says);
         let _ = write!(
             text,
-            "\n## {}.csv\n\n{}. In JSON Lines: `\"type\": \"{}\"`.\n\n| column | cells | what it tells |\n|---|---|---|\n",
-            table.name,
-            capitalised(table.says),
-            table.kind
+            "\n## {}.csv\n\n{says}. In JSON Lines: `\"type\": \"{}\"`.\n\n",
+            table.name, table.kind
         );
-        for column in table.columns {
-            let kind = column.kind.as_str();
-            let _ = writeln!(text, "| `{}` | {kind} | {} |", column.name, column.says);
-        }
+        push_columns(table.columns, &mut text);
+    }
+    for form in FORMS {
+        let says = capitalised(form.says);
+        let _ = write!(
+            text,
+            "\n## {}\n\nOf `underdesk {}`: {says}.\n\n",
+            form.file, form.command
+        );
+        push_columns(form.columns, &mut text);
     }
     text
+}
+
+fn push_columns(columns: &[Column], text: &mut String) {
+    text.push_str("| column | cells | what it tells |\n|---|---|---|\n");
+    for column in columns {
+        let kind = column.kind.as_str();
+        let _ = writeln!(text, "| `{}` | {kind} | {} |", column.name, column.says);
+    }
 }
 
 const INTRODUCTION: &str = "\
@@ -48,10 +66,6 @@ mod tests {
     #[test]
     fn the_page_of_columns_is_the_one_that_the_tables_make() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/columns.md");
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "only asked when somebody mends the page"
-        )]
         if std::env::var_os("UNDERDESK_WRITE_DOCS").is_some() {
             fs::write(&path, dictionary()).unwrap();
         }
@@ -64,17 +78,28 @@ mod tests {
 
     #[test]
     fn no_column_is_without_a_word_and_none_breaks_the_table() {
-        for table in TABLES {
-            for column in table.columns {
+        let tables = TABLES.iter().map(|table| (table.name, table.columns));
+        let forms = FORMS.iter().map(|form| (form.file, form.columns));
+        for (table, columns) in tables.chain(forms) {
+            for column in columns {
                 let says = column.says;
                 assert!(
                     !says.is_empty() && !says.contains(['|', '\n']),
-                    "{} {}",
-                    table.name,
+                    "{table} {}",
                     column.name
                 );
-                assert!(!says.ends_with('.'), "{} {}", table.name, column.name);
+                assert!(!says.ends_with('.'), "{table} {}", column.name);
             }
+        }
+    }
+
+    #[test]
+    fn the_readme_names_every_file_of_a_run() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+        let page = fs::read_to_string(path).unwrap();
+        for table in TABLES {
+            let name = format!("`{}.csv`", table.name);
+            assert!(page.contains(&name), "the README does not name {name}");
         }
     }
 }

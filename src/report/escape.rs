@@ -11,6 +11,7 @@
 //! A line break becomes `⏎`, a tab a space, any other C0 control its picture (`␛`), and C1,
 //! bidirectional and invisible characters their number, as `<U+202E>`.
 
+use super::{Guards, swar};
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
@@ -25,8 +26,8 @@ const CUT_UNITS: usize = 6;
 ///
 /// An apostrophe goes before a formula sign at the beginning, also behind blanks and quotes. The
 /// same behind each `foreign` separator: a spreadsheet of another locale splits the line there, and
-/// what follows begins a cell. Numbers stay numbers.
-pub(super) fn for_csv(text: &str, foreign: char, out: &mut String) {
+/// what follows begins a cell. Numbers stay numbers. `guards` learns what had to be done.
+pub(super) fn for_csv(text: &str, foreign: char, out: &mut String, guards: &mut Guards) {
     if is_plain(text, foreign) {
         out.push_str(text);
         return;
@@ -35,12 +36,15 @@ pub(super) fn for_csv(text: &str, foreign: char, out: &mut String) {
     // Whether nothing visible has come yet since a cell began, and whether this file begins it.
     let mut at_start = true;
     let mut is_own = true;
+    let (mut has_sign, mut has_hazard) = (false, false);
     for (at, c) in text.char_indices() {
         let rest = text.get(at..).unwrap_or_default();
         let until = Some(foreign).filter(|_| !is_own);
         if at_start && is_formula_sign(c, at) && !is_number(rest, until) {
             cell.push("'");
+            has_sign = true;
         }
+        has_hazard |= is_hazard(c);
         at_start = c == foreign || (at_start && is_transparent(c));
         is_own &= c != foreign;
         cell.push_visible(c, rest);
@@ -48,7 +52,9 @@ pub(super) fn for_csv(text: &str, foreign: char, out: &mut String) {
             break;
         }
     }
-    cell.finish();
+    guards.formula += u64::from(has_sign);
+    guards.shown += u64::from(has_hazard);
+    guards.cut += u64::from(cell.finish());
 }
 
 /// A text that a terminal shows on one line and never obeys.
@@ -125,20 +131,25 @@ pub(super) fn for_json(json: &str, out: &mut String) {
 /// Whether nothing at all needs doing: nearly every cell. Strict, because the careful way is always
 /// right.
 fn is_plain(text: &str, foreign: char) -> bool {
+    let bytes = text.as_bytes();
+    let Ok(foreign) = u8::try_from(foreign) else {
+        return false;
+    };
     // A cell begins, here or for another locale, and must begin with something harmless.
-    let mut at_start = true;
-    let mut is_own = true;
-    for byte in text.bytes() {
-        let is_harmless = byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'(');
-        let is_blank = byte == b' ' && !is_own;
-        if !matches!(byte, b' '..=b'~') || (at_start && !is_harmless && !is_blank) {
-            return false;
-        }
-        let is_foreign = char::from(byte) == foreign;
-        at_start = is_foreign || (at_start && is_blank);
-        is_own &= !is_foreign;
+    let begins_well = |part: &[u8]| part.first().copied().is_none_or(is_harmless);
+    if bytes.len() > CELL_UNITS || !begins_well(bytes) {
+        return false;
     }
-    text.len() <= CELL_UNITS
+    let marks = swar::marks(bytes, [foreign, foreign]);
+    if marks.is_unprintable {
+        return false;
+    }
+    let mut others = bytes.split(|byte| *byte == foreign).skip(1);
+    !marks.is_named || others.all(|part| begins_well(part.trim_ascii_start()))
+}
+
+fn is_harmless(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'(')
 }
 
 /// What makes a spreadsheet read a formula, with the full-width and small forms that some of them
@@ -272,11 +283,14 @@ impl<'a> Bounded<'a> {
         self.units > CELL_UNITS
     }
 
-    fn finish(self) {
-        if self.is_full() {
+    /// Whether it had to be cut.
+    fn finish(self) -> bool {
+        let is_full = self.is_full();
+        if is_full {
             self.out.truncate(self.cut_at);
             self.out.push_str(CUT);
         }
+        is_full
     }
 }
 
@@ -286,9 +300,34 @@ mod tests {
     use proptest::prelude::*;
 
     fn csv(text: &str) -> String {
-        let mut out = String::new();
-        for_csv(text, ';', &mut out);
-        out
+        guarded(text).0
+    }
+
+    fn guarded(text: &str) -> (String, Guards) {
+        let (mut out, mut guards) = (String::new(), Guards::default());
+        for_csv(text, ';', &mut out, &mut guards);
+        (out, guards)
+    }
+
+    #[test]
+    fn what_was_done_to_a_cell_is_counted_once_a_cell() {
+        let done = |text: &str| {
+            let (_, one) = guarded(text);
+            [one.formula, one.cut, one.shown, one.shortened]
+        };
+        for plain in ["", "web-1", "-5", "a; b", "Müller", "1.2.3-4"] {
+            assert_eq!(done(plain), [0; 4], "{plain}");
+        }
+        assert_eq!(done("=1;=2;=3"), [1, 0, 0, 0]);
+        assert_eq!(done("a\nb\nc"), [0, 0, 1, 0]);
+        assert_eq!(done("\t=1"), [1, 0, 1, 0]);
+        assert_eq!(done("x\r\ny"), [0, 0, 1, 0]);
+        assert_eq!(done(&"a".repeat(30_001)), [0, 1, 0, 0]);
+        assert_eq!(
+            done(&format!("@{}\u{202e}", "a".repeat(40_000))),
+            [1, 1, 0, 0]
+        );
+        assert_eq!(done(&"a".repeat(30_000)), [0; 4]);
     }
 
     #[test]
@@ -325,7 +364,7 @@ mod tests {
         assert_eq!(csv("a; -5"), "a; '-5");
         assert_eq!(csv("a,=cmd"), "a,=cmd");
         let mut european = String::new();
-        for_csv("a,=cmd;=x", ',', &mut european);
+        for_csv("a,=cmd;=x", ',', &mut european, &mut Guards::default());
         assert_eq!(european, "a,'=cmd;=x");
     }
 

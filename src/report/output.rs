@@ -18,6 +18,22 @@ pub struct FileEntry {
     pub bytes: u64,
     /// SHA-256 over all of it, in hex.
     pub sha256: String,
+    /// What had to be done to its cells; of formats without cells nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub guards: Option<Guards>,
+}
+
+/// How many cells of a document do not show what was read as it was, and why.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Guards {
+    /// Cells that would begin a formula, and got an apostrophe.
+    pub formula: u64,
+    /// Cells that were longer than a spreadsheet takes, and were cut.
+    pub cut: u64,
+    /// Cells with characters that act instead of being seen, and that are shown by a sign or a number.
+    pub shown: u64,
+    /// Cells that name only the first items of a list, and how many more there are.
+    pub shortened: u64,
 }
 
 /// An open document.
@@ -46,13 +62,23 @@ impl Document {
     }
 
     /// Flushes it, and says what it has become.
-    pub(super) fn close(mut self, rows: u64) -> Result<FileEntry, ReportError> {
+    pub(super) fn close(self, rows: u64) -> Result<FileEntry, ReportError> {
+        self.finish(rows, None)
+    }
+
+    /// The same, of a document with cells.
+    pub(super) fn close_guarded(self, rows: u64, guards: Guards) -> Result<FileEntry, ReportError> {
+        self.finish(rows, Some(guards))
+    }
+
+    fn finish(mut self, rows: u64, guards: Option<Guards>) -> Result<FileEntry, ReportError> {
         self.out.flush().map_err(ReportError::writing(&self.name))?;
         Ok(FileEntry {
             name: self.name,
             rows,
             bytes: self.bytes,
             sha256: hex(&self.hash.finalize()),
+            guards,
         })
     }
 }

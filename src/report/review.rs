@@ -1,9 +1,11 @@
 //! The table of `trust scan`: one row for each key of each port, for a person to tick. `session` reads it
 //! back.
 
-use super::Options;
 use super::cell::Cell;
+use super::column::Form;
 use super::csv::Shape;
+use super::tables::columns;
+use super::{Guards, Options};
 use crate::model::Certificate;
 use std::io::{self, Write};
 use std::net::IpAddr;
@@ -44,30 +46,35 @@ pub struct ReviewRow {
     pub certificate: Option<Certificate>,
 }
 
-/// The columns. Those that an import needs are `trust`, `host`, `port`, `algorithm`, `fingerprint` and
+/// The table. The columns that an import needs are `trust`, `host`, `port`, `algorithm`, `fingerprint` and
 /// `public_key`.
-const COLUMNS: &[&str] = &[
-    "trust",
-    "host",
-    "ip",
-    "name",
-    "port",
-    "protocol",
-    "algorithm",
-    "fingerprint",
-    "public_key",
-    "status",
-    "note",
-    "same_key_elsewhere",
-    "banner",
-    "seems_to_be",
-    "own_name",
-    "cert_subject",
-    "cert_names",
-    "cert_issuer",
-    "cert_not_after",
-    "cert_sha256",
-];
+pub(super) const FORM: Form = Form {
+    file: "FILE.csv",
+    command: "trust scan -o FILE.csv",
+    says: "one row per key of each port, for a person to tick and `trust import` to read",
+    columns: columns![
+        Text "trust" = "empty, for you: x, yes, 1 or true pins the key",
+        Text "host" = "what is pinned: the operator's name where keys are on record for it, else the address",
+        Address "ip" = "the address that showed it",
+        Text "name" = "the name by which you gave it",
+        Count "port" = "the port",
+        Text "protocol" = "ssh or winrm",
+        Text "algorithm" = "the kind of key; x509 for a certificate",
+        Text "fingerprint" = "its SHA-256",
+        Text "public_key" = "all of it; empty for a certificate",
+        Text "status" = "how it stands to what is on record: new, new_kind, changed, revoked, first_use, pinned, known_hosts, ca",
+        List "note" = "what you should know before you decide",
+        List "same_key_elsewhere" = "other addresses that show the same key",
+        Text "banner" = "what the port says first",
+        Text "seems_to_be" = "what the host seems to be",
+        Text "own_name" = "what it calls itself",
+        Text "cert_subject" = "whom the certificate is for",
+        List "cert_names" = "the names that it is good for",
+        Text "cert_issuer" = "who issued it",
+        Day "cert_not_after" = "the day on which it ends",
+        Text "cert_sha256" = "its SHA-256",
+    ],
+};
 
 /// Writes the table, its `trust` column empty.
 ///
@@ -77,12 +84,14 @@ pub fn review(rows: &[ReviewRow], options: &Options, mut out: impl Write) -> io:
     let shape = Shape::of(options);
     out.write_all(shape.mark)?;
     let mut writer = shape.writer(out);
-    writer.write_record(COLUMNS)?;
+    writer.write_record(FORM.columns.iter().map(|column| column.name))?;
     let mut text = String::new();
     for row in rows {
-        for cell in cells(row) {
+        let cells = cells(row);
+        debug_assert!(FORM.takes(&cells), "{cells:?}");
+        for cell in cells {
             text.clear();
-            cell.write_csv(shape.foreign, &mut text);
+            cell.write_csv(shape.foreign, &mut text, &mut Guards::default());
             writer.write_field(&text)?;
         }
         writer.write_record(None::<&[u8]>)?;
@@ -160,7 +169,8 @@ mod tests {
     fn a_row_begins_with_an_empty_cell_to_tick_and_what_a_host_says_is_no_formula() {
         let text = written(&[row("=cmd|x")], Dialect::Default, Destination::Stdout);
         let lines: Vec<&str> = text.split('\n').collect();
-        assert_eq!(lines[0], COLUMNS.join(","));
+        let names: Vec<&str> = FORM.columns.iter().map(|column| column.name).collect();
+        assert_eq!(lines[0], names.join(","));
         assert!(
             lines[1].starts_with(",10.0.0.7,10.0.0.7,,22,ssh,ssh-ed25519,"),
             "{text}"

@@ -405,6 +405,52 @@ fn the_manifest_lists_what_is_there() {
 }
 
 #[test]
+fn the_manifest_counts_what_was_done_to_cells() {
+    let (memory, written) = exported(&sample_run(), &["csv", "jsonl"], &Options::default());
+    let of = |name: &str| written.files.iter().find(|file| file.name == name);
+    let guards = of("findings.csv").and_then(|file| file.guards).unwrap();
+    assert_eq!((guards.cut, guards.shortened), (1, 1), "{guards:?}");
+    // `=evil\nsource` is its product; the evidence and what would fix it begin with another word or the same.
+    assert!(guards.formula >= 2 && guards.shown >= 2, "{guards:?}");
+    let plain = of("coverage.csv").and_then(|file| file.guards);
+    assert_eq!(plain, Some(Guards::default()));
+    // JSON has no cells, and nothing is done to what it says.
+    assert_eq!(of("run.jsonl").and_then(|file| file.guards), None);
+    let manifest = memory.text("manifest.json");
+    assert!(manifest.contains("\"shortened\": 1"), "{manifest}");
+}
+
+#[test]
+fn each_part_of_a_split_table_counts_its_own_guards() {
+    let findings = ["=a", "b", "@c"].map(|name| finding(name, "CVE-1", FindingState::Missing));
+    let run = sample::run(vec![read("10.0.2.1", "a", findings.to_vec())]);
+    let options = Options {
+        rows_per_file: Some(1),
+        table: Some("findings".to_owned()),
+        ..Options::default()
+    };
+    let (_, written) = exported(&run, &["csv"], &options);
+    let guarded: Vec<bool> = written
+        .files
+        .iter()
+        .map(|file| file.guards.unwrap().formula > 0)
+        .collect();
+    // `findings-2.csv` and `findings-3.csv` stand before `findings.csv`.
+    assert_eq!(guarded, [true, false, true]);
+}
+
+#[test]
+fn moments_are_in_columns_that_say_utc_and_days_are_not() {
+    for table in tables::TABLES {
+        for column in table.columns {
+            let is_moment = column.kind == column::Kind::Time;
+            let says_utc = column.name.ends_with("_utc");
+            assert_eq!(is_moment, says_utc, "{} {}", table.name, column.name);
+        }
+    }
+}
+
+#[test]
 fn json_lines_have_the_columns_of_the_tables() {
     let (memory, _) = exported(&sample_run(), &["csv", "jsonl"], &plain());
     let mut kinds = Vec::new();

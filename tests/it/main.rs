@@ -25,6 +25,9 @@ mod demo;
 #[cfg(unix)]
 mod doctor;
 #[cfg(test)]
+#[cfg(target_os = "linux")]
+mod golden;
+#[cfg(test)]
 #[cfg(unix)]
 mod history;
 #[cfg(test)]

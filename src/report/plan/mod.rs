@@ -19,7 +19,9 @@ mod tests;
 mod text;
 mod wsus;
 
+pub(super) use overdue::FORM as OVERDUE_FORM;
 pub use page::plan_page;
+pub(super) use rows::FORM as PLAN_FORM;
 
 use super::{Options, ReportError};
 use crate::model::{MachinePlan, Plan, RunSummary};

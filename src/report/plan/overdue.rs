@@ -3,8 +3,9 @@
 //! first: somebody has to be found.
 
 use super::super::cell::Cell;
-use super::super::terminal::columns;
+use super::super::column::Form;
 use super::super::{Options, ReportError};
+use super::super::{tables, terminal};
 use super::sheet::Sheet;
 use super::{PlanFile, PlanFormat};
 use crate::model::{self, Date, MachinePlan, Plan, RunSummary, Severity, UtcTime};
@@ -14,20 +15,25 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Debug)]
 pub(super) struct Overdue;
 
-const COLUMNS: &[&str] = &[
-    "run_id",
-    "owner",
-    "due_date",
-    "my_severity",
-    "machine_id",
-    "hostname",
-    "ip",
-    "overdue",
-    "what",
-    "closed_by",
-    "wave",
-    "window_start",
-];
+pub(in crate::report) const FORM: Form = Form {
+    file: "overdue.csv",
+    command: "plan --format overdue",
+    says: "one row per step that closes something overdue, and per reason why none does; by owner",
+    columns: tables::columns![
+        Text "run_id" = "the run that the row is of",
+        Text "owner" = "who sees to it: whom people named for the finding, else whoever answers for the machine; empty where nobody is known",
+        Day "due_date" = "the day by which your policy wanted it fixed",
+        Text "my_severity" = "the worst of it, as your policy rates it",
+        Text "machine_id" = "the machine, the same in every run, whatever its address or name",
+        Text "hostname" = "its name, as in machines.csv",
+        Address "ip" = "its first address",
+        Count "overdue" = "how many findings should have been fixed by now",
+        Text "what" = "the step that closes them; where none does: what helps, and the products",
+        Text "closed_by" = "the kind of that step, or the reason why they stay open",
+        Text "wave" = "the wave that the machine is in",
+        Time "window_start" = "when its window to work in begins; empty where none is planned",
+    ],
+};
 
 impl PlanFormat for Overdue {
     fn format(&self) -> &'static str {
@@ -40,7 +46,7 @@ impl PlanFormat for Overdue {
         run: &RunSummary,
         options: &Options,
     ) -> Result<Vec<PlanFile>, ReportError> {
-        let mut sheet = Sheet::new("overdue.csv", COLUMNS, options)?;
+        let mut sheet = Sheet::new(&FORM, options)?;
         for late in late(plan) {
             let Late { machine, said, .. } = &late;
             let wave = plan.waves.get(machine.wave).map(String::as_str);
@@ -158,5 +164,5 @@ pub(super) fn page(plan: &Plan) -> String {
         "SINCE",
         "NEXT WINDOW",
     ];
-    columns(&header, &rows.collect::<Vec<_>>())
+    terminal::columns(&header, &rows.collect::<Vec<_>>())
 }

@@ -2,7 +2,8 @@
 //! and `left_open` together are the machine's open and undecided findings.
 
 use super::super::cell::Cell;
-use super::super::tables::{hashes, sizes, switches};
+use super::super::column::Form;
+use super::super::tables::{columns, hashes, sizes, switches};
 use super::super::{Options, ReportError};
 use super::sheet::Sheet;
 use super::{PlanFile, PlanFormat};
@@ -11,37 +12,41 @@ use crate::model::{FixId, LeftOpen, MachinePlan, Plan, PlanStep, RunSummary, Sev
 #[derive(Debug)]
 pub(super) struct Rows;
 
-const COLUMNS: &[&str] = &[
-    "run_id",
-    "wave",
-    "window_start",
-    "machine_id",
-    "hostname",
-    "ip",
-    "owner",
-    "step",
-    "kind",
-    "fix_id",
-    "what",
-    "version",
-    "reboot_after",
-    "closes",
-    "cves",
-    "kev",
-    "prerequisites",
-    "download",
-    "command",
-    "window_end",
-    "left_open",
-    "reason",
-    "my_severity",
-    "due_date",
-    "overdue",
-    "download_size",
-    "download_hash",
-    "silent_switch",
-];
-const FILE: &str = "plan.csv";
+pub(in crate::report) const FORM: Form = Form {
+    file: "plan.csv",
+    command: "plan",
+    says: "one row per step of each machine, and one for what stays open there, by reason",
+    columns: columns![
+        Text "run_id" = "the run that the row is of",
+        Text "wave" = "the wave that the machine is in",
+        Time "window_start" = "when its window to work in begins; empty where none is planned",
+        Text "machine_id" = "the machine, the same in every run, whatever its address or name",
+        Text "hostname" = "its name, as in machines.csv",
+        Address "ip" = "its first address",
+        Text "owner" = "who answers for the machine",
+        Count "step" = "which of the machine's steps it is, from 1; empty for what stays open",
+        Text "kind" = "what is done; not_plannable for what stays open",
+        List "fix_id" = "the fixes of it, as in remediation.csv",
+        Text "what" = "what is installed, upgraded or restarted; for what stays open: what helps, and the products",
+        Text "version" = "the version that it brings",
+        Text "reboot_after" = "whether the machine restarts afterwards",
+        Count "closes" = "how many findings it closes",
+        List "cves" = "the flaws that it closes, or that stay open",
+        List "kev" = "those of them that are known to be exploited",
+        List "prerequisites" = "what must be there before",
+        List "download" = "addresses of its files",
+        Text "command" = "what to type on the machine, where one command does it",
+        Time "window_end" = "when its window ends",
+        Count "left_open" = "how many findings stay open for this reason; 0 for a step",
+        Text "reason" = "why they stay open",
+        Text "my_severity" = "the worst of these findings, as your policy rates them",
+        Day "due_date" = "the earliest day by which your policy wants one of them fixed",
+        Count "overdue" = "how many of them should have been fixed by now",
+        List "download_size" = "sizes of the files in bytes, in the order of download",
+        List "download_hash" = "their hashes, in the order of download",
+        List "silent_switch" = "what makes their installers ask nothing, in the order of download",
+    ],
+};
 
 impl PlanFormat for Rows {
     fn format(&self) -> &'static str {
@@ -54,7 +59,7 @@ impl PlanFormat for Rows {
         run: &RunSummary,
         options: &Options,
     ) -> Result<Vec<PlanFile>, ReportError> {
-        let mut sheet = Sheet::new(FILE, COLUMNS, options)?;
+        let mut sheet = Sheet::new(&FORM, options)?;
         for machine in &plan.machines {
             let wave = plan.waves.get(machine.wave).map(String::as_str);
             let lead = Lead {

@@ -1,55 +1,55 @@
 //! A table of a plan, as CSV.
 
 use super::super::cell::Cell;
+use super::super::column::Form;
 use super::super::csv::Shape;
-use super::super::{Options, ReportError};
+use super::super::{Guards, Options, ReportError};
 use super::PlanFile;
 use ::csv::{ByteRecord, Writer};
 
 /// A table while it is written.
 pub(super) struct Sheet {
-    name: &'static str,
+    form: &'static Form,
     writer: Writer<Vec<u8>>,
     foreign: char,
 }
 
 impl Sheet {
     /// A table that has its header.
-    pub(super) fn new(
-        name: &'static str,
-        columns: &[&'static str],
-        options: &Options,
-    ) -> Result<Self, ReportError> {
+    pub(super) fn new(form: &'static Form, options: &Options) -> Result<Self, ReportError> {
         let shape = Shape::of(options);
         let mut sheet = Self {
-            name,
+            form,
             writer: shape.writer(shape.mark.to_vec()),
             foreign: shape.foreign,
         };
-        let header: Vec<Cell<'_>> = columns.iter().map(|name| Cell::from(*name)).collect();
-        sheet.row(&header)?;
+        let header = form.columns.iter().map(|column| column.name);
+        let written = sheet.writer.write_record(header);
+        written.map_err(|error| ReportError::writing(form.file)(error.into()))?;
         Ok(sheet)
     }
 
     /// Adds a row.
     pub(super) fn row(&mut self, cells: &[Cell<'_>]) -> Result<(), ReportError> {
+        debug_assert!(self.form.takes(cells), "{}: {cells:?}", self.form.file);
         let mut record = ByteRecord::new();
         let mut text = String::new();
         for cell in cells {
             text.clear();
-            cell.write_csv(self.foreign, &mut text);
+            cell.write_csv(self.foreign, &mut text, &mut Guards::default());
             record.push_field(text.as_bytes());
         }
         let written = self.writer.write_byte_record(&record);
-        written.map_err(|error| ReportError::writing(self.name)(error.into()))
+        written.map_err(|error| ReportError::writing(self.form.file)(error.into()))
     }
 
     /// The file.
     pub(super) fn done(self) -> Result<PlanFile, ReportError> {
         let bytes = self.writer.into_inner();
-        let bytes = bytes.map_err(|error| ReportError::writing(self.name)(error.into_error()))?;
+        let bytes =
+            bytes.map_err(|error| ReportError::writing(self.form.file)(error.into_error()))?;
         Ok(PlanFile {
-            name: self.name.to_owned(),
+            name: self.form.file.to_owned(),
             bytes,
         })
     }

@@ -62,9 +62,12 @@ fn rows(view: &View<'_>, emit: &mut Emit<'_>) -> Result<(), ReportError> {
         let history = view.machine.history.get(id);
         let [severity, rule, due, left, rank, exception] = decided(shown.decision);
         let seen = history.map(|history| Cell::Count(history.times_seen.into()));
-        let first = view
-            .machine
-            .finding_first_seen(&finding.product, &finding.bulletin);
+        let first = match view.machine.also.as_slice() {
+            [] => history.map(|history| history.first_seen),
+            _ => view
+                .machine
+                .finding_first_seen(&finding.product, &finding.bulletin),
+        };
         emit(&[
             run.clone(),
             machine.clone(),
@@ -142,7 +145,7 @@ fn decided(decision: Option<&Decision>) -> [Cell<'_>; 6] {
 
 /// What would close it, in words; the version is the publisher's, verbatim.
 pub(in crate::report) fn fix(finding: &Finding) -> Cell<'static> {
-    let upgrade = |fixed: &String| format!("upgrade {} to {fixed}", finding.product);
+    let upgrade = |fixed: &String| ["upgrade ", &finding.product, " to ", fixed].concat();
     let action = match &finding.remedy {
         Some(remedy) => Some(install(remedy)),
         None => finding.fixed.as_ref().map(upgrade),
@@ -161,12 +164,12 @@ pub(in crate::report) fn fix(finding: &Finding) -> Cell<'static> {
 
 /// `install KB5094123 (2026-06 cumulative update for Windows Server 2019)`.
 fn install(remedy: &Remedy) -> String {
-    let mut text = format!("install {}", remedy.update);
+    let mut text = ["install ", &remedy.update].concat();
     if !remedy.title.is_empty() && remedy.title != remedy.update {
-        text = format!("{text} ({})", remedy.title);
+        text.extend([" (", &remedy.title, ")"]);
     }
     if !remedy.prerequisites.is_empty() {
-        text = format!("{text} after {}", remedy.prerequisites.join(", "));
+        text.extend([" after ", &remedy.prerequisites.join(", ")]);
     }
     text
 }
@@ -189,24 +192,45 @@ pub(in crate::report) fn evidence(evidence: &Evidence, no_users: bool) -> String
         ("rule ", Cow::from(&evidence.rule)),
         ("record ", Cow::from(&evidence.record)),
     ];
-    let parts = parts.iter().filter(|(_, part)| !part.is_empty());
-    let parts = parts.map(|(label, part)| format!("{label}{part}"));
-    let witnesses = evidence.witnesses.iter();
-    let witnesses = witnesses.map(|one| witness(one, no_users));
-    parts.chain(witnesses).collect::<Vec<_>>().join("; ")
+    let mut text = String::with_capacity(256);
+    for (label, part) in parts.iter().filter(|(_, part)| !part.is_empty()) {
+        next(&mut text);
+        text.push_str(label);
+        text.push_str(part);
+    }
+    for one in &evidence.witnesses {
+        next(&mut text);
+        push_witness(one, no_users, &mut text);
+    }
+    text
+}
+
+fn next(text: &mut String) {
+    if !text.is_empty() {
+        text.push_str("; ");
+    }
 }
 
 /// `witness file C:\Windows\System32\ntoskrnl.exe 10.0.17763.8511: not fixed`.
-fn witness(witness: &Witness, no_users: bool) -> String {
+fn push_witness(witness: &Witness, no_users: bool, text: &mut String) {
     let says = match witness.says_fixed {
         Some(true) => ": fixed",
         Some(false) => ": not fixed",
         None => "",
     };
-    format!(
-        "witness {} {} {}{says}",
-        witness.kind.as_str(),
+    let (source, value) = (
         path_for(&witness.source, no_users),
         path_for(&witness.value, no_users),
-    )
+    );
+    for part in [
+        "witness ",
+        witness.kind.as_str(),
+        " ",
+        &source,
+        " ",
+        &value,
+        says,
+    ] {
+        text.push_str(part);
+    }
 }

@@ -296,7 +296,7 @@ macro_rules! columns {
         },)*]
     };
 }
-use columns;
+pub(in crate::report) use columns;
 
 /// The columns of a table about machines, behind those that every such table begins with.
 macro_rules! machine_columns {

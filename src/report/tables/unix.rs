@@ -145,7 +145,11 @@ mod tests {
             ..UnixFacts::default()
         };
         let mut text = String::new();
-        update_source(Some(&facts)).write_csv(';', &mut text);
+        update_source(Some(&facts)).write_csv(
+            ';',
+            &mut text,
+            &mut crate::report::Guards::default(),
+        );
         text
     }
 
