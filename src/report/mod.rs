@@ -27,6 +27,7 @@ mod summary;
 mod tables;
 mod terminal;
 mod verified;
+mod xlsx;
 
 #[cfg(test)]
 mod sample;
@@ -57,7 +58,7 @@ use crate::model::{
 use std::io::{self, Write};
 
 /// Every export format.
-pub const EXPORTERS: &[&dyn Exporter] = &[&csv::Csv, &jsonl::Jsonl, &facts::Facts];
+pub const EXPORTERS: &[&dyn Exporter] = &[&csv::Csv, &jsonl::Jsonl, &facts::Facts, &xlsx::Xlsx];
 
 /// A run, as the exporters read it.
 pub trait ReportSource {
