@@ -455,7 +455,7 @@ fn what_does_not_exist_is_refused_with_what_does() {
     let error = export(&sample_run(), &["pdf"], &plain(), &mut memory).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "no format is called `pdf`: choose among csv, jsonl, facts"
+        "no format is called `pdf`: choose among csv, jsonl, facts, xlsx"
     );
     let options = Options {
         table: Some("hotfix".to_owned()),

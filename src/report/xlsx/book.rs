@@ -33,7 +33,6 @@ pub(super) struct Book {
     pen: Pen,
     bounds: Bounds,
     footer: String,
-    links_left: u32,
     sheets: Vec<Sheets>,
     /// The machine whose rows come in.
     machine: Option<Place>,
@@ -56,7 +55,6 @@ impl Book {
             pen: Pen::new(),
             bounds,
             footer: in_footer(run.id.as_str()),
-            links_left: bounds.links_in_all,
             sheets: Vec::with_capacity(tables.len()),
             machine: None,
             tally: findings.map_or_else(Tally::default, |table| Tally::of(table)),
@@ -75,7 +73,6 @@ impl Book {
             pen: &mut self.pen,
             bounds: self.bounds,
             footer: &self.footer,
-            links_left: &mut self.links_left,
         };
         (desk, &mut self.sheets, &mut self.machine)
     }

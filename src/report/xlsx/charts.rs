@@ -11,7 +11,7 @@ use rust_xlsxwriter::{
 
 /// How wide they are, in digits and in columns.
 pub(super) const DIGITS: f64 = 80.0;
-pub(super) const COLUMNS: u16 = 9;
+pub(super) const COLUMNS: u16 = 10;
 /// Their size in pixels, and how many rows the first takes.
 const SIZE: (u32, u32) = (560, 320);
 const ROWS: u32 = 18;
@@ -28,14 +28,14 @@ const STACK: [(u16, &str, u32); 5] = [
 /// No label for what is not there.
 const LABEL: &str = "#,##0;;";
 
-/// Draws what can be stated: findings by severity in some rows, machines by outcome in others.
+/// Draws what was covered, machines by outcome, and below what can be stated, findings by severity; each by its rows.
 pub(super) fn insert(
     sheet: &mut Worksheet,
     severities: Option<(u32, u32)>,
     outcomes: Option<(u32, u32)>,
 ) -> Result<(), ReportError> {
     let mut row = FIRST_ROW;
-    for mut chart in [severities.map(by_severity), outcomes.map(by_outcome)]
+    for mut chart in [outcomes.map(by_outcome), severities.map(by_severity)]
         .into_iter()
         .flatten()
     {

@@ -9,7 +9,7 @@ use super::cells::{done, link, moment};
 use super::charts;
 use super::look::Look;
 use super::paper::{LAST, Paper};
-use super::sheets::set_up_print;
+use super::sheets::set_up_page;
 use super::tally::{CLASSES, Tally};
 use super::{dictionary, paper};
 use crate::model::{Comparison, CoverageRow, FindingState, ManagedState, ResultCode, RunSummary};
@@ -60,7 +60,7 @@ pub(super) fn sheet(front: &Front<'_>, look: &Look) -> Result<Worksheet, ReportE
     let mut sheet = paper.into_sheet();
     charts::insert(&mut sheet, severities, outcomes)?;
     let digits = paper::DIGITS + charts::DIGITS;
-    set_up_print(&mut sheet, digits, front.footer)?;
+    set_up_page(&mut sheet, digits, front.footer);
     Ok(sheet)
 }
 
@@ -195,6 +195,15 @@ fn against_lists(
 fn findings(front: &Front<'_>, paper: &mut Paper<'_>) -> Result<Option<(u32, u32)>, ReportError> {
     let (run, counts) = (front.source.run(), front.counts);
     paper.section("Findings")?;
+    let severities = if counts.assessed == 0 {
+        paper.text("None can be stated: no machine was read.")?;
+        None
+    } else if run.catalog_digest.is_empty() {
+        paper.text("None can be stated: there is no catalogue to compare with.")?;
+        None
+    } else {
+        judged(front, paper)?
+    };
     for (kind, machines) in &counts.weaknesses {
         paper.line(kind, *machines, "seen without a login")?;
     }
@@ -202,14 +211,15 @@ fn findings(front: &Front<'_>, paper: &mut Paper<'_>) -> Result<Option<(u32, u32
         let said = format!("of {} that a baseline is for", counts.with_baseline);
         paper.line("machines that drift", counts.drifting, &said)?;
     }
-    if counts.assessed == 0 {
-        paper.text("None can be stated: no machine was read.")?;
-        return Ok(None);
+    if let Some(changes) = front.source.changes() {
+        paper.text(&since(changes))?;
     }
-    if run.catalog_digest.is_empty() {
-        paper.text("None can be stated: there is no catalogue to compare with.")?;
-        return Ok(None);
-    }
+    Ok(severities)
+}
+
+/// What the catalogue says of the machines that were read.
+fn judged(front: &Front<'_>, paper: &mut Paper<'_>) -> Result<Option<(u32, u32)>, ReportError> {
+    let counts = front.counts;
     let severities = by_severity(front, paper)?;
     let missing = counts.in_state(FindingState::counts_as_missing);
     let least = if counts.unjudged > 0 {
@@ -248,9 +258,6 @@ fn findings(front: &Front<'_>, paper: &mut Paper<'_>) -> Result<Option<(u32, u32
     ];
     for (count, label, said) in others.into_iter().filter(|(count, ..)| *count > 0) {
         paper.line(label, count, said)?;
-    }
-    if let Some(changes) = front.source.changes() {
-        paper.text(&since(changes))?;
     }
     Ok(severities)
 }
@@ -319,14 +326,14 @@ fn contents(front: &Front<'_>, paper: &mut Paper<'_>) -> Result<(), ReportError>
             sheet,
             (row, 0),
             (table.name, format!("internal:'{}'!A1", table.name)),
-            &look.link,
+            &look.contents,
         )?;
     }
     let row = paper.row();
     paper.detail(dictionary::NAME, "what every column tells")?;
     let (sheet, look) = paper.sheet();
     let to = format!("internal:'{}'!A1", dictionary::NAME);
-    link(sheet, (row, 0), (dictionary::NAME, to), &look.link)?;
+    link(sheet, (row, 0), (dictionary::NAME, to), &look.contents)?;
     paper.gap();
     paper.remark("`unknown` means that nobody could say; an empty cell means nothing. A machine that was not read never counts as clean.")?;
     let (sheet, _) = paper.sheet();

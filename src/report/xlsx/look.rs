@@ -46,6 +46,10 @@ pub(super) struct Look {
     pub(super) plain: Format,
     /// A text of several lines.
     pub(super) wrapped: Format,
+    /// The same behind a number.
+    pub(super) said: Format,
+    /// A link of the summary.
+    pub(super) contents: Format,
     /// The header of a table in the summary.
     pub(super) head: Format,
     /// The same over numbers.
@@ -93,6 +97,8 @@ impl Look {
             number: top().set_num_format("#,##0"),
             plain: top().set_num_format("@").set_align(FormatAlign::Left),
             wrapped: top().set_num_format("@").set_text_wrap(),
+            said: top().set_num_format("@").set_text_wrap().set_indent(1),
+            contents: link().set_align(FormatAlign::Top),
             head_right: head.clone().set_align(FormatAlign::Right),
             head,
             warning: Format::new()
@@ -115,23 +121,25 @@ impl Look {
 
 /// The format of a column: how its cells show, and what becomes of what people write into it.
 pub(super) fn of_kind(kind: Kind) -> Format {
-    let format = Format::new();
+    // Numbers keep off the text to their right.
+    let right = || Format::new().set_align(FormatAlign::Right).set_indent(1);
+    let left = || Format::new().set_align(FormatAlign::Left);
     match kind {
-        Kind::Text | Kind::List | Kind::Address => format.set_num_format("@"),
-        Kind::Count | Kind::Signed => format.set_num_format("0"),
-        Kind::Tenths => format.set_num_format("0.0"),
-        Kind::Probability => format.set_num_format("0.00000"),
-        Kind::Percent => format.set_num_format("0.00"),
-        Kind::Flag => format.set_align(FormatAlign::Center),
-        Kind::Day => format.set_num_format("yyyy-mm-dd"),
-        Kind::Time => format.set_num_format("yyyy-mm-dd hh:mm:ss"),
+        Kind::Text | Kind::List | Kind::Address => Format::new().set_num_format("@"),
+        Kind::Count | Kind::Signed => right().set_num_format("0"),
+        Kind::Tenths => right().set_num_format("0.0"),
+        Kind::Probability => right().set_num_format("0.00000"),
+        Kind::Percent => right().set_num_format("0.00"),
+        Kind::Flag => Format::new().set_align(FormatAlign::Center),
+        Kind::Day => left().set_num_format("yyyy-mm-dd"),
+        Kind::Time => left().set_num_format("yyyy-mm-dd hh:mm:ss"),
     }
 }
 
 /// Columns whose cells are longer or shorter than their kind.
 const WIDTHS: &[(&str, f64)] = &[
     ("run_id", 12.0),
-    ("machine_id", 12.0),
+    ("machine_id", 17.0),
     ("hostname", 22.0),
     ("finding_id", 22.0),
     ("fix_id", 22.0),

@@ -51,24 +51,32 @@ impl Exporter for Xlsx {
     }
 }
 
-/// How much a sheet takes.
+/// How much a workbook takes.
 #[derive(Clone, Copy, Debug)]
 struct Bounds {
     /// Rows of a sheet, its header left out.
     rows: u32,
-    /// Links of a sheet; further cells are plain text.
+    /// Links of the findings; further cells are plain text.
     links: u32,
-    /// Links of the whole workbook: each costs memory until the file is written.
-    links_in_all: u32,
+    /// Links of each other table: each costs memory until the file is written.
+    links_elsewhere: u32,
 }
 
 impl Bounds {
-    /// What Excel takes; of links in all so many that they cost some 60 MB.
+    /// What Excel takes of rows and links, and of other links so many that all together cost some 60 MB.
     const EXCEL: Self = Self {
         rows: 1_048_575,
         links: 65_530,
-        links_in_all: 131_060,
+        links_elsewhere: 5_000,
     };
+
+    /// How many links a table has.
+    fn links_of(&self, table: &str) -> u32 {
+        match table {
+            "findings" => self.links,
+            _ => self.links_elsewhere,
+        }
+    }
 }
 
 fn write_within(

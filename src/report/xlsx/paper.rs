@@ -134,7 +134,7 @@ impl<'a> Paper<'a> {
         self.label(label)?;
         self.number(1, number.into())?;
         if !said.is_empty() {
-            self.words((2, LAST), said, |look| &look.wrapped)?;
+            self.words((2, LAST), said, |look| &look.said)?;
         }
         self.row += 1;
         Ok(())
@@ -199,7 +199,7 @@ impl<'a> Paper<'a> {
             first => f64::from(last - first + 1) * WIDTHS.1,
         };
         #[expect(clippy::cast_precision_loss, reason = "a few thousand letters")]
-        let lines = (shown.chars().count() as f64 / (room * 0.95)).ceil();
+        let lines = (shown.chars().count() as f64 / (room * 1.1)).ceil();
         if lines > 1.0 {
             let height = LINE * lines.min(20.0);
             done(self.sheet.set_row_height(self.row, height))?;

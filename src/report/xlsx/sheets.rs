@@ -10,7 +10,7 @@ use rust_xlsxwriter::{IgnoreError, Note, Workbook, Worksheet};
 use std::mem;
 
 /// How many digits are legible side by side on a page.
-const PAGE_DIGITS: f64 = 230.0;
+const PAGE_DIGITS: f64 = 200.0;
 /// The width and height of what explains a column, in pixels, and how many letters fit in a line.
 const NOTE: (u32, u32, usize) = (260, 17, 40);
 /// The pages that no bulletin's id leads to.
@@ -44,8 +44,6 @@ pub(super) struct Desk<'a> {
     pub(super) bounds: Bounds,
     /// The run's id as a page's footer shows it.
     pub(super) footer: &'a str,
-    /// How many links the workbook still takes.
-    pub(super) links_left: &'a mut u32,
 }
 
 /// The sheets of one table.
@@ -55,7 +53,8 @@ pub(super) struct Sheets {
     open: Worksheet,
     /// In the open sheet.
     rows: u32,
-    links: u32,
+    /// How many links it still takes.
+    links_left: u32,
     /// In all of them.
     written: u64,
     /// Letters in the open sheet, and in the largest.
@@ -71,7 +70,7 @@ impl Sheets {
             full: Vec::new(),
             open: begin(table, 1, desk)?,
             rows: 0,
-            links: 0,
+            links_left: desk.bounds.links_of(table.name),
             written: 0,
             letters: 0,
             most_letters: 0,
@@ -128,17 +127,16 @@ impl Sheets {
         for ((at, cell), column) in (0u16..).zip(cells).zip(self.table.columns) {
             let place = (self.rows, at);
             self.letters += 50 + letters(cell);
-            let may_link = self.links < desk.bounds.links && *desk.links_left > 0;
-            let link = may_link
-                .then(|| target(column.name, cell, machine))
-                .flatten();
             let to = (&mut self.open, desk.look);
+            let link = match self.links_left {
+                0 => None,
+                _ => target(column.name, cell, machine),
+            };
             let Some(link) = link else {
                 desk.pen.put(to, place, cell)?;
                 continue;
             };
-            self.links += 1;
-            *desk.links_left -= 1;
+            self.links_left -= 1;
             desk.pen.put_link(to, place, (cell, link))?;
         }
         Ok(())
@@ -151,7 +149,7 @@ impl Sheets {
         end(&mut sheet, self.table, self.rows)?;
         self.full.push(sheet);
         self.most_letters = self.bytes();
-        (self.rows, self.links, self.letters) = (0, 0, 0);
+        (self.rows, self.letters) = (0, 0);
         Ok(())
     }
 
@@ -240,12 +238,19 @@ fn end(sheet: &mut Worksheet, table: &Table, rows: u32) -> Result<(), ReportErro
     Ok(())
 }
 
-/// Landscape A4, as many pages wide as it takes to read it, with the header and what a row is about on each.
+/// A page of a table: with the header on each, and what a row is about.
 pub(super) fn set_up_print(
     sheet: &mut Worksheet,
     digits: f64,
     footer: &str,
 ) -> Result<(), ReportError> {
+    set_up_page(sheet, digits, footer);
+    sheet.set_print_gridlines(true);
+    done(sheet.set_repeat_rows(0, 0))
+}
+
+/// Landscape A4, as many pages wide as it takes to read it.
+pub(super) fn set_up_page(sheet: &mut Worksheet, digits: f64, footer: &str) {
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -257,7 +262,6 @@ pub(super) fn set_up_print(
     sheet.set_margins(0.4, 0.4, 0.5, 0.6, 0.3, 0.3);
     sheet.set_header("&L&B&A");
     sheet.set_footer(format!("&L{footer}&R&P / &N"));
-    done(sheet.set_repeat_rows(0, 0))
 }
 
 /// A text in a page's footer, where `&` begins an order.
