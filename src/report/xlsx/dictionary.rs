@@ -17,6 +17,9 @@ const COLUMNS: [(&str, f64); 4] = [
     ("what it tells", 110.0),
 ];
 
+/// How many letters of the last column fit in a line.
+const LETTERS: usize = 120;
+
 /// Makes the sheet.
 pub(super) fn sheet(
     tables: &[&'static Table],
@@ -36,8 +39,13 @@ pub(super) fn sheet(
     let mut row = 0;
     for (table, column) in columns {
         row += 1;
+        let lines = column.says.chars().count() / LETTERS + 1;
+        if lines > 1 {
+            let height = u32::try_from(lines).unwrap_or(1) * 15;
+            done(sheet.set_row_height(row, height))?;
+        }
         let to = format!("internal:'{table}'!A1");
-        link(&mut sheet, (row, 0), (table, to), &look.link)?;
+        link(&mut sheet, (row, 0), (table, to), &look.contents)?;
         done(sheet.write_string_with_format(row, 1, column.name, &look.plain))?;
         done(sheet.write_string_with_format(row, 2, column.kind.as_str(), &look.plain))?;
         done(sheet.write_string_with_format(row, 3, column.says, &look.wrapped))?;

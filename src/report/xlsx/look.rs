@@ -97,7 +97,11 @@ impl Look {
             number: top().set_num_format("#,##0"),
             plain: top().set_num_format("@").set_align(FormatAlign::Left),
             wrapped: top().set_num_format("@").set_text_wrap(),
-            said: top().set_num_format("@").set_text_wrap().set_indent(1),
+            said: top()
+                .set_num_format("@")
+                .set_text_wrap()
+                .set_align(FormatAlign::Left)
+                .set_indent(1),
             contents: link().set_align(FormatAlign::Top),
             head_right: head.clone().set_align(FormatAlign::Right),
             head,

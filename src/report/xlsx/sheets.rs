@@ -245,7 +245,6 @@ pub(super) fn set_up_print(
     footer: &str,
 ) -> Result<(), ReportError> {
     set_up_page(sheet, digits, footer);
-    sheet.set_print_gridlines(true);
     done(sheet.set_repeat_rows(0, 0))
 }
 
