@@ -13,7 +13,7 @@ use crate::report::{
 use crate::scan::{self, Beliefs, RunError, RunKind, RunSource};
 use crate::store::{Store, StoreError};
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 
 /// Looks at the flags before the work begins: hours later is late for a misspelt one.
@@ -24,6 +24,12 @@ pub(super) fn check(output: &OutputArguments) -> Result<(), Stop> {
     if output.output.is_some() && output.format.len() > 1 {
         return Err(Stop::usage(
             "standard output takes one format; name one with --format",
+        ));
+    }
+    let is_book = output.format.iter().any(|format| format == "xlsx");
+    if output.output.is_some() && is_book && io::stdout().is_terminal() {
+        return Err(Stop::usage(
+            "a workbook is nothing for a terminal: send it into a file, or name a folder with --out",
         ));
     }
     output.fail_on.as_deref().map(threshold).transpose()?;

@@ -182,7 +182,7 @@ impl Cell<'_> {
 }
 
 /// The first items of a list, and how many more there are.
-fn joined(items: &[String]) -> Cow<'_, str> {
+pub(super) fn joined(items: &[String]) -> Cow<'_, str> {
     if let [only] = items {
         return Cow::Borrowed(only);
     }

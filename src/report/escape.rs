@@ -3,7 +3,7 @@
 //! Host names, banners, package and program names are chosen by whoever runs the host. Four
 //! places must not act on them:
 //!
-//! * a spreadsheet, which runs cells that begin like a formula ([`for_csv`]);
+//! * a spreadsheet, which runs cells that begin like a formula ([`for_csv`], and [`for_workbook`] where cells have types);
 //! * a terminal, which obeys escape sequences ([`for_terminal`]);
 //! * a browser, which obeys markup ([`for_html`]);
 //! * a reader's eye, which bidirectional overrides deceive (both, and [`for_json`]).
@@ -55,6 +55,34 @@ pub(super) fn for_csv(text: &str, foreign: char, out: &mut String, guards: &mut 
     guards.formula += u64::from(has_sign);
     guards.shown += u64::from(has_hazard);
     guards.cut += u64::from(cell.finish());
+}
+
+/// Appends a text as a typed cell of a workbook shows it. Such a cell is text because its file says so, and needs no
+/// guard; what acts is shown as elsewhere, and so is what XML has no place for.
+pub(super) fn for_workbook(text: &str, out: &mut String) {
+    let is_quiet = text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    if is_quiet && text.len() <= CELL_UNITS {
+        out.push_str(text);
+        return;
+    }
+    let mut cell = Bounded::new(out);
+    for (at, c) in text.char_indices() {
+        if matches!(c, '\u{fffe}' | '\u{ffff}') {
+            cell.push(&format!("<U+{:04X}>", u32::from(c)));
+        } else {
+            cell.push_visible(c, text.get(at..).unwrap_or_default());
+        }
+        if cell.is_full() {
+            break;
+        }
+    }
+    cell.finish();
+}
+
+/// Whether a spreadsheet would read a formula if a person typed this, or left a cell that holds it.
+pub(super) fn is_like_formula(text: &str) -> bool {
+    let first = text.trim_start_matches(is_transparent).chars().next();
+    first.is_some_and(|first| is_formula_sign(first, 1))
 }
 
 /// A text that a terminal shows on one line and never obeys.
@@ -411,6 +439,24 @@ mod tests {
             let units = cell.encode_utf16().count();
             assert!(units <= CELL_UNITS && units > CELL_UNITS - 20, "{units}");
         }
+    }
+
+    #[test]
+    fn a_typed_cell_shows_what_acts_and_has_no_guard() {
+        let shown = |text: &str| {
+            let mut out = String::new();
+            for_workbook(text, &mut out);
+            out
+        };
+        assert_eq!(shown("=1+1"), "=1+1");
+        assert_eq!(shown("a\r\nb\u{1b}\u{202e}\t"), "a⏎b␛<U+202E> ");
+        assert_eq!(shown("\u{fffe}ü\u{ffff}\0"), "<U+FFFE>ü<U+FFFF>␀");
+        assert!(is_like_formula(" \"=1") && is_like_formula("＝1") && is_like_formula("-5"));
+        assert!(!is_like_formula("a=1") && !is_like_formula(""));
+        assert_eq!(
+            shown(&"ü".repeat(40_000)).encode_utf16().count(),
+            CELL_UNITS
+        );
     }
 
     #[test]

@@ -38,6 +38,7 @@ mod swar;
 mod tables;
 mod terminal;
 mod verified;
+mod xlsx;
 
 #[cfg(test)]
 mod sample;
@@ -75,10 +76,11 @@ use std::io::{self, Write};
 /// Every export format.
 pub const EXPORTERS: &[&dyn Exporter] = &[
     &csv::Csv,
-    &jsonl::Jsonl,
-    &facts::Facts,
+    &xlsx::Xlsx,
     &html::Html,
     &json::Json,
+    &jsonl::Jsonl,
+    &facts::Facts,
     &cyclonedx::CycloneDx,
     &defectdojo::DefectDojo,
     &nmap::Nmap,

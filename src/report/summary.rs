@@ -376,7 +376,7 @@ fn write_overdue(counts: &Counts, text: &mut String) {
 }
 
 /// How many open findings are known to be exploited. No list of such flaws, no number.
-fn exploited(counts: &Counts) -> String {
+pub(super) fn exploited(counts: &Counts) -> String {
     let known = number(counts.exploited);
     match counts.unchecked {
         0 => format!("{known} open with a flaw that is known to be exploited"),
@@ -388,7 +388,7 @@ fn exploited(counts: &Counts) -> String {
 }
 
 /// What to do, the most useful first.
-fn steps(run: &RunSummary, coverage: &[CoverageRow], counts: &Counts) -> Vec<String> {
+pub(super) fn steps(run: &RunSummary, coverage: &[CoverageRow], counts: &Counts) -> Vec<String> {
     let mut steps = Vec::new();
     if coverage.iter().any(|row| row.not_begun > 0) {
         steps.push(format!(

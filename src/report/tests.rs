@@ -509,7 +509,7 @@ fn what_does_not_exist_is_refused_with_what_does() {
     let error = export(&sample_run(), &["pdf"], &plain(), &mut memory).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "no format is called `pdf`: choose among csv, jsonl, facts, html, json, cyclonedx, defectdojo, nmap"
+        "no format is called `pdf`: choose among csv, xlsx, html, json, jsonl, facts, cyclonedx, defectdojo, nmap"
     );
     let options = Options {
         table: Some("hotfix".to_owned()),

@@ -530,7 +530,9 @@ fn state_of(cell: &Cell<'_>) -> u8 {
         Cell::Text(word) => word.as_ref(),
         _ => "",
     };
-    let at = FindingState::ALL.iter().position(|state| state.as_str() == word);
+    let at = FindingState::ALL
+        .iter()
+        .position(|state| state.as_str() == word);
     at.and_then(|at| u8::try_from(at).ok()).unwrap_or(u8::MAX)
 }
 
