@@ -24,7 +24,7 @@ pub struct FileEntry {
 }
 
 /// How many cells of a document do not show what was read as it was, and why.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Guards {
     /// Cells that would begin a formula, and got an apostrophe.
     pub formula: u64,

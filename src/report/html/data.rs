@@ -6,6 +6,7 @@
 
 use super::super::links;
 use super::gather::{Exploited, Figure, Gathered, Late, Machine, Row, Subject};
+use crate::model::FindingState;
 use std::fmt::Write as _;
 
 /// What is not a number yet.

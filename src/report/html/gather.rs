@@ -9,7 +9,7 @@ use super::super::tables::{self, Table};
 use super::super::{Counts, Options, ReportError, ReportSource};
 use super::sums::Sums;
 use super::texts::Texts;
-use crate::model::ManagedState;
+use crate::model::{FindingState, ManagedState};
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::rc::Rc;

@@ -154,7 +154,7 @@ fn machine(view: &View<'_>, machine: &Machine, out: &mut Html) {
 /// Members of the script's data that say what the run is.
 pub(super) fn facts(view: &View<'_>) -> String {
     let counts = &view.gathered.counts;
-    let states: Vec<String> = super::super::counts::STATES
+    let states: Vec<String> = crate::model::FindingState::ALL
         .iter()
         .map(|state| quoted(state.as_str()))
         .collect();
