@@ -210,12 +210,12 @@ fn export_of(
 
 /// Refuses a format that cannot show a run that only verified.
 pub fn fits_verified(exporter: &dyn Exporter) -> Result<(), ReportError> {
-    match exporter.shows_verified() {
-        true => Ok(()),
-        false => Err(ReportError::NotOfVerified {
-            format: exporter.format(),
-        }),
+    if exporter.shows_verified() {
+        return Ok(());
     }
+    Err(ReportError::NotOfVerified {
+        format: exporter.format(),
+    })
 }
 
 /// The exporter of a format.

@@ -1,4 +1,4 @@
-//! CycloneDX 1.6: of each machine that was read one document (`m-….cdx.json`) with what is installed and, as VEX, what
+//! `CycloneDX` 1.6: of each machine that was read one document (`m-….cdx.json`) with what is installed and, as VEX, what
 //! of its findings is to be said. <https://cyclonedx.org/docs/1.6/json/> describes it, `docs/formats.md` how ours maps.
 //!
 //! A machine that was not read has no document: one without components would say that it has none. Nor has a run
@@ -126,7 +126,7 @@ fn bom<'a>(
     let aggregate = if is_partial { "incomplete" } else { "unknown" };
     Ok(Bom {
         schema: "http://cyclonedx.org/schema/bom-1.6.schema.json",
-        bom_format: "CycloneDX",
+        format: "CycloneDX",
         spec_version: "1.6",
         serial_number: serial_number(&run.id, &machine.id),
         version: 1,
@@ -209,7 +209,8 @@ fn serial_number(run: &RunId, machine: &MachineId) -> String {
 struct Bom<'a> {
     #[serde(rename = "$schema")]
     schema: &'static str,
-    bom_format: &'static str,
+    #[serde(rename = "bomFormat")]
+    format: &'static str,
     spec_version: &'static str,
     serial_number: String,
     version: u32,

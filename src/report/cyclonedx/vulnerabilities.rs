@@ -288,9 +288,10 @@ fn properties<'a>(
     let finding = shown.finding;
     let first = machine.finding_first_seen(&finding.product, &finding.bulletin);
     let decision = |of: fn(&Decision) -> Option<String>| shown.decision.and_then(of);
-    let is_exploited = match finding.kev.iter().any(|one| one == name) {
-        true => Some(true),
-        false => finding.kev_checked.then_some(false),
+    let is_exploited = if finding.kev.iter().any(|one| one == name) {
+        Some(true)
+    } else {
+        finding.kev_checked.then_some(false)
     };
     let texts = [
         ("finding_id", Some(shown.id.to_string())),

@@ -1,7 +1,7 @@
-//! DefectDojo's "Generic Findings Import": `defectdojo.json`. `docs/formats.md` says how it maps.
+//! `DefectDojo`'s "Generic Findings Import": `defectdojo.json`. `docs/formats.md` says how it maps.
 //!
 //! Only fields are written that the import has had for long: it refuses a file with one that it does not know.
-//! DefectDojo knows a finding again by title and description (unless told to go by `unique_id_from_tool`), so
+//! `DefectDojo` knows a finding again by title and description (unless told to go by `unique_id_from_tool`), so
 //! neither holds anything that changes from run to run. It shows descriptions as Markdown: what comes from hosts
 //! stands there as code, where no link and no image works.
 
@@ -168,25 +168,14 @@ fn of_finding<'a>(
             &finding.product,
             &finding.title,
         ),
-        mitigation: match tables::fix(finding) {
-            Cell::Text(text) => Some(code(&text)),
-            _ => None,
-        },
-        impact: Some(code(&finding.impacts.join(", "))).filter(|_| !finding.impacts.is_empty()),
+        mitigation: mitigation(finding),
+        impact: impact(finding),
         steps_to_reproduce: Some(code(&tables::evidence(&finding.evidence, options.no_users))),
         severity_justification: Some(why(finding, mine, decision.map_or("", |one| &one.rule))),
         date: Some(first.unwrap_or_else(|| run.started.date()).to_string()),
         planned_remediation_date: due.map(|day| day.to_string()),
-        vulnerability_ids: finding
-            .cves
-            .iter()
-            .map(String::as_str)
-            .filter(|id| is_id(id))
-            .collect(),
-        cwe: finding
-            .cwes
-            .iter()
-            .find_map(|cwe| cwe.strip_prefix("CWE-")?.parse().ok()),
+        vulnerability_ids: ids(finding),
+        cwe: cwe(finding),
         cvssv3_score: finding.cvss_tenths.map(|tenths| f64::from(tenths) / 10.0),
         component_name: line(&finding.product, 500),
         component_version: some_line(&finding.installed),
@@ -200,13 +189,36 @@ fn of_finding<'a>(
             finding.confidence,
             is_accepted,
         ),
-        endpoints: machine
-            .addresses
-            .iter()
-            .map(|host| Endpoint { host: *host })
-            .collect(),
+        endpoints: endpoints(machine),
         tags,
     }
+}
+
+fn mitigation(finding: &Finding) -> Option<String> {
+    match tables::fix(finding) {
+        Cell::Text(text) => Some(code(&text)),
+        _ => None,
+    }
+}
+
+fn impact(finding: &Finding) -> Option<String> {
+    let has_any = !finding.impacts.is_empty();
+    has_any.then(|| code(&finding.impacts.join(", ")))
+}
+
+fn ids(finding: &Finding) -> Vec<&str> {
+    let cves = finding.cves.iter().map(String::as_str);
+    cves.filter(|id| is_id(id)).collect()
+}
+
+fn cwe(finding: &Finding) -> Option<u32> {
+    let mut cwes = finding.cwes.iter();
+    cwes.find_map(|cwe| cwe.strip_prefix("CWE-")?.parse().ok())
+}
+
+fn endpoints(machine: &MachineRecord) -> Vec<Endpoint> {
+    let hosts = machine.addresses.iter().copied();
+    hosts.map(|host| Endpoint { host }).collect()
 }
 
 /// A finding of an earlier run with what it is by now: imported again, it closes what is closed.

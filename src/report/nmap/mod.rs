@@ -348,8 +348,8 @@ impl Page {
 /// A tag, every value made such as XML can hold.
 fn start<'n, const N: usize>(name: &'n str, attributes: Attributes<'_, N>) -> BytesStart<'n> {
     let mut tag = BytesStart::new(name);
-    for (key, value) in &attributes {
-        tag.push_attribute((*key, &*escape::for_xml(value)));
+    for (key, value) in attributes {
+        tag.push_attribute((key, &*escape::for_xml(&value)));
     }
     tag
 }
