@@ -183,6 +183,7 @@ fn prepare(folder: &Path, company: &Company) -> io::Result<Vec<String>> {
         ("--catalog", flag(own("catalog.db"))),
         ("--policy", flag(own("policy.toml"))),
         ("--out", flag(folder.to_owned())),
+        ("--format", "csv,xlsx,html".to_owned()),
     ];
     words.extend(
         flags
@@ -246,10 +247,10 @@ fn scan_it(environment: &Environment, words: &[String], folder: &Path) -> Result
     };
     let exit = scan::run_as(&settings, environment, &command, true)?;
     let text = format!(
-        "All of these hosts are simulated by this program, their flaws are real ones. Open {}, {} and {} in a spreadsheet.\nExit code of the scan: {} (3: hosts were not assessed; 6: a host key had changed). A demo that worked ends with 0.\n",
-        folder.join("machines.csv").display(),
+        "All of these hosts are simulated by this program, their flaws are real ones. Open {} in a browser, or {} in a spreadsheet; {} and the others have the same as CSV.\nExit code of the scan: {} (3: hosts were not assessed; 6: a host key had changed). A demo that worked ends with 0.\n",
+        folder.join("underdesk.html").display(),
+        folder.join("underdesk.xlsx").display(),
         folder.join("findings.csv").display(),
-        folder.join("unmanaged.csv").display(),
         exit.code()
     );
     io::stdout().write_all(text.as_bytes()).ok();
