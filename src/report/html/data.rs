@@ -6,7 +6,7 @@
 
 use super::super::counts::STATES;
 use super::super::links;
-use super::gather::{Exploited, Figure, Gathered, Late, Machine, Row, Subject};
+use super::kept::{Exploited, Figure, Gathered, Late, Machine, Row, Subject};
 use std::fmt::Write as _;
 
 /// What is not a number yet.

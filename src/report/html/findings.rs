@@ -3,7 +3,7 @@
 use super::chart;
 use super::coverage::{more, tile};
 use super::frame::View;
-use super::gather::{Exploited, Late, Row, SEVERITIES};
+use super::kept::{Exploited, Late, Row, SEVERITIES};
 use super::markup::{Html, number, plural};
 use crate::model::FindingState;
 
