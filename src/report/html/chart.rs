@@ -4,7 +4,7 @@
 //! none that the page's own style sheet could not overrule by the colour's name. So each line has a colour that stands
 //! for what it is, and `page.css` gives it the one that is seen, in the light and in the dark.
 
-use super::gather::SEVERITIES;
+use super::kept::SEVERITIES;
 use crate::model::{Severity, TrendPoint, TrendSums};
 use plotters::prelude::*;
 

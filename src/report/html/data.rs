@@ -5,7 +5,7 @@
 //! (those that nobody could read among them) have a quarter of the room for themselves.
 
 use super::super::links;
-use super::gather::{Exploited, Figure, Gathered, Late, Machine, Row, Subject};
+use super::kept::{Exploited, Figure, Gathered, Late, Machine, Row, Subject};
 use crate::model::FindingState;
 use std::fmt::Write as _;
 

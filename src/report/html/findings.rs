@@ -1,9 +1,10 @@
 //! What is open, by severity, by date, by exploitation.
 
+use super::super::Counts;
 use super::chart;
 use super::coverage::{more, tile};
 use super::frame::View;
-use super::gather::{Exploited, Late, Row, SEVERITIES};
+use super::kept::{Exploited, Late, Row, SEVERITIES};
 use super::markup::{Html, number, plural};
 use crate::model::FindingState;
 
@@ -99,18 +100,7 @@ fn headline(view: &View<'_>, page: &mut Html) {
                 more => format!("{} not looked up", plural(more, "finding")),
             },
         ),
-        (
-            "Overdue",
-            overdue_count(view, counts.overdue),
-            if counts.has_due_dates {
-                format!(
-                    "past the date of your policy, on {}",
-                    plural(counts.late, "machine")
-                )
-            } else {
-                "your policy sets no dates".to_owned()
-            },
-        ),
+        ("Overdue", overdue_count(view, counts.overdue), late(counts)),
         (
             "No fix available",
             state(FindingState::counts_as_no_fix),
@@ -138,6 +128,16 @@ fn headline(view: &View<'_>, page: &mut Html) {
         );
     }
     page.raw("</dl>\n");
+}
+
+/// On how many machines anything is overdue, where anything can be.
+fn late(counts: &Counts) -> String {
+    if counts.has_due_dates {
+        let machines = plural(counts.late, "machine");
+        format!("past the date of your policy, on {machines}")
+    } else {
+        "your policy sets no dates".to_owned()
+    }
 }
 
 /// No list of exploited flaws, no zero.

@@ -1,7 +1,7 @@
 //! The page around its sections: head, policy, order, script.
 
 use super::super::{Options, ReportSource};
-use super::gather::Gathered;
+use super::kept::Gathered;
 use super::markup::Html;
 use super::{coverage, data, findings, lists, rows, run, trend};
 use crate::wire::base64;

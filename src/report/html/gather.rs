@@ -7,6 +7,9 @@
 use super::super::cell::Cell;
 use super::super::tables::{self, Table};
 use super::super::{Counts, Options, ReportError, ReportSource};
+use super::kept::{
+    Exploited, Figure, Gathered, Late, Machine, Row, SEVERITIES, STRAY_TEXTS, Subject,
+};
 use super::sums::Sums;
 use super::texts::Texts;
 use crate::model::{FindingState, ManagedState};
@@ -14,181 +17,8 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::rc::Rc;
 
-/// The severities, the worst first; the last is none. A severity is its place here.
-pub(super) const SEVERITIES: [&str; 6] = ["critical", "high", "medium", "low", "negligible", ""];
-
 /// What is fewer than any row takes in the page, in bytes.
 const LEAST_ROW: usize = 16;
-
-/// What the page keeps of a run.
-pub(super) struct Gathered {
-    /// Every text of the rows.
-    pub(super) texts: Texts,
-    /// What findings are about.
-    pub(super) subjects: Vec<Rc<Subject>>,
-    /// The machines, in the order of the run.
-    pub(super) machines: Vec<Machine>,
-    /// The findings that may fit, the first to see to first.
-    pub(super) findings: Vec<Row>,
-    /// The first of the live machines that nobody looks after, by the numbers of their texts.
-    pub(super) strays: Vec<[u32; OF_STRAY.len()]>,
-    /// What is counted over all rows.
-    pub(super) sums: Sums,
-    /// What is counted over all machines.
-    pub(super) counts: Counts,
-}
-
-/// What a finding is about, the same on every machine. All but the severity are numbers of texts.
-#[derive(Debug, PartialEq, Eq, Hash)]
-pub(super) struct Subject {
-    pub(super) bulletin: u32,
-    pub(super) title: u32,
-    pub(super) product: u32,
-    pub(super) fix: u32,
-    pub(super) fixed: u32,
-    pub(super) cvss: u32,
-    pub(super) epss: u32,
-    pub(super) cves: Box<[u32]>,
-}
-
-/// A machine.
-#[derive(Debug)]
-pub(super) struct Machine {
-    pub(super) name: u32,
-    pub(super) ip: u32,
-    pub(super) os: u32,
-    pub(super) owner: u32,
-    pub(super) outcome: u32,
-    pub(super) managed: u32,
-    pub(super) end_of_life: u32,
-    pub(super) reboot: u32,
-    pub(super) tags: Box<[u32]>,
-    /// Its worst severity.
-    pub(super) worst: u8,
-    pub(super) missing: Figure,
-    pub(super) unknown: Figure,
-    pub(super) exploited: Figure,
-    pub(super) overdue: Figure,
-    /// The place of its best finding among all; [`u64::MAX`] where it has none.
-    pub(super) best: u64,
-}
-
-/// A count of a machine, or why there is none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Figure {
-    /// Nobody knows.
-    Unknown,
-    /// Nothing to say.
-    None,
-    /// So many.
-    Count(u32),
-}
-
-impl Figure {
-    fn of(cell: &Cell<'_>) -> Self {
-        match cell {
-            Cell::Count(count) => Self::Count(u32::try_from(*count).unwrap_or(u32::MAX)),
-            Cell::Empty => Self::None,
-            _ => Self::Unknown,
-        }
-    }
-}
-
-/// A finding.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Row {
-    /// Where it stands among all: by rank, then those without one.
-    pub(super) order: u64,
-    /// Its rank; 0 for none.
-    pub(super) rank: u32,
-    pub(super) machine: u32,
-    pub(super) subject: u32,
-    pub(super) installed: u32,
-    pub(super) due: u32,
-    pub(super) owner: u32,
-    pub(super) status: u32,
-    pub(super) state: u8,
-    pub(super) severity: u8,
-    pub(super) exploited: Exploited,
-    pub(super) late: Late,
-}
-
-/// Whether a flaw of a finding is known to be exploited.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Exploited {
-    Yes,
-    No,
-    /// Nobody looked.
-    Unknown,
-    /// It names no flaw.
-    None,
-}
-
-impl Exploited {
-    fn of(cell: &Cell<'_>) -> Self {
-        match cell {
-            Cell::Flag(true) => Self::Yes,
-            Cell::Flag(false) => Self::No,
-            Cell::Unknown => Self::Unknown,
-            _ => Self::None,
-        }
-    }
-}
-
-/// How a finding stands to its due date.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Late {
-    /// It should have been fixed by now.
-    Overdue,
-    /// Somebody was allowed to leave it.
-    Excepted,
-    /// Neither.
-    No,
-}
-
-impl Late {
-    fn of(exception: &Cell<'_>, days_left: &Cell<'_>) -> Self {
-        match (exception, days_left) {
-            (Cell::Text(_), _) => Self::Excepted,
-            (_, Cell::Signed(days)) if *days < 0 => Self::Overdue,
-            _ => Self::No,
-        }
-    }
-}
-
-impl Row {
-    /// Whether it is open: neither closed nor undecided.
-    pub(super) fn is_open(&self) -> bool {
-        let state = FindingState::ALL.get(usize::from(self.state));
-        state.is_some_and(|state| !state.is_closed() && !state.counts_as_unknown())
-    }
-
-    /// The word of its state.
-    pub(super) fn state_word(&self) -> &'static str {
-        let state = FindingState::ALL.get(usize::from(self.state));
-        state.map_or("", |state| state.as_str())
-    }
-}
-
-impl Gathered {
-    /// The machine of a finding, and what it is about.
-    pub(super) fn of(&self, row: &Row) -> Option<(&Machine, &Subject)> {
-        let at = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
-        let subject = self.subjects.get(at(row.subject))?;
-        Some((self.machines.get(at(row.machine))?, subject))
-    }
-
-    /// What a machine is called: by its name, else by its address.
-    pub(super) fn name(&self, machine: &Machine) -> String {
-        let name = self.texts.text(machine.name);
-        let name = if name.is_empty() {
-            self.texts.text(machine.ip)
-        } else {
-            name
-        };
-        name.to_owned()
-    }
-}
 
 /// The columns of a table that somebody wants, by their places.
 struct Columns<const N: usize>([usize; N]);
@@ -254,7 +84,7 @@ const OF_MACHINE: [&str; 17] = [
 /// The tables that the page shows rows of, the machines before their findings.
 const SHOWN: [&str; 3] = ["machines", "findings", "unmanaged"];
 
-const OF_STRAY: [&str; 6] = [
+const OF_STRAY: [&str; STRAY_TEXTS] = [
     "hostname",
     "ip",
     "managed_state",
@@ -304,7 +134,7 @@ struct Gatherer {
     places: HashMap<Rc<Subject>, u32>,
     machines: Vec<Machine>,
     findings: Vec<Row>,
-    strays: Vec<[u32; OF_STRAY.len()]>,
+    strays: Vec<[u32; STRAY_TEXTS]>,
     /// How many rows could fit at most.
     most: usize,
     sums: Sums,
@@ -462,7 +292,7 @@ impl Gatherer {
     }
 
     /// Live machines come before what only lists have.
-    fn stray(&mut self, cells: [&Cell<'_>; OF_STRAY.len()]) {
+    fn stray(&mut self, cells: [&Cell<'_>; STRAY_TEXTS]) {
         if self.strays.len() < STRAYS {
             let texts = cells.map(|cell| self.text(cell));
             self.strays.push(texts);

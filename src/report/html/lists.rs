@@ -3,7 +3,7 @@
 use super::coverage::more;
 use super::findings::{is_silent, silence};
 use super::frame::View;
-use super::gather::{Figure, Machine, SEVERITIES};
+use super::kept::{Figure, Machine, SEVERITIES};
 use super::markup::{Html, number, plural};
 use super::sums::subnet_name;
 use crate::model::{ManagedState, Restart};

@@ -13,6 +13,7 @@ mod data;
 mod findings;
 mod frame;
 mod gather;
+mod kept;
 mod lists;
 mod markup;
 mod rows;

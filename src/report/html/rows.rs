@@ -4,7 +4,7 @@ use super::super::Destination;
 use super::data::{Data, quoted};
 use super::findings::silence;
 use super::frame::View;
-use super::gather::{Figure, Late, Machine, Row, SEVERITIES};
+use super::kept::{Figure, Late, Machine, Row, SEVERITIES};
 use super::markup::{Html, number, plural};
 
 /// How many rows are there without the script.
@@ -103,7 +103,7 @@ fn finding(view: &View<'_>, row: &Row, out: &mut Html) {
     out.raw("</td><td>")
         .text(&row.state_word().replace('_', " "))
         .raw("</td>");
-    out.cell(if row.exploited == super::gather::Exploited::Yes {
+    out.cell(if row.exploited == super::kept::Exploited::Yes {
         "exploited"
     } else {
         ""

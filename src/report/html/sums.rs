@@ -1,6 +1,6 @@
 //! What the page counts over rows, beside what every format counts over machines.
 
-use super::gather::{Exploited, Late, Row, SEVERITIES};
+use super::kept::{Exploited, Late, Row, SEVERITIES};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
