@@ -2,6 +2,7 @@
 //! they look like, without what no two demos have in common.
 
 use super::support::{Desk, Table, tables};
+use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 use underdesk::report::EXPORTERS;
@@ -59,7 +60,7 @@ fn the_files_of_the_demo() {
         {
             continue;
         }
-        page.push_str(&format!("## {}: {} rows\n", table.name, table.rows.len()));
+        writeln!(page, "## {}: {} rows", table.name, table.rows.len()).unwrap();
         for column in &table.header {
             page.push_str(column);
             page.push(if Some(column) == table.header.last() {
@@ -161,7 +162,7 @@ fn push_shape(value: &serde_json::Value, depth: usize, text: &mut String) {
                     Value::Array(_) => "list",
                     Value::Object(_) => "object",
                 };
-                text.push_str(&format!("{indent}{name}: {kind}\n"));
+                writeln!(text, "{indent}{name}: {kind}").unwrap();
                 push_shape(value, depth + 1, text);
             }
         }
