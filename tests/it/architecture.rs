@@ -218,7 +218,7 @@ fn unsafe_code_is_where_frames_are_sent_and_nowhere_else() {
                 "unsafe fn",
                 "unsafe impl",
                 "unsafe extern",
-                "unsafe(",
+                "#[unsafe(",
                 "unsafe_code",
             ];
             let mut code = lines.iter().filter(|line| is_code(line));
