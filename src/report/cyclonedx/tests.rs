@@ -1,3 +1,5 @@
+//! Software bills of materials and what is said of flaws in them: mapping, and hostile texts.
+
 use super::super::sample::{self, finding, read, unread};
 use super::super::sample_verified::verified_run;
 use super::super::sample_windows;

@@ -1,3 +1,5 @@
+//! Findings as DefectDojo imports them: mapping, and hostile texts.
+
 use super::super::sample::{self, finding, read, unread};
 use super::super::sample_verified::verified_run;
 use super::super::sample_windows;

@@ -1,3 +1,5 @@
+//! What the network showed in nmap's format: mapping, hostile texts, and our own reader.
+
 use super::super::sample::{self, read, unread};
 use super::super::tests::{exported, hostile_texts, plain};
 use super::*;
