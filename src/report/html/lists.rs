@@ -37,6 +37,11 @@ pub(super) fn by_machine(view: &View<'_>, page: &mut Html) {
         "#Overdue",
         "#Undecided",
     ];
+    if view.options.selection.limits_findings() {
+        page.says(
+            "The figures of a machine are of all its findings, whatever was asked for, as in machines.csv.",
+        );
+    }
     page.table("Machines with findings, the first to see to first", &heads);
     for machine in worst.iter().take(FIRST) {
         let text = |at: u32| gathered.texts.text(at);

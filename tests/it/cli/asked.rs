@@ -201,6 +201,13 @@ fn tables_and_columns_are_chosen_by_name() {
         lines.lines().next(),
         Some("{\"type\":\"machine\",\"ip\":\"127.87.150.1\"}")
     );
+    let asked = desk.expect(0, "export --table machines --columns ip --format json -o -");
+    assert!(
+        asked.out.contains("{\"ip\":\"127.87.150.1\"}"),
+        "{}",
+        asked.out
+    );
+    assert!(!asked.err.contains("--columns"), "{}", asked.err);
     let err = desk
         .expect(
             0,
