@@ -263,15 +263,7 @@ fn a_machine_is_shown_for_a_closed_finding_as_well_where_these_are_asked_for() {
     }
 }
 
-/// As many cases as `PROPTEST_CASES` says, else 64.
-fn cases() -> ProptestConfig {
-    let asked = std::env::var("PROPTEST_CASES").ok();
-    ProptestConfig::with_cases(asked.and_then(|count| count.parse().ok()).unwrap_or(64))
-}
-
 proptest! {
-    #![proptest_config(cases())]
-
     #[test]
     fn findings_and_machines_are_those_of_a_naive_loop(
         machines in proptest::collection::vec(proptest::collection::vec(seeds(), 0..4), 1..7),

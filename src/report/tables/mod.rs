@@ -149,9 +149,10 @@ pub(super) fn each_row_at(
         }
         Ok(())
     })?;
-    let counts = match selection.limits_findings() {
-        true => counts.with_findings_of(asked),
-        false => counts,
+    let counts = if selection.limits_findings() {
+        counts.with_findings_of(asked)
+    } else {
+        counts
     };
     let counts = match source.part() {
         Some(part) => counts.of_part(part),
