@@ -1,5 +1,6 @@
 //! What the run is: who, when, where, by which catalogue.
 
+use super::super::select::PART;
 use super::super::{Tally, asked};
 use super::frame::View;
 use super::markup::{Html, number, plural};
@@ -34,9 +35,6 @@ fn notice(part: &Tally, page: &mut Html) {
     page.says(PART);
     page.raw("</div>\n");
 }
-
-const PART: &str = "Findings and what is counted of them are those that were asked for, machines those that have one or of which nobody can tell. \
-    The figures of a machine, addresses, lists and exceptions are whole.";
 
 fn title(run: &RunSummary) -> &'static str {
     match run.kind.as_str() {

@@ -12,6 +12,7 @@ mod tests;
 mod tests_everywhere;
 
 pub use listing::{Listing, listing};
+pub(super) use tally::PART;
 pub use tally::{Tally, asked, tally};
 
 use super::{ReportError, ReportSource, each_machine};

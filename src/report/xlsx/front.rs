@@ -2,6 +2,7 @@
 //!
 //! Where nothing was read, nothing is stated: no zero stands for what nobody looked at.
 
+use super::super::select::PART;
 use super::super::summary::{exploited, since, steps};
 use super::super::tables::Table;
 use super::super::{Counts, ReportError, ReportSource, Tally as Part, asked};
@@ -49,7 +50,8 @@ pub(super) fn sheet(front: &Front<'_>, look: &Look) -> Result<Worksheet, ReportE
     of_run(run, &mut paper)?;
     let outcomes = coverage(front, &mut paper)?;
     if let Some(comparison) = front.source.comparison() {
-        against_lists(comparison, front.counts, &mut paper)?;
+        let is_part = front.source.part().is_some();
+        against_lists(comparison, front.counts, is_part, &mut paper)?;
     }
     let severities = if front.source.verification().is_some() {
         verified(front, &mut paper)?;
@@ -74,7 +76,7 @@ fn of_part(part: &Part, paper: &mut Paper<'_>) -> Result<(), ReportError> {
         "comes to",
         asked(part).trim_end().replace('\n', "; ").as_str(),
     )?;
-    paper.remark("Findings and what is counted of them are those that were asked for, machines those that have one or of which nobody can tell. The figures of a machine, addresses, lists and exceptions are whole.")
+    paper.remark(PART)
 }
 
 fn of_run(run: &RunSummary, paper: &mut Paper<'_>) -> Result<(), ReportError> {
@@ -190,12 +192,17 @@ fn addresses(rows: &[CoverageRow], paper: &mut Paper<'_>) -> Result<(), ReportEr
 fn against_lists(
     comparison: &Comparison,
     counts: &Counts,
+    is_part: bool,
     paper: &mut Paper<'_>,
 ) -> Result<(), ReportError> {
     if comparison.lists.is_empty() {
         return Ok(());
     }
-    paper.section("Against the lists")?;
+    paper.section(if is_part {
+        "Against the lists, of the machines shown"
+    } else {
+        "Against the lists"
+    })?;
     for state in ManagedState::ALL {
         let live = counts.standings.get(state).copied().unwrap_or_default();
         let entries = comparison.entries.iter();
