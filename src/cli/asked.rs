@@ -66,7 +66,7 @@ impl Asked {
         }
         let mut whole = formats
             .iter()
-            .filter(|one| !["csv", "jsonl"].contains(&one.as_str()));
+            .filter(|one| !["csv", "json", "jsonl"].contains(&one.as_str()));
         if let Some(format) = whole.next().filter(|_| !self.columns.is_empty()) {
             complain(&format!(
                 "--columns does not change {format}: it has all columns"

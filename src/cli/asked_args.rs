@@ -11,7 +11,7 @@ pub(super) struct TableArguments {
     /// Only these tables, by the names of their files: findings, machines, software, … (docs/columns.md)
     #[arg(long, value_name = "TABLES", value_delimiter = ',')]
     pub(super) table: Vec<String>,
-    /// Only these columns, in this order, of each table that has them (docs/columns.md); in csv and jsonl
+    /// Only these columns, in this order, of each table that has them (docs/columns.md); in csv, json and jsonl
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
     pub(super) columns: Vec<String>,
 }

@@ -83,14 +83,12 @@ impl Selection {
     }
 
     /// Whether a machine is one of those that the question is about: it is there, and it or a finding of it is one
-    /// of the owners'.
+    /// of the owners'. Closed findings are as good as others: they are only there where somebody asked for them.
     pub fn concerns(&self, machine: &MachineRecord) -> bool {
         let mut findings = machine.judged();
         self.is_there(machine)
             && (self.is_owned(machine, None)
-                || findings.any(|(finding, decision)| {
-                    !finding.state.is_closed() && self.is_owned(machine, decision)
-                }))
+                || findings.any(|(_, decision)| self.is_owned(machine, decision)))
     }
 
     /// Whether it takes a finding of a machine.

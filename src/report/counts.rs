@@ -1,6 +1,6 @@
 //! What a run comes to, counted while its machines go by.
 
-use super::Remediation;
+use super::{Remediation, Tally};
 use crate::model::{
     AccessRecord, Drift, DriftState, Finding, FindingState, Hotfix, HotfixState, MachineRecord,
     ManagedState, ResultCode, UpdatePolicy, UpdateSource, WindowsFacts,
@@ -142,6 +142,35 @@ impl Counts {
         let sources = unix.and_then(|unix| unix.sources.known());
         let mut sources = sources.into_iter().flatten();
         self.unsafe_sources += u64::from(sources.any(UpdateSource::is_unsafe));
+    }
+
+    /// The same machines, with what is counted of findings taken from `asked`, which has seen those only that are
+    /// asked for.
+    pub(super) fn with_findings_of(self, asked: Self) -> Self {
+        Self {
+            states: asked.states,
+            lacking: asked.lacking,
+            undecided: asked.undecided,
+            exploited: asked.exploited,
+            end_of_life: asked.end_of_life,
+            unchecked: asked.unchecked,
+            remediation: asked.remediation,
+            overdue: asked.overdue,
+            late: asked.late,
+            excepted: asked.excepted,
+            upgrades: asked.upgrades,
+            ..self
+        }
+    }
+
+    /// Of the machines that a question is about, also of those that have nothing of what was asked for.
+    pub(super) fn of_part(self, part: &Tally) -> Self {
+        Self {
+            machines: part.machines,
+            assessed: part.read,
+            unjudged: part.unjudged,
+            ..self
+        }
     }
 
     fn add_access(&mut self, machine: &MachineRecord) {

@@ -5,13 +5,15 @@
 //! for every table about machines (`access`, `software`, `findings`, …). The tables of the run as a whole come
 //! before it, those of all machines together behind it. So the document is written in one walk over the machines,
 //! with one row in memory; a list for each table would take a walk for each, or the whole run in memory.
-//! Every row has all its columns all the same, so that it can be taken out and stands alone.
+//! Every row has its columns all the same (all of them, where none are asked for), so that it can be taken out and
+//! stands alone.
 //!
 //! A run that verified has no table `machines`, and one table about machines: there, and where one table is asked
 //! for, all lists stand side by side.
 
 use super::cell::Cell;
 use super::manifest::RunV1;
+use super::projection::{self, Projection};
 use super::stream::Stream;
 use super::tables::{self, Stage, Table};
 use super::{Exporter, Options, ReportError, ReportSource, Sink, Written};
@@ -39,14 +41,15 @@ impl Exporter for Json {
         sink: &mut dyn Sink,
     ) -> Result<Written, ReportError> {
         let tables = tables::chosen(options.table.as_deref(), source)?;
+        let projections = projection::of(&tables, &options.columns)?;
         let mut tree = Tree::open(&tables, source, options, sink)?;
         let counts =
             tables::each_row_at(
                 source,
                 options,
                 &tables,
-                &mut |stage, at, cells| match tables.get(at) {
-                    Some(table) => tree.row(stage, table, cells),
+                &mut |stage, at, cells| match projections.get(at) {
+                    Some(projection) => tree.row(stage, &Row { projection, cells }),
                     None => Ok(()),
                 },
             )?;
@@ -103,19 +106,14 @@ impl Tree {
         })
     }
 
-    fn row(
-        &mut self,
-        stage: Stage,
-        table: &'static Table,
-        cells: &[Cell<'_>],
-    ) -> Result<(), ReportError> {
+    fn row(&mut self, stage: Stage, row: &Row<'_>) -> Result<(), ReportError> {
         self.rows += 1;
-        let row = Row { table, cells };
+        let table = row.projection.table();
         if table.name == HOLDER {
             self.close_machine()?;
             self.outer.item(HOLDER, &mut self.stream)?;
             self.inner.is_open = true;
-            return self.stream.open_object(&row);
+            return self.stream.open_object(row);
         }
         if stage == Stage::Machine && self.has_holder {
             self.inner.item(table.name, &mut self.stream)?;
@@ -123,7 +121,7 @@ impl Tree {
             self.close_machine()?;
             self.outer.item(table.name, &mut self.stream)?;
         }
-        self.stream.value(&row)
+        self.stream.value(row)
     }
 
     fn close_machine(&mut self) -> Result<(), ReportError> {
@@ -221,14 +219,15 @@ impl Lists {
 
 /// A row as an object.
 struct Row<'a> {
-    table: &'static Table,
+    projection: &'a Projection,
     cells: &'a [Cell<'a>],
 }
 
 impl Serialize for Row<'_> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let mut object = to.serialize_map(Some(self.cells.len()))?;
-        for (column, cell) in self.table.columns.iter().zip(self.cells) {
+        let projection = self.projection;
+        let mut object = to.serialize_map(Some(projection.len()))?;
+        for (column, cell) in projection.columns().zip(projection.cells(self.cells)) {
             object.serialize_entry(column.name, cell)?;
         }
         object.end()

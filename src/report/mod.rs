@@ -123,6 +123,11 @@ pub trait ReportSource {
         &[]
     }
 
+    /// What was asked and what that comes to, where only a part of the run is shown; `None` of a whole run.
+    fn part(&self) -> Option<&Tally> {
+        None
+    }
+
     /// What was ever told of a machine's updates, in this run or an earlier one.
     fn trail(&self, machine: &MachineRecord) -> io::Result<Trail> {
         let first = FirstTold {
@@ -176,7 +181,8 @@ pub fn export(
     if options.selection.is_whole() {
         return export_of(source, source, formats, options, sink);
     }
-    let limited = select::Selected::of(source, &options.selection)?;
+    let part = tally(source, options)?;
+    let limited = select::Selected::of(source, &options.selection)?.told(part);
     let written = export_of(&limited, source, formats, options, sink)?;
     // How a run ends does not depend on what is asked of it.
     let counts = each_machine(source, |_| Ok(()))?;
@@ -259,7 +265,7 @@ pub struct Options {
     /// Only this table, or these, joined by commas, by the names of their files without extension. `None`: all of
     /// them in a folder, `findings` as CSV on standard output.
     pub table: Option<String>,
-    /// Only these columns, in this order, of each table that has them; empty for all. CSV and JSON Lines only.
+    /// Only these columns, in this order, of each table that has them; empty for all. CSV, JSON and JSON Lines only.
     pub columns: Vec<String>,
     /// Which findings and machines are shown. What belongs to the run as a whole (coverage, lists, exceptions) is
     /// shown whole.

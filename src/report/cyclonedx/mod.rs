@@ -124,13 +124,14 @@ fn bom<'a>(
     // More may be there than any package manager or registry lists, so it is never said to be complete.
     let is_partial = machine.outcome != "scanned_full" || !read.gaps.is_empty();
     let aggregate = if is_partial { "incomplete" } else { "unknown" };
+    let only = options.selection.words();
     Ok(Bom {
         schema: "http://cyclonedx.org/schema/bom-1.6.schema.json",
         format: "CycloneDX",
         spec_version: "1.6",
-        serial_number: serial_number(&run.id, &machine.id),
+        serial_number: serial_number(&run.id, &machine.id, &only),
         version: 1,
-        metadata: metadata(run, machine),
+        metadata: metadata(run, machine, only),
         components: parts.all,
         dependencies: vec![
             Dependency::new(MACHINE_REF, vec![OS_REF.to_owned()]),
@@ -144,7 +145,17 @@ fn bom<'a>(
     })
 }
 
-fn metadata<'a>(run: &'a RunSummary, machine: &'a MachineRecord) -> Metadata<'a> {
+fn metadata<'a>(
+    run: &'a RunSummary,
+    machine: &'a MachineRecord,
+    only: Vec<String>,
+) -> Metadata<'a> {
+    let mut of_run = vec![
+        Property::new("run_id", run.id.as_str()),
+        Property::new("simulated", run.simulated.to_string()),
+        Property::new("catalog_digest", &*run.catalog_digest),
+    ];
+    of_run.extend(only.into_iter().map(|word| Property::new("only", word)));
     let mut properties = vec![
         Property::new("machine_id", machine.id.as_str()),
         Property::new("outcome", &*machine.outcome),
@@ -171,21 +182,19 @@ fn metadata<'a>(run: &'a RunSummary, machine: &'a MachineRecord) -> Metadata<'a>
             name: name.map(str::to_owned).or(first).unwrap_or_default(),
             properties,
         },
-        properties: vec![
-            Property::new("run_id", run.id.as_str()),
-            Property::new("simulated", run.simulated.to_string()),
-            Property::new("catalog_digest", &*run.catalog_digest),
-        ],
+        properties: of_run,
     }
 }
 
-/// A UUID by name (RFC 9562, 5.5): the same run and machine have the same, another run has another.
-fn serial_number(run: &RunId, machine: &MachineId) -> String {
+/// A UUID by name (RFC 9562, 5.5): the same run and machine have the same, another run has another, and so has a part
+/// of it.
+fn serial_number(run: &RunId, machine: &MachineId, only: &[String]) -> String {
     // The namespace that RFC 9562 gives to URLs.
     const NAMESPACE: u128 = 0x6ba7_b811_9dad_11d1_80b4_00c0_4fd4_30c8;
     let mut hash = Sha1::new();
     hash.update(NAMESPACE.to_be_bytes());
-    for part in ["underdesk", run.as_str(), machine.as_str()] {
+    let names = ["underdesk", run.as_str(), machine.as_str()].into_iter();
+    for part in names.chain(only.iter().map(String::as_str)) {
         hash.update(part.len().to_be_bytes());
         hash.update(part);
     }

@@ -216,7 +216,8 @@ fn a_file_is_named_by_nobody_else() {
 
 #[test]
 fn a_serial_number_is_a_uuid_of_run_and_machine() {
-    let of = |run: &str, machine: &str| serial_number(&RunId::new(run), &MachineId::new(machine));
+    let of =
+        |run: &str, machine: &str| serial_number(&RunId::new(run), &MachineId::new(machine), &[]);
     let one = of("r-1", "m-1");
     assert_eq!(one, of("r-1", "m-1"));
     assert_ne!(one, of("r-1m", "-1"));

@@ -36,7 +36,7 @@ impl Exporter for DefectDojo {
             stream: Stream::open(NAME, sink)?,
             count: 0,
         };
-        list.stream.open_object(&Head { name: "underdesk" })?;
+        list.stream.open_object(&Head::of(options))?;
         list.stream.text(",\n\"findings\": [")?;
         let run = source.run();
         let counts = each_machine(source, |machine| {
@@ -73,6 +73,19 @@ impl List {
 #[derive(Serialize)]
 struct Head {
     name: &'static str,
+    /// What the file was limited to, where it has not all of the run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<String>,
+}
+
+impl Head {
+    fn of(options: &Options) -> Self {
+        let words = options.selection.words().join(" ");
+        Self {
+            name: "underdesk",
+            description: (!words.is_empty()).then(|| format!("Part of the run: {}", code(&words))),
+        }
+    }
 }
 
 /// A finding, in the import's words.

@@ -69,12 +69,13 @@ fn tiles(view: &View<'_>, page: &mut Html) {
         );
     }
     let blind = counts.machines.saturating_sub(counts.assessed);
-    tile(
-        page,
-        "Machines met",
-        &number(counts.machines),
-        "however many addresses each has",
-    );
+    let is_part = view.source.part().is_some();
+    let met = if is_part {
+        ("Machines asked about", "whatever they lack")
+    } else {
+        ("Machines met", "however many addresses each has")
+    };
+    tile(page, met.0, &number(counts.machines), met.1);
     tile(
         page,
         "Read",
@@ -82,6 +83,7 @@ fn tiles(view: &View<'_>, page: &mut Html) {
         "logged in to, and their software listed",
     );
     let note = match blind {
+        0 if is_part => "every one of them was read",
         0 if counts.machines == 0 => "no machine was met",
         0 => "every machine that was met was read",
         _ => "nothing is known of their updates",
@@ -104,7 +106,12 @@ fn warn(view: &View<'_>, page: &mut Html) {
     if counts.assessed == 0 {
         page.element(
             "p class=\"note warn\"",
-            "No machine was read. What is missing on the network cannot be stated.",
+            match view.source.part() {
+                Some(_) => {
+                    "None of these machines was read. What is missing there cannot be stated."
+                }
+                None => "No machine was read. What is missing on the network cannot be stated.",
+            },
         );
     } else if blind > 0 {
         let them = if blind == 1 { "It is" } else { "They are" };

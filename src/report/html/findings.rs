@@ -15,7 +15,10 @@ const FIRST: usize = 15;
 pub(super) fn silence(view: &View<'_>) -> Option<&'static str> {
     let (run, counts) = (view.source.run(), &view.gathered.counts);
     if counts.assessed == 0 {
-        Some("None can be stated: no machine was read.")
+        Some(match view.source.part() {
+            Some(_) => "None can be stated: none of the machines asked about was read.",
+            None => "None can be stated: no machine was read.",
+        })
     } else if run.catalog_digest.is_empty() {
         Some("None can be stated: there was no catalogue to compare with.")
     } else {

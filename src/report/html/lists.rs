@@ -37,6 +37,11 @@ pub(super) fn by_machine(view: &View<'_>, page: &mut Html) {
         "#Overdue",
         "#Undecided",
     ];
+    if view.options.selection.limits_findings() {
+        page.says(
+            "The figures of a machine are of all its findings, whatever was asked for, as in machines.csv.",
+        );
+    }
     page.table("Machines with findings, the first to see to first", &heads);
     for machine in worst.iter().take(FIRST) {
         let text = |at: u32| gathered.texts.text(at);
@@ -185,6 +190,9 @@ pub(super) fn unmanaged(view: &View<'_>, page: &mut Html) {
         page.says("No list of known machines was given (--known), so nobody can say who looks after which machine.");
         return;
     };
+    if view.source.part().is_some() {
+        page.says("Of the machines that are shown, and of what only lists know.");
+    }
     let mut states: BTreeMap<ManagedState, u64> = view.gathered.counts.standings.clone();
     for entry in &comparison.entries {
         *states.entry(entry.standing.state).or_default() += 1;

@@ -1,5 +1,7 @@
 //! What the run is: who, when, where, by which catalogue.
 
+use super::super::select::PART;
+use super::super::{Tally, asked};
 use super::frame::View;
 use super::markup::{Html, number, plural};
 use crate::model::RunSummary;
@@ -18,6 +20,20 @@ pub(super) fn banner(view: &View<'_>, page: &mut Html) {
         page.raw("<p class=\"note simulated\"><strong>Simulated.</strong> ");
         page.raw("These hosts are simulated by underdesk; their flaws are real ones.</p>\n");
     }
+    if let Some(part) = view.source.part() {
+        notice(part, page);
+    }
+}
+
+/// What of the run is shown, and on how much that rests.
+fn notice(part: &Tally, page: &mut Html) {
+    page.raw("<div class=\"note warn part\" id=\"part\"><p><strong>Part of the run:</strong> ");
+    page.text(&part.asked.join(" ")).raw("</p>\n");
+    for line in asked(part).lines() {
+        page.says(line);
+    }
+    page.says(PART);
+    page.raw("</div>\n");
 }
 
 fn title(run: &RunSummary) -> &'static str {

@@ -5,7 +5,14 @@ use super::frame::View;
 use super::markup::{Html, number};
 use crate::model::{Severity, TrendPoint, TrendSums};
 
+/// Why a part of a run has none.
+const PART: &str = "Earlier runs are counted as a whole and cannot be compared with a part of this one: the trend is left out here.";
+
 pub(super) fn section(view: &View<'_>, page: &mut Html) {
+    if !view.options.selection.is_whole() {
+        page.says(PART);
+        return;
+    }
     let points = view.source.trend();
     if points.len() < 2 {
         page.says("There is no earlier finished run of the same targets to compare with.");

@@ -7,7 +7,9 @@
 
 use super::output::Document;
 use super::{Exporter, Options, ReportError, ReportSource, Sink, Written, each_machine, escape};
-use crate::model::{Certainty, Clue, Fact, MachineRecord, RunSummary, SeenBy, Service, ServiceTls};
+use crate::model::{
+    Certainty, Clue, CoverageRow, Fact, MachineRecord, RunSummary, SeenBy, Service, ServiceTls,
+};
 use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesEnd, BytesStart, BytesText, Event};
 use std::borrow::Cow;
@@ -29,13 +31,14 @@ impl Exporter for Nmap {
     fn write(
         &self,
         source: &dyn ReportSource,
-        _options: &Options,
+        options: &Options,
         sink: &mut dyn Sink,
     ) -> Result<Written, ReportError> {
         let failed = || ReportError::writing(NAME);
         let document = BufWriter::with_capacity(BLOCK, Document::open(NAME, sink)?);
         let mut page = Page(Writer::new(document));
-        page.begin(source.run()).map_err(failed())?;
+        let only = options.selection.words();
+        page.begin(source.run(), &only).map_err(failed())?;
         let mut hosts = 0;
         let counts = each_machine(source, |machine| {
             if machine.intermediary.is_some() {
@@ -46,9 +49,17 @@ impl Exporter for Nmap {
             let written = addresses.try_for_each(|address| page.host(machine, *address));
             written.map_err(failed())
         })?;
-        let swept = source.coverage().iter().map(|row| row.swept);
-        let swept = swept.fold(0_u128, u128::saturating_add);
-        page.end(source.run(), hosts, swept).map_err(failed())?;
+        let sum = |of: fn(&CoverageRow) -> u128| {
+            let rows = source.coverage().iter().map(of);
+            rows.fold(0_u128, u128::saturating_add)
+        };
+        let down = if only.is_empty() {
+            sum(|row| row.swept).saturating_sub(hosts.into())
+        } else {
+            // Who is left out is not down.
+            sum(|row| row.silent)
+        };
+        page.end(source.run(), hosts, down).map_err(failed())?;
         let document = page.0.into_inner().into_inner();
         let document = document.map_err(|error| failed()(error.into_error()))?;
         let files = vec![document.close(hosts)?];
@@ -62,13 +73,16 @@ type Attributes<'a, const N: usize> = [(&'a str, Cow<'a, str>); N];
 struct Page(Writer<BufWriter<Document>>);
 
 impl Page {
-    fn begin(&mut self, run: &RunSummary) -> io::Result<()> {
+    fn begin(&mut self, run: &RunSummary, only: &[String]) -> io::Result<()> {
         let to = &mut self.0;
         to.write_event(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)))?;
         to.get_mut().write_all(b"\n")?;
         to.write_event(Event::DocType(BytesText::from_escaped("nmaprun")))?;
         self.line()?;
-        let args = format!("underdesk {} {}", run.kind, run.targets.join(" "));
+        let mut args = format!("underdesk {} {}", run.kind, run.targets.join(" "));
+        if !only.is_empty() {
+            args = format!("{args} (part of the run: {})", only.join(" "));
+        }
         self.open(
             "nmaprun",
             [
@@ -86,10 +100,10 @@ impl Page {
         self.line()
     }
 
-    fn end(&mut self, run: &RunSummary, up: u64, swept: u128) -> io::Result<()> {
+    fn end(&mut self, run: &RunSummary, up: u64, down: u128) -> io::Result<()> {
         let end = run.finished.unwrap_or(run.started);
         let elapsed = end.unix().saturating_sub(run.started.unix());
-        let total = swept.max(u128::from(up));
+        let total = down.saturating_add(up.into());
         self.open("runstats", [])?;
         self.empty(
             "finished",
@@ -104,7 +118,7 @@ impl Page {
             "hosts",
             [
                 ("up", up.to_string().into()),
-                ("down", (total - u128::from(up)).to_string().into()),
+                ("down", down.to_string().into()),
                 ("total", total.to_string().into()),
             ],
         )?;

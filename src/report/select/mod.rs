@@ -8,8 +8,11 @@ mod listing;
 mod tally;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_everywhere;
 
 pub use listing::{Listing, listing};
+pub(super) use tally::PART;
 pub use tally::{Tally, asked, tally};
 
 use super::{ReportError, ReportSource, each_machine};
@@ -26,6 +29,7 @@ pub(super) struct Selected<'a> {
     selection: &'a Selection,
     comparison: Option<Comparison>,
     changes: Option<Changes>,
+    part: Option<Tally>,
 }
 
 impl<'a> Selected<'a> {
@@ -47,7 +51,14 @@ impl<'a> Selected<'a> {
             selection,
             comparison,
             changes,
+            part: None,
         })
+    }
+
+    /// With what the question comes to, for formats that say so.
+    pub(super) fn told(self, part: Tally) -> Self {
+        let part = Some(part);
+        Self { part, ..self }
     }
 }
 
@@ -84,6 +95,13 @@ impl ReportSource for Selected<'_> {
 
     fn exceptions(&self) -> &[ExceptionCount] {
         self.whole.exceptions()
+    }
+
+    // It has no `trend`: what is kept of earlier runs is sums over all of their machines and findings, and would be
+    // compared with a part of this one.
+
+    fn part(&self) -> Option<&Tally> {
+        self.part.as_ref()
     }
 
     fn trail(&self, machine: &MachineRecord) -> io::Result<Trail> {

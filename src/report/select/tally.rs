@@ -32,6 +32,10 @@ pub struct Tally {
     pub named: BTreeMap<String, BTreeMap<FindingState, u64>>,
 }
 
+/// What a document of a part of a run says of its figures.
+pub(in crate::report) const PART: &str = "What is shown and counted of findings and machines is what was asked for, besides machines of which nobody can tell. \
+    Addresses, exceptions and the figures of a single machine are whole.";
+
 /// Counts what is asked for.
 pub fn tally(source: &dyn ReportSource, options: &Options) -> Result<Tally, ReportError> {
     let selection = &options.selection;

@@ -226,9 +226,44 @@ fn options(selection: Selection) -> Options {
     }
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+/// A closed finding of hers on a machine that is nobody's.
+#[test]
+fn a_machine_is_shown_for_a_closed_finding_as_well_where_these_are_asked_for() {
+    let seed = Seed {
+        product: 0,
+        bulletin: 0,
+        state: 3,
+        severity: 0,
+        is_exploited: false,
+        days_left: None,
+        is_excepted: false,
+        owner: Some(true),
+    };
+    let run = run_of(&[Vec::new(), vec![seed]]);
+    let hers = Selection {
+        owners: vec!["ADA".to_owned()],
+        ..Selection::default()
+    };
+    let closed = Selection {
+        states: vec![FindingState::Fixed],
+        ..hers.clone()
+    };
+    for asked in [hers, closed] {
+        let all = Options {
+            all_findings: true,
+            ..options(asked)
+        };
+        let (memory, _) = exported(&run, &["csv"], &all);
+        let found = rows(&memory.text("findings.csv"), b',');
+        assert_eq!(found.len() - 1, 1, "{:?}", all.selection);
+        assert_eq!(found[1][1], run.machines[1].id.as_str());
+        let shown = rows(&memory.text("machines.csv"), b',');
+        assert!(shown.iter().any(|row| row[1] == found[1][1]));
+        assert_eq!(tally(&run, &all).unwrap().findings, 1);
+    }
+}
 
+proptest! {
     #[test]
     fn findings_and_machines_are_those_of_a_naive_loop(
         machines in proptest::collection::vec(proptest::collection::vec(seeds(), 0..4), 1..7),

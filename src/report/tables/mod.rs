@@ -28,9 +28,9 @@ pub use unmanaged::seems_to_be;
 
 use super::cell::Cell;
 use super::column::Column;
-use super::{Counts, Options, Remediation, ReportError, ReportSource, each_machine};
+use super::{Counts, Options, ReportError, ReportSource, each_machine};
 use crate::model::{
-    Decision, Finding, FindingId, Inventory, MachineRecord, RunSummary, Selection, Trail,
+    Decided, Decision, Finding, FindingId, Inventory, MachineRecord, RunSummary, Selection, Trail,
     WindowsFacts,
 };
 use std::borrow::Cow;
@@ -116,6 +116,7 @@ pub(super) enum Stage {
 
 /// Makes every row of some tables in one walk over the machines, which it counts: first what belongs to the run as
 /// a whole, then machine by machine, then what only all machines together give; within each in the order of `tables`.
+/// Where a part of the run is shown, the counts are of that part.
 pub(super) fn each_row(
     source: &dyn ReportSource,
     options: &Options,
@@ -137,7 +138,7 @@ pub(super) fn each_row_at(
         table.run_rows(source, options, &mut |cells| emit(Stage::Run, at, cells))?;
     }
     let selection = &options.selection;
-    let mut asked = Remediation::default();
+    let mut asked = Counts::default();
     let counts = each_machine(source, |machine| {
         if selection.limits_findings() {
             asked.add(&trimmed(machine, selection));
@@ -148,13 +149,17 @@ pub(super) fn each_row_at(
         }
         Ok(())
     })?;
-    let limited = selection.limits_findings().then(|| Counts {
-        remediation: asked,
-        ..counts.clone()
-    });
-    let sums = limited.as_ref().unwrap_or(&counts);
+    let counts = if selection.limits_findings() {
+        counts.with_findings_of(asked)
+    } else {
+        counts
+    };
+    let counts = match source.part() {
+        Some(part) => counts.of_part(part),
+        None => counts,
+    };
     for (at, table) in tables() {
-        table.sum_rows(source, sums, &mut |cells| emit(Stage::All, at, cells))?;
+        table.sum_rows(source, &counts, &mut |cells| emit(Stage::All, at, cells))?;
     }
     Ok(counts)
 }
@@ -178,9 +183,14 @@ pub(super) fn software_of(
 fn trimmed(machine: &MachineRecord, selection: &Selection) -> MachineRecord {
     let taken = machine.judged();
     let taken = taken.filter(|(finding, decision)| selection.takes(machine, finding, *decision));
+    let decisions = taken.clone().filter_map(|(_, decision)| decision.cloned());
     MachineRecord {
+        decided: machine.decided.as_ref().map(|decided| Decided {
+            has_due_dates: decided.has_due_dates,
+            decisions: decisions.collect(),
+            drift: Vec::new(),
+        }),
         findings: Arc::new(taken.map(|(finding, _)| finding.clone()).collect()),
-        decided: None,
         // That it waits for a restart is no answer, unless a finding that is asked for does.
         inventory: None,
         ..machine.clone()

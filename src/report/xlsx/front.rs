@@ -2,9 +2,10 @@
 //!
 //! Where nothing was read, nothing is stated: no zero stands for what nobody looked at.
 
+use super::super::select::PART;
 use super::super::summary::{exploited, since, steps};
 use super::super::tables::Table;
-use super::super::{Counts, ReportError, ReportSource};
+use super::super::{Counts, ReportError, ReportSource, Tally as Part, asked};
 use super::cells::{done, link, moment};
 use super::charts;
 use super::look::Look;
@@ -43,10 +44,14 @@ pub(super) fn sheet(front: &Front<'_>, look: &Look) -> Result<Worksheet, ReportE
     if run.simulated {
         paper.warn("Simulated: no host of this run exists.")?;
     }
+    if let Some(part) = front.source.part() {
+        of_part(part, &mut paper)?;
+    }
     of_run(run, &mut paper)?;
     let outcomes = coverage(front, &mut paper)?;
     if let Some(comparison) = front.source.comparison() {
-        against_lists(comparison, front.counts, &mut paper)?;
+        let is_part = front.source.part().is_some();
+        against_lists(comparison, front.counts, is_part, &mut paper)?;
     }
     let severities = if front.source.verification().is_some() {
         verified(front, &mut paper)?;
@@ -62,6 +67,16 @@ pub(super) fn sheet(front: &Front<'_>, look: &Look) -> Result<Worksheet, ReportE
     let digits = paper::DIGITS + charts::DIGITS;
     set_up_page(&mut sheet, digits, front.footer);
     Ok(sheet)
+}
+
+/// What of the run is shown, and on how much that rests.
+fn of_part(part: &Part, paper: &mut Paper<'_>) -> Result<(), ReportError> {
+    paper.warn(&format!("Part of the run: {}", part.asked.join(" ")))?;
+    paper.detail(
+        "comes to",
+        asked(part).trim_end().replace('\n', "; ").as_str(),
+    )?;
+    paper.remark(PART)
 }
 
 fn of_run(run: &RunSummary, paper: &mut Paper<'_>) -> Result<(), ReportError> {
@@ -112,7 +127,13 @@ fn coverage(front: &Front<'_>, paper: &mut Paper<'_>) -> Result<Option<(u32, u32
     if !rows.is_empty() {
         addresses(rows, paper)?;
     }
-    paper.line("machines", counts.machines, "")?;
+    let is_part = front.source.part().is_some();
+    let machines = if is_part {
+        "machines asked about"
+    } else {
+        "machines"
+    };
+    paper.line(machines, counts.machines, "")?;
     paper.line("read", counts.assessed, "")?;
     let blind = counts.machines.saturating_sub(counts.assessed);
     let said = if blind > 0 {
@@ -139,7 +160,12 @@ fn coverage(front: &Front<'_>, paper: &mut Paper<'_>) -> Result<Option<(u32, u32
         return Ok(None);
     }
     paper.gap();
-    paper.head(&["machines by outcome", "machines"])?;
+    let head = if is_part {
+        "those shown, by outcome"
+    } else {
+        "machines by outcome"
+    };
+    paper.head(&[head, "machines"])?;
     let first = paper.row();
     for (outcome, machines) in &counts.outcomes {
         paper.line(outcome, *machines, "")?;
@@ -166,12 +192,17 @@ fn addresses(rows: &[CoverageRow], paper: &mut Paper<'_>) -> Result<(), ReportEr
 fn against_lists(
     comparison: &Comparison,
     counts: &Counts,
+    is_part: bool,
     paper: &mut Paper<'_>,
 ) -> Result<(), ReportError> {
     if comparison.lists.is_empty() {
         return Ok(());
     }
-    paper.section("Against the lists")?;
+    paper.section(if is_part {
+        "Against the lists, of the machines shown"
+    } else {
+        "Against the lists"
+    })?;
     for state in ManagedState::ALL {
         let live = counts.standings.get(state).copied().unwrap_or_default();
         let entries = comparison.entries.iter();
@@ -196,7 +227,10 @@ fn findings(front: &Front<'_>, paper: &mut Paper<'_>) -> Result<Option<(u32, u32
     let (run, counts) = (front.source.run(), front.counts);
     paper.section("Findings")?;
     let severities = if counts.assessed == 0 {
-        paper.text("None can be stated: no machine was read.")?;
+        paper.text(match front.source.part() {
+            Some(_) => "None can be stated: none of the machines asked about was read.",
+            None => "None can be stated: no machine was read.",
+        })?;
         None
     } else if run.catalog_digest.is_empty() {
         paper.text("None can be stated: there is no catalogue to compare with.")?;

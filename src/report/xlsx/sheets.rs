@@ -1,6 +1,7 @@
 //! The sheets of one table: the one at hand, and those that are full.
 
 use super::super::cell::Cell;
+use super::super::links::bulletin;
 use super::super::tables::Table;
 use super::super::{ReportError, escape};
 use super::cells::{Pen, done};
@@ -180,7 +181,7 @@ fn target(column: &str, cell: &Cell<'_>, machine: Option<&Place>) -> Option<Stri
     if column == CATALOGUE {
         return links::catalogue(text);
     }
-    PAGES.contains(&column).then(|| links::page(text)).flatten()
+    PAGES.contains(&column).then(|| bulletin(text)).flatten()
 }
 
 fn name(table: &Table, number: usize) -> String {

@@ -3,6 +3,7 @@
 use super::{NEW, OLD, desk, flags, network};
 use crate::support::{Desk, Site, Table};
 use serde_json::Value;
+use std::fmt::Write as _;
 use unicode_width::UnicodeWidthStr as _;
 
 /// The run of the company that the program itself serves.
@@ -21,7 +22,7 @@ fn settled(desk: &Desk, text: &str) -> String {
     let day = machines.values("first_seen_date")[0].to_owned();
     let lines = text.replace(&run, "[RUN]").replace(&day, "[TODAY]");
     let lines = lines.lines().filter(|line| !line.contains("last seen utc"));
-    lines.map(|line| format!("{}\n", line.trim_end())).collect()
+    lines.fold(String::new(), |text, line| text + line.trim_end() + "\n")
 }
 
 #[test]
@@ -41,10 +42,8 @@ fn the_three_commands_answer_as_they_are_pictured() {
         "show OPTICS-LT4",
     ] {
         let ended = desk.expect(0, &format!("{words} {DEMO}"));
-        text.push_str(&format!(
-            "$ underdesk {words}\n{}\n",
-            settled(&desk, &ended.out)
-        ));
+        let told = settled(&desk, &ended.out);
+        let _ = writeln!(text, "$ underdesk {words}\n{told}");
     }
     // The ports of the demo are others each time.
     let is_port = |word: &str| {
@@ -201,6 +200,13 @@ fn tables_and_columns_are_chosen_by_name() {
         lines.lines().next(),
         Some("{\"type\":\"machine\",\"ip\":\"127.87.150.1\"}")
     );
+    let asked = desk.expect(0, "export --table machines --columns ip --format json -o -");
+    assert!(
+        asked.out.contains("{\"ip\":\"127.87.150.1\"}"),
+        "{}",
+        asked.out
+    );
+    assert!(!asked.err.contains("--columns"), "{}", asked.err);
     let err = desk
         .expect(
             0,
@@ -208,6 +214,19 @@ fn tables_and_columns_are_chosen_by_name() {
         )
         .err;
     assert!(err.contains("--columns does not change facts"), "{err}");
+}
+
+#[test]
+fn what_cannot_be_asked_is_refused_with_what_can() {
+    let site = Site::serve(&network(
+        "refused",
+        &[("127.87.158.1", NEW), ("127.87.158.2", OLD)],
+    ));
+    let desk = desk(&site);
+    desk.expect(
+        0,
+        &format!("scan 127.87.158.1-2 {} --out files", flags(&site)),
+    );
     for (words, said) in [
         (
             "export --table machine",
@@ -234,7 +253,7 @@ fn tables_and_columns_are_chosen_by_name() {
         ("export --overdue", "[due]"),
         ("machines --excepted --not-excepted", "cannot be used with"),
         ("show nobody", "no machine nobody"),
-        ("show 127.87.150.0/24", "2 machines"),
+        ("show 127.87.158.0/24", "2 machines"),
         ("findings r-none", "r-none"),
     ] {
         let err = desk.expect(2, words).err;
