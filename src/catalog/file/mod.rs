@@ -37,7 +37,7 @@ const SCHEMAS: [&str; 4] = [
     include_str!("schema_3.sql"),
     include_str!("schema_4.sql"),
 ];
-/// The newest format: that of all [`SCHEMAS`].
+/// The newest format: that of all `SCHEMAS`.
 pub const FORMAT: i64 = 4;
 /// Marks the file as ours, among `SQLite` files.
 const APPLICATION: i64 = 0x5564_6361;

@@ -1,4 +1,4 @@
-//! Findings as DefectDojo imports them: mapping, and hostile texts.
+//! Findings as `DefectDojo` imports them: mapping, and hostile texts.
 
 use super::super::sample::{self, finding, read, unread};
 use super::super::sample_verified::verified_run;
