@@ -18,6 +18,8 @@ pub(super) struct Draft {
     pub(super) notes: Vec<String>,
     pub(super) unread: Vec<RowProblem>,
     pub(super) problems: u64,
+    /// How many there were when the last row was done.
+    pub(super) settled: u64,
 }
 
 impl Draft {
@@ -50,26 +52,31 @@ impl Draft {
         }
     }
 
+    /// Leaves a row out, and says why.
+    pub(super) fn refuse(&mut self, row: u64, what: impl Into<String>) {
+        self.rows += 1;
+        self.problem(row, "", what);
+        self.settled = self.problems;
+    }
+
     /// Takes a row's machine in, or says that nothing tells which one it is.
     pub(super) fn take(&mut self, record: KnownRecord) {
+        // A cell of it that did not read has been said already. Rows may share a number: it is that of the line.
+        let is_its_own = |last: &RowProblem| last.row == record.row;
+        let is_said = self.problems > self.settled && self.unread.last().is_some_and(is_its_own);
         self.rows += 1;
         if !is_somebody(&record) {
-            // A cell that did not read has been said already.
-            if self
-                .unread
-                .last()
-                .is_some_and(|last| last.row == record.row)
-            {
-                return;
+            if !is_said {
+                let what = "nothing tells which machine this is: no name, address, MAC, serial number, uuid or key";
+                self.problem(record.row, "", what);
             }
-            let what = "nothing tells which machine this is: no name, address, MAC, serial number, uuid or key";
-            self.problem(record.row, "", what);
         } else if self.records.len() < MOST_RECORDS {
             self.records.push(record);
         } else {
             let what = format!("more than {MOST_RECORDS} machines in one list: left out");
             self.problem(record.row, "", what);
         }
+        self.settled = self.problems;
     }
 }
 

@@ -12,10 +12,7 @@ pub(super) fn read(text: &str) -> Draft {
         if !said.is_empty() {
             match machine(number, said) {
                 Ok(record) => draft.take(record),
-                Err(what) => {
-                    draft.rows += 1;
-                    draft.problem(number, "", what);
-                }
+                Err(what) => draft.refuse(number, what),
             }
         }
     }

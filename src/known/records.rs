@@ -28,8 +28,7 @@ pub(super) fn read(table: Table, options: &ReadOptions) -> Result<Draft, KnownEr
             let what = format!(
                 "{cells} cells under {headers} headers: a separator stands in a cell without quotation marks"
             );
-            draft.rows += 1;
-            draft.problem(row.number, "", what);
+            draft.refuse(row.number, what);
             continue;
         }
         let record = Reading {

@@ -158,6 +158,14 @@ fn a_quoted_cell_may_have_lines_and_rows_keep_theirs() {
 }
 
 #[test]
+fn each_row_is_a_machine_or_is_said_also_where_rows_share_a_line() {
+    // A carriage return alone ends a row, and not a line.
+    let read = read("Name,IP,OS\npc-1,10.0.0.5,x\n,10.0.0.300,x\r,,x\r,,y\n");
+    assert_eq!((read.rows, read.list.records.len()), (4, 1));
+    assert_eq!(read.problems, 3, "{:?}", read.unread);
+}
+
+#[test]
 fn a_quotation_mark_that_is_never_closed_is_an_error_with_its_line() {
     let rest = "pc-2,10.0.0.6\n".repeat(30);
     let text = format!("Name,IP\npc-1,10.0.0.5\n\"pc-2,10.0.0.6\n{rest}");
