@@ -36,6 +36,18 @@ pub struct Guards {
     pub shortened: u64,
 }
 
+impl Guards {
+    /// These and others.
+    pub(super) fn and(self, other: Self) -> Self {
+        Self {
+            formula: self.formula + other.formula,
+            cut: self.cut + other.cut,
+            shown: self.shown + other.shown,
+            shortened: self.shortened + other.shortened,
+        }
+    }
+}
+
 /// An open document.
 pub(super) struct Document {
     name: String,

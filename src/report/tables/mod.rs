@@ -133,35 +133,112 @@ pub(super) fn each_row_at(
     tables: &[&'static Table],
     emit: &mut EmitAt<'_>,
 ) -> Result<Counts, ReportError> {
-    let tables = || tables.iter().enumerate();
-    for (at, table) in tables() {
-        table.run_rows(source, options, &mut |cells| emit(Stage::Run, at, cells))?;
-    }
-    let selection = &options.selection;
-    let mut asked = Counts::default();
-    let counts = each_machine(source, |machine| {
-        if selection.limits_findings() {
-            asked.add(&trimmed(machine, selection));
+    let walk = Walk {
+        source,
+        options,
+        tables,
+    };
+    walk.run_rows(emit)?;
+    let counts = walk.machines(&mut |machine, trail| {
+        let emit = &mut |at, cells: &[Cell<'_>]| emit(Stage::Machine, at, cells);
+        walk.of_machines().rows(machine, &trail, emit)
+    })?;
+    walk.sum_rows(&counts, emit)?;
+    Ok(counts)
+}
+
+/// The walk of [`each_row`], step by step, for a format that makes the rows of machines on several threads.
+pub(super) struct Walk<'a> {
+    pub(super) source: &'a dyn ReportSource,
+    pub(super) options: &'a Options,
+    pub(super) tables: &'a [&'static Table],
+}
+
+impl<'a> Walk<'a> {
+    /// What makes the rows of the machines that it shows.
+    pub(super) fn of_machines(&self) -> OfMachines<'a> {
+        OfMachines {
+            run: self.source.run(),
+            options: self.options,
+            tables: self.tables,
         }
-        let view = View::new(source.run(), options, machine);
-        for (at, table) in tables() {
-            table.machine_rows(source, &view, &mut |cells| emit(Stage::Machine, at, cells))?;
+    }
+
+    /// Makes the rows that belong to the run as a whole.
+    pub(super) fn run_rows(&self, emit: &mut EmitAt<'_>) -> Result<(), ReportError> {
+        for (at, table) in self.tables.iter().enumerate() {
+            let emit = &mut |cells: &[Cell<'_>]| emit(Stage::Run, at, cells);
+            table.run_rows(self.source, self.options, emit)?;
         }
         Ok(())
-    })?;
-    let counts = if selection.limits_findings() {
-        counts.with_findings_of(asked)
-    } else {
-        counts
-    };
-    let counts = match source.part() {
-        Some(part) => counts.of_part(part),
-        None => counts,
-    };
-    for (at, table) in tables() {
-        table.sum_rows(source, &counts, &mut |cells| emit(Stage::All, at, cells))?;
     }
-    Ok(counts)
+
+    /// Shows every machine, with what was ever told of its updates where a table tells it, and counts it.
+    pub(super) fn machines(
+        &self,
+        visit: &mut dyn FnMut(&MachineRecord, Trail) -> Result<(), ReportError>,
+    ) -> Result<Counts, ReportError> {
+        let has_trail = self.tables.iter().any(|table| table.tells_trail());
+        let selection = &self.options.selection;
+        let mut asked = Counts::default();
+        let counts = each_machine(self.source, |machine| {
+            if selection.limits_findings() {
+                asked.add(&trimmed(machine, selection));
+            }
+            let trail = if has_trail {
+                self.source.trail(machine).map_err(ReportError::Read)?
+            } else {
+                Trail::default()
+            };
+            visit(machine, trail)
+        })?;
+        let counts = if selection.limits_findings() {
+            counts.with_findings_of(asked)
+        } else {
+            counts
+        };
+        Ok(match self.source.part() {
+            Some(part) => counts.of_part(part),
+            None => counts,
+        })
+    }
+
+    /// Makes the rows that only all machines together give.
+    pub(super) fn sum_rows(
+        &self,
+        counts: &Counts,
+        emit: &mut EmitAt<'_>,
+    ) -> Result<(), ReportError> {
+        for (at, table) in self.tables.iter().enumerate() {
+            let emit = &mut |cells: &[Cell<'_>]| emit(Stage::All, at, cells);
+            table.sum_rows(self.source, counts, emit)?;
+        }
+        Ok(())
+    }
+}
+
+/// What makes the rows of machines: on any thread.
+#[derive(Clone, Copy)]
+pub(super) struct OfMachines<'a> {
+    run: &'a RunSummary,
+    options: &'a Options,
+    tables: &'a [&'static Table],
+}
+
+impl OfMachines<'_> {
+    /// Makes the rows of one machine.
+    pub(super) fn rows(
+        &self,
+        machine: &MachineRecord,
+        trail: &Trail,
+        emit: &mut EmitOf<'_>,
+    ) -> Result<(), ReportError> {
+        let view = View::new(self.run, self.options, machine);
+        for (at, table) in self.tables.iter().enumerate() {
+            table.machine_rows(&view, trail, &mut |cells| emit(at, cells))?;
+        }
+        Ok(())
+    }
 }
 
 /// Takes a row, and the columns of its table.
@@ -264,20 +341,22 @@ impl Table {
         }
     }
 
+    /// Whether its rows are of what was ever told of a machine.
+    fn tells_trail(&self) -> bool {
+        matches!(self.rows, Rows::Trail(_))
+    }
+
     /// Makes the rows of one machine.
     fn machine_rows(
         &self,
-        source: &dyn ReportSource,
         view: &View<'_>,
+        trail: &Trail,
         emit: &mut Emit<'_>,
     ) -> Result<(), ReportError> {
         match self.rows {
             Rows::Run(_) | Rows::RunFor(_) | Rows::Sum(_) => Ok(()),
             Rows::Machine(rows) | Rows::MachineAndEntry(rows, _) => rows(view, emit),
-            Rows::Trail(rows) => {
-                let trail = source.trail(view.machine);
-                rows(view, &trail.map_err(ReportError::Read)?, emit)
-            }
+            Rows::Trail(rows) => rows(view, trail, emit),
         }
     }
 
