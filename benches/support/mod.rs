@@ -1,5 +1,7 @@
 //! A fleet that is made up machine by machine: the same one every time, and never all of it in memory.
 
+pub(crate) mod plain;
+
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io;

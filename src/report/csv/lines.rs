@@ -22,6 +22,13 @@ impl Lines {
         self.ends.len()
     }
 
+    /// Takes them all away.
+    pub(super) fn clear(&mut self) {
+        self.text.clear();
+        self.ends.clear();
+        self.guarded.clear();
+    }
+
     /// Appends a row.
     pub(super) fn push<'c, 'a: 'c>(
         &mut self,

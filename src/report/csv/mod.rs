@@ -15,6 +15,7 @@ use crate::model::{MachineRecord, Trail};
 use ::csv::{Terminator, Writer, WriterBuilder};
 use lines::Lines;
 use sheet::Sheets;
+use std::cell::RefCell;
 use std::io;
 
 /// What a spreadsheet takes is 1,048,576; a round number leaves room for the header.
@@ -56,10 +57,24 @@ impl Exporter for Csv {
             projections: &projections,
             shape,
         };
+        // What is written is written over: lines are long, and making room for them costs more than filling it.
+        let spare = RefCell::new(Vec::<Vec<Lines>>::new());
         let counts = crew::in_order(
-            |(machine, trail)| layout.lines(&machine, &trail),
-            |give| walk.machines(&mut |machine, trail| give((machine.clone(), trail))),
-            |lines: Result<Vec<Lines>, _>| sheets.add(&lines?),
+            |(machine, trail, lines)| layout.lines(&machine, &trail, lines),
+            |give| {
+                walk.machines(&mut |machine, trail| {
+                    let lines = spare.borrow_mut().pop();
+                    let lines = lines.unwrap_or_else(|| layout.no_lines());
+                    give((machine.clone(), trail, lines))
+                })
+            },
+            |lines: Result<Vec<Lines>, _>| {
+                let mut lines = lines?;
+                sheets.add(&lines)?;
+                lines.iter_mut().for_each(Lines::clear);
+                spare.borrow_mut().push(lines);
+                Ok(())
+            },
         )?;
         walk.sum_rows(&counts, &mut |_, at, cells| sheets.row(at, cells))?;
         let files = sheets.finish()?;
@@ -75,10 +90,18 @@ struct Layout<'a> {
 }
 
 impl Layout<'_> {
-    /// The rows of a machine, table by table.
-    fn lines(&self, machine: &MachineRecord, trail: &Trail) -> Result<Vec<Lines>, ReportError> {
-        let mut all = Vec::<Lines>::new();
-        all.resize_with(self.projections.len(), Lines::default);
+    /// Of each table nothing.
+    fn no_lines(&self) -> Vec<Lines> {
+        self.projections.iter().map(|_| Lines::default()).collect()
+    }
+
+    /// Appends the rows of a machine, table by table.
+    fn lines(
+        &self,
+        machine: &MachineRecord,
+        trail: &Trail,
+        mut all: Vec<Lines>,
+    ) -> Result<Vec<Lines>, ReportError> {
         let emit = &mut |at: usize, cells: &[Cell<'_>]| {
             if let Some((lines, projection)) = all.get_mut(at).zip(self.projections.get(at)) {
                 lines.push(self.shape, projection.cells(cells));
