@@ -13,24 +13,24 @@ pub(super) struct LimitArguments {
     /// The bits a second that the whole program sends and receives at most, as in 500k, 2M or 1.5G (k is 1,000), from
     /// 64k on: the sweep, the questions who a host is, and logins together, as they are on the wire. For each 64k
     /// one host is worked on at once, and no more than --hands [default: no limit; with --gentle 4M]
-    #[arg(long, value_name = "RATE")]
-    max_bandwidth: Option<Bandwidth>,
+    #[arg(long = "max-bandwidth", value_name = "RATE")]
+    bandwidth: Option<Bandwidth>,
     /// How many hosts of one /24, or over IPv6 of one /64, are worked on at once; the others wait, and those of
     /// other subnets go before them [default: no limit; with --gentle 4]
-    #[arg(long, value_name = "N")]
-    max_per_subnet: Option<NonZeroU32>,
+    #[arg(long = "max-per-subnet", value_name = "N")]
+    per_subnet: Option<NonZeroU32>,
     /// How many hosts that share the value of a tag are worked on at once, as in hypervisor=2,site=8; a list
     /// of targets has them as tags=hypervisor=esx1,site=branch [default: no limit]
-    #[arg(long, value_name = "KEY=N", value_delimiter = ',')]
-    max_per_tag: Vec<PerTag>,
+    #[arg(long = "max-per-tag", value_name = "KEY=N", value_delimiter = ',')]
+    per_tag: Vec<PerTag>,
 }
 
 impl LimitArguments {
     pub(super) fn limits(&self) -> RunLimits {
-        let tags = self.max_per_tag.iter();
+        let tags = self.per_tag.iter();
         RunLimits {
-            max_bandwidth: self.max_bandwidth.map(|bandwidth| bandwidth.0),
-            per_subnet: self.max_per_subnet,
+            max_bandwidth: self.bandwidth.map(|bandwidth| bandwidth.0),
+            per_subnet: self.per_subnet,
             per_tag: tags.map(|tag| (tag.key.clone(), tag.most)).collect(),
         }
     }
@@ -40,17 +40,20 @@ impl LimitArguments {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct LimitsFile {
-    pub(super) max_bandwidth: Option<Bandwidth>,
-    pub(super) max_per_subnet: Option<NonZeroU32>,
-    pub(super) max_per_tag: BTreeMap<String, NonZeroU32>,
+    #[serde(rename = "max_bandwidth")]
+    bandwidth: Option<Bandwidth>,
+    #[serde(rename = "max_per_subnet")]
+    per_subnet: Option<NonZeroU32>,
+    #[serde(rename = "max_per_tag")]
+    per_tag: BTreeMap<String, NonZeroU32>,
 }
 
 impl LimitsFile {
     pub(super) fn limits(&self) -> RunLimits {
         RunLimits {
-            max_bandwidth: self.max_bandwidth.map(|bandwidth| bandwidth.0),
-            per_subnet: self.max_per_subnet,
-            per_tag: self.max_per_tag.clone(),
+            max_bandwidth: self.bandwidth.map(|bandwidth| bandwidth.0),
+            per_subnet: self.per_subnet,
+            per_tag: self.per_tag.clone(),
         }
     }
 }
