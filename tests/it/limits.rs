@@ -227,7 +227,6 @@ fn a_host_that_we_keep_waiting_for_the_bandwidth_does_not_run_out_of_time() {
     let bytes = u32::try_from(bytes).unwrap();
     let least = f64::from(bytes) * 8.0 / BITS;
     assert!(least > TIMEOUT, "{bytes} bytes are too few to tell");
-    eprintln!("{bytes} bytes in {took} s");
     assert!(took > least, "{took} s for {bytes} bytes");
 }
 
@@ -271,7 +270,6 @@ fn memory_is_bounded_though_all_hosts_send_their_most_at_once_and_each_says_wher
     let ended = desk.end(child);
     assert_eq!(ended.code, Some(DONE), "{}", ended.err);
     assert!(peak > 16 << 20, "it was not measured");
-    eprintln!("peak {} MiB", peak >> 20);
     assert!(peak < PROMISED, "{} MiB", peak >> 20);
     let access = Table::open(&desk.path("out/access.csv"));
     assert_eq!(access.rows.len(), 20);
