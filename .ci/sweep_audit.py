@@ -36,6 +36,7 @@ CHECKS = {
     "connect-dense": (sweep_checks.dense, 240),
     "connect-sparse": (sweep_checks.connections, 400),
     "rate": (sweep_checks.rate, 180),
+    "bandwidth": (sweep_checks.bandwidth, 90),
     "everything": (sweep_checks.answers_all, 120),
     "resume": (sweep_checks.resume, 400),
     "quiet": (sweep_checks.quiet, 180),

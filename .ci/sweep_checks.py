@@ -169,6 +169,20 @@ def rate(lab, report):
                     f"{off:+.2%} (goal within 1 %), {done.sent:,} packets", done.err[-300:])
 
 
+def bandwidth(lab, report):
+    """The bandwidth that is asked for is not exceeded at the device, and is used."""
+    lab.up("direct")
+    seconds = 30 if lab.full else 6
+    bits = 4_000_000
+    # A SYN with its frame and check sum: our own, and the system's with more options.
+    for engine, size in (("raw", 66), ("connect", 78)):
+        done = lab.sweep(lab.truth("sparse").net, "--fast", "--max-bandwidth", "4M", "--thorough", "--engine", engine,
+                         "--no-identify", until=lambda passed, _: passed >= seconds)
+        used = done.rate() * size * 8 / bits
+        goal(lab, report, 0.85 <= used <= 1.01, f"4 Mbit/s asked for, {engine}: {done.rate():,.0f} probes a second of {size} "
+                    f"bytes at the device, {used:.3f} of it (goal at most 1.01; answers take the rest)", done.err[-300:])
+
+
 def quiet(lab, report):
     """Nothing moves on the wire, and nobody answers."""
     lab.up("direct", quiet=True)

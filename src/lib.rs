@@ -8,7 +8,8 @@
 //! ```
 //!
 //! Every module may import [`model`], [`version`], [`wire`] and [`tabular`], the vocabulary. [`collect`] and
-//! [`identify`] also know the [`session`] they talk through, and [`matching`] the [`catalog`] it searches.
+//! [`identify`] also know the [`session`] they talk through, and [`matching`] the [`catalog`] it searches. All that
+//! goes over the network to hosts is counted in [`traffic`].
 //! [`known`] reads the lists that an organisation has of its machines.
 //! [`lab`] serves simulated hosts and knows what a [`collect`]or asks. Only [`scan`], which knows
 //! the order, and [`cli`] import the rest. `tests/it/architecture.rs` holds us to that.
@@ -30,6 +31,7 @@ pub mod session;
 pub mod store;
 pub mod sweep;
 pub mod targets;
+pub mod traffic;
 
 pub mod lab;
 pub mod scan;

@@ -4,6 +4,7 @@ use super::asked_args::{FindingsArguments, MachinesArguments, ShowArguments, Tab
 use super::catalog_args::CatalogCommand;
 use super::credentials_args::CredentialsCommand;
 use super::decision_args::{ExceptCommand, ImportArguments, PlanArguments, PolicyCommand};
+use super::limits_args::LimitArguments;
 use super::selection_args::SelectionArguments;
 use super::setup_args::{ManArguments, ShellArguments};
 use super::trust_args::TrustCommand;
@@ -137,6 +138,8 @@ pub(super) struct ScanArguments {
     #[command(flatten)]
     pub(super) login: LoginArguments,
     #[command(flatten)]
+    pub(super) limits: LimitArguments,
+    #[command(flatten)]
     pub(super) verdicts: VerdictArguments,
     #[command(flatten)]
     pub(super) beliefs: BeliefArguments,
@@ -168,6 +171,8 @@ pub(super) struct SweepArguments {
     pub(super) targets: TargetArguments,
     #[command(flatten)]
     pub(super) sweep: PaceArguments,
+    #[command(flatten)]
+    pub(super) limits: LimitArguments,
     #[command(flatten)]
     pub(super) beliefs: BeliefArguments,
     #[command(flatten)]
@@ -226,6 +231,8 @@ pub(super) struct VerifyArguments {
     pub(super) receipt: bool,
     #[command(flatten)]
     pub(super) login: LoginArguments,
+    #[command(flatten)]
+    pub(super) limits: LimitArguments,
     #[command(flatten)]
     pub(super) beliefs: BeliefArguments,
     #[command(flatten)]
@@ -290,14 +297,15 @@ pub(super) struct PaceArguments {
     /// Probes a second to one address [default: 20]
     #[arg(long, value_name = "N")]
     pub(super) max_host_rate: Option<u32>,
-    /// For networks with old equipment: 500 probes a second, 5 to one address, one at a time
+    /// For networks with old equipment: 500 probes a second, 5 to one address, one at a time; 8 hosts are worked on
+    /// at once (16 where none is logged in to), 4 of one subnet, and all of it takes 4 Mbit/s at most
     #[arg(long, conflicts_with_all = ["fast", "normal"])]
     pub(super) gentle: bool,
     /// The default pace
     #[arg(long, conflicts_with = "fast")]
     pub(super) normal: bool,
     /// For networks that can take it: up to 100,000 probes a second, 50 to one address, no limit on half
-    /// open connections, and second tries only where answers get lost
+    /// open connections, and second tries only where answers get lost; 128 hosts are worked on at once
     #[arg(long)]
     pub(super) fast: bool,
     /// Probe every port at every address; otherwise, of more than 4,096 addresses, only those that
@@ -377,7 +385,7 @@ pub(super) struct LoginArguments {
     /// to any more, and --resume goes on [default: 3]
     #[arg(long, value_name = "N")]
     pub(super) max_changed_keys: Option<u32>,
-    /// How many hosts are worked on at once [default: 64]
+    /// How many hosts are worked on at once [default: 64; with --gentle 8, with --fast 128]
     #[arg(long, value_name = "N")]
     pub(super) hands: Option<usize>,
 }

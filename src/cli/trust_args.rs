@@ -1,6 +1,7 @@
 //! The command line of `trust`, as typed.
 
 use super::args::{CsvArgument, PaceArguments, TargetArguments};
+use super::limits_args::LimitArguments;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
@@ -41,6 +42,8 @@ pub(super) struct TrustScanArguments {
     pub(super) targets: TargetArguments,
     #[command(flatten)]
     pub(super) sweep: PaceArguments,
+    #[command(flatten)]
+    pub(super) limits: LimitArguments,
     /// Files of known host keys to compare with [default: the user's and the system's]
     #[arg(long, value_name = "FILE", help_heading = "Review")]
     pub(super) known_hosts: Vec<PathBuf>,

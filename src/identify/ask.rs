@@ -7,6 +7,7 @@ use super::{
     ssh_keys,
 };
 use crate::model::{Clue, Fact};
+use crate::traffic::{Share, size};
 use std::net::IpAddr;
 use tokio::time::Instant;
 
@@ -37,14 +38,16 @@ pub struct Ask {
     pub names: Option<ReverseNames>,
     /// Now, in Unix seconds.
     pub now: i64,
-    /// When we are done with it.
+    /// When we are done with it, of its own time.
     pub deadline: Instant,
+    /// Its share of the bandwidth, and its clock.
+    pub share: Share,
 }
 
 impl Ask {
     fn is_over(&self, clues: &[Clue]) -> bool {
         let is_left_alone = !self.include_fragile && is_fragile(clues, &self.tcp);
-        is_left_alone || Instant::now() >= self.deadline
+        is_left_alone || self.share.now() >= self.deadline
     }
 }
 
@@ -52,7 +55,10 @@ impl Ask {
 pub async fn ask(ask: &Ask) -> Vec<Clue> {
     let mut clues = Vec::new();
     if let Some(names) = ask.names.as_ref().filter(|_| !ask.address.is_loopback()) {
-        clues.extend(names.of(ask.address, ask.deadline).await);
+        // What the system's resolver sends is not seen here; a question and its answer, there and back.
+        ask.share.pass(4 * size::datagram(false, 100)).await;
+        let until = ask.share.moment(ask.deadline);
+        clues.extend(names.of(ask.address, until).await);
     }
     if ask.is_over(&clues) {
         return clues;
@@ -65,6 +71,7 @@ pub async fn ask(ask: &Ask) -> Vec<Clue> {
     let how = How {
         is_deep: ask.is_deep,
         include_fragile: ask.include_fragile,
+        share: ask.share.clone(),
         ..How::until(ask.deadline, ask.now)
     };
     clues.extend(identify(ask.address, &ports, &how).await);
@@ -108,15 +115,15 @@ pub fn asked(ask: &Ask) -> Vec<(&'static str, u16)> {
 /// What an SSH server shows.
 async fn shown(ask: &Ask, port: u16) -> Vec<Clue> {
     if ask.every_key {
-        ssh_keys(ask.address, port, ask.deadline).await
+        ssh_keys(ask.address, port, (ask.deadline, &ask.share)).await
     } else {
-        ssh_key(ask.address, port, ask.deadline).await
+        ssh_key(ask.address, port, (ask.deadline, &ask.share)).await
     }
 }
 
 /// What a port says first, on which nothing is said; of an SSH server also its key.
 async fn greeting(ask: &Ask, port: u16) -> Vec<Clue> {
-    let Some(banner) = grab_greeting(ask.address, port).await else {
+    let Some(banner) = grab_greeting(ask.address, port, &ask.share).await else {
         return Vec::new();
     };
     if ssh_banner(&banner).is_some() {

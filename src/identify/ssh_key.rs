@@ -4,6 +4,7 @@ use super::clean;
 use super::ssh::ssh_banner;
 use crate::model::{Clue, Fact};
 use crate::session::{self, Limits};
+use crate::traffic::Share;
 use std::net::IpAddr;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -13,8 +14,13 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What an SSH server shows before a login, by `deadline`: its identification line, its product and, where keys could
 /// be exchanged, its key. Costs the server one connection without a login.
-pub async fn ssh_key(address: IpAddr, port: u16, deadline: Instant) -> Vec<Clue> {
-    let face = Box::pin(session::ssh_face(address, port, &limits(deadline))).await;
+pub async fn ssh_key(
+    address: IpAddr,
+    port: u16,
+    (deadline, share): (Instant, &Share),
+) -> Vec<Clue> {
+    let limits = limits(deadline, share);
+    let face = Box::pin(session::ssh_face(address, port, &limits)).await;
     let Ok(face) = face else {
         return Vec::new();
     };
@@ -24,8 +30,13 @@ pub async fn ssh_key(address: IpAddr, port: u16, deadline: Instant) -> Vec<Clue>
 }
 
 /// The same with its keys of every kind in full, or why there is none. Costs the server a connection for each kind.
-pub async fn ssh_keys(address: IpAddr, port: u16, deadline: Instant) -> Vec<Clue> {
-    let faces = Box::pin(session::ssh_faces(address, port, &limits(deadline))).await;
+pub async fn ssh_keys(
+    address: IpAddr,
+    port: u16,
+    (deadline, share): (Instant, &Share),
+) -> Vec<Clue> {
+    let limits = limits(deadline, share);
+    let faces = Box::pin(session::ssh_faces(address, port, &limits)).await;
     let faces = match faces {
         Ok(faces) => faces,
         Err(error) => return clues(port, vec![Fact::NoKey(error.to_string())]),
@@ -41,8 +52,9 @@ pub async fn ssh_keys(address: IpAddr, port: u16, deadline: Instant) -> Vec<Clue
     clues(port, facts)
 }
 
-fn limits(deadline: Instant) -> Limits {
+fn limits(deadline: Instant, share: &Share) -> Limits {
     Limits {
+        share: share.clone(),
         connect: PATIENCE,
         banner: PATIENCE,
         login: PATIENCE,

@@ -107,6 +107,8 @@ pub enum Shell {
     Forced(String),
     /// So many megabytes of rubbish.
     Floods(u32),
+    /// As `Sh`, but its list of packages goes on for so many megabytes.
+    Swells(u32),
     /// Reads and never answers.
     Hangs,
     /// The connection closes as soon as a channel is asked for.

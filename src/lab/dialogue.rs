@@ -58,7 +58,7 @@ async fn run(
             shell(channel, served, command, who).await
         }
         Shell::Windows(shells) => windows::run(channel, served, shells, command).await,
-        Shell::Sh | Shell::AbsoluteOnly | Shell::CutShort | Shell::Closes => {
+        Shell::Sh | Shell::AbsoluteOnly | Shell::CutShort | Shell::Swells(_) | Shell::Closes => {
             shell(channel, served, command, who).await
         }
     }
@@ -113,6 +113,14 @@ async fn answer(
     }
     for piece in pieces {
         tokio::time::sleep(served.delay).await;
+        if let Shell::Swells(megabytes) = served.shell
+            && let Some((head, tail)) = around_packages(&piece)
+        {
+            channel.data_bytes(head.to_vec()).await?;
+            pour(channel, megabytes, PACKAGE.repeat(900)).await?;
+            channel.data_bytes(tail.to_vec()).await?;
+            continue;
+        }
         channel.data_bytes(piece).await?;
     }
     end(channel, 0).await
@@ -130,8 +138,26 @@ pub(super) async fn standard_input(channel: &mut Channel<Msg>) -> Vec<u8> {
     text
 }
 
+/// A line of dpkg's list, as short as it can be.
+const PACKAGE: &[u8] = b"a\t1\tall\t\tinstall ok installed\t1\tm\n";
+
+/// The parts of the answer with dpkg's list that are before and behind the list's end.
+fn around_packages(piece: &[u8]) -> Option<(&[u8], &[u8])> {
+    let begins = piece.split(|byte| *byte == b'\n').nth(1)?;
+    let is_list = begins.ends_with(b" B dpkg-packages");
+    let body = piece.strip_suffix(b"\n")?;
+    let last = body.iter().rposition(|byte| *byte == b'\n')?;
+    is_list.then(|| piece.split_at(last))
+}
+
 async fn flood(channel: &Channel<Msg>, megabytes: u32) -> Result<(), Error> {
-    let piece = rubbish();
+    pour(channel, megabytes, rubbish()).await?;
+    end(channel, 0).await
+}
+
+/// So many megabytes of the same.
+async fn pour(channel: &Channel<Msg>, megabytes: u32, mut piece: Vec<u8>) -> Result<(), Error> {
+    piece.truncate(32 << 10);
     for _ in 0..megabytes {
         for _ in 0..(1_usize << 20) / piece.len() {
             channel.data_bytes(piece.clone()).await?;
@@ -139,7 +165,7 @@ async fn flood(channel: &Channel<Msg>, megabytes: u32) -> Result<(), Error> {
         // Lets the other hosts of the lab have their turn.
         tokio::time::sleep(Duration::ZERO).await;
     }
-    end(channel, 0).await
+    Ok(())
 }
 
 fn rubbish() -> Vec<u8> {

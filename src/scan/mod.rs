@@ -10,6 +10,7 @@ mod breaker;
 #[cfg(test)]
 mod breaker_property;
 mod changes;
+mod desk;
 mod event;
 mod formerly;
 mod gate;
@@ -17,10 +18,12 @@ mod given;
 mod host;
 mod judge;
 mod keyring;
+mod limits;
 mod news;
 mod notes;
 mod plan;
 mod priorities;
+mod queue;
 mod receipt;
 mod resume;
 mod runner;
@@ -36,6 +39,7 @@ pub use event::Event;
 pub use given::{GivenHost, run_given};
 pub use judge::of as judge;
 pub use keyring::{Keyring, StoredProof};
+pub use limits::{LEAST_BANDWIDTH, RunLimits};
 pub use news::{Hit, HitMachine, News, news};
 pub use notes::{Examined, Meeting, Note, Step};
 pub use plan::{
@@ -53,12 +57,14 @@ use crate::credentials::Holder;
 use crate::identify::{self, Announcements, ReverseNames};
 use crate::matching::Knowledge;
 use crate::model::{AccessRecord, Clue, CredentialId, Date, LiveHost, RunId, RunSummary, UtcTime};
-use crate::session::{Connector, SshConnector};
+use crate::session::{Connector, Memory, SshConnector};
 use crate::store::{HostCommit, JudgedBy, RunState, Store, StoreError};
 use crate::sweep::{self, PlanError, Sweeper};
 use crate::targets::TargetSet;
+use crate::traffic::Traffic;
 use alarm::Alarm;
 use breaker::Breaker;
+use desk::Desk;
 use notes::Notes;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
@@ -88,6 +94,9 @@ pub struct Context {
     clock: Clock,
     today: Date,
     breaker: Breaker,
+    traffic: Traffic,
+    memory: Memory,
+    desk: Desk,
     alarm: Alarm,
     names: ReverseNames,
     notes: Notes,
@@ -158,6 +167,9 @@ impl Context {
             today: (parts.clock)().date(),
             notes: Notes::of(&parts.plan),
             summary: OnceCell::new(),
+            traffic: Traffic::limited(parts.plan.limits.max_bandwidth),
+            memory: Memory::for_hosts(parts.plan.limits.hands(parts.plan.hands)),
+            desk: Desk::new(),
             alarm: Alarm::new(parts.plan.max_changed_keys),
             store: parts.store,
             run: parts.run,
@@ -172,6 +184,11 @@ impl Context {
             names: ReverseNames::new(LOOKUPS, LOOKUP),
             announced: OnceCell::new(),
         }
+    }
+
+    /// What the run sends and receives, for the sweep to keep to as well.
+    pub fn traffic(&self) -> &Traffic {
+        &self.traffic
     }
 
     /// Nobody listening is no reason to stop.
@@ -319,7 +336,7 @@ pub async fn examine(
 /// Reads this machine, without a network.
 pub async fn run_local(cx: Arc<Context>) -> Result<RunEnd, RunError> {
     cx.begin_receipt(this_machine().address).await?;
-    let commit = host::scan_local(&cx, this_machine()).await?;
+    let (commit, _seat) = host::scan_local(&cx, this_machine()).await?;
     cx.end_receipt(this_machine().address, commit.outcome.word());
     save(&cx, commit).await?;
     close(&cx, Ok(RunEnd::Complete)).await

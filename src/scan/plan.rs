@@ -1,6 +1,6 @@
 //! Everything that makes a run what it is: kept with it, so that `--resume` comes to the same.
 
-use super::RunError;
+use super::{RunError, RunLimits};
 use crate::collect;
 use crate::model::{Protocol, RunId, Severity};
 use crate::session::QuestionSet;
@@ -101,6 +101,9 @@ pub struct RunPlan {
     pub host_seconds: u64,
     /// How many hosts are worked on at once.
     pub hands: usize,
+    /// How fast it talks, and how many hosts of one place are worked on at once.
+    #[serde(default)]
+    pub limits: RunLimits,
     /// Whether the keys of strangers are pinned.
     pub accept_new_host_keys: bool,
     /// How many hosts may show a changed key before the run stops itself.
@@ -415,6 +418,11 @@ impl RunPlan {
         let engines = self.engines.clone();
         let plan = SweepPlan::staged(addresses(targets), probes, self.seed, engines)?;
         Ok(plan.without(self.scope.taken_out(targets)?))
+    }
+
+    /// How hard the sweep leans on the network, within the bandwidth.
+    pub fn profile(&self) -> Profile {
+        self.limits.sweep(self.pace.into())
     }
 
     pub(super) fn host_timeout(&self) -> Duration {

@@ -1,6 +1,7 @@
 //! The loop of a run: from the sweep's sightings to the hosts' tasks.
 
 use super::behind::{behind, described};
+use super::queue::Queue;
 use super::{Context, Event, RunEnd, RunError, RunKind, Step, host, outstanding, save, save_all};
 use crate::credentials;
 use crate::identify;
@@ -12,7 +13,7 @@ use crate::store::{HostCommit, Pending, SightingRow};
 use crate::sweep::intermediary::{Answers, intermediaries};
 use crate::sweep::{EndReason, Sighting, SweepEnd, SweepEvent, SweepPlan, Sweeper};
 use crate::targets::TargetSet;
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,8 +25,6 @@ use tokio_util::sync::CancellationToken;
 const GRACE: Duration = Duration::from_secs(5);
 /// How many sightings wait for the store at most.
 const BATCH: usize = 2_000;
-/// How many hosts are looked at at once where none is logged in to.
-const LOOKS: usize = 256;
 /// How many hosts that were only looked at wait to be saved at most.
 const LOOKED: usize = 128;
 /// Of how many addresses that may be one intermediary it is asked who they are.
@@ -45,10 +44,12 @@ pub(super) struct Runner {
     held: BTreeSet<IpAddr>,
     /// Held addresses that wait for what a few of them show.
     in_question: BTreeMap<IpAddr, Vec<IpAddr>>,
-    waiting: VecDeque<IpAddr>,
+    waiting: Queue,
     /// Hosts that showed a changed key in an earlier part of the run. Until each was looked at again nobody
     /// else begins.
     alarming: BTreeSet<IpAddr>,
+    /// Those who come after them.
+    later: Vec<IpAddr>,
     /// Those that answered nobody directly, and are tried through jump hosts.
     behind: BTreeSet<IpAddr>,
     tasks: JoinSet<Result<Worked, RunError>>,
@@ -128,8 +129,9 @@ impl Runner {
             recalled: BTreeSet::new(),
             held: BTreeSet::new(),
             in_question: BTreeMap::new(),
-            waiting: VecDeque::new(),
+            waiting: Queue::default(),
             alarming,
+            later: Vec::new(),
             behind: BTreeSet::new(),
             tasks: JoinSet::new(),
             begun: HashMap::new(),
@@ -152,11 +154,11 @@ impl Runner {
         // What has been taken out since is asked nothing.
         self.alarming
             .retain(|address| self.live.contains_key(address));
-        for address in &self.alarming {
-            if let Some(live) = self.live.get_mut(address) {
+        for address in self.alarming.clone() {
+            if let Some(live) = self.live.get_mut(&address) {
                 live.is_begun = true;
-                self.recalled.remove(address);
-                self.waiting.push_back(*address);
+                self.recalled.remove(&address);
+                self.enqueue(address);
             }
         }
         self.settle_recalled();
@@ -197,7 +199,18 @@ impl Runner {
     }
 
     fn is_idle(&self) -> bool {
-        self.tasks.is_empty() && self.waiting.is_empty()
+        self.tasks.is_empty() && self.waiting.is_empty() && self.later.is_empty()
+    }
+
+    /// Puts a host in line to be worked on.
+    fn enqueue(&mut self, address: IpAddr) {
+        if !self.alarming.is_empty() && !self.alarming.contains(&address) {
+            self.later.push(address);
+            return;
+        }
+        let tags = self.targets.describe(address).tags;
+        let places = self.cx.plan.limits.places(address, &tags);
+        self.waiting.push(address, places);
     }
 
     async fn sweep_event(&mut self, event: SweepEvent) -> Result<(), RunError> {
@@ -284,7 +297,7 @@ impl Runner {
         if may_ask && self.answers(address).is_open_throughout(self.plan.ports()) {
             self.held.insert(address);
         } else {
-            self.waiting.push_back(address);
+            self.enqueue(address);
         }
     }
 
@@ -339,7 +352,9 @@ impl Runner {
         let left = held
             .into_iter()
             .filter(|address| !in_question.contains(address));
-        self.waiting.extend(left);
+        for address in left {
+            self.enqueue(address);
+        }
     }
 
     /// How many addresses of a /24 are swept.
@@ -364,7 +379,9 @@ impl Runner {
             .flat_map(|(_, clues)| identify::identities(clues))
             .collect();
         if identities.len() > 1 {
-            self.waiting.extend(all);
+            for address in all {
+                self.enqueue(address);
+            }
             return Ok(());
         }
         let mut shown: BTreeMap<IpAddr, Vec<Clue>> = shown.into_iter().collect();
@@ -380,10 +397,7 @@ impl Runner {
     }
 
     fn start_hosts(&mut self) {
-        let hands = match self.cx.plan.kind {
-            RunKind::Sweep => LOOKS,
-            _ => self.cx.plan.hands,
-        };
+        let hands = self.cx.plan.limits.hands(self.cx.plan.hands);
         while self.tasks.len() < hands && !self.stop.is_cancelled() {
             let Some(address) = self.next() else {
                 break;
@@ -399,7 +413,7 @@ impl Runner {
             let task = self.tasks.spawn(async move {
                 cx.begin_receipt(address).await?;
                 cx.note(address, Step::Probed(probed));
-                let commit = host::work(&cx, host, mac, rest).await?;
+                let (commit, _seat) = host::work(&cx, host, mac, rest).await?;
                 cx.end_receipt(address, commit.outcome.word());
                 if cx.plan.kind == RunKind::Sweep {
                     return Ok(Worked::Looked(Box::new(commit)));
@@ -429,12 +443,7 @@ impl Runner {
         if self.cx.alarm.is_raised() {
             return None;
         }
-        if self.alarming.is_empty() {
-            return self.waiting.pop_front();
-        }
-        let mut waiting = self.waiting.iter();
-        let place = waiting.position(|address| self.alarming.contains(address))?;
-        self.waiting.remove(place)
+        self.waiting.next()
     }
 
     /// All is seen: silent addresses that a credential reaches through a jump host are tried there.
@@ -449,7 +458,7 @@ impl Runner {
             if !is_out && !answered && !self.finished.contains(&address) {
                 self.live.remove(&address);
                 self.behind.insert(address);
-                self.waiting.push_back(address);
+                self.enqueue(address);
             }
         }
     }
@@ -460,7 +469,7 @@ impl Runner {
         let cx = Arc::clone(&self.cx);
         let task = self.tasks.spawn(async move {
             cx.begin_receipt(address).await?;
-            let Some(commit) = host::work_behind(&cx, host).await? else {
+            let Some((commit, _seat)) = host::work_behind(&cx, host).await? else {
                 cx.end_receipt(address, "nobody answered through the jump host");
                 return Ok(Worked::Behind(address, Vec::new()));
             };
@@ -529,9 +538,14 @@ impl Runner {
             (None, Some(address)) => self.save_failed(address).await?,
         }
         if let Some(address) = address {
-            self.alarming.remove(&address);
+            self.waiting.left(address);
             self.finished.insert(address);
             self.live.remove(&address);
+            if self.alarming.remove(&address) && self.alarming.is_empty() {
+                for address in std::mem::take(&mut self.later) {
+                    self.enqueue(address);
+                }
+            }
         }
         Ok(())
     }

@@ -36,6 +36,7 @@ fn plan(ports: &[u16], ssh_ports: &[u16]) -> RunPlan {
         pace: Pace::from(Profile::NORMAL),
         host_seconds: 5,
         hands: 4,
+        limits: RunLimits::default(),
         accept_new_host_keys: false,
         max_changed_keys: MAX_CHANGED_KEYS,
         credentials: None,

@@ -494,6 +494,11 @@ pub enum SessionError {
     /// The deadline passed before the first answer.
     #[error("the host gave no answer in time")]
     TimedOut,
+    /// Other hosts' answers take up the run's memory, and none of this one was kept.
+    #[error(
+        "its answers were cut off: those of other hosts took up the memory of the run; scan it again, with fewer --hands"
+    )]
+    NoRoom,
     /// This machine could not start a shell.
     #[error("no shell can be started on this machine")]
     Local(#[source] io::Error),
@@ -547,6 +552,7 @@ impl Failure for SessionError {
             Self::LoginForgotten => ResultCode::AuthRejected,
             Self::Closed(_)
             | Self::Local(_)
+            | Self::NoRoom
             | Self::NotSealed
             | Self::Fault { .. }
             | Self::Garbled(_) => ResultCode::ProtocolError,
@@ -557,7 +563,7 @@ impl Failure for SessionError {
     fn retryable(&self) -> bool {
         matches!(
             self,
-            Self::Closed(_) | Self::TimedOut | Self::Local(_) | Self::Quota(_)
+            Self::Closed(_) | Self::TimedOut | Self::Local(_) | Self::NoRoom | Self::Quota(_)
         )
     }
 }

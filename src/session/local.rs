@@ -20,7 +20,7 @@ impl Session for Local {
         let mut transcript = Transcript::new(nonce, limits);
         let mut shell = Shell::start().map_err(SessionError::Local)?;
         let exchange = exchange(&mut shell.0, script, &mut transcript);
-        let end = tokio::time::timeout_at(limits.deadline, exchange).await;
+        let end = limits.timeout_at(limits.deadline, exchange).await;
         let end = match end {
             Ok(end) => end.map_err(SessionError::Local)?,
             Err(_) => End::Deadline,

@@ -24,6 +24,7 @@ mod pins;
 mod question;
 mod replay;
 mod review;
+mod room;
 mod secret;
 mod ssh;
 mod tcp;
@@ -49,6 +50,7 @@ pub use pins::{
 pub use question::{Answers, Ask, Loss, Needs, Nonce, Parsed, Question, QuestionSet, Reply, View};
 pub use replay::{Replay, ReplayConnector, ReplayHost};
 pub use review::{Reviewed, is_review, parse_review, review_text};
+pub use room::{Memory, Room};
 pub use secret::{
     ClientCertificate, KerberosWay, Key, Password, Permit, Proof, Signer, SudoProof, WindowsLogon,
     WindowsSecret,

@@ -2,7 +2,7 @@
 
 use super::exchange::MARKER;
 use super::question::find;
-use super::{Answers, Limits, Nonce, Parsed, QuestionSet, SessionError};
+use super::{Answers, Limits, Nonce, Parsed, QuestionSet, Room, SessionError};
 use crate::model::{GapCause, ResultCode};
 
 /// How an exchange ended.
@@ -18,6 +18,8 @@ pub(super) enum End {
     Lost,
     /// More came than we read.
     Over,
+    /// There was no room for more: other hosts' answers take up the run's memory.
+    Full,
     /// The deadline passed.
     Deadline,
 }
@@ -32,6 +34,9 @@ impl End {
             Self::Refused => "refused".to_owned(),
             Self::Lost => "the connection broke".to_owned(),
             Self::Over => "cut off: more came than is read".to_owned(),
+            Self::Full => {
+                "cut off: answers of other hosts took up the memory of the run".to_owned()
+            }
             Self::Deadline => "cut off: the time was up".to_owned(),
         }
     }
@@ -51,6 +56,7 @@ pub(super) struct Transcript {
     nonce: Nonce,
     done: Vec<u8>,
     limit: usize,
+    room: Room,
     stdout: Vec<u8>,
     /// Where the search for the last marker goes on.
     searched: usize,
@@ -64,6 +70,7 @@ impl Transcript {
             done: format!("\n{nonce} DONE").into_bytes(),
             nonce,
             limit: limits.total_bytes,
+            room: limits.room.clone(),
             stdout: Vec::new(),
             searched: 0,
             stderr: Vec::new(),
@@ -74,8 +81,11 @@ impl Transcript {
     /// Takes what standard output brought. Says whether, and how, that was the last of it.
     pub(super) fn hear(&mut self, bytes: &[u8]) -> Option<End> {
         let room = self.limit.saturating_sub(self.heard());
-        let fits = bytes.get(..room);
-        self.stdout.extend_from_slice(fits.unwrap_or(bytes));
+        let fits = bytes.get(..room).unwrap_or(bytes);
+        if !self.room.take(fits.len()) {
+            return Some(End::Full);
+        }
+        self.stdout.extend_from_slice(fits);
         let unsearched = self.stdout.get(self.searched..).unwrap_or_default();
         if says_done(unsearched, &self.done) {
             return Some(End::Done);
@@ -124,7 +134,12 @@ impl Transcript {
         if !parsed.done {
             let answered = answers.ids().count();
             let all = set.questions.len();
-            let detail = format!("the answers broke off: {answered} of {all} came");
+            let place = parsed.open.map(|id| format!(" at {id}"));
+            let place = place.unwrap_or_default();
+            let mut detail = format!("the answers broke off{place}: {answered} of {all} came");
+            if matches!(end, End::Over | End::Full) {
+                detail = format!("{detail}; {}", end.words());
+            }
             answers.lose(ResultCode::OkPartial, detail);
         }
         answers.mark_rest(set, end.cause());
@@ -148,6 +163,7 @@ impl Transcript {
             // nologin(8) and false(1).
             End::Exited(Some(1)) => SessionError::ShellDenied(said),
             End::Exited(None) if said.is_empty() => SessionError::Closed(said),
+            End::Full => SessionError::NoRoom,
             End::Exited(_) | End::Done | End::Refused | End::Over => {
                 SessionError::ShellRestricted(said)
             }

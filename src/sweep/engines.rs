@@ -10,6 +10,7 @@ use super::{
     AddressSpace, Canaries, EndReason, Engine, Leg, Profile, SweepEnd, SweepEvent, SweepPlan,
     Sweeper, TcpSweeper,
 };
+use crate::traffic::Traffic;
 use async_trait::async_trait;
 use std::ops::Range;
 use tokio::sync::mpsc;
@@ -45,6 +46,15 @@ impl Engines {
         Self {
             connect: TcpSweeper::new(profile),
             raw: Err("it was not asked for".to_owned()),
+        }
+    }
+
+    /// Keeps to a bandwidth, together with whoever else does.
+    #[must_use]
+    pub fn with_traffic(self, traffic: &Traffic) -> Self {
+        Self {
+            connect: self.connect.with_traffic(traffic.clone()),
+            raw: self.raw.map(|raw| raw.with_traffic(traffic.clone())),
         }
     }
 

@@ -1,5 +1,7 @@
 //! How hard a sweep leans on the network.
 
+use crate::traffic::size;
+use std::num::NonZeroU64;
 use std::time::Duration;
 
 /// How hard a sweep leans on the network.
@@ -62,10 +64,34 @@ impl Profile {
         ("normal", Self::NORMAL),
         ("fast", Self::FAST),
     ];
+
+    /// The same within so many bits a second, were every probe a small packet that nobody answers.
+    #[must_use]
+    pub fn within(self, bits: NonZeroU64) -> Self {
+        let probes = bits.get() / 8 / size::packet(false, 0);
+        let probes = u32::try_from(probes).unwrap_or(Self::UNLIMITED).max(1);
+        Self {
+            rate: self.rate.min(probes),
+            ..self
+        }
+    }
 }
 
 impl Default for Profile {
     fn default() -> Self {
         Self::NORMAL
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bandwidth_lowers_the_rate_and_never_raises_it() {
+        let within = |bits| Profile::NORMAL.within(NonZeroU64::new(bits).unwrap()).rate;
+        assert_eq!(within(500_000), 976);
+        assert_eq!(within(100_000_000), 5_000);
+        assert_eq!(within(1), 1);
     }
 }

@@ -8,6 +8,7 @@ use super::schedule::{Outcome, Schedule, Work};
 use super::{
     Canaries, EndReason, Profile, SweepEnd, SweepEvent, SweepPlan, Sweeper, descriptors, links,
 };
+use crate::traffic::{Allowance, Traffic};
 use async_trait::async_trait;
 use std::ops::Range;
 use std::time::{Duration, Instant};
@@ -17,9 +18,10 @@ use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 
 /// Sweeps by ordinary TCP connections.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct TcpSweeper {
     profile: Profile,
+    traffic: Traffic,
     max_sockets: Option<usize>,
 }
 
@@ -28,8 +30,15 @@ impl TcpSweeper {
     pub fn new(profile: Profile) -> Self {
         Self {
             profile,
+            traffic: Traffic::unlimited(),
             max_sockets: None,
         }
+    }
+
+    /// Keeps to a bandwidth, together with whoever else does.
+    #[must_use]
+    pub fn with_traffic(self, traffic: Traffic) -> Self {
+        Self { traffic, ..self }
     }
 
     /// Holds no more than so many sockets at once.
@@ -60,6 +69,7 @@ impl TcpSweeper {
             plan: plan.clone(),
             range,
             profile: self.profile,
+            allowance: Allowance::new(self.traffic.clone()),
             width: self.width(),
             out: out.clone(),
             stop,
@@ -116,6 +126,7 @@ struct Talk {
     plan: SweepPlan,
     range: Range<u64>,
     profile: Profile,
+    allowance: Allowance,
     width: usize,
     out: mpsc::Sender<SweepEvent>,
     stop: CancellationToken,
@@ -123,8 +134,10 @@ struct Talk {
 }
 
 impl Talk {
-    fn run(self) -> SweepEnd {
+    fn run(mut self) -> SweepEnd {
         let start = self.range.start;
+        let nothing = Allowance::new(Traffic::unlimited());
+        let allowance = std::mem::replace(&mut self.allowance, nothing);
         let (flights, requeued) = self.flights();
         let flights = match flights {
             Ok(flights) => flights,
@@ -141,6 +154,7 @@ impl Talk {
         );
         let mut sweep = Sweep {
             talk: &self,
+            allowance,
             flights,
             schedule,
             ended: Vec::new(),
@@ -209,6 +223,7 @@ fn nothing_done(mark: u64, reason: EndReason, requeued: u64) -> SweepEnd {
 
 struct Sweep<'a> {
     talk: &'a Talk,
+    allowance: Allowance,
     flights: Flights,
     schedule: Schedule<'a>,
     ended: Vec<(Work, Outcome)>,
@@ -242,11 +257,13 @@ impl Sweep<'_> {
     /// Begins what may be begun now.
     fn launch(&mut self) {
         let mut batch = Vec::new();
-        while batch.len() < BATCH {
+        while batch.len() < BATCH && self.allowance.wait().is_none() {
             let now = self.flights.now();
             let Some(next) = self.schedule.next(now) else {
                 break;
             };
+            let (work, _) = &next;
+            self.allowance.spend(work.cost());
             batch.push(next);
         }
         let mut ended = std::mem::take(&mut self.ended);
@@ -261,6 +278,11 @@ impl Sweep<'_> {
         let wake = self.schedule.wake(now);
         let latest = now + LONGEST_WAIT;
         let until = wake.map_or(latest, |wake| wake.min(latest));
+        // What may not be sent need not be thought of.
+        let until = match self.allowance.wait() {
+            Some(wait) => until.max(now + wait.min(LONGEST_WAIT)),
+            None => until,
+        };
         let mut ended = std::mem::take(&mut self.ended);
         if self.flights.wait(until, &mut ended).is_err() {
             // Nothing was heard; nothing was lost.
@@ -276,6 +298,8 @@ impl Sweep<'_> {
             if !is_short {
                 self.shortage = None;
             }
+            let now = self.flights.now();
+            self.allowance.spend(work.cost_of(&outcome, now));
             self.schedule.ended(work, outcome, self.flights.now());
         }
         if let Some(error) = self.flights.take_shortage()

@@ -224,7 +224,7 @@ async fn a_stopped_sweep_resumed_at_its_mark_misses_nothing() {
         let (end, ()) = tokio::join!(sweep, read);
         // Everything was answered, so below the mark that was read nothing may be missing.
         assert!(mark <= end.mark && (0..mark).all(|at| seen.contains(&at)));
-        let (rest, end) = swept(sweeper, &plan, mark).await;
+        let (rest, end) = swept(sweeper.clone(), &plan, mark).await;
         seen.extend(rest.values().map(|sighting| sighting.index));
         assert_eq!((seen.len(), end.mark), (200, 200));
     }

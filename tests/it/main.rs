@@ -37,6 +37,9 @@ mod hostile;
 mod hosts;
 #[cfg(test)]
 #[cfg(unix)]
+mod limits;
+#[cfg(test)]
+#[cfg(unix)]
 mod local;
 #[cfg(test)]
 #[cfg(unix)]

@@ -16,6 +16,7 @@ use underdesk::session::{
     Ask, Connector as _, FirstUse, Key, KnownKeys, Limits, LoggedIn, LoginError, MeetError, Met,
     Password, Permit, Proof, Question, QuestionSet, SessionError, Signer, SshConnector, ssh_face,
 };
+use underdesk::traffic::Share;
 
 const SET: QuestionSet = QuestionSet {
     name: "test",
@@ -414,7 +415,7 @@ async fn the_key_of_a_server_is_seen_without_a_login() {
     assert!(face.banner.starts_with("SSH-2.0-"), "{}", face.banner);
     assert_eq!(server.heard(), Vec::<String>::new());
     let deadline = Instant::now() + Duration::from_secs(5);
-    let clues = ssh_key(address, server.port, deadline).await;
+    let clues = ssh_key(address, server.port, (deadline, &Share::default())).await;
     let key = Fact::HostKey(server.host_key());
     assert!(clues.iter().any(|clue| clue.fact == key), "{clues:?}");
 }
@@ -425,11 +426,19 @@ async fn a_port_that_is_no_ssh_shows_no_key_and_ends_in_time() {
     let began = Instant::now();
     let deadline = began + Duration::from_millis(700);
     let address = [127, 0, 0, 1].into();
-    assert_eq!(ssh_key(address, port, deadline).await, []);
+    assert_eq!(
+        ssh_key(address, port, (deadline, &Share::default())).await,
+        []
+    );
     assert!(began.elapsed() < Duration::from_secs(3));
     drop(listener);
     assert_eq!(
-        ssh_key(address, port, Instant::now() + Duration::from_secs(1)).await,
+        ssh_key(
+            address,
+            port,
+            (Instant::now() + Duration::from_secs(1), &Share::default())
+        )
+        .await,
         []
     );
 }
@@ -443,7 +452,7 @@ async fn a_server_that_knows_no_safe_exchange_still_shows_what_it_is() {
         tcp.write_all(b"SSH-2.0-Cisco-1.25\r\n").await.unwrap();
     });
     let deadline = Instant::now() + Duration::from_secs(5);
-    let clues = ssh_key([127, 0, 0, 1].into(), port, deadline).await;
+    let clues = ssh_key([127, 0, 0, 1].into(), port, (deadline, &Share::default())).await;
     let banner = Fact::Banner("SSH-2.0-Cisco-1.25".to_owned());
     assert!(clues.iter().any(|clue| clue.fact == banner), "{clues:?}");
     let is_key = |clue: &underdesk::model::Clue| matches!(clue.fact, Fact::HostKey(_));

@@ -18,7 +18,7 @@ use underdesk::model::{AccessRecord, CredentialId, RunId, RunSummary, UtcTime};
 use underdesk::report::ReportSource as _;
 use underdesk::scan::{
     self, Clock, Connectors, Context, Keyring, Look, MAX_CHANGED_KEYS, Pace, Parts, RunEnd,
-    RunKind, RunPlan, RunSource, Scope, StoredProof,
+    RunKind, RunLimits, RunPlan, RunSource, Scope, StoredProof,
 };
 use underdesk::session::{KnownKeys, SshConnector};
 use underdesk::store::{NewRun, RunState, Store};
@@ -95,6 +95,7 @@ pub(super) struct Visitor {
     pub(super) run: RunId,
     pub(super) is_resumed: bool,
     pub(super) hands: usize,
+    pub(super) limits: RunLimits,
     pub(super) fate: Fate,
     pub(super) accept_new_host_keys: bool,
     pub(super) seed: u64,
@@ -108,6 +109,7 @@ impl Visitor {
             run: RunId::new(run),
             is_resumed: false,
             hands: 8,
+            limits: RunLimits::default(),
             fate: Fate::Finished,
             accept_new_host_keys: false,
             seed: 1,
@@ -212,6 +214,7 @@ impl Visitor {
             pace: Pace::from(Profile::FAST),
             host_seconds: self.host_seconds,
             hands: self.hands,
+            limits: self.limits.clone(),
             accept_new_host_keys: self.accept_new_host_keys,
             max_changed_keys: MAX_CHANGED_KEYS,
             credentials: None,

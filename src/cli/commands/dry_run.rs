@@ -81,7 +81,7 @@ fn preview(
     let sweep = plan
         .sweep(&targets)
         .map_err(|error| Stop::configuration(&error))?;
-    let preview = Preview::of(&sweep, targets.subnets(), &plan.pace.into());
+    let preview = Preview::of(&sweep, targets.subnets(), &plan.profile());
     let ports: Vec<String> = plan.ports.iter().map(ToString::to_string).collect();
     let _ = writeln!(
         text,
@@ -93,6 +93,10 @@ fn preview(
         preview.at_least.as_secs()
     );
     stages(plan, &sweep, &preview, text);
+    let hands = plan.limits.hands(plan.hands);
+    let limits = Some(plan.limits.to_string()).filter(|limits| !limits.is_empty());
+    let limits = limits.map_or_else(String::new, |limits| format!("; {limits}"));
+    let _ = writeln!(text, "at most {hands} hosts are worked on at once{limits}");
     for line in search::preview(&targets) {
         let _ = writeln!(text, "{line}");
     }

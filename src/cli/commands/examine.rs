@@ -94,7 +94,7 @@ pub(super) fn examine(
             holder: Holder::new(hex(&rand::random::<[u8; 16]>())),
         }));
         let stop = CancellationToken::new();
-        let sweeper = Arc::new(job::engines(&plan));
+        let sweeper = Arc::new(job::engines(&plan, cx.traffic()));
         let walk = scan::examine(cx, Arc::clone(&targets), sweeper, stop.clone());
         let show = progress::show(receiver, Display::choose(false));
         let Some(walked) = Box::pin(job::watched(walk, show, stop)).await else {

@@ -171,7 +171,7 @@ pub(super) fn stage(
         EngineArgument::Connect => Some(Engine::Connect),
         EngineArgument::Raw => Some(Engine::Raw),
     };
-    let engines = Engines::open(plan.pace.into());
+    let engines = Engines::open(plan.profile());
     let choice = engines.choose(&*scan::addresses(&targets), wanted);
     let is_raw = choice.legs.iter().any(|(engine, _)| *engine == Engine::Raw);
     if wanted == Some(Engine::Raw) && !is_raw {

@@ -190,6 +190,7 @@ fn plan() -> RunPlan {
         pace: Pace::from(Profile::NORMAL),
         host_seconds: 1,
         hands: 1,
+        limits: scan::RunLimits::default(),
         accept_new_host_keys: false,
         max_changed_keys: scan::MAX_CHANGED_KEYS,
         credentials: None::<PathBuf>,

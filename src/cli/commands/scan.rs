@@ -6,6 +6,7 @@ use super::super::args::{
 };
 use super::super::beliefs::Given;
 use super::super::config::{Environment, Settings};
+use super::super::limits_args::LimitArguments;
 use super::super::progress::{self, Display};
 use super::super::{
     Exit, Stop, beliefs, complain, hints, knowledge, output, peers, process, runtime, secrets,
@@ -17,11 +18,12 @@ use crate::credentials::{self, Holder, Past};
 use crate::matching::Knowledge;
 use crate::model::{Canaries, RunId, RunSummary, UtcTime, hex};
 use crate::scan::{
-    self, Connectors, Context, Keyring, Parts, Receipts, RunEnd, RunKind, RunPlan, Scope,
+    self, Connectors, Context, Keyring, Parts, Receipts, RunEnd, RunKind, RunLimits, RunPlan, Scope,
 };
 use crate::store::{NewRun, PLAN_OF_IMPORTED, RunRecord, RunState, Store};
 use crate::sweep::{Engine, Engines};
 use crate::targets::TargetSet;
+use crate::traffic::Traffic;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::PathBuf;
@@ -33,8 +35,10 @@ use tokio_util::sync::CancellationToken;
 const HOST_SECONDS: u64 = 120;
 /// The longest that a host may be given: the breaker counts on it.
 const MOST_HOST_SECONDS: u64 = 3_000;
-/// How many hosts are worked on at once, unless the operator says otherwise.
-const HANDS: usize = 64;
+/// How many hosts are worked on at once, unless the operator says otherwise: as `--gentle`, `--normal` and `--fast`
+/// have it, where hosts are logged in to and where they are only looked at.
+const HANDS: [usize; 3] = [8, 64, 128];
+const LOOKS: [usize; 3] = [16, 256, 256];
 
 /// What a job is made of, besides its plan.
 pub(super) struct Job<'a> {
@@ -86,7 +90,8 @@ pub(in crate::cli) fn run_as(
     };
     if let Some(run) = &command.resume {
         let most = command.login.max_changed_keys;
-        return job.resume(&RunId::new(run), &command.targets, most);
+        let again = (&command.targets, most, &command.limits);
+        return job.resume(&RunId::new(run), again);
     }
     let kind = if command.local {
         RunKind::Local
@@ -99,6 +104,7 @@ pub(in crate::cli) fn run_as(
     }
     let mut plan = unstaged(kind, settings, &targets, &command.sweep)?;
     login(&mut plan, settings, &command.login);
+    plan.limits = plan.limits.but(command.limits.limits());
     plan.programs = knowledge::rule_files(settings, &command.verdicts)?;
     knowledge::rules(&plan.programs)?;
     plan.record = command.record.as_deref().map(absolute);
@@ -127,9 +133,11 @@ pub(in crate::cli) fn sweep(
         beliefs: beliefs::read(settings, &command.beliefs)?,
     };
     if let Some(run) = &command.resume {
-        return job.resume(&RunId::new(run), &command.targets, None);
+        let again = (&command.targets, None, &command.limits);
+        return job.resume(&RunId::new(run), again);
     }
-    let plan = plan(RunKind::Sweep, settings, &command.targets, &command.sweep)?;
+    let mut plan = plan(RunKind::Sweep, settings, &command.targets, &command.sweep)?;
+    plan.limits = plan.limits.but(command.limits.limits());
     if command.targets.dry_run {
         return preview(&plan, settings.verbose);
     }
@@ -194,7 +202,8 @@ pub(super) fn unstaged(
         seed: pace.seed.unwrap_or_else(rand::random),
         pace: profile.into(),
         host_seconds,
-        hands: HANDS,
+        hands: hands(kind, pace),
+        limits: limits(settings, pace),
         accept_new_host_keys: false,
         max_changed_keys: scan::MAX_CHANGED_KEYS,
         credentials: None,
@@ -208,11 +217,30 @@ pub(super) fn unstaged(
     })
 }
 
+/// How many hosts are worked on at once.
+fn hands(kind: RunKind, pace: &PaceArguments) -> usize {
+    let [gentle, normal, fast] = match kind {
+        RunKind::Sweep => LOOKS,
+        _ => HANDS,
+    };
+    match (pace.gentle, pace.fast) {
+        (true, _) => gentle,
+        (_, true) => fast,
+        _ => normal,
+    }
+}
+
+/// What a run may do at once: as the configuration says, and with `--gentle` no more than that allows.
+fn limits(settings: &Settings, pace: &PaceArguments) -> RunLimits {
+    let gentle = pace.gentle.then(RunLimits::gentle).unwrap_or_default();
+    gentle.and(settings.limits.clone())
+}
+
 pub(super) fn login(plan: &mut RunPlan, settings: &Settings, login: &LoginArguments) {
     plan.accept_new_host_keys = login.accept_new_host_keys;
     let most = login.max_changed_keys.or(settings.max_changed_keys);
     plan.max_changed_keys = most.unwrap_or(scan::MAX_CHANGED_KEYS);
-    plan.hands = login.hands.unwrap_or(HANDS).clamp(1, 4_096);
+    plan.hands = login.hands.unwrap_or(plan.hands).clamp(1, 4_096);
     let named = login.credentials.clone();
     let usual = || {
         settings
@@ -334,8 +362,7 @@ impl Job<'_> {
     pub(super) fn resume(
         &self,
         run: &RunId,
-        arguments: &TargetArguments,
-        max_changed_keys: Option<u32>,
+        (arguments, max_changed_keys, limits): (&TargetArguments, Option<u32>, &LimitArguments),
     ) -> Result<Exit, Stop> {
         let store = output::open_store(&self.settings.store)?;
         let record = store
@@ -351,6 +378,9 @@ impl Job<'_> {
         let most = max_changed_keys.unwrap_or(plan.max_changed_keys);
         let mut has_changed = wants || most != plan.max_changed_keys;
         plan.max_changed_keys = most;
+        let limits = plan.limits.clone().but(limits.limits());
+        has_changed |= limits != plan.limits;
+        plan.limits = limits;
         has_changed |= !is_local && scope::take_out(&mut plan.scope, arguments, self.settings)?;
         if has_changed {
             let settings = serde_json::to_value(&plan).map_err(|error| Stop::failed(&error))?;
@@ -468,7 +498,7 @@ impl Job<'_> {
         let job = async {
             match targets {
                 Some(targets) => {
-                    let sweeper = Arc::new(engines(&plan));
+                    let sweeper = Arc::new(engines(&plan, cx.traffic()));
                     scan::run(cx, targets, sweeper, stop.clone()).await
                 }
                 None => scan::run_local(cx).await,
@@ -586,8 +616,8 @@ pub(super) fn receipts(output: &OutputArguments, run: &RunId) -> Result<Receipts
 
 /// The engines that a plan's addresses were given to. The privileges that opening them needs are given up with
 /// that, before anybody answers.
-pub(super) fn engines(plan: &RunPlan) -> Engines {
-    let profile = plan.pace.into();
+pub(super) fn engines(plan: &RunPlan, traffic: &Traffic) -> Engines {
+    let profile = plan.profile();
     let mut legs = plan.engines.iter();
     let engines = if legs.any(|(engine, _)| *engine == Engine::Raw) {
         Engines::open(profile)
@@ -597,7 +627,7 @@ pub(super) fn engines(plan: &RunPlan) -> Engines {
     if let Err(error) = process::give_up_privileges() {
         complain(&format!("privileges cannot be given up: {error}"));
     }
-    engines
+    engines.with_traffic(traffic)
 }
 
 /// The plan of a run that can be resumed.

@@ -40,7 +40,8 @@ pub(in crate::cli) fn run(
     };
     if let Some(run) = &command.resume {
         let most = command.login.max_changed_keys;
-        return job.resume(&RunId::new(run), &targets(command, Vec::new()), most);
+        let again = (&targets(command, Vec::new()), most, &command.limits);
+        return job.resume(&RunId::new(run), again);
     }
     let store = output::open_store(&settings.store)?;
     let base = base(&store, settings, command.run.as_deref())?;
@@ -259,6 +260,10 @@ fn logins(plan: &mut RunPlan, settings: &Settings, command: &VerifyArguments, be
     if login.hands.is_none() {
         plan.hands = before.hands;
     }
+    let limits = std::mem::take(&mut plan.limits);
+    plan.limits = limits
+        .and(before.limits.clone())
+        .but(command.limits.limits());
 }
 
 /// Whom it would visit and what it would ask, without a packet.

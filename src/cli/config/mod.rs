@@ -7,7 +7,9 @@ mod fetching;
 pub(super) use fetching::FetchSettings;
 
 use super::args::Global;
+use super::limits_args::LimitsFile;
 use crate::known::Source;
+use crate::scan::RunLimits;
 use crate::store::Retention;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -26,6 +28,8 @@ pub(super) struct Settings {
     pub(super) tls_ca: Vec<PathBuf>,
     /// How many hosts may show a changed key before a run stops itself.
     pub(super) max_changed_keys: Option<u32>,
+    /// What every run may do at once at most, unless a flag says otherwise.
+    pub(super) limits: RunLimits,
     /// Files of rules for programs, for when no flag names any.
     pub(super) programs: Vec<PathBuf>,
     /// Lists of machines, for when no flag names any.
@@ -81,6 +85,7 @@ struct File {
     known_hosts: Option<Vec<PathBuf>>,
     tls_ca: Option<Vec<PathBuf>>,
     max_changed_keys: Option<u32>,
+    limits: LimitsFile,
     programs: Option<Vec<PathBuf>>,
     known: Option<Vec<Source>>,
     policy: Option<PathBuf>,
@@ -153,6 +158,7 @@ impl Settings {
                 .unwrap_or_else(|| default_known_hosts(environment)),
             tls_ca: layers.first(|file| file.tls_ca.clone()).unwrap_or_default(),
             max_changed_keys: layers.first(|file| file.max_changed_keys),
+            limits: layers.limits(),
             programs: layers.programs(),
             known: layers.first(|file| file.known.clone()).unwrap_or_default(),
             policy: layers.usual("UNDERDESK_POLICY", "policy.toml", |file| {
@@ -268,6 +274,13 @@ impl<'a> Layers<'a> {
             variable: "XDG_DATA_HOME",
             flag: "--catalog",
         })
+    }
+
+    /// What a stronger file says of a limit, and what a weaker one says of the others.
+    fn limits(&self) -> RunLimits {
+        let weakest_first = self.files.iter().rev();
+        let limits = weakest_first.map(|layer| layer.file.limits.limits());
+        limits.fold(RunLimits::default(), RunLimits::but)
     }
 
     /// Files of rules for programs. The variable lists them as `PATH` lists folders.

@@ -7,12 +7,13 @@ use super::clean;
 use super::dialogue::{Dialogue, Occasion, Protocol, Step, Transport};
 use super::rules::is_fragile;
 use crate::model::{Clue, Fact};
+use crate::traffic::{Share, size};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UdpSocket};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout};
 
 /// The most that is heard in one dialogue, in bytes.
 const MOST_HEARD: usize = 64 << 10;
@@ -44,7 +45,7 @@ impl Ports<'_> {
 }
 
 /// How a host is asked.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct How {
     /// Now, in Unix seconds.
     pub now: i64,
@@ -52,8 +53,10 @@ pub struct How {
     pub is_deep: bool,
     /// Whether what a question may end is asked all the same: `--include-fragile`.
     pub include_fragile: bool,
-    /// The moment at which we are done with the host, whatever it does.
+    /// The moment at which we are done with the host, whatever it does; of its own time.
     pub deadline: Instant,
+    /// The host's share of the bandwidth, and its clock.
+    pub share: Share,
     /// How long one connection may take, from its first packet to its last.
     pub patience: Duration,
 }
@@ -66,6 +69,7 @@ impl How {
             is_deep: false,
             include_fragile: false,
             deadline,
+            share: Share::default(),
             patience: Duration::from_secs(3),
         }
     }
@@ -88,7 +92,7 @@ async fn identify_by(
     // A port that lets one conversation run out of time gets no other.
     let mut silent = Vec::new();
     for (protocol, port) in questions(ports, protocols, how.is_deep) {
-        let began = Instant::now();
+        let began = how.share.now();
         let is_done = began >= how.deadline;
         if is_done || (!how.include_fragile && is_fragile(&clues, ports.tcp)) {
             break;
@@ -97,7 +101,7 @@ async fn identify_by(
             continue;
         }
         let facts = converse(SocketAddr::new(address, port), protocol, how).await;
-        if facts.is_empty() && began.elapsed() >= how.patience {
+        if facts.is_empty() && how.share.now() >= began + how.patience {
             silent.push(port);
         }
         clues.extend(facts.into_iter().map(|fact| Clue {
@@ -165,10 +169,10 @@ pub async fn converse(socket: SocketAddr, protocol: &Protocol, how: &How) -> Vec
     };
     match protocol.transport {
         Transport::Udp => {
-            let until = how.deadline.min(Instant::now() + how.patience);
-            let talk = datagrams(socket, dialogue.as_mut(), how.patience / 2);
+            let until = how.deadline.min(how.share.now() + how.patience);
+            let talk = datagrams(socket, dialogue.as_mut(), (how.patience / 2, &how.share));
             // What was heard before the time was up counts; so does what came before an error.
-            timeout_at(until, talk).await.ok();
+            how.share.timeout_at(until, talk).await.ok();
         }
         Transport::Tcp | Transport::Tls => {
             connections(socket, protocol, dialogue.as_mut(), how).await;
@@ -190,9 +194,15 @@ async fn connections(
         pieces: MOST_PIECES,
     };
     for _ in 0..MOST_CONNECTIONS {
-        let until = how.deadline.min(Instant::now() + how.patience);
-        let talk = connection(socket, protocol.transport, dialogue, &mut quota);
-        match timeout_at(until, talk).await {
+        how.share.pass(size::connection(socket.is_ipv6())).await;
+        let until = how.deadline.min(how.share.now() + how.patience);
+        let talk = connection(
+            (socket, &how.share),
+            protocol.transport,
+            dialogue,
+            &mut quota,
+        );
+        match how.share.timeout_at(until, talk).await {
             Ok(Ok(End::Again)) => {}
             Ok(Ok(End::Over) | Err(_)) | Err(_) => return,
         }
@@ -216,14 +226,14 @@ trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 
 async fn connection(
-    socket: SocketAddr,
+    (socket, share): (SocketAddr, &Share),
     transport: Transport,
     dialogue: &mut dyn Dialogue,
     quota: &mut Quota,
 ) -> io::Result<End> {
     let tcp = TcpStream::connect(socket).await?;
     tcp.set_nodelay(true)?;
-    let (reader, writer) = tcp.into_split();
+    let (reader, writer) = tokio::io::split(share.meter(tcp, socket.is_ipv6()));
     // TLS reads for itself: it is bounded below it.
     let most = u64::try_from(quota.bytes).unwrap_or(u64::MAX);
     let mut stream: Box<dyn Stream> = Box::new(tokio::io::join(reader.take(most), writer));
@@ -294,12 +304,13 @@ async fn hear(
 async fn datagrams(
     socket: SocketAddr,
     dialogue: &mut dyn Dialogue,
-    wait: Duration,
+    (wait, share): (Duration, &Share),
 ) -> io::Result<()> {
     let any: IpAddr = match socket {
         SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
         SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
     };
+    let is_v6 = socket.is_ipv6();
     let own = UdpSocket::bind((any, 0)).await?;
     // Only who was asked is heard.
     own.connect(socket).await?;
@@ -309,10 +320,12 @@ async fn datagrams(
     for _ in 0..MOST_PIECES {
         let count = match &step {
             Step::Send(bytes) => {
+                share.pass(size::datagram(is_v6, bytes.len())).await;
                 own.send(bytes).await?;
                 if let Ok(count) = timeout(wait, own.recv(&mut piece)).await {
                     count?
                 } else {
+                    share.pass(size::datagram(is_v6, bytes.len())).await;
                     own.send(bytes).await?;
                     own.recv(&mut piece).await?
                 }
@@ -323,6 +336,7 @@ async fn datagrams(
         let Some(rest) = left.checked_sub(count) else {
             return Ok(());
         };
+        share.came(size::datagram(is_v6, count));
         left = rest;
         step = dialogue.hear(piece.get(..count).unwrap_or_default());
     }

@@ -8,6 +8,7 @@ use super::login::{Entry, Next};
 use crate::credentials::{Credential, Jump, MAX_KEYS};
 use crate::model::{Failure as _, HostFailure, HostTrust, LiveHost, Protocol, ResultCode, Stage};
 use crate::session::{Bastion, Lane, MeetError, Met, Signer, Way};
+use crate::traffic::Share;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::pin::Pin;
@@ -29,7 +30,8 @@ impl Jumps {
 /// How it stands with a jump host.
 enum Road {
     Untried,
-    Open(Arc<Bastion>),
+    /// With its share of the bandwidth: whoever goes through it waits for that.
+    Open(Arc<Bastion>, Share),
     /// It is not tried again in this run: a wrong password must not be told twice.
     Closed(Closed),
 }
@@ -49,7 +51,7 @@ impl Closed {
 }
 
 /// A place among the connections through a jump host, or why there is none.
-type Found = Result<Result<Lane, Closed>, RunError>;
+type Found = Result<Result<(Lane, Share), Closed>, RunError>;
 
 /// Waits for a place among the connections through a jump host; whoever comes first logs in to it.
 fn lane<'a>(cx: &'a Context, id: &'a str) -> Pin<Box<dyn Future<Output = Found> + Send + 'a>> {
@@ -60,14 +62,16 @@ fn lane<'a>(cx: &'a Context, id: &'a str) -> Pin<Box<dyn Future<Output = Found> 
             return Ok(Err(Closed::new(ResultCode::NoCredentialInScope, why)));
         };
         let mut road = road.lock().await;
-        let bastion = match &*road {
-            Road::Open(bastion) if !bastion.is_closed() => Arc::clone(bastion),
+        let (bastion, share) = match &*road {
+            Road::Open(bastion, share) if !bastion.is_closed() => {
+                (Arc::clone(bastion), share.clone())
+            }
             Road::Closed(closed) => return Ok(Err(closed.clone())),
-            Road::Untried | Road::Open(_) => match enter(cx, jump).await? {
-                Ok(bastion) => {
+            Road::Untried | Road::Open(..) => match enter(cx, jump).await? {
+                Ok((bastion, share)) => {
                     let bastion = Arc::new(bastion);
-                    *road = Road::Open(Arc::clone(&bastion));
-                    bastion
+                    *road = Road::Open(Arc::clone(&bastion), share.clone());
+                    (bastion, share)
                 }
                 Err(closed) => {
                     let (code, why) = (closed.code.as_str(), &closed.detail);
@@ -79,11 +83,11 @@ fn lane<'a>(cx: &'a Context, id: &'a str) -> Pin<Box<dyn Future<Output = Found> 
             },
         };
         drop(road);
-        Ok(Ok(bastion.lane().await))
+        Ok(Ok((bastion.lane().await, share)))
     })
 }
 
-async fn enter(cx: &Context, jump: &Jump) -> Result<Result<Bastion, Closed>, RunError> {
+async fn enter(cx: &Context, jump: &Jump) -> Result<Result<(Bastion, Share), Closed>, RunError> {
     let mut credentials = cx.keyring.credentials().iter();
     let Some(credential) = credentials.find(|it| it.id == jump.credential) else {
         let why = format!("there is no credential {}", jump.credential);
@@ -92,10 +96,11 @@ async fn enter(cx: &Context, jump: &Jump) -> Result<Result<Bastion, Closed>, Run
     let through = match &jump.jump {
         None => None,
         Some(outer) => match lane(cx, outer).await? {
-            Ok(lane) => Some(lane),
+            Ok(found) => Some(found),
             Err(closed) => return Ok(Err(closed)),
         },
     };
+    let (through, outer) = through.unzip();
     let host = match host(jump, through.is_some()).await {
         Ok(host) => host,
         Err(why) => return Ok(Err(Closed::new(ResultCode::Filtered, why))),
@@ -109,12 +114,14 @@ async fn enter(cx: &Context, jump: &Jump) -> Result<Result<Bastion, Closed>, Run
     }
     let mut visit = Visit::new(cx, host);
     (visit.protocol, visit.port) = (Protocol::Ssh, jump.port);
+    visit.on_the_way = outer.map(|outer| visit.share.behind(&outer));
     let legacy = credential.legacy;
     visit.connector = cx.connectors.ssh.by(Way { legacy, through });
     if visit.connector.is_none() {
         return Ok(Err(no_other_way()));
     }
-    visit.enter_bastion(credential).await
+    let entered = visit.enter_bastion(credential).await?;
+    Ok(entered.map(|bastion| (bastion, visit.share().clone())))
 }
 
 /// Where a jump host is. One that is itself behind another is looked up by that one.
@@ -150,6 +157,10 @@ impl Visit<'_> {
         credential: &Credential,
     ) -> Result<Result<(), Closed>, RunError> {
         self.connector = None;
+        // What was not this host's time on the way stays that.
+        if let Some(left) = self.on_the_way.take() {
+            self.deadline += left.held_on_the_way();
+        }
         self.remarks.clear();
         let legacy = credential.legacy;
         let through = match &credential.jump {
@@ -161,7 +172,8 @@ impl Visit<'_> {
                 let found = lane(self.cx, id).await?;
                 self.deadline += asked.elapsed();
                 match found {
-                    Ok(lane) => {
+                    Ok((lane, share)) => {
+                        self.on_the_way = Some(self.share.behind(&share));
                         self.remarks.push(format!("through {id}"));
                         Some(lane)
                     }

@@ -20,6 +20,7 @@ pub(in crate::scan) async fn look(cx: &Context, host: &LiveHost, ports: Vec<u16>
         return Vec::new();
     }
     let patience = (cx.plan.host_timeout() / 2).min(LONGEST);
+    let share = cx.traffic.share();
     let ask = Ask {
         address: host.address,
         tcp: ports,
@@ -31,7 +32,8 @@ pub(in crate::scan) async fn look(cx: &Context, host: &LiveHost, ports: Vec<u16>
         expected: cx.plan.expected(),
         names: cx.plan.look.dns.then(|| cx.names.clone()),
         now: (cx.clock)().unix(),
-        deadline: Instant::now() + patience,
+        deadline: share.now() + patience,
+        share,
     };
     cx.note(host.address, Step::Looks(identify::asked(&ask)));
     identify::ask(&ask).await
@@ -76,7 +78,11 @@ pub(super) async fn vouched(cx: &Context, host: &LiveHost) -> Vec<AccessRecord> 
         if !host.open_ports.contains(&port) {
             continue;
         }
-        let (began, limits) = (Instant::now(), Limits::until(Instant::now() + LONGEST));
+        let (began, share) = (Instant::now(), cx.traffic.share());
+        let limits = Limits {
+            share: share.clone(),
+            ..Limits::until(share.now() + LONGEST)
+        };
         let met = connector.meet(host, port, &limits).await;
         let (code, trust, detail) = match met {
             Ok(met) => {

@@ -10,6 +10,7 @@ mod windows;
 pub(super) use jump::Jumps;
 pub(super) use look::look;
 
+use super::desk::Seat;
 use super::{Context, Event, RunError, RunKind, Step, judge, notes};
 use crate::collect;
 use crate::credentials::{self, Credential};
@@ -18,8 +19,9 @@ use crate::model::{
     AccessRecord, Clue, CredentialId, Date, Finding, HostFailure, HostKey, HostOutcome, HostTrust,
     Inventory, LiveHost, Protocol, ResultCode, Service, Stage,
 };
-use crate::session::{Answers, Connector, Limits, Loss, QuestionSet, Session};
+use crate::session::{Answers, Connector, Limits, Loss, QuestionSet, Room, Session};
 use crate::store::{HostCommit, Matched, Pin};
+use crate::traffic::Share;
 use root::Root;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -27,31 +29,31 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// Looks at one host, and logs in where there is a way in; `rest` is what is said of it where there is
-/// none.
+/// none. The seat is to be kept until the host is saved.
 pub(super) async fn work(
     cx: &Context,
     host: LiveHost,
     mac: Option<[u8; 6]>,
     rest: HostCommit,
-) -> Result<HostCommit, RunError> {
+) -> Result<(HostCommit, Seat), RunError> {
     let began = Instant::now();
     let (before, by_login) = look::ports(cx, &host);
     let mut clues: Vec<Clue> = mac.map(look::of_link).into_iter().collect();
     clues.extend(look(cx, &host, before).await);
     clues.extend(cx.announced(host.address).await);
     let ways = ways_in(cx, &host, &clues);
-    let mut commit = if cx.plan.kind == RunKind::Sweep || ways.is_empty() {
-        rest
+    let (mut commit, seat) = if cx.plan.kind == RunKind::Sweep || ways.is_empty() {
+        (rest, Seat::default())
     } else if is_left_alone(cx, &host, &clues) {
-        leave_alone(rest)
+        (leave_alone(rest), Seat::default())
     } else {
-        let commit = scan(cx, host, &ways, &rest.outcome.access).await?;
+        let (commit, seat) = scan(cx, host, &ways, &rest.outcome.access).await?;
         let host = &commit.outcome.host;
         if commit.outcome.inventory.is_none() && !cx.plan.ways_met(&by_login).is_empty() {
             clues.extend(look(cx, host, cx.plan.ways_met(&by_login)).await);
         }
         clues.extend(commit.outcome.services.iter().flat_map(look::of_login));
-        commit
+        (commit, seat)
     };
     if cx.plan.look.every_key {
         let vouched = look::vouched(cx, &commit.outcome.host).await;
@@ -66,7 +68,7 @@ pub(super) async fn work(
     outcome.elapsed_ms = millis(began);
     commit.exposures = exposures(outcome, cx.today);
     commit.finished = (cx.clock)();
-    judge_it(cx, commit).await
+    Ok((judge_it(cx, commit).await?, seat))
 }
 
 /// What is wrong with a host that was looked at, as far as it shows.
@@ -117,7 +119,7 @@ async fn scan(
     host: LiveHost,
     ways: &[(Protocol, u16)],
     closed: &[AccessRecord],
-) -> Result<HostCommit, RunError> {
+) -> Result<(HostCommit, Seat), RunError> {
     let mut visit = Visit::new(cx, host);
     let remembered = cx.remembered(visit.host.address).await?;
     let known = cx.keyring.credentials().iter();
@@ -145,7 +147,7 @@ async fn scan(
 pub(super) async fn work_behind(
     cx: &Context,
     host: LiveHost,
-) -> Result<Option<HostCommit>, RunError> {
+) -> Result<Option<(HostCommit, Seat)>, RunError> {
     let began = Instant::now();
     let mut visit = Visit::new(cx, host);
     visit.is_behind = true;
@@ -166,9 +168,9 @@ pub(super) async fn work_behind(
     if nobody {
         return Ok(None);
     }
-    let mut commit = visit.finish();
+    let (mut commit, seat) = visit.finish();
     commit.outcome.elapsed_ms = millis(began);
-    judge_it(cx, commit).await.map(Some)
+    Ok(Some((judge_it(cx, commit).await?, seat)))
 }
 
 /// Adds the verdicts to a host that was read.
@@ -190,16 +192,19 @@ async fn judge_it(cx: &Context, mut commit: HostCommit) -> Result<HostCommit, Ru
 }
 
 /// Reads this machine, without a network.
-pub(super) async fn scan_local(cx: &Context, host: LiveHost) -> Result<HostCommit, RunError> {
+pub(super) async fn scan_local(
+    cx: &Context,
+    host: LiveHost,
+) -> Result<(HostCommit, Seat), RunError> {
     let mut visit = Visit::new(cx, host);
     let began = Instant::now();
     let local: Box<dyn Session> = Box::new(crate::session::Local);
     let mut row = visit.row(None, ResultCode::Ok, HostTrust::None);
     (row.protocol, row.port, row.attempted) = (Protocol::Local, None, true);
     visit.collect(local, &collect::UNIX, (row, None)).await?;
-    let mut commit = visit.finish();
+    let (mut commit, seat) = visit.finish();
     commit.outcome.elapsed_ms = millis(began);
-    judge_it(cx, commit).await
+    Ok((judge_it(cx, commit).await?, seat))
 }
 
 fn millis(since: Instant) -> u64 {
@@ -239,8 +244,16 @@ struct Visit<'a> {
     host: LiveHost,
     protocol: Protocol,
     port: u16,
-    /// When we are done with the host, whatever is left: one for all of its ports and credentials.
+    /// When we are done with the host, whatever is left: one for all of its ports and credentials. A moment of
+    /// its own time.
     deadline: Instant,
+    /// Its share of the bandwidth, and its clock.
+    share: Share,
+    /// The same on the way through a jump host.
+    on_the_way: Option<Share>,
+    /// The memory for its answers, and the place where they are read.
+    room: Room,
+    seat: Seat,
     host_key: Option<HostKey>,
     /// What each port said first.
     banners: BTreeMap<u16, String>,
@@ -267,12 +280,17 @@ struct Visit<'a> {
 
 impl<'a> Visit<'a> {
     fn new(cx: &'a Context, host: LiveHost) -> Self {
+        let share = cx.traffic.share();
         Self {
             cx,
             host,
             protocol: Protocol::Ssh,
             port: 0,
-            deadline: Instant::now() + cx.plan.host_timeout(),
+            deadline: share.now() + cx.plan.host_timeout(),
+            share,
+            on_the_way: None,
+            room: cx.memory.room(),
+            seat: Seat::default(),
             host_key: None,
             banners: BTreeMap::new(),
             winrm: BTreeSet::new(),
@@ -330,6 +348,11 @@ impl<'a> Visit<'a> {
             self.ask_account(&mut *session, set).await;
         }
         farewell(session).await;
+        // Nobody waits for a second seat on a first one.
+        self.seat = Seat::default();
+        if let Ok(answers) = &answers {
+            self.seat = self.cx.desk.seat(answers).await;
+        }
         let inventory = match &answers {
             Ok(answers) => self.read(set, answers),
             Err(error) => Err(HostFailure::at(Stage::Collect, error)),
@@ -462,11 +485,19 @@ impl<'a> Visit<'a> {
     }
 
     fn is_out_of_time(&self) -> bool {
-        Instant::now() >= self.deadline
+        self.share().now() >= self.deadline
+    }
+
+    fn share(&self) -> &Share {
+        self.on_the_way.as_ref().unwrap_or(&self.share)
     }
 
     fn limits(&self) -> Limits {
-        Limits::until(self.deadline)
+        Limits {
+            share: self.share().clone(),
+            room: self.room.clone(),
+            ..Limits::until(self.deadline)
+        }
     }
 
     fn enter(&self, stage: Stage) {
@@ -474,9 +505,9 @@ impl<'a> Visit<'a> {
         self.cx.tell(Event::StageEntered { address, stage });
     }
 
-    fn finish(self) -> HostCommit {
+    fn finish(self) -> (HostCommit, Seat) {
         let services = self.services();
-        HostCommit {
+        let commit = HostCommit {
             outcome: HostOutcome {
                 host: self.host,
                 host_key: self.host_key,
@@ -492,7 +523,8 @@ impl<'a> Visit<'a> {
             exposures: Vec::new(),
             pins: self.pins,
             finished: (self.cx.clock)(),
-        }
+        };
+        (commit, self.seat)
     }
 
     fn services(&self) -> Vec<Service> {

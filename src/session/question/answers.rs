@@ -10,6 +10,8 @@ use std::collections::BTreeMap;
 pub struct Answers {
     pub(super) by_id: BTreeMap<&'static str, Answer>,
     losses: Vec<Loss>,
+    /// How many lines the answers have that are kept.
+    lines: usize,
 }
 
 /// A right or a service that a session went without, so that some questions were asked another way
@@ -42,9 +44,21 @@ impl Answers {
     }
 
     pub(super) fn take(&mut self, id: &'static str, reply: Reply, limits: &Limits) {
-        if reply.stdout.len() > limits.answer_bytes {
-            return self.mark(id, GapCause::Malformed);
+        let bytes = reply.stdout.len();
+        if bytes > limits.answer_bytes {
+            let most = limits.answer_bytes;
+            let why =
+                format!("{id}: {bytes} bytes came, and an answer of more than {most} is not read");
+            return self.cut(id, why);
         }
+        let lines = reply.stdout.iter().filter(|byte| **byte == b'\n').count();
+        if self.lines.saturating_add(lines) > limits.total_lines {
+            let most = limits.total_lines;
+            let why =
+                format!("{id}: {lines} lines came, and no more than {most} are read of a host");
+            return self.cut(id, why);
+        }
+        self.lines += lines;
         let read = match reply.exit {
             0 if std::str::from_utf8(&reply.stdout).is_ok() => Ok(Read::AsIs),
             0 => Ok(Read::Mended(
@@ -56,6 +70,25 @@ impl Answers {
         };
         let reply = Some(reply);
         self.by_id.insert(id, Answer { reply, read });
+    }
+
+    /// An answer is longer than what is read.
+    fn cut(&mut self, id: &'static str, why: String) {
+        self.mark(id, GapCause::Malformed);
+        self.lose(ResultCode::OkPartial, why);
+    }
+
+    /// About how many bytes of memory it takes to read them: what is made of a line and of a word is larger
+    /// than they are.
+    pub fn weight(&self) -> usize {
+        const OF_A_BYTE: usize = 8;
+        const OF_A_LINE: usize = 512;
+        let replies = self
+            .by_id
+            .values()
+            .filter_map(|answer| answer.reply.as_ref());
+        let bytes: usize = replies.map(|reply| reply.stdout.len()).sum();
+        bytes * OF_A_BYTE + self.lines * OF_A_LINE
     }
 
     /// Records that a question has no answer, and why.
@@ -99,6 +132,7 @@ impl Answers {
 
     /// Takes over what another exchange brought; it counts where both speak of a question.
     pub fn absorb(&mut self, later: Self) {
+        self.lines += later.lines;
         self.by_id.extend(later.by_id);
         self.losses.extend(later.losses);
     }
@@ -107,6 +141,7 @@ impl Answers {
     pub fn absorb_known(&mut self, later: Self) {
         let answered = later.by_id.into_iter();
         let answered = answered.filter(|(_, answer)| answer.read.is_ok());
+        self.lines += later.lines;
         self.by_id.extend(answered);
         self.losses.extend(later.losses);
     }

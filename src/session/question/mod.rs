@@ -201,6 +201,7 @@ impl QuestionSet {
                 Kind::Noise => {}
             }
         }
+        parsed.open = open.map(|(id, _)| id);
         parsed
     }
 
@@ -230,6 +231,8 @@ pub struct Parsed {
     pub answers: Answers,
     /// Whether the script ran to its end.
     pub done: bool,
+    /// The question whose answer had begun and not ended.
+    pub open: Option<&'static str>,
 }
 
 /// A line that frames an answer.

@@ -11,7 +11,7 @@ use crate::session::{
 use async_trait::async_trait;
 use russh::{ChannelMsg, ChannelOpenFailure, ChannelReadHalf, Disconnect};
 use std::time::Duration;
-use tokio::time::{timeout, timeout_at};
+use tokio::time::timeout;
 
 /// What is run on the host. The first works in a restricted bash, which refuses any `/`; the second
 /// where the login shell finds no `sh`.
@@ -121,7 +121,7 @@ impl SshSession {
         let told = transcript.without_marker(&script);
         let said = Exchange::begin(format!("exec {command}"), told, script.len());
         let exchange = self.exchange(command, script, &mut transcript);
-        let end = Box::pin(timeout_at(limits.deadline, exchange)).await;
+        let end = Box::pin(limits.timeout_at(limits.deadline, exchange)).await;
         let end = end.unwrap_or(End::Deadline);
         self.said.push(said.ended(transcript.heard(), end.words()));
         if matches!(end, End::Over | End::Deadline) {

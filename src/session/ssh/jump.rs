@@ -14,7 +14,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::timeout_at;
 
 /// How many connections go through one host at once. Some servers count them as sessions, of which OpenSSH
 /// allows ten (`MaxSessions`).
@@ -79,7 +78,7 @@ impl Lane {
         let port = u32::from(place.port);
         // Where we come from is nobody's business.
         let opening = handle.channel_open_direct_tcpip(host, port, "127.0.0.1", 0);
-        let channel = match timeout_at(until, opening).await {
+        let channel = match limits.timeout_at(until, opening).await {
             Ok(Ok(channel)) => channel,
             Ok(Err(error)) => return Err(why_not_on(&error)),
             Err(_) => return Err(MeetError::Filtered(ErrorKind::TimedOut.into())),

@@ -10,7 +10,6 @@ use crate::session::{Limits, LoggedIn, LoginError, LoginRefusal, Password, Permi
 use async_trait::async_trait;
 use russh::client::{AuthResult, KeyboardInteractiveAuthResponse as Conversation, Prompt};
 use russh::{MethodKind, MethodSet};
-use tokio::time::timeout_at;
 
 /// A connection on which nobody has logged in.
 pub(super) struct SshDoor {
@@ -48,7 +47,7 @@ impl Door for SshDoor {
         limits: &Limits,
     ) -> Result<LoggedIn, LoginError> {
         let until = limits.within(limits.login);
-        let offered = timeout_at(until, self.offer(user, signer)).await;
+        let offered = limits.timeout_at(until, self.offer(user, signer)).await;
         let secret_sent = false;
         offered.map_err(|_| LoginError::TimedOut { secret_sent })??;
         let door = *self;
@@ -64,7 +63,7 @@ impl Door for SshDoor {
         let until = limits.within(limits.login);
         // The permit ends here: the password is sent once, or not at all.
         let (password, _permit) = secret;
-        let told = timeout_at(until, self.tell(user, password)).await;
+        let told = limits.timeout_at(until, self.tell(user, password)).await;
         match told.unwrap_or_else(|_| Err(self.why_silent())) {
             Ok(method) => {
                 let door = *self;

@@ -9,7 +9,7 @@ use russh::keys::{Algorithm, EcdsaCurve, HashAlg};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::{timeout, timeout_at};
+use tokio::time::timeout;
 
 /// What an SSH server shows to everybody.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +29,7 @@ pub struct SshFace {
 pub async fn ssh_face(address: IpAddr, port: u16, limits: &Limits) -> Result<SshFace, MeetError> {
     let mut tcp = connect(SocketAddr::new(address, port), limits).await?;
     let until = limits.within(limits.banner);
-    let greeting = timeout_at(until, greeting::read(&mut tcp)).await;
+    let greeting = limits.timeout_at(until, greeting::read(&mut tcp)).await;
     let greeting = greeting.map_err(|_| MeetError::Timeout("its greeting"))??;
     let banner = greeting.banner.clone();
 
@@ -41,7 +41,7 @@ pub async fn ssh_face(address: IpAddr, port: u16, limits: &Limits) -> Result<Ssh
     };
     let until = limits.within(limits.login);
     let meeting = handshake::shake_hands(Box::new(tcp), greeting, &known, &place, false);
-    let Ok(Ok((mut link, key))) = Box::pin(timeout_at(until, meeting)).await else {
+    let Ok(Ok((mut link, key))) = Box::pin(limits.timeout_at(until, meeting)).await else {
         return Ok(SshFace { banner, key: None });
     };
     let goodbye = link.handle.disconnect(Disconnect::ByApplication, "", "");
@@ -127,7 +127,7 @@ async fn face_of_kind(
 ) -> Result<(String, Result<SshKey, MeetError>), MeetError> {
     let mut tcp = connect(SocketAddr::new(address, port), limits).await?;
     let until = limits.within(limits.banner);
-    let greeting = timeout_at(until, greeting::read(&mut tcp)).await;
+    let greeting = limits.timeout_at(until, greeting::read(&mut tcp)).await;
     let greeting = greeting.map_err(|_| MeetError::Timeout("its greeting"))??;
     let banner = greeting.banner.clone();
     let known = Arc::new(KnownKeys::default());
@@ -141,7 +141,7 @@ async fn face_of_kind(
     let until = limits.within(limits.login);
     let meeting =
         handshake::shake_hands_by((config, true), Box::new(tcp), greeting, (&known, &place));
-    let met = Box::pin(timeout_at(until, meeting)).await;
+    let met = Box::pin(limits.timeout_at(until, meeting)).await;
     let (mut link, key) = match met {
         Ok(Ok(met)) => met,
         Ok(Err(error)) => return Ok((banner, Err(error))),

@@ -32,7 +32,7 @@ use russh::keys::PublicKey;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::sleep;
 use wire::Duplex;
 
 /// Meets hosts over SSH.
@@ -78,7 +78,7 @@ impl Connector for SshConnector {
             };
             // Many hosts that were turned away together must not come back together.
             let pause = Duration::from_millis(rand::random_range(*pause..pause * 2));
-            if Instant::now() + pause >= limits.deadline {
+            if limits.share.now() + pause >= limits.deadline {
                 return Err(error);
             }
             sleep(pause).await;
@@ -109,14 +109,14 @@ impl SshConnector {
         let mut stream = self.open(place, limits).await?;
         let until = limits.within(limits.banner);
         // Nothing is written before an SSH server has spoken: the port may be anything's.
-        let greeting = timeout_at(until, greeting::read(&mut *stream)).await;
+        let greeting = limits.timeout_at(until, greeting::read(&mut *stream)).await;
         let greeting = greeting.map_err(|_| MeetError::Timeout("its greeting"))??;
         let banner = greeting.banner.clone();
 
         let until = limits.within(limits.login);
         let legacy = self.way.legacy;
         let meeting = handshake::shake_hands(stream, greeting, &self.known, place, legacy);
-        let meeting = Box::pin(timeout_at(until, meeting)).await;
+        let meeting = Box::pin(limits.timeout_at(until, meeting)).await;
         let (link, key) = meeting.map_err(|_| MeetError::Timeout("the key exchange"))??;
         let (vouching, old) = {
             let seen = link.seen.lock();

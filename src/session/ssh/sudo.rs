@@ -15,7 +15,6 @@ use crate::session::{
 };
 use russh::client::Msg;
 use russh::{ChannelMsg, ChannelReadHalf, ChannelWriteHalf};
-use tokio::time::timeout_at;
 
 /// What sudo is to run, as sudoers has it: it says who it is before it reads.
 pub const ROOT_SHELL: &str = "sh -c echo underdesk $(id -u); exec sh -s";
@@ -45,14 +44,14 @@ pub(super) async fn ask(
         return refused("the password for sudo is more than one line", Told::Never);
     };
     let until = limits.within(limits.login);
-    let opened = timeout_at(until, open(link, &nonce)).await;
+    let opened = limits.timeout_at(until, open(link, &nonce)).await;
     let Ok(Ok((mut incoming, outgoing))) = opened else {
         return lost(Told::Never);
     };
     let mut rite = Rite::new(&nonce, proof.user);
     // The permit ends here: the password is sent once, or not at all.
     let begun = begin(&mut rite, line, &mut incoming, &outgoing);
-    let begun = Box::pin(timeout_at(until, begun)).await;
+    let begun = Box::pin(limits.timeout_at(until, begun)).await;
     let end = match begun.unwrap_or(Begun::Not(Why::Silent)) {
         Begun::Shell => {
             let script = set.script(&nonce);
@@ -62,7 +61,7 @@ pub(super) async fn ask(
                 outgoing.eof().await
             };
             let asked = converse(&mut incoming, tell, &mut transcript);
-            let end = Box::pin(timeout_at(limits.deadline, asked)).await;
+            let end = Box::pin(limits.timeout_at(limits.deadline, asked)).await;
             let end = end.unwrap_or(End::Deadline);
             if matches!(end, End::Over | End::Deadline) {
                 link.cut();

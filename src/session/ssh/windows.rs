@@ -26,7 +26,7 @@ pub(super) async fn ask(
     use WindowsShell::{Cmd, PowerShell};
     let mut talk = Talk {
         set,
-        limits: *limits,
+        limits: limits.clone(),
         answers: Answers::default(),
         page: None,
     };

@@ -72,6 +72,10 @@ impl Courier for Carrier {
         Ok(Delivery { status, body })
     }
 
+    fn now(&self) -> Instant {
+        self.link.now()
+    }
+
     fn to(&self) -> &str {
         &self.to
     }

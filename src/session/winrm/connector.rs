@@ -12,7 +12,6 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
-use tokio::time::timeout_at;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 
 /// Forward look-ups, so that a name in a certificate can be confirmed to be of this address.
@@ -134,7 +133,9 @@ impl WinrmConnector {
             return true;
         }
         let confirmed = self.leads_here(place, leaf);
-        let confirmed = timeout_at(limits.within(limits.connect), confirmed).await;
+        let confirmed = limits
+            .timeout_at(limits.within(limits.connect), confirmed)
+            .await;
         confirmed.unwrap_or(false)
     }
 

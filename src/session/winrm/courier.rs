@@ -9,6 +9,11 @@ pub(in crate::session) trait Courier: Send {
     /// Sends a SOAP envelope (UTF-8) and returns the answer. Never sends anything twice.
     async fn carry(&mut self, envelope: &str, until: Instant) -> Result<Delivery, CarryError>;
 
+    /// The host's time, of which `until` is a moment.
+    fn now(&self) -> Instant {
+        Instant::now()
+    }
+
     /// The `To` address: `http://host:5985/wsman`.
     fn to(&self) -> &str;
 

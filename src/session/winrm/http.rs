@@ -5,6 +5,7 @@ use super::offers::Offers;
 use super::{MOST_BODY, PATH};
 use crate::session::LoginError;
 use crate::session::base64;
+use crate::traffic::Share;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1::{self, SendRequest};
@@ -16,7 +17,7 @@ use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 /// An open connection.
 pub(super) struct Link {
@@ -24,6 +25,8 @@ pub(super) struct Link {
     /// Reads and writes for us; stops when the connection is dropped.
     _driver: JoinSet<()>,
     authority: String,
+    /// The host's clock.
+    share: Share,
     broken: bool,
 }
 
@@ -83,7 +86,11 @@ const OURS: &str = concat!("underdesk/", env!("CARGO_PKG_VERSION"));
 
 impl Link {
     /// Takes over a connection.
-    pub(super) async fn open<S>(stream: S, authority: String) -> Result<Self, hyper::Error>
+    pub(super) async fn open<S>(
+        stream: S,
+        authority: String,
+        share: Share,
+    ) -> Result<Self, hyper::Error>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -101,8 +108,14 @@ impl Link {
             sender,
             _driver: driver,
             authority,
+            share,
             broken: false,
         })
+    }
+
+    /// The host's time.
+    pub(super) fn now(&self) -> Instant {
+        self.share.now()
     }
 
     /// Whether the host has hung up.
@@ -122,11 +135,12 @@ impl Link {
             ));
         }
         // A time-out that has passed already would still let the request out.
-        if Instant::now() >= until {
+        if self.now() >= until {
             return Err(HttpError::TimedOut);
         }
+        let share = self.share.clone();
         let exchange = self.exchange(post);
-        let result = match timeout_at(until, exchange).await {
+        let result = match share.timeout_at(until, exchange).await {
             Ok(result) => result,
             Err(_) => Err(HttpError::TimedOut),
         };
@@ -242,7 +256,9 @@ pub(super) mod tests {
             }
             heard
         });
-        let link = Link::open(ours, "web1:5985".to_owned()).await.unwrap();
+        let link = Link::open(ours, "web1:5985".to_owned(), Share::default())
+            .await
+            .unwrap();
         (link, told)
     }
 
@@ -295,7 +311,9 @@ pub(super) mod tests {
     #[tokio::test]
     async fn silence_ends_in_time_and_nothing_is_sent_after_it() {
         let (ours, _theirs) = tokio::io::duplex(1 << 16);
-        let mut link = Link::open(ours, "web1:5985".to_owned()).await.unwrap();
+        let mut link = Link::open(ours, "web1:5985".to_owned(), Share::default())
+            .await
+            .unwrap();
         let error = link.post(Post::default(), soon()).await.unwrap_err();
         assert!(matches!(error, HttpError::TimedOut));
         let error = link.post(Post::default(), soon()).await.unwrap_err();

@@ -4,11 +4,12 @@
 
 use super::krb_error::{KrbError, PREAUTH_REQUIRED};
 use crate::session::{KerberosFailure, KerberosRefusal};
+use crate::traffic::{Share, size};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 /// At most so many hosts' tickets are fetched at a time: a thousand hosts share one directory.
 pub(super) static AT_ONCE: Semaphore = Semaphore::const_new(4);
@@ -17,6 +18,7 @@ pub(super) static AT_ONCE: Semaphore = Semaphore::const_new(4);
 pub(super) struct Kdcs<'a> {
     addresses: &'a [String],
     until: Instant,
+    share: Share,
     /// The one that answered first: it is asked on.
     chosen: Option<&'a String>,
     initial_requests: usize,
@@ -34,10 +36,11 @@ const AS_REP: u8 = 0x6b;
 const TGS_REP: u8 = 0x6d;
 
 impl<'a> Kdcs<'a> {
-    pub(super) fn new(addresses: &'a [String], until: Instant) -> Self {
+    pub(super) fn new(addresses: &'a [String], until: Instant, share: Share) -> Self {
         Self {
             addresses,
             until,
+            share,
             chosen: None,
             initial_requests: 0,
             proof_sent: false,
@@ -134,13 +137,18 @@ impl<'a> Kdcs<'a> {
     }
 
     async fn talk_to(&self, address: &str, message: &[u8]) -> Option<Vec<u8>> {
-        let until = self.until.min(Instant::now() + STEP);
-        timeout_at(until, talk(address, message)).await.ok()?
+        let share = &self.share;
+        let until = self.until.min(share.now() + STEP);
+        let talk = talk(address, message, share);
+        share.timeout_at(until, talk).await.ok()?
     }
 }
 
-async fn talk(address: &str, message: &[u8]) -> Option<Vec<u8>> {
-    let mut tcp = TcpStream::connect(address).await.ok()?;
+async fn talk(address: &str, message: &[u8], share: &Share) -> Option<Vec<u8>> {
+    share.pass(size::connection(false)).await;
+    let tcp = TcpStream::connect(address).await.ok()?;
+    let is_v6 = tcp.peer_addr().ok()?.is_ipv6();
+    let mut tcp = share.meter(tcp, is_v6);
     tcp.write_all(message).await.ok()?;
     let mut length = [0; 4];
     tcp.read_exact(&mut length).await.ok()?;
@@ -193,7 +201,7 @@ mod tests {
     async fn a_wrong_password_is_told_once_and_counts() {
         let (address, _runs) = centre(vec![error(25), error(24)]).await;
         let addresses = [address];
-        let mut kdcs = Kdcs::new(&addresses, in_time());
+        let mut kdcs = Kdcs::new(&addresses, in_time(), Share::default());
         assert!(kdcs.ask(INITIAL).await.is_ok());
         assert!(!kdcs.failed(kdcs.silent()).secret_sent);
         let failure = kdcs.ask(INITIAL).await.unwrap_err();
@@ -205,7 +213,7 @@ mod tests {
     async fn an_unknown_service_leaves_the_password_proven() {
         let (address, _runs) = centre(vec![error(25), vec![AS_REP, 0], error(7)]).await;
         let addresses = [address];
-        let mut kdcs = Kdcs::new(&addresses, in_time());
+        let mut kdcs = Kdcs::new(&addresses, in_time(), Share::default());
         kdcs.ask(INITIAL).await.unwrap();
         kdcs.ask(INITIAL).await.unwrap();
         let failure = kdcs.ask(SERVICE).await.unwrap_err();
@@ -219,7 +227,7 @@ mod tests {
         for forged in [vec![AS_REP, 0], error(37)] {
             let (address, _runs) = centre(vec![error(25), forged]).await;
             let addresses = [address];
-            let mut kdcs = Kdcs::new(&addresses, in_time());
+            let mut kdcs = Kdcs::new(&addresses, in_time(), Share::default());
             kdcs.ask(INITIAL).await.unwrap();
             let _ = kdcs.ask(INITIAL).await;
             let failure = kdcs.failed(KerberosRefusal::Skew);
@@ -231,7 +239,7 @@ mod tests {
     async fn a_dead_centre_is_passed_over_before_anything_is_proven() {
         let (address, _runs) = centre(vec![error(25)]).await;
         let addresses = ["127.0.0.1:1".to_owned(), address];
-        let mut kdcs = Kdcs::new(&addresses, in_time());
+        let mut kdcs = Kdcs::new(&addresses, in_time(), Share::default());
         assert!(kdcs.ask(INITIAL).await.is_ok());
         // The second one is gone by now, and no other may hear the proof.
         let failure = kdcs.ask(INITIAL).await.unwrap_err();
@@ -245,13 +253,13 @@ mod tests {
     async fn an_answer_out_of_turn_or_too_long_is_none() {
         let (address, _runs) = centre(vec![vec![AS_REP, 0]]).await;
         let addresses = [address];
-        let mut kdcs = Kdcs::new(&addresses, in_time());
+        let mut kdcs = Kdcs::new(&addresses, in_time(), Share::default());
         let failure = kdcs.ask(INITIAL).await.unwrap_err();
         assert!(matches!(failure.why, KerberosRefusal::Other(_)));
         assert!(!failure.secret_sent && !failure.proven);
         let (address, _runs) = centre(vec![vec![0x7e; MOST_BYTES + 1]]).await;
         let addresses = [address];
-        let mut kdcs = Kdcs::new(&addresses, in_time());
+        let mut kdcs = Kdcs::new(&addresses, in_time(), Share::default());
         let failure = kdcs.ask(INITIAL).await.unwrap_err();
         assert_eq!(failure.why, kdcs.silent());
     }

@@ -12,7 +12,6 @@ use sspi::{
     AuthIdentityBuffers, BufferType, ClientRequestFlags, CredentialsBuffers, DataRepresentation,
     Kerberos, KerberosConfig, SecurityBuffer, SecurityStatus, Sspi as _, SspiImpl as _,
 };
-use tokio::time::timeout_at;
 
 /// A ticket for the host, ready to be shown.
 pub(super) struct Ticket {
@@ -44,11 +43,11 @@ pub(super) async fn ticket(
         let why = "names outside ASCII cannot be written in Kerberos here";
         return Err(unsent(KerberosRefusal::Other(why.to_owned())));
     }
-    let Ok(Ok(_turn)) = timeout_at(until, AT_ONCE.acquire()).await else {
+    let Ok(Ok(_turn)) = limits.timeout_at(until, AT_ONCE.acquire()).await else {
         let why = "others were still waiting for theirs".to_owned();
         return Err(unsent(KerberosRefusal::NoKdc(why)));
     };
-    let mut kdcs = Kdcs::new(way.kdcs, until);
+    let mut kdcs = Kdcs::new(way.kdcs, until, limits.share.clone());
     for service in SERVICES {
         let target = format!("{service}/{}", way.service_host);
         match fetch(&mut kdcs, way, (user, password), target).await {

@@ -5,7 +5,6 @@ use super::tls::{self, Again, Authorities};
 use crate::session::tcp::connect;
 use crate::session::{ClientCertificate, Limits, LoginError, MeetError};
 use std::net::{IpAddr, SocketAddr};
-use tokio::time::timeout_at;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 
 /// Where a host is, and how to get there.
@@ -38,7 +37,7 @@ impl Road {
         let tcp = connect(SocketAddr::new(self.address, self.port), limits).await?;
         let authority = self.authority();
         if !self.tls {
-            let link = Link::open(tcp, authority).await;
+            let link = Link::open(tcp, authority, limits.share.clone()).await;
             return Ok(Opened {
                 link: link.map_err(|_| MeetError::Closed("it was asked anything"))?,
                 leaf: None,
@@ -48,9 +47,9 @@ impl Road {
         let server = tls::server_name(self.name.as_deref(), self.address);
         let until = limits.within(limits.login);
         let shaking = tls::shake_hands(tcp, server, &self.authorities, again);
-        let shaken = timeout_at(until, Box::pin(shaking)).await;
+        let shaken = limits.timeout_at(until, Box::pin(shaking)).await;
         let shaken = shaken.map_err(|_| MeetError::Timeout("the TLS handshake"))??;
-        let link = Link::open(shaken.stream, authority).await;
+        let link = Link::open(shaken.stream, authority, limits.share.clone()).await;
         Ok(Opened {
             link: link.map_err(|_| MeetError::Closed("it was asked anything"))?,
             leaf: Some(shaken.leaf),

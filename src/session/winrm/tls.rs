@@ -4,6 +4,7 @@ use super::verifier::Witness;
 use crate::model::HostKey;
 use crate::session::base64;
 use crate::session::{ClientCertificate, KeyError, MeetError, TrustError};
+use crate::traffic::Metered;
 use sha2::{Digest as _, Sha256};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -76,7 +77,7 @@ impl Authorities {
 
 /// A connection inside TLS, and what the server showed.
 pub(super) struct Shaken {
-    pub(super) stream: TlsStream<TcpStream>,
+    pub(super) stream: TlsStream<Metered<TcpStream>>,
     pub(super) leaf: CertificateDer<'static>,
     /// Whether an authority vouches for the certificate, under whatever names it bears.
     pub(super) chained: bool,
@@ -90,7 +91,7 @@ pub(super) type Again<'a> = (
 
 /// Shakes hands. The server's signature over the handshake is checked; nothing else decides here.
 pub(super) async fn shake_hands(
-    tcp: TcpStream,
+    tcp: Metered<TcpStream>,
     server: ServerName<'static>,
     authorities: &Authorities,
     (judged, certificate): Again<'_>,

@@ -26,6 +26,7 @@ use super::{
     AddressSpace, Canaries, EndReason, Engine, Leg, Profile, SweepEnd, SweepEvent, SweepPlan,
     Sweeper,
 };
+use crate::traffic::{Allowance, Traffic};
 use async_trait::async_trait;
 use cookie::Secret;
 use courier::Courier;
@@ -44,6 +45,7 @@ use tokio_util::sync::CancellationToken;
 #[derive(Clone, Debug)]
 pub struct RawSweeper {
     profile: Profile,
+    traffic: Traffic,
     sockets: Arc<Sockets>,
 }
 
@@ -78,6 +80,7 @@ impl RawSweeper {
         };
         Ok(Self {
             profile,
+            traffic: Traffic::unlimited(),
             sockets: Arc::new(sockets),
         })
     }
@@ -86,6 +89,12 @@ impl RawSweeper {
     #[must_use]
     pub fn with_profile(self, profile: Profile) -> Self {
         Self { profile, ..self }
+    }
+
+    /// Keeps to a bandwidth, together with whoever else does.
+    #[must_use]
+    pub fn with_traffic(self, traffic: Traffic) -> Self {
+        Self { traffic, ..self }
     }
 
     /// Which of some addresses, by index, are behind an Ethernet that is open; IPv4 only.
@@ -164,6 +173,7 @@ impl RawSweeper {
             plan,
             range,
             profile: self.profile,
+            allowance: Allowance::new(self.traffic.clone()),
             links: &self.sockets.links,
             ports: self.sockets.ports.numbers,
             secret: Secret::new(rand::random()),

@@ -19,7 +19,8 @@ mod window;
 
 use super::budget::HalfOpen;
 use super::pace::{Pacer, RoundTrips, Width};
-use super::{Profile, SweepEvent, SweepPlan};
+use super::{Answer, Profile, SweepEvent, SweepPlan};
+use crate::traffic::size;
 pub(super) use answers::Outcome;
 use bitmap::Bitmap;
 use canaries::{Canaries, Throttle};
@@ -97,6 +98,27 @@ impl Work {
 
     fn with_role(self, role: Role) -> Self {
         Self { role, ..self }
+    }
+
+    /// How many bytes on the wire it takes to begin it.
+    pub(super) fn cost(&self) -> u64 {
+        size::syn(self.address.is_ipv6())
+    }
+
+    /// How many bytes its end takes: the answer, and what the system sends in return; or what it has sent again
+    /// while there was none.
+    pub(super) fn cost_of(&self, outcome: &Outcome, now: Duration) -> u64 {
+        // RFC 6298, section 2.1.
+        const REPEATED_AFTER: Duration = Duration::from_secs(1);
+        let is_v6 = self.address.is_ipv6();
+        let (syn, bare) = (size::syn(is_v6), size::bare_segment(is_v6));
+        match outcome {
+            Outcome::Answered(Answer::Open, _) => syn + 2 * bare,
+            Outcome::Answered(..) => bare,
+            // Time-outs are shorter than what the system waits before the next.
+            Outcome::Silent if now >= self.begun + REPEATED_AFTER => syn,
+            _ => 0,
+        }
     }
 
     /// Where the connection goes.

@@ -18,7 +18,9 @@ use underdesk::model::{
     HostFailure, HostKey, HostOutcome, HostTrust, LiveHost, ProbeKind, Protocol, ResultCode, RunId,
     RunSummary, Stage, UtcTime,
 };
-use underdesk::scan::{self, Asked as Ask, Look, Pace, RunKind, RunPlan, Scope, Verify, Wanted};
+use underdesk::scan::{
+    self, Asked as Ask, Look, Pace, RunKind, RunLimits, RunPlan, Scope, Verify, Wanted,
+};
 use underdesk::store::{HostCommit, NewRun, RunState, SightingRow, Store};
 use underdesk::sweep::Profile;
 
@@ -195,6 +197,7 @@ fn plan(run: &Run) -> RunPlan {
         look: Look::default(),
         host_seconds: 60,
         hands: 64,
+        limits: RunLimits::default(),
         accept_new_host_keys: false,
         max_changed_keys: 3,
         credentials: None,

@@ -13,7 +13,7 @@ use underdesk::model::{
     AccessRecord, Answer, Canaries, CredentialId, Date, Family, HostFailure, HostOutcome,
     HostTrust, LiveHost, ProbeKind, Protocol, ResultCode, RunId, RunSummary, Stage, Trace, UtcTime,
 };
-use underdesk::scan::{Look, Pace, RunKind, RunPlan, Scope};
+use underdesk::scan::{Look, Pace, RunKind, RunLimits, RunPlan, Scope};
 use underdesk::store::{HostCommit, Matched, NewRun, RunState, SightingRow, Store};
 use underdesk::sweep::Profile;
 
@@ -101,6 +101,7 @@ fn plan(run: usize, seed: u64) -> RunPlan {
         },
         host_seconds: 60,
         hands: 64,
+        limits: RunLimits::default(),
         accept_new_host_keys: false,
         max_changed_keys: 3,
         credentials: None,

@@ -88,6 +88,7 @@ fn plan(settings: &Settings, command: &TrustScanArguments) -> Result<RunPlan, St
     // Whoever answers on one of a few ports is looked for on each of them.
     pace.thorough = true;
     let mut plan = job::plan(RunKind::Sweep, settings, &command.targets, &pace)?;
+    plan.limits = plan.limits.but(command.limits.limits());
     plan.look.every_key = true;
     plan.known_hosts = job::known_hosts(settings, &command.known_hosts);
     plan.tls_ca = job::authorities(settings, &command.tls_ca);
@@ -146,7 +147,7 @@ async fn sweep(
         holder: Holder::new("trust scan"),
     }));
     let stop = CancellationToken::new();
-    let sweeper = Arc::new(job::engines(plan));
+    let sweeper = Arc::new(job::engines(plan, cx.traffic()));
     let work = scan::run(cx, targets, sweeper, stop.clone());
     let show = progress::show(receiver, Display::choose(false));
     match Box::pin(job::watched(work, show, stop)).await {

@@ -11,6 +11,7 @@ use super::registry::{self, Budget, Part, ReadError};
 use super::shell::Shell;
 use super::wmi;
 use crate::model::{Failure as _, GapCause, ResultCode};
+use crate::session::transcript::End;
 use crate::session::{Answers, Ask, Limits, QuestionSet, Reply, SessionError, WmiRow};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -59,8 +60,9 @@ impl<'a> Round<'a> {
         shell: &'a mut Option<Shell>,
         limits: &'a Limits,
     ) -> Self {
-        let left = limits.deadline.saturating_duration_since(Instant::now());
+        let left = limits.deadline.saturating_duration_since(dialogue.now());
         dialogue.give_up_at(limits.deadline);
+        dialogue.keep_in(limits.room.clone());
         Self {
             dialogue,
             shell,
@@ -89,7 +91,7 @@ impl<'a> Round<'a> {
             .filter(|(_, ask)| matches!(ask, Ask::Wmi { .. }))
             .collect();
         let of_shell: Vec<Named> = all().filter(|(_, ask)| is_for_shell(ask)).collect();
-        let now = Instant::now();
+        let now = self.dialogue.now();
         let half = now + self.until.saturating_duration_since(now) / 2;
         let later = self.ask_wmi(of_wmi, half).await;
         self.ask_console(of_shell).await;
@@ -108,7 +110,7 @@ impl<'a> Round<'a> {
     pub(super) fn conclude(mut self, set: &QuestionSet) -> Result<Answers, SessionError> {
         let cause = match self.dialogue.lost() {
             Some(Lost::Silent) => GapCause::TimedOut,
-            None if Instant::now() >= self.until => GapCause::TimedOut,
+            None if self.dialogue.now() >= self.until => GapCause::TimedOut,
             _ => GapCause::Malformed,
         };
         let known: Vec<_> = self.answers.ids().collect();
@@ -165,7 +167,7 @@ impl<'a> Round<'a> {
                 self.refused.push((id, ask));
                 continue;
             }
-            if Instant::now() >= until {
+            if self.dialogue.now() >= until {
                 later.push((id, ask));
                 continue;
             }
@@ -192,6 +194,9 @@ impl<'a> Round<'a> {
     }
 
     fn settle_wmi(&mut self, id: &'static str, namespace: &'static str, error: TalkError) {
+        if matches!(&error, TalkError::Garbled(why) if why == wmi::TOO_MUCH) {
+            self.cut(id);
+        }
         let cause = match (&error, error.meaning()) {
             (TalkError::Lost(_), _) => return,
             (_, Some(Meaning::NoSuchClass)) => return self.record(id, 120, String::new()),
@@ -279,7 +284,10 @@ impl<'a> Round<'a> {
                 self.answers.mark(id, GapCause::Denied);
                 return None;
             }
-            Err(ReadError::TooMuch) => TalkError::Garbled("the tree is too large".to_owned()),
+            Err(ReadError::TooMuch) => {
+                self.cut(id);
+                TalkError::Garbled("the tree is too large".to_owned())
+            }
             Err(ReadError::Spent) => TalkError::Late,
             Err(ReadError::Talk(error)) => error,
         };
@@ -306,6 +314,17 @@ impl<'a> Round<'a> {
         let stdout = text.into_bytes();
         self.answers
             .record(id, &Reply { exit, stdout }, self.limits);
+    }
+
+    /// Says that the answer to a question was cut off, and why.
+    pub(super) fn cut(&mut self, id: &'static str) {
+        let why = if self.dialogue.is_full() {
+            End::Full.words()
+        } else {
+            End::Over.words()
+        };
+        self.answers
+            .lose(ResultCode::OkPartial, format!("{id}: {why}"));
     }
 
     /// Says what the session goes without, once of each.

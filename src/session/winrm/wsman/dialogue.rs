@@ -5,6 +5,7 @@ use super::envelope::{About, Request, fresh_id, identify};
 use super::fault::{Fault, Meaning, one_line};
 use super::soap::{Answer, Node, SoapError};
 use crate::session::Exchange;
+use crate::session::Room;
 use rand::RngExt as _;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
@@ -85,6 +86,9 @@ pub(super) struct Dialogue {
     /// How long to wait when the host has too much to do; `None` once we have.
     patience: Option<Duration>,
     said: Vec<Exchange>,
+    /// Where answers are kept, and whether there was no more room.
+    room: Room,
+    is_full: bool,
 }
 
 impl Dialogue {
@@ -97,6 +101,8 @@ impl Dialogue {
             hard: None,
             patience: Some(wait),
             said: Vec::new(),
+            room: Room::default(),
+            is_full: false,
         }
     }
 
@@ -117,9 +123,31 @@ impl Dialogue {
         self.hard = Some(moment);
     }
 
+    /// Keeps answers in a host's room from now on.
+    pub(super) fn keep_in(&mut self, room: Room) {
+        self.room = room;
+    }
+
+    /// Whether so many bytes more can be kept.
+    pub(super) fn holds(&mut self, bytes: usize) -> bool {
+        let holds = self.room.take(bytes);
+        self.is_full |= !holds;
+        holds
+    }
+
+    /// Whether there was no room for something.
+    pub(super) fn is_full(&self) -> bool {
+        self.is_full
+    }
+
     /// What was said and heard since this was last asked.
     pub(super) fn exchanges(&mut self) -> Vec<Exchange> {
         std::mem::take(&mut self.said)
+    }
+
+    /// The host's time.
+    pub(super) fn now(&self) -> Instant {
+        self.courier.now()
     }
 
     /// Why the connection is over, where it is.
@@ -145,7 +173,7 @@ impl Dialogue {
         let Some(wait) = self.patience.take() else {
             return first;
         };
-        if Instant::now() + wait + MARGIN >= until {
+        if self.now() + wait + MARGIN >= until {
             return first;
         }
         sleep(wait).await;
@@ -161,7 +189,7 @@ impl Dialogue {
     }
 
     async fn once(&mut self, request: &Request, until: Instant) -> Result<Node, TalkError> {
-        let left = until.saturating_duration_since(Instant::now());
+        let left = until.saturating_duration_since(self.now());
         if left.is_zero() {
             return Err(TalkError::Late);
         }
@@ -173,7 +201,7 @@ impl Dialogue {
             session: &self.session,
         };
         let envelope = request.envelope(&about, timeout);
-        let slack = Instant::now() + timeout + SLACK;
+        let slack = self.now() + timeout + SLACK;
         let until = slack.min(self.hard.map_or(until, |hard| hard.max(until)));
         let answer = self.carry(request.words(), &envelope, until).await?;
         if let Some(other) = answer.relates_to

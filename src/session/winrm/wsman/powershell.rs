@@ -13,7 +13,6 @@ use super::frames::{LINE, Marker};
 use super::shell::{Bounds, End};
 use crate::session::windows_shell::powershell::{encoded, properties, quoted};
 use crate::session::{Ask, View, codepage};
-use tokio::time::Instant;
 
 /// What a question's status means: of 1, that it is not there.
 const MISSING: i32 = 1;
@@ -50,7 +49,7 @@ pub(super) async fn ask(round: &mut Round<'_>, questions: Vec<Named>) -> Vec<Nam
         let Some(shell) = round.shell.clone() else {
             break;
         };
-        if Instant::now() >= round.until || round.dialogue.lost().is_some() {
+        if round.dialogue.now() >= round.until || round.dialogue.lost().is_some() {
             break;
         }
         let bounds = Bounds {

@@ -81,6 +81,7 @@ pub(super) async fn read(
     let mut open = vec![(place.path.to_owned(), 0)];
     // What waits to be read counts, too: a host may name more keys than anybody could.
     let mut waiting = 0_usize;
+    let mut held = 0_usize;
     while let Some((path, depth)) = open.pop() {
         waiting = waiting.saturating_sub(path.len());
         let left = part.bytes.saturating_sub(text.len());
@@ -104,7 +105,9 @@ pub(super) async fn read(
         } else if !part.tree {
             write_names(&mut text, &place.shown(&path), &children);
         }
-        if text.len() > part.bytes {
+        let more = text.len().saturating_sub(held);
+        held = text.len();
+        if text.len() > part.bytes || !calls.dialogue.holds(more) {
             return Err(ReadError::TooMuch);
         }
     }

@@ -107,7 +107,8 @@ impl Shell {
     pub(super) async fn delete(self, dialogue: &mut Dialogue) {
         let request = self.about(names::DELETE);
         // Where the host does not hear this any more, the shell ends when it has idled enough.
-        let _ = dialogue.exchange(&request, Instant::now() + GRACE).await;
+        let until = dialogue.now() + GRACE;
+        let _ = dialogue.exchange(&request, until).await;
     }
 
     async fn start(
@@ -149,6 +150,7 @@ impl Shell {
         ));
         let mut seen = 0;
         loop {
+            let before = stdout.len();
             let read = match dialogue.exchange(&request, bounds.until).await {
                 Ok(answer) => take(&answer, command, stdout),
                 Err(TalkError::Late) => return End::TimedOut,
@@ -159,6 +161,7 @@ impl Shell {
             match read {
                 Err(error) => return End::Failed(error),
                 Ok(_) if stdout.len() > bounds.bytes => return End::TooMuch,
+                Ok(_) if !dialogue.holds(stdout.len() - before) => return End::TooMuch,
                 Ok(true) => return End::Done,
                 Ok(false) => {}
             }

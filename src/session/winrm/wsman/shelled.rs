@@ -10,7 +10,6 @@ use crate::model::{GapCause, ResultCode};
 use crate::session::windows_shell::cmd::meaning;
 use crate::session::{Ask, View, codepage};
 use std::time::Duration;
-use tokio::time::Instant;
 
 /// The least time that a command is given.
 const LEAST: Duration = Duration::from_secs(5);
@@ -81,7 +80,7 @@ impl Round<'_> {
     async fn run_batches(&mut self, left: &mut Left) -> Result<(), TalkError> {
         let mut is_first = true;
         while !left.pending.is_empty() {
-            let now = Instant::now();
+            let now = self.dialogue.now();
             let marker = Marker::random();
             let batches = marker.batches(&left.pending);
             let (Some(batch), Some(shell)) = (batches.into_iter().next(), self.shell.clone())
@@ -150,7 +149,11 @@ impl Round<'_> {
                     .retain(|(id, _)| !done.contains(id) && Some(*id) != open);
                 return Err(error);
             }
-            (End::TooMuch | End::TimedOut, Some(open)) => vec![open],
+            (End::TooMuch, Some(open)) => {
+                self.cut(open);
+                vec![open]
+            }
+            (End::TimedOut, Some(open)) => vec![open],
             (End::TooMuch | End::TimedOut | End::Done, _) => {
                 let ids = batch.ids.iter().copied();
                 ids.filter(|id| !done.contains(id)).collect()

@@ -51,7 +51,8 @@ pub(super) async fn select(
         rows: Vec::new(),
         bytes: bounds.bytes,
     };
-    let mut next = Page::read(&answer, "EnumerateResponse")?.take(&mut rows);
+    let first = Page::read(&answer, "EnumerateResponse")?;
+    let mut next = first.take(&mut rows, dialogue);
     let mut pages = 1;
     while let Ok(Some(context)) = next {
         pages += 1;
@@ -69,7 +70,7 @@ pub(super) async fn select(
                 context: Some(context),
                 error,
             })
-            .and_then(|page| page.take(&mut rows));
+            .and_then(|page| page.take(&mut rows, dialogue));
     }
     match next {
         Ok(_) => Ok(rows.rows),
@@ -185,14 +186,14 @@ impl Page {
     }
 
     /// Adds the page to the rows, and returns where it goes on.
-    fn take(self, rows: &mut Rows) -> Result<Option<String>, Stop> {
+    fn take(self, rows: &mut Rows, dialogue: &mut Dialogue) -> Result<Option<String>, Stop> {
         let Some(left) = rows.bytes.checked_sub(self.bytes) else {
             return Err(Stop {
                 context: self.context,
                 error: too_much(),
             });
         };
-        if rows.rows.len() + self.rows.len() > ROWS {
+        if rows.rows.len() + self.rows.len() > ROWS || !dialogue.holds(self.bytes) {
             return Err(Stop {
                 context: self.context,
                 error: too_much(),
@@ -204,8 +205,11 @@ impl Page {
     }
 }
 
+/// What is said of a query whose answer is cut off.
+pub(super) const TOO_MUCH: &str = "the query has more instances than we read";
+
 fn too_much() -> TalkError {
-    TalkError::Garbled("the query has more instances than we read".to_owned())
+    TalkError::Garbled(TOO_MUCH.to_owned())
 }
 
 /// An instance: `p:Class` with prefixed names, or a `w:XmlFragment` with plain ones.

@@ -5,6 +5,7 @@ use super::super::connects::{Outcome, Whose};
 use super::super::host::{Ask, Host, State, Turn};
 use super::sending::kept;
 use super::{Driver, Halt};
+use crate::traffic::size;
 use std::cmp::Reverse;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
@@ -194,6 +195,7 @@ impl Driver<'_> {
         let whose = Whose { index, ask: place };
         self.count.packets += 1;
         self.count.tries += 1;
+        self.job.allowance.spend(size::syn(false));
         if !is_near {
             self.budget.begin(now, super::super::super::budget::SYN);
         }
@@ -261,6 +263,7 @@ impl Driver<'_> {
             if answer == Answer::Open {
                 // The last part of the handshake, and the reset.
                 self.count.packets += 2;
+                self.job.allowance.spend(2 * size::bare_segment(false));
             }
             if !is_confirming {
                 if tries > 1 {

@@ -4,6 +4,7 @@ use super::super::super::{Answer, ProbeKind, Trace};
 use super::super::frame::{Heard, Quoted, parse};
 use super::asking::Said;
 use super::{Driver, Halt};
+use crate::traffic::size;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
@@ -21,6 +22,7 @@ impl Driver<'_> {
                 }
                 let now = self.begun.elapsed();
                 for (frame, age) in self.inbox.frames() {
+                    self.job.allowance.spend(size::frame(frame.len()));
                     let frame = parse(frame);
                     let arrived = now.saturating_sub(age);
                     heard.extend(frame.map(|frame| (link.ifindex(), frame, arrived)));

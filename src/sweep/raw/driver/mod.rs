@@ -24,6 +24,7 @@ use super::passes::{Asked, Passes, Share, Verdict};
 use super::paths::Paths;
 use super::seen::Seen;
 use super::socket::{Batch, Inbox, Link};
+use crate::traffic::Allowance;
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap, HashMap, VecDeque};
 use std::io;
@@ -38,6 +39,7 @@ pub(super) struct Job<'a> {
     pub(super) plan: SweepPlan,
     pub(super) range: Range<u64>,
     pub(super) profile: Profile,
+    pub(super) allowance: Allowance,
     pub(super) links: &'a [Link],
     /// The ports that packets are sent from: probes, and canaries.
     pub(super) ports: [u16; 2],
@@ -233,7 +235,8 @@ impl<'a> Driver<'a> {
             self.look(now)?;
             let sent = self.send(now)?;
             self.flush()?;
-            if sent == 0 && !(self.pacing.is_behind() && self.has_work()) {
+            let may_send = self.job.allowance.wait().is_none();
+            if sent == 0 && !(may_send && self.pacing.is_behind() && self.has_work()) {
                 self.pause()?;
             }
         }
@@ -402,6 +405,10 @@ impl<'a> Driver<'a> {
         let now = self.now();
         let wakes = self.wakes.peek().map(|Reverse((at, _))| *at);
         let next = self.pacing.next(now, self.rate());
+        let next = match self.job.allowance.wait() {
+            Some(wait) => next.max(now + wait),
+            None => next,
+        };
         // Whatever is to be sent cannot be sent before the next packet is due.
         let is_open = self.hosts.len() < HOSTS;
         let positions = !self.passes.is_through() || self.passes.is_asking();

@@ -5,6 +5,7 @@ use super::super::courier::send_all;
 use super::super::frame;
 use super::super::socket::BATCH;
 use super::{Driver, HOSTS, Halt, OUTBOX};
+use crate::traffic::size;
 use std::cmp::Reverse;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
@@ -21,6 +22,7 @@ impl Driver<'_> {
     pub(super) fn send(&mut self, now: Duration) -> Result<usize, Halt> {
         let rate = self.rate();
         let due = self.pacing.due(now, rate);
+        let due = due.min(self.job.allowance.packets(size::packet(false, 0)));
         if due == 0 || self.outbox.len() >= OUTBOX {
             return Ok(0);
         }
@@ -137,6 +139,8 @@ impl Driver<'_> {
         let links = self.job.links.iter().zip(&mut self.batches);
         for (link, batch) in links.filter(|(link, _)| link.ifindex() == ifindex) {
             batch.push(frame);
+            let (_, length) = frame;
+            self.job.allowance.spend(size::frame(length));
             self.count.packets += 1;
             self.count.tries += 1;
             self.canary_credit += CANARIES;

@@ -344,7 +344,7 @@ async fn when_time_is_up_the_shell_is_ended_all_the_same() {
         })
     };
     let limits = Limits::until(Instant::now() + Duration::from_millis(1_500));
-    let (answers, log) = Host::new(hangs).ask_within(limits).await;
+    let (answers, log) = Host::new(hangs).ask_within(limits.clone()).await;
     let answers = answers.unwrap();
     assert!(answers.text("os").is_ok());
     assert_eq!(cause(&answers, "version"), GapCause::TimedOut);
