@@ -1,10 +1,11 @@
 //! The copy that an import writes to, and how it takes the catalogue's place.
 
 use crate::catalog::outcome::ImportError;
+use crate::os;
+use same_file::Handle;
 use std::ffi::OsString;
 use std::fs::{self, File, TryLockError};
 use std::io;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 /// A copy of the catalogue, beside its place, locked against other imports.
@@ -57,8 +58,7 @@ impl Draft {
             .into
             .parent()
             .filter(|folder| !folder.as_os_str().is_empty());
-        let folder = File::open(folder.unwrap_or(Path::new("."))).map_err(failed)?;
-        folder.sync_all().map_err(failed)
+        os::sync_folder(folder.unwrap_or(Path::new("."))).map_err(failed)
     }
 }
 
@@ -94,10 +94,7 @@ fn lock(path: &Path, into: &Path) -> Result<File, ImportError> {
 }
 
 fn same_file(file: &File, path: &Path) -> bool {
-    let identity = |data: fs::Metadata| (data.dev(), data.ino());
-    let (open, named) = (
-        file.metadata().map(identity),
-        fs::metadata(path).map(identity),
-    );
+    let open = file.try_clone().and_then(Handle::from_file);
+    let named = Handle::from_path(path);
     matches!((open, named), (Ok(open), Ok(named)) if open == named)
 }
