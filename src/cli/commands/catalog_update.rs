@@ -366,10 +366,10 @@ fn summary(updated: &Updated, fetched: &Fetched, into: &Path) -> String {
 fn vouched(fetched: &Fetched) -> String {
     let documents = &fetched.documents;
     let vouched = documents.iter().filter(|document| document.is_vouched);
+    let vouched = vouched.count();
     format!(
-        "{} of these have a stated hash, and are what it says; for {} none is stated where we look",
-        vouched.clone().count(),
-        documents.len() - vouched.count(),
+        "hashes: {vouched} have one that is stated, and are what it says; for {} none is stated where we look",
+        documents.len() - vouched
     )
 }
 

@@ -249,7 +249,7 @@ fn hashes_beside_documents_are_checked_and_kept() {
     let server = Server::start(desk.path("mirror"), None);
     let words = format!("catalog mirror copy kev --mirror {}", server.url("/"));
     let copied = desk.expect(0, &words);
-    let said = "1 of these have a stated hash, and are what it says; for 0 none is stated";
+    let said = "hashes: 1 have one that is stated, and are what it says; for 0 none is stated";
     assert!(copied.out.contains(said), "{}", copied.out);
     let kept = fs::read_to_string(desk.path("copy/common/kev.json.sha256")).unwrap();
     assert_eq!(kept, right);

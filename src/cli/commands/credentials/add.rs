@@ -208,7 +208,7 @@ async fn store(
             return Err(Stop::usage(text));
         }
         return Ok(format!(
-            "; its secret is what was in {kind} already (to change it: underdesk credentials rotate {})",
+            "; its secret is what the {kind} held already (to change it: underdesk credentials rotate {})",
             credential.id
         ));
     }
