@@ -3,7 +3,7 @@
 use super::Guard;
 use rustix::fs::{FlockOperation, OFlags, flock};
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process_group, setrlimit};
-use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions};
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions, TryLockError};
 use std::io;
 use std::os::unix::fs::{
     DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
@@ -57,6 +57,19 @@ pub(crate) fn lock_folder(folder: &Path) -> io::Result<File> {
     let folder = File::open(folder)?;
     flock(&folder, FlockOperation::LockExclusive)?;
     Ok(folder)
+}
+
+/// What keeps others from holding a file: here a lock on it, which lives as long as the file is open.
+#[derive(Debug)]
+pub(crate) struct Hold;
+
+/// Holds an open file that others write to as well, by its place. `None` where somebody else does.
+pub(crate) fn hold(file: &File, _: &Path) -> io::Result<Option<Hold>> {
+    match file.try_lock() {
+        Ok(()) => Ok(Some(Hold)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
 }
 
 /// The number of whom we run as.

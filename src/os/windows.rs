@@ -4,6 +4,7 @@
 use super::Guard;
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
+use std::os::windows::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 use tokio::net::windows::named_pipe::{ClientOptions, NamedPipeClient};
@@ -58,6 +59,31 @@ pub(crate) fn lock_folder(folder: &Path) -> io::Result<File> {
     let file = File::create(folder.join(".underdesk.lock"))?;
     file.lock()?;
     Ok(file)
+}
+
+/// What keeps others from holding a file: here another file beside it that nobody else may open, and that is gone
+/// when it is closed. A lock on the file itself would keep `SQLite` out too.
+#[derive(Debug)]
+pub(crate) struct Hold {
+    _beside: File,
+}
+
+/// Holds an open file that others write to as well, by its place. `None` where somebody else does.
+pub(crate) fn hold(_: &File, path: &Path) -> io::Result<Option<Hold>> {
+    const NOBODY_ELSE: u32 = 0;
+    const DELETE_ON_CLOSE: u32 = 0x0400_0000;
+    const SHARING_VIOLATION: i32 = 32;
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".lock");
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(false);
+    options.share_mode(NOBODY_ELSE);
+    options.custom_flags(DELETE_ON_CLOSE);
+    match options.open(beside) {
+        Ok(beside) => Ok(Some(Hold { _beside: beside })),
+        Err(error) if error.raw_os_error() == Some(SHARING_VIOLATION) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// There is only one.
