@@ -38,7 +38,7 @@ fn about_hash(error: &HashError) -> &'static str {
             "a file that should state a hash does not: fetch it again with its document; where it vouches for nothing, \
              take it away"
         }
-        _ => "make the file readable, then run this again",
+        HashError::Read { .. } => "make the file readable, then run this again",
     }
 }
 

@@ -131,9 +131,8 @@ impl Vouching<'_> {
             Vouched::At(algorithm, url) if self.is_publisher => {
                 vec![(*algorithm, url.clone(), true)]
             }
-            Vouched::Beside | Vouched::At(..) => both(),
             Vouched::Nowhere if self.is_publisher => Vec::new(),
-            Vouched::Nowhere => both(),
+            _ => both(),
         }
     }
 }

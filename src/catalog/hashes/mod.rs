@@ -264,7 +264,7 @@ mod tests {
             "404",
             "<html></html>",
             "zz",
-            &A[1..],
+            A.get(1..).unwrap(),
             &A.repeat(2),
         ] {
             assert_eq!(of(text), none, "{text:?}");

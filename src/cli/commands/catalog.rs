@@ -53,11 +53,12 @@ fn import(
     how: Telling,
 ) -> Result<Exit, Stop> {
     let into = &settings.catalog;
-    let failed = |error: &ImportError| catalog_update::not_imported(error);
     if let Some(path) = paths.iter().find(|path| catalog::is_portable(path)) {
         if paths.len() > 1 {
             let path = path.clone();
-            return Err(failed(&ImportError::NotAlone { path }));
+            return Err(catalog_update::not_imported(&ImportError::NotAlone {
+                path,
+            }));
         }
         let taken = catalog::take(path, into, replace).map_err(|error| not_taken(&error))?;
         let text = format!(
@@ -68,7 +69,8 @@ fn import(
         );
         return news::tell(settings, how, &text, (&taken.digest, None));
     }
-    let report = catalog::import(paths, into, runtime::now()).map_err(|error| failed(&error))?;
+    let report = catalog::import(paths, into, runtime::now())
+        .map_err(|error| catalog_update::not_imported(&error))?;
     let mut text = catalog_update::feeds(&report);
     let _ = writeln!(
         text,

@@ -354,14 +354,14 @@ fn below(feed: &Url, document: &Url) -> Option<String> {
 }
 
 /// Where a document's hash is, of the addresses that a feed names, by what they end in.
-fn hash_of(index: &Wanted, links: impl Iterator<Item = String>) -> Option<Vouched> {
+fn hash_of(index: &Wanted, mut links: impl Iterator<Item = String>) -> Option<Vouched> {
     let known = |address: String| {
         let url = on_same_server(index, &address)?;
         let is_of = |algorithm: &Algorithm| url.path().ends_with(algorithm.ending());
         let algorithm = Algorithm::ALL.into_iter().find(is_of)?;
         Some(Vouched::At(algorithm, url))
     };
-    links.filter_map(known).next()
+    links.find_map(known)
 }
 
 /// The page after a page, which lies beside it under the next number.
