@@ -10,11 +10,13 @@
 //! Every module may import [`model`], [`version`], [`wire`] and [`tabular`], the vocabulary. [`collect`] and
 //! [`identify`] also know the [`session`] they talk through, and [`matching`] the [`catalog`] it searches. All that
 //! goes over the network to hosts is counted in [`traffic`].
+//! `os` is what differs between the systems that the program itself runs on; whatever talks may ask it.
 //! [`known`] reads the lists that an organisation has of its machines.
 //! [`lab`] serves simulated hosts and knows what a [`collect`]or asks. Only [`scan`], which knows
 //! the order, and [`cli`] import the rest. `tests/it/architecture.rs` holds us to that.
 
 pub mod model;
+pub(crate) mod os;
 pub mod tabular;
 pub mod version;
 pub mod wire;

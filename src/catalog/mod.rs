@@ -11,6 +11,7 @@ mod desk;
 mod error;
 pub mod fetch;
 mod file;
+mod hashes;
 mod import;
 mod info;
 mod intake;
@@ -27,6 +28,7 @@ mod update;
 
 pub use error::CatalogError;
 pub use file::{FORMAT, Portable, PortableError, export, is_portable, take};
+pub use hashes::{Algorithm, Garbage, HashError, Mismatch, Stated};
 pub use import::{import, import_within};
 pub use info::{CatalogInfo, FeedInfo, SliceInfo};
 pub use outcome::{FeedCount, ImportError, ImportReport};

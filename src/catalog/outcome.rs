@@ -2,6 +2,7 @@
 
 use super::error::CatalogError;
 use super::feeds::FeedError;
+use super::hashes::HashError;
 use super::unpack::UnpackError;
 use std::io;
 use std::path::PathBuf;
@@ -98,6 +99,15 @@ pub enum ImportError {
         /// Why, with line and column.
         #[source]
         source: FeedError,
+    },
+    /// It is not what the files beside it say, or these do not say what they should.
+    #[error("{place} is refused")]
+    Hash {
+        /// The file.
+        place: String,
+        /// Why.
+        #[source]
+        source: HashError,
     },
     /// Documents read, but nothing in them can be used.
     #[error("{place} has nothing in it that this catalogue can use: {why}")]

@@ -1,6 +1,7 @@
 //! Errors for people: the whole chain, and what to do next.
 
 use crate::catalog::fetch::FetchError;
+use crate::catalog::{HashError, ImportError};
 use std::error::Error;
 use std::fmt::Write as _;
 
@@ -17,6 +18,28 @@ pub(super) fn chain(error: &dyn Error) -> String {
         source = cause.source();
     }
     text
+}
+
+/// What to do about a document that is not imported, where there is something.
+pub(super) fn about_importing(error: &ImportError) -> Option<&'static str> {
+    match error {
+        ImportError::Hash { source, .. } => Some(about_hash(source)),
+        _ => None,
+    }
+}
+
+fn about_hash(error: &HashError) -> &'static str {
+    match error {
+        HashError::Mismatch(_) => {
+            "a document is not what its publisher, the file beside it or feeds.toml states: fetch it again, and if it \
+             stays so, do not trust it"
+        }
+        HashError::Garbage { .. } => {
+            "a file that should state a hash does not: fetch it again with its document; where it vouches for nothing, \
+             take it away"
+        }
+        HashError::Read { .. } => "make the file readable, then run this again",
+    }
 }
 
 /// What to do about a document that could not be fetched.
@@ -43,10 +66,7 @@ pub(super) fn about_fetching(error: &FetchError) -> &'static str {
         FetchError::WebPage => {
             "something in between answered with a page: a proxy's block or a login to the network"
         }
-        FetchError::Digest { .. } => {
-            "a document is not what its publisher or feeds.toml states: run this again, and if it stays so, do not \
-             trust it"
-        }
+        FetchError::Hash(error) => about_hash(error),
         FetchError::NotInMirror { .. } => {
             "the mirror is not whole: write it again with underdesk catalog mirror"
         }

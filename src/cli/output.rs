@@ -7,6 +7,7 @@ use super::{Exit, Stop, complain, hints, knowledge, runtime, verified};
 use crate::catalog::{Catalog, CatalogError};
 use crate::matching::Knowledge;
 use crate::model::{Changes, RunId, RunSummary, Severity};
+use crate::os;
 use crate::report::{
     self, Destination, Dialect, Options, PlanFile, ReportError, ReportSource, Sink, Written,
 };
@@ -403,9 +404,7 @@ fn create(path: &Path) -> io::Result<File> {
     }
     let mut options = File::options();
     options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
+    os::owner_only(&mut options).open(path)
 }
 
 pub(super) struct Stdout;

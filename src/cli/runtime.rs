@@ -2,6 +2,7 @@
 
 use super::Stop;
 use crate::model::UtcTime;
+use crate::os;
 use crate::scan::Clock;
 use crate::session::Names;
 use async_trait::async_trait;
@@ -98,16 +99,8 @@ pub(super) async fn until_insisted<T>(work: impl Future<Output = T>, asked: bool
 
 /// Waits for Ctrl-C or SIGTERM.
 pub(super) async fn interrupted() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminate.recv() => {}
-            }
-            return;
-        }
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        () = os::terminated() => {}
     }
-    tokio::signal::ctrl_c().await.ok();
 }

@@ -5,6 +5,7 @@ use super::{Stop, hints, runtime, ssh_config};
 use crate::credentials::resolve::{self, Secrets, Sources};
 use crate::credentials::{self, Credential};
 use crate::model::CredentialId;
+use crate::os;
 use crate::scan::{Keyring, RunPlan, StoredProof};
 use crate::session::{ClientCertificate, Key, Password};
 use std::collections::BTreeMap;
@@ -87,8 +88,8 @@ async fn proof(
             socket,
             fingerprint,
         } => {
-            let own = || environment.get("SSH_AUTH_SOCK").map(PathBuf::from);
-            let Some(socket) = socket.or_else(own) else {
+            let own = environment.get("SSH_AUTH_SOCK").or(os::USUAL_AGENT);
+            let Some(socket) = socket.or_else(|| own.map(PathBuf::from)) else {
                 let text = "there is no agent: SSH_AUTH_SOCK is not set; start one, or give the credential a socket";
                 return Err(Stop::usage(format!(
                     "{}: credential {}: {text}",

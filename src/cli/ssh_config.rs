@@ -51,8 +51,7 @@ impl Own {
         let Some(named) = &file.ssh_config else {
             return Ok(None);
         };
-        let home = environment.get("HOME").map(PathBuf::from);
-        let home = home.unwrap_or_default();
+        let home = environment.home().unwrap_or_default();
         let folder = path.parent().unwrap_or(Path::new("")).to_owned();
         let place = at(&home, &folder, &named.file);
         let ssh = home.join(".ssh");

@@ -5,11 +5,10 @@
 
 use super::groups::is_private;
 use super::{CredentialsFile, ParseError, parse};
-use rustix::fs::OFlags;
+use crate::os::{self, Guard};
 use secrecy::SecretString;
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 /// Reads a credentials file.
@@ -47,7 +46,7 @@ pub fn inspect(path: &Path, is_secret: bool) -> Result<u32, FileError> {
     })?;
     check(path, &meta)?;
     check_folder(path)?;
-    let mode = meta.mode() & 0o777;
+    let mode = permissions(&meta);
     if is_secret && mode & OTHERS_READ != 0 {
         return Err(FileError::SecretReadable {
             path: path.into(),
@@ -227,7 +226,7 @@ fn read_owned(path: &Path, most: u64) -> Result<(Vec<u8>, u32), FileError> {
         .read_to_end(&mut bytes)
         .map_err(failed)?;
     if u64::try_from(bytes.len()).is_ok_and(|length| length <= most) {
-        return Ok((bytes, meta.mode() & 0o777));
+        return Ok((bytes, permissions(&meta)));
     }
     wipe(bytes);
     Err(FileError::TooLong {
@@ -238,22 +237,27 @@ fn read_owned(path: &Path, most: u64) -> Result<(Vec<u8>, u32), FileError> {
 
 /// Opens for reading; never waits, as a pipe without a writer would make us.
 fn open(path: &Path) -> io::Result<File> {
-    let flags = i32::try_from((OFlags::NONBLOCK | OFlags::NOCTTY).bits()).unwrap_or(0);
-    OpenOptions::new().read(true).custom_flags(flags).open(path)
+    let mut options = OpenOptions::new();
+    os::never_waits(options.read(true)).open(path)
+}
+
+/// What whom may do with it, without the sticky bit and its like.
+fn permissions(meta: &Metadata) -> u32 {
+    os::guard(meta).mode & 0o777
 }
 
 fn check(path: &Path, meta: &Metadata) -> Result<(), FileError> {
     if !meta.is_file() {
         return Err(FileError::NotAFile { path: path.into() });
     }
-    let owner = meta.uid();
-    if owner != 0 && owner != rustix::process::geteuid().as_raw() {
+    let guard = os::guard(meta);
+    if !guard.is_ours() {
         return Err(FileError::Owner {
             path: path.into(),
-            owner,
+            owner: guard.owner,
         });
     }
-    let mode = meta.mode() & 0o777;
+    let mode = permissions(meta);
     if mode & OTHERS_WRITE != 0 {
         return Err(FileError::Writable {
             path: path.into(),
@@ -273,16 +277,17 @@ pub(super) fn check_folder(path: &Path) -> Result<(), FileError> {
         path: folder.into(),
         source,
     })?;
-    let (mode, owner) = (meta.mode() & 0o7777, meta.uid());
+    let guard = os::guard(&meta);
+    let Guard { owner, group, mode } = guard;
     let others_write =
-        mode & EVERYBODY_WRITES != 0 || (mode & GROUP_WRITES != 0 && !is_own_group(meta.gid()));
+        mode & EVERYBODY_WRITES != 0 || (mode & GROUP_WRITES != 0 && !is_own_group(group));
     if others_write && mode & STICKY == 0 {
         return Err(FileError::FolderWritable {
             folder: folder.into(),
             mode,
         });
     }
-    if owner != 0 && owner != rustix::process::geteuid().as_raw() {
+    if !guard.is_ours() {
         return Err(FileError::FolderOwner {
             folder: folder.into(),
             owner,
@@ -294,15 +299,14 @@ pub(super) fn check_folder(path: &Path) -> Result<(), FileError> {
 /// Whether a group is ours alone.
 fn is_own_group(group: u32) -> bool {
     let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
-    let user = rustix::process::geteuid().as_raw();
-    is_private(group, user, &read("/etc/passwd"), &read("/etc/group"))
+    is_private(group, os::user(), &read("/etc/passwd"), &read("/etc/group"))
 }
 
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
     use std::fs::{self, Permissions};
-    use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, symlink};
     use tempfile::TempDir;
 
     /// A secret that must show up nowhere.

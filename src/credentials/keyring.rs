@@ -1,5 +1,5 @@
 //! Secrets in the keyring of the operating system: the Secret Service of a Linux or BSD desktop
-//! (GNOME Keyring, `KWallet`, `KeePassXC`), the Keychain of macOS.
+//! (GNOME Keyring, `KWallet`, `KeePassXC`), the Keychain of macOS, the Credential Manager of Windows.
 //!
 //! An entry has two names, a service and a user. A keyring may ask its owner to unlock it and wait
 //! for the answer: nothing here is for an async thread.

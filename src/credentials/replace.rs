@@ -2,10 +2,9 @@
 //! old one or the new one, and neither was ever readable by others.
 
 use super::file::{FileError, check_folder};
-use rustix::fs::{FlockOperation, flock};
-use std::fs::{self, File, OpenOptions, Permissions};
+use crate::os;
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 /// Writes a file, in place of one that may be there. Behind a link, what it points to is replaced.
@@ -15,7 +14,7 @@ use std::path::{Path, PathBuf};
 pub(super) fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
     let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let temporary = write_beside(&real, bytes, mode)?;
-    let renamed = fs::rename(&temporary, &real).and_then(|()| folder(&real)?.sync_all());
+    let renamed = fs::rename(&temporary, &real).and_then(|()| os::sync_folder(folder(&real)));
     if renamed.is_err() {
         fs::remove_file(&temporary).ok();
     }
@@ -43,13 +42,10 @@ pub(super) fn write_beside(path: &Path, bytes: &[u8], mode: u32) -> Result<PathB
 
 fn write_new(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     let mut options = OpenOptions::new();
-    let mut file = options
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)?;
+    options.write(true).create_new(true);
+    let mut file = os::owner_only(&mut options).open(path)?;
     file.write_all(bytes)?;
-    file.set_permissions(Permissions::from_mode(mode))?;
+    os::set_mode(&file, mode)?;
     file.sync_all()
 }
 
@@ -58,17 +54,14 @@ fn write_new(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
 /// # Errors
 /// When the folder cannot be opened.
 pub(super) fn lock(path: &Path) -> Result<File, FileError> {
-    let folder = folder(path).map_err(|source| failed(path, source))?;
-    let locked = flock(&folder, FlockOperation::LockExclusive);
-    locked.map_err(|source| failed(path, source.into()))?;
-    Ok(folder)
+    os::lock_folder(folder(path)).map_err(|source| failed(path, source))
 }
 
-fn folder(path: &Path) -> io::Result<File> {
+fn folder(path: &Path) -> &Path {
     let parent = path
         .parent()
         .filter(|parent| !parent.as_os_str().is_empty());
-    File::open(parent.unwrap_or(Path::new(".")))
+    parent.unwrap_or(Path::new("."))
 }
 
 fn failed(path: &Path, source: io::Error) -> FileError {
@@ -82,7 +75,8 @@ fn failed(path: &Path, source: io::Error) -> FileError {
 mod tests {
     use super::super::file::tests::{SECRET, file};
     use super::*;
-    use std::os::unix::fs::{MetadataExt as _, symlink};
+    use std::fs::Permissions;
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 
     fn names(folder: &Path) -> Vec<String> {
         let entries = fs::read_dir(folder).unwrap();

@@ -167,7 +167,8 @@ impl<'a> Sources<'a> {
 
     /// A path of the file: `~/` is the home, else relative to the credentials file's folder.
     pub(super) fn place(&self, path: &Path) -> PathBuf {
-        match (path.strip_prefix("~"), (self.env)("HOME")) {
+        let home = (self.env)("HOME").or_else(|| (self.env)("USERPROFILE"));
+        match (path.strip_prefix("~"), home) {
             (Ok(rest), Some(home)) => Path::new(&home).join(rest),
             _ => self.folder.join(path),
         }

@@ -207,7 +207,7 @@ const ROWS: &[(ResultCode, Row)] = &[
         (
             "no_credential_in_scope",
             "No credential's scope covers this host.",
-            "Add a credential whose scope covers it to credentials.toml, or note the host as expected.",
+            "Add a credential whose scope covers it (underdesk credentials add), or note the host as expected.",
         ),
     ),
     (

@@ -6,6 +6,7 @@
 use super::notes::{Note, Step};
 use super::{RunPlan, plan::Receipts};
 use crate::model::{AccessRecord, Answer, ProbeKind, RunSummary, UtcTime, hex};
+use crate::os;
 use crate::session::Exchange;
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
@@ -100,9 +101,9 @@ fn append(path: &Path, text: &str) -> io::Result<()> {
     }
     let mut options = File::options();
     options.append(true).create(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)?.write_all(text.as_bytes())
+    os::owner_only(&mut options)
+        .open(path)?
+        .write_all(text.as_bytes())
 }
 
 fn head(address: IpAddr, run: &RunSummary, now: UtcTime) -> String {

@@ -2,11 +2,11 @@
 
 use super::transcript::{End, Transcript};
 use super::{Answers, Limits, Nonce, QuestionSet, Session, SessionError};
+use crate::os;
 use async_trait::async_trait;
 use std::io;
-use std::process::Stdio;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::process::{Child, Command};
+use tokio::process::Child;
 
 /// A session on this machine: runs `sh -s` as a child, as the user we are.
 #[derive(Clone, Copy, Debug, Default)]
@@ -36,7 +36,17 @@ impl Session for Local {
 struct Shell(Child);
 
 impl Shell {
+    /// Windows has no such shell, and is read by PowerShell over the network only.
+    #[cfg(not(unix))]
     fn start() -> io::Result<Self> {
+        let what = "this machine has no Unix shell to ask: scan it over SSH or WinRM";
+        Err(io::Error::new(io::ErrorKind::Unsupported, what))
+    }
+
+    #[cfg(unix)]
+    fn start() -> io::Result<Self> {
+        use std::process::Stdio;
+        use tokio::process::Command;
         // Our own environment may hold secrets; the questions need none of it.
         let child = Command::new("/bin/sh")
             .arg("-s")
@@ -57,10 +67,8 @@ impl Shell {
 impl Drop for Shell {
     /// A question that hangs is a child of the shell, and outlives it unless the group goes too.
     fn drop(&mut self) {
-        let id = self.0.id().and_then(|id| i32::try_from(id).ok());
-        if let Some(group) = id.and_then(rustix::process::Pid::from_raw) {
-            // Gone already is as good.
-            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+        if let Some(group) = self.0.id() {
+            os::kill_group(group);
         }
     }
 }

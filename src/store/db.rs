@@ -3,14 +3,14 @@
 use super::StoreError;
 use super::blobs::Recent;
 use crate::model::{Finding, Inventory, UtcTime};
+use crate::os;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use std::fs::{DirBuilder, OpenOptions};
+use std::fs::OpenOptions;
 use std::io;
 use std::net::IpAddr;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::Duration;
@@ -138,14 +138,11 @@ fn prepare_file(path: &Path) -> io::Result<()> {
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty())
     {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(folder)?;
+        os::make_private_folder(folder)?;
     }
     let mut options = OpenOptions::new();
-    options.read(true).append(true).create(true).mode(0o600);
-    options.open(path).map(drop)
+    options.read(true).append(true).create(true);
+    os::owner_only(&mut options).open(path).map(drop)
 }
 
 /// Turns the write-ahead log on. `SQLite` does not wait here when another process does the same

@@ -2,11 +2,11 @@
 
 use super::Answer;
 use super::schedule::Outcome;
+use mio::net::TcpStream as Watched;
 use rustix::io::Errno;
-use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use std::io;
 use std::net::{SocketAddr, TcpStream};
-use std::os::fd::AsFd;
 use std::time::Duration;
 
 /// What became of a connection at once.
@@ -31,7 +31,7 @@ pub(super) fn begin(to: SocketAddr) -> Begun {
         Err(error) => return Begun::Exhausted(error),
     };
     match socket.connect(&to.into()) {
-        Ok(()) => Begun::Ended(Outcome::Answered(accepted(&socket), Duration::ZERO)),
+        Ok(()) => Begun::Ended(Outcome::Answered(of_socket(&socket), Duration::ZERO)),
         Err(error) if is_pending(&error) => Begun::Pending(socket.into()),
         Err(error) => match classify(&error, Duration::ZERO) {
             Outcome::Exhausted => Begun::Exhausted(error),
@@ -56,28 +56,61 @@ fn socket(to: SocketAddr) -> io::Result<Socket> {
 }
 
 fn is_pending(error: &io::Error) -> bool {
-    let pending = [Errno::INPROGRESS, Errno::INTR];
-    Errno::from_io_error(error).is_some_and(|errno| pending.contains(&errno))
+    Errno::from_io_error(error).is_some_and(|errno| words::PENDING.contains(&errno))
 }
 
-/// What an accepted connection means. A port of this machine from which connections are made can
+/// What a connection means that was accepted at once.
+fn of_socket(socket: &Socket) -> Answer {
+    let of = |end: io::Result<SockAddr>| end.ok()?.as_socket();
+    accepted(of(socket.local_addr()), of(socket.peer_addr()))
+}
+
+/// What an accepted connection between two ends means. A port of this machine from which connections are made can
 /// by chance be connected to itself; then nobody listens there.
-fn accepted(socket: &Socket) -> Answer {
-    let ends = socket.local_addr().ok().zip(socket.peer_addr().ok());
-    match ends {
-        Some((here, there)) if here.as_socket() == there.as_socket() => Answer::Closed,
-        _ => Answer::Open,
+fn accepted(here: Option<SocketAddr>, there: Option<SocketAddr>) -> Answer {
+    if here.is_some() && here == there {
+        Answer::Closed
+    } else {
+        Answer::Open
     }
 }
 
 /// What the kernel knows of a connection that was begun so long ago; `None` while it waits for an answer.
-pub(super) fn state(stream: &impl AsFd, since: Duration) -> Option<Outcome> {
-    let socket = SockRef::from(stream);
-    match socket.take_error() {
+pub(super) fn state(stream: &Watched, since: Duration) -> Option<Outcome> {
+    match stream.take_error() {
         Ok(Some(error)) | Err(error) => Some(classify(&error, since)),
-        Ok(None) if socket.peer_addr().is_err() => None,
-        Ok(None) => Some(Outcome::Answered(accepted(&socket), since)),
+        Ok(None) => {
+            let there = stream.peer_addr().ok()?;
+            let answer = accepted(stream.local_addr().ok(), Some(there));
+            Some(Outcome::Answered(answer, since))
+        }
     }
+}
+
+/// The errors that systems have different words for.
+#[cfg(not(windows))]
+mod words {
+    use rustix::io::Errno;
+
+    pub(super) const PENDING: &[Errno] = &[Errno::INPROGRESS, Errno::INTR];
+    pub(super) const RESET: &[Errno] = &[Errno::CONNRESET, Errno::PIPE];
+    pub(super) const EXHAUSTED: &[Errno] = &[
+        Errno::MFILE,
+        Errno::NFILE,
+        Errno::NOBUFS,
+        Errno::NOMEM,
+        Errno::AGAIN,
+    ];
+}
+
+/// As Winsock has them: a connection on its way "would block".
+#[cfg(windows)]
+mod words {
+    use rustix::io::Errno;
+
+    pub(super) const PENDING: &[Errno] = &[Errno::WOULDBLOCK, Errno::INPROGRESS, Errno::INTR];
+    pub(super) const RESET: &[Errno] = &[Errno::CONNRESET, Errno::CONNABORTED];
+    pub(super) const EXHAUSTED: &[Errno] = &[Errno::MFILE, Errno::NOBUFS];
 }
 
 /// What an error says, as connect(2) and tcp(7) of Linux have it.
@@ -85,13 +118,11 @@ fn classify(error: &io::Error, since: Duration) -> Outcome {
     let answer = match Errno::from_io_error(error) {
         Some(Errno::CONNREFUSED) => Answer::Closed,
         // The connection stood, and was reset before we looked.
-        Some(Errno::CONNRESET | Errno::PIPE) => Answer::Open,
+        Some(errno) if words::RESET.contains(&errno) => Answer::Open,
         Some(Errno::TIMEDOUT) => return Outcome::Silent,
         Some(Errno::HOSTUNREACH | Errno::HOSTDOWN) => return Outcome::NoHost(since),
         Some(Errno::ADDRNOTAVAIL | Errno::ADDRINUSE) => return Outcome::NoSource,
-        Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM | Errno::AGAIN) => {
-            return Outcome::Exhausted;
-        }
+        Some(errno) if words::EXHAUSTED.contains(&errno) => return Outcome::Exhausted,
         // A router's word, no route, a local firewall: nothing that the host itself said.
         _ => Answer::Unreachable,
     };

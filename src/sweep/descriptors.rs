@@ -1,7 +1,7 @@
 //! How many sockets this process may hold: the limit of file descriptors, raised as far as the
 //! system lets us.
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use crate::os;
 
 /// What is kept for everything else: logins, the store, files.
 const RESERVE: u64 = 512;
@@ -11,19 +11,7 @@ const ENOUGH: u64 = 32_768;
 
 /// Raises the limit, and says how many sockets a sweep may hold.
 pub(super) fn budget() -> usize {
-    let limit = getrlimit(Resource::Nofile);
-    let current = limit.current.unwrap_or(ENOUGH);
-    let wanted = limit.maximum.unwrap_or(ENOUGH).min(ENOUGH);
-    let raised = Rlimit {
-        current: Some(wanted),
-        maximum: limit.maximum,
-    };
-    let descriptors = if wanted > current && setrlimit(Resource::Nofile, raised).is_ok() {
-        wanted
-    } else {
-        current
-    };
-    share(descriptors)
+    share(os::raise_descriptors(ENOUGH))
 }
 
 /// The sweep's share of the descriptors: all but the reserve, or half where there are few.

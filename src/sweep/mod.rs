@@ -6,6 +6,10 @@
 //! on from its last mark. What lies between the mark and the end of the last run is probed again,
 //! so a sighting may come twice; the later one stands.
 
+#[cfg_attr(
+    not(target_os = "linux"),
+    expect(dead_code, reason = "some of it is the raw engine's")
+)]
 mod budget;
 mod connect;
 pub mod coverage;

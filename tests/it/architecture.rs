@@ -6,10 +6,14 @@ use std::path::{Path, PathBuf};
 
 const VOCABULARY: &[&str] = &["model", "tabular", "version", "wire"];
 
+/// What any module may ask of the system, in a file that may talk.
+const SYSTEM: &str = "os";
+
 /// What each module may import besides the vocabulary. `scan` and `cli` may import everything.
 fn allowed() -> BTreeMap<&'static str, &'static [&'static str]> {
     BTreeMap::from([
         ("model", &[] as &[_]),
+        ("os", &[]),
         ("tabular", &[]),
         ("version", &[]),
         ("wire", &[]),
@@ -100,6 +104,8 @@ const TALKING: &[&str] = &[
     "catalog/fetch/http.rs",
     "catalog/fetch/local.rs",
     "catalog/fetch/run.rs",
+    "catalog/fetch/vouch.rs",
+    "catalog/hashes/disk.rs",
     "catalog/import/disk.rs",
 ];
 
@@ -110,6 +116,7 @@ const IMPURE: &[&str] = &[
     "std::env",
     "Instant::now",
     "rusqlite",
+    "crate::os",
 ];
 
 #[test]
@@ -127,6 +134,7 @@ fn modules_import_only_what_they_may() {
         for import in imports(&source.code) {
             let import = import.as_str();
             let ok = import == source.module
+                || import == SYSTEM
                 || VOCABULARY.contains(&import)
                 || allowed.contains(&import);
             assert!(
@@ -201,6 +209,51 @@ fn only_host_trust_makes_a_verified_peer() {
         let may = source.path.ends_with("session/host_trust.rs");
         assert!(may || !makes, "{}", source.path.display());
     }
+}
+
+/// What differs between systems is in few places: `os`, what a process forbids itself, and how a sweep talks.
+#[test]
+fn systems_are_told_apart_in_few_files() {
+    const MAY: [&str; 9] = [
+        "cli/built.rs",
+        "cli/process.rs",
+        "identify/listen.rs",
+        "session/local.rs",
+        "sweep/connect.rs",
+        "sweep/engines.rs",
+        "sweep/mod.rs",
+        "sweep/routes/mod.rs",
+        "sweep/search/mod.rs",
+    ];
+    const WORDS: [&str; 12] = [
+        "cfg(unix)",
+        "cfg(not(unix))",
+        "cfg!(unix)",
+        "cfg(windows)",
+        "cfg(not(windows))",
+        "target_os",
+        "target_family",
+        "std::os::",
+        "tokio::signal::unix",
+        "tokio::net::Unix",
+        "rustix::fs",
+        "rustix::process",
+    ];
+    let mut told = BTreeSet::new();
+    for source in sources() {
+        let raw = source.path.to_string_lossy().contains("src/sweep/raw/");
+        let of_linux = raw || source.path.ends_with("sweep/search/kernel.rs");
+        if source.module == "os" || of_linux {
+            continue;
+        }
+        let Some(word) = WORDS.iter().find(|word| source.code.contains(**word)) else {
+            continue;
+        };
+        let place = MAY.iter().find(|file| source.path.ends_with(file));
+        let told_here = place.unwrap_or_else(|| panic!("{}: {word}", source.path.display()));
+        told.insert(*told_here);
+    }
+    assert_eq!(told.len(), MAY.len(), "{told:?}");
 }
 
 /// Everything that is unsafe is in one file, and says why it is sound.

@@ -5,9 +5,8 @@
 //! were cut off.
 
 use super::error::{FetchError, SetupError};
-use crate::model::hex;
+use crate::catalog::hashes::{self, Algorithm};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -78,9 +77,19 @@ impl Cache {
 
     /// The places of the document with a path in the mirror.
     pub(super) fn slot(&self, path: &str) -> Result<Slot, FetchError> {
+        self.places(path, self.root.join(path))
+    }
+
+    /// The places of what is read once and kept elsewhere: the file that says a document's hash.
+    pub(super) fn aside(&self, path: &str) -> Result<Slot, FetchError> {
+        let path = format!("{path}.hash");
+        self.places(&path, self.root.join(HIDDEN).join(&path))
+    }
+
+    fn places(&self, path: &str, file: PathBuf) -> Result<Slot, FetchError> {
         let hidden = self.root.join(HIDDEN);
         let slot = Slot {
-            file: self.root.join(path),
+            file,
             said: hidden.join(format!("{path}.said")),
             part: hidden.join(format!("{path}.part")),
             part_said: hidden.join(format!("{path}.part.said")),
@@ -109,7 +118,7 @@ impl Slot {
     /// What is known of the document, if it is there whole.
     pub(super) fn whole(&self) -> Option<Said> {
         let said = said(&self.said)?;
-        let sum = sum(&self.file).ok()?;
+        let sum = hashes::sha256(&self.file).ok()?;
         (said.sha256.as_ref() == Some(&sum)).then_some(said)
     }
 
@@ -138,6 +147,32 @@ impl Slot {
         fs::remove_file(&self.part_said).ok();
     }
 
+    /// Takes a document away, with all that is known of it.
+    pub(super) fn clear(&self) {
+        self.drop_part();
+        fs::remove_file(&self.said).ok();
+        fs::remove_file(&self.file).ok();
+    }
+
+    /// Takes what vouched for the document away.
+    pub(super) fn unvouch(&self) {
+        for algorithm in Algorithm::ALL {
+            fs::remove_file(self.vouching(algorithm)).ok();
+        }
+    }
+
+    /// Keeps what vouches for the document beside it, so that whoever copies both can see it too.
+    pub(super) fn vouch(&self, algorithm: Algorithm, text: &str) -> Result<(), FetchError> {
+        let path = self.vouching(algorithm);
+        fs::write(&path, text).map_err(failed("write", &path))
+    }
+
+    fn vouching(&self, algorithm: Algorithm) -> PathBuf {
+        let mut path = self.file.clone().into_os_string();
+        path.push(algorithm.ending());
+        path.into()
+    }
+
     /// Puts what was downloaded in its place. What is said of the old one goes first: a kill between
     /// the two costs a download and no truth.
     pub(super) fn finish(&self, known: &Said) -> Result<(), FetchError> {
@@ -164,21 +199,6 @@ fn write(path: &Path, known: &Said) -> Result<(), FetchError> {
     let written = File::create(&new).and_then(|mut file| file.write_all(&text));
     let written = written.and_then(|()| fs::rename(&new, path));
     written.map_err(failed("write", path))
-}
-
-/// The SHA-256 of a file, in hex.
-pub(super) fn sum(path: &Path) -> io::Result<String> {
-    let mut file = File::open(path)?;
-    let mut sum = Sha256::new();
-    let mut buffer = vec![0; 64 << 10];
-    loop {
-        let read = file.read(&mut buffer)?;
-        let bytes = buffer.get(..read).unwrap_or_default();
-        if bytes.is_empty() {
-            return Ok(hex(&sum.finalize()));
-        }
-        sum.update(bytes);
-    }
 }
 
 /// Whether a file begins as a page for browsers does.

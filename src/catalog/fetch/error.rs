@@ -1,5 +1,6 @@
 //! Why a document could not be fetched.
 
+use crate::catalog::hashes::HashError;
 use std::io;
 use std::path::PathBuf;
 
@@ -53,14 +54,9 @@ pub enum FetchError {
         /// The longest silence.
         seconds: u64,
     },
-    /// Not what its digest says.
-    #[error("its SHA-256 is {found} and should be {wanted}")]
-    Digest {
-        /// As stated by the index or by `feeds.toml`.
-        wanted: String,
-        /// As received.
-        found: String,
-    },
+    /// Not what its publisher, its index or `feeds.toml` says that it hashes to, or that cannot be told.
+    #[error(transparent)]
+    Hash(#[from] HashError),
     /// A page for browsers in a document's place.
     #[error("a web page came in place of the document")]
     WebPage,

@@ -1,9 +1,10 @@
 //! One document, over HTTP: asked for only if it has changed, gone on with where it was cut off.
 
 use super::Limits;
-use super::cache::{Said, Slot, failed, is_web_page, sum};
+use super::cache::{Said, Slot, failed, is_web_page};
 use super::error::FetchError;
 use super::redirect;
+use crate::catalog::hashes::{self, HashError};
 use crate::catalog::sources::Wanted;
 use reqwest::header::{
     CONTENT_RANGE, ETAG, HeaderMap, HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH,
@@ -12,6 +13,7 @@ use reqwest::header::{
 use reqwest::{Client, Response, StatusCode, Url};
 use std::fs::File;
 use std::io::Write as _;
+use std::path::Path;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
@@ -49,8 +51,11 @@ impl Request<'_> {
     /// Fetches a document into its slot. A try that brings nothing is repeated a few times, with longer
     /// and longer pauses; one that was cut off goes on.
     pub(super) async fn get(&self, wanted: &Wanted, slot: &Slot) -> Result<Got, FetchError> {
-        let known = slot.whole().filter(|said| said.url == wanted.url.as_str());
-        if let Some(got) = known.as_ref().and_then(|known| unasked(known, wanted)) {
+        let known = known(wanted, slot);
+        if let Some(got) = known
+            .as_ref()
+            .and_then(|known| unasked(known, wanted, slot))
+        {
             return Ok(got);
         }
         let (mut left, mut tries, mut bytes) = (self.limits.tries, self.limits.all_tries, 0);
@@ -228,12 +233,17 @@ impl Try {
     }
 }
 
+/// What is known of a document that is here, and from where it would come.
+pub(super) fn known(wanted: &Wanted, slot: &Slot) -> Option<Said> {
+    slot.whole().filter(|said| said.url == wanted.url.as_str())
+}
+
 /// A document that the index says is what we have.
-fn unasked(known: &Said, wanted: &Wanted) -> Option<Got> {
+pub(super) fn unasked(known: &Said, wanted: &Wanted, slot: &Slot) -> Option<Got> {
     let is_same = wanted.stamp.is_some() && known.stamp == wanted.stamp;
-    let sha256 = known.sha256.clone()?;
-    let is_right = wanted.sha256.as_ref().is_none_or(|sum| *sum == sha256);
-    (is_same && is_right).then_some(Got {
+    let sha256 = known.sha256.clone().filter(|_| is_same)?;
+    check(wanted, &slot.file, &sha256).ok()?;
+    Some(Got {
         sha256,
         bytes: 0,
         is_same: true,
@@ -278,7 +288,7 @@ fn said_of(wanted: &Wanted, response: &Response) -> Said {
 /// Notes that a document is what it was.
 fn unchanged(known: &Said, wanted: &Wanted, slot: &Slot) -> Result<Got, FetchError> {
     let sha256 = known.sha256.clone().unwrap_or_default();
-    check(wanted, &sha256)?;
+    check(wanted, &slot.file, &sha256)?;
     slot.note(&Said {
         stamp: wanted.stamp.clone(),
         ..known.clone()
@@ -301,11 +311,12 @@ fn complete(wanted: &Wanted, slot: &Slot, said: &Said, length: u64) -> Result<St
         slot.drop_part();
         return Err(FetchError::WebPage);
     }
-    let sha256 = sum(&slot.part).map_err(failed("read", &slot.part))?;
-    if let Err(error) = check(wanted, &sha256) {
+    let sha256 = hashes::sha256(&slot.part).map_err(failed("read", &slot.part))?;
+    if let Err(error) = check(wanted, &slot.part, &sha256) {
         slot.drop_part();
-        return Err(error);
+        return Err(error.into());
     }
+    slot.unvouch();
     slot.finish(&Said {
         sha256: Some(sha256.clone()),
         ..said.clone()
@@ -313,15 +324,9 @@ fn complete(wanted: &Wanted, slot: &Slot, said: &Said, length: u64) -> Result<St
     Ok(sha256)
 }
 
-/// Compares a digest with what it should be, where that is known.
-pub(super) fn check(wanted: &Wanted, found: &str) -> Result<(), FetchError> {
-    match &wanted.sha256 {
-        Some(sum) if sum != found => Err(FetchError::Digest {
-            wanted: sum.clone(),
-            found: found.to_owned(),
-        }),
-        _ => Ok(()),
-    }
+/// Compares a document with what it must hash to, where that is known. Its SHA-256 is known already.
+pub(super) fn check(wanted: &Wanted, document: &Path, sha256: &str) -> Result<(), HashError> {
+    hashes::agree(document, sha256, wanted.hash.as_slice())
 }
 
 fn is_redirect(status: StatusCode) -> bool {

@@ -1,10 +1,10 @@
 //! Documents that are files already: of a mirror in a folder, or of the user's own.
 
-use super::cache::{Cache, failed, sum};
+use super::cache::{Cache, failed};
 use super::error::FetchError;
-use super::http::check;
 use super::run::Here;
 use super::{Document, Places};
+use crate::catalog::hashes::{self, Stated};
 use crate::catalog::sources::{From, Source, Wanted};
 use reqwest::{Client, Url};
 use std::fs::File;
@@ -73,33 +73,40 @@ pub(super) fn here(path: &Path, wanted: &Wanted) -> Result<Here, FetchError> {
         let path = path.to_owned();
         return Err(FetchError::NotInMirror { path });
     }
-    let sha256 = sum(path).map_err(failed("read", path))?;
-    check(wanted, &sha256)?;
+    let (sha256, is_vouched) = vouched(path, wanted.hash.as_ref())?;
     Ok(Here {
         file: path.to_owned(),
         sha256,
         bytes: 0,
         is_same: false,
+        is_vouched,
     })
+}
+
+/// The SHA-256 of a file, and whether anybody says what it should hash to: then it does.
+pub(super) fn vouched(path: &Path, known: Option<&Stated>) -> Result<(String, bool), FetchError> {
+    let sha256 = hashes::sha256(path).map_err(failed("read", path))?;
+    let mut stated = hashes::beside(path)?;
+    stated.extend(known.cloned());
+    hashes::agree(path, &sha256, &stated)?;
+    Ok((sha256, !stated.is_empty()))
 }
 
 /// The file or folder of a source of the user's own.
 pub(super) fn document(source: &Source, path: &Path) -> Result<Document, FetchError> {
-    let sha256 = if path.is_dir() {
-        String::new()
-    } else {
-        sum(path).map_err(failed("read", path))?
+    let stated = source.stated();
+    let (sha256, is_vouched) = match &stated {
+        // Of a folder each file is looked at when it is read; a hash is of one document.
+        None if path.is_dir() => (String::new(), false),
+        stated => vouched(path, stated.as_ref())?,
     };
-    if let Some(wanted) = source.sha256.as_ref().filter(|wanted| **wanted != sha256) {
-        let (wanted, found) = (wanted.clone(), sha256);
-        return Err(FetchError::Digest { wanted, found });
-    }
     debug_assert!(matches!(source.from, From::Path(_)));
     Ok(Document {
         source: source.name.clone(),
         name: path.display().to_string(),
         file: path.to_owned(),
         sha256,
+        is_vouched,
         only: source.only,
     })
 }

@@ -11,6 +11,7 @@ mod http;
 mod local;
 mod redirect;
 mod run;
+mod vouch;
 
 pub use error::{FetchError, RedirectError, SetupError};
 
@@ -135,6 +136,8 @@ pub struct Document {
     pub file: PathBuf,
     /// Its SHA-256, in hex; empty for a folder.
     pub sha256: String,
+    /// Whether somebody states what it should hash to: then it does.
+    pub is_vouched: bool,
     /// The feeds one of which must read it; empty for any.
     pub only: &'static [&'static str],
 }

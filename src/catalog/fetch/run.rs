@@ -3,6 +3,7 @@
 use super::error::FetchError;
 use super::http::Request;
 use super::local::{self, Place};
+use super::vouch::Vouching;
 use super::{Document, Failure, FetchEvent, Fetched, MOST_OF_INDEX, Places, Shared};
 use crate::catalog::sources::{From, Kind, Source, Wanted, index};
 use reqwest::header::HeaderMap;
@@ -36,6 +37,8 @@ pub(super) struct Here {
     pub(super) sha256: String,
     pub(super) bytes: u64,
     pub(super) is_same: bool,
+    /// Whether somebody states what it should hash to: then it does.
+    pub(super) is_vouched: bool,
 }
 
 /// The fetching of sources.
@@ -148,6 +151,7 @@ impl Run {
                 name: task.wanted.path,
                 file: here.file,
                 sha256: here.sha256,
+                is_vouched: here.is_vouched,
                 only: source.only,
             });
         }
@@ -257,12 +261,19 @@ async fn get(shared: &Shared, source: &Source, wanted: &Wanted) -> Result<Here, 
         url,
         ..wanted.clone()
     };
-    let got = request.get(&asked, &slot).await?;
+    let vouching = Vouching {
+        request: &request,
+        slot: &slot,
+        aside: cache.aside(&wanted.path)?,
+        is_publisher,
+    };
+    let (got, is_vouched) = vouching.get(&asked).await?;
     Ok(Here {
         file: slot.file,
         sha256: got.sha256,
         bytes: got.bytes,
         is_same: got.is_same,
+        is_vouched,
     })
 }
 

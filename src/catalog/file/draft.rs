@@ -1,10 +1,11 @@
 //! The copy that an import writes to, and how it takes the catalogue's place.
 
 use crate::catalog::outcome::ImportError;
+use crate::os;
+use same_file::Handle;
 use std::ffi::OsString;
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 /// A copy of the catalogue, beside its place, locked against other imports.
@@ -12,6 +13,7 @@ pub(in crate::catalog) struct Draft {
     pub(in crate::catalog) path: PathBuf,
     into: PathBuf,
     file: File,
+    _hold: os::Hold,
 }
 
 impl Draft {
@@ -27,7 +29,7 @@ impl Draft {
         // The first import is the first to want the folder.
         let folder = into.parent().filter(|one| !one.as_os_str().is_empty());
         folder.map_or(Ok(()), fs::create_dir_all).map_err(failed)?;
-        let mut file = lock(&path, into)?;
+        let (mut file, hold) = lock(&path, into)?;
         file.set_len(0).map_err(failed)?;
         match File::open(into) {
             Ok(mut old) => drop(io::copy(&mut old, &mut file).map_err(failed)?),
@@ -41,6 +43,7 @@ impl Draft {
             path,
             into: into.to_owned(),
             file,
+            _hold: hold,
         })
     }
 
@@ -57,8 +60,7 @@ impl Draft {
             .into
             .parent()
             .filter(|folder| !folder.as_os_str().is_empty());
-        let folder = File::open(folder.unwrap_or(Path::new("."))).map_err(failed)?;
-        folder.sync_all().map_err(failed)
+        os::sync_folder(folder.unwrap_or(Path::new("."))).map_err(failed)
     }
 }
 
@@ -72,7 +74,7 @@ impl Drop for Draft {
 }
 
 /// Opens and locks the draft. A draft that was put in its place meanwhile is no draft any more.
-fn lock(path: &Path, into: &Path) -> Result<File, ImportError> {
+fn lock(path: &Path, into: &Path) -> Result<(File, os::Hold), ImportError> {
     let failed = |source| ImportError::Write {
         path: path.to_owned(),
         source,
@@ -81,11 +83,10 @@ fn lock(path: &Path, into: &Path) -> Result<File, ImportError> {
         let mut options = File::options();
         options.read(true).write(true).create(true).truncate(false);
         let file = options.open(path).map_err(failed)?;
-        match file.try_lock() {
-            Ok(()) if same_file(&file, path) => return Ok(file),
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => break,
-            Err(TryLockError::Error(source)) => return Err(failed(source)),
+        match os::hold(&file, path).map_err(failed)? {
+            Some(hold) if same_file(&file, path) => return Ok((file, hold)),
+            Some(_) => {}
+            None => break,
         }
     }
     Err(ImportError::Busy {
@@ -94,10 +95,7 @@ fn lock(path: &Path, into: &Path) -> Result<File, ImportError> {
 }
 
 fn same_file(file: &File, path: &Path) -> bool {
-    let identity = |data: fs::Metadata| (data.dev(), data.ino());
-    let (open, named) = (
-        file.metadata().map(identity),
-        fs::metadata(path).map(identity),
-    );
+    let open = file.try_clone().and_then(Handle::from_file);
+    let named = Handle::from_path(path);
     matches!((open, named), (Ok(open), Ok(named)) if open == named)
 }

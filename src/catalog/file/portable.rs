@@ -6,6 +6,7 @@
 use super::draft::Draft;
 use super::{CatalogFile, FORMAT, database};
 use crate::catalog::error::CatalogError;
+use crate::catalog::hashes;
 use crate::catalog::outcome::ImportError;
 use crate::model::{UtcTime, hex};
 use rusqlite::params;
@@ -96,6 +97,23 @@ pub enum PortableError {
         /// What would be lost.
         what: String,
     },
+}
+
+/// Sees that a file is what the files beside it say that it hashes to, where they do.
+fn vouched(path: &Path) -> Result<(), ImportError> {
+    let refused = |source| ImportError::Hash {
+        place: path.display().to_string(),
+        source,
+    };
+    let stated = hashes::beside(path).map_err(refused)?;
+    if stated.is_empty() {
+        return Ok(());
+    }
+    let sha256 = hashes::sha256(path).map_err(|source| ImportError::Read {
+        path: path.to_owned(),
+        source,
+    })?;
+    hashes::agree(path, &sha256, &stated).map_err(refused)
 }
 
 /// Writes a catalogue into one file, as a whole or not at all.
@@ -211,6 +229,7 @@ pub fn take(from: &Path, into: &Path, replace: bool) -> Result<Portable, Portabl
         path: from.to_owned(),
         what,
     };
+    vouched(from)?;
     let archive = ZipArchive::new(BufReader::new(file));
     let mut archive = archive.map_err(|error| damaged(error.to_string()))?;
     let note = note(&mut archive, from)?;

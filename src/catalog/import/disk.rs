@@ -1,6 +1,7 @@
 //! Files and folders, as they are given to an import.
 
 use super::ImportError;
+use crate::catalog::hashes::is_hash_file;
 use sha2::{Digest as _, Sha256};
 use std::fs::{self, File};
 use std::io::{self, Read as _, Seek as _, SeekFrom};
@@ -26,8 +27,8 @@ pub(super) fn open(path: &Path) -> io::Result<Opened> {
     Ok(Opened { file, head, sum })
 }
 
-/// The files of a folder and of the folders in it, sorted. Hidden ones are left out, and links to
-/// folders are not followed.
+/// The files of a folder and of the folders in it, sorted. Hidden ones and what only
+/// vouches for others are left out, and links to folders are not followed.
 pub(super) fn walk(
     folder: &Path,
     depth: usize,
@@ -49,7 +50,7 @@ pub(super) fn walk(
         let kind = entry.file_type().map_err(failed)?;
         if kind.is_dir() && depth > 0 {
             walk(&path, depth - 1, files)?;
-        } else if path.is_file() {
+        } else if path.is_file() && !is_hash_file(&path) {
             files.push(path);
         }
     }

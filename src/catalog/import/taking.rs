@@ -4,6 +4,7 @@ use super::Given;
 use super::disk::{self, DEEPEST_FOLDER};
 use crate::catalog::desk::{Desk, PathLog};
 use crate::catalog::feeds::{FEEDS, Feed, FeedReport};
+use crate::catalog::hashes;
 use crate::catalog::outcome::{FeedCount, ImportError};
 use crate::catalog::outline::{HEAD_BYTES, Outline, Shape};
 use crate::catalog::problems::Problems;
@@ -199,6 +200,7 @@ impl<'a> Intake<'a> {
             .map_or_else(|_| Vec::new(), |file| file.sum.clone());
         if !self.is_left_out(&place) {
             let taken = opened.and_then(|disk::Opened { file, head, .. }| {
+                vouched(path, &sum)?;
                 if is_zip(&head) {
                     return self.archive(&place, file, budget);
                 }
@@ -294,6 +296,7 @@ impl<'a> Intake<'a> {
                 | ImportError::Unpack { .. }
                 | ImportError::Empty { .. }
                 | ImportError::Document { .. }
+                | ImportError::Hash { .. }
         );
         if !self.is_folder || !is_its_own {
             return Err(error);
@@ -405,6 +408,16 @@ impl From<WorkbookError> for MemberError {
     fn from(error: WorkbookError) -> Self {
         Self::Unpack(UnpackError::of_workbook(error))
     }
+}
+
+/// Sees that a file is what the files beside it say that it hashes to, where they do.
+fn vouched(path: &Path, sha256: &[u8]) -> Result<(), ImportError> {
+    let stated = hashes::beside(path);
+    let agreed = stated.and_then(|stated| hashes::agree(path, &hex(sha256), &stated));
+    agreed.map_err(|source| ImportError::Hash {
+        place: path.display().to_string(),
+        source,
+    })
 }
 
 fn unpack(place: &str, source: UnpackError) -> ImportError {

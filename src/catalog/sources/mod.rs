@@ -9,6 +9,7 @@ mod own;
 pub use index::{IndexError, Kind, Wanted};
 pub use own::{Lookup, OwnError, own_sources};
 
+use super::hashes::Stated;
 use reqwest::Url;
 use reqwest::header::HeaderMap;
 use serde::Deserialize;
@@ -126,13 +127,19 @@ impl Source {
         self.path.split('/').next().unwrap_or_default()
     }
 
+    /// What the document must hash to, where that is known beforehand.
+    pub(super) fn stated(&self) -> Option<Stated> {
+        let hash = self.sha256.as_deref()?;
+        Some(Stated::sha256(hash, "feeds.toml"))
+    }
+
     /// What is fetched first.
     pub fn first(&self) -> Option<Wanted> {
         let From::Url(url) = &self.from else {
             return None;
         };
         Some(Wanted {
-            sha256: self.sha256.clone(),
+            hash: self.stated(),
             ..Wanted::new(url.clone(), self.path.clone(), self.kind.clone())
         })
     }

@@ -166,8 +166,15 @@ fn kind_of(feed: &str, file_name: &str) -> Kind {
         ("csaf", "changes.csv") => Kind::Changes,
         ("csaf", "index.txt") => Kind::CsafIndex,
         ("csaf", "provider-metadata.json") => Kind::CsafProvider,
+        ("csaf", name) if is_rolie(name) => Kind::Rolie,
         _ => Kind::File,
     }
+}
+
+/// Whether a name is a ROLIE feed's, as CSAF 2.0 has them: `csaf-feed-tlp-white.json`.
+fn is_rolie(name: &str) -> bool {
+    let is_json = name.rsplit_once('.').is_some_and(|(_, end)| end == "json");
+    is_json && (name.contains("feed-tlp-") || name.contains("rolie"))
 }
 
 fn checked_sum(sum: Spanned<String>) -> Result<String, Wrong> {

@@ -53,16 +53,14 @@ fn import(
     how: Telling,
 ) -> Result<Exit, Stop> {
     let into = &settings.catalog;
-    let failed = |error: &dyn std::error::Error| Stop {
-        exit: Exit::Failed,
-        text: format!("nothing was imported: {}", hints::chain(error)),
-    };
     if let Some(path) = paths.iter().find(|path| catalog::is_portable(path)) {
         if paths.len() > 1 {
             let path = path.clone();
-            return Err(failed(&ImportError::NotAlone { path }));
+            return Err(catalog_update::not_imported(&ImportError::NotAlone {
+                path,
+            }));
         }
-        let taken = catalog::take(path, into, replace).map_err(|error| failed(&error))?;
+        let taken = catalog::take(path, into, replace).map_err(|error| not_taken(&error))?;
         let text = format!(
             "catalogue {} is the exported one{} and has digest {}\n",
             into.display(),
@@ -71,7 +69,8 @@ fn import(
         );
         return news::tell(settings, how, &text, (&taken.digest, None));
     }
-    let report = catalog::import(paths, into, runtime::now()).map_err(|error| failed(&error))?;
+    let report = catalog::import(paths, into, runtime::now())
+        .map_err(|error| catalog_update::not_imported(&error))?;
     let mut text = catalog_update::feeds(&report);
     let _ = writeln!(
         text,
@@ -80,6 +79,16 @@ fn import(
         report.digest
     );
     news::tell(settings, how, &text, (&report.digest, Some(&report)))
+}
+
+fn not_taken(error: &PortableError) -> Stop {
+    match error {
+        PortableError::Place(error) => catalog_update::not_imported(error),
+        error => Stop {
+            exit: Exit::Failed,
+            text: format!("nothing was imported: {}", hints::chain(error)),
+        },
+    }
 }
 
 fn of_day(carried: &Portable) -> String {

@@ -121,11 +121,12 @@ pub(in crate::cli) fn mirror(
             return Err(nothing(&fetched, &how));
         }
         print(&format!(
-            "{} documents in {} ({}), {} of them as before\nimport them with: underdesk catalog update --mirror {}\n",
+            "{} documents in {} ({}), {} of them as before\n{}\nimport them with: underdesk catalog update --mirror {}\n",
             fetched.documents.len(),
             how.cache.display(),
             size(fetched.bytes),
             fetched.unchanged,
+            vouched(&fetched),
             how.cache.display(),
         ))?;
         Ok(exit)
@@ -332,10 +333,13 @@ fn nothing(fetched: &Fetched, how: &Fetching) -> Stop {
     }
 }
 
-fn not_imported(error: &ImportError) -> Stop {
+/// Why nothing was imported, and what to do where there is something.
+pub(super) fn not_imported(error: &ImportError) -> Stop {
+    let advice = hints::about_importing(error);
+    let advice = advice.map_or(String::new(), |advice| format!("\nwhat to do: {advice}"));
     Stop {
         exit: Exit::Failed,
-        text: format!("nothing was imported: {}", hints::chain(error)),
+        text: format!("nothing was imported: {}{advice}", hints::chain(error)),
     }
 }
 
@@ -348,6 +352,7 @@ fn summary(updated: &Updated, fetched: &Fetched, into: &Path) -> String {
         size(fetched.bytes),
         updated.unchanged,
     );
+    let _ = writeln!(text, "{}", vouched(fetched));
     let _ = writeln!(
         text,
         "catalogue {} now has digest {}",
@@ -355,6 +360,17 @@ fn summary(updated: &Updated, fetched: &Fetched, into: &Path) -> String {
         updated.report.digest
     );
     text
+}
+
+/// How many documents somebody vouches for.
+fn vouched(fetched: &Fetched) -> String {
+    let documents = &fetched.documents;
+    let vouched = documents.iter().filter(|document| document.is_vouched);
+    let vouched = vouched.count();
+    format!(
+        "hashes: {vouched} have one that is stated, and are what it says; for {} none is stated where we look",
+        documents.len() - vouched
+    )
 }
 
 /// What came of each feed, and what was wrong.

@@ -6,6 +6,7 @@ use super::super::{Exit, Stop, complain, hints, runtime};
 use super::scan;
 use crate::lab::{Lab, Network, Recordings, Running};
 use crate::model::UtcTime;
+use crate::os;
 use clap::Parser as _;
 use include_dir::{Dir, File, include_dir};
 use std::fs;
@@ -215,21 +216,16 @@ fn dated(text: &str, now: UtcTime) -> String {
 /// Nobody else may put other files there, whatever this machine gives to new folders.
 fn make_private(folder: &Path) -> io::Result<()> {
     fs::create_dir_all(folder)?;
-    #[cfg(unix)]
-    {
-        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o700);
-        fs::set_permissions(folder, mode)?;
-    }
-    Ok(())
+    os::close_folder(folder)
 }
 
 /// Only the owner may read it: the scan refuses secrets that others can read.
 fn write_private(path: &Path, text: &str) -> io::Result<()> {
     let mut options = fs::File::options();
     options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)?.write_all(text.as_bytes())
+    os::owner_only(&mut options)
+        .open(path)?
+        .write_all(text.as_bytes())
 }
 
 /// The ordinary scan, as if its command line had been typed.

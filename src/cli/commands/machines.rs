@@ -75,10 +75,14 @@ fn page(listed: &Listed, screen: Screen) -> Result<String, Stop> {
             "Listed are machines with such findings, and those of which nobody can tell\n",
         );
     } else {
+        let unread = match tally.not_assessed {
+            0 => String::new(),
+            unread => format!(", {unread} not: nothing is known of what these lack"),
+        };
         let _ = writeln!(
             text,
-            "{} of {} machines; {} read, {} not: nothing is known of what these lack",
-            tally.machines, tally.of_machines, tally.read, tally.not_assessed
+            "{} of {} machines; {} read{unread}",
+            tally.machines, tally.of_machines, tally.read
         );
     }
     Ok(text)

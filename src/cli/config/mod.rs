@@ -10,6 +10,7 @@ use super::args::Global;
 use super::limits_args::LimitsFile;
 use crate::known::Source;
 use crate::scan::RunLimits;
+use crate::os;
 use crate::store::Retention;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -126,10 +127,15 @@ impl Environment {
         self.get(name).map(PathBuf::from)
     }
 
+    /// The user's own folder; Windows calls it otherwise.
+    pub(super) fn home(&self) -> Option<PathBuf> {
+        self.path("HOME").or_else(|| self.path("USERPROFILE"))
+    }
+
     /// A folder by the XDG base directory specification.
     fn xdg(&self, variable: &str, below_home: &str) -> Option<PathBuf> {
         let set = self.path(variable).filter(|path| path.is_absolute());
-        set.or_else(|| Some(self.path("HOME")?.join(below_home)))
+        set.or_else(|| Some(self.home()?.join(below_home)))
             .map(|folder| folder.join("underdesk"))
     }
 }
@@ -177,7 +183,8 @@ impl Settings {
                 .text(None, "UNDERDESK_OPERATOR", |file| file.operator.clone())
                 .or_else(|| environment.get("USER").map(str::to_owned))
                 .or_else(|| environment.get("LOGNAME").map(str::to_owned))
-                .unwrap_or_else(user_number),
+                .or_else(|| environment.get("USERNAME").map(str::to_owned))
+                .unwrap_or_else(os::nameless_user),
             never_scan: layers.files.iter().flat_map(never_scan).collect(),
             retention: Retention {
                 runs: layers
@@ -324,19 +331,9 @@ impl<'a> Layers<'a> {
     }
 }
 
-/// Whoever runs this, where the environment has no name for them.
-fn user_number() -> String {
-    #[cfg(unix)]
-    return format!("uid {}", rustix::process::getuid().as_raw());
-    #[cfg(not(unix))]
-    "unknown".to_owned()
-}
-
 /// OpenSSH's own places (ssh(1), FILES).
 fn default_known_hosts(environment: &Environment) -> Vec<PathBuf> {
-    let own = environment
-        .path("HOME")
-        .map(|home| home.join(".ssh/known_hosts"));
+    let own = environment.home().map(|home| home.join(".ssh/known_hosts"));
     own.into_iter()
         .chain([PathBuf::from("/etc/ssh/ssh_known_hosts")])
         .collect()

@@ -3,6 +3,7 @@
 use super::algorithms::SHA1_RSA;
 use super::handshake::now;
 use super::login::{SshDoor, Verdict};
+use crate::os;
 use crate::session::{Key, LoginError, Signer, certificate};
 use russh::Signer as Signs;
 use russh::client::AuthResult;
@@ -15,7 +16,6 @@ use russh::keys::ssh_key::private::KeypairData;
 use russh::keys::{Algorithm, Certificate, HashAlg, PrivateKey, PrivateKeyWithHashAlg};
 use std::path::Path;
 use std::sync::Arc;
-use tokio::net::UnixStream;
 
 impl SshDoor {
     /// Offers keys until one is taken.
@@ -86,7 +86,7 @@ impl SshDoor {
         socket: &Path,
         (only, most): (Option<&str>, usize),
     ) -> Result<(), LoginError> {
-        let agent = UnixStream::connect(socket).await.map_err(agent_error)?;
+        let agent = os::connect_agent(socket).await.map_err(agent_error)?;
         let mut agent = AgentClient::connect(agent);
         if let Some(binding) = self.link.handle.agent_session_binding() {
             // Lets the agent use keys that are bound to hosts; older agents do not know it.
@@ -113,7 +113,7 @@ impl SshDoor {
         &mut self,
         user: &str,
         identity: AgentIdentity,
-        agent: &mut AgentClient<UnixStream>,
+        agent: &mut AgentClient<os::AgentStream>,
     ) -> Result<Result<AuthResult, russh::Error>, LoginError> {
         self.keys_offered += 1;
         let algorithm = match &identity {

@@ -5,6 +5,7 @@ use super::lines::{
     BlobLine, EndLine, HostLine, Line, MachineLine, PastFinding, RunLine, SightingLine,
 };
 use crate::model::{CredentialId, Date, MachineId, RunId, UtcTime, hex};
+use crate::os;
 use crate::store::db::{Address, Db, Fault, Time, from_json};
 use crate::store::{Digest, RunState, StoreError, blobs, keys, lists, report, runs, sightings};
 use flate2::Compression;
@@ -99,9 +100,7 @@ impl Out {
         }
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = BufWriter::new(options.open(path)?);
+        let mut file = BufWriter::new(os::owner_only(&mut options).open(path)?);
         file.write_all(MAGIC)?;
         Ok(Self {
             packer: ZlibEncoder::new(file, Compression::default()),

@@ -5,10 +5,22 @@
 //! Nobody can say of such a block that all of its hosts were found. What was done is said instead.
 
 mod gather;
+#[cfg_attr(
+    not(target_os = "linux"),
+    expect(dead_code, reason = "only Linux is asked")
+)]
 pub mod icmp;
 #[cfg(target_os = "linux")]
 mod kernel;
+#[cfg_attr(
+    not(target_os = "linux"),
+    expect(dead_code, reason = "only Linux is asked")
+)]
 mod links;
+#[cfg_attr(
+    not(target_os = "linux"),
+    expect(dead_code, reason = "only Linux is asked")
+)]
 mod neighbours;
 
 use gather::Gathered;
@@ -224,6 +236,7 @@ mod kernel {
     use std::time::Duration;
 
     /// How a link was asked.
+    #[expect(dead_code, reason = "no link is")]
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub(super) enum Asked {
         InFull,

@@ -2,6 +2,7 @@
 
 use crate::support::{Desk, Ended, signal};
 use rustix::process::Signal;
+use sha2::Digest as _;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -228,6 +229,96 @@ fn a_mirror_is_written_from_a_mirror() {
         "catalog update --mirror mirror kev msrc-cvrf --catalog b.db",
     );
     assert_eq!(digest(&from_copy), digest(&from_first));
+}
+
+/// What `sha256sum` prints of a file.
+fn sha256(path: &Path) -> String {
+    let mut sum = sha2::Sha256::new();
+    sum.update(fs::read(path).unwrap());
+    let hex = |byte: &u8| format!("{byte:02x}");
+    sum.finalize().iter().map(hex).collect()
+}
+
+#[test]
+fn hashes_beside_documents_are_checked_and_kept() {
+    let desk = desk();
+    let document = desk.path("mirror/common/kev.json");
+    let right = format!("{}  known_exploited.json\n", sha256(&document));
+    desk.write("mirror/common/kev.json.sha256", &right);
+    // By a server, into another mirror, and from there without one.
+    let server = Server::start(desk.path("mirror"), None);
+    let words = format!("catalog mirror copy kev --mirror {}", server.url("/"));
+    let copied = desk.expect(0, &words);
+    let said = "hashes: 1 have one that is stated, and are what it says; for 0 none is stated";
+    assert!(copied.out.contains(said), "{}", copied.out);
+    let kept = fs::read_to_string(desk.path("copy/common/kev.json.sha256")).unwrap();
+    assert_eq!(kept, right);
+    let taken = desk.expect(0, "catalog update kev --mirror copy");
+    assert!(taken.out.contains(said), "{}", taken.out);
+    // A folder of documents has no line about them.
+    let folder = desk.expect(0, "catalog import copy/common");
+    assert!(!folder.out.contains("sha256"), "{}", folder.out);
+}
+
+#[test]
+fn a_document_that_is_not_what_is_stated_is_refused_with_what_to_do() {
+    let desk = desk();
+    let found = sha256(&desk.path("mirror/common/kev.json"));
+    let wrong = "0".repeat(64);
+    desk.write("mirror/common/SHA256SUMS", &format!("{wrong}  kev.json\n"));
+    let told =
+        format!("its SHA-256 is {found} and should be {wrong}, as mirror/common/SHA256SUMS states");
+    let advice = "what to do: a document is not what its publisher, the file beside it or feeds.toml \
+                  states: fetch it again";
+    for (code, words) in [
+        (3, "catalog update --mirror mirror"),
+        (1, "catalog import mirror/common/kev.json"),
+    ] {
+        let ended = desk.expect(code, words);
+        assert!(ended.err.contains(&told), "{words}: {}", ended.err);
+        assert!(ended.err.contains(advice), "{words}: {}", ended.err);
+        assert!(!ended.out.contains("kev: "), "{words}: {}", ended.out);
+    }
+    // Of a folder the others are taken, and what is not is named.
+    let ended = desk.expect(0, "--catalog a.db catalog import mirror");
+    assert!(
+        ended.out.contains(&format!("kev.json is left out: {told}")),
+        "{}",
+        ended.out
+    );
+    assert!(!ended.out.contains("kev: ") && ended.out.contains("osv: "));
+    desk.write("mirror/common/SHA256SUMS", "<p>moved</p>\n");
+    let ended = desk.expect(1, "catalog import mirror/common/kev.json");
+    assert!(
+        ended
+            .err
+            .contains("mirror/common/SHA256SUMS holds no SHA-256"),
+        "{}",
+        ended.err
+    );
+    assert!(
+        ended
+            .err
+            .contains("what to do: a file that should state a hash does not")
+    );
+}
+
+#[test]
+fn an_exported_catalogue_is_what_the_file_beside_it_says() {
+    let desk = desk();
+    desk.expect(0, "--catalog a.db catalog update --mirror mirror kev");
+    desk.expect(0, "--catalog a.db catalog export carried.udc");
+    desk.write("carried.udc.sha256", &"0".repeat(64));
+    let ended = desk.expect(1, "--catalog b.db catalog import carried.udc");
+    assert!(
+        ended
+            .err
+            .contains("carried.udc is refused: its SHA-256 is "),
+        "{}",
+        ended.err
+    );
+    desk.write("carried.udc.sha256", &sha256(&desk.path("carried.udc")));
+    desk.expect(0, "--catalog b.db catalog import carried.udc");
 }
 
 #[test]

@@ -2,8 +2,10 @@
 
 mod mirror;
 mod server;
+mod vouching;
 
 use super::*;
+use crate::catalog::hashes::HashError;
 use crate::catalog::sources::{From, Kind};
 use reqwest::header::{HeaderMap, HeaderValue};
 use server::{Answer, Authority, Heard, Server};
@@ -481,7 +483,10 @@ async fn a_web_page_or_another_digest_is_no_document() {
     wanted.from = From::Url(server.url("/d").parse().unwrap());
     wanted.sha256 = Some("0".repeat(64));
     let error = desk.refusal(&wanted).await;
-    assert!(matches!(error, FetchError::Digest { .. }), "{error:?}");
+    assert!(
+        matches!(error, FetchError::Hash(HashError::Mismatch(_))),
+        "{error:?}"
+    );
     assert!(!desk.how.cache.join(&wanted.path).exists());
     wanted.sha256 =
         Some("4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945".to_owned());

@@ -6,6 +6,7 @@
 
 mod readers;
 
+use crate::catalog::hashes::{Algorithm, Stated};
 use reqwest::Url;
 use serde::Deserialize;
 
@@ -39,6 +40,8 @@ pub enum Kind {
     CsafIndex,
     /// CSAF's `provider-metadata.json`.
     CsafProvider,
+    /// A ROLIE feed of CSAF documents.
+    Rolie,
     /// A page with folders and JSON documents.
     Folders,
     /// A page of apollo, with the address of the next; a document of the feed as well.
@@ -77,23 +80,43 @@ pub struct Wanted {
     /// What the index says of its age. With the same words it is the same document, and need not be
     /// asked for.
     pub stamp: Option<String>,
-    /// The SHA-256 that it must have, in hex.
-    pub sha256: Option<String>,
+    /// What it must hash to, where that is known.
+    pub hash: Option<Stated>,
+    /// Where else that may be had.
+    pub vouched: Vouched,
     /// Whether it may be missing.
     pub is_optional: bool,
 }
 
 impl Wanted {
+    /// Its name at its publisher's.
+    pub(crate) fn name(&self) -> &str {
+        self.url.path().rsplit('/').next().unwrap_or_default()
+    }
+
     pub(crate) fn new(url: Url, path: String, kind: Kind) -> Self {
         Self {
             url,
             path,
             kind,
             stamp: None,
-            sha256: None,
+            hash: None,
+            vouched: Vouched::Nowhere,
             is_optional: false,
         }
     }
+}
+
+/// Where the hash of a document is to be had.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Vouched {
+    /// Nowhere that we know of.
+    Nowhere,
+    /// In a file beside it, where there is one: `.sha256` or `.sha512` (CSAF 2.0, section 7.1.18).
+    Beside,
+    /// In the file with this address, which the index names.
+    At(Algorithm, Url),
 }
 
 /// Why an index leads nowhere.
@@ -123,7 +146,7 @@ const MOST: usize = 100_000;
 /// What an index leads to.
 pub fn read(index: &Wanted, text: &str) -> Result<Vec<Wanted>, IndexError> {
     use readers::{archive, changes, channels, directories, extras, folders, lines, mirror};
-    use readers::{months, next_page, releases, updateinfo};
+    use readers::{months, next_page, releases, rolie, updateinfo};
     let mut wanted = match &index.kind {
         Kind::File => Vec::new(),
         Kind::MsrcUpdates => months(index, text)?,
@@ -137,6 +160,7 @@ pub fn read(index: &Wanted, text: &str) -> Result<Vec<Wanted>, IndexError> {
         Kind::ChangesSince(day) => changes(index, text, day)?,
         Kind::CsafIndex => lines(index, text)?,
         Kind::CsafProvider => directories(index, text)?,
+        Kind::Rolie => rolie(index, text)?,
         Kind::Folders => folders(index, text)?,
         Kind::ApolloPages => next_page(index, text, "/links/next")?,
         Kind::OdataPages => next_page(index, text, "/@odata.nextLink")?,

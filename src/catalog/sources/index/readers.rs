@@ -1,6 +1,7 @@
 //! The readers, one for each kind of index.
 
-use super::{IndexError, Kind, Wanted, is_safe_name, is_safe_path, is_sha256};
+use super::{IndexError, Kind, Vouched, Wanted, is_safe_name, is_safe_path, is_sha256};
+use crate::catalog::hashes::{Algorithm, Stated};
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 use reqwest::Url;
@@ -139,7 +140,8 @@ pub(super) fn updateinfo(index: &Wanted, text: &str) -> Result<Vec<Wanted>, Inde
     // Its name may begin with its digest, which changes.
     let ending = name.split_once("updateinfo").map_or(".xml", |(_, end)| end);
     wanted.path = place(index, &format!("updateinfo{ending}"));
-    (wanted.stamp, wanted.sha256) = (sum.clone(), sum);
+    wanted.hash = sum.as_deref().map(|sum| Stated::sha256(sum, &index.path));
+    wanted.stamp = sum;
     Ok(vec![wanted])
 }
 
@@ -200,6 +202,7 @@ pub(super) fn archive(index: &Wanted, text: &str) -> Result<Vec<Wanted>, IndexEr
     let mut archive = beside(index, name, Kind::File)?;
     archive.path = place(index, "archive.tar.zst");
     archive.stamp = Some(name.to_owned());
+    archive.vouched = Vouched::Beside;
     let is_day = |part: &&str| {
         part.len() == 10
             && part
@@ -230,6 +233,7 @@ pub(super) fn changes(index: &Wanted, text: &str, since: &str) -> Result<Vec<Wan
         if is_json(name) && time >= since {
             let mut changed = beside(index, name, Kind::File)?;
             changed.stamp = Some(time.to_owned());
+            changed.vouched = Vouched::Beside;
             wanted.push(changed);
         }
     }
@@ -244,11 +248,16 @@ fn is_json(name: &str) -> bool {
 pub(super) fn lines(index: &Wanted, text: &str) -> Result<Vec<Wanted>, IndexError> {
     let names = text.lines().map(str::trim);
     let names = names.filter(|name| is_json(name));
-    let wanted = names.map(|name| beside(index, name, Kind::File));
+    let wanted = names.map(|name| {
+        let mut named = beside(index, name, Kind::File)?;
+        named.vouched = Vouched::Beside;
+        Ok(named)
+    });
     some(wanted.collect::<Result<_, IndexError>>()?, "document")
 }
 
-/// The folders of a CSAF provider (section 7.1.11 and later), each with its `changes.csv`.
+/// The folders of a CSAF provider (section 7.1.11 and later), each with its `changes.csv`, and his ROLIE feeds
+/// where he has no folder. Of these, those that everybody may read.
 pub(super) fn directories(index: &Wanted, text: &str) -> Result<Vec<Wanted>, IndexError> {
     let json: Value = serde_json::from_str(text)?;
     let mut wanted = Vec::new();
@@ -261,7 +270,98 @@ pub(super) fn directories(index: &Wanted, text: &str) -> Result<Vec<Wanted>, Ind
             wanted.push(Wanted::new(url, path, Kind::Changes));
         }
     }
-    some(wanted, "folder of documents")
+    if wanted.is_empty() {
+        wanted = rolie_feeds(index, &json)?;
+    }
+    some(wanted, "folder or feed of documents")
+}
+
+/// The ROLIE feeds of a CSAF provider (section 7.1.15).
+fn rolie_feeds(index: &Wanted, json: &Value) -> Result<Vec<Wanted>, IndexError> {
+    const FOR_ALL: [&str; 3] = ["WHITE", "CLEAR", "UNLABELED"];
+    let feeds = rows(json, "/distributions").flat_map(|row| rows(row, "/rolie/feeds"));
+    let is_for_all = |row: &&Value| {
+        let label = row.get("tlp_label").and_then(Value::as_str);
+        label.is_none_or(|label| FOR_ALL.contains(&label))
+    };
+    let mut wanted = Vec::new();
+    for row in feeds.filter(is_for_all) {
+        let Some(address) = row.get("url").and_then(Value::as_str) else {
+            continue;
+        };
+        let strange = || IndexError::Strange(address.chars().take(80).collect(), "address");
+        let url = Url::parse(address).map_err(|_| strange())?;
+        let path = place(index, &format!("{}/feed.json", wanted.len() + 1));
+        wanted.push(Wanted::new(url, path, Kind::Rolie));
+    }
+    Ok(wanted)
+}
+
+/// The documents of a ROLIE feed (section 7.1.15; RFC 8322), each with the hash that the feed links to. They lie on
+/// the feed's own server, and in a mirror as there below the feed.
+pub(super) fn rolie(index: &Wanted, text: &str) -> Result<Vec<Wanted>, IndexError> {
+    let json: Value = serde_json::from_str(text)?;
+    if json.get("feed").is_none() {
+        return Err(IndexError::Empty("ROLIE feed"));
+    }
+    let mut wanted = Vec::new();
+    for entry in rows(&json, "/feed/entry") {
+        let links = |relation: &'static str| {
+            let is_it =
+                move |link: &&Value| link.get("rel").and_then(Value::as_str) == Some(relation);
+            let address =
+                |link: &'_ Value| link.get("href").and_then(Value::as_str).map(str::to_owned);
+            rows(entry, "/link").filter(is_it).filter_map(address)
+        };
+        let source = entry.pointer("/content/src").and_then(Value::as_str);
+        let source = source.map(str::to_owned).or_else(|| links("self").next());
+        let Some(source) = source else { continue };
+        let strange = || {
+            IndexError::Strange(
+                source.chars().take(80).collect(),
+                "document of the same server",
+            )
+        };
+        let url = on_same_server(index, &source).ok_or_else(strange)?;
+        let name = below(&index.url, &url).filter(|name| is_safe_path(name) && is_json(name));
+        let path = place(index, &name.ok_or_else(strange)?);
+        let mut document = Wanted::new(url, path, Kind::File);
+        let updated = entry.get("updated").and_then(Value::as_str);
+        document.stamp = updated.map(str::to_owned);
+        document.vouched = hash_of(index, links("hash")).unwrap_or(Vouched::Beside);
+        wanted.push(document);
+    }
+    Ok(wanted)
+}
+
+/// An address on an index's own server.
+fn on_same_server(index: &Wanted, address: &str) -> Option<Url> {
+    let url = index.url.join(address).ok()?;
+    (url.origin() == index.url.origin()).then_some(url)
+}
+
+/// The path of a document below a feed's folder; of one that lies elsewhere its last two parts.
+fn below(feed: &Url, document: &Url) -> Option<String> {
+    let folder = feed.path().rsplit_once('/')?.0;
+    let inside = document.path().strip_prefix(folder);
+    if let Some(inside) = inside.and_then(|inside| inside.strip_prefix('/')) {
+        return Some(inside.to_owned());
+    }
+    let mut parts: Vec<&str> = document.path().rsplit('/').take(2).collect();
+    parts.reverse();
+    parts.retain(|part| !part.is_empty());
+    Some(parts.join("/"))
+}
+
+/// Where a document's hash is, of the addresses that a feed names, by what they end in.
+fn hash_of(index: &Wanted, mut links: impl Iterator<Item = String>) -> Option<Vouched> {
+    let known = |address: String| {
+        let url = on_same_server(index, &address)?;
+        let is_of = |algorithm: &Algorithm| url.path().ends_with(algorithm.ending());
+        let algorithm = Algorithm::ALL.into_iter().find(is_of)?;
+        Some(Vouched::At(algorithm, url))
+    };
+    links.find_map(known)
 }
 
 /// The page after a page, which lies beside it under the next number.

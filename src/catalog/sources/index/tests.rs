@@ -75,7 +75,9 @@ fn amazon_leads_from_mirror_to_repository_to_update_information() {
         format!("{base}/{sum}-updateinfo.xml.gz")
     );
     assert_eq!(found.path, "linux/amazon/2/core/updateinfo.xml.gz");
-    assert_eq!(found.sha256, Some(sum));
+    let stated = found.hash.unwrap();
+    assert_eq!((stated.hash, stated.algorithm), (sum, Algorithm::Sha256));
+    assert_eq!(stated.by, "linux/amazon/2/core/repomd.xml");
     assert_eq!(read(&repository, "<repomd/>").unwrap(), []);
     assert!(read(&repository, "<html/>").is_err());
     assert!(read(&list, "\n").is_err());
@@ -150,6 +152,7 @@ fn red_hat_has_an_archive_and_what_was_changed_since() {
         "https://rh.example/vex/csaf_vex_2024-08-04.tar.zst"
     );
     assert_eq!(found[0].path, "linux/redhat/vex/archive.tar.zst");
+    assert_eq!(found[0].vouched, Vouched::Beside);
     let text = "\"2023/cve-2023-6240.json\",\"2024-08-04T10:17:22+00:00\"\n\
                 \"2021/cve-2021-47343.json\",\"2024-07-29T18:39:58+00:00\"";
     assert_eq!(
@@ -163,7 +166,9 @@ fn red_hat_has_an_archive_and_what_was_changed_since() {
         "a/changes.csv",
         Kind::Changes,
     );
-    assert_eq!(read(&all, text).unwrap().len(), 2);
+    let all = read(&all, text).unwrap();
+    assert_eq!(all.len(), 2);
+    assert!(all.iter().all(|one| one.vouched == Vouched::Beside));
 }
 
 #[test]
@@ -185,6 +190,81 @@ fn a_csaf_provider_leads_to_its_folders() {
         leads_to(&index, "2025/a-1.json\n2025/a-1.json.asc\n"),
         ["https://csaf.example/white/2025/a-1.json own/corp/2025/a-1.json"]
     );
+}
+
+/// The shape of CSAF 2.0, section 7.1.15, example 123.
+const ROLIE: &str = r#"{"feed": {"id": "f", "entry": [
+    {"id": "a-1", "updated": "2026-01-02T03:04:05Z",
+     "link": [{"rel": "self", "href": "https://csaf.example/white/2026/a-1.json"},
+              {"rel": "signature", "href": "https://csaf.example/white/2026/a-1.json.asc"},
+              {"rel": "hash", "href": "https://csaf.example/white/2026/a-1.json.sha512"}],
+     "content": {"type": "application/json", "src": "https://csaf.example/white/2026/a-1.json"}},
+    {"id": "a-2", "link": [{"rel": "self", "href": "https://csaf.example/other/2026/a-2.json"}]},
+    {"id": "nothing"}]}}"#;
+
+fn rolie_index() -> Wanted {
+    let url = "https://csaf.example/white/csaf-feed-tlp-white.json";
+    wanted(url, "own/corp/1/feed.json", Kind::Rolie)
+}
+
+#[test]
+fn a_rolie_feed_leads_to_documents_and_their_hashes() {
+    let index = rolie_index();
+    assert_eq!(
+        leads_to(&index, ROLIE),
+        [
+            "https://csaf.example/white/2026/a-1.json own/corp/1/2026/a-1.json",
+            "https://csaf.example/other/2026/a-2.json own/corp/1/2026/a-2.json",
+        ]
+    );
+    let found = read(&index, ROLIE).unwrap();
+    assert_eq!(found[0].stamp.as_deref(), Some("2026-01-02T03:04:05Z"));
+    let hash = "https://csaf.example/white/2026/a-1.json.sha512";
+    let at = Vouched::At(Algorithm::Sha512, hash.parse().unwrap());
+    assert_eq!(found[0].vouched, at);
+    assert_eq!(found[1].vouched, Vouched::Beside);
+}
+
+#[test]
+fn a_rolie_feed_leads_to_no_stranger() {
+    let index = rolie_index();
+    let read = |text: &str| read(&index, text);
+    for bad in [
+        "https://x.example/white/2026/a-2.json",
+        "http://csaf.example/a.json",
+    ] {
+        let text = ROLIE.replace("https://csaf.example/other/2026/a-2.json", bad);
+        assert!(matches!(read(&text), Err(IndexError::Strange(..))), "{bad}");
+    }
+    // A hash that lies elsewhere is not asked for there.
+    let hash = "https://csaf.example/white/2026/a-1.json.sha512";
+    let text = ROLIE.replace(hash, "https://x.example/a-1.json.sha512");
+    assert_eq!(read(&text).unwrap()[0].vouched, Vouched::Beside);
+    assert!(matches!(read("{}"), Err(IndexError::Empty(_))));
+    assert_eq!(read(r#"{"feed": {}}"#).unwrap(), []);
+}
+
+#[test]
+fn a_csaf_provider_without_folders_leads_to_the_feeds_that_are_for_everybody() {
+    let url = "https://csaf.example/provider-metadata.json";
+    let index = wanted(url, "own/corp/provider-metadata.json", Kind::CsafProvider);
+    let feeds = r#"{"rolie": {"feeds": [
+        {"summary": "all", "tlp_label": "WHITE", "url": "https://csaf.example/white/feed.json"},
+        {"summary": "some", "tlp_label": "AMBER", "url": "https://csaf.example/amber/feed.json"}]}}"#;
+    assert_eq!(
+        leads_to(&index, &format!(r#"{{"distributions": [{feeds}]}}"#)),
+        ["https://csaf.example/white/feed.json own/corp/1/feed.json"]
+    );
+    // A folder has the same documents.
+    let folder = r#"{"directory_url": "https://csaf.example/white"}"#;
+    assert_eq!(
+        leads_to(
+            &index,
+            &format!(r#"{{"distributions": [{feeds}, {folder}]}}"#)
+        ),
+        ["https://csaf.example/white/changes.csv own/corp/2/changes.csv"]
+    );
+    assert!(read(&index, r#"{"distributions": []}"#).is_err());
 }
 
 #[test]
@@ -227,6 +307,7 @@ fn names_stay_inside_the_mirror() {
 fn kinds() -> impl Strategy<Value = Kind> {
     proptest::sample::select(vec![
         Kind::MsrcUpdates,
+        Kind::Rolie,
         Kind::DotnetReleases,
         Kind::MirrorList,
         Kind::AmazonExtras,

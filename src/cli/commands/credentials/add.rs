@@ -10,9 +10,8 @@ use crate::credentials::keep::{self, Encrypted};
 use crate::credentials::resolve::Sources;
 use crate::credentials::{Credential, CredentialsFile, Kind, SecretRef};
 use crate::model::CredentialId;
-use std::fs::DirBuilder;
+use crate::os;
 use std::io::{self, Write as _};
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 /// Adds one. What would be written is read first, then the secret is stored, then the file written: a
@@ -60,8 +59,7 @@ fn destination(settings: &Settings, argument: &CredentialsFileArgument) -> Resul
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty())
     {
-        let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
-        made.map_err(|error| {
+        os::make_private_folder(folder).map_err(|error| {
             Stop::usage(format!(
                 "cannot make the folder {}: {error}",
                 folder.display()
@@ -210,7 +208,7 @@ async fn store(
             return Err(Stop::usage(text));
         }
         return Ok(format!(
-            "; its secret is what was in {kind} already (to change it: underdesk credentials rotate {})",
+            "; its secret is what the {kind} held already (to change it: underdesk credentials rotate {})",
             credential.id
         ));
     }

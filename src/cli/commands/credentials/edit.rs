@@ -7,6 +7,7 @@ use super::ask::Operator;
 use super::{existing, settings};
 use crate::credentials::draft::{Draft, Lent};
 use crate::model::CredentialId;
+use crate::os;
 use std::collections::BTreeSet;
 use std::io::{self, Write as _};
 use std::path::Path;
@@ -89,12 +90,11 @@ fn in_editor(
 
 /// Runs the editor on a copy. As every child, it inherits no variable that holds a secret.
 fn open(lent: &Lent, hidden: &BTreeSet<String>, environment: &Environment) -> Result<(), Stop> {
-    const USUAL: &str = "vi";
     let named = ["VISUAL", "EDITOR"];
     let named = named.iter().find_map(|name| environment.get(name));
     // It may have arguments, as in `code --wait`.
-    let mut words = named.unwrap_or(USUAL).split_whitespace();
-    let program = words.next().unwrap_or(USUAL);
+    let mut words = named.unwrap_or(os::USUAL_EDITOR).split_whitespace();
+    let program = words.next().unwrap_or(os::USUAL_EDITOR);
     let mut command = Command::new(program);
     command.args(words).arg::<&Path>(lent.path());
     for variable in hidden {

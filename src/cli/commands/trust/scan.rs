@@ -10,6 +10,7 @@ use super::review::{self, OnRecord};
 use crate::credentials::Holder;
 use crate::matching::Knowledge;
 use crate::model::{Canaries, RunId, RunSummary};
+use crate::os;
 use crate::report::{self, Destination, Dialect, Options, ReviewRow};
 use crate::scan::{self, Connectors, Context, Keyring, Parts, RunEnd, RunKind, RunPlan, RunSource};
 use crate::session::KnownKeys;
@@ -214,7 +215,5 @@ fn write(
 fn create(path: &Path) -> io::Result<File> {
     let mut options = File::options();
     options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
+    os::owner_only(&mut options).open(path)
 }
