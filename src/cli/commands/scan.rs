@@ -17,7 +17,7 @@ use crate::credentials::{self, Holder, Past};
 use crate::matching::Knowledge;
 use crate::model::{Canaries, RunId, RunSummary, UtcTime, hex};
 use crate::scan::{
-    self, Connectors, Context, Keyring, Parts, Receipts, RunEnd, RunKind, RunPlan, Scope,
+    self, Clock, Connectors, Context, Keyring, Parts, Receipts, RunEnd, RunKind, RunPlan, Scope,
 };
 use crate::store::{NewRun, PLAN_OF_IMPORTED, RunRecord, RunState, Store};
 use crate::sweep::{Engine, Engines};
@@ -43,6 +43,8 @@ pub(super) struct Job<'a> {
     pub(super) output: &'a OutputArguments,
     pub(super) authorised_by: Option<String>,
     pub(super) simulated: bool,
+    /// What time it is where the hosts are.
+    pub(super) clock: Clock,
     /// Whether each host gets a receipt beside the files.
     pub(super) wants_receipts: bool,
     /// What the run is compared with.
@@ -64,15 +66,15 @@ pub(in crate::cli) fn run(
     environment: &Environment,
     command: &ScanArguments,
 ) -> Result<Exit, Stop> {
-    run_as(settings, environment, command, false)
+    run_at(settings, environment, command, None)
 }
 
-/// [`run`], of simulated hosts or real ones.
-pub(in crate::cli) fn run_as(
+/// [`run`], of real hosts, or of simulated ones by their own time.
+pub(in crate::cli) fn run_at(
     settings: &Settings,
     environment: &Environment,
     command: &ScanArguments,
-    simulated: bool,
+    simulated: Option<Clock>,
 ) -> Result<Exit, Stop> {
     output::check(&command.output)?;
     let mut job = Job {
@@ -80,7 +82,8 @@ pub(in crate::cli) fn run_as(
         environment,
         output: &command.output,
         authorised_by: command.targets.authorised_by.clone(),
-        simulated,
+        simulated: simulated.is_some(),
+        clock: simulated.unwrap_or_else(runtime::clock),
         wants_receipts: command.receipt,
         beliefs: beliefs::read(settings, &command.beliefs)?,
     };
@@ -123,6 +126,7 @@ pub(in crate::cli) fn sweep(
         output: &command.output,
         authorised_by: command.targets.authorised_by.clone(),
         simulated: false,
+        clock: runtime::clock(),
         wants_receipts: false,
         beliefs: beliefs::read(settings, &command.beliefs)?,
     };
@@ -291,7 +295,7 @@ impl Job<'_> {
         let (targets, fingerprint) = targets(&plan)?;
         let knowledge = self.knowledge(&plan)?;
         let store = output::open_store(&self.settings.store)?;
-        let now = runtime::now();
+        let now = (self.clock)();
         let summary = self.summary(&plan, now, &knowledge);
         let run = summary.id.clone();
         let mut plan = plan;
@@ -368,6 +372,7 @@ impl Job<'_> {
             settings: &settings,
             simulated: record.summary.simulated,
             authorised_by: None,
+            clock: Clock::clone(&self.clock),
             beliefs: self.beliefs.clone(),
             ..*self
         };
@@ -401,7 +406,7 @@ impl Job<'_> {
                 targets,
                 knowledge,
             };
-            let (state, now) = (RunState::Running, runtime::now());
+            let (state, now) = (RunState::Running, (self.clock)());
             store
                 .finish_run(run, state, now)
                 .await
@@ -447,7 +452,7 @@ impl Job<'_> {
         let targets = means.targets;
         if let (RunKind::Scan | RunKind::Verify, Some(targets)) = (plan.kind, &targets) {
             warn_of_names(targets);
-            say_worst_case(&store, &means.keyring, targets).await?;
+            say_worst_case((&store, (self.clock)()), &means.keyring, targets).await?;
         }
         let (events, receiver) = mpsc::unbounded_channel();
         let knowledge = means.knowledge;
@@ -459,7 +464,7 @@ impl Job<'_> {
             knowledge: knowledge.clone(),
             keyring: means.keyring,
             events,
-            clock: runtime::clock(),
+            clock: Clock::clone(&self.clock),
             holder: Holder::new(hex(&rand::random::<[u8; 16]>())),
             plan: plan.clone(),
         }));
@@ -677,7 +682,7 @@ pub(super) async fn watched<T>(
 
 /// What the run can do to accounts at worst, after what earlier ones have done.
 pub(super) async fn say_worst_case(
-    store: &Store,
+    (store, now): (&Store, UtcTime),
     keyring: &Keyring,
     targets: &TargetSet,
 ) -> Result<(), Stop> {
@@ -689,7 +694,7 @@ pub(super) async fn say_worst_case(
             let past = Past {
                 tries: &tries,
                 stops: &stops,
-                now: runtime::now(),
+                now,
             };
             let credentials = keyring.credentials();
             for line in credentials::worst_case_after(&past, credentials, hosts, &limits) {

@@ -34,6 +34,7 @@ fn saved(table: &Table, edit: impl Fn(&str, &str, &str) -> String) -> Vec<u8> {
 type Rows<'a> = &'a [&'a [&'a str]];
 
 /// A workbook of these sheets.
+#[expect(clippy::too_many_lines, reason = "its parts, one after the other")]
 fn workbook(sheets: &[(&str, Rows<'_>)]) -> Vec<u8> {
     const MAIN: &str = "http://schemas.openxmlformats.org/spreadsheetml/2006/main";
     const OFFICE: &str = "http://schemas.openxmlformats.org/officeDocument/2006/relationships";
