@@ -5,8 +5,9 @@ use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
+use underdesk::model::hex;
 
 /// Values are listed where all of them together have no more characters than this.
 const LISTED: usize = 240;
@@ -110,51 +111,66 @@ impl Values {
         }
     }
 
-    /// A line for each place: how many values there are, how many different ones, all of them or a digest of all and the
-    /// first.
+    /// A line for each place: all its values, or how many there are, a digest of all in their order, and each with how
+    /// often it is there, or the first where they are too many.
     pub(super) fn page(&self) -> String {
         let mut page = String::new();
         for place in &self.places {
-            let values = &self.seen[place];
-            let different: BTreeSet<&String> = values.iter().collect();
-            let filled = values.iter().filter(|value| !value.is_empty()).count();
-            let length: usize = values.iter().map(|value| value.chars().count() + 3).sum();
-            write!(page, "{place}: ").unwrap();
-            match (different.len(), values.len()) {
-                (0, _) => page.push('-'),
-                (1, 1) => page.push_str(&values[0]),
-                (1, count) => write!(page, "{count} × {}", quoted(&values[0])).unwrap(),
-                _ if length <= LISTED => page.push_str(&values.join(" | ")),
-                (different, count) => {
-                    let mut digest = Sha256::new();
-                    for value in values {
-                        digest.update(value);
-                        digest.update(b"\0");
-                    }
-                    let digest = digest.finalize();
-                    let first = values.iter().find(|value| !value.is_empty()).unwrap();
-                    let first: String = first.chars().take(LISTED).collect();
-                    if filled < count {
-                        write!(page, "{filled} of ").unwrap();
-                    }
-                    write!(
-                        page,
-                        "{count}, {different} different, {:02x}{:02x}{:02x}{:02x}, first {}",
-                        digest[0],
-                        digest[1],
-                        digest[2],
-                        digest[3],
-                        quoted(&first)
-                    )
-                    .unwrap();
-                }
-            }
-            page.push('\n');
+            writeln!(page, "{place}: {}", told(&self.seen[place])).unwrap();
         }
         page
     }
 }
 
-fn quoted(text: &str) -> &str {
-    if text.is_empty() { "nothing" } else { text }
+fn told(values: &[String]) -> String {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for value in values {
+        *counts.entry(value).or_default() += 1;
+    }
+    let counted = counts.iter();
+    let counted = counted.map(|(value, count)| format!("{count} × {}", shown(value)));
+    let counted: Vec<String> = counted.collect();
+    let counted = counted.join(" | ");
+    match values {
+        [] => return "-".to_owned(),
+        [one] => return shown(one),
+        _ if counts.len() == 1 => return counted,
+        _ => {}
+    }
+    let all: Vec<String> = values.iter().map(|value| shown(value)).collect();
+    let all = all.join(" | ");
+    if all.chars().count() <= LISTED / 2 {
+        return all;
+    }
+    let mut digest = Sha256::new();
+    for value in values {
+        digest.update(value);
+        digest.update(b"\0");
+    }
+    let digest = hex(&digest.finalize());
+    let digest = digest.get(..8).unwrap();
+    let count = values.len();
+    if counted.chars().count() <= LISTED {
+        return format!("{count}, {digest}: {counted}");
+    }
+    let filled = values.iter().filter(|value| !value.is_empty()).count();
+    let filled = if filled < count {
+        format!("{filled} of ")
+    } else {
+        String::new()
+    };
+    let first = values.iter().find(|value| !value.is_empty()).unwrap();
+    let first: String = shown(first).chars().take(LISTED).collect();
+    format!(
+        "{filled}{count}, {} different, {digest}, first {first}",
+        counts.len()
+    )
+}
+
+/// A value in one line.
+fn shown(text: &str) -> String {
+    match text {
+        "" => "nothing".to_owned(),
+        text => text.replace('\n', "⏎"),
+    }
 }
