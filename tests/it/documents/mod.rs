@@ -20,7 +20,7 @@ use std::sync::Mutex;
 use std::thread;
 
 /// How many pages are read at once.
-const READERS: usize = 3;
+const READERS: usize = 4;
 
 #[test]
 fn every_command_of_the_documents_runs() {
