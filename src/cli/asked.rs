@@ -1,11 +1,11 @@
 //! What of a stored run is asked for, and the run as its files show it.
 
+use super::args::{BeliefArguments, VerdictArguments};
 use super::asked_args::{ListingArguments, TableArguments};
-use super::beliefs::Given;
 use super::commands::plan::owners;
 use super::config::Settings;
 use super::selection_args::SelectionArguments;
-use super::{Stop, complain, output, output::Stdout};
+use super::{Exit, Stop, beliefs, complain, knowledge, output, output::Stdout};
 use crate::model::{KnownList, RunId, Selection};
 use crate::report::{self, Destination, Options, ReportSource as _, asked, tally};
 use crate::scan::{Beliefs, RunSource};
@@ -131,18 +131,36 @@ pub(super) struct Wanted<'a> {
     pub(super) all: bool,
     /// The table.
     pub(super) table: &'a str,
+    /// What finds closed findings again, where they are wanted.
+    pub(super) verdicts: &'a VerdictArguments,
+    /// What the run is compared with and weighed by.
+    pub(super) beliefs: &'a BeliefArguments,
     /// How it is shown.
     pub(super) listing: &'a ListingArguments,
 }
 
+/// Lists a part of a stored run: for other programs as a file, for people as `page` has it.
+pub(super) fn list(
+    settings: &Settings,
+    wanted: Wanted<'_>,
+    page: impl FnOnce(&Listed) -> Result<String, Stop>,
+) -> Result<Exit, Stop> {
+    let listing = wanted.listing;
+    let listed = Listed::open(settings, wanted)?;
+    if listing.output.is_some() {
+        listed.write(&listing.format)?;
+    } else {
+        print(&page(&listed)?)?;
+    }
+    Ok(Exit::Clean)
+}
+
 impl Listed {
-    /// Opens the run. `known` finds closed findings again, where they are wanted.
-    pub(super) fn open(
-        settings: &Settings,
-        wanted: Wanted<'_>,
-        known: Option<crate::matching::Knowledge>,
-        given: Given,
-    ) -> Result<Self, Stop> {
+    fn open(settings: &Settings, wanted: Wanted<'_>) -> Result<Self, Stop> {
+        let all = wanted.all || wanted.selection.wants_closed();
+        let known = || knowledge::open(settings, wanted.verdicts);
+        let known = all.then(known).transpose()?;
+        let given = beliefs::read(settings, wanted.beliefs)?;
         let store = output::open_store(&settings.store)?;
         let run: RunId = output::find_whole_run(&store, wanted.run)?;
         let beliefs = given.of_run(&store, &run)?;
@@ -151,7 +169,7 @@ impl Listed {
         let options = Options {
             dialect: wanted.listing.csv.into(),
             destination: Destination::Stdout,
-            all_findings: wanted.all,
+            all_findings: all,
             no_users: wanted.listing.no_users,
             table: Some(wanted.table.to_owned()),
             columns: wanted.listing.columns.clone(),
@@ -162,7 +180,7 @@ impl Listed {
     }
 
     /// Writes the table for other programs.
-    pub(super) fn write(&self, format: &str) -> Result<(), Stop> {
+    fn write(&self, format: &str) -> Result<(), Stop> {
         output::export(&self.source, &[format], &self.options, &mut Stdout)?;
         complain(asked(&self.tally()?).trim_end());
         Ok(())

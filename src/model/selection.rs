@@ -196,6 +196,12 @@ impl Selection {
             }
     }
 
+    /// Whether severe findings are asked for, and nobody rates this one.
+    pub fn takes_unrated(&self, finding: &Finding, decision: Option<&Decision>) -> bool {
+        (self.my_severity.is_some() && severity(finding, decision).is_none())
+            || (self.severity.is_some() && finding.rating().is_none())
+    }
+
     /// What is asked, as it would be typed.
     pub fn words(&self) -> Vec<String> {
         let mut words = Vec::new();

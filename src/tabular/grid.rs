@@ -5,6 +5,7 @@ use super::separated::{self, SEPARATORS};
 use super::workbook::{Limits, Sheet, WorkbookError, is_workbook, sheets};
 use super::{encoding, no_text};
 use csv::{ReaderBuilder, StringRecord};
+use std::collections::BTreeMap;
 use std::io::Cursor;
 
 /// How much of a workbook is read.
@@ -32,7 +33,9 @@ pub(crate) struct Grid {
 /// A row.
 #[derive(Debug)]
 pub(crate) struct GridRow {
-    /// Its line, or its number in a sheet, from 1.
+    /// Of a table that goes on in further sheets the sheet: 1, 2, …
+    pub(crate) part: u32,
+    /// Its line, or its number in its sheet, from 1.
     pub(crate) number: u64,
     cells: StringRecord,
 }
@@ -61,6 +64,16 @@ pub(crate) enum GridError {
     NoHeader {
         /// The first row.
         found: String,
+    },
+    /// A further sheet of the table is not like the first.
+    #[error(
+        "sheet `{sheet}` goes on with what `{first}` begins and has other columns: give it the same header row, or another name"
+    )]
+    OtherColumns {
+        /// The sheet.
+        sheet: String,
+        /// The first of the table.
+        first: String,
     },
     /// A cell has no end.
     #[error(
@@ -124,7 +137,9 @@ fn of_text(text: &str, fit: &Fit<'_>) -> Result<Grid, GridError> {
         form: separated::form(separator),
         ..Grid::default()
     };
-    separated::each_row(text, (start, separator), |line, row| grid.push(line, row))?;
+    separated::each_row(text, (start, separator), |line, row| {
+        grid.push((1, line), row)
+    })?;
     if let Some(last) = grid.rows.last()
         && let Some(lines) = separated::swallowed(&last.cells)
     {
@@ -136,43 +151,103 @@ fn of_text(text: &str, fit: &Fit<'_>) -> Result<Grid, GridError> {
 }
 
 fn of_workbook(bytes: &[u8], fit: &Fit<'_>) -> Result<Grid, GridError> {
-    let (mut found, mut first) = (None, None);
+    let (mut found, mut first) = (None::<Parts>, None);
     sheets(bytes, LIMITS, &mut |sheet| {
-        if found.is_some() {
+        let (table, part) = part_of(sheet.name);
+        if found.as_ref().is_some_and(|parts| parts.table != table) {
             return Ok(());
         }
-        let mut grid = of_sheet(sheet)?;
-        if grid.behead(fit) {
-            found = Some(grid);
-        } else if first.is_none() {
-            first = grid.rows.first().map(|row| words(&row.cells).join(", "));
+        let mut grid = of_sheet(sheet, part)?;
+        let fits = grid.behead(fit);
+        match &mut found {
+            Some(parts) => parts.add(shortened(sheet.name), grid, part)?,
+            None if fits => found = Some(Parts::begin(table, shortened(sheet.name), grid, part)),
+            None if first.is_none() => {
+                first = grid.rows.first().map(|row| words(&row.cells).join(", "));
+            }
+            None => {}
         }
         Ok::<_, GridError>(())
     })?;
-    found.ok_or_else(|| GridError::NoHeader {
+    let found = found.ok_or_else(|| GridError::NoHeader {
         found: first.unwrap_or_default().chars().take(200).collect(),
-    })
+    })?;
+    Ok(found.whole())
 }
 
-fn of_sheet(sheet: &Sheet<'_>) -> Result<Grid, GridError> {
-    let name: String = sheet.name.chars().take(60).collect();
-    let mut grid = Grid {
-        form: format!("workbook, sheet `{name}`"),
-        ..Grid::default()
-    };
+/// The table that a sheet is of, and which of its sheets it is: what does not fit in `findings` goes on in
+/// `findings 2`.
+fn part_of(sheet: &str) -> (&str, u32) {
+    let further = sheet.rsplit_once(' ').and_then(|(table, number)| {
+        let number = number.parse().ok().filter(|number| *number > 1)?;
+        Some((table, number))
+    });
+    further.unwrap_or((sheet, 1))
+}
+
+fn shortened(sheet: &str) -> String {
+    sheet.chars().take(60).collect()
+}
+
+/// The sheets of one table.
+struct Parts {
+    table: String,
+    /// The first one that was met: its name.
+    first: String,
+    grid: Grid,
+    /// The names of all, by their numbers.
+    names: BTreeMap<u32, String>,
+}
+
+impl Parts {
+    fn begin(table: &str, sheet: String, grid: Grid, part: u32) -> Self {
+        Self {
+            table: table.to_owned(),
+            first: sheet.clone(),
+            grid,
+            names: BTreeMap::from([(part, sheet)]),
+        }
+    }
+
+    /// Takes the rows of a further sheet, whichever order the sheets are in.
+    fn add(&mut self, sheet: String, further: Grid, part: u32) -> Result<(), GridError> {
+        if further.headers != self.grid.headers {
+            let first = self.first.clone();
+            return Err(GridError::OtherColumns { sheet, first });
+        }
+        self.grid.cells += further.cells;
+        if self.grid.cells > MOST_CELLS {
+            return Err(GridError::TooLarge);
+        }
+        self.grid.rows.extend(further.rows);
+        self.names.insert(part, sheet);
+        Ok(())
+    }
+
+    fn whole(mut self) -> Grid {
+        self.grid.rows.sort_by_key(|row| (row.part, row.number));
+        let names: Vec<String> = self.names.into_values().collect();
+        let sheets = if names.len() == 1 { "sheet" } else { "sheets" };
+        self.grid.form = format!("workbook, {sheets} `{}`", names.join("`, `"));
+        self.grid
+    }
+}
+
+fn of_sheet(sheet: &Sheet<'_>, part: u32) -> Result<Grid, GridError> {
+    let mut grid = Grid::default();
     let reader = ReaderBuilder::new()
         .has_headers(false)
         .flexible(true)
         .from_reader(sheet.table);
     for (record, number) in reader.into_records().zip(sheet.rows) {
         let Ok(record) = record else { continue };
-        grid.push(u64::from(*number), record)?;
+        grid.push((part, u64::from(*number)), record)?;
     }
     Ok(grid)
 }
 
 impl Grid {
-    fn push(&mut self, number: u64, cells: StringRecord) -> Result<(), GridError> {
+    fn push(&mut self, (part, number): (u32, u64), cells: StringRecord) -> Result<(), GridError> {
         if cells.iter().all(|cell| cell.trim().is_empty()) {
             return Ok(());
         }
@@ -180,7 +255,11 @@ impl Grid {
         if self.cells > MOST_CELLS {
             return Err(GridError::TooLarge);
         }
-        self.rows.push(GridRow { number, cells });
+        self.rows.push(GridRow {
+            part,
+            number,
+            cells,
+        });
         Ok(())
     }
 

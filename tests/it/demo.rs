@@ -86,3 +86,20 @@ fn the_demo_tells_who_is_not_as_its_baseline_says() {
             .any(|row| row["rule"] == "build" && row["state"] == "drift")
     );
 }
+
+#[test]
+fn the_demo_is_on_one_day_whatever_day_it_is_and_the_next_on_the_day_after() {
+    let desk = Desk::without_catalog();
+    for (day, seen) in [("20261124", "1"), ("20261125", "2")] {
+        desk.expect(0, "demo --out demo");
+        let findings = rows(&desk, "demo/findings.csv");
+        let run = &findings[0]["run_id"];
+        assert!(run.starts_with(&format!("r-{day}T0900")), "{run}");
+        let since = findings.iter().map(|row| row["first_seen_date"].as_str());
+        assert!(since.clone().all(|since| since == "2026-11-24"));
+        let times = findings.iter().map(|row| row["times_seen"].as_str());
+        assert!(times.clone().all(|times| times == seen), "{seen}");
+        let machines = rows(&desk, "demo/machines.csv");
+        assert_eq!(at(&machines, "web-1")["managed_state"], "managed");
+    }
+}

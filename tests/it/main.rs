@@ -26,6 +26,9 @@ mod demo;
 mod doctor;
 #[cfg(test)]
 #[cfg(target_os = "linux")]
+mod documents;
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod golden;
 #[cfg(test)]
 #[cfg(unix)]

@@ -1,6 +1,6 @@
 //! What an edited table changes: each cell against what would be shown now.
 
-use super::{Complaint, Sheet, SheetChange, SheetField, SheetRow};
+use super::{Complaint, RowPlace, Sheet, SheetChange, SheetField, SheetRow};
 use crate::classify::priority::MachineFacts;
 use crate::model::{
     Annotation, Decision, Exception, ExceptionId, Finding, FindingId, LEFT_OUT, Severity, UtcTime,
@@ -119,16 +119,16 @@ impl Comparer {
         let rows = ids.iter().filter_map(|id| self.rows.remove(id));
         let mut rows: Vec<SheetRow> = rows.collect();
         // The machine was two when the table was written: what is said of both is said once.
-        rows.sort_by_key(|row| row.number);
+        rows.sort_by_key(|row| row.at);
         let mut rows = rows.into_iter();
         let Some(row) = rows.next() else { return };
         if let Some(other) = rows.find(|other| !other.agrees_with(&row)) {
             self.wanted.complaints.push(Complaint {
-                row: other.number,
+                row: other.at,
                 column: "",
                 what: format!(
                     "row {} is about the same finding by now, and says something else: delete one",
-                    row.number
+                    row.at
                 ),
             });
             return;
@@ -141,7 +141,7 @@ impl Comparer {
     pub fn finish(mut self) -> Wanted {
         for row in self.rows.into_values() {
             self.wanted.complaints.push(Complaint {
-                row: row.number,
+                row: row.at,
                 column: SheetField::Finding.as_str(),
                 what: format!(
                     "the run has no open finding {}: it is of another run or site, or was judged otherwise since; \
@@ -289,7 +289,7 @@ impl Comparer {
             wanted
                 .complaints
                 .extend(complaints.map(|(field, what)| Complaint {
-                    row: row.number,
+                    row: row.at,
                     column: field.as_str(),
                     what,
                 }));
@@ -301,7 +301,7 @@ impl Comparer {
         wanted
             .changes
             .extend(changes.map(|(column, before, after)| SheetChange {
-                row: row.number,
+                row: row.at,
                 finding: row.finding.clone(),
                 machine: shown.facts.name(),
                 about: about.clone(),
@@ -323,7 +323,7 @@ impl SheetChange {
 impl Wanted {
     /// How many findings change.
     pub fn findings(&self) -> usize {
-        let rows: BTreeSet<u64> = self.changes.iter().map(|change| change.row).collect();
+        let rows: BTreeSet<RowPlace> = self.changes.iter().map(|change| change.row).collect();
         rows.len()
     }
 }

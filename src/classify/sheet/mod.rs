@@ -14,6 +14,7 @@ pub use compare::{Comparer, ShownFinding, Terms, Wanted};
 pub use read::{SheetError, read};
 
 use crate::model::{FindingId, RunId};
+use std::fmt;
 
 /// A column that is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -112,11 +113,29 @@ pub struct Sheet {
     pub complaints: Vec<Complaint>,
 }
 
+/// Where a row stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RowPlace {
+    /// In which of the table's sheets: 2 is `findings 2`. A file of text has one.
+    pub part: u32,
+    /// Its line, or its number in the sheet, from 1.
+    pub number: u64,
+}
+
+impl fmt::Display for RowPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.part {
+            1 => write!(f, "{}", self.number),
+            part => write!(f, "{} of part {part}", self.number),
+        }
+    }
+}
+
 /// A row. A cell is `None` where the table has no such column.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SheetRow {
-    /// Its line, or its number in a sheet, from 1.
-    pub number: u64,
+    /// Where it stands.
+    pub at: RowPlace,
     /// The run it was exported of.
     pub run: Option<RunId>,
     /// The finding.
@@ -147,8 +166,8 @@ impl SheetRow {
 /// What is wrong with a row, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Complaint {
-    /// The row, from 1.
-    pub row: u64,
+    /// The row.
+    pub row: RowPlace,
     /// The column's header; empty where it is of the whole row.
     pub column: &'static str,
     /// What is wrong.
@@ -159,7 +178,7 @@ pub struct Complaint {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SheetChange {
     /// The row.
-    pub row: u64,
+    pub row: RowPlace,
     /// The finding.
     pub finding: FindingId,
     /// The machine's name.

@@ -1,6 +1,6 @@
 //! Reads the table: which column is which, and what each row says.
 
-use super::{Complaint, Sheet, SheetField, SheetMap, SheetRow};
+use super::{Complaint, RowPlace, Sheet, SheetField, SheetMap, SheetRow};
 use crate::model::{FindingId, FindingState, RunId};
 use crate::tabular::folded;
 use crate::tabular::grid::{self, Grid, GridError, GridRow};
@@ -123,6 +123,13 @@ fn cell<'a>(row: &'a GridRow, columns: &Places, field: SheetField) -> Option<&'a
     columns.get(&field).map(|at| row.cell(*at))
 }
 
+fn place(row: &GridRow) -> RowPlace {
+    RowPlace {
+        part: row.part,
+        number: row.number,
+    }
+}
+
 fn is_closed(row: &GridRow, columns: &Places) -> bool {
     let closed = [
         FindingState::Fixed,
@@ -148,7 +155,7 @@ fn read_row(row: &GridRow, columns: &Places) -> Result<Option<SheetRow>, Complai
     if digits.len() != 16 || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         let shown: String = id.chars().take(40).collect();
         return Err(Complaint {
-            row: row.number,
+            row: place(row),
             column: SheetField::Finding.as_str(),
             what: format!(
                 "`{shown}` is no finding: f- and 16 digits, as it was exported; delete the row, or put its id back"
@@ -157,7 +164,7 @@ fn read_row(row: &GridRow, columns: &Places) -> Result<Option<SheetRow>, Complai
     }
     let run = text(SheetField::Run).filter(|run| !run.is_empty());
     Ok(Some(SheetRow {
-        number: row.number,
+        at: place(row),
         run: run.map(RunId::new),
         finding: FindingId::new(id),
         owner: text(SheetField::Owner),
@@ -193,11 +200,11 @@ fn refuse_contradictions(sheet: &mut Sheet) {
         if !row.agrees_with(earlier) {
             bad.insert(before);
             sheet.complaints.push(Complaint {
-                row: row.number,
+                row: row.at,
                 column: "",
                 what: format!(
                     "{} is in row {} as well, and the two say different things: delete one",
-                    row.finding, earlier.number
+                    row.finding, earlier.at
                 ),
             });
         }

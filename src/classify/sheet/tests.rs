@@ -320,7 +320,7 @@ fn what_cannot_be_decided_is_a_complaint_with_its_row() {
             "{cells}: {:?}",
             wanted.complaints
         );
-        assert_eq!(wanted.complaints[0].row, 2);
+        assert_eq!(wanted.complaints[0].row.number, 2);
         assert_eq!(
             (wanted.changes.len(), wanted.annotations.len()),
             (0, 0),
@@ -341,7 +341,7 @@ fn rows_that_nobody_can_place_are_told_and_totals_are_not() {
         "finding_id,state,owner\n{id},missing,bob\nf-0000000000000000,missing,x\nf-1,missing,x\n,,\n,,12\n\
          f-1111111111111111,fixed,x\n"
     ));
-    let rows: Vec<u64> = wanted.complaints.iter().map(|one| one.row).collect();
+    let rows: Vec<u64> = wanted.complaints.iter().map(|one| one.row.number).collect();
     assert_eq!(rows, [3, 4, 6]);
     assert_eq!(wanted.changes.len(), 1);
     // The same twice is the same, and twice something else is nothing.

@@ -2,19 +2,23 @@
 
 use super::super::args::{Arguments, Command, DemoArguments};
 use super::super::config::{Environment, Settings};
-use super::super::{Exit, Stop, complain, hints, runtime};
+use super::super::{Exit, Stop, complain, hints, output, runtime};
 use super::scan;
 use crate::lab::{Lab, Network, Recordings, Running};
-use crate::model::UtcTime;
+use crate::model::{Date, UtcTime};
 use crate::os;
+use crate::scan::Clock;
 use clap::Parser as _;
 use include_dir::{Dir, File, include_dir};
 use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
+use std::time::Instant;
 
 static HOSTS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/fixtures/hosts");
+/// The store of its runs, beside the other files of its operator.
+const STORE: &str = "underdesk.db";
 const NETWORK: &str = include_str!("../../../fixtures/labs/demo.toml");
 /// The lists that the company has of its machines, in which `{3 days ago}` stands for a day.
 const LISTS: [(&str, &str, &str); 3] = [
@@ -34,6 +38,11 @@ const LISTS: [(&str, &str, &str); 3] = [
         include_str!("../../../fixtures/labs/demo/dhcp.csv"),
     ),
 ];
+/// The day there when it is scanned for the first time, two days after the facts of the built-in catalogue. By our own
+/// calendar its machines would grow old without an update, and support for them end: another story every month.
+const DAY: &str = "2026-11-24";
+/// When the working day begins there.
+const MORNING: &str = "T09:00:00Z";
 const POLICY: &str = include_str!("../../../fixtures/labs/demo/policy.toml");
 
 /// Serves the company and scans it.
@@ -46,26 +55,60 @@ pub(in crate::cli) fn run(
         .out
         .clone()
         .unwrap_or_else(|| PathBuf::from("underdesk-demo"));
-    let place = folder.clone();
-    let fault = move |error: io::Error| Stop {
-        exit: Exit::Failed,
-        text: format!("cannot write to {}: {error}", place.display()),
-    };
-    fs::create_dir_all(&folder).map_err(&fault)?;
+    fs::create_dir_all(&folder).map_err(|error| unwritable(&folder, &error))?;
     // The hosts run on a runtime of their own, beside that of the scan.
     let (ready, started) = mpsc::channel();
     let (done, finish) = tokio::sync::oneshot::channel::<()>();
     let server = std::thread::spawn(move || serve(&network, &ready, finish));
     let company = started.recv().map_err(|error| Stop::failed(&error))??;
-    let words = prepare(&folder, &company).map_err(&fault)?;
-    let exit = if command.serve {
-        wait(&words)
-    } else {
-        scan_it(environment, &words, &folder)
-    };
+    let exit = go(environment, command, &folder, &company);
     done.send(()).ok();
     server.join().ok();
     exit
+}
+
+fn go(
+    environment: &Environment,
+    command: &DemoArguments,
+    folder: &Path,
+    company: &Company,
+) -> Result<Exit, Stop> {
+    let prepared = |now| prepare(folder, company, now).map_err(|error| unwritable(folder, &error));
+    if command.serve {
+        return wait(&prepared(runtime::now())?);
+    }
+    let morning = morning(&folder.join("operator").join(STORE))?;
+    scan_it(environment, &prepared(morning)?, folder, morning)
+}
+
+fn unwritable(folder: &Path, error: &io::Error) -> Stop {
+    Stop {
+        exit: Exit::Failed,
+        text: format!("cannot write to {}: {error}", folder.display()),
+    }
+}
+
+/// When the company is scanned: on the day after the last scan in the store, so that a demo that is run again shows
+/// what changes from day to day.
+fn morning(store: &Path) -> Result<UtcTime, Stop> {
+    let mut day = Date::parse(DAY);
+    if store.exists() {
+        let runs = output::open_store(store)?.list_runs().wait();
+        let runs = runs.map_err(|error| Stop::failed(&error))?;
+        let days = runs.iter().map(|run| run.summary.started.date());
+        day = day.max(days.max().map(|last| last.plus_days(1)));
+    }
+    let morning = day.and_then(|day| UtcTime::parse(&format!("{day}{MORNING}")));
+    Ok(morning.unwrap_or_else(runtime::now))
+}
+
+/// A clock that showed this time just now.
+fn clock_from(time: UtcTime) -> Clock {
+    let began = Instant::now();
+    Arc::new(move || {
+        let seconds = i64::try_from(began.elapsed().as_secs()).unwrap_or(i64::MAX);
+        UtcTime::from_unix(time.unix().saturating_add(seconds))
+    })
 }
 
 /// What the scan needs to know of the simulated company.
@@ -148,7 +191,7 @@ fn company(running: &Running) -> Company {
 }
 
 /// Writes what an operator of that company would have.
-fn prepare(folder: &Path, company: &Company) -> io::Result<Vec<String>> {
+fn prepare(folder: &Path, company: &Company, now: UtcTime) -> io::Result<Vec<String>> {
     let own = |name: &str| folder.join("operator").join(name);
     make_private(&folder.join("operator"))?;
     let credentials = CREDENTIALS.to_owned();
@@ -162,7 +205,6 @@ fn prepare(folder: &Path, company: &Company) -> io::Result<Vec<String>> {
     ] {
         write_private(&own(name), text)?;
     }
-    let now = runtime::now();
     write_private(&own("policy.toml"), &dated(POLICY, now))?;
     for (_, file, text) in LISTS {
         write_private(&own(file), &dated(text, now))?;
@@ -180,7 +222,7 @@ fn prepare(folder: &Path, company: &Company) -> io::Result<Vec<String>> {
         ("--credentials", flag(own("credentials.toml"))),
         ("--known-hosts", flag(own("known_hosts"))),
         ("--tls-ca", flag(own("authority.pem"))),
-        ("--store", flag(own("underdesk.db"))),
+        ("--store", flag(own(STORE))),
         ("--catalog", flag(own("catalog.db"))),
         ("--policy", flag(own("policy.toml"))),
         ("--out", flag(folder.to_owned())),
@@ -229,9 +271,15 @@ fn write_private(path: &Path, text: &str) -> io::Result<()> {
 }
 
 /// The ordinary scan, as if its command line had been typed.
-fn scan_it(environment: &Environment, words: &[String], folder: &Path) -> Result<Exit, Stop> {
+fn scan_it(
+    environment: &Environment,
+    words: &[String],
+    folder: &Path,
+    morning: UtcTime,
+) -> Result<Exit, Stop> {
     complain(&format!(
-        "scanning a simulated company on loopback; as a command line: {} …",
+        "scanning a simulated company on loopback, where it is {}; as a command line: {} …",
+        morning.date(),
         shown(words)
     ));
     let arguments =
@@ -241,7 +289,7 @@ fn scan_it(environment: &Environment, words: &[String], folder: &Path) -> Result
     let Command::Scan(command) = arguments.command else {
         return Err(Stop::usage("the demo is a scan"));
     };
-    let exit = scan::run_as(&settings, environment, &command, true)?;
+    let exit = scan::run_at(&settings, environment, &command, Some(clock_from(morning)))?;
     let text = format!(
         "All of these hosts are simulated by this program, their flaws are real ones. Open {} in a browser, or {} in a spreadsheet; {} and the others have the same as CSV.\nExit code of the scan: {} (3: hosts were not assessed; 6: a host key had changed). A demo that worked ends with 0.\n",
         folder.join("underdesk.html").display(),

@@ -9,7 +9,7 @@ use super::scan::{self as job, Job};
 use crate::credentials::Holder;
 use crate::matching::Knowledge;
 use crate::model::{CredentialId, hex};
-use crate::scan::{self, Context, Examined, Keyring, Parts, RunEnd, RunPlan};
+use crate::scan::{self, Clock, Context, Examined, Keyring, Parts, RunEnd, RunPlan};
 use crate::store::{NewRun, SightingRow};
 use crate::targets::TargetSet;
 use std::sync::Arc;
@@ -51,7 +51,7 @@ pub(super) fn examine(
     }
     let knowledge = Knowledge::from(output::no_catalog()?);
     let store = output::open_store(&job.settings.store)?;
-    let summary = job.summary(&plan, runtime::now(), &knowledge);
+    let summary = job.summary(&plan, (job.clock)(), &knowledge);
     let run = summary.id.clone();
     let mut plan = plan;
     if job.wants_receipts {
@@ -65,7 +65,7 @@ pub(super) fn examine(
             None => keyring,
         };
         job::check_behind(&keyring, Some(&*targets))?;
-        job::say_worst_case(&store, &keyring, &targets).await?;
+        job::say_worst_case((&store, (job.clock)()), &keyring, &targets).await?;
         let site = job.settings.site.clone();
         let known = peers::known_keys(&store, &site, &plan).await?;
         let connectors = peers::connectors(&plan, &keyring, known, job.simulated)?;
@@ -90,7 +90,7 @@ pub(super) fn examine(
             keyring,
             connectors,
             events,
-            clock: runtime::clock(),
+            clock: Clock::clone(&job.clock),
             holder: Holder::new(hex(&rand::random::<[u8; 16]>())),
         }));
         let stop = CancellationToken::new();

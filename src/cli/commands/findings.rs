@@ -1,9 +1,9 @@
 //! `findings`: which machines miss these updates.
 
-use super::super::asked::{Listed, Wanted, print, title};
+use super::super::asked::{Listed, Wanted, list, title};
 use super::super::asked_args::FindingsArguments;
 use super::super::config::{Environment, Settings};
-use super::super::{Exit, Stop, beliefs, knowledge, screen};
+use super::super::{Exit, Stop, screen};
 use crate::report::{Listing, Screen, asked, listing, table};
 
 /// What is shown where nobody names columns; the address stands in for a name that nobody knows.
@@ -25,25 +25,18 @@ pub(in crate::cli) fn run(
     environment: &Environment,
     command: &FindingsArguments,
 ) -> Result<Exit, Stop> {
-    let selection = command.selection.read()?;
-    let all = command.all || selection.wants_closed();
-    let known = || knowledge::open(settings, &command.verdicts);
-    let known = all.then(known).transpose()?;
-    let given = beliefs::read(settings, &command.beliefs)?;
     let wanted = Wanted {
         run: command.run.as_deref(),
-        selection,
-        all,
+        selection: command.selection.read()?,
+        all: command.all,
         table: "findings",
+        verdicts: &command.verdicts,
+        beliefs: &command.beliefs,
         listing: &command.listing,
     };
-    let listed = Listed::open(settings, wanted, known, given)?;
-    if command.listing.output.is_some() {
-        listed.write(&command.listing.format)?;
-    } else {
-        print(&page(&listed, screen::of_output(environment))?)?;
-    }
-    Ok(Exit::Clean)
+    list(settings, wanted, |listed| {
+        page(listed, screen::of_output(environment))
+    })
 }
 
 /// The table, and behind it what it rests on.
@@ -66,6 +59,7 @@ fn page(listed: &Listed, screen: Screen) -> Result<String, Stop> {
         if own.is_empty() {
             stand_in(&mut shown);
         }
+        name_unrated(&mut shown);
         if shown.rows.is_empty() {
             text.push_str("No finding is what was asked for.\n");
         } else {
@@ -89,6 +83,19 @@ pub(super) fn by_rank(ranks: &Listing, shown: &Listing) -> Vec<Vec<String>> {
     let mut rows: Vec<_> = ranks.zip(shown.rows.iter().cloned()).collect();
     rows.sort_by_key(|(rank, _)| *rank);
     rows.into_iter().map(|(_, row)| row).collect()
+}
+
+/// Says of a finding that nobody rates that it is so: an empty cell looks harmless.
+pub(super) fn name_unrated(shown: &mut Listing) {
+    for column in ["my_severity", "vendor_severity"] {
+        let Some(place) = shown.place(column) else {
+            continue;
+        };
+        let cells = shown.rows.iter_mut().filter_map(|row| row.get_mut(place));
+        for cell in cells.filter(|cell| cell.is_empty()) {
+            "unrated".clone_into(cell);
+        }
+    }
 }
 
 /// Takes the address out of each row, and puts it where the name is not known.

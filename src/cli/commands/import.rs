@@ -291,7 +291,7 @@ fn refuse(complaints: &[Complaint], skip_bad: bool) -> Result<(), Stop> {
     if complaints.is_empty() {
         return Ok(());
     }
-    let rows: BTreeSet<u64> = complaints.iter().map(|one| one.row).collect();
+    let rows: BTreeSet<_> = complaints.iter().map(|one| one.row).collect();
     if skip_bad {
         complain(&format!("--skip-bad: {} rows are left out", rows.len()));
         return Ok(());

@@ -1,9 +1,9 @@
 //! `machines`: who is there, how far each was read, and what it lacks.
 
-use super::super::asked::{Listed, Wanted, print, title};
+use super::super::asked::{Listed, Wanted, list, title};
 use super::super::asked_args::MachinesArguments;
 use super::super::config::{Environment, Settings};
-use super::super::{Exit, Stop, beliefs, knowledge, screen};
+use super::super::{Exit, Stop, screen};
 use crate::report::{Screen, asked, listing, table};
 use std::fmt::Write as _;
 
@@ -26,25 +26,18 @@ pub(in crate::cli) fn run(
     environment: &Environment,
     command: &MachinesArguments,
 ) -> Result<Exit, Stop> {
-    let selection = command.selection.read()?;
-    let all = selection.wants_closed();
-    let known = || knowledge::open(settings, &command.verdicts);
-    let known = all.then(known).transpose()?;
-    let given = beliefs::read(settings, &command.beliefs)?;
     let wanted = Wanted {
         run: command.run.as_deref(),
-        selection,
-        all,
+        selection: command.selection.read()?,
+        all: false,
         table: "machines",
+        verdicts: &command.verdicts,
+        beliefs: &command.beliefs,
         listing: &command.listing,
     };
-    let listed = Listed::open(settings, wanted, known, given)?;
-    if command.listing.output.is_some() {
-        listed.write(&command.listing.format)?;
-    } else {
-        print(&page(&listed, screen::of_output(environment))?)?;
-    }
-    Ok(Exit::Clean)
+    list(settings, wanted, |listed| {
+        page(listed, screen::of_output(environment))
+    })
 }
 
 fn page(listed: &Listed, screen: Screen) -> Result<String, Stop> {

@@ -18,7 +18,8 @@ use crate::credentials::{self, Holder, Past};
 use crate::matching::Knowledge;
 use crate::model::{Canaries, RunId, RunSummary, UtcTime, hex};
 use crate::scan::{
-    self, Connectors, Context, Keyring, Parts, Receipts, RunEnd, RunKind, RunLimits, RunPlan, Scope,
+    self, Clock, Connectors, Context, Keyring, Parts, Receipts, RunEnd, RunKind, RunLimits,
+    RunPlan, Scope,
 };
 use crate::store::{NewRun, PLAN_OF_IMPORTED, RunRecord, RunState, Store};
 use crate::sweep::{Engine, Engines};
@@ -47,6 +48,8 @@ pub(super) struct Job<'a> {
     pub(super) output: &'a OutputArguments,
     pub(super) authorised_by: Option<String>,
     pub(super) simulated: bool,
+    /// What time it is where the hosts are.
+    pub(super) clock: Clock,
     /// Whether each host gets a receipt beside the files.
     pub(super) wants_receipts: bool,
     /// What the run is compared with.
@@ -68,15 +71,15 @@ pub(in crate::cli) fn run(
     environment: &Environment,
     command: &ScanArguments,
 ) -> Result<Exit, Stop> {
-    run_as(settings, environment, command, false)
+    run_at(settings, environment, command, None)
 }
 
-/// [`run`], of simulated hosts or real ones.
-pub(in crate::cli) fn run_as(
+/// [`run`], of real hosts, or of simulated ones by their own time.
+pub(in crate::cli) fn run_at(
     settings: &Settings,
     environment: &Environment,
     command: &ScanArguments,
-    simulated: bool,
+    simulated: Option<Clock>,
 ) -> Result<Exit, Stop> {
     output::check(&command.output)?;
     let mut job = Job {
@@ -84,7 +87,8 @@ pub(in crate::cli) fn run_as(
         environment,
         output: &command.output,
         authorised_by: command.targets.authorised_by.clone(),
-        simulated,
+        simulated: simulated.is_some(),
+        clock: simulated.unwrap_or_else(runtime::clock),
         wants_receipts: command.receipt,
         beliefs: beliefs::read(settings, &command.beliefs)?,
     };
@@ -129,6 +133,7 @@ pub(in crate::cli) fn sweep(
         output: &command.output,
         authorised_by: command.targets.authorised_by.clone(),
         simulated: false,
+        clock: runtime::clock(),
         wants_receipts: false,
         beliefs: beliefs::read(settings, &command.beliefs)?,
     };
@@ -319,7 +324,7 @@ impl Job<'_> {
         let (targets, fingerprint) = targets(&plan)?;
         let knowledge = self.knowledge(&plan)?;
         let store = output::open_store(&self.settings.store)?;
-        let now = runtime::now();
+        let now = (self.clock)();
         let summary = self.summary(&plan, now, &knowledge);
         let run = summary.id.clone();
         let mut plan = plan;
@@ -398,6 +403,7 @@ impl Job<'_> {
             settings: &settings,
             simulated: record.summary.simulated,
             authorised_by: None,
+            clock: Clock::clone(&self.clock),
             beliefs: self.beliefs.clone(),
             ..*self
         };
@@ -431,7 +437,7 @@ impl Job<'_> {
                 targets,
                 knowledge,
             };
-            let (state, now) = (RunState::Running, runtime::now());
+            let (state, now) = (RunState::Running, (self.clock)());
             store
                 .finish_run(run, state, now)
                 .await
@@ -477,7 +483,7 @@ impl Job<'_> {
         let targets = means.targets;
         if let (RunKind::Scan | RunKind::Verify, Some(targets)) = (plan.kind, &targets) {
             warn_of_names(targets);
-            say_worst_case(&store, &means.keyring, targets).await?;
+            say_worst_case((&store, (self.clock)()), &means.keyring, targets).await?;
         }
         let (events, receiver) = mpsc::unbounded_channel();
         let knowledge = means.knowledge;
@@ -489,7 +495,7 @@ impl Job<'_> {
             knowledge: knowledge.clone(),
             keyring: means.keyring,
             events,
-            clock: runtime::clock(),
+            clock: Clock::clone(&self.clock),
             holder: Holder::new(hex(&rand::random::<[u8; 16]>())),
             plan: plan.clone(),
         }));
@@ -707,7 +713,7 @@ pub(super) async fn watched<T>(
 
 /// What the run can do to accounts at worst, after what earlier ones have done.
 pub(super) async fn say_worst_case(
-    store: &Store,
+    (store, now): (&Store, UtcTime),
     keyring: &Keyring,
     targets: &TargetSet,
 ) -> Result<(), Stop> {
@@ -719,7 +725,7 @@ pub(super) async fn say_worst_case(
             let past = Past {
                 tries: &tries,
                 stops: &stops,
-                now: runtime::now(),
+                now,
             };
             let credentials = keyring.credentials();
             for line in credentials::worst_case_after(&past, credentials, hosts, &limits) {

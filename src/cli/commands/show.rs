@@ -221,10 +221,11 @@ fn page(
         page.say("unknown is what only a login tells");
     }
     page.facts("What it lacks", COUNTS);
-    let ranked = Listing {
+    let mut ranked = Listing {
         columns: found.columns.clone(),
         rows: findings::by_rank(ranks, found),
     };
+    findings::name_unrated(&mut ranked);
     let nothing = match machine.inventory {
         None => "nothing is known of what it lacks: it was not read",
         Some(_) if source.run().catalog_digest.is_empty() => {

@@ -3,7 +3,7 @@
 use super::super::args::{EngineArgument, PaceArguments, TargetArguments, VerifyArguments};
 use super::super::beliefs;
 use super::super::config::{Environment, Settings};
-use super::super::{Exit, Stop, complain, output, verified};
+use super::super::{Exit, Stop, complain, output, runtime, verified};
 use super::scan::{self as job, Job};
 use super::{probes, scope};
 use crate::model::{RunId, Severity};
@@ -35,6 +35,7 @@ pub(in crate::cli) fn run(
         output: &command.output,
         authorised_by: command.authorised_by.clone(),
         simulated: false,
+        clock: runtime::clock(),
         wants_receipts: command.receipt,
         beliefs: given.clone(),
     };

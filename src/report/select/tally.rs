@@ -25,6 +25,8 @@ pub struct Tally {
     pub with_findings: u64,
     /// Findings that are asked for.
     pub findings: u64,
+    /// Those of them that nobody rates, where severe ones are asked for.
+    pub unrated: u64,
     /// Findings of which nobody looked up whether they are exploited, where that is asked.
     pub unchecked: u64,
     /// Of each update, bulletin or CVE that is named the machines, by what is worst about it there; whatever else
@@ -74,6 +76,7 @@ impl Tally {
             let is_shown = options.all_findings || !finding.state.is_closed();
             if is_shown && selection.takes(machine, finding, decision) {
                 taken += 1;
+                self.unrated += u64::from(selection.takes_unrated(finding, decision));
             }
             let is_unchecked = !finding.cves.is_empty() && finding.is_exploited().is_none();
             self.unchecked += u64::from(selection.exploited && is_unchecked);
@@ -111,6 +114,14 @@ pub fn asked(tally: &Tally) -> String {
         plural(on, "machine"),
         blind(tally)
     );
+    if tally.unrated > 0 {
+        let _ = writeln!(
+            text,
+            "{} of these {} rated by nobody, and shown because of that: they may be as severe as what was asked for",
+            tally.unrated,
+            if tally.unrated == 1 { "is" } else { "are" }
+        );
+    }
     if tally.unchecked > 0 {
         let _ = writeln!(
             text,

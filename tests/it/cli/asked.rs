@@ -163,6 +163,108 @@ fn a_part_of_a_run_never_looks_like_the_whole() {
 }
 
 #[test]
+fn what_nobody_rates_is_not_lost_among_the_severe() {
+    let site = Site::serve(&network("unrated", &[("127.87.153.1", OLD)]));
+    let desk = desk(&site);
+    desk.expect(
+        0,
+        &format!("scan 127.87.153.1 {} --out files", flags(&site)),
+    );
+    let findings = Table::open(&desk.path("files/findings.csv"));
+    let of = |rating: &str| findings.rows_where("my_severity", rating).len();
+    let (critical, unrated) = (of("critical"), of(""));
+    assert!(critical > 0 && unrated > 1, "{critical} {unrated}");
+    let page = desk.expect(0, "findings --my-severity critical").out;
+    let (table, footer) = page.split_once("\n\n").unwrap();
+    let ratings = table.lines().skip(1).map(|line| {
+        let mut cells = line.split_whitespace();
+        cells.nth(1).unwrap().to_owned()
+    });
+    let ratings: Vec<String> = ratings.collect();
+    let count = |word: &str| ratings.iter().filter(|one| *one == word).count();
+    assert_eq!(count("critical"), critical, "{page}");
+    assert_eq!(count("unrated"), unrated, "{page}");
+    assert_eq!(ratings.len(), critical + unrated, "{page}");
+    assert!(
+        footer.contains(&format!("{unrated} of these are rated by nobody")),
+        "{footer}"
+    );
+    // Other programs get the cell as the file has it, and people beside them the same warning.
+    let csv = desk.expect(0, "findings --my-severity critical -o -");
+    let table = Table::parse("critical", &csv.out, b',');
+    assert_eq!(table.rows_where("my_severity", "").len(), unrated);
+    assert!(csv.err.contains("rated by nobody"), "{}", csv.err);
+    // Where no severity is asked for, none is missing.
+    let page = desk.expect(0, "findings --state missing").out;
+    assert!(!page.contains("rated by nobody"), "{page}");
+    let shown = desk.expect(0, "show 127.87.153.1").out;
+    assert!(shown.contains("  unrated  "), "{shown}");
+}
+
+#[test]
+fn a_match_writes_what_is_asked_for_and_judges_the_whole() {
+    let site = Site::serve(&network(
+        "matched",
+        &[("127.87.154.1", NEW), ("127.87.154.2", OLD)],
+    ));
+    let desk = desk(&site);
+    desk.expect(
+        0,
+        &format!("scan 127.87.154.1-2 {} --out files", flags(&site)),
+    );
+    let whole = Table::open(&desk.path("files/findings.csv"));
+    let asked = "--state missing --product openssl";
+    let ended = desk.expect(0, &format!("match {asked} --out part"));
+    assert!(
+        ended
+            .err
+            .contains(&format!("Only what was asked for was written ({asked})")),
+        "{}",
+        ended.err
+    );
+    let of_openssl = |table: &Table| {
+        let rows = table.rows_where("state", "missing").into_iter();
+        let rows = rows.filter(|row| table.cell(row, "product") == "openssl");
+        let ids = rows.map(|row| table.cell(row, "finding_id").to_owned());
+        ids.collect::<Vec<_>>()
+    };
+    let part = Table::open(&desk.path("part/findings.csv"));
+    assert!(!part.rows.is_empty() && part.rows.len() < whole.rows.len());
+    assert_eq!(part.values("finding_id"), of_openssl(&whole));
+    let manifest: Value = serde_json::from_str(&desk.read("part/manifest.json")).unwrap();
+    assert_eq!(manifest["selection"]["not_assessed"], 0, "{manifest}");
+    // The end is that of the whole, and so is what is kept.
+    desk.expect(4, &format!("match {asked} --fail-on critical --out again"));
+    let kept = desk.expect(0, "findings -o -").out;
+    assert_eq!(Table::parse("findings.csv", &kept, b','), whole);
+    // Of hosts that are given, and of a past day, a part as well.
+    desk.expect(0, "export --format facts --out facts");
+    desk.expect(
+        0,
+        "match --facts facts/facts.jsonl --product openssl --table findings --out given",
+    );
+    let given = Table::open(&desk.path("given/findings.csv"));
+    assert_eq!(of_openssl(&given), of_openssl(&whole));
+    assert!(given.values("product").iter().all(|one| *one == "openssl"));
+    assert!(!desk.path("given/machines.csv").exists());
+    let day = &whole.values("first_seen_date")[0];
+    desk.expect(
+        0,
+        &format!("match --as-of {day} --host 127.87.154.1 --out then"),
+    );
+    let then = Table::open(&desk.path("then/machines.csv"));
+    assert_eq!(then.values("ip"), ["127.87.154.1"]);
+    for (words, said) in [
+        ("match --state gone", "expected one of open"),
+        ("match --table machine", "expected one of coverage"),
+        ("match --overdue", "[due]"),
+    ] {
+        let err = desk.expect(2, words).err;
+        assert!(err.contains(said), "{words}: {err}");
+    }
+}
+
+#[test]
 fn tables_and_columns_are_chosen_by_name() {
     let site = Site::serve(&network(
         "columns",

@@ -30,22 +30,46 @@ fn saved(table: &Table, edit: impl Fn(&str, &str, &str) -> String) -> Vec<u8> {
     b"\xff\xfe".iter().copied().chain(units).collect()
 }
 
-/// A workbook of one sheet, its cells as they are typed.
-fn workbook(rows: &[&[&str]]) -> Vec<u8> {
+/// Rows of a sheet, their cells as they are typed.
+type Rows<'a> = &'a [&'a [&'a str]];
+
+/// A workbook of these sheets.
+#[expect(clippy::too_many_lines, reason = "its parts, one after the other")]
+fn workbook(sheets: &[(&str, Rows<'_>)]) -> Vec<u8> {
     const MAIN: &str = "http://schemas.openxmlformats.org/spreadsheetml/2006/main";
     const OFFICE: &str = "http://schemas.openxmlformats.org/officeDocument/2006/relationships";
     const PACKAGE: &str = "http://schemas.openxmlformats.org/package/2006";
     let kind = "application/vnd.openxmlformats-officedocument.spreadsheetml";
-    let rows = rows.iter().map(|row| {
+    let row = |row: &&[&str]| {
         let cells = row.iter().map(|cell| match cell.strip_prefix("day ") {
             Some(serial) => format!("<c s=\"1\"><v>{serial}</v></c>"),
             None => format!("<c t=\"inlineStr\"><is><t>{cell}</t></is></c>"),
         });
         let cells: Vec<String> = cells.collect();
         format!("<row>{}</row>", cells.concat())
-    });
-    let rows = rows.collect::<Vec<String>>().concat();
-    let parts = [
+    };
+    let (mut names, mut places) = (String::new(), String::new());
+    let mut parts = Vec::new();
+    for (number, (name, rows)) in sheets.iter().enumerate() {
+        write!(
+            names,
+            "<sheet name=\"{name}\" sheetId=\"{0}\" r:id=\"s{0}\"/>",
+            number + 1
+        )
+        .unwrap();
+        write!(
+            places,
+            "<Relationship Id=\"s{0}\" Type=\"{OFFICE}/worksheet\" Target=\"worksheets/sheet{0}.xml\"/>",
+            number + 1
+        )
+        .unwrap();
+        let rows: String = rows.iter().map(row).collect();
+        parts.push((
+            format!("xl/worksheets/sheet{}.xml", number + 1),
+            format!("<worksheet xmlns=\"{MAIN}\"><sheetData>{rows}</sheetData></worksheet>"),
+        ));
+    }
+    let others = [
         (
             "[Content_Types].xml",
             format!(
@@ -61,13 +85,13 @@ fn workbook(rows: &[&[&str]]) -> Vec<u8> {
         (
             "xl/workbook.xml",
             format!(
-                "<workbook xmlns=\"{MAIN}\" xmlns:r=\"{OFFICE}\"><sheets><sheet name=\"findings\" sheetId=\"1\" r:id=\"r1\"/></sheets></workbook>"
+                "<workbook xmlns=\"{MAIN}\" xmlns:r=\"{OFFICE}\"><sheets>{names}</sheets></workbook>"
             ),
         ),
         (
             "xl/_rels/workbook.xml.rels",
             format!(
-                "<Relationships xmlns=\"{PACKAGE}/relationships\"><Relationship Id=\"r1\" Type=\"{OFFICE}/worksheet\" Target=\"worksheets/sheet1.xml\"/><Relationship Id=\"r3\" Type=\"{OFFICE}/styles\" Target=\"styles.xml\"/></Relationships>"
+                "<Relationships xmlns=\"{PACKAGE}/relationships\">{places}<Relationship Id=\"r3\" Type=\"{OFFICE}/styles\" Target=\"styles.xml\"/></Relationships>"
             ),
         ),
         (
@@ -76,11 +100,8 @@ fn workbook(rows: &[&[&str]]) -> Vec<u8> {
                 "<styleSheet xmlns=\"{MAIN}\"><cellXfs count=\"2\"><xf numFmtId=\"0\"/><xf numFmtId=\"14\" applyNumberFormat=\"1\"/></cellXfs></styleSheet>"
             ),
         ),
-        (
-            "xl/worksheets/sheet1.xml",
-            format!("<worksheet xmlns=\"{MAIN}\"><sheetData>{rows}</sheetData></worksheet>"),
-        ),
     ];
+    parts.extend(others.map(|(name, content)| (name.to_owned(), content)));
     let mut archive = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
     for (name, content) in parts {
         archive
@@ -211,7 +232,7 @@ fn a_table_goes_out_is_edited_and_comes_back() {
         &["day 401769", &two, "ada", "high"],
         &["", &one, "", ""],
     ];
-    fs::write(desk.path("book.xlsx"), workbook(rows)).unwrap();
+    fs::write(desk.path("book.xlsx"), workbook(&[("findings", rows)])).unwrap();
     let back = desk.expect(0, "import book.xlsx --yes");
     assert!(
         back.out.contains("(by the policy)"),
@@ -227,6 +248,65 @@ fn a_table_goes_out_is_edited_and_comes_back() {
         last.value(("finding_id", &two), "exception_until"),
         "3000-01-01"
     );
+}
+
+#[test]
+fn a_table_that_goes_on_in_further_sheets_is_read_to_its_end() {
+    let site = company(3);
+    let desk = desk(&site);
+    desk.expect(0, &format!("scan 127.95.3.1 {} --out out", flags(&site)));
+    let table = findings(&desk, "out");
+    let missing = table.rows_where("state", "missing");
+    let id = |place: usize| table.cell(missing[place], "finding_id").to_owned();
+    let (one, two, three) = (id(0), id(1), id(2));
+    let header: &[&str] = &["finding_id", "owner", "status"];
+    let first: Rows<'_> = &[header, &[&one, "ada", ""]];
+    let second: Rows<'_> = &[header, &[&two, "bob", ""]];
+    let third: Rows<'_> = &[header, &[&three, "eve", "wip"]];
+    let notes: Rows<'_> = &[&["notes"], &["ask ada"]];
+    // In whichever order somebody has put them.
+    let sheets = [
+        ("summary", notes),
+        ("findings 2", second),
+        ("findings", first),
+        ("findings 3", third),
+        ("notes 2", notes),
+    ];
+    fs::write(desk.path("book.xlsx"), workbook(&sheets)).unwrap();
+    let refused = desk.expect(2, "import book.xlsx --yes").err;
+    assert!(
+        refused.contains("sheets `findings`, `findings 2`, `findings 3`, 3 rows"),
+        "{refused}"
+    );
+    assert!(
+        refused.contains("row 2 of part 3, status: `wip`"),
+        "{refused}"
+    );
+    let applied = desk.expect(0, "import book.xlsx --yes --skip-bad");
+    let told: Vec<&str> = applied.out.lines().skip(1).collect();
+    assert!(
+        told[0].starts_with("2 ") && told[0].contains("ada"),
+        "{told:?}"
+    );
+    assert!(
+        told[1].starts_with("2 of part 2 ") && told[1].contains("bob"),
+        "{told:?}"
+    );
+    desk.expect(0, "export --out second");
+    let after = findings(&desk, "second");
+    assert_eq!(after.value(("finding_id", &one), "owner"), "ada");
+    assert_eq!(after.value(("finding_id", &two), "owner"), "bob");
+    // A sheet that cannot be what its name says is not passed over.
+    let other: Rows<'_> = &[&["finding_id", "status"], &[&three, "done"]];
+    for further in [other, notes] {
+        let sheets = [("findings", first), ("findings 2", further)];
+        fs::write(desk.path("other.xlsx"), workbook(&sheets)).unwrap();
+        let refused = desk.expect(2, "import other.xlsx --yes").err;
+        assert!(
+            refused.contains("sheet `findings 2` goes on with what `findings` begins"),
+            "{refused}"
+        );
+    }
 }
 
 fn policy(desk: &Desk) -> String {

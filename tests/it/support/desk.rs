@@ -60,6 +60,13 @@ impl Desk {
         desk
     }
 
+    /// Another one with all that is on this one.
+    pub(crate) fn copy(&self) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        copy(self.folder.path(), folder.path());
+        Self { folder }
+    }
+
     /// A file or folder on the desk.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
@@ -147,6 +154,22 @@ impl Desk {
     /// Its id.
     pub(crate) fn run_id(&self) -> RunId {
         self.latest().expect("a run").summary.id
+    }
+}
+
+/// Copies what is in a folder, links as links.
+fn copy(from: &Path, to: &Path) {
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let (kind, place) = (entry.file_type().unwrap(), to.join(entry.file_name()));
+        if kind.is_dir() {
+            fs::create_dir_all(&place).unwrap();
+            copy(&entry.path(), &place);
+        } else if kind.is_symlink() {
+            std::os::unix::fs::symlink(fs::read_link(entry.path()).unwrap(), place).unwrap();
+        } else {
+            fs::copy(entry.path(), place).unwrap();
+        }
     }
 }
 

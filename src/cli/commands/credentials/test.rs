@@ -4,7 +4,7 @@ use super::super::super::args::{OutputArguments, TargetArguments};
 use super::super::super::beliefs::Given;
 use super::super::super::config::{Environment, Settings};
 use super::super::super::credentials_args::TestArguments;
-use super::super::super::{Exit, Stop, complain};
+use super::super::super::{Exit, Stop, complain, runtime};
 use super::super::doctor::next;
 use super::super::examine::{Examination, examine};
 use super::super::explain::wrap;
@@ -53,6 +53,7 @@ pub(super) fn run(
         output: &OutputArguments::default(),
         authorised_by: None,
         simulated: false,
+        clock: runtime::clock(),
         wants_receipts: false,
         beliefs: Given::default(),
     };

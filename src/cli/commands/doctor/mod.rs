@@ -9,7 +9,7 @@ mod way;
 use super::super::args::{DoctorArguments, OutputArguments, TargetArguments};
 use super::super::beliefs::Given;
 use super::super::config::{Environment, Settings};
-use super::super::{Exit, Stop, complain};
+use super::super::{Exit, Stop, complain, runtime};
 use super::examine::examine;
 use super::scan::{self as job, Job};
 use super::scope;
@@ -54,6 +54,7 @@ pub(in crate::cli) fn run(
         output: &output,
         authorised_by: command.authorised_by.clone(),
         simulated: false,
+        clock: runtime::clock(),
         wants_receipts: command.receipt,
         beliefs: Given::default(),
     };
