@@ -45,9 +45,9 @@ fn play(protocol: &Protocol, port: u16, mut bytes: &[u8]) {
                 let Some((length, rest)) = bytes.split_first() else {
                     break;
                 };
-                let length = match length {
+                let length = match *length {
                     u8::MAX => LONG,
-                    length => usize::from(*length),
+                    length => usize::from(length),
                 };
                 let (piece, rest) = rest.split_at(rest.len().min(length));
                 bytes = rest;
