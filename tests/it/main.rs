@@ -25,6 +25,8 @@ mod demo;
 #[cfg(unix)]
 mod doctor;
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 #[cfg(target_os = "linux")]
 mod golden;
 #[cfg(test)]
@@ -117,3 +119,6 @@ mod winrm_scan;
 #[cfg(test)]
 #[cfg(unix)]
 mod winrm_trust;
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod zoo;

@@ -331,3 +331,5 @@ async fn datagrams(
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod zoo;
