@@ -395,7 +395,7 @@ fn a_catalogue_that_somebody_made_to_be_run_is_refused() {
     .unwrap();
     drop(db);
     let error = Catalog::open(&place.catalog()).unwrap_err();
-    assert!(format!("{error:?}").contains("view"), "{error:?}");
+    assert!(matches!(error, CatalogError::Database { .. }), "{error:?}");
 }
 
 #[test]
