@@ -331,5 +331,3 @@ async fn datagrams(
 
 #[cfg(test)]
 mod tests;
-#[cfg(test)]
-mod zoo;

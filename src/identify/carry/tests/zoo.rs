@@ -2,7 +2,7 @@
 //! behind somebody who spoils what it says. Each conversation comes to an end, takes no more than its share, and
 //! harms no other.
 
-use super::*;
+use super::super::*;
 use crate::identify::PROTOCOLS;
 use crate::identify::certificate::tests::issued;
 use crate::identify::dialogue::tests::with_tls;
@@ -40,16 +40,23 @@ enum Act {
 
 /// The exchange of a good server, over as many connections as it takes.
 fn good(protocol: &Protocol) -> Vec<Act> {
+    let over_tls = |name| [vec![Act::Tls], said(name)].concat();
+    match protocol.name {
+        "https" => over_tls("http"),
+        "ldaps" => over_tls("ldap"),
+        "winrm-tls" => over_tls("winrm"),
+        "tls" => over_tls("tls"),
+        name => said(name),
+    }
+}
+
+/// The same without what comes before it, where all of it is over TLS.
+fn said(name: &str) -> Vec<Act> {
     let say = |answers: Vec<Vec<u8>>| answers.into_iter().map(Act::Say).collect::<Vec<_>>();
     let token = challenge((10, 0, 17763), &[(2, "CONTOSO"), (1, "WEB1")], None);
     let more = smb2::MORE_PROCESSING_REQUIRED;
     let page = b"HTTP/1.1 200 OK\r\nServer: nginx/1.22.1\r\nContent-Length: 21\r\n\r\n<title>inside</title>\n";
-    let ldap = || say(vec![ldap::tests::answer(ldap::tests::CONTROLLER)]);
-    let negotiate = base64::encode_padded(&token);
-    let negotiate = format!("WWW-Authenticate: Negotiate {negotiate}\r\n");
-    let winrm = || say(vec![winrm::tests::refusal(&negotiate)]);
-    let over_tls = |acts: Vec<Act>| [vec![Act::Tls], acts].concat();
-    match protocol.name {
+    match name {
         "snmp" => {
             let id = [0x80, 0, 0, 9, 3, 0, 0x1b, 0x54, 1, 2, 3];
             say(vec![snmp::tests::report(&id, 0xa8)])
@@ -60,13 +67,12 @@ fn good(protocol: &Protocol) -> Vec<Act> {
         )]),
         "sql-browser" => say(vec![sql_browser::tests::answer(sql_browser::tests::TWO)]),
         "http" => say(vec![page.to_vec()]),
-        "https" => over_tls(say(vec![page.to_vec()])),
         "tls" => {
             let (der, _) = issued();
             let flight = |version| tls::tests::flight(version, &der, 4000);
             let alert = vec![21, 3, 1, 0, 2, 2, 70];
             let old = [Version::TLS_1_1, Version::TLS_1_0].map(flight);
-            over_tls(say([&old[..], &[alert]].concat()))
+            say([&old[..], &[alert]].concat())
         }
         "smb2" => say(vec![
             nbss::frame(&smb2::tests::negotiated(0x0311, 1, (0, 0))),
@@ -80,14 +86,16 @@ fn good(protocol: &Protocol) -> Vec<Act> {
                 ["Windows 5.2", "Windows"],
             )),
         ]),
-        "ldap" => ldap(),
-        "ldaps" => over_tls(ldap()),
-        "winrm" => winrm(),
-        "winrm-tls" => over_tls(winrm()),
+        "ldap" => say(vec![ldap::tests::answer(ldap::tests::CONTROLLER)]),
+        "winrm" => {
+            let negotiate = base64::encode_padded(&token);
+            let negotiate = format!("WWW-Authenticate: Negotiate {negotiate}\r\n");
+            say(vec![winrm::tests::refusal(&negotiate)])
+        }
         "rdp" => {
             let first = [rdp::tests::confirm(3, 5), rdp::tests::confirm(2, 8)].to_vec();
             let last = vec![crate::wire::rdp::ts_request(&token)];
-            [say(first), over_tls(say(last))].concat()
+            [say(first), vec![Act::Tls], say(last)].concat()
         }
         "mssql" => {
             let sspi = [&[0xed, u8::try_from(token.len()).unwrap(), 0][..], &token].concat();
