@@ -515,7 +515,7 @@ impl Job<'_> {
         let exit = self.export(store.clone(), run.clone(), knowledge, exits);
         let mut exit = exit.await?;
         if left_out > 0 {
-            exit = Exit::worst(vec![exit, Exit::Incomplete]);
+            exit = Exit::worst([exit, Exit::Incomplete]);
         }
         // What the files are compared with must be there while they are written.
         if is_complete {
