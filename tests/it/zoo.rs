@@ -26,7 +26,7 @@ const MANNERS: [(&str, Manner); 10] = [
         flood(peer, b"HTTP/1.1 200 OK\r\n", b"X-More: and more\r\n");
     }),
     ("has a line without end", |peer| {
-        flood(peer, b"HTTP/1.1 200 OK\r\nServer: ", b"A")
+        flood(peer, b"HTTP/1.1 200 OK\r\nServer: ", b"A");
     }),
     ("has a page without end", |peer| {
         flood(peer, b"HTTP/1.1 200 OK\r\n\r\n<title>", b"<title>&#x41;");
@@ -53,7 +53,7 @@ const MANNERS: [(&str, Manner); 10] = [
         swallow(&mut peer);
     }),
     ("speaks TLS that is none", |peer| {
-        flood(peer, &[22, 3, 3, 0xff, 0xff], &[22, 3, 3, 0x40, 0])
+        flood(peer, &[22, 3, 3, 0xff, 0xff], &[22, 3, 3, 0x40, 0]);
     }),
 ];
 

@@ -21,7 +21,7 @@ use tokio_rustls::rustls::crypto::ring;
 /// How long one connection may take here, where it depends on that when it ends.
 const PATIENCE: Duration = Duration::from_millis(150);
 /// How long it may take where it ends by itself, and how long all of a host: more than a busy machine needs.
-const AT_LAST: Duration = Duration::from_secs(60);
+const AT_LAST: Duration = Duration::from_mins(1);
 /// Whatever a peer has ready to say, this is more than we take, and than lies in the buffers of both sides.
 const TOO_MUCH: usize = 32 << 20;
 /// How many peers are met at once.
@@ -55,24 +55,21 @@ fn said(name: &str) -> Vec<Act> {
     let say = |answers: Vec<Vec<u8>>| answers.into_iter().map(Act::Say).collect::<Vec<_>>();
     let token = challenge((10, 0, 17763), &[(2, "CONTOSO"), (1, "WEB1")], None);
     let more = smb2::MORE_PROCESSING_REQUIRED;
+    let names = netbios::tests::CONTROLLER;
     let page = b"HTTP/1.1 200 OK\r\nServer: nginx/1.22.1\r\nContent-Length: 21\r\n\r\n<title>inside</title>\n";
     match name {
         "snmp" => {
             let id = [0x80, 0, 0, 9, 3, 0, 0x1b, 0x54, 1, 2, 3];
             say(vec![snmp::tests::report(&id, 0xa8)])
         }
-        "nbstat" => say(vec![netbios::tests::answer(
-            netbios::tests::CONTROLLER,
-            [1; 6],
-        )]),
+        "nbstat" => say(vec![netbios::tests::answer(names, [1; 6])]),
         "sql-browser" => say(vec![sql_browser::tests::answer(sql_browser::tests::TWO)]),
         "http" => say(vec![page.to_vec()]),
         "tls" => {
             let (der, _) = issued();
             let flight = |version| tls::tests::flight(version, &der, 4000);
-            let alert = vec![21, 3, 1, 0, 2, 2, 70];
             let old = [Version::TLS_1_1, Version::TLS_1_0].map(flight);
-            say([&old[..], &[alert]].concat())
+            say([&old[..], &[vec![21, 3, 1, 0, 2, 2, 70]]].concat())
         }
         "smb2" => say(vec![
             nbss::frame(&smb2::tests::negotiated(0x0311, 1, (0, 0))),
@@ -93,9 +90,9 @@ fn said(name: &str) -> Vec<Act> {
             say(vec![winrm::tests::refusal(&negotiate)])
         }
         "rdp" => {
-            let first = [rdp::tests::confirm(3, 5), rdp::tests::confirm(2, 8)].to_vec();
-            let last = vec![crate::wire::rdp::ts_request(&token)];
-            [say(first), vec![Act::Tls], say(last)].concat()
+            let first = say(vec![rdp::tests::confirm(3, 5), rdp::tests::confirm(2, 8)]);
+            let last = say(vec![crate::wire::rdp::ts_request(&token)]);
+            [first, vec![Act::Tls], last].concat()
         }
         "mssql" => {
             let sspi = [&[0xed, u8::try_from(token.len()).unwrap(), 0][..], &token].concat();
