@@ -17,8 +17,10 @@ check:
 ci:
     bash .ci/run
 
-# What takes longer: benchmarks against peers. Read the figures; nothing fails.
+# What takes longer: ten minutes of hostile bytes for every reader, which fails when anything is found, and benchmarks
+# against peers, which fail on nothing: read their figures.
 slow:
+    .ci/fuzz --each 600
     cargo bench
     bash .ci/bench-ssh
     python3 .ci/bench-windows

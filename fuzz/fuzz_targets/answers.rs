@@ -29,4 +29,8 @@ fuzz_target!(|bytes: &[u8]| {
     let whole: String = questions.map(|question| framed(question.id)).collect();
     let parsed = collect::UNIX.parse_frames(&nonce, whole.as_bytes(), &limits);
     let _ = collect::read(&collect::UNIX, &parsed.answers);
+    // And to the one about the account.
+    let whole = framed(collect::UNIX_ACCOUNT.questions[0].id);
+    let parsed = collect::UNIX_ACCOUNT.parse_frames(&nonce, whole.as_bytes(), &limits);
+    let _ = collect::account(&parsed.answers);
 });

@@ -2,12 +2,12 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use underdesk::sweep::raw::frame::{SNAP, parse};
+use underdesk::sweep::raw::frame::{self, SNAP};
 
-fuzz_target!(|frame: &[u8]| {
-    let whole = parse(frame);
+fuzz_target!(|bytes: &[u8]| {
+    let whole = frame::parse(bytes);
     // The kernel hands over the beginning of a long frame: that must say the same.
-    if let Some(start) = frame.get(..SNAP) {
-        assert_eq!(parse(start), whole);
+    if let Some(start) = bytes.get(..SNAP) {
+        assert_eq!(frame::parse(start), whole);
     }
 });

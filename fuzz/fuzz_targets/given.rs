@@ -1,8 +1,9 @@
-//! Hosts from files: facts as JSON, and what tools of Windows printed.
+//! Hosts from files: facts as JSON, what tools of Windows printed, and recordings.
 
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use std::path::Path;
 use underdesk::collect::{self, FactsReader};
 
 fuzz_target!(|bytes: &[u8]| {
@@ -18,5 +19,9 @@ fuzz_target!(|bytes: &[u8]| {
     for qfe in [None, Some(bytes)] {
         let _ = collect::from_tools(bytes, qfe);
         let _ = collect::from_tools(&page, qfe);
+    }
+    // The same bytes are every file of a recording.
+    if let Ok((set, answers)) = collect::from_files(Path::new("host"), |_| Ok(bytes.to_vec())) {
+        let _ = collect::read(set, &answers);
     }
 });

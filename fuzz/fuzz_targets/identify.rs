@@ -5,16 +5,22 @@
 use libfuzzer_sys::fuzz_target;
 use underdesk::identify::PROTOCOLS;
 use underdesk::identify::dialogue::{Occasion, Protocol, Secured, Step};
+use underdesk_fuzz::{begin, is_wanted};
 
 const THIRD: &[u8] = b"NTLMSSP\0\x03\0\0\0";
+/// What the greatest length of a piece stands for.
+const LONG: usize = 1024;
 
-fuzz_target!(|bytes: &[u8]| {
-    for protocol in PROTOCOLS {
-        for port in protocol.ports {
-            play(protocol, *port, bytes);
+fuzz_target!(
+    init: begin(PROTOCOLS.iter().map(|protocol| protocol.name)),
+    |bytes: &[u8]| {
+        for protocol in PROTOCOLS.iter().filter(|protocol| is_wanted(protocol.name)) {
+            for port in protocol.ports {
+                play(protocol, *port, bytes);
+            }
         }
     }
-});
+);
 
 fn play(protocol: &Protocol, port: u16, mut bytes: &[u8]) {
     let occasion = Occasion {
@@ -39,7 +45,11 @@ fn play(protocol: &Protocol, port: u16, mut bytes: &[u8]) {
                 let Some((length, rest)) = bytes.split_first() else {
                     break;
                 };
-                let (piece, rest) = rest.split_at(rest.len().min(usize::from(*length) * 4));
+                let length = match *length {
+                    u8::MAX => LONG,
+                    length => usize::from(length),
+                };
+                let (piece, rest) = rest.split_at(rest.len().min(length));
                 bytes = rest;
                 dialogue.hear(piece)
             }

@@ -4,8 +4,11 @@
 
 use libfuzzer_sys::fuzz_target;
 use underdesk::known::{self, MOST_PROBLEMS, ReadOptions};
+use underdesk_fuzz::{catch_panics, escapes};
 
-fuzz_target!(|bytes: &[u8]| {
+fuzz_target!(init: catch_panics(), |bytes: &[u8]| escapes(|| read(bytes)));
+
+fn read(bytes: &[u8]) {
     let Ok(read) = known::read("list.csv", bytes, &ReadOptions::default()) else {
         return;
     };
@@ -18,4 +21,4 @@ fuzz_target!(|bytes: &[u8]| {
             assert_eq!(mac.len(), 17);
         }
     }
-});
+}

@@ -4,6 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use underdesk::classify::{MergeRules, Policy};
+use underdesk::matching::windows::Rules;
 
 fuzz_target!(|text: &str| {
     let lines = text.lines().count() + 1;
@@ -12,4 +13,5 @@ fuzz_target!(|text: &str| {
         assert!(!said.is_empty() && said.len() <= text.len() * 8 + 4_096, "{lines} lines");
     }
     let _ = MergeRules::parse(text);
+    let _ = Rules::read(text);
 });

@@ -4,7 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use underdesk::collect;
-use underdesk::session::{Answers, Limits, Reply, WmiRow};
+use underdesk::session::{Answers, Limits, Reply, WindowsShell, WmiRow};
 
 fuzz_target!(|bytes: &[u8]| {
     let text = String::from_utf8_lossy(bytes);
@@ -20,7 +20,8 @@ fuzz_target!(|bytes: &[u8]| {
     ];
     for head in heads {
         let mut answers = Answers::default();
-        for question in collect::WINDOWS.questions {
+        let account = collect::WINDOWS_ACCOUNT.questions.iter();
+        for question in collect::WINDOWS.questions.iter().chain(account) {
             let reply = Reply {
                 exit: 0,
                 stdout: [head.as_bytes(), bytes].concat(),
@@ -28,5 +29,12 @@ fuzz_target!(|bytes: &[u8]| {
             answers.record(question.id, &reply, &Limits::default());
         }
         let _ = collect::read(&collect::WINDOWS, &answers);
+        let _ = collect::account(&answers);
+        // And as a shell of it printed them, in whichever code page.
+        for shell in [WindowsShell::Cmd, WindowsShell::PowerShell] {
+            let puts = shell.questions(&collect::WINDOWS, &Answers::default());
+            let settled = shell.settle(&puts, &answers, Some(850), &Limits::default());
+            let _ = collect::read(&collect::WINDOWS, &settled);
+        }
     }
 });

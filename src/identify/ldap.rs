@@ -267,13 +267,13 @@ fn generalized_time(text: &str) -> Option<i64> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
     const NOW: i64 = 1_795_973_780;
 
     /// The answer of a directory with these attributes, and the end of it.
-    fn answer(attributes: &[(&str, &str)]) -> Vec<u8> {
+    pub(in crate::identify) fn answer(attributes: &[(&str, &str)]) -> Vec<u8> {
         let attributes = attributes.iter().map(|(name, value)| {
             let value = element(OCTET_STRING, &[value.as_bytes()]);
             element(
@@ -308,7 +308,7 @@ mod tests {
         .concat()
     }
 
-    const CONTROLLER: &[(&str, &str)] = &[
+    pub(in crate::identify) const CONTROLLER: &[(&str, &str)] = &[
         ("currentTime", "20261129173619.0Z"),
         ("defaultNamingContext", "DC=corp,DC=example"),
         ("rootDomainNamingContext", "DC=example"),

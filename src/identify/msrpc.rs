@@ -116,16 +116,16 @@ impl Msrpc {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::super::dialogue::tests::{play, played};
     use super::*;
     use crate::wire::dcerpc::tests::{alive, answered};
     use crate::wire::ntlmssp::tests::challenge;
 
-    const ACCEPTED: u8 = 12;
+    pub(in crate::identify) const ACCEPTED: u8 = 12;
     const RESULT: u8 = 2;
 
-    fn result(stub: &[u8]) -> Vec<u8> {
+    pub(in crate::identify) fn result(stub: &[u8]) -> Vec<u8> {
         answered(RESULT, &[&[0; 8], stub].concat())
     }
 

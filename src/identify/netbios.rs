@@ -129,10 +129,10 @@ impl Name {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn answer(names: &[(&str, u8, u8)], mac: [u8; 6]) -> Vec<u8> {
+    pub(in crate::identify) fn answer(names: &[(&str, u8, u8)], mac: [u8; 6]) -> Vec<u8> {
         let header = [&ID[..], &[0x84, 0, 0, 0, 0, 1, 0, 0, 0, 0]].concat();
         let mut data = vec![u8::try_from(names.len()).unwrap()];
         for (name, suffix, flags) in names {
@@ -153,7 +153,7 @@ mod tests {
         .concat()
     }
 
-    const CONTROLLER: &[(&str, u8, u8)] = &[
+    pub(in crate::identify) const CONTROLLER: &[(&str, u8, u8)] = &[
         ("DC1", 0x00, 0x04),
         ("CORP", 0x00, 0x84),
         ("CORP", 0x1c, 0x84),

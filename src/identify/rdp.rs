@@ -168,14 +168,14 @@ impl Rdp {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::super::certificate::tests::issued;
     use super::super::dialogue::tests::{play, played, with_tls};
     use super::*;
     use crate::wire::ntlmssp::tests::challenge;
     use crate::wire::tls::tests::flight;
 
-    fn confirm(kind: u8, value: u8) -> Vec<u8> {
+    pub(in crate::identify) fn confirm(kind: u8, value: u8) -> Vec<u8> {
         vec![
             3, 0, 0, 19, 14, 0xd0, 0, 0, 0x12, 0x34, 0, kind, 0, 8, 0, value, 0, 0, 0,
         ]

@@ -166,11 +166,11 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
     /// A report of an engine.
-    fn report(id: &[u8], pdu: u8) -> Vec<u8> {
+    pub(in crate::identify) fn report(id: &[u8], pdu: u8) -> Vec<u8> {
         let message = &[INTEGER, 2, 0x15, 0x06];
         let empty = element(OCTET_STRING, &[]);
         let header = element(

@@ -72,14 +72,14 @@ pub(super) fn facts(datagram: &[u8]) -> Vec<Fact> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
     /// In the form of the example of MC-SQLR section 4.
-    const TWO: &str = "ServerName;DB1;InstanceName;MSSQLSERVER;IsClustered;No;Version;15.0.2000.5;tcp;1433;;\
+    pub(in crate::identify) const TWO: &str = "ServerName;DB1;InstanceName;MSSQLSERVER;IsClustered;No;Version;15.0.2000.5;tcp;1433;;\
                        ServerName;DB1;InstanceName;OLD;IsClustered;No;Version;10.50.6000.34;np;\\\\DB1\\pipe\\x;;";
 
-    fn answer(text: &str) -> Vec<u8> {
+    pub(in crate::identify) fn answer(text: &str) -> Vec<u8> {
         let length = u16::try_from(text.len()).unwrap().to_le_bytes();
         [&[5], &length[..], text.as_bytes()].concat()
     }

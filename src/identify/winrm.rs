@@ -89,13 +89,13 @@ fn is_management(head: &Head) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::super::dialogue::tests::{play, played};
     use super::*;
     use crate::wire::base64;
     use crate::wire::ntlmssp::tests::challenge;
 
-    fn refusal(fields: &str) -> Vec<u8> {
+    pub(in crate::identify) fn refusal(fields: &str) -> Vec<u8> {
         format!(
             "HTTP/1.1 401 \r\nServer: Microsoft-HTTPAPI/2.0\r\n{fields}\
              Date: Sun, 29 Nov 2026 00:00:00 GMT\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"

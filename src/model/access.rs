@@ -143,6 +143,7 @@ pub enum ResultCode {
     SudoDenied,
     BreakerOpen,
     ProtocolError,
+    Defect,
 }
 
 impl ResultCode {
@@ -434,6 +435,14 @@ const ROWS: &[(ResultCode, Row)] = &[
             "Look at detail; try by hand: ssh -v, or Test-WSMan.",
         ),
     ),
+    (
+        ResultCode::Defect,
+        (
+            "defect",
+            "A defect of this program ended the work on this host.",
+            "Report it with detail and what was written to standard error; --record keeps what the host answered.",
+        ),
+    ),
 ];
 
 #[cfg(test)]
@@ -476,7 +485,7 @@ mod tests {
             assert!(row.1.ends_with('.'), "{}", row.0);
             assert!(row.2.is_empty() || row.2.ends_with('.'), "{}", row.0);
         }
-        assert_eq!(ROWS.len(), 31);
+        assert_eq!(ROWS.len(), 32);
     }
 
     #[test]

@@ -64,6 +64,19 @@ impl HostFailure {
         }
     }
 
+    /// What is said of a host on which this program failed. What it failed of may hold anything, and is not told here.
+    pub fn defect(stage: Stage) -> Self {
+        let stage_word = stage.as_str();
+        Self {
+            stage,
+            code: ResultCode::Defect,
+            detail: format!(
+                "a defect of this program ended the work on this host in its stage {stage_word}; please report it"
+            ),
+            retryable: false,
+        }
+    }
+
     /// Turns a module's error into data, at the border of the stage.
     pub fn at(stage: Stage, error: &dyn Failure) -> Self {
         let mut detail = error.to_string();
@@ -98,6 +111,8 @@ pub trait Failure: Error {
 pub enum Stage {
     /// Waiting for its turn: nothing was begun.
     Wait,
+    /// Asking who it is, before any login.
+    Identify,
     /// Connecting, and finding out whether we know who answers.
     Meet,
     /// Logging in.
@@ -113,6 +128,7 @@ impl Stage {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Wait => "wait",
+            Self::Identify => "identify",
             Self::Meet => "meet",
             Self::Login => "login",
             Self::Collect => "collect",

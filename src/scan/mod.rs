@@ -5,11 +5,14 @@
 //! its own, and each is saved when it is done. What `kill -9` loses are the hosts in flight.
 
 mod alarm;
+mod awake;
 mod behind;
 mod breaker;
 #[cfg(test)]
 mod breaker_property;
 mod changes;
+#[cfg(test)]
+mod defects;
 mod desk;
 mod event;
 mod formerly;
@@ -56,19 +59,23 @@ use crate::catalog::CatalogError;
 use crate::credentials::Holder;
 use crate::identify::{self, Announcements, ReverseNames};
 use crate::matching::Knowledge;
-use crate::model::{AccessRecord, Clue, CredentialId, Date, LiveHost, RunId, RunSummary, UtcTime};
+use crate::model::{
+    AccessRecord, Clue, CredentialId, Date, LiveHost, RunId, RunSummary, Stage, UtcTime,
+};
 use crate::session::{Connector, Memory, SshConnector};
 use crate::store::{HostCommit, JudgedBy, RunState, Store, StoreError};
 use crate::sweep::{self, PlanError, Sweeper};
 use crate::targets::TargetSet;
 use crate::traffic::Traffic;
 use alarm::Alarm;
+use awake::Awake;
 use breaker::Breaker;
 use desk::Desk;
 use notes::Notes;
+use std::collections::HashMap;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{OnceCell, mpsc};
 use tokio::time::Instant;
@@ -105,6 +112,13 @@ pub struct Context {
     jumps: host::Jumps,
     /// What hosts of the own links announce: listened to once, by whoever asks first.
     announced: OnceCell<Announcements>,
+    /// The stage that each host under way is in.
+    stages: Mutex<HashMap<IpAddr, Stage>>,
+    /// Whether this machine was asleep.
+    awake: Awake,
+    /// A defect that one host meets in one stage.
+    #[cfg(test)]
+    broken: Option<(IpAddr, Stage)>,
 }
 
 impl fmt::Debug for Context {
@@ -160,6 +174,7 @@ pub struct Parts {
 impl Context {
     /// Puts the parts together. The day of the verdicts is today's.
     pub fn new(parts: Parts) -> Self {
+        let awake = Awake::by(Arc::clone(&parts.clock));
         let clock = Arc::clone(&parts.clock);
         let breaker = Breaker::new(parts.store.clone(), parts.run.clone(), parts.holder, clock);
         Self {
@@ -183,12 +198,32 @@ impl Context {
             breaker,
             names: ReverseNames::new(LOOKUPS, LOOKUP),
             announced: OnceCell::new(),
+            stages: Mutex::default(),
+            awake,
+            #[cfg(test)]
+            broken: None,
         }
     }
 
     /// What the run sends and receives, for the sweep to keep to as well.
     pub fn traffic(&self) -> &Traffic {
         &self.traffic
+    }
+
+    /// A host enters a stage.
+    fn enter(&self, address: IpAddr, stage: Stage) {
+        let mut stages = self.stages.lock().unwrap_or_else(PoisonError::into_inner);
+        stages.insert(address, stage);
+        drop(stages);
+        self.tell(Event::StageEntered { address, stage });
+        #[cfg(test)]
+        assert_ne!(self.broken, Some((address, stage)), "it is broken there");
+    }
+
+    /// A host is done with: the stage in which it was last.
+    fn leave(&self, address: IpAddr) -> Stage {
+        let mut stages = self.stages.lock().unwrap_or_else(PoisonError::into_inner);
+        stages.remove(&address).unwrap_or(Stage::Wait)
     }
 
     /// Nobody listening is no reason to stop.

@@ -1,13 +1,14 @@
 //! The loop of a run: from the sweep's sightings to the hosts' tasks.
 
 use super::behind::{behind, described};
+use super::desk::Seat;
 use super::queue::Queue;
 use super::{Context, Event, RunEnd, RunError, RunKind, Step, host, outstanding, save, save_all};
 use crate::credentials;
 use crate::identify;
 use crate::model::{
-    AccessRecord, Answer, Canaries, Clue, HostFailure, HostOutcome, HostTrust, LiveHost, ProbeKind,
-    Protocol, ResultCode, Stage, Trace,
+    AccessRecord, Answer, Canaries, Clue, Gap, GapCause, HostFailure, HostOutcome, HostTrust,
+    LiveHost, ProbeKind, Protocol, ResultCode, Stage, Trace,
 };
 use crate::store::{HostCommit, Pending, SightingRow};
 use crate::sweep::intermediary::{Answers, intermediaries};
@@ -54,10 +55,50 @@ pub(super) struct Runner {
     behind: BTreeSet<IpAddr>,
     tasks: JoinSet<Result<Worked, RunError>>,
     begun: HashMap<task::Id, IpAddr>,
+    /// The ranges that are asked who they are, by their first address.
+    asking: HashMap<task::Id, IpAddr>,
     unsaved: Vec<SightingRow>,
     /// Hosts that were only looked at: saved together, for a look is soon made again.
     looked: Vec<HostCommit>,
     saving: Option<Saving>,
+}
+
+async fn watch(cx: Arc<Context>) {
+    let slept = || {
+        let text = "this machine slept, or the program was stopped for a while: hosts that were being asked and did not \
+                    answer are asked again"
+            .to_owned();
+        cx.tell(Event::Warning { text });
+    };
+    cx.awake.watch(slept).await;
+}
+
+/// Works on a host: once, but for one that could not answer because we were not there to hear it.
+async fn worked_on(
+    cx: &Context,
+    host: &LiveHost,
+    mac: Option<[u8; 6]>,
+    rest: &HostCommit,
+) -> Result<(HostCommit, Seat), RunError> {
+    loop {
+        let awake = cx.awake.now();
+        let (commit, seat) = host::work(cx, host.clone(), mac, rest.clone()).await?;
+        if !was_cut_short(&commit.outcome) || !cx.awake.slept_since(awake) {
+            return Ok((commit, seat));
+        }
+        drop(seat);
+        cx.awake.settle().await;
+    }
+}
+
+/// Whether it may be that a host was not heard to its end. Never where another try may cost an account one.
+fn was_cut_short(outcome: &HostOutcome) -> bool {
+    let is_cut = |gap: &Gap| matches!(gap.cause, GapCause::TimedOut | GapCause::Malformed);
+    match (&outcome.inventory, &outcome.failure) {
+        (Some(inventory), _) => inventory.gaps.iter().any(is_cut),
+        (None, Some(failure)) => failure.retryable,
+        (None, None) => false,
+    }
 }
 
 /// What the store writes while the run goes on, and what is said once it has.
@@ -135,6 +176,7 @@ impl Runner {
             behind: BTreeSet::new(),
             tasks: JoinSet::new(),
             begun: HashMap::new(),
+            asking: HashMap::new(),
             unsaved: Vec::new(),
             looked: Vec::new(),
             saving: None,
@@ -172,6 +214,8 @@ impl Runner {
         sweeping.spawn(async move { sweeper.sweep(&plan, from, out, stop).await });
         let mut end: Option<SweepEnd> = None;
         let cx = Arc::clone(&self.cx);
+        let mut watching = JoinSet::new();
+        watching.spawn(watch(Arc::clone(&self.cx)));
         loop {
             self.start_hosts();
             if end.is_some() && self.is_idle() {
@@ -335,7 +379,7 @@ impl Runner {
             };
             let sample: Vec<LiveHost> = spread(&one.addresses).map(|at| self.host(at)).collect();
             let cx = Arc::clone(&self.cx);
-            self.tasks.spawn(async move {
+            let task = self.tasks.spawn(async move {
                 let mut shown = Vec::new();
                 for host in sample {
                     let address = host.address;
@@ -346,6 +390,7 @@ impl Runner {
                 }
                 Ok(Worked::Range(first, shown))
             });
+            self.asking.insert(task.id(), first);
             self.in_question.insert(first, one.addresses);
         }
         let in_question: BTreeSet<IpAddr> = self.in_question.values().flatten().copied().collect();
@@ -413,7 +458,7 @@ impl Runner {
             let task = self.tasks.spawn(async move {
                 cx.begin_receipt(address).await?;
                 cx.note(address, Step::Probed(probed));
-                let (commit, _seat) = host::work(&cx, host, mac, rest).await?;
+                let (commit, _seat) = worked_on(&cx, &host, mac, &rest).await?;
                 cx.end_receipt(address, commit.outcome.word());
                 if cx.plan.kind == RunKind::Sweep {
                     return Ok(Worked::Looked(Box::new(commit)));
@@ -523,7 +568,8 @@ impl Runner {
             Ok((id, worked)) => (id, Some(worked?)),
             Err(error) => (error.id(), None),
         };
-        let address = self.begun.remove(&id);
+        let (address, range) = (self.begun.remove(&id), self.asking.remove(&id));
+        let stage = address.map_or(Stage::Wait, |address| self.cx.leave(address));
         match (worked, address) {
             (Some(Worked::Range(first, shown)), _) => return self.range_shown(first, shown).await,
             (Some(Worked::Looked(commit)), _) => {
@@ -533,9 +579,16 @@ impl Runner {
                 }
             }
             (Some(Worked::Behind(address, ports)), _) => self.sighted_behind(address, ports),
-            (Some(Worked::Host), _) | (None, None) => {}
-            // A panic is a bug of ours, and one host's bug is not the end of the run.
-            (None, Some(address)) => self.save_failed(address).await?,
+            (Some(Worked::Host), _) => {}
+            // A panic is a defect of ours, and what is met on one host is not the end of the run.
+            (None, Some(address)) => self.save_failed(address, stage).await?,
+            // Each of the range is worked on, then: the one that it was met on says so.
+            (None, None) => {
+                let all = range.and_then(|first| self.in_question.remove(&first));
+                for address in all.unwrap_or_default() {
+                    self.enqueue(address);
+                }
+            }
         }
         if let Some(address) = address {
             self.waiting.left(address);
@@ -584,14 +637,10 @@ impl Runner {
         Ok(())
     }
 
-    async fn save_failed(&mut self, address: IpAddr) -> Result<(), RunError> {
-        let failure = HostFailure {
-            stage: Stage::Collect,
-            code: ResultCode::ProtocolError,
-            detail: "a bug of this program ended the work on this host; please report it"
-                .to_owned(),
-            retryable: false,
-        };
+    async fn save_failed(&mut self, address: IpAddr, stage: Stage) -> Result<(), RunError> {
+        let failure = HostFailure::defect(stage);
+        let text = format!("{address}: {}", failure.detail);
+        self.cx.tell(Event::Warning { text });
         let mut commit = self.untouched(address);
         for row in &mut commit.outcome.access {
             row.code = failure.code;

@@ -58,7 +58,7 @@ pub(super) fn plan_of(target: &str, ports: &[u16]) -> RunPlan {
     plan
 }
 
-async fn context(plan: &RunPlan) -> (Arc<Context>, Arc<TargetSet>) {
+pub(super) async fn context(plan: &RunPlan) -> (Arc<Context>, Arc<TargetSet>) {
     let store = Store::in_memory().unwrap();
     let run = RunId::new("r-1");
     let summary = RunSummary {

@@ -28,6 +28,8 @@ mod doctor;
 #[cfg(target_os = "linux")]
 mod documents;
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 #[cfg(target_os = "linux")]
 mod golden;
 #[cfg(test)]
@@ -123,3 +125,6 @@ mod winrm_scan;
 #[cfg(test)]
 #[cfg(unix)]
 mod winrm_trust;
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod zoo;

@@ -1,12 +1,15 @@
 //! What goes wrong on our own side: a disk that is full, a store that is damaged or in use, too few descriptors, a
-//! folder that cannot be written. Nothing that is finished is lost, nothing is half written, and it is said.
+//! folder that cannot be written, a laptop that sleeps, a network that goes. Nothing that is finished is lost, nothing is half written, and it is said.
 
 use crate::resume::EVERY;
-use crate::support::{Desk, Ended, Site, Table, tables};
+use crate::support::{Desk, Ended, Site, Table, signal, tables};
 use rusqlite::Connection;
+use rustix::process::Signal;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// Machines of four systems; every test here has a /24 of its own.
 const HOSTS: u8 = 60;
@@ -175,4 +178,65 @@ fn an_export_that_fails_leaves_the_files_of_before_and_no_drafts() {
     fs::remove_dir(desk.path("out/.software.csv.part")).unwrap();
     assert_eq!(names("out"), before);
     assert!(fs::read(desk.path("out/findings.csv")).unwrap() == findings);
+}
+
+/// Waits until so many were logged in to.
+fn until_logged_in(site: &Site, count: usize) {
+    let begun = Instant::now();
+    while site.logins("audit").len() < count {
+        assert!(begun.elapsed() < Duration::from_mins(1), "it does nothing");
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn who_slept_in_the_middle_asks_again_and_calls_nobody_dead() {
+    // Each takes some seconds, and has time enough.
+    let slow = network(5).replace("recording = ", "delay_ms = 100\nrecording = ");
+    let site = Site::serve(&slow);
+    let words = begin(&site, 5).replace("--hands 4", "--hands 20");
+    let words = format!("{words} --timeout 20");
+    let undisturbed = desk(&site, 5);
+    undisturbed.expect(DONE, &words);
+
+    let (desk, before) = (desk(&site, 5), site.logins("audit").len());
+    let child = desk.command(&words).spawn().unwrap();
+    until_logged_in(&site, before + 30);
+    let id = child.id();
+    signal(id, Signal::STOP);
+    // Longer than any host may take.
+    thread::sleep(Duration::from_secs(22));
+    signal(id, Signal::CONT);
+    let ended = desk.end(child);
+    assert_eq!(ended.code, Some(DONE), "{}", ended.err);
+    assert!(ended.err.contains("slept"), "{}", ended.err);
+    assert_eq!(timeless(&desk), timeless(&undisturbed));
+    // Those that were being asked were asked twice.
+    let again = site.logins("audit").len() - before;
+    let twice = usize::from(HOSTS) + 1..=usize::from(HOSTS) + 20;
+    assert!(twice.contains(&again), "{again} logins");
+}
+
+#[test]
+fn a_network_that_goes_in_the_middle_costs_the_rest_and_nothing_that_was_read() {
+    let site = Site::serve(&network(6));
+    let (desk, port) = (desk(&site, 6), site.port(22));
+    let child = desk.command(&begin(&site, 6)).spawn().unwrap();
+    until_logged_in(&site, 16);
+    drop(site);
+    let ended = desk.end(child);
+    assert!(ended.code.is_some_and(|code| code != 0), "{}", ended.err);
+    let machines = Table::open(&desk.path("out/machines.csv"));
+    let read = machines.rows_where("outcome", "scanned_full").len();
+    assert!((12..usize::from(HOSTS)).contains(&read), "{read}");
+    for number in 1..=HOSTS {
+        let address = format!("127.82.6.{number}");
+        assert_eq!(machines.rows_where("ip", &address).len(), 1, "{address}");
+    }
+    // It is back, and everybody is there.
+    let site = Site::serve_at(&network(6), port);
+    desk.expect(DONE, &begin(&site, 6));
+    let machines = Table::open(&desk.path("out/machines.csv"));
+    let read = machines.rows_where("outcome", "scanned_full").len();
+    assert_eq!(read, usize::from(HOSTS));
 }

@@ -1,8 +1,9 @@
-//! Killed with `kill -9` and resumed: nothing is lost, nothing is done twice, and nobody could tell.
+//! Killed with `kill -9`, or told to end, and resumed: nothing is lost, nothing is done twice, and nobody could tell.
 
-use crate::support::{Desk, Ended, Site, Table, credential, deaf, tables};
+use crate::support::{Desk, Ended, Site, Table, credential, deaf, signal, tables};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
+use rustix::process::Signal;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -11,8 +12,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 use underdesk::store::RunState;
 
-/// How many runs are killed, and how many at once.
+/// How many runs are killed, unless `UNDERDESK_KILLS=100 cargo test --test it resume::` wants more.
 const TRIALS: u32 = 20;
+/// How many at once.
 const AT_ONCE: usize = 10;
 
 // ---- The network ----
@@ -212,6 +214,8 @@ fn assert_same(found: &(Vec<Table>, Value), expected: &(Vec<Table>, Value), tria
 
 // ---- The trials ----
 
+const INTERRUPTED: i32 = 130;
+
 /// What was true when a run was killed.
 struct Kill {
     finished: BTreeSet<IpAddr>,
@@ -227,8 +231,13 @@ fn logins(site: &Site, user: &str) -> BTreeMap<IpAddr, usize> {
     counts
 }
 
-/// Runs a scan, kills it after each of these times, and goes on with it.
-fn trial(site: &Site, desk: &Desk, user: &str, delays: &[Duration]) -> (Ended, Vec<Kill>) {
+/// Runs a scan, kills it after each of these times by a signal, and goes on with it.
+fn trial(
+    site: &Site,
+    desk: &Desk,
+    user: &str,
+    (by, delays): (Signal, &[Duration]),
+) -> (Ended, Vec<Kill>) {
     let mut kills = Vec::new();
     let mut words = begin(site);
     for delay in delays {
@@ -237,8 +246,11 @@ fn trial(site: &Site, desk: &Desk, user: &str, delays: &[Duration]) -> (Ended, V
         if child.try_wait().unwrap().is_some() {
             return (desk.end(child), kills);
         }
-        child.kill().unwrap();
-        child.wait().unwrap();
+        signal(child.id(), by);
+        let ended = desk.end(child);
+        if ended.code.is_some_and(|code| code != INTERRUPTED) {
+            return (ended, kills);
+        }
         let run = desk.latest();
         let finished = run.as_ref().map(|run| {
             let finished = desk.store().finished_addresses(&run.summary.id);
@@ -264,18 +276,19 @@ fn trial(site: &Site, desk: &Desk, user: &str, delays: &[Duration]) -> (Ended, V
 
 #[test]
 fn killed_at_any_moment_and_resumed_a_run_ends_as_if_undisturbed() {
-    let users: Vec<String> = (0..=TRIALS).map(user).collect();
+    let trials = trials();
+    let users: Vec<String> = (0..=trials).map(user).collect();
     let site = Site::serve(&network(&users));
     let _deaf: Vec<_> = [22, 2222, 2500]
         .map(|port| deaf(DEAF.parse().unwrap(), site.port(port)))
         .into();
-    let undisturbed = desk(&site, TRIALS);
+    let undisturbed = desk(&site, trials);
     let began = Instant::now();
     let ended = undisturbed.expect(6, &begin(&site));
     let took = began.elapsed();
     let expected = result(&undisturbed);
     every_host_is_there(&expected.0);
-    let queue = std::sync::Mutex::new(0..TRIALS);
+    let queue = std::sync::Mutex::new(0..trials);
     let hits = std::sync::atomic::AtomicU32::new(0);
     thread::scope(|scope| {
         for _ in 0..AT_ONCE {
@@ -284,7 +297,11 @@ fn killed_at_any_moment_and_resumed_a_run_ends_as_if_undisturbed() {
                     let Some(number) = queue.lock().unwrap().next() else {
                         return;
                     };
-                    let kills = killed(&site, number, took, (&ended, &expected));
+                    // Spread over the whole run.
+                    let step = 1.0 / f64::from(trials);
+                    let from = step * f64::from(number);
+                    let first = (took.mul_f64(from), took.mul_f64(from + step));
+                    let kills = killed(&site, number, (took, first), (&ended, &expected));
                     hits.fetch_add(kills, std::sync::atomic::Ordering::Relaxed);
                 }
             });
@@ -292,9 +309,17 @@ fn killed_at_any_moment_and_resumed_a_run_ends_as_if_undisturbed() {
     });
     let hits = hits.into_inner();
     assert!(
-        hits >= TRIALS * 3 / 4,
+        hits >= trials * 3 / 4,
         "only {hits} runs were killed before they ended"
     );
+}
+
+#[expect(clippy::disallowed_methods, reason = "how many is the reader's choice")]
+fn trials() -> u32 {
+    let more = std::env::var("UNDERDESK_KILLS");
+    more.ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(TRIALS)
 }
 
 /// The undisturbed run is worth comparing with.
@@ -322,22 +347,26 @@ fn every_host_is_there(tables: &[Table]) {
 fn killed(
     site: &Site,
     number: u32,
-    took: Duration,
+    (took, first): (Duration, (Duration, Duration)),
     (ended, expected): (&Ended, &(Vec<Table>, Value)),
 ) -> u32 {
     let mut random = StdRng::seed_from_u64(number.into());
-    // Spread over the whole run; some are killed again, and again.
+    let first = random.random_range(first.0..first.1);
+    // Some are killed again, and again.
     let mut at = |from: f64, to: f64| took.mul_f64(random.random_range(from..to));
-    let step = 1.0 / f64::from(TRIALS);
-    let first = at(step * f64::from(number), step * f64::from(number + 1));
     let delays = match number % 4 {
         3 => vec![at(0.0, 0.3), at(0.0, 0.3), at(0.1, 0.6)],
         1 => vec![first, at(0.0, 0.8)],
         _ => vec![first],
     };
     let (user, desk) = (user(number), desk(site, number));
-    let (last, kills) = trial(site, &desk, &user, &delays);
-    let name = format!("trial {number}, killed after {delays:?}");
+    // Some are told to end, in whatever they are doing.
+    let by = match number % 5 {
+        4 => Signal::TERM,
+        _ => Signal::KILL,
+    };
+    let (last, kills) = trial(site, &desk, &user, (by, &delays));
+    let name = format!("trial {number}, {by:?} after {delays:?}");
     assert_eq!(last.code, ended.code, "{name}\n{}", last.err);
     assert_same(&result(&desk), expected, &name);
     let in_the_end = logins(site, &user);
@@ -350,6 +379,6 @@ fn killed(
             );
         }
     }
-    let hit = |kill: &&Kill| kill.state == Some(RunState::Running);
+    let hit = |kill: &&Kill| matches!(kill.state, Some(RunState::Running | RunState::Interrupted));
     u32::from(kills.iter().any(|kill| hit(&kill)))
 }

@@ -176,6 +176,11 @@ impl CatalogFile {
 /// values, in case that they make another plan better: half of the time of an import.
 fn steady(db: Connection) -> rusqlite::Result<Connection> {
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    // The file may come from anybody, and ours holds nothing but tables: what would run something when it is read, does
+    // not.
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_VIEW, false)?;
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
     Ok(db)
 }
 

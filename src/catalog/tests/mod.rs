@@ -379,6 +379,26 @@ fn an_open_catalogue_stays_as_it_was_during_an_import() {
 }
 
 #[test]
+fn a_catalogue_that_somebody_made_to_be_run_is_refused() {
+    let place = Place::new();
+    place
+        .import(&[place.file("a.json", osv("CVE-1", "2024-01-01", "3.0.11-1"))])
+        .unwrap();
+    let db = rusqlite::Connection::open(place.catalog()).unwrap();
+    // Whoever looks for a name in it never comes to the end.
+    db.execute_batch(
+        "ALTER TABLE meta RENAME TO was;
+         CREATE VIEW meta AS
+         WITH RECURSIVE endless(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM endless)
+         SELECT 'digest' || n AS name, n AS value FROM endless;",
+    )
+    .unwrap();
+    drop(db);
+    let error = Catalog::open(&place.catalog()).unwrap_err();
+    assert!(matches!(error, CatalogError::Database { .. }), "{error:?}");
+}
+
+#[test]
 fn a_damaged_slice_is_found_and_named() {
     let place = Place::new();
     place

@@ -9,8 +9,8 @@ use super::super::config::{Environment, Settings};
 use super::super::limits_args::LimitArguments;
 use super::super::progress::{self, Display};
 use super::super::{
-    Exit, Stop, beliefs, complain, hints, knowledge, output, peers, process, runtime, secrets,
-    ssh_config,
+    Exit, Stop, beliefs, complain, hints, knowledge, output, peers, process, resolver, runtime,
+    secrets, ssh_config,
 };
 use super::probes::{self, Ports};
 use super::{dry_run, runs, scope, search, unmanaged};
@@ -298,7 +298,7 @@ pub(super) fn place(plan: &mut RunPlan, environment: &Environment) -> Result<(),
     };
     let file = credentials::file::load(&path).map_err(|error| Stop::configuration(&error))?;
     if let Some(own) = ssh_config::Own::read(&file, &path, environment)? {
-        own.place(plan, &scope::look_up);
+        own.place(plan, &resolver::look_up);
     }
     Ok(())
 }
@@ -481,10 +481,13 @@ impl Job<'_> {
         means: Means,
     ) -> Result<Exit, Stop> {
         let targets = means.targets;
-        if let (RunKind::Scan | RunKind::Verify, Some(targets)) = (plan.kind, &targets) {
+        if let Some(targets) = &targets {
             warn_of_names(targets);
-            say_worst_case((&store, (self.clock)()), &means.keyring, targets).await?;
+            if matches!(plan.kind, RunKind::Scan | RunKind::Verify) {
+                say_worst_case((&store, (self.clock)()), &means.keyring, targets).await?;
+            }
         }
+        let left_out = targets.as_deref().map_or(0, |all| all.unresolved().len());
         let (events, receiver) = mpsc::unbounded_channel();
         let knowledge = means.knowledge;
         let cx = Arc::new(Context::new(Parts {
@@ -545,9 +548,11 @@ impl Job<'_> {
             }
         }
         let is_complete = exits.is_empty();
-        let exit = self
-            .export(store.clone(), run.clone(), knowledge, exits)
-            .await?;
+        let exit = self.export(store.clone(), run.clone(), knowledge, exits);
+        let mut exit = exit.await?;
+        if left_out > 0 {
+            exit = Exit::worst([exit, Exit::Incomplete]);
+        }
         // What the files are compared with must be there while they are written.
         if is_complete {
             runs::keep_to(&store, self.settings.retention, &run).await?;

@@ -1,14 +1,15 @@
 //! Targets and ports as typed, made into what a run keeps.
 
+use super::super::Stop;
 use super::super::args::TargetArguments;
 use super::super::config::Settings;
-use super::super::{Stop, hints};
+use super::super::resolver::look_up;
 use crate::scan::Scope;
 use crate::targets::{Disk, Found, Lists, Request, TargetList};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io::{self, Read as _};
-use std::net::{IpAddr, ToSocketAddrs as _};
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 /// Reads the lists that the targets name, and looks up the names.
@@ -131,17 +132,6 @@ impl Lists for Remembering {
     fn input(&self) -> io::Result<String> {
         self.disk.input()
     }
-}
-
-/// The operator's own resolver.
-pub(super) fn look_up(name: &str) -> Result<Vec<IpAddr>, String> {
-    let found = (name, 0)
-        .to_socket_addrs()
-        .map_err(|error| hints::chain(&error))?;
-    let mut addresses: Vec<IpAddr> = found.map(|address| address.ip()).collect();
-    addresses.sort_unstable();
-    addresses.dedup();
-    Ok(addresses)
 }
 
 /// Reads `22,80,8000-8010`.

@@ -3,7 +3,7 @@
 use super::super::args::{EngineArgument, PaceArguments, TargetArguments, VerifyArguments};
 use super::super::beliefs;
 use super::super::config::{Environment, Settings};
-use super::super::{Exit, Stop, complain, output, runtime, verified};
+use super::super::{Exit, Stop, complain, output, resolver, runtime, verified};
 use super::scan::{self as job, Job};
 use super::{probes, scope};
 use crate::model::{RunId, Severity};
@@ -190,7 +190,7 @@ fn planned(
     targets.allow_public = before.scope.allow_public;
     let known = |name: &str| match visits.names.get(name) {
         Some(addresses) => Ok(addresses.clone()),
-        None => scope::look_up(name),
+        None => resolver::look_up(name),
     };
     let mut scope = scope::read_with(&targets, settings, &known)?;
     let addresses = visits.machines.iter().map(|visit| visit.addresses.len());

@@ -13,8 +13,12 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::Mutex;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
+
+/// How long the lookup of a name may take.
+const LOOKUP: Duration = Duration::from_secs(15);
 
 /// The jump hosts of a run, by their ids.
 #[derive(Default)]
@@ -130,7 +134,9 @@ async fn host(jump: &Jump, is_behind: bool) -> Result<LiveHost, String> {
         Some(address) => (address, None),
         None if is_behind => (IpAddr::V4(Ipv4Addr::UNSPECIFIED), Some(&jump.host)),
         None => {
-            let found = tokio::net::lookup_host((jump.host.as_str(), jump.port)).await;
+            let found = tokio::net::lookup_host((jump.host.as_str(), jump.port));
+            let found = timeout(LOOKUP, found).await;
+            let found = found.map_err(|_| "its name is not known: the resolver does not answer")?;
             let found = found.map_err(|error| format!("its name is not known: {error}"))?;
             let first = found.map(|place| place.ip()).next();
             (first.ok_or("its name has no address")?, Some(&jump.host))

@@ -37,6 +37,7 @@ pub(super) async fn work(
     rest: HostCommit,
 ) -> Result<(HostCommit, Seat), RunError> {
     let began = Instant::now();
+    cx.enter(host.address, Stage::Identify);
     let (before, by_login) = look::ports(cx, &host);
     let mut clues: Vec<Clue> = mac.map(look::of_link).into_iter().collect();
     clues.extend(look(cx, &host, before).await);
@@ -179,11 +180,7 @@ async fn judge_it(cx: &Context, mut commit: HostCommit) -> Result<HostCommit, Ru
         return Ok(commit);
     }
     if let Some(inventory) = commit.outcome.inventory.take() {
-        let address = commit.outcome.host.address;
-        cx.tell(Event::StageEntered {
-            address,
-            stage: Stage::Match,
-        });
+        cx.enter(commit.outcome.host.address, Stage::Match);
         let (inventory, matched) = judge::judge(cx, inventory).await?;
         commit.outcome.inventory = Some(inventory);
         commit.matched = Some(matched);
@@ -501,8 +498,7 @@ impl<'a> Visit<'a> {
     }
 
     fn enter(&self, stage: Stage) {
-        let address = self.host.address;
-        self.cx.tell(Event::StageEntered { address, stage });
+        self.cx.enter(self.host.address, stage);
     }
 
     fn finish(self) -> (HostCommit, Seat) {

@@ -35,6 +35,12 @@ use std::time::Duration;
 use tokio::time::sleep;
 use wire::Duplex;
 
+/// Reads a server's first words: only there when fuzzing.
+#[cfg(fuzzing)]
+pub(super) async fn greet(mut bytes: &[u8]) {
+    let _ = greeting::read(&mut bytes).await;
+}
+
 /// Meets hosts over SSH.
 #[derive(Clone, Debug, Default)]
 pub struct SshConnector {

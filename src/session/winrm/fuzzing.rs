@@ -1,6 +1,11 @@
-//! A service that gives answers in order, whatever it is asked: only there when fuzzing.
+//! A service that gives answers in order, whatever it is asked, and readers of what it says before that: only there
+//! when fuzzing.
 
+use super::challenge::TypeTwo;
 use super::courier::{CarryError, Courier, Delivery};
+use super::krb_error::KrbError;
+use super::offers::Offers;
+use super::seal::Sealed;
 use super::wsman::open_session;
 use crate::session::Session;
 use async_trait::async_trait;
@@ -36,4 +41,17 @@ impl Courier for Scripted {
 pub(in crate::session) fn answered(answers: Vec<(u16, Vec<u8>)>) -> Box<dyn Session> {
     let answers = answers.into_iter();
     open_session(Box::new(Scripted { answers }))
+}
+
+/// Reads the same bytes as a header, as a token and as a sealed message.
+pub(in crate::session) fn hear(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let offers = Offers::parse(text.lines());
+    for token in offers.token.as_deref().into_iter().chain([bytes]) {
+        if let Some(challenge) = TypeTwo::parse(token, &offers) {
+            let _ = challenge.weakness();
+        }
+        let _ = KrbError::find(token);
+    }
+    let _ = Sealed::parse(bytes);
 }

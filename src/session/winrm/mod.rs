@@ -34,7 +34,7 @@ pub use connector::{Names, NoNames, WinrmConnector};
 pub use tls::Authorities;
 
 #[cfg(fuzzing)]
-pub(super) use fuzzing::answered;
+pub(super) use fuzzing::{answered, hear};
 pub(super) use tls::is_usable;
 
 /// The most that we read of an answer.

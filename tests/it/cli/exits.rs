@@ -67,6 +67,26 @@ fn devices_that_no_credential_covers_do_not_make_a_run_incomplete() {
 }
 
 #[test]
+fn a_name_without_an_address_is_told_and_the_end_is_not_clean() {
+    let site = Site::serve(&network("names", &[("127.85.7.1", NEW)]));
+    let desk = desk(&site);
+    for command in ["scan", "sweep"] {
+        let flags = match command {
+            "scan" => flags(&site),
+            _ => format!("--ports {}", site.port(22)),
+        };
+        let words = |names: &str| format!("{command} {names} 127.85.7.1 {flags} --out out");
+        desk.expect(0, &words(""));
+        let ended = desk.expect(3, &words("nobody.invalid"));
+        assert!(
+            ended.err.contains("nobody.invalid is left out"),
+            "{command}: {}",
+            ended.err
+        );
+    }
+}
+
+#[test]
 fn what_is_taken_out_of_an_interrupted_run_hears_nothing_more() {
     let hosts: Vec<String> = (1..=20)
         .map(|number| format!("127.85.4.{number}"))

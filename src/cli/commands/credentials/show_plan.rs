@@ -3,10 +3,9 @@
 
 use super::super::super::config::Settings;
 use super::super::super::credentials_args::ShowPlanArguments;
-use super::super::super::{Exit, Stop, output, peers, runtime};
+use super::super::super::{Exit, Stop, output, peers, resolver, runtime};
 use super::super::explain::wrap;
 use super::super::scan as job;
-use super::super::scope;
 use crate::credentials::{self, Choice, Credential, Kind, Method, ScopeSays};
 use crate::model::{CredentialId, LiveHost, Protocol, UtcTime};
 use crate::report::for_terminal;
@@ -98,7 +97,7 @@ fn hosts(settings: &Settings, command: &ShowPlanArguments) -> Result<Hosts, Stop
     let names: Vec<String> = list.names().into_iter().map(str::to_owned).collect();
     let look_up = |name: &str| {
         if command.dns {
-            scope::look_up(name)
+            resolver::look_up(name)
         } else {
             Err("it was not looked up (--dns)".to_owned())
         }

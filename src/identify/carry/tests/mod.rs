@@ -1,5 +1,7 @@
 //! Real connections on loopback, to peers that behave and to peers that do not.
 
+mod zoo;
+
 use super::*;
 use crate::identify::certificate::tests::issued;
 use crate::identify::{PROTOCOLS, http, smb, tls, winrm};
