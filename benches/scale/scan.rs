@@ -83,31 +83,7 @@ impl Network {
 pub(crate) fn run(hosts: usize, catalog: &Path, folder: &Path) -> Outcome<Scanned> {
     let mut network = Network::start(hosts, folder)?;
     let before = network.cost()?;
-    let mut command = Command::new(env!("CARGO_BIN_EXE_underdesk"));
-    command
-        .current_dir(folder)
-        .arg("scan")
-        .arg("@targets.txt")
-        .args(["--ssh-port", &network.ssh.to_string()])
-        .args(["--winrm-tls-port", &network.winrm.to_string()])
-        .args(["--ports", &network.ssh.to_string()])
-        .args(["--credentials", "credentials.toml"])
-        .args(["--known-hosts", "known_hosts", "--tls-ca", "ca.pem"])
-        .args(["--max-changed-keys", &hosts.to_string()])
-        .args(["--timeout", &HOST_SECONDS.to_string()])
-        .args([
-            "--store",
-            "store.db",
-            "--out",
-            "out",
-            "--no-input",
-            "--no-dns",
-        ])
-        .args(["--max-catalog-age", "100000", "--events", "jsonl"])
-        .arg("--catalog")
-        .arg(catalog)
-        .stderr(Stdio::piped())
-        .stdout(Stdio::null());
+    let mut command = command(hosts, (network.ssh, network.winrm), catalog, folder);
     let mut scan = Watched::start(&mut command)?;
     let events = scan.child().stderr.take().ok_or("no events")?;
     let (done, times) = (
@@ -158,6 +134,36 @@ pub(crate) fn run(hosts: usize, catalog: &Path, folder: &Path) -> Outcome<Scanne
         rows: check(hosts, &folder.join("out"))?,
         login,
     })
+}
+
+/// The command, as an operator would type it.
+fn command(hosts: usize, (ssh, winrm): (u16, u16), catalog: &Path, folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_underdesk"));
+    command
+        .current_dir(folder)
+        .arg("scan")
+        .arg("@targets.txt")
+        .args(["--ssh-port", &ssh.to_string()])
+        .args(["--winrm-tls-port", &winrm.to_string()])
+        .args(["--ports", &ssh.to_string()])
+        .args(["--credentials", "credentials.toml"])
+        .args(["--known-hosts", "known_hosts", "--tls-ca", "ca.pem"])
+        .args(["--max-changed-keys", &hosts.to_string()])
+        .args(["--timeout", &HOST_SECONDS.to_string()])
+        .args([
+            "--store",
+            "store.db",
+            "--out",
+            "out",
+            "--no-input",
+            "--no-dns",
+        ])
+        .args(["--max-catalog-age", "100000", "--events", "jsonl"])
+        .arg("--catalog")
+        .arg(catalog)
+        .stderr(Stdio::piped())
+        .stdout(Stdio::null());
+    command
 }
 
 /// What a login costs and nothing else, in a process of its own.

@@ -125,9 +125,10 @@ impl Ranks {
     pub fn place(&self, key: &RankKey) -> u64 {
         let up_to = self.alike.range(..=key.without_id()).next_back();
         let before = up_to.map_or(0, |(alike, all)| {
-            let among = match *alike == key.without_id() {
-                true => all.ids.partition_point(|id| *id < key.id),
-                false => all.ids.len(),
+            let among = if *alike == key.without_id() {
+                all.ids.partition_point(|id| *id < key.id)
+            } else {
+                all.ids.len()
             };
             all.before + among
         });
