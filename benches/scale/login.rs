@@ -27,7 +27,7 @@ impl client::Handler for Anybody {
 
 /// Logs in to the hosts of a network that take the key.
 pub(crate) fn all(hosts: usize, port: u16, folder: &Path) -> Outcome<()> {
-    let key = PrivateKey::read_openssh_file(&folder.join("demo.key"))?;
+    let key = PrivateKey::read_openssh_file(folder.join("demo.key"))?;
     let (key, config) = (Arc::new(key), Arc::new(Config::default()));
     let plan = plan(hosts);
     let good = plan.iter().filter(|host| host.is_good_unix());
