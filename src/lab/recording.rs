@@ -9,6 +9,7 @@ use crate::model::hex;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Recordings by name.
 #[derive(Clone, Debug, Default)]
@@ -21,9 +22,10 @@ struct Recorded {
     recording: Recording,
 }
 
-/// What one host answered: exit code and output by question id.
+/// What one host answered: exit code and output by question id. Hosts of one recording share the outputs that are
+/// the same for all: ten thousand of them fit into memory.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Recording(BTreeMap<String, (i32, Vec<u8>)>);
+pub struct Recording(BTreeMap<String, (i32, Arc<[u8]>)>);
 
 #[derive(Deserialize)]
 struct Index {
@@ -125,7 +127,7 @@ impl Recorded {
         }
         let output = |id: &str| {
             let file = files.get(format!("{id}.txt").as_str());
-            file.map_or_else(Vec::new, |bytes| bytes.to_vec())
+            file.map_or_else(Arc::default, |bytes| Arc::from(*bytes))
         };
         let answer = |(id, exit): (String, i32)| {
             let output = output(&id);
@@ -154,7 +156,7 @@ impl Recording {
         let disguise = Disguise::of(network, host);
         for (id, text) in &changes.set {
             let text = disguise.put_on(text).into_bytes();
-            self.0.insert(id.clone(), (0, text));
+            self.0.insert(id.clone(), (0, text.into()));
         }
         for edit in &changes.edit {
             let (question, find, with) = match edit {
@@ -163,40 +165,36 @@ impl Recording {
             };
             let with = disguise.put_on(with);
             let answer = self.0.get_mut(question).map(|(_, output)| output);
-            let changed = answer.is_some_and(|output| edit.apply(output, &with));
-            if !changed {
+            let changed = answer.and_then(|output| Some((edit.apply(output, &with)?, output)));
+            let Some((changed, output)) = changed else {
                 return Err(RecordingError::Edit {
                     host: host.name.clone(),
                     question: question.clone(),
                     find,
                 });
-            }
+            };
+            *output = changed.into();
         }
         for (id, exit) in &changes.exit {
-            self.0.insert(id.clone(), (*exit, Vec::new()));
+            self.0.insert(id.clone(), (*exit, Arc::default()));
         }
         Ok(())
     }
 }
 
 impl Edit {
-    /// Changes an answer, if what is to be changed is there.
-    fn apply(&self, output: &mut Vec<u8>, with: &str) -> bool {
+    /// The changed answer, if what is to be changed is there.
+    fn apply(&self, output: &[u8], with: &str) -> Option<Vec<u8>> {
         match self {
-            Self::Text(edit) if contains(output, edit.find.as_bytes()) => {
-                *output = replace(output, edit.find.as_bytes(), with.as_bytes());
-                true
+            Self::Text(edit) => {
+                let find = edit.find.as_bytes();
+                contains(output, find).then(|| replace(output, find, with.as_bytes()))
             }
-            Self::Text(_) => false,
             Self::Line(edit) => {
                 let mut lines: Vec<&[u8]> = output.split(|byte| *byte == b'\n').collect();
-                let index = edit.line.checked_sub(1);
-                let Some(line) = index.and_then(|index| lines.get_mut(index)) else {
-                    return false;
-                };
+                let line = lines.get_mut(edit.line.checked_sub(1)?)?;
                 *line = with.as_bytes();
-                *output = lines.join(&b'\n');
-                true
+                Some(lines.join(&b'\n'))
             }
         }
     }

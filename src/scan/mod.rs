@@ -63,7 +63,7 @@ use crate::model::{
     AccessRecord, Clue, CredentialId, Date, LiveHost, RunId, RunSummary, Stage, UtcTime,
 };
 use crate::session::{Connector, Memory, SshConnector};
-use crate::store::{HostCommit, JudgedBy, RunState, Store, StoreError};
+use crate::store::{HostCommit, InventoryRef, JudgedBy, Pending, RunState, Store, StoreError};
 use crate::sweep::{self, PlanError, Sweeper};
 use crate::targets::TargetSet;
 use crate::traffic::Traffic;
@@ -386,10 +386,23 @@ pub async fn rematch(
 ) -> Result<usize, RunError> {
     let inventories = store.inventories(run).await?;
     let count = inventories.len();
-    for entry in inventories {
-        let inventory = store.inventory(entry.digest).await?;
+    // While one is judged, the verdicts on the one before are written and the one after is read: in this order, so
+    // that no reading waits for a writing.
+    let mut inventories = inventories.into_iter().peekable();
+    let read = |entry: &InventoryRef| store.inventory(entry.digest);
+    let mut next = inventories.peek().map(read);
+    let mut writing: Option<Pending<()>> = None;
+    while let (Some(entry), Some(reading)) = (inventories.next(), next.take()) {
+        let inventory = reading.await?;
+        next = inventories.peek().map(read);
         let matched = judge::of(knowledge, &inventory, today)?;
-        store.store_verdict(run, entry.addresses, &matched).await?;
+        let before = writing.replace(store.store_verdict(run, entry.addresses, &matched));
+        if let Some(before) = before {
+            before.await?;
+        }
+    }
+    if let Some(last) = writing {
+        last.await?;
     }
     let judged_by = JudgedBy {
         catalog_digest: knowledge.catalog.digest().to_owned(),

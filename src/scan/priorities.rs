@@ -70,12 +70,14 @@ impl Priorities {
     }
 
     /// Looks at a machine before any has its place.
-    fn gather(&mut self, machine: &MachineRecord, keys: &mut Vec<RankKey>) {
+    fn gather(&mut self, machine: &MachineRecord) {
         let decisions = self.decisions(machine);
         let facts = MachineFacts::of(machine);
         for (finding, decision) in machine.findings.iter().zip(&decisions) {
             self.exceptions.count(finding, &facts);
-            keys.extend(key(finding, &facts, decision));
+            if let Some(key) = key(finding, &facts, decision) {
+                self.ranks.add(&key);
+            }
         }
     }
 }
@@ -107,16 +109,15 @@ impl RunSource {
             ranks: Ranks::default(),
             today,
         };
-        let mut keys = Vec::new();
         if !self.shows_nobody() {
             let walk = self.machines(&mut |machine| {
-                priorities.gather(machine, &mut keys);
+                priorities.gather(machine);
                 Ok(())
             });
             walk.map_err(RunError::Read)?;
         }
         priorities.counts = priorities.exceptions.counts();
-        priorities.ranks = Ranks::new(keys);
+        priorities.ranks = std::mem::take(&mut priorities.ranks).sorted();
         self.priorities = Some(priorities);
         Ok(self)
     }

@@ -20,7 +20,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::iter;
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// What identifies who answers, by address.
@@ -55,6 +55,8 @@ pub struct RunSource {
     changes: Option<Changes>,
     /// The runs before it, where somebody asked.
     trend: Vec<TrendPoint>,
+    /// Whether anything was left out, once somebody has seen all machines: looking at all of them again takes long.
+    pub(super) unassessed: OnceLock<bool>,
 }
 
 /// The addresses of a run at which somebody answers for others. Its machines are read only where what the sweep saw
@@ -128,6 +130,7 @@ impl RunSource {
             no_merge,
             changes: None,
             trend: Vec::new(),
+            unassessed: OnceLock::new(),
         };
         for row in sightings {
             source.seen.entry(row.address).or_default().push(row);
@@ -158,8 +161,8 @@ impl RunSource {
         if swept.plan.kind == RunKind::Sweep {
             return Ok(coverage::rows(&targets.parts(), &progress, seen, assessed));
         }
-        let walk = self.report.visit(&mut |machine| {
-            if machine.inventory.is_some() {
+        let walk = self.report.skim(&mut |machine, is_read| {
+            if is_read {
                 let read = machine
                     .access
                     .iter()
@@ -200,7 +203,7 @@ impl RunSource {
     fn identities(&self) -> Result<(Shown, KeysShown), RunError> {
         let mut shown = Shown::new();
         let mut keys = KeysShown::new();
-        let walk = self.report.visit(&mut |machine| {
+        let walk = self.report.skim(&mut |machine, is_read| {
             for (address, clue) in &machine.clues {
                 let identities = identify::identities(std::slice::from_ref(clue));
                 shown.entry(*address).or_default().extend(identities);
@@ -217,7 +220,7 @@ impl RunSource {
                 }
             }
             // Whoever let us in is a machine.
-            if machine.inventory.is_some() {
+            if is_read {
                 let own = machine.id.to_string();
                 for address in &machine.addresses {
                     shown.entry(*address).or_default().insert(own.clone());
@@ -256,13 +259,11 @@ impl RunSource {
         if self.run().kind == RunKind::Sweep.as_str() {
             return false;
         }
-        let mut found = self.unresolved > 0;
-        let walk = self.machines(&mut |machine| {
-            found |= is_unassessed(machine);
-            Ok(())
-        });
+        if self.unassessed.get().is_none() {
+            self.machines(&mut |_| Ok(())).ok();
+        }
         // A store that cannot be read is no reason to call a run complete.
-        found || walk.is_err()
+        self.unresolved > 0 || self.unassessed.get() != Some(&false)
     }
 
     /// Whether any machine has an open finding of a severity or worse, by the policy where it was weighed;
@@ -362,20 +363,25 @@ impl ReportSource for RunSource {
     }
 
     fn machines(&self, visit: &mut dyn FnMut(&MachineRecord) -> io::Result<()>) -> io::Result<()> {
+        let mut unassessed = false;
         let visit = &mut |machine: &mut MachineRecord| {
             if let Some(priorities) = &self.priorities {
                 priorities.place(machine);
             }
+            unassessed |= is_unassessed(machine);
             visit(machine)
         };
-        let Some(standings) = &self.standings else {
-            return self.prepared(&mut |mut machine| visit(&mut machine));
-        };
-        self.report
-            .visit(&mut |record| match self.whole(record, standings)? {
+        match &self.standings {
+            Some(standings) => self.report.visit(&mut |record| match self
+                .whole(record, standings)?
+            {
                 Some(mut machine) => visit(&mut machine),
                 None => Ok(()),
-            })
+            }),
+            None => self.prepared(&mut |mut machine| visit(&mut machine)),
+        }?;
+        self.unassessed.set(unassessed).ok();
+        Ok(())
     }
 
     fn comparison(&self) -> Option<&Comparison> {
@@ -415,12 +421,16 @@ impl ReportSource for RunSource {
 }
 
 impl RunSource {
-    /// The machines as the store tells them apart.
+    /// The machines as the store tells them apart, without their findings.
     pub(super) fn records(
         &self,
         visit: &mut dyn FnMut(&MachineRecord) -> io::Result<()>,
     ) -> io::Result<()> {
-        self.prepared(&mut |machine| visit(&machine))
+        self.report
+            .visit_unjudged(&mut |record| match self.recognised(record.clone()) {
+                Some(machine) => visit(&machine),
+                None => Ok(()),
+            })
     }
 
     fn prepared(&self, visit: &mut dyn FnMut(MachineRecord) -> io::Result<()>) -> io::Result<()> {
@@ -518,22 +528,29 @@ impl RunSource {
     }
 
     /// Adds to a record what all of the run tells of it; `None` where another record stands for it.
-    fn prepare(&self, mut machine: MachineRecord) -> io::Result<Option<MachineRecord>> {
+    fn prepare(&self, machine: MachineRecord) -> io::Result<Option<MachineRecord>> {
+        let Some(mut machine) = self.recognised(machine) else {
+            return Ok(None);
+        };
+        self.add_closed(&mut machine).map_err(io::Error::other)?;
+        add_exposures(&mut machine);
+        Ok(Some(machine))
+    }
+
+    /// Adds to a record what all of the run tells of it, but for findings; `None` where another record stands for
+    /// it.
+    fn recognised(&self, mut machine: MachineRecord) -> Option<MachineRecord> {
         let is_artefact = |address: &IpAddr| self.artefacts.contains(address);
         if machine.addresses.iter().all(is_artefact) {
             let first = machine.addresses.first();
-            let Some(found) = first.and_then(|first| self.intermediaries.get(first)) else {
-                return Ok(None);
-            };
+            let found = first.and_then(|first| self.intermediaries.get(first))?;
             machine.addresses.clone_from(&found.addresses);
             machine.intermediary = Some(format!("{}: {}", found.range, found.why));
             machine.access.clear();
         }
         self.add_what_was_seen(&mut machine);
         self.add_same_key(&mut machine);
-        self.add_closed(&mut machine).map_err(io::Error::other)?;
-        add_exposures(&mut machine);
-        Ok(Some(machine))
+        Some(machine)
     }
 
     fn add_closed(&self, machine: &mut MachineRecord) -> Result<(), RunError> {

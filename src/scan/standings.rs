@@ -12,7 +12,7 @@ use crate::sweep::coverage::{self, Progress};
 use crate::targets::TargetSet;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// How many earlier runs are looked at in full: enough to tell usual hours, few enough to be read in seconds.
 const EARLIER: usize = 7;
@@ -223,6 +223,8 @@ impl RunSource {
         }
         let ids: Vec<MachineId> = self.report.machine_ids().cloned().collect();
         self.standings = Some(Standings::new(comparison, ids.into_iter()));
+        // Whoever is expected needs no reading.
+        self.unassessed = OnceLock::new();
         self.swept = scopes.swap_remove(0);
         Ok(self)
     }

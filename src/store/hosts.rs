@@ -162,7 +162,8 @@ pub(super) fn write(tx: &Connection, run: &RunKey, host: &EncodedHost) -> Result
         let addresses = [host.evidence.address];
         verdicts::write(tx, run, &addresses, verdict)?;
     }
-    verdicts::remember(tx, run, machine, &host.exposures)?;
+    let seen = verdicts::matters(tx, &host.exposures)?;
+    verdicts::remember(tx, run, machine, &seen)?;
     pins::insert(tx, &host.pins)?;
     Ok(id)
 }

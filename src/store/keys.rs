@@ -4,7 +4,8 @@ use super::db::{Fault, Time};
 use super::evidence::Evidence;
 use super::identity::{Decision, Founding, Known, Machine, resolve};
 use super::runs::RunKey;
-use crate::model::{BulletinId, FindingId, MachineId, UtcTime};
+use super::verdicts;
+use crate::model::{MachineId, UtcTime};
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _, params};
 use std::collections::BTreeSet;
 
@@ -86,22 +87,14 @@ pub(super) fn remember_carried(
     let mut seen = conn
         .prepare_cached("UPDATE machine SET first_seen = min(first_seen, ?2) WHERE number = ?1")?;
     seen.execute(params![machine, Time(hint.first_seen)])?;
-    let id = id_of(conn, machine)?;
     let mut insert = conn.prepare_cached(
-        "INSERT INTO finding_history (machine, finding_id, product, bulletin, first_seen, last_run, times_seen)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1)
+        "INSERT INTO finding_history (machine, matter, first_seen, last_run, times_seen)
+         VALUES (?1, ?2, ?3, ?4, 1)
          ON CONFLICT DO UPDATE SET first_seen = min(first_seen, excluded.first_seen)",
     )?;
     for (product, bulletin, first) in history {
-        let finding = FindingId::of(&id, product, &BulletinId::new(bulletin.as_str()));
-        insert.execute(params![
-            machine,
-            finding.as_str(),
-            product,
-            bulletin,
-            first,
-            run.number
-        ])?;
+        let matter = verdicts::matter(conn, product, bulletin)?;
+        insert.execute(params![machine, matter, first, run.number])?;
     }
     Ok(())
 }
@@ -287,34 +280,13 @@ fn absorb(conn: &Connection, run: &RunKey, old: i64, new: i64) -> Result<(), Fau
 /// Moves findings' history over. A finding that both had keeps the earlier day and the larger
 /// count: adding them up would count a run twice that saw both.
 fn merge_history(conn: &Connection, old: i64, new: i64) -> Result<(), Fault> {
-    let id = id_of(conn, new)?;
-    let mut query = conn.prepare_cached(
-        "SELECT product, bulletin, first_seen, last_run, times_seen FROM finding_history WHERE machine = ?1",
-    )?;
     let mut insert = conn.prepare_cached(
-        "INSERT INTO finding_history (machine, finding_id, product, bulletin, first_seen, last_run, times_seen)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+        "INSERT INTO finding_history (machine, matter, first_seen, last_run, times_seen)
+         SELECT ?2, matter, first_seen, last_run, times_seen FROM finding_history WHERE machine = ?1
          ON CONFLICT DO UPDATE SET first_seen = min(first_seen, excluded.first_seen),
              last_run = max(last_run, excluded.last_run), times_seen = max(times_seen, excluded.times_seen)",
     )?;
-    let rows = query.query_map([old], |row| {
-        let (product, bulletin) = (row.get::<_, String>(0)?, row.get::<_, String>(1)?);
-        let (first, last, times) = (row.get::<_, String>(2)?, row.get(3)?, row.get(4)?);
-        Ok((product, bulletin, first, [last, times]))
-    })?;
-    let rows: Vec<(String, String, String, [i64; 2])> = rows.collect::<Result<_, _>>()?;
-    for (product, bulletin, first, [last, times]) in rows {
-        let finding = FindingId::of(&id, &product, &BulletinId::new(bulletin.as_str()));
-        insert.execute(params![
-            new,
-            finding.as_str(),
-            product,
-            bulletin,
-            first,
-            last,
-            times
-        ])?;
-    }
+    insert.execute([old, new])?;
     conn.execute("DELETE FROM finding_history WHERE machine = ?1", [old])?;
     Ok(())
 }

@@ -82,26 +82,55 @@ impl RunReport {
     /// few are read while these are shown. Blocks. Errors of the store come out as [`io::Error`]s of kind
     /// `Other`.
     pub fn visit(&self, visit: &mut dyn FnMut(&MachineRecord) -> io::Result<()>) -> io::Result<()> {
-        let (mut place, mut next) = (0, self.read(0));
+        self.each(Depth::Whole, &mut |record, _| visit(record))
+    }
+
+    /// As [`Self::visit`], without verdicts and what is remembered of them: for those who only want to know who the
+    /// machines are.
+    pub fn visit_unjudged(
+        &self,
+        visit: &mut dyn FnMut(&MachineRecord) -> io::Result<()>,
+    ) -> io::Result<()> {
+        self.each(Depth::Read, &mut |record, _| visit(record))
+    }
+
+    /// As [`Self::visit_unjudged`], without inventories as well: `visit` hears only whether there is one. Nothing is
+    /// unpacked, so that this takes a small part of the time.
+    pub fn skim(
+        &self,
+        visit: &mut dyn FnMut(&MachineRecord, bool) -> io::Result<()>,
+    ) -> io::Result<()> {
+        self.each(Depth::Outline, visit)
+    }
+
+    fn each(
+        &self,
+        depth: Depth,
+        visit: &mut dyn FnMut(&MachineRecord, bool) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let (mut place, mut next) = (0, self.read(0, depth));
         while let Some(records) = next {
             let records = records.wait().map_err(io::Error::other)?;
             place += records.len();
-            next = self.read(place);
-            for record in &records {
-                visit(record)?;
+            next = self.read(place, depth);
+            for (record, is_read) in &records {
+                visit(record, *is_read)?;
             }
         }
         Ok(())
     }
 
-    /// Begins to read the machines from a place on; `None` where there is none.
-    fn read(&self, from: usize) -> Option<Pending<Vec<MachineRecord>>> {
+    /// Begins to read the machines from a place on, each with whether it has an inventory; `None` where there is
+    /// none.
+    fn read(&self, from: usize, depth: Depth) -> Option<Pending<Vec<(MachineRecord, bool)>>> {
         /// A handful costs hardly more than one.
         const TOGETHER: usize = 8;
         let groups = self.machines.get(from..)?.iter().take(TOGETHER);
         let (groups, run): (Vec<Group>, i64) = (groups.cloned().collect(), self.number);
         let read = move |db: &mut Db| {
-            let records = groups.into_iter().map(|group| record(db, run, group));
+            let records = groups
+                .into_iter()
+                .map(|group| record_to(db, run, group, depth));
             records.collect()
         };
         (from < self.machines.len()).then(|| self.store.thread.ask(read))
@@ -214,15 +243,39 @@ struct Facts {
     first_seen: Date,
 }
 
+/// How much is read of a machine.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Depth {
+    /// What stands in the rows of the run.
+    Outline,
+    /// Its inventory too.
+    Read,
+    /// Its verdicts too, and what is remembered of them.
+    Whole,
+}
+
 /// Reads a machine as a run met it.
 pub(super) fn record(db: &mut Db, run: i64, group: Group) -> Result<MachineRecord, StoreError> {
-    let facts = db.read(|tx| facts(tx, run, &group))?;
+    record_to(db, run, group, Depth::Whole).map(|(record, _)| record)
+}
+
+/// Reads a machine as a run met it, and whether it has an inventory.
+fn record_to(
+    db: &mut Db,
+    run: i64,
+    group: Group,
+    depth: Depth,
+) -> Result<(MachineRecord, bool), StoreError> {
+    let facts = db.read(|tx| facts(tx, run, &group, depth))?;
     // The best outcome speaks for the machine; among equals, that at the lowest address.
     let best = facts.parts.iter().min_by_key(|part| part.rank());
     let gone = || Fault::damaged(format!("machine {} has lost its addresses", group.id));
     let best = best.ok_or_else(|| gone().at(db.path()))?;
-    let inventory = best.inventory.map(|digest| db.inventory(&digest));
-    let findings = best.findings.map(|digest| db.findings(&digest));
+    let is_read = best.inventory.is_some();
+    let inventory = best.inventory.filter(|_| depth >= Depth::Read);
+    let inventory = inventory.map(|digest| db.inventory(&digest));
+    let findings = best.findings.filter(|_| depth == Depth::Whole);
+    let findings = findings.map(|digest| db.findings(&digest));
     let parts = &facts.parts;
     let mut tags: Vec<String> = Vec::new();
     for tag in parts.iter().flat_map(|part| &part.tags) {
@@ -242,7 +295,7 @@ pub(super) fn record(db: &mut Db, run: i64, group: Group) -> Result<MachineRecor
         clues.map(|clue| (part.address, clue.clone()))
     });
     let findings = findings.transpose()?.unwrap_or_default();
-    Ok(MachineRecord {
+    let record = MachineRecord {
         id: group.id,
         addresses: group.addresses,
         target_name: best.target_name.clone().or(name),
@@ -270,10 +323,11 @@ pub(super) fn record(db: &mut Db, run: i64, group: Group) -> Result<MachineRecor
         end_of_life: best.end_of_life,
         first_seen: facts.first_seen,
         last_seen: last.unwrap_or(best.finished),
-    })
+    };
+    Ok((record, is_read))
 }
 
-fn facts(conn: &Connection, run: i64, group: &Group) -> Result<Facts, Fault> {
+fn facts(conn: &Connection, run: i64, group: &Group, depth: Depth) -> Result<Facts, Fault> {
     let mut outcome = conn.prepare_cached(
         "SELECT word, failure, credential, key_algorithm, key_fingerprint, inventory, findings,
                 end_of_life, services, clues, target_name, tags, finished
@@ -285,10 +339,14 @@ fn facts(conn: &Connection, run: i64, group: &Group) -> Result<Facts, Fault> {
     )?;
     let mut seen = conn.prepare_cached("SELECT first_seen FROM machine WHERE number = ?1")?;
     let first_seen: Time = seen.query_row([group.machine], |row| row.get(0))?;
+    let history = match depth {
+        Depth::Whole => verdicts::history(conn, keys::now(conn, group.machine)?, &group.id)?,
+        Depth::Outline | Depth::Read => BTreeMap::new(),
+    };
     let mut facts = Facts {
         parts: Vec::new(),
         access: Vec::new(),
-        history: verdicts::history(conn, keys::now(conn, group.machine)?, &group.id)?,
+        history,
         first_seen: first_seen.0.date(),
     };
     for address in &group.addresses {

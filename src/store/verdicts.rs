@@ -80,6 +80,7 @@ pub(super) fn write(
     verdict: &EncodedVerdict,
 ) -> Result<(), Fault> {
     verdict.blob.insert(conn)?;
+    let matters = matters(conn, &verdict.findings)?;
     for address in addresses {
         let mut query =
             conn.prepare_cached("SELECT machine FROM outcome WHERE run = ?1 AND address = ?2")?;
@@ -91,7 +92,7 @@ pub(super) fn write(
         let machine = keys::now(conn, machine)?;
         // Many addresses of one machine give the same verdicts; they are counted once anyway.
         if !counted(conn, run, machine, verdict)? {
-            remember(conn, run, machine, &verdict.findings)?;
+            remember(conn, run, machine, &matters)?;
         }
         let mut update = conn.prepare_cached(
             "UPDATE outcome SET findings = ?3, catalog_digest = ?4, end_of_life = ?5
@@ -122,36 +123,52 @@ fn counted(
     Ok(query.exists(params![run.number, verdict.blob.digest.0, machine])?)
 }
 
+/// What open and undecided findings are about, sorted: looked up once for all machines that have them.
+pub(super) fn matters(conn: &Connection, findings: &[Finding]) -> Result<Vec<i64>, Fault> {
+    let open = findings.iter().filter(|one| !one.state.is_closed());
+    let matters = open.map(|one| matter(conn, &one.product, one.bulletin.as_str()));
+    let mut matters = matters.collect::<Result<Vec<i64>, Fault>>()?;
+    matters.sort_unstable();
+    matters.dedup();
+    Ok(matters)
+}
+
+/// The number of what a finding is about; it gets one if it has none.
+pub(super) fn matter(conn: &Connection, product: &str, bulletin: &str) -> Result<i64, Fault> {
+    let mut find =
+        conn.prepare_cached("SELECT number FROM matter WHERE product = ?1 AND bulletin = ?2")?;
+    let found = find.query_row([product, bulletin], |row| row.get(0));
+    if let Some(number) = found.optional()? {
+        return Ok(number);
+    }
+    let mut insert =
+        conn.prepare_cached("INSERT INTO matter (product, bulletin) VALUES (?1, ?2)")?;
+    Ok(insert.insert([product, bulletin])?)
+}
+
 /// Notes that a run saw findings on a machine. A run is counted once; one that is older than the
 /// latest counted (`match` on an old run) only moves the first day back. One that only verified what another had
-/// seen counts not at all.
+/// seen counts not at all. Where nothing is new, nothing is written.
 pub(super) fn remember(
     conn: &Connection,
     run: &RunKey,
     machine: i64,
-    findings: &[Finding],
+    matters: &[i64],
 ) -> Result<(), Fault> {
     if run.is_second_look {
         return Ok(());
     }
-    let id = keys::id_of(conn, machine)?;
     let day = run.started.date().to_string();
     let mut insert = conn.prepare_cached(
-        "INSERT INTO finding_history (machine, finding_id, product, bulletin, first_seen, last_run, times_seen)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1)
+        "INSERT INTO finding_history (machine, matter, first_seen, last_run, times_seen)
+         VALUES (?1, ?2, ?3, ?4, 1)
          ON CONFLICT DO UPDATE SET first_seen = min(first_seen, excluded.first_seen),
              times_seen = times_seen + (excluded.last_run > last_run),
-             last_run = max(last_run, excluded.last_run)",
+             last_run = max(last_run, excluded.last_run)
+         WHERE excluded.first_seen < first_seen OR excluded.last_run > last_run",
     )?;
-    for finding in findings.iter().filter(|finding| !finding.state.is_closed()) {
-        insert.execute(params![
-            machine,
-            FindingId::of(&id, &finding.product, &finding.bulletin).as_str(),
-            finding.product,
-            finding.bulletin.as_str(),
-            day,
-            run.number,
-        ])?;
+    for matter in matters {
+        insert.execute(params![machine, matter, day, run.number])?;
     }
     Ok(())
 }
@@ -164,7 +181,9 @@ pub(super) fn history(
     id: &MachineId,
 ) -> Result<BTreeMap<FindingId, FindingHistory>, Fault> {
     let mut query = conn.prepare_cached(
-        "SELECT product, bulletin, first_seen, times_seen FROM finding_history WHERE machine = ?1",
+        "SELECT product, bulletin, first_seen, times_seen
+         FROM finding_history JOIN matter ON matter.number = finding_history.matter
+         WHERE machine = ?1",
     )?;
     let mut rows = query.query([machine])?;
     let mut history = BTreeMap::new();

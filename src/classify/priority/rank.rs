@@ -3,6 +3,7 @@
 use super::can_be_fixed;
 use super::machine::MachineFacts;
 use crate::model::{Date, Decision, Finding, FindingId, Severity};
+use std::collections::BTreeMap;
 
 /// Where a finding stands among the others; the lower, the earlier. In this order: what no exception holds for ·
 /// what somebody can fix, then what has no fix, then what is undecided · overdue · known to be exploited · my
@@ -62,6 +63,12 @@ impl RankKey {
     }
 }
 
+impl RankKey {
+    fn without_id(self) -> Self {
+        Self { id: 0, ..self }
+    }
+}
+
 /// A day as a number, in the order of time.
 fn days(day: Date) -> i32 {
     let first = Date::parse("2000-01-01");
@@ -69,22 +76,62 @@ fn days(day: Date) -> i32 {
     i32::try_from(days).unwrap_or(i32::MAX)
 }
 
-/// All findings of a run, in order.
+/// All findings of a run, in order. A large run has millions of them, which differ in few things but their ids: only
+/// these are kept of each.
 #[derive(Clone, Debug, Default)]
 pub struct Ranks {
-    sorted: Vec<RankKey>,
+    /// By a key without id.
+    alike: BTreeMap<RankKey, Alike>,
+}
+
+/// Findings that only their ids tell apart.
+#[derive(Clone, Debug, Default)]
+struct Alike {
+    /// How many others come before all of these.
+    before: usize,
+    ids: Vec<u64>,
 }
 
 impl Ranks {
     /// Puts them in order; in whichever they come.
-    pub fn new(mut keys: Vec<RankKey>) -> Self {
-        keys.sort_unstable();
-        Self { sorted: keys }
+    pub fn new(keys: impl IntoIterator<Item = RankKey>) -> Self {
+        let mut ranks = Self::default();
+        for key in keys {
+            ranks.add(&key);
+        }
+        ranks.sorted()
+    }
+
+    /// Takes one more, which has its place once all are [`Self::sorted`].
+    pub fn add(&mut self, key: &RankKey) {
+        let alike = self.alike.entry(key.without_id()).or_default();
+        alike.ids.push(key.id);
+    }
+
+    /// Puts in order what was added.
+    #[must_use]
+    pub fn sorted(mut self) -> Self {
+        let mut before = 0;
+        for alike in self.alike.values_mut() {
+            alike.ids.sort_unstable();
+            alike.ids.shrink_to_fit();
+            alike.before = before;
+            before += alike.ids.len();
+        }
+        self
     }
 
     /// The place of a finding, from 1.
     pub fn place(&self, key: &RankKey) -> u64 {
-        let before = self.sorted.partition_point(|one| one < key);
+        let up_to = self.alike.range(..=key.without_id()).next_back();
+        let before = up_to.map_or(0, |(alike, all)| {
+            let among = if *alike == key.without_id() {
+                all.ids.partition_point(|id| *id < key.id)
+            } else {
+                all.ids.len()
+            };
+            all.before + among
+        });
         u64::try_from(before).unwrap_or(u64::MAX).saturating_add(1)
     }
 }

@@ -408,7 +408,7 @@ fn who_comes_first_follows_the_documented_order() {
             RankKey::of(finding, &MachineFacts::of(&machine), decision, &id)
         })
         .collect();
-    let ranks = Ranks::new(keys.iter().rev().copied().collect());
+    let ranks = Ranks::new(keys.iter().rev().copied());
     let places: Vec<u64> = keys.iter().map(|key| ranks.place(key)).collect();
     assert_eq!(places, (1..=13).collect::<Vec<u64>>());
 }
@@ -755,7 +755,7 @@ proptest! {
                 RankKey::of(&one, &facts, &Decision::default(), &id)
             })
             .collect();
-        let (there, back) = (Ranks::new(keys.clone()), Ranks::new(keys.iter().rev().copied().collect()));
+        let (there, back) = (Ranks::new(keys.clone()), Ranks::new(keys.iter().rev().copied()));
         let mut places: Vec<u64> = keys.iter().map(|key| there.place(key)).collect();
         let again: Vec<u64> = keys.iter().map(|key| back.place(key)).collect();
         prop_assert_eq!(&places, &again);

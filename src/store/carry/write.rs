@@ -143,8 +143,9 @@ fn machines(conn: &Connection, run: i64, put: &mut Put<'_>) -> Result<(), Fault>
         "SELECT id, founded_kind, founded_value, first_seen FROM machine WHERE number = ?1",
     )?;
     let mut past = conn.prepare_cached(
-        "SELECT product, bulletin, first_seen FROM finding_history WHERE machine = ?1
-         ORDER BY product, bulletin",
+        "SELECT product, bulletin, first_seen
+         FROM finding_history JOIN matter ON matter.number = finding_history.matter
+         WHERE machine = ?1 ORDER BY product, bulletin",
     )?;
     for number in now {
         let history = past.query_and_then([number], |row| {

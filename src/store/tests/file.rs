@@ -1,6 +1,7 @@
 //! The file: its modes, versions, and damage.
 
 use super::*;
+use crate::model::FindingId;
 use rusqlite::Connection;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -58,6 +59,47 @@ fn a_file_of_version_1_opens_with_everything_in_it() {
     assert_eq!(seen[0].probe, ProbeKind::Tcp(22));
     assert_eq!(seen[0].banner.as_deref(), Some("SSH-2.0-x"));
     store.begin_run(new_run(1)).wait().unwrap();
+}
+
+#[test]
+fn what_a_file_of_version_1_remembers_of_findings_is_still_known() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("store.db");
+    let conn = Connection::open(&file).unwrap();
+    conn.execute_batch(include_str!("../migrations/0001.sql"))
+        .unwrap();
+    conn.execute_batch(
+        "PRAGMA user_version = 1; PRAGMA application_id = 0x756e6465;
+         INSERT INTO run (id, site, kind, state, started, operator, targets, guards, settings, plan, seed,
+                          catalog_digest, simulated)
+         VALUES ('r-old', 'default', 'scan', 'finished', 1800000000, 'ann', '[]', '[]', '{}', 'p', 1, '', 0);
+         INSERT INTO machine (number, id, site, founded_kind, founded_value, founded_run, first_seen, last_seen)
+         VALUES (1, 'm-1', 'default', 'address', '10.0.0.1', 1, 1800000000, 1800000000),
+                (2, 'm-2', 'default', 'address', '10.0.0.2', 1, 1800000000, 1800000000);
+         INSERT INTO outcome (run, address, machine, word, services, tags, open_ports, elapsed_ms, finished)
+         VALUES (1, x'040a000001', 1, 'scanned_full', '[]', '[]', '[]', 1, 1800000000),
+                (1, x'040a000002', 2, 'scanned_full', '[]', '[]', '[]', 1, 1800000000);
+         INSERT INTO finding_history (machine, finding_id, product, bulletin, first_seen, last_run, times_seen)
+         VALUES (1, 'f-1', 'openssl', 'DSA-1', '2026-01-05', 1, 3),
+                (1, 'f-2', 'openssl', 'DSA-2', '2026-02-05', 1, 2),
+                (2, 'f-3', 'openssl', 'DSA-1', '2026-03-05', 1, 1);",
+    )
+    .unwrap();
+    drop(conn);
+    let store = Store::open(&file).unwrap();
+    let report = store.report(&RunId::new("r-old"), ReportOptions::default());
+    let report = report.wait().unwrap();
+    let known = |place: usize, bulletin: &str| {
+        let machine = report.machine(place).unwrap().unwrap();
+        let id = FindingId::of(&machine.id, "openssl", &BulletinId::new(bulletin));
+        let history = machine.history.get(&id);
+        history.map(|one| (one.first_seen.to_string(), one.times_seen))
+    };
+    let day = |text: &str, times| Some((text.to_owned(), times));
+    assert_eq!(known(0, "DSA-1"), day("2026-01-05", 3));
+    assert_eq!(known(0, "DSA-2"), day("2026-02-05", 2));
+    assert_eq!(known(1, "DSA-1"), day("2026-03-05", 1));
+    assert_eq!(known(1, "DSA-2"), None);
 }
 
 #[test]

@@ -111,6 +111,52 @@ fn without_merging_every_address_has_an_id_of_its_own_and_its_history() {
 }
 
 #[test]
+fn a_walk_that_unpacks_less_meets_the_same_machines() {
+    let (store, run) = store();
+    let mut host = commit(read(1, 1, 1, None));
+    host.matched = Some(matched(&["CVE-1"]));
+    let _ = store.commit_host(&run, host).wait().unwrap();
+    put(&store, &run, bare(2));
+    let whole = records(&store, &run, false);
+    assert!(!whole[0].findings.is_empty() && !whole[0].history.is_empty());
+    let unjudged: Vec<MachineRecord> = whole
+        .iter()
+        .map(|record| MachineRecord {
+            findings: Arc::default(),
+            history: BTreeMap::new(),
+            ..record.clone()
+        })
+        .collect();
+    let report = store.report(&run, ReportOptions::default()).wait().unwrap();
+    let mut seen = Vec::new();
+    let walk = report.visit_unjudged(&mut |record| {
+        seen.push(record.clone());
+        Ok(())
+    });
+    walk.unwrap();
+    let text = |records: &dyn std::fmt::Debug| format!("{records:?}");
+    assert_eq!(text(&seen), text(&unjudged));
+    let mut skimmed = Vec::new();
+    let walk = report.skim(&mut |record, is_read| {
+        skimmed.push((record.clone(), is_read));
+        Ok(())
+    });
+    walk.unwrap();
+    let outlines = unjudged.into_iter().map(|record| {
+        let is_read = record.inventory.is_some();
+        let inventory = None;
+        (
+            MachineRecord {
+                inventory,
+                ..record
+            },
+            is_read,
+        )
+    });
+    assert_eq!(text(&skimmed), text(&outlines.collect::<Vec<_>>()));
+}
+
+#[test]
 fn findings_are_counted_once_a_run_and_closed_ones_not_at_all() {
     let (store, run) = store();
     let mut host = commit(read(1, 1, 1, None));
