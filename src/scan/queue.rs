@@ -49,18 +49,15 @@ impl Queue {
             let full = host.places.iter().find(|place| !self.has_room(place));
             let full = full.map(|(place, _)| place.clone());
             let (address, places) = (host.address, host.places.clone());
-            match &full {
-                Some(place) => {
-                    let parked = self.parked.entry(place.clone()).or_default();
-                    parked.insert(arrived, host);
+            if let Some(place) = &full {
+                let parked = self.parked.entry(place.clone()).or_default();
+                parked.insert(arrived, host);
+            } else {
+                for (place, _) in &places {
+                    *self.inside.entry(place.clone()).or_default() += 1;
                 }
-                None => {
-                    for (place, _) in &places {
-                        *self.inside.entry(place.clone()).or_default() += 1;
-                    }
-                    if !places.is_empty() {
-                        self.begun.insert(address, places.clone());
-                    }
+                if !places.is_empty() {
+                    self.begun.insert(address, places.clone());
                 }
             }
             // It may have stood in line for others who are parked where there is room.

@@ -78,17 +78,16 @@ mod tests {
         let began = Instant::now();
         let mut bytes = 0;
         while began.elapsed() < Duration::from_secs(20) {
-            match allowance.wait() {
-                Some(wait) => sleep(wait).await,
-                None => {
-                    allowance.spend(64);
-                    bytes += 64;
-                    // Every fourth is answered.
-                    if bytes % 256 == 0 {
-                        allowance.spend(64);
-                        bytes += 64;
-                    }
-                }
+            if let Some(wait) = allowance.wait() {
+                sleep(wait).await;
+                continue;
+            }
+            allowance.spend(64);
+            bytes += 64;
+            // Every fourth is answered.
+            if bytes % 256 == 0 {
+                allowance.spend(64);
+                bytes += 64;
             }
         }
         let wanted = 100_000.0 * began.elapsed().as_secs_f64();
