@@ -77,10 +77,10 @@ impl Visitor {
     /// key, others have the password.
     pub(super) async fn visit(&self, host: &Host, user: &str) -> Visit {
         let limits = Limits {
-            connect: Duration::from_secs(2),
-            banner: Duration::from_secs(2),
-            login: Duration::from_secs(4),
-            ..Limits::until(Instant::now() + Duration::from_secs(6))
+            connect: Duration::from_secs(4),
+            banner: Duration::from_secs(4),
+            login: Duration::from_secs(8),
+            ..Limits::until(Instant::now() + Duration::from_secs(12))
         };
         let live = LiveHost {
             address: host.addresses[0],
@@ -166,7 +166,7 @@ async fn every_hostile_host_ends_with_the_right_code_and_delays_no_other() {
     let running = Lab::start(&network, &recordings, 0).await.unwrap();
     let begin = Instant::now();
     let visits = visit_all(Visitor::new(&running, "right"), &network).await;
-    assert!(begin.elapsed() < Duration::from_secs(9));
+    assert!(begin.elapsed() < Duration::from_secs(18));
     for (name, visit) in &visits {
         let expected = CODES.iter().find(|(host, _)| host == name);
         let code = visit.as_ref().err();

@@ -51,7 +51,7 @@ impl Answers {
                 format!("{id}: {bytes} bytes came, and an answer of more than {most} is not read");
             return self.cut(id, why);
         }
-        let lines = reply.stdout.iter().filter(|byte| **byte == b'\n').count();
+        let lines = reply.stdout.split(|byte| *byte == b'\n').count() - 1;
         if self.lines.saturating_add(lines) > limits.total_lines {
             let most = limits.total_lines;
             let why =
