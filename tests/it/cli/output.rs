@@ -82,7 +82,7 @@ fn events_are_one_json_object_a_line() {
         .collect();
     assert_eq!(
         stages,
-        BTreeSet::from(["collect", "login", "match", "meet"])
+        BTreeSet::from(["collect", "identify", "login", "match", "meet"])
     );
 }
 

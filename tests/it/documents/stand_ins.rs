@@ -75,13 +75,6 @@ pub(super) const OTHERWISE: &[Otherwise] = &[
     otherwise("jq ", Here::Nowhere, "another program"),
     otherwise("printf ", Here::Nowhere, "another program: age"),
     otherwise(
-        "cp credentials.example.toml credentials.toml",
-        Here::Instead(
-            "cp credentials.example.toml credentials.toml && underdesk credentials list && cp accounts.toml credentials.toml",
-        ),
-        "a reader writes their own accounts into it",
-    ),
-    otherwise(
         "underdesk man scan | man -l -",
         Here::UpTo("|"),
         "another program: man",
@@ -196,7 +189,8 @@ pub(super) const OTHERWISE: &[Otherwise] = &[
 const NETWORK: &str = "127.77.0.8/29";
 
 /// Networks and addresses of the documents.
-const PLACES: [(&str, &str); 11] = [
+const PLACES: [(&str, &str); 12] = [
+    ("192.168.10.5", "127.77.0.10"),
     ("192.168.10.0/24", NETWORK),
     ("10.20.0.0/16", NETWORK),
     ("10.20.0.0/20", NETWORK),
