@@ -4,7 +4,7 @@
 use csv::{Terminator, Writer, WriterBuilder};
 use serde::{Serialize, Serializer};
 use std::error::Error;
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::net::IpAddr;
@@ -24,9 +24,8 @@ pub(crate) fn write(source: &dyn ReportSource, folder: &Path) -> Result<(), Box<
     let [mut findings, mut flaws] = TABLES.map(|table| open(folder, table));
     let run = source.run().id.as_str();
     source.machines(&mut |machine| {
-        let (findings, flaws) = match (&mut findings, &mut flaws) {
-            (Ok(findings), Ok(flaws)) => (findings, flaws),
-            _ => return Err(io::Error::other("no file")),
+        let (Ok(findings), Ok(flaws)) = (&mut findings, &mut flaws) else {
+            return Err(io::Error::other("a file could not be made"));
         };
         for (finding, decision) in machine.judged() {
             let row = Row::of(run, machine, finding, decision);
@@ -151,7 +150,7 @@ impl<'a> Row<'a> {
             days_left: decision.and_then(|one| one.days_left),
             rank: decision.and_then(|one| one.rank),
             first_seen_date: history.map(|one| Shown(one.first_seen)),
-            times_seen: history.map(|one| one.times_seen.into()),
+            times_seen: history.map(|one| one.times_seen),
             evidence: evidence(finding),
             exception_id: decision.and_then(|one| one.exception.as_ref().map(ExceptionId::as_str)),
             owner: machine.owner().unwrap_or_default(),
@@ -239,12 +238,8 @@ fn evidence(finding: &Finding) -> String {
         read.observed, read.question, read.rule, read.record
     );
     for witness in &read.witnesses {
-        text += &format!(
-            "; witness {} {} {}: not fixed",
-            witness.kind.as_str(),
-            witness.source,
-            witness.value
-        );
+        let (kind, source, value) = (witness.kind.as_str(), &witness.source, &witness.value);
+        write!(text, "; witness {kind} {source} {value}: not fixed").ok();
     }
     text
 }

@@ -132,7 +132,7 @@ fn a_run_that_was_killed_goes_on_within_its_limits_or_within_new_ones() {
         .spawn()
         .unwrap();
     let id = child.id();
-    let patience = Instant::now() + Duration::from_secs(60);
+    let patience = Instant::now() + Duration::from_mins(1);
     while site.logins("audit").len() < 6 && Instant::now() < patience {
         thread::sleep(Duration::from_millis(5));
     }
@@ -290,7 +290,7 @@ fn memory_is_bounded_though_all_hosts_send_their_most_at_once_and_each_says_wher
         };
         assert!(is_told, "{ip}: {code}: {detail}");
         assert!(
-            number % 4 == 0 || code == "ok" || code == "ok_partial",
+            number.is_multiple_of(4) || code == "ok" || code == "ok_partial",
             "{ip}: {code}"
         );
     }
