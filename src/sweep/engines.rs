@@ -199,6 +199,10 @@ impl RawSweeper {
         ))
     }
 
+    fn with_traffic(self, _: Traffic) -> Self {
+        match self {}
+    }
+
     fn reaches(self, _: &Routes, _: &dyn AddressSpace) -> Vec<Range<u64>> {
         match self {}
     }
