@@ -177,7 +177,7 @@ def bandwidth(lab, report):
     # A SYN with its frame and check sum: our own, and the system's with more options.
     for engine, size in (("raw", 66), ("connect", 78)):
         done = lab.sweep(lab.truth("sparse").net, "--fast", "--max-bandwidth", "4M", "--thorough", "--engine", engine,
-                         "--no-identify", until=lambda passed, _: passed >= seconds)
+                         until=lambda passed, _: passed >= seconds)
         used = done.rate() * size * 8 / bits
         goal(lab, report, 0.85 <= used <= 1.01, f"4 Mbit/s asked for, {engine}: {done.rate():,.0f} probes a second of {size} "
                     f"bytes at the device, {used:.3f} of it (goal at most 1.01; answers take the rest)", done.err[-300:])
