@@ -27,6 +27,8 @@ pub struct RunReport {
     machines: Vec<Group>,
     /// Where each is.
     places: HashMap<MachineId, usize>,
+    /// Whether anything was ever told of the updates of any machine of the store.
+    has_trails: bool,
 }
 
 /// The addresses that make one record.
@@ -68,6 +70,10 @@ impl RunReport {
     /// What was ever told of the updates of a machine of this run; `None` where nobody told anything, or the store
     /// was not kept then. Blocks.
     pub fn trail(&self, machine: &MachineId) -> Result<Option<Trail>, StoreError> {
+        // A sweep meets thousands of whom nobody will ever tell anything.
+        if !self.has_trails {
+            return Ok(None);
+        }
         let Some(place) = self.places.get(machine) else {
             return Ok(None);
         };
@@ -158,6 +164,7 @@ impl RunReport {
                 number,
                 places: ids.zip(0..).collect(),
                 machines,
+                has_trails: trails::is_any(tx)?,
             })
         })
     }
