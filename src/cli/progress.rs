@@ -33,6 +33,10 @@ impl Display {
     }
 }
 
+/// How many events are shown at once at most, and how long further ones are waited for then.
+const TOGETHER: usize = 1_024;
+const BREATH: Duration = Duration::from_millis(2);
+
 /// Shows events until their sender is gone.
 pub(super) async fn show(mut events: mpsc::UnboundedReceiver<Event>, display: Display) {
     let mut state = State::new();
@@ -43,17 +47,24 @@ pub(super) async fn show(mut events: mpsc::UnboundedReceiver<Event>, display: Di
     };
     let mut tick = tokio::time::interval(pause);
     tick.reset();
+    let mut several = Vec::new();
     loop {
         tokio::select! {
-            event = events.recv() => {
-                let Some(event) = event else { break };
-                match (&event, display) {
-                    (event, Display::Jsonl) => say(&serde_json::to_string(event).unwrap_or_default()),
-                    (event, _) => if let Some(line) = loud(event) {
-                        bar.suspend(|| say(&line));
-                    },
+            count = events.recv_many(&mut several, TOGETHER) => {
+                if count == 0 {
+                    break;
                 }
-                state.take(&event);
+                for event in several.drain(..) {
+                    match display {
+                        Display::Jsonl => say(&serde_json::to_string(&event).unwrap_or_default()),
+                        _ => if let Some(line) = loud(&event) {
+                            bar.suspend(|| say(&line));
+                        },
+                    }
+                    state.take(&event);
+                }
+                // Being woken for each of thousands would cost more than what is done then.
+                tokio::time::sleep(BREATH).await;
             }
             _ = tick.tick() => match display {
                 Display::Terminal => bar.set_message(state.line()),

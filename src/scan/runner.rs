@@ -26,6 +26,9 @@ use tokio_util::sync::CancellationToken;
 const GRACE: Duration = Duration::from_secs(5);
 /// How many sightings wait for the store at most.
 const BATCH: usize = 2_000;
+/// How many events of the sweep are heard at once at most, and how long further ones are waited for then.
+const TOGETHER: usize = 256;
+const BREATH: Duration = Duration::from_millis(1);
 /// How many hosts that were only looked at wait to be saved at most.
 const LOOKED: usize = 128;
 /// Of how many addresses that may be one intermediary it is asked who they are.
@@ -216,16 +219,23 @@ impl Runner {
         let cx = Arc::clone(&self.cx);
         let mut watching = JoinSet::new();
         watching.spawn(watch(Arc::clone(&self.cx)));
+        let mut several = Vec::new();
         loop {
             self.start_hosts();
             if end.is_some() && self.is_idle() {
                 break;
             }
             tokio::select! {
-                event = sightings.recv(), if end.is_none() => match event {
-                    Some(event) => self.sweep_event(event).await?,
-                    None => end = Some(self.sweep_ended(sweeping.join_next().await).await?),
-                },
+                count = sightings.recv_many(&mut several, TOGETHER), if end.is_none() => {
+                    for event in several.drain(..) {
+                        self.sweep_event(event).await?;
+                    }
+                    match count {
+                        0 => end = Some(self.sweep_ended(sweeping.join_next().await).await?),
+                        // Being woken for each of thousands would cost more than what is done then.
+                        _ => tokio::time::sleep(BREATH).await,
+                    }
+                }
                 Some(joined) = self.tasks.join_next_with_id() => self.task_ended(joined).await?,
                 () = self.stop.cancelled() => return self.wind_up().await,
                 () = cx.alarm.raised() => return self.stand_down().await,

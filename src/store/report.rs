@@ -6,7 +6,7 @@ use crate::model::{
     AccessRecord, Clue, CredentialId, Date, FindingHistory, FindingId, Fingerprint, HostFailure,
     HostKey, MachineId, MachineRecord, RunId, RunSummary, Service, Trail, UtcTime,
 };
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, Row, Transaction, params};
 use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::net::IpAddr;
@@ -27,6 +27,8 @@ pub struct RunReport {
     machines: Vec<Group>,
     /// Where each is.
     places: HashMap<MachineId, usize>,
+    /// Whether anything was ever told of the updates of any machine of the store.
+    has_trails: bool,
 }
 
 /// The addresses that make one record.
@@ -68,6 +70,10 @@ impl RunReport {
     /// What was ever told of the updates of a machine of this run; `None` where nobody told anything, or the store
     /// was not kept then. Blocks.
     pub fn trail(&self, machine: &MachineId) -> Result<Option<Trail>, StoreError> {
+        // A sweep meets thousands of whom nobody will ever tell anything.
+        if !self.has_trails {
+            return Ok(None);
+        }
         let Some(place) = self.places.get(machine) else {
             return Ok(None);
         };
@@ -128,10 +134,15 @@ impl RunReport {
         let groups = self.machines.get(from..)?.iter().take(TOGETHER);
         let (groups, run): (Vec<Group>, i64) = (groups.cloned().collect(), self.number);
         let read = move |db: &mut Db| {
-            let records = groups
-                .into_iter()
-                .map(|group| record_to(db, run, group, depth));
-            records.collect()
+            let facts = |tx: &Transaction<'_>| {
+                let facts = groups.iter().map(|group| facts(tx, run, group, depth));
+                facts.collect::<Result<Vec<Facts>, Fault>>()
+            };
+            let facts = db.read(facts)?;
+            let records = groups.into_iter().zip(facts);
+            records
+                .map(|(group, facts)| record_of(db, group, facts, depth))
+                .collect()
         };
         (from < self.machines.len()).then(|| self.store.thread.ask(read))
     }
@@ -153,6 +164,7 @@ impl RunReport {
                 number,
                 places: ids.zip(0..).collect(),
                 machines,
+                has_trails: trails::is_any(tx)?,
             })
         })
     }
@@ -256,17 +268,18 @@ enum Depth {
 
 /// Reads a machine as a run met it.
 pub(super) fn record(db: &mut Db, run: i64, group: Group) -> Result<MachineRecord, StoreError> {
-    record_to(db, run, group, Depth::Whole).map(|(record, _)| record)
+    let depth = Depth::Whole;
+    let facts = db.read(|tx| facts(tx, run, &group, depth))?;
+    record_of(db, group, facts, depth).map(|(record, _)| record)
 }
 
-/// Reads a machine as a run met it, and whether it has an inventory.
-fn record_to(
+/// A machine as a run met it, given its rows, and whether it has an inventory.
+fn record_of(
     db: &mut Db,
-    run: i64,
     group: Group,
+    facts: Facts,
     depth: Depth,
 ) -> Result<(MachineRecord, bool), StoreError> {
-    let facts = db.read(|tx| facts(tx, run, &group, depth))?;
     // The best outcome speaks for the machine; among equals, that at the lowest address.
     let best = facts.parts.iter().min_by_key(|part| part.rank());
     let gone = || Fault::damaged(format!("machine {} has lost its addresses", group.id));

@@ -91,6 +91,11 @@ pub(super) fn learn(
     Ok(())
 }
 
+/// Whether anything is known of any machine.
+pub(super) fn is_any(conn: &Connection) -> Result<bool, Fault> {
+    Ok(conn.prepare_cached("SELECT 1 FROM trail LIMIT 1")?.exists([])?)
+}
+
 /// Whether anything is known of a machine; without reading it.
 fn is_kept(conn: &Connection, machine: i64) -> Result<bool, Fault> {
     let mut query = conn.prepare_cached(&format!(

@@ -38,6 +38,7 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::Range;
 use std::sync::Arc;
+use std::thread::Builder;
 use tokio::sync::{Mutex, mpsc};
 use tokio_util::sync::CancellationToken;
 
@@ -56,6 +57,18 @@ struct Sockets {
     ports: Ports,
     /// Two sweeps at once would take each other's answers.
     turn: Mutex<()>,
+}
+
+impl Drop for Sockets {
+    /// Closes the links beside each other and beside what follows: each time the kernel waits until no processor
+    /// hears for them any more, for some hundredths of a second (`packet_release`).
+    fn drop(&mut self) {
+        for link in self.links.drain(..) {
+            let close = move || drop(link);
+            // Where there is no thread to be had, it is closed here.
+            let _closed = Builder::new().name("sweep-close".to_owned()).spawn(close);
+        }
+    }
 }
 
 impl RawSweeper {

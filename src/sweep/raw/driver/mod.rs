@@ -236,7 +236,8 @@ impl<'a> Driver<'a> {
             let sent = self.send(now)?;
             self.flush()?;
             let may_send = self.job.allowance.wait().is_none();
-            if sent == 0 && !(may_send && self.pacing.is_behind() && self.has_work()) {
+            let is_busy = may_send && self.pacing.is_behind() && self.has_work();
+            if sent == 0 && !is_busy && !self.is_done() {
                 self.pause()?;
             }
         }
