@@ -383,6 +383,8 @@ impl Runner {
                 let mut shown = Vec::new();
                 for host in sample {
                     let address = host.address;
+                    #[cfg(test)]
+                    super::broken_at(cx.broken, (address, Stage::Identify));
                     shown.push((
                         address,
                         host::look(&cx, &host, host.open_ports.clone()).await,

@@ -180,8 +180,9 @@ async fn judge_it(cx: &Context, mut commit: HostCommit) -> Result<HostCommit, Ru
         return Ok(commit);
     }
     if let Some(inventory) = commit.outcome.inventory.take() {
-        cx.enter(commit.outcome.host.address, Stage::Match);
-        let (inventory, matched) = judge::judge(cx, inventory).await?;
+        let address = commit.outcome.host.address;
+        cx.enter(address, Stage::Match);
+        let (inventory, matched) = judge::judge(cx, address, inventory).await?;
         commit.outcome.inventory = Some(inventory);
         commit.matched = Some(matched);
     }
