@@ -72,11 +72,15 @@ fn lane<'a>(cx: &'a Context, id: &'a str) -> Pin<Box<dyn Future<Output = Found> 
                 (Arc::clone(bastion), share.clone())
             }
             Road::Closed(closed) => return Ok(Err(closed.clone())),
-            Road::Untried | Road::Open(..) => match enter(cx, jump).await? {
+            Road::Untried | Road::Open(..) => match enter_while_there(cx, jump).await? {
                 Ok((bastion, share)) => {
                     let bastion = Arc::new(bastion);
                     *road = Road::Open(Arc::clone(&bastion), share.clone());
                     (bastion, share)
+                }
+                // It was not asked.
+                Err(closed) if !cx.network.is_up() && closed.code == ResultCode::Filtered => {
+                    return Ok(Err(closed));
                 }
                 Err(closed) => {
                     let (code, why) = (closed.code.as_str(), &closed.detail);
@@ -90,6 +94,23 @@ fn lane<'a>(cx: &'a Context, id: &'a str) -> Pin<Box<dyn Future<Output = Found> 
         drop(road);
         Ok(Ok((bastion.lane().await, share)))
     })
+}
+
+/// As [`enter`]; where nothing answers it is known afterwards whether that is because we have no network.
+async fn enter_while_there(
+    cx: &Context,
+    jump: &Jump,
+) -> Result<Result<(Bastion, Share), Closed>, RunError> {
+    let before = cx.network.now();
+    let entered = enter(cx, jump).await?;
+    if entered
+        .as_ref()
+        .is_err_and(|closed| closed.code == ResultCode::Filtered)
+    {
+        let address = jump.address().filter(|_| jump.jump.is_none());
+        cx.network.is_there(address, before, Instant::now()).await;
+    }
+    Ok(entered)
 }
 
 async fn enter(cx: &Context, jump: &Jump) -> Result<Result<(Bastion, Share), Closed>, RunError> {
@@ -214,7 +235,8 @@ impl Visit<'_> {
         self.record(row);
         self.was_held_up = true;
         if self.cx.alarm.is_raised() {
-            self.failure = Some(HostFailure::not_begun(detail));
+            let code = ResultCode::NotAttemptedTrust;
+            self.failure = Some(HostFailure::not_begun(code, detail));
             return Next::Done;
         }
         self.failure = Some(HostFailure {
