@@ -99,6 +99,8 @@ def serve(manner):
     udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     udp.bind(("127.0.0.1", 53))
     tcp = socket.create_server(("127.0.0.1", 53))
+    # Somebody to be logged in to by way of a jump host.
+    behind = socket.create_server(("127.9.0.2", 22))
 
     def stream(peer):
         with peer:
@@ -112,11 +114,34 @@ def serve(manner):
             threading.Thread(target=stream, args=(tcp.accept()[0],), daemon=True).start()
 
     threading.Thread(target=streams, daemon=True).start()
+    threading.Thread(target=lambda: [behind.accept()[0].close() for _ in iter(int, 1)], daemon=True).start()
     print("ready", flush=True)
     while True:
         message, peer = udp.recvfrom(4096)
         for reply in ours(message, False):
             udp.sendto(reply, peer)
+
+
+def through_a_jump_host(binary, inside, folder):
+    """A scan by way of a jump host whose name nobody resolves; what is wrong with how it ends."""
+    key = folder / "key"
+    if not key.exists():
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
+    credentials = folder / "credentials.toml"
+    entry = "[[credential]]\nid = '{}'\ntype = 'ssh-key'\nuser = 'audit'\nkey = {{ file = '{}' }}\nscope = ['127.9.0.0/24']\n{}"
+    credentials.write_text("[[jump]]\nid = 'gate'\nhost = 'bastion.example:22'\ncredential = 'bastion'\n"
+                           + entry.format("bastion", key, "") + entry.format("behind", key, "jump = 'gate'\n"))
+    credentials.chmod(0o600)
+    done = subprocess.run(
+        [*inside, binary, "--no-input", "scan", "127.9.0.2", "--credentials", credentials, "--ports", "22", "--out",
+         folder / "jump", "--no-identify"], capture_output=True, text=True, check=False, timeout=LONGEST, cwd=folder,
+        env={"HOME": str(folder), "PATH": "/usr/bin:/bin", "USER": "auditor"})
+    text = done.stdout + done.stderr
+    table = folder / "jump" / "access.csv"
+    rows = table.read_text(encoding="utf-8-sig") if table.exists() else ""
+    if "the jump host gate was not passed: its name is not known" in rows and "panicked" not in text:
+        return ""
+    return f"exit {done.returncode}: {text[-600:]} {rows}"
 
 
 def audit(binary, namespace, folder):
@@ -137,11 +162,20 @@ def audit(binary, namespace, folder):
             why = f"exit {done.returncode}: {text[-600:]}"
         except subprocess.TimeoutExpired:
             took, fine, why = LONGEST, False, "it has no end"
+        if manner == "says nothing":
+            began = time.monotonic()
+            try:
+                jump = through_a_jump_host(binary, inside, folder)
+            except subprocess.TimeoutExpired:
+                jump = "it has no end"
+            failed += bool(jump)
+            print(f"{'FAILED' if jump else 'ok'}: a jump host by a resolver that {manner} ({time.monotonic() - began:.0f} s)"
+                  + (f": {jump}" if jump else ""), flush=True)
         server.kill()
         server.wait()
         failed += not fine
         print(f"{'ok' if fine else 'FAILED'}: a resolver that {manner} ({took:.0f} s)" + ("" if fine else f": {why}"), flush=True)
-    print(f"{len(MANNERS) - failed} passed, {failed} failed")
+    print(f"{len(MANNERS) + 1 - failed} passed, {failed} failed")
     return failed
 
 

@@ -13,6 +13,12 @@ pub(super) fn read(text: &str, options: &ReadOptions) -> Result<Option<Table>, K
     let Some(separator) = stated.or_else(|| separator(separated::head(body), options)) else {
         return Ok(None);
     };
+    if separated::is_too_wide(body, separator) {
+        return Err(KnownError::Unsupported {
+            what: format!("a table of more than {} columns", separated::MOST_COLUMNS),
+            advice: "export fewer columns".to_owned(),
+        });
+    }
     let mut table = Table::new(separated::form(separator), Some(char::from(separator)));
     separated::each_row(text, (start, separator), |line, row| table.push(line, row))?;
     unclosed(&table)?;

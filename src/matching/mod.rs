@@ -111,6 +111,23 @@ fn unknown(platform: &Platform, question: &str, why: &str) -> Box<Finding> {
     Box::new(about_machine(platform, bulletin, title, state, evidence))
 }
 
+/// The question that is open where judging met a defect of ours.
+const DEFECT: &str = "match";
+
+/// The row of a machine whose judging ended in a defect of this program.
+pub fn defect(platform: &Platform) -> Finding {
+    let why = "a defect of this program ended the judging (stage match); what was read is kept, and is judged again by \
+               underdesk match RUN; please report it";
+    *unknown(platform, DEFECT, why)
+}
+
+/// Whether judging ended in a defect of this program.
+pub fn is_defect(findings: &[Finding]) -> bool {
+    findings
+        .iter()
+        .any(|finding| finding.leaves_machine_unjudged() && finding.evidence.question == DEFECT)
+}
+
 /// The row of a machine that was judged by a handful of bulletins.
 fn sample(platform: &Platform, of: &str) -> Box<Finding> {
     let why =

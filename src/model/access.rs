@@ -143,6 +143,7 @@ pub enum ResultCode {
     SudoDenied,
     BreakerOpen,
     ProtocolError,
+    NoNetwork,
     Defect,
 }
 
@@ -436,6 +437,14 @@ const ROWS: &[(ResultCode, Row)] = &[
         ),
     ),
     (
+        ResultCode::NoNetwork,
+        (
+            "no_network",
+            "This machine had no network when the host's turn came; nothing of a credential was used.",
+            "Bring this machine's network back (cable, WLAN, VPN), then: underdesk scan --resume RUN.",
+        ),
+    ),
+    (
         ResultCode::Defect,
         (
             "defect",
@@ -485,7 +494,7 @@ mod tests {
             assert!(row.1.ends_with('.'), "{}", row.0);
             assert!(row.2.is_empty() || row.2.ends_with('.'), "{}", row.0);
         }
-        assert_eq!(ROWS.len(), 32);
+        assert_eq!(ROWS.len(), 33);
     }
 
     #[test]

@@ -55,10 +55,10 @@ pub struct HostFailure {
 
 impl HostFailure {
     /// Why a host was not begun although its turn would have come: nothing of a credential was used.
-    pub fn not_begun(why: String) -> Self {
+    pub fn not_begun(code: ResultCode, why: String) -> Self {
         Self {
             stage: Stage::Wait,
-            code: ResultCode::NotAttemptedTrust,
+            code,
             detail: why,
             retryable: true,
         }

@@ -1,12 +1,14 @@
-//! A defect of ours that is met on one host, in each stage: it costs that host, which says so, and no other.
+//! A defect of ours that is met on one host, in each stage: it costs that host, which says so, and no other. What was
+//! read is never lost to one.
 
 use super::tests::{context, plan_of};
 use super::*;
 use crate::credentials;
 use crate::lab::{Lab, Network, Recordings, Running};
-use crate::model::ResultCode;
+use crate::model::{Finding, MachineRecord, ResultCode};
 use crate::session::{Key, KnownKeys};
 use crate::store::{ReportOptions, RunReport};
+use crate::sweep::{Answer, Probe, ProbeKind, SimulatedSweeper};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
@@ -25,10 +27,15 @@ interfaces = "link\tens3\tdevice\t{mac}\n"
 const BROKEN: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 86, 0, 2));
 
 async fn network() -> Running {
+    serve("127.86.0", 3).await
+}
+
+/// Serves so many hosts of a /24, which the account `audit` may log in to.
+pub(super) async fn serve(range: &str, hosts: u8) -> Running {
     let mut text = EVERY.to_owned();
-    for last in 1..=3 {
-        let logins = "logins = [{ user = \"audit\", key = \"demo\" }]";
-        let host = format!("name = \"h{last}\"\naddresses = [\"127.86.0.{last}\"]");
+    for last in 1..=hosts {
+        let logins = "logins = [{ user = \"audit\", key = \"demo\" }, { user = \"audit\", password = \"right\" }]";
+        let host = format!("name = \"h{last}\"\naddresses = [\"{range}.{last}\"]");
         write!(
             text,
             "[[host]]\n{host}\nrecording = \"{SYSTEM}\"\n{logins}\n"
@@ -51,7 +58,7 @@ async fn network() -> Running {
 }
 
 /// What a run amounts to in which one host meets a defect in a stage.
-async fn run_with(network: &Running, stage: Stage) -> RunReport {
+async fn run_with(network: &Running, stage: Stage) -> (Arc<Context>, RunReport) {
     let port = network.port(22).unwrap();
     let mut plan = plan_of("127.86.0.1-3", &[port]);
     plan.ssh_ports = vec![port];
@@ -73,22 +80,16 @@ async fn run_with(network: &Running, stage: Stage) -> RunReport {
     let end = run(Arc::clone(&cx), targets, sweeper, stop).await;
     assert_eq!(end.unwrap(), RunEnd::Complete);
     let report = cx.store.report(&cx.run, ReportOptions::default());
-    report.await.unwrap()
+    let report = report.await.unwrap();
+    (cx, report)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_defect_costs_one_host_and_is_told_with_its_stage() {
     let network = network().await;
-    for stage in [
-        Stage::Identify,
-        Stage::Meet,
-        Stage::Login,
-        Stage::Collect,
-        Stage::Match,
-    ] {
-        let report = run_with(&network, stage).await;
-        for at in 0..3 {
-            let machine = report.machine(at).unwrap().unwrap();
+    for stage in [Stage::Identify, Stage::Meet, Stage::Login, Stage::Collect] {
+        let (_, report) = run_with(&network, stage).await;
+        for machine in machines(&report) {
             if machine.addresses != [BROKEN] {
                 assert_eq!(machine.outcome, "scanned_full", "{stage:?}");
                 continue;
@@ -101,6 +102,94 @@ async fn a_defect_costs_one_host_and_is_told_with_its_stage() {
             let telling = AccessRecord::telling(machine.access.iter().map(|row| &row.1));
             assert_eq!(telling.unwrap().code, ResultCode::Defect);
         }
-        assert!(report.machine(3).unwrap().is_none(), "there are three");
     }
+}
+
+/// The three of them.
+fn machines(report: &RunReport) -> Vec<MachineRecord> {
+    let machines = (0..).map_while(|at| report.machine(at).unwrap());
+    let machines: Vec<MachineRecord> = machines.collect();
+    assert_eq!(machines.len(), 3);
+    machines
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_defect_in_judging_costs_no_inventory_and_is_made_good_by_judging_again() {
+    let network = network().await;
+    let (cx, report) = run_with(&network, Stage::Match).await;
+    let is_defect = |one: &Finding| one.bulletin.as_str() == "unknown:match";
+    let undone = |one: &MachineRecord| one.findings.iter().any(is_defect);
+    let mut packages = Vec::new();
+    for machine in machines(&report) {
+        let is_broken = machine.addresses == [BROKEN];
+        assert_eq!(machine.outcome, "scanned_full");
+        let inventory = machine.inventory.as_ref().unwrap();
+        packages.push(inventory.packages.known().unwrap().len());
+        assert_eq!(undone(&machine), is_broken);
+        if is_broken {
+            let [finding] = machine.findings.as_slice() else {
+                panic!("{:?}", machine.findings);
+            };
+            assert!(finding.leaves_machine_unjudged());
+            let why = &finding.evidence.rule;
+            assert!(
+                why.contains("defect") && why.contains("stage match"),
+                "{why}"
+            );
+        }
+    }
+    assert!(packages[0] > 0 && packages.iter().all(|count| *count == packages[0]));
+    let judged = rematch(&cx.store, &cx.run, &cx.knowledge, cx.today).await;
+    assert!(judged.unwrap() > 0);
+    let report = cx.store.report(&cx.run, ReportOptions::default());
+    let again = machines(&report.await.unwrap());
+    assert!(again.iter().all(|machine| !undone(machine)));
+    assert!(
+        again
+            .iter()
+            .all(|machine| machine.findings.len() == again[0].findings.len())
+    );
+}
+
+/// Everybody in a range accepts everything: some of them are asked who they are, and that meets a defect.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_defect_in_asking_a_range_who_it_is_leaves_nobody_in_it_unasked() {
+    let ports = [1, 2, 3];
+    let mut plan = plan_of("127.86.1.0/24", &ports);
+    (plan.kind, plan.host_seconds) = (RunKind::Sweep, 1);
+    let (mut cx, targets) = context(&plan).await;
+    let first = IpAddr::from([127, 86, 1, 1]);
+    Arc::get_mut(&mut cx).unwrap().broken = Some((first, Stage::Identify));
+    let swept = (1..=254).map(|last| IpAddr::from([127, 86, 1, last]));
+    let open = swept.clone().flat_map(|address| {
+        ports.map(|port| {
+            let probe = Probe {
+                address,
+                kind: ProbeKind::Tcp(port),
+            };
+            (probe, Answer::Open)
+        })
+    });
+    let sweeper = Arc::new(SimulatedSweeper::new(open));
+    let end = run(Arc::clone(&cx), targets, sweeper, CancellationToken::new()).await;
+    assert_eq!(end.unwrap(), RunEnd::Complete);
+    let finished = cx.store.finished_addresses(&cx.run).await.unwrap();
+    assert!(swept.clone().all(|address| finished.contains(&address)));
+    let report = cx
+        .store
+        .report(&cx.run, ReportOptions::default())
+        .await
+        .unwrap();
+    let machines = (0..).map_while(|at| report.machine(at).unwrap());
+    let failed = machines.filter(|machine| machine.outcome == "failed");
+    let failed: Vec<MachineRecord> = failed.collect();
+    let [failed] = failed.as_slice() else {
+        panic!("{} failed", failed.len());
+    };
+    let failure = failed.failure.as_ref().unwrap();
+    assert_eq!(failed.addresses, [first]);
+    assert_eq!(
+        (failure.stage, failure.code),
+        (Stage::Identify, ResultCode::Defect)
+    );
 }

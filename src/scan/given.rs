@@ -77,7 +77,7 @@ impl Queue {
                 tags: given.tags,
                 ..bare(given.address)
             };
-            let judged = judge::judge(&cx, given.inventory).await;
+            let judged = judge::judge(&cx, given.address, given.inventory).await;
             let judged = judged.map(|(inventory, matched)| Judged {
                 host,
                 inventory,

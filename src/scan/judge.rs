@@ -1,31 +1,45 @@
 //! Verdicts on an inventory, with what the run knows.
 
-use super::{Context, RunError};
+use super::{Context, Event, RunError};
 use crate::matching::{self, Knowledge, Known};
 use crate::model::{Date, Finding, Inventory};
 use crate::store::Matched;
+use std::net::IpAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 /// The verdicts on what a host of this run has; the inventory is handed back. Loading a slice and
 /// matching take long enough to keep them away from the threads that talk.
 pub(super) async fn judge(
     cx: &Context,
+    address: IpAddr,
     inventory: Inventory,
 ) -> Result<(Inventory, Matched), RunError> {
     let (knowledge, today) = (cx.knowledge.clone(), cx.today);
+    #[cfg(test)]
+    let broken = cx.broken;
     let work = move || {
-        let matched = of(&knowledge, &inventory, today);
+        let judged = || {
+            #[cfg(test)]
+            super::broken_at(broken, (address, crate::model::Stage::Match));
+            of(&knowledge, &inventory, today)
+        };
+        let matched = sound(judged, &inventory, &knowledge);
         matched.map(|matched| (inventory, matched))
     };
-    match tokio::task::spawn_blocking(work).await {
-        Ok(judged) => judged,
-        Err(error) => match error.try_into_panic() {
-            // A bug met here is that of this host's task, like any other.
-            Ok(panic) => std::panic::resume_unwind(panic),
-            // The program is shutting down.
-            Err(_) => std::future::pending().await,
-        },
+    // Only a program that shuts down leaves it undone.
+    let Ok(judged) = tokio::task::spawn_blocking(work).await else {
+        return std::future::pending().await;
+    };
+    let (inventory, matched) = judged?;
+    if matching::is_defect(&matched.findings) {
+        let text = format!(
+            "{address}: a defect of this program ended the judging of what was read; that is kept, and underdesk match \
+             judges it again; please report it"
+        );
+        cx.tell(Event::Warning { text });
     }
+    Ok((inventory, matched))
 }
 
 /// The verdicts on an inventory, as of a day.
@@ -39,6 +53,23 @@ pub fn of(knowledge: &Knowledge, inventory: &Inventory, today: Date) -> Result<M
         findings: Arc::new(findings),
         catalog_digest: knowledge.catalog.digest().to_owned(),
         end_of_life: known.lifecycle.and_then(|lifecycle| lifecycle.end_of_life),
+    })
+}
+
+/// What judging an inventory gives. Where it ends in a panic, a defect of ours, the verdict is that there is none: the
+/// inventory is worth keeping, and another catalogue or a mended program may judge it.
+pub(super) fn sound(
+    judged: impl FnOnce() -> Result<Matched, RunError>,
+    inventory: &Inventory,
+    knowledge: &Knowledge,
+) -> Result<Matched, RunError> {
+    // What it borrows it only reads.
+    catch_unwind(AssertUnwindSafe(judged)).unwrap_or_else(|_| {
+        Ok(Matched {
+            findings: Arc::new(vec![matching::defect(&inventory.platform)]),
+            catalog_digest: knowledge.catalog.digest().to_owned(),
+            end_of_life: None,
+        })
     })
 }
 

@@ -12,6 +12,8 @@ mod breaker;
 mod breaker_property;
 mod changes;
 #[cfg(test)]
+mod cut_off;
+#[cfg(test)]
 mod defects;
 mod desk;
 mod event;
@@ -22,6 +24,7 @@ mod host;
 mod judge;
 mod keyring;
 mod limits;
+mod network;
 mod news;
 mod notes;
 mod plan;
@@ -32,6 +35,7 @@ mod resume;
 mod runner;
 mod source;
 mod standings;
+mod sweeping;
 mod trend;
 mod verify;
 
@@ -71,6 +75,7 @@ use alarm::Alarm;
 use awake::Awake;
 use breaker::Breaker;
 use desk::Desk;
+use network::Network;
 use notes::Notes;
 use std::collections::HashMap;
 use std::fmt;
@@ -116,6 +121,8 @@ pub struct Context {
     stages: Mutex<HashMap<IpAddr, Stage>>,
     /// Whether this machine was asleep.
     awake: Awake,
+    /// Whether it has a network.
+    network: Network,
     /// A defect that one host meets in one stage.
     #[cfg(test)]
     broken: Option<(IpAddr, Stage)>,
@@ -177,12 +184,19 @@ impl Context {
         let awake = Awake::by(Arc::clone(&parts.clock));
         let clock = Arc::clone(&parts.clock);
         let breaker = Breaker::new(parts.store.clone(), parts.run.clone(), parts.holder, clock);
+        let traffic = Traffic::limited(parts.plan.limits.max_bandwidth);
         Self {
+            // To see where the way to a host ends is what an examination is made for.
+            network: if parts.plan.kind.is_examination() {
+                Network::taken_for_granted()
+            } else {
+                Network::of_this_machine(traffic.clone())
+            },
+            traffic,
             jumps: host::Jumps::of(&parts.keyring),
             today: (parts.clock)().date(),
             notes: Notes::of(&parts.plan),
             summary: OnceCell::new(),
-            traffic: Traffic::limited(parts.plan.limits.max_bandwidth),
             memory: Memory::for_hosts(parts.plan.limits.hands(parts.plan.hands)),
             desk: Desk::new(),
             alarm: Alarm::new(parts.plan.max_changed_keys),
@@ -216,8 +230,11 @@ impl Context {
         stages.insert(address, stage);
         drop(stages);
         self.tell(Event::StageEntered { address, stage });
+        // Its work is done elsewhere.
         #[cfg(test)]
-        assert_ne!(self.broken, Some((address, stage)), "it is broken there");
+        if stage != Stage::Match {
+            broken_at(self.broken, (address, stage));
+        }
     }
 
     /// A host is done with: the stage in which it was last.
@@ -297,6 +314,12 @@ impl Context {
     }
 }
 
+/// Where a test has it that there is a defect.
+#[cfg(test)]
+fn broken_at(broken: Option<(IpAddr, Stage)>, here: (IpAddr, Stage)) {
+    assert_ne!(broken, Some(here), "it is broken there");
+}
+
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RunEnd {
@@ -307,6 +330,9 @@ pub enum RunEnd {
     /// It stopped itself: more hosts than the operator allows showed changed keys. What is done is saved;
     /// `--resume` goes on where the keys are right by now, or the limit is higher.
     SafetyStop,
+    /// This machine's network went, and did not come back in time. What is done is saved; `--resume` goes on
+    /// with the others.
+    CutOff,
 }
 
 /// Why a run cannot go on.
@@ -395,7 +421,11 @@ pub async fn rematch(
     while let (Some(entry), Some(reading)) = (inventories.next(), next.take()) {
         let inventory = reading.await?;
         next = inventories.peek().map(read);
-        let matched = judge::of(knowledge, &inventory, today)?;
+        let matched = judge::sound(
+            || judge::of(knowledge, &inventory, today),
+            &inventory,
+            knowledge,
+        )?;
         let before = writing.replace(store.store_verdict(run, entry.addresses, &matched));
         if let Some(before) = before {
             before.await?;
@@ -416,7 +446,9 @@ pub async fn rematch(
 async fn close(cx: &Context, end: Result<RunEnd, RunError>) -> Result<RunEnd, RunError> {
     let state = match &end {
         Ok(RunEnd::Complete) => RunState::Finished,
-        Ok(RunEnd::Interrupted | RunEnd::SafetyStop) | Err(_) => RunState::Interrupted,
+        Ok(RunEnd::Interrupted | RunEnd::SafetyStop | RunEnd::CutOff) | Err(_) => {
+            RunState::Interrupted
+        }
     };
     let closed = cx.store.finish_run(&cx.run, state, (cx.clock)()).await;
     let end = end?;

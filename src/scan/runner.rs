@@ -2,7 +2,9 @@
 
 use super::behind::{behind, described};
 use super::desk::Seat;
+use super::network::Standing;
 use super::queue::Queue;
+use super::sweeping::{Heard, Marks, Sweeping};
 use super::{Context, Event, RunEnd, RunError, RunKind, Step, host, outstanding, save, save_all};
 use crate::credentials;
 use crate::identify;
@@ -15,31 +17,34 @@ use crate::sweep::intermediary::{Answers, intermediaries};
 use crate::sweep::{EndReason, Sighting, SweepEnd, SweepEvent, SweepPlan, Sweeper};
 use crate::targets::TargetSet;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc;
 use tokio::task::{self, JoinError, JoinSet};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// How long running hosts may go on after the operator stopped the run.
 const GRACE: Duration = Duration::from_secs(5);
 /// How many sightings wait for the store at most.
 const BATCH: usize = 2_000;
-/// How many events of the sweep are heard at once at most, and how long further ones are waited for then.
-const TOGETHER: usize = 256;
+/// How long further events of the sweep are waited for when some were heard.
 const BREATH: Duration = Duration::from_millis(1);
 /// How many hosts that were only looked at wait to be saved at most.
 const LOOKED: usize = 128;
 /// Of how many addresses that may be one intermediary it is asked who they are.
 const SAMPLE: usize = 8;
+/// To how many addresses the way is looked at.
+const LOOKED_AT: u64 = 64;
+/// What the receipt of a host says that was left.
+const LEFT: &str = "left: this machine had no network";
 
 pub(super) struct Runner {
     cx: Arc<Context>,
     targets: Arc<TargetSet>,
     plan: SweepPlan,
     stop: CancellationToken,
-    mark: u64,
+    marks: Marks,
     finished: BTreeSet<IpAddr>,
     live: BTreeMap<IpAddr, Live>,
     /// Live addresses that an earlier part of the run saw, and may have seen in full.
@@ -66,32 +71,77 @@ pub(super) struct Runner {
     saving: Option<Saving>,
 }
 
+/// Watches what may be wrong with this machine rather than with a host.
 async fn watch(cx: Arc<Context>) {
+    let network = cx.network.watch(|text| cx.tell(Event::Warning { text }));
     let slept = || {
         let text = "this machine slept, or the program was stopped for a while: hosts that were being asked and did not \
                     answer are asked again"
             .to_owned();
         cx.tell(Event::Warning { text });
     };
-    cx.awake.watch(slept).await;
+    let awake = cx.awake.watch(slept);
+    tokio::join!(awake, network);
 }
 
-/// Works on a host: once, but for one that could not answer because we were not there to hear it.
+/// Works on a host: once, but for one that could not answer because we were not there to hear it. `None` where our
+/// network went and did not come back.
 async fn worked_on(
     cx: &Context,
     host: &LiveHost,
     mac: Option<[u8; 6]>,
     rest: &HostCommit,
-) -> Result<(HostCommit, Seat), RunError> {
+) -> Result<Option<(HostCommit, Seat)>, RunError> {
     loop {
-        let awake = cx.awake.now();
-        let (commit, seat) = host::work(cx, host.clone(), mac, rest.clone()).await?;
-        if !was_cut_short(&commit.outcome) || !cx.awake.slept_since(awake) {
-            return Ok((commit, seat));
+        let (awake, outages) = (cx.awake.now(), cx.network.now());
+        let (mut commit, seat) = host::work(cx, host.clone(), mac, rest.clone()).await?;
+        let was_cut = was_cut_short(&commit.outcome);
+        if was_cut && cx.awake.slept_since(awake) {
+            drop(seat);
+            cx.awake.settle().await;
+            continue;
+        }
+        // Who was only looked at may have shown less than he would have.
+        let was_unseen = was_only_looked_at(&commit.outcome)
+            && (showed_nothing(cx, &commit.outcome) || !cx.network.look());
+        let is_undone = was_cut || was_unseen;
+        if !is_undone && !was_silent(&commit.outcome) {
+            return Ok(Some((commit, seat)));
+        }
+        let address = Some(host.address);
+        if cx.network.is_there(address, outages, Instant::now()).await {
+            return Ok(Some((commit, seat)));
+        }
+        if !is_undone {
+            host::excuse(&mut commit);
+            return Ok(Some((commit, seat)));
         }
         drop(seat);
-        cx.awake.settle().await;
+        if !cx.network.back().await {
+            return Ok(None);
+        }
     }
+}
+
+/// Whether nothing of a credential came to an end on a host, well or badly.
+fn was_only_looked_at(outcome: &HostOutcome) -> bool {
+    outcome.inventory.is_none() && outcome.failure.is_none()
+}
+
+/// Whether a host showed nothing on any of its open ports.
+fn showed_nothing(cx: &Context, outcome: &HostOutcome) -> bool {
+    !cx.plan.look.off && !outcome.host.open_ports.is_empty() && outcome.clues.is_empty()
+}
+
+/// Whether a host was not heard any more when it may have had a secret: it is not asked again.
+fn was_silent(outcome: &HostOutcome) -> bool {
+    let failure = outcome.failure.as_ref();
+    failure.is_some_and(|failure| {
+        matches!(
+            failure.code,
+            ResultCode::Timeout | ResultCode::ProtocolError
+        )
+    })
 }
 
 /// Whether it may be that a host was not heard to its end. Never where another try may cost an account one.
@@ -119,6 +169,8 @@ enum Worked {
     Behind(IpAddr, Vec<u16>),
     /// A host was looked at, and is to be saved.
     Looked(Box<HostCommit>),
+    /// A host was left, for our network went and did not come back.
+    Left,
     /// Some addresses of a range, by its first, that may be one intermediary were asked who they are.
     Range(IpAddr, Vec<(IpAddr, Vec<Clue>)>),
 }
@@ -167,7 +219,7 @@ impl Runner {
             targets,
             plan,
             stop,
-            mark,
+            marks: Marks::from(mark),
             finished,
             live: BTreeMap::new(),
             recalled: BTreeSet::new(),
@@ -184,8 +236,22 @@ impl Runner {
             looked: Vec::new(),
             saving: None,
         };
+        runner.look_around();
         runner.recall(&seen);
         Ok(runner)
+    }
+
+    /// Looks where this machine has a way to, of some addresses that the run is about.
+    fn look_around(&self) {
+        let space = self.plan.addresses();
+        let step = space.len().div_ceil(LOOKED_AT).max(1);
+        let indices = (0..space.len()).step_by(usize::try_from(step).unwrap_or(usize::MAX));
+        let asked = indices.filter(|index| !self.plan.is_excluded(*index));
+        let asked = asked.filter_map(|index| space.nth(index));
+        let jumps = self.cx.keyring.jumps();
+        let first = jumps.iter().filter(|jump| jump.jump.is_none());
+        let first = first.filter_map(|jump| jump.address());
+        self.cx.network.begin(asked.chain(first), !jumps.is_empty());
     }
 
     /// What an earlier part of the run saw.
@@ -211,34 +277,45 @@ impl Runner {
 
     /// Runs until everything is done or the run is stopped.
     pub(super) async fn go(mut self, sweeper: Arc<dyn Sweeper>) -> Result<RunEnd, RunError> {
-        let (out, mut sightings) = mpsc::channel(1_024);
-        let mut sweeping = JoinSet::new();
-        let (plan, from, stop) = (self.plan.clone(), self.mark, self.stop.clone());
-        sweeping.spawn(async move { sweeper.sweep(&plan, from, out, stop).await });
+        let mut sweeping = Sweeping::new(sweeper, self.plan.clone(), self.stop.clone());
         let mut end: Option<SweepEnd> = None;
         let cx = Arc::clone(&self.cx);
+        let mut standing = cx.network.standing();
+        if cx.network.is_up() {
+            sweeping.go_on(self.marks.forget());
+        }
         let mut watching = JoinSet::new();
         watching.spawn(watch(Arc::clone(&self.cx)));
-        let mut several = Vec::new();
         loop {
             self.start_hosts();
             if end.is_some() && self.is_idle() {
                 break;
             }
             tokio::select! {
-                count = sightings.recv_many(&mut several, TOGETHER), if end.is_none() => {
-                    for event in several.drain(..) {
-                        self.sweep_event(event).await?;
-                    }
-                    match count {
-                        0 => end = Some(self.sweep_ended(sweeping.join_next().await).await?),
+                heard = sweeping.next() => match heard {
+                    Heard::Events(events) => {
+                        for event in events {
+                            self.sweep_event(event).await?;
+                        }
                         // Being woken for each of thousands would cost more than what is done then.
-                        _ => tokio::time::sleep(BREATH).await,
+                        tokio::time::sleep(BREATH).await;
                     }
-                }
+                    Heard::Ended(ended) => end = self.sweep_ended(ended).await?,
+                    Heard::Rested(ended) => self.count_canaries(ended.as_ref()).await?,
+                },
+                _ = standing.changed() => {}
                 Some(joined) = self.tasks.join_next_with_id() => self.task_ended(joined).await?,
                 () = self.stop.cancelled() => return self.wind_up().await,
                 () = cx.alarm.raised() => return self.stand_down().await,
+            }
+            let now = *standing.borrow_and_update();
+            match now {
+                Standing::There if end.is_none() && sweeping.is_resting() => {
+                    sweeping.go_on(self.marks.forget());
+                }
+                Standing::There => {}
+                Standing::Gone => sweeping.rest(),
+                Standing::Lost => return self.cut_off().await,
             }
         }
         match end.map(|end| end.reason) {
@@ -270,14 +347,16 @@ impl Runner {
     async fn sweep_event(&mut self, event: SweepEvent) -> Result<(), RunError> {
         match event {
             SweepEvent::Sighting(sighting) => self.sighted(&sighting),
-            SweepEvent::Settled(address) => self.settled(address),
             SweepEvent::Notice(text) => self.cx.tell(Event::Warning { text }),
+            // Without a network nothing is settled; it is asked again when there is one.
+            SweepEvent::Settled(_) | SweepEvent::Passed(_) if !self.cx.network.look() => {}
+            SweepEvent::Settled(address) => self.settled(address),
             SweepEvent::Passed(mark) => {
-                self.mark = self.mark.max(mark);
+                self.marks.pass(mark, Instant::now());
                 self.flush().await?;
                 self.settle_recalled();
                 self.cx.tell(Event::SweepProgress {
-                    passed: self.mark,
+                    passed: mark,
                     total: self.plan.len(),
                 });
             }
@@ -288,7 +367,22 @@ impl Runner {
         Ok(())
     }
 
+    /// Up to where silence is silence.
+    fn mark(&mut self) -> u64 {
+        self.marks.sure(self.cx.network.sure())
+    }
+
     fn sighted(&mut self, sighting: &Sighting) {
+        match sighting.answer {
+            // That may be the system's own word.
+            Answer::Unreachable if !self.cx.network.look() => return,
+            answer if answer.is_life() => {
+                let at = sighting.probe.port();
+                let at = at.map(|port| SocketAddr::new(sighting.address, port));
+                at.into_iter().for_each(|at| self.cx.network.heard(at));
+            }
+            _ => {}
+        }
         let row = SightingRow {
             address: sighting.address,
             probe: sighting.probe,
@@ -357,7 +451,8 @@ impl Runner {
 
     /// What an earlier part of the run saw in full is not seen again.
     fn settle_recalled(&mut self) {
-        let (plan, mark) = (&self.plan, self.mark);
+        let mark = self.mark();
+        let plan = &self.plan;
         let is_passed = |address: &&IpAddr| {
             let index = plan.addresses().index_of(**address);
             index.is_none_or(|index| plan.positions_of(index).all(|position| position < mark))
@@ -393,6 +488,8 @@ impl Runner {
                 let mut shown = Vec::new();
                 for host in sample {
                     let address = host.address;
+                    #[cfg(test)]
+                    super::broken_at(cx.broken, (address, Stage::Identify));
                     shown.push((
                         address,
                         host::look(&cx, &host, host.open_ports.clone()).await,
@@ -429,11 +526,13 @@ impl Runner {
         shown: Vec<(IpAddr, Vec<Clue>)>,
     ) -> Result<(), RunError> {
         let all = self.in_question.remove(&first).unwrap_or_default();
+        // Nobody shows anything where we have no network: each is asked by itself when there is one.
+        let has_network = self.cx.network.look();
         let identities: BTreeSet<String> = shown
             .iter()
             .flat_map(|(_, clues)| identify::identities(clues))
             .collect();
-        if identities.len() > 1 {
+        if identities.len() > 1 || !has_network {
             for address in all {
                 self.enqueue(address);
             }
@@ -453,7 +552,7 @@ impl Runner {
 
     fn start_hosts(&mut self) {
         let hands = self.cx.plan.limits.hands(self.cx.plan.hands);
-        while self.tasks.len() < hands && !self.stop.is_cancelled() {
+        while self.tasks.len() < hands && !self.stop.is_cancelled() && self.cx.network.is_up() {
             let Some(address) = self.next() else {
                 break;
             };
@@ -468,7 +567,10 @@ impl Runner {
             let task = self.tasks.spawn(async move {
                 cx.begin_receipt(address).await?;
                 cx.note(address, Step::Probed(probed));
-                let (commit, _seat) = worked_on(&cx, &host, mac, &rest).await?;
+                let Some((commit, _seat)) = worked_on(&cx, &host, mac, &rest).await? else {
+                    cx.end_receipt(address, LEFT);
+                    return Ok(Worked::Left);
+                };
                 cx.end_receipt(address, commit.outcome.word());
                 if cx.plan.kind == RunKind::Sweep {
                     return Ok(Worked::Looked(Box::new(commit)));
@@ -524,9 +626,21 @@ impl Runner {
         let cx = Arc::clone(&self.cx);
         let task = self.tasks.spawn(async move {
             cx.begin_receipt(address).await?;
-            let Some((commit, _seat)) = host::work_behind(&cx, host).await? else {
-                cx.end_receipt(address, "nobody answered through the jump host");
-                return Ok(Worked::Behind(address, Vec::new()));
+            let (commit, _seat) = loop {
+                let outages = cx.network.now();
+                let Some((commit, seat)) = host::work_behind(&cx, host.clone()).await? else {
+                    cx.end_receipt(address, "nobody answered through the jump host");
+                    return Ok(Worked::Behind(address, Vec::new()));
+                };
+                let was_cut = was_cut_short(&commit.outcome);
+                if !was_cut || cx.network.is_there(None, outages, Instant::now()).await {
+                    break (commit, seat);
+                }
+                drop(seat);
+                if !cx.network.back().await {
+                    cx.end_receipt(address, LEFT);
+                    return Ok(Worked::Left);
+                }
             };
             cx.end_receipt(address, commit.outcome.word());
             let services = commit.outcome.services.iter();
@@ -581,6 +695,7 @@ impl Runner {
         let (address, range) = (self.begun.remove(&id), self.asking.remove(&id));
         let stage = address.map_or(Stage::Wait, |address| self.cx.leave(address));
         match (worked, address) {
+            (Some(Worked::Left), _) => return Ok(()),
             (Some(Worked::Range(first, shown)), _) => return self.range_shown(first, shown).await,
             (Some(Worked::Looked(commit)), _) => {
                 self.looked.push(*commit);
@@ -660,27 +775,23 @@ impl Runner {
         save(&self.cx, commit).await
     }
 
-    async fn sweep_ended(
-        &mut self,
-        joined: Option<Result<SweepEnd, JoinError>>,
-    ) -> Result<SweepEnd, RunError> {
+    /// The sweep has come to an end; `None` where it goes on when our network is back.
+    async fn sweep_ended(&mut self, ended: Option<SweepEnd>) -> Result<Option<SweepEnd>, RunError> {
         let stopped = SweepEnd {
-            mark: self.mark,
+            mark: self.mark(),
             reason: EndReason::Starved("the sweep broke off".to_owned()),
             tries: 0,
             requeued: 0,
             canaries: Canaries::default(),
         };
-        let end = joined.and_then(Result::ok).unwrap_or(stopped);
-        self.mark = self.mark.max(end.mark);
-        self.flush().await?;
-        let Canaries { asked, lost } = end.canaries;
-        if asked > 0 {
-            self.cx
-                .store
-                .record_canaries(&self.cx.run, asked, lost)
-                .await?;
+        let end = ended.unwrap_or(stopped);
+        self.count_canaries(Some(&end)).await?;
+        if !self.stop.is_cancelled() && !self.cx.network.is_sound().await {
+            return Ok(None);
         }
+        self.marks.pass(end.mark, Instant::now());
+        self.marks.sure(Instant::now());
+        self.flush().await?;
         if end.reason == EndReason::Complete {
             let unsettled: Vec<IpAddr> = self.live.keys().copied().collect();
             for address in unsettled {
@@ -690,13 +801,24 @@ impl Runner {
             self.go_behind();
         }
         self.cx.tell(Event::SweepFinished);
-        Ok(end)
+        Ok(Some(end))
+    }
+
+    async fn count_canaries(&self, end: Option<&SweepEnd>) -> Result<(), RunError> {
+        let canaries = end.map(|end| end.canaries).unwrap_or_default();
+        let Canaries { asked, lost } = canaries;
+        if asked > 0 {
+            let store = &self.cx.store;
+            store.record_canaries(&self.cx.run, asked, lost).await?;
+        }
+        Ok(())
     }
 
     async fn flush(&mut self) -> Result<(), RunError> {
         let rows = std::mem::take(&mut self.unsaved);
+        let mark = self.mark();
         let store = &self.cx.store;
-        let done = store.record_sightings(&self.cx.run, rows, self.mark);
+        let done = store.record_sightings(&self.cx.run, rows, mark);
         let say = Vec::new();
         self.save(Saving { done, say }).await?;
         self.save_looked().await
@@ -806,11 +928,39 @@ impl Runner {
         let rest: Vec<IpAddr> = self.live.keys().copied().collect();
         for address in rest {
             if self.live.get(&address).is_some_and(Live::shows_life) {
-                let commit = host::not_begun(self.untouched(address), &why);
+                let code = ResultCode::NotAttemptedTrust;
+                let commit = host::not_begun(self.untouched(address), code, &why);
                 save(&self.cx, commit).await?;
             }
         }
         Ok(RunEnd::SafetyStop)
+    }
+
+    /// Our network went and did not come back: hosts under way may finish, for a moment. The others say why they were
+    /// not begun; `--resume` comes back to them.
+    async fn cut_off(mut self) -> Result<RunEnd, RunError> {
+        let finish = async {
+            while let Some(joined) = self.tasks.join_next_with_id().await {
+                self.task_ended(joined).await?;
+            }
+            Ok::<(), RunError>(())
+        };
+        let finished = tokio::time::timeout(GRACE, finish).await;
+        self.tasks.shutdown().await;
+        finished.unwrap_or(Ok(()))?;
+        self.flush().await?;
+        self.saved().await?;
+        // What was under way may have been saved in the last moment.
+        let finished = self.cx.store.finished_addresses(&self.cx.run).await?;
+        let why = format!("this machine had no network: {}", self.cx.network.why());
+        let rest = self.live.keys().filter(|at| !finished.contains(*at));
+        for address in rest.copied().collect::<Vec<IpAddr>>() {
+            if self.live.get(&address).is_some_and(Live::shows_life) {
+                let rest = self.untouched(address);
+                save(&self.cx, host::not_begun(rest, ResultCode::NoNetwork, &why)).await?;
+            }
+        }
+        Ok(RunEnd::CutOff)
     }
 
     /// The operator stopped the run: hosts under way may finish, for a moment.

@@ -84,9 +84,15 @@ pub(super) async fn context(plan: &RunPlan) -> (Arc<Context>, Arc<TargetSet>) {
         seed: plan.seed,
     };
     store.begin_run(new).await.unwrap();
-    let cx = Context::new(Parts {
+    let targets = Arc::new(plan.scope.targets().unwrap());
+    (Arc::new(again(store, plan)), targets)
+}
+
+/// The run of [`context`], as another process takes it up.
+pub(super) fn again(store: Store, plan: &RunPlan) -> Context {
+    Context::new(Parts {
         store,
-        run,
+        run: RunId::new("r-1"),
         site: "default".to_owned(),
         plan: plan.clone(),
         knowledge: Catalog::for_demo().unwrap().into(),
@@ -95,9 +101,7 @@ pub(super) async fn context(plan: &RunPlan) -> (Arc<Context>, Arc<TargetSet>) {
         events: mpsc::unbounded_channel().0,
         clock: Arc::new(|| UtcTime::from_unix(0)),
         holder: Holder::new("test"),
-    });
-    let targets = Arc::new(plan.scope.targets().unwrap());
-    (Arc::new(cx), targets)
+    })
 }
 
 /// Stops itself, as the sweep may hear of a stop before the run does.

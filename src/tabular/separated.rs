@@ -12,6 +12,9 @@ const HEAD_BYTES: usize = 256 << 10;
 /// How many lines the last cell may have before the quotation mark that opened it counts as a mistake.
 const MOST_LINES: usize = 20;
 
+/// How many columns a table may have; Excel has 16,384.
+pub(crate) const MOST_COLUMNS: usize = 1_000_000;
+
 /// The form in words.
 pub(crate) fn form(separator: u8) -> String {
     let word = match separator {
@@ -72,6 +75,13 @@ pub(crate) fn each_row<E>(
         each(line, record)?;
     }
     Ok(())
+}
+
+/// Whether a line has more cells than there is room for: a row is kept in memory as a whole.
+pub(crate) fn is_too_wide(text: &str, separator: u8) -> bool {
+    let cells = |line: &[u8]| line.iter().filter(|byte| **byte == separator).count();
+    let mut lines = text.as_bytes().split(|byte| *byte == b'\n');
+    lines.any(|line| line.len() > MOST_COLUMNS && cells(line) > MOST_COLUMNS)
 }
 
 /// How many lines a quotation mark that is never closed makes one cell of, by the last row; `None` where there is

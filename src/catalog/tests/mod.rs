@@ -338,6 +338,23 @@ fn an_archive_that_unpacks_without_end_is_refused() {
 }
 
 #[test]
+fn one_text_without_end_is_refused_for_what_it_is() {
+    let place = Place::new();
+    let record = osv("CVE-1", "2024-01-01", "3");
+    // Longer than what is read at once.
+    let endless = record.replacen('{', &format!("{{\"details\":\"{}", "a".repeat(48 << 20)), 1);
+    let path = place.zip("bomb.zip", &[("a.json", &endless)]);
+    let limits = Limits {
+        document_bytes: 40 << 20,
+        ..Limits::default()
+    };
+    let error = import_within(&[path], &place.catalog(), day(1), limits).unwrap_err();
+    let text = chain(&error);
+    assert!(text.contains("more than 41943040 bytes"), "{text}");
+    assert!(!place.catalog().exists());
+}
+
+#[test]
 fn what_a_killed_import_left_is_taken_over() {
     let place = Place::new();
     place

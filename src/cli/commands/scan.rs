@@ -530,6 +530,12 @@ impl Job<'_> {
                 exits.push(Exit::Interrupted);
                 complain(&format!("interrupted; go on with: {again} {run}"));
             }
+            Some(Ok(RunEnd::CutOff)) => {
+                exits.push(Exit::Interrupted);
+                complain(&format!(
+                    "interrupted, for this machine has no network; when it is back, go on with: {again} {run}"
+                ));
+            }
             Some(Ok(RunEnd::SafetyStop)) => {
                 exits.push(Exit::SafetyStop);
                 complain(&format!(

@@ -265,6 +265,9 @@ fn hostile_documents_are_refused() {
     assert!(read_with(&deep, &ReadOptions::default()).is_err());
     let deep = format!("[{{\"name\":{}", "[".repeat(100_000));
     assert!(read_with(&deep, &ReadOptions::default()).is_err());
+    let wide = format!("name,ip\n{}", ",".repeat(1_100_000));
+    let refused = read_with(&wide, &ReadOptions::default()).unwrap_err();
+    assert!(refused.to_string().contains("columns"), "{refused}");
     let mut bomb = String::from("all:\n  hosts:\n    a: &a [x,x,x,x,x,x,x,x,x]\n");
     for (one, before) in ('b'..='i').zip('a'..='h') {
         let many = vec![format!("*{before}"); 9].join(",");

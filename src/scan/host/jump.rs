@@ -10,7 +10,8 @@ use crate::model::{Failure as _, HostFailure, HostTrust, LiveHost, Protocol, Res
 use crate::session::{Bastion, Lane, MeetError, Met, Signer, Way};
 use crate::traffic::Share;
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -71,11 +72,15 @@ fn lane<'a>(cx: &'a Context, id: &'a str) -> Pin<Box<dyn Future<Output = Found> 
                 (Arc::clone(bastion), share.clone())
             }
             Road::Closed(closed) => return Ok(Err(closed.clone())),
-            Road::Untried | Road::Open(..) => match enter(cx, jump).await? {
+            Road::Untried | Road::Open(..) => match enter_while_there(cx, jump).await? {
                 Ok((bastion, share)) => {
                     let bastion = Arc::new(bastion);
                     *road = Road::Open(Arc::clone(&bastion), share.clone());
                     (bastion, share)
+                }
+                // It was not asked.
+                Err(closed) if !cx.network.is_up() && closed.code == ResultCode::Filtered => {
+                    return Ok(Err(closed));
                 }
                 Err(closed) => {
                     let (code, why) = (closed.code.as_str(), &closed.detail);
@@ -89,6 +94,23 @@ fn lane<'a>(cx: &'a Context, id: &'a str) -> Pin<Box<dyn Future<Output = Found> 
         drop(road);
         Ok(Ok((bastion.lane().await, share)))
     })
+}
+
+/// As [`enter`]; where nothing answers it is known afterwards whether that is because we have no network.
+async fn enter_while_there(
+    cx: &Context,
+    jump: &Jump,
+) -> Result<Result<(Bastion, Share), Closed>, RunError> {
+    let before = cx.network.now();
+    let entered = enter(cx, jump).await?;
+    if entered
+        .as_ref()
+        .is_err_and(|closed| closed.code == ResultCode::Filtered)
+    {
+        let address = jump.address().filter(|_| jump.jump.is_none());
+        cx.network.is_there(address, before, Instant::now()).await;
+    }
+    Ok(entered)
 }
 
 async fn enter(cx: &Context, jump: &Jump) -> Result<Result<(Bastion, Share), Closed>, RunError> {
@@ -135,11 +157,7 @@ async fn host(jump: &Jump, is_behind: bool) -> Result<LiveHost, String> {
         None if is_behind => (IpAddr::V4(Ipv4Addr::UNSPECIFIED), Some(&jump.host)),
         None => {
             let found = tokio::net::lookup_host((jump.host.as_str(), jump.port));
-            let found = timeout(LOOKUP, found).await;
-            let found = found.map_err(|_| "its name is not known: the resolver does not answer")?;
-            let found = found.map_err(|error| format!("its name is not known: {error}"))?;
-            let first = found.map(|place| place.ip()).next();
-            (first.ok_or("its name has no address")?, Some(&jump.host))
+            (looked_up(found).await?, Some(&jump.host))
         }
     };
     Ok(LiveHost {
@@ -149,6 +167,18 @@ async fn host(jump: &Jump, is_behind: bool) -> Result<LiveHost, String> {
         open_ports: vec![jump.port],
         round_trip: None,
     })
+}
+
+/// The first address that a resolver knows, if it answers in time.
+async fn looked_up<A>(lookup: impl Future<Output = io::Result<A>>) -> Result<IpAddr, String>
+where
+    A: Iterator<Item = SocketAddr>,
+{
+    let found = timeout(LOOKUP, lookup).await;
+    let found = found.map_err(|_| "its name is not known: the resolver does not answer")?;
+    let mut found = found.map_err(|error| format!("its name is not known: {error}"))?;
+    let first = found.next().ok_or("its name has no address")?;
+    Ok(first.ip())
 }
 
 fn no_other_way() -> Closed {
@@ -205,7 +235,8 @@ impl Visit<'_> {
         self.record(row);
         self.was_held_up = true;
         if self.cx.alarm.is_raised() {
-            self.failure = Some(HostFailure::not_begun(detail));
+            let code = ResultCode::NotAttemptedTrust;
+            self.failure = Some(HostFailure::not_begun(code, detail));
             return Next::Done;
         }
         self.failure = Some(HostFailure {
@@ -269,5 +300,29 @@ impl Visit<'_> {
             return Ok(Entry::Held(ResultCode::HostkeyUnknown, why));
         }
         Ok(self.by_signature(met, &attempt, signer).await)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::future::{pending, ready};
+    use std::vec::IntoIter;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_jump_host_whose_name_nobody_resolves_is_given_up() {
+        let asked = Instant::now();
+        let said = looked_up(pending::<io::Result<IntoIter<SocketAddr>>>()).await;
+        assert!(said.unwrap_err().contains("the resolver does not answer"));
+        assert_eq!(asked.elapsed(), LOOKUP);
+
+        let refused: io::Result<IntoIter<SocketAddr>> = Err(io::ErrorKind::NotFound.into());
+        let said = looked_up(ready(refused)).await;
+        assert!(said.unwrap_err().contains("its name is not known"));
+        let nobody = looked_up(ready(Ok(Vec::new().into_iter()))).await;
+        assert!(nobody.unwrap_err().contains("no address"));
+        let place = SocketAddr::from(([192, 0, 2, 1], 22));
+        let found = looked_up(ready(Ok(vec![place].into_iter()))).await;
+        assert_eq!(found, Ok(place.ip()));
     }
 }

@@ -242,6 +242,9 @@ impl Visit<'_> {
         let began = Instant::now();
         let met = connector.meet(&self.host, self.port, limits).await;
         self.note_meeting(&met, millis(began));
+        if met.is_ok() && self.on_the_way.is_none() {
+            self.cx.network.heard((self.host.address, self.port).into());
+        }
         met
     }
 
@@ -372,7 +375,7 @@ impl Visit<'_> {
     fn stand_down(&mut self, attempt: &Attempt<'_>, trust: HostTrust) -> Next {
         let why = self.cx.alarm.why();
         self.hold(attempt, (ResultCode::NotAttemptedTrust, why.clone()), trust);
-        self.failure = Some(HostFailure::not_begun(why));
+        self.failure = Some(HostFailure::not_begun(ResultCode::NotAttemptedTrust, why));
         Next::Done
     }
 

@@ -93,14 +93,25 @@ fn is_left_alone(cx: &Context, host: &LiveHost, clues: &[Clue]) -> bool {
 }
 
 /// What is said of a host that was not begun because the run stopped itself; `--resume` comes back to it.
-pub(super) fn not_begun(mut rest: HostCommit, why: &str) -> HostCommit {
+pub(super) fn not_begun(mut rest: HostCommit, code: ResultCode, why: &str) -> HostCommit {
     let covered = |row: &&mut AccessRecord| row.code != ResultCode::NoCredentialInScope;
     for row in rest.outcome.access.iter_mut().filter(covered) {
-        row.code = ResultCode::NotAttemptedTrust;
+        row.code = code;
         why.clone_into(&mut row.detail);
     }
-    rest.outcome.failure = Some(HostFailure::not_begun(why.to_owned()));
+    rest.outcome.failure = Some(HostFailure::not_begun(code, why.to_owned()));
     rest
+}
+
+/// Says of a host that may not be asked again, for it may have heard a secret, that its silence may be ours.
+pub(super) fn excuse(commit: &mut HostCommit) {
+    const OURS: &str = "; this machine had no network then";
+    if let Some(failure) = &mut commit.outcome.failure {
+        failure.detail.push_str(OURS);
+    }
+    if let Some(row) = commit.outcome.access.iter_mut().rfind(|row| row.attempted) {
+        row.detail.push_str(OURS);
+    }
 }
 
 const LEFT_ALONE: &str = "a printer, controller, UPS or camera is left alone (--include-fragile)";
@@ -180,8 +191,9 @@ async fn judge_it(cx: &Context, mut commit: HostCommit) -> Result<HostCommit, Ru
         return Ok(commit);
     }
     if let Some(inventory) = commit.outcome.inventory.take() {
-        cx.enter(commit.outcome.host.address, Stage::Match);
-        let (inventory, matched) = judge::judge(cx, inventory).await?;
+        let address = commit.outcome.host.address;
+        cx.enter(address, Stage::Match);
+        let (inventory, matched) = judge::judge(cx, address, inventory).await?;
         commit.outcome.inventory = Some(inventory);
         commit.matched = Some(matched);
     }

@@ -111,6 +111,51 @@ pub fn source_towards(address: IpAddr) -> io::Result<IpAddr> {
     Ok(socket.local_addr()?.ip())
 }
 
+/// As [`source_towards`], over a link that is connected.
+///
+/// # Errors
+/// Where there is no way to it, or the link on the way is not connected.
+pub fn way_to(address: IpAddr) -> io::Result<IpAddr> {
+    let source = source_towards(address)?;
+    // What is this machine's own needs no link.
+    if source == address || source.is_loopback() {
+        return Ok(source);
+    }
+    match unplugged(source) {
+        Some(link) => Err(io::Error::new(
+            io::ErrorKind::NetworkDown,
+            format!("{link} is not connected"),
+        )),
+        None => Ok(source),
+    }
+}
+
+/// The link that has an address and is not connected: its cable is out, its radio out of reach. Where that is not to
+/// be learnt it counts as connected.
+#[cfg(target_os = "linux")]
+fn unplugged(address: IpAddr) -> Option<String> {
+    use nix::net::if_::InterfaceFlags;
+    let has = |part: &nix::ifaddrs::InterfaceAddress| {
+        let storage = part.address.as_ref();
+        match address {
+            IpAddr::V4(v4) => storage
+                .and_then(|at| at.as_sockaddr_in())
+                .is_some_and(|at| at.ip() == v4),
+            IpAddr::V6(v6) => storage
+                .and_then(|at| at.as_sockaddr_in6())
+                .is_some_and(|at| at.ip() == v6),
+        }
+    };
+    let owner = nix::ifaddrs::getifaddrs().ok()?.find(has)?;
+    let is_connected = owner.flags.contains(InterfaceFlags::IFF_RUNNING);
+    (!is_connected).then_some(owner.interface_name)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn unplugged(_: IpAddr) -> Option<String> {
+    None
+}
+
 /// A machine on the own link, as the kernel knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Neighbour {

@@ -93,8 +93,9 @@ impl Reading<'_> {
             is_any = true;
             self.raw(raw);
         });
-        // Of a document that is no records at all, the parser knows in which line.
-        end.map_err(|cut| if is_any { cut } else { first })
+        // Of a document that is no records at all, the parser knows in which line; of one that is not read to its end it
+        // has seen no more than the start.
+        end.map_err(|cut| if is_any || cut.is_io() { cut } else { first })
     }
 
     fn raw(&mut self, raw: RawRecord<'_>) {

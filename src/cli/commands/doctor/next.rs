@@ -60,6 +60,7 @@ pub(in crate::cli::commands) fn command(code: ResultCode, place: &Place<'_>) -> 
         ResultCode::KexMismatch | ResultCode::ProtocolError => {
             format!("ssh -vv -p {port} {address} exit")
         }
+        ResultCode::NoNetwork => format!("ip route get {address}"),
         ResultCode::Defect => format!("underdesk scan {target} --record recorded"),
         ResultCode::AuthRejected if is_windows => {
             "on the host: Get-WinEvent -MaxEvents 5 -FilterHashtable @{LogName='Security';Id=4625} | Format-List".to_owned()
