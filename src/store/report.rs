@@ -1,15 +1,16 @@
 //! A run and its machines, read for export.
 
 use super::db::{Address, Db, Fault, Time, from_json, from_word};
-use super::{Digest, Pending, Store, StoreError, keys, runs, trails, verdicts};
+use super::{Digest, Pending, Store, StoreError, blobs, keys, runs, trails, verdicts};
 use crate::model::{
     AccessRecord, Clue, CredentialId, Date, FindingHistory, FindingId, Fingerprint, HostFailure,
     HostKey, MachineId, MachineRecord, RunId, RunSummary, Service, Trail, UtcTime,
 };
 use rusqlite::{Connection, Row, params};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// How a run is read for export.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,8 +26,10 @@ pub struct RunReport {
     run: RunSummary,
     number: i64,
     machines: Vec<Group>,
-    /// Where each is.
-    places: HashMap<MachineId, usize>,
+    /// Their places, in the order of their ids: a fleet's ids are not kept twice.
+    by_id: Vec<u32>,
+    /// What several of them have: it is read once.
+    common: Arc<HashSet<Digest>>,
 }
 
 /// The addresses that make one record.
@@ -49,6 +52,14 @@ impl RunReport {
         self.machines.iter().map(|group| &group.id)
     }
 
+    /// The place of a machine in that order.
+    pub fn place(&self, machine: &MachineId) -> Option<usize> {
+        let id = |at: &u32| Some(&self.machines.get(*at as usize)?.id);
+        let found = self.by_id.binary_search_by(|at| id(at).cmp(&Some(machine)));
+        let place = self.by_id.get(found.ok()?)?;
+        usize::try_from(*place).ok()
+    }
+
     /// The addresses of all of them.
     pub fn addresses(&self) -> impl Iterator<Item = IpAddr> {
         let groups = self.machines.iter();
@@ -68,10 +79,8 @@ impl RunReport {
     /// What was ever told of the updates of a machine of this run; `None` where nobody told anything, or the store
     /// was not kept then. Blocks.
     pub fn trail(&self, machine: &MachineId) -> Result<Option<Trail>, StoreError> {
-        let Some(place) = self.places.get(machine) else {
-            return Ok(None);
-        };
-        let Some(number) = self.machines.get(*place).map(|group| group.machine) else {
+        let group = self.place(machine).and_then(|at| self.machines.get(at));
+        let Some(number) = group.map(|group| group.machine) else {
             return Ok(None);
         };
         let read = move |db: &mut Db| db.read(|tx| trails::of(tx, number));
@@ -85,13 +94,22 @@ impl RunReport {
         self.each(Depth::Whole, &mut |record, _| visit(record))
     }
 
-    /// As [`Self::visit`], without verdicts and what is remembered of them: for those who only want to know who the
-    /// machines are.
+    /// As [`Self::visit`], but of the packages of each inventory only the one that came in last is there: for those
+    /// who want verdicts, and to know whose they are. What is left out takes most of the time.
+    pub fn visit_sketched(
+        &self,
+        visit: &mut dyn FnMut(&MachineRecord) -> io::Result<()>,
+    ) -> io::Result<()> {
+        self.each(Depth::Judged, &mut |record, _| visit(record))
+    }
+
+    /// As [`Self::visit_sketched`], without verdicts and what is remembered of them: for those who only want to know
+    /// who the machines are.
     pub fn visit_unjudged(
         &self,
         visit: &mut dyn FnMut(&MachineRecord) -> io::Result<()>,
     ) -> io::Result<()> {
-        self.each(Depth::Read, &mut |record, _| visit(record))
+        self.each(Depth::Sketch, &mut |record, _| visit(record))
     }
 
     /// As [`Self::visit_unjudged`], without inventories as well: `visit` hears only whether there is one. Nothing is
@@ -127,10 +145,12 @@ impl RunReport {
         const TOGETHER: usize = 8;
         let groups = self.machines.get(from..)?.iter().take(TOGETHER);
         let (groups, run): (Vec<Group>, i64) = (groups.cloned().collect(), self.number);
+        let common = Arc::clone(&self.common);
         let read = move |db: &mut Db| {
+            db.walk(run);
             let records = groups
                 .into_iter()
-                .map(|group| record_to(db, run, group, depth));
+                .map(|group| record_to(db, (run, &common), group, depth));
             records.collect()
         };
         (from < self.machines.len()).then(|| self.store.thread.ask(read))
@@ -146,12 +166,14 @@ impl RunReport {
             let run = runs::record(tx, run)?.summary;
             let number = runs::key(tx, &run.id)?.number;
             let machines = groups(tx, number, &run.site, options)?;
-            let ids = machines.iter().map(|group| group.id.clone());
+            let mut by_id: Vec<u32> = (0..).take(machines.len()).collect();
+            by_id.sort_by_key(|at| machines.get(*at as usize).map(|group| &group.id));
             Ok(Self {
                 store,
                 run,
                 number,
-                places: ids.zip(0..).collect(),
+                by_id,
+                common: Arc::new(blobs::common(tx, number)?),
                 machines,
             })
         })
@@ -244,25 +266,35 @@ struct Facts {
 }
 
 /// How much is read of a machine.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Depth {
     /// What stands in the rows of the run.
     Outline,
-    /// Its inventory too.
-    Read,
-    /// Its verdicts too, and what is remembered of them.
+    /// Its inventory too, with the last of its packages.
+    Sketch,
+    /// The same, with its verdicts, and what is remembered of them.
+    Judged,
+    /// All.
     Whole,
+}
+
+impl Depth {
+    fn has_verdicts(self) -> bool {
+        matches!(self, Self::Judged | Self::Whole)
+    }
 }
 
 /// Reads a machine as a run met it.
 pub(super) fn record(db: &mut Db, run: i64, group: Group) -> Result<MachineRecord, StoreError> {
-    record_to(db, run, group, Depth::Whole).map(|(record, _)| record)
+    let nothing = HashSet::new();
+    record_to(db, (run, &nothing), group, Depth::Whole).map(|(record, _)| record)
 }
 
-/// Reads a machine as a run met it, and whether it has an inventory.
+/// Reads a machine as a run met it, and whether it has an inventory. Several machines of the run have what is
+/// `common`.
 fn record_to(
     db: &mut Db,
-    run: i64,
+    (run, common): (i64, &HashSet<Digest>),
     group: Group,
     depth: Depth,
 ) -> Result<(MachineRecord, bool), StoreError> {
@@ -272,10 +304,13 @@ fn record_to(
     let gone = || Fault::damaged(format!("machine {} has lost its addresses", group.id));
     let best = best.ok_or_else(|| gone().at(db.path()))?;
     let is_read = best.inventory.is_some();
-    let inventory = best.inventory.filter(|_| depth >= Depth::Read);
-    let inventory = inventory.map(|digest| db.inventory(&digest));
-    let findings = best.findings.filter(|_| depth == Depth::Whole);
-    let findings = findings.map(|digest| db.findings(&digest));
+    let inventory = best.inventory.filter(|_| depth != Depth::Outline);
+    let inventory = inventory.map(|digest| match depth {
+        Depth::Whole => db.inventory(&digest, common.contains(&digest)),
+        _ => db.sketch(&digest, common.contains(&digest)),
+    });
+    let findings = best.findings.filter(|_| depth.has_verdicts());
+    let findings = findings.map(|digest| db.findings(&digest, common.contains(&digest)));
     let parts = &facts.parts;
     let mut tags: Vec<String> = Vec::new();
     for tag in parts.iter().flat_map(|part| &part.tags) {
@@ -339,9 +374,10 @@ fn facts(conn: &Connection, run: i64, group: &Group, depth: Depth) -> Result<Fac
     )?;
     let mut seen = conn.prepare_cached("SELECT first_seen FROM machine WHERE number = ?1")?;
     let first_seen: Time = seen.query_row([group.machine], |row| row.get(0))?;
-    let history = match depth {
-        Depth::Whole => verdicts::history(conn, keys::now(conn, group.machine)?, &group.id)?,
-        Depth::Outline | Depth::Read => BTreeMap::new(),
+    let history = if depth.has_verdicts() {
+        verdicts::history(conn, keys::now(conn, group.machine)?, &group.id)?
+    } else {
+        BTreeMap::new()
     };
     let mut facts = Facts {
         parts: Vec::new(),
