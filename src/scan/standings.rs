@@ -4,7 +4,7 @@
 use super::formerly::formerly;
 use super::{RunError, RunKind, RunPlan, RunSource};
 use crate::classify::{self, MergeRules, Policy, Sighted, World};
-use crate::model::{Compared, Comparison, KnownList, MachineId, MachineRecord, RunId};
+use crate::model::{Compared, Comparison, KnownList, MachineId, MachineRecord, RunId, Standing};
 use crate::report::ReportSource as _;
 use crate::store::{RunRecord, RunReport, Store};
 use crate::sweep::SweepPlan;
@@ -148,7 +148,10 @@ impl Standings {
         record.first_seen = machine.first_seen.min(record.first_seen);
         record.listed_name.clone_from(&machine.name);
         record.usual_hours.clone_from(&machine.usual_hours);
-        record.standing = Some(machine.standing.clone());
+        record.standing = Some(Standing {
+            conflicts: machine.conflicts.iter().map(ToString::to_string).collect(),
+            ..machine.standing.clone()
+        });
     }
 }
 
