@@ -111,7 +111,7 @@ fn a_sketch_of_a_machine_lacks_nothing_but_packages() {
             ..Inventory::clone(&read(sketch))
         }));
     }
-    assert_eq!(sketches, whole);
+    assert_eq!(format!("{sketches:?}"), format!("{whole:?}"));
 }
 
 #[test]
@@ -182,11 +182,17 @@ fn a_walk_that_unpacks_less_meets_the_same_machines() {
     put(&store, &run, bare(2));
     let whole = records(&store, &run, false);
     assert!(!whole[0].findings.is_empty() && !whole[0].history.is_empty());
+    // Nobody knows when its packages came in, so that none is the last.
+    let sketched = |read: &Arc<Inventory>| Inventory {
+        packages: Observed::Known(Vec::new()),
+        ..Inventory::clone(read)
+    };
     let unjudged: Vec<MachineRecord> = whole
         .iter()
         .map(|record| MachineRecord {
             findings: Arc::default(),
             history: BTreeMap::new(),
+            inventory: record.inventory.as_ref().map(sketched).map(Arc::new),
             ..record.clone()
         })
         .collect();
