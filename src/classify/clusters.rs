@@ -4,7 +4,7 @@ use super::hearsay;
 use super::keys::{Name, Node};
 use super::sighted::Sighted;
 use crate::model::Family;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::net::IpAddr;
 
 /// What speaks against two groups of records being one machine, the gravest first.
@@ -282,22 +282,25 @@ fn had(seen: &Sighted) -> Option<(u32, BTreeSet<IpAddr>)> {
     Some((seen.run, own.chain(met(seen)).collect()))
 }
 
-/// Groups of records.
-pub(super) struct Clusters {
+/// Groups of records. What is known of one is put together when it is asked for: most records have nothing that
+/// another has, and nobody asks about them.
+pub(super) struct Clusters<'n, 'a> {
+    nodes: &'n [Node<'a>],
+    /// Values that are shown to be shared.
+    shared: HashSet<String>,
     parents: Vec<u32>,
-    summaries: Vec<Summary>,
+    summaries: HashMap<u32, Summary>,
 }
 
-impl Clusters {
-    /// Each record by itself.
-    pub(super) fn of(nodes: &[Node<'_>], is_shared: &dyn Fn(&str) -> bool) -> Self {
+impl<'n, 'a> Clusters<'n, 'a> {
+    /// Each record by itself. Values that are `shared` tell nothing, and contradict nothing.
+    pub(super) fn of(nodes: &'n [Node<'a>], shared: HashSet<String>) -> Self {
         let count = u32::try_from(nodes.len()).unwrap_or(u32::MAX);
         Self {
+            nodes,
+            shared,
             parents: (0..count).collect(),
-            summaries: nodes
-                .iter()
-                .map(|node| Summary::of(node, is_shared))
-                .collect(),
+            summaries: HashMap::new(),
         }
     }
 
@@ -320,20 +323,30 @@ impl Clusters {
     }
 
     /// What is known of the group that a record stands for.
-    pub(super) fn summary(&self, root: u32) -> Option<&Summary> {
-        self.summaries.get(root as usize)
+    pub(super) fn summary(&mut self, root: u32) -> Option<&Summary> {
+        self.known(root).map(|summary| &*summary)
+    }
+
+    fn known(&mut self, root: u32) -> Option<&mut Summary> {
+        let node = self.nodes.get(root as usize)?;
+        let shared = &self.shared;
+        let of_one = || Summary::of(node, &|value| shared.contains(value));
+        Some(self.summaries.entry(root).or_insert_with(of_one))
     }
 
     /// Notes that a record is one machine of a rule that keeps several apart.
     pub(super) fn keep_apart(&mut self, node: u32, rule: usize, machine: usize) {
-        if let Some(summary) = self.summaries.get_mut(node as usize) {
+        if let Some(summary) = self.known(node) {
             summary.apart.insert((rule, machine));
         }
     }
 
     /// What speaks against joining the groups that two records stand for.
-    pub(super) fn against(&self, one: u32, other: u32) -> Against {
-        match (self.summary(one), self.summary(other)) {
+    pub(super) fn against(&mut self, one: u32, other: u32) -> Against {
+        for root in [one, other] {
+            self.known(root);
+        }
+        match (self.summaries.get(&one), self.summaries.get(&other)) {
             (Some(a), Some(b)) => a.against(b),
             _ => Against::default(),
         }
@@ -341,7 +354,7 @@ impl Clusters {
 
     /// Joins the groups that two records stand for.
     pub(super) fn join(&mut self, one: u32, other: u32) {
-        let size = |root: u32| self.summary(root).map_or(0, |summary| summary.size);
+        let mut size = |root: u32| self.summary(root).map_or(0, |summary| summary.size);
         // The larger takes in the smaller, so that every record moves seldom.
         let (to, from) = if size(one) >= size(other) {
             (one, other)
@@ -352,8 +365,8 @@ impl Clusters {
             return;
         };
         *parent = to;
-        let taken = self.summaries.get_mut(from as usize).map(std::mem::take);
-        if let (Some(summary), Some(taken)) = (self.summaries.get_mut(to as usize), taken) {
+        let taken = self.summaries.remove(&from);
+        if let (Some(summary), Some(taken)) = (self.summaries.get_mut(&to), taken) {
             summary.take(taken);
         }
     }

@@ -5,7 +5,7 @@ use super::machine::Machine;
 use super::sighted::Sighted;
 use super::standing::{Verdict, lower};
 use super::{hearsay, hours};
-use crate::model::{Certainty, DeviceKind, Entry, KnownList, KnownRecord, ManagedState};
+use crate::model::{Certainty, DeviceKind, Entry, KnownList, KnownRecord, ManagedState, Standing};
 use std::cmp::Reverse;
 use std::net::IpAddr;
 
@@ -27,7 +27,15 @@ pub(super) fn entry(machine: &Machine<'_>, context: &Context<'_, '_>) -> Option<
         seems_to_be: seems_to_be(machine),
         device: device.unwrap_or_default(),
         rows: machine.list_rows(),
-        standing: verdict.standing(machine),
+        standing: Standing {
+            conflicts: machine
+                .group
+                .conflicts
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
+            ..verdict.standing(machine)
+        },
         first_seen: machine.first_seen(),
         last_seen: machine.last_seen(),
         usual_hours: hours::usual_hours(machine.seen(), context.world.runs),

@@ -6,14 +6,49 @@ use super::sighted::{NameSource, Sighted, Traits, is_host_name};
 use super::{World, hearsay, junk};
 use crate::identify::{MacKind, mac_facts, read_mac, write_mac};
 use crate::model::{KnownList, KnownRecord, ListKind};
-use std::collections::BTreeSet;
+use std::collections::hash_map::DefaultHasher;
+use std::collections::{BTreeSet, HashSet};
+use std::hash::{Hash as _, Hasher as _};
 
 /// The most letters of a NetBIOS name (MS-NBTE 1.1).
 const NETBIOS: usize = 15;
 
-/// Every record and every key, in an order that does not depend on that of the input.
+/// Every record, and every key that more than one of them may have, in an order that does not depend on that of the
+/// input. What only one record has joins it to nobody, and contradicts nothing: on a large network that is nearly all
+/// that machines show, and it is not kept. (A merge rule may name any of it.)
 pub(super) fn gather<'a>(world: &World<'a>) -> (Vec<Node<'a>>, Keys) {
     let domains = Domains::learn(world.sighted, world.lists);
+    let sources = sources(world);
+    let common = world
+        .rules
+        .rules
+        .is_empty()
+        .then(|| common(&sources, &domains));
+    let mut keys = Keys::default();
+    let mut nodes = Vec::with_capacity(sources.len());
+    for source in sources {
+        let place = u32::try_from(nodes.len()).unwrap_or(u32::MAX);
+        let mut own = Vec::new();
+        let mut node = node(source, &domains, &mut |kind, value| {
+            let is_kept = |all: &HashSet<u64>| all.contains(&hash(kind, value));
+            if common.as_ref().is_none_or(is_kept) {
+                own.push(keys.note(kind, value, place));
+            }
+        });
+        if own.is_empty() && common.is_some() {
+            node.forget();
+        }
+        own.sort_unstable();
+        own.dedup();
+        own.shrink_to_fit();
+        node.keys = own;
+        nodes.push(node);
+    }
+    (nodes, keys)
+}
+
+/// The records of runs and those of lists.
+fn sources<'a>(world: &World<'a>) -> Vec<Source<'a>> {
     let mut sighted = world.sighted.iter().collect::<Vec<_>>();
     sighted.sort_by_key(|one| (one.run, &one.addresses, &one.id, one.seen));
     let rows = world.lists.iter().enumerate().flat_map(|(place, list)| {
@@ -30,43 +65,68 @@ pub(super) fn gather<'a>(world: &World<'a>) -> (Vec<Node<'a>>, Keys) {
             format!("{row:?}"),
         )
     });
-    let mut keys = Keys::default();
-    let mut nodes = Vec::with_capacity(sighted.len().saturating_add(rows.len()));
-    for one in sighted {
-        let mut node = Node::of(Source::Seen(one));
-        let mut noted = Noted::of(&mut node, &mut keys, nodes.len());
-        of_sighted(&mut noted, one, &domains);
-        nodes.push(node);
-    }
-    for (place, list, row) in rows {
-        let mut node = Node::of(Source::Row(place, list, row));
-        let mut noted = Noted::of(&mut node, &mut keys, nodes.len());
-        of_row(&mut noted, list, row, &domains);
-        nodes.push(node);
-    }
-    for node in &mut nodes {
-        node.keys.sort_unstable();
-        node.keys.dedup();
-    }
-    (nodes, keys)
+    let seen = sighted.into_iter().map(Source::Seen);
+    let rows = rows.into_iter();
+    let rows = rows.map(|(place, list, row)| Source::Row(place, list, row));
+    seen.chain(rows).collect()
 }
+
+/// The hashes of the keys that more than one record has, or that one has and another says it has. Two keys of one
+/// hash are taken to be such, which costs their room and nothing else.
+fn common(sources: &[Source<'_>], domains: &Domains) -> HashSet<u64> {
+    let mut all = Vec::new();
+    for source in sources {
+        let mut own = Vec::new();
+        node(*source, domains, &mut |kind, value| {
+            own.push(hash(kind, value))
+        });
+        if let Source::Seen(seen) = source {
+            let others = seen.traits.other_addresses.iter();
+            let others = others.filter(|address| !seen.addresses.contains(address));
+            own.extend(others.map(|address| hash(KeyKind::Address, &address.to_string())));
+        }
+        own.sort_unstable();
+        own.dedup();
+        all.extend(own);
+    }
+    all.sort_unstable();
+    let same = all.chunk_by(|one, other| one == other);
+    let several = same.filter(|same| same.len() > 1);
+    several.filter_map(|same| same.first().copied()).collect()
+}
+
+fn hash(kind: KeyKind, value: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (kind, value).hash(&mut hasher);
+    hasher.finish()
+}
+
+/// A record; `note` is told each of its keys.
+fn node<'a>(source: Source<'a>, domains: &Domains, note: &mut Note<'_>) -> Node<'a> {
+    let mut node = Node::of(source);
+    let mut noted = Noted {
+        node: &mut node,
+        note,
+    };
+    match source {
+        Source::Seen(seen) => of_sighted(&mut noted, seen, domains),
+        Source::Row(_, list, row) => of_row(&mut noted, list, row, domains),
+    }
+    node
+}
+
+/// Takes a key.
+type Note<'n> = dyn FnMut(KeyKind, &str) + 'n;
 
 /// A node while its keys are noted.
 struct Noted<'n, 'a> {
     node: &'n mut Node<'a>,
-    keys: &'n mut Keys,
-    place: u32,
+    note: &'n mut Note<'n>,
 }
 
-impl<'n, 'a> Noted<'n, 'a> {
-    fn of(node: &'n mut Node<'a>, keys: &'n mut Keys, place: usize) -> Self {
-        let place = u32::try_from(place).unwrap_or(u32::MAX);
-        Self { node, keys, place }
-    }
-
+impl Noted<'_, '_> {
     fn key(&mut self, kind: KeyKind, value: &str) {
-        let key = self.keys.note(kind, value, self.place);
-        self.node.keys.push(key);
+        (self.note)(kind, value);
     }
 
     fn hardware(&mut self, serial: Option<&str>, uuid: Option<&str>) {
@@ -98,7 +158,6 @@ impl<'n, 'a> Noted<'n, 'a> {
             return;
         }
         let is_cut = trust == Trust::NetBios && short.chars().count() >= NETBIOS;
-        self.node.heard.insert(short.to_owned());
         self.key(KeyKind::ShortName, short);
         if short.chars().count() > NETBIOS {
             self.key(KeyKind::ShortName, &cut(short));
@@ -172,12 +231,6 @@ fn of_sighted(noted: &mut Noted<'_, '_>, seen: &Sighted, domains: &Domains) {
     noted.node.is_artefact = is_artefact(seen);
     for address in &seen.addresses {
         noted.key(K::Address, &address.to_string());
-    }
-    for (_, name) in names_of(seen).filter(|_| noted.node.is_artefact) {
-        noted
-            .node
-            .heard
-            .insert(name.split('.').next().unwrap_or_default().to_owned());
     }
     if noted.node.is_artefact {
         return;

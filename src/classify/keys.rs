@@ -87,7 +87,7 @@ pub(super) struct Key {
     pub(super) demoted: Option<String>,
 }
 
-/// All keys.
+/// The keys that may show that records are one.
 #[derive(Default)]
 pub(super) struct Keys {
     pub(super) all: Vec<Key>,
@@ -163,8 +163,6 @@ pub(super) struct Node<'a> {
     pub(super) keys: Vec<u32>,
     /// What it is called by itself or by a list.
     pub(super) names: BTreeSet<Name>,
-    /// Short names from all sources, also those that prove little.
-    pub(super) heard: BTreeSet<String>,
     pub(super) domains: BTreeSet<String>,
     pub(super) serial: Option<String>,
     pub(super) uuid: Option<String>,
@@ -225,7 +223,6 @@ impl<'a> Node<'a> {
             source,
             keys: Vec::new(),
             names: BTreeSet::new(),
-            heard: BTreeSet::new(),
             domains: BTreeSet::new(),
             serial: None,
             uuid: None,
@@ -237,5 +234,14 @@ impl<'a> Node<'a> {
             is_of_a_directory: false,
             is_artefact: false,
         }
+    }
+
+    /// Drops what is only compared with other records of the same machine: there are none.
+    pub(super) fn forget(&mut self) {
+        self.names.clear();
+        self.serial = None;
+        self.uuid = None;
+        self.machine_ids.clear();
+        self.host_keys.clear();
     }
 }

@@ -9,8 +9,9 @@ use super::keys::{KeyKind, Keys, Node};
 use super::names::join_by_name;
 use super::places::join_by_place;
 use super::{World, apply};
-use crate::model::Certainty;
+use crate::model::{Certainty, Conflict};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
 
 /// Every record, and which are one machine.
 pub(super) struct Merged<'a> {
@@ -27,10 +28,25 @@ pub(super) struct Group {
     pub(super) nodes: Vec<u32>,
     /// Why they are taken to be one.
     pub(super) merged: Vec<String>,
-    /// What contradicts itself.
-    pub(super) conflicts: Vec<String>,
+    /// What contradicts itself, sorted.
+    pub(super) conflicts: Vec<Conflict>,
     /// How sure it is that the lists mean this machine.
     pub(super) listed: Certainty,
+}
+
+/// So many joins and so many conflicts of a machine are told.
+const TOLD: usize = 40;
+
+impl Group {
+    /// Takes a conflict, if it is one of the first: others are not told.
+    fn contradict(&mut self, conflict: Conflict) {
+        if let Err(place) = self.conflicts.binary_search(&conflict)
+            && place < TOLD
+        {
+            self.conflicts.truncate(TOLD - 1);
+            self.conflicts.insert(place, conflict);
+        }
+    }
 }
 
 /// A join, and its ground.
@@ -46,10 +62,12 @@ pub(super) struct Work<'w, 'a> {
     pub(super) world: &'w World<'a>,
     pub(super) nodes: &'w [Node<'a>],
     pub(super) keys: &'w Keys,
-    pub(super) clusters: Clusters,
+    pub(super) clusters: Clusters<'w, 'a>,
     pub(super) joins: Vec<Join>,
     /// Two records, and why they were not joined.
-    pub(super) refusals: Vec<(u32, u32, String)>,
+    refusals: Vec<(u32, u32, Arc<str>)>,
+    /// The reasons of these, each once.
+    reasons: HashSet<Arc<str>>,
     pub(super) warnings: BTreeSet<String>,
 }
 
@@ -66,6 +84,17 @@ impl Work<'_, '_> {
                 certainty,
             });
         }
+    }
+
+    /// Notes why two records were not joined.
+    pub(super) fn refuse(&mut self, a: u32, b: u32, why: &str) {
+        let known = self.reasons.get(why).cloned();
+        let why = known.unwrap_or_else(|| {
+            let new: Arc<str> = why.into();
+            self.reasons.insert(Arc::clone(&new));
+            new
+        });
+        self.refusals.push((a, b, why));
     }
 
     /// What speaks against the groups of two records being one; `None` where they are one already.
@@ -95,7 +124,7 @@ pub(super) fn merge<'a>(world: &World<'a>) -> Merged<'a> {
         .iter()
         .filter(|key| key.demoted.is_some() && key.kind.is_copied());
     let shared = shared.map(|key| key.value.clone()).collect::<HashSet<_>>();
-    let clusters = Clusters::of(&nodes, &|value| shared.contains(value));
+    let clusters = Clusters::of(&nodes, shared);
     let mut work = Work {
         world,
         nodes: &nodes,
@@ -103,6 +132,7 @@ pub(super) fn merge<'a>(world: &World<'a>) -> Merged<'a> {
         clusters,
         joins: Vec::new(),
         refusals: Vec::new(),
+        reasons: HashSet::new(),
         warnings: clones.into_iter().collect(),
     };
     apply::keep_apart(&mut work);
@@ -169,7 +199,7 @@ fn take(work: &mut Work<'_, '_>, edge: Edge, fresh: &HashSet<String>) {
     } else if edge.rank >= Rank::Strong {
         let shared = shared_words(a, b, work.keys);
         let text = format!("{shared}, but {}", against.words());
-        work.refusals.push((edge.a, edge.b, text));
+        work.refuse(edge.a, edge.b, &text);
     }
 }
 
@@ -267,27 +297,30 @@ fn finish(mut work: Work<'_, '_>) -> (Vec<Group>, Vec<String>) {
                 _ => format!("{}: {}", b.label(), join.ground),
             });
     }
-    for (a, b, text) in std::mem::take(&mut work.refusals) {
+    let mut labels: BTreeMap<u32, Arc<str>> = BTreeMap::new();
+    for (a, b, why) in std::mem::take(&mut work.refusals) {
         let roots = [work.clusters.root(a), work.clusters.root(b)];
         if roots.first() == roots.last() {
             continue;
         }
-        for (root, other) in roots.into_iter().zip([b, a]) {
+        for (root, at) in roots.into_iter().zip([b, a]) {
             let group = first.get(&root).and_then(|name| groups.get_mut(name));
-            if let (Some(group), Some(other)) = (group, work.nodes.get(other as usize)) {
-                group.conflicts.push(format!("{}: {text}", other.label()));
+            if let (Some(group), Some(other)) = (group, work.nodes.get(at as usize)) {
+                let label = labels.entry(at).or_insert_with(|| other.label().into());
+                let (with, why) = (Arc::clone(label), Arc::clone(&why));
+                group.contradict(Conflict { with, why });
             }
         }
     }
+    let nobody: Arc<str> = "".into();
     for group in groups.values_mut() {
         for key in copied_keys(group, work.nodes, work.keys) {
-            group.conflicts.push(key);
+            let (with, why) = (Arc::clone(&nobody), key.into());
+            group.contradict(Conflict { with, why });
         }
-        for list in [&mut group.merged, &mut group.conflicts] {
-            list.sort_unstable();
-            list.dedup();
-            list.truncate(40);
-        }
+        group.merged.sort_unstable();
+        group.merged.dedup();
+        group.merged.truncate(TOLD);
     }
     let warnings = work.warnings.into_iter().collect();
     (groups.into_values().collect(), warnings)

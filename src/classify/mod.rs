@@ -143,6 +143,7 @@ fn compared(
         name: machine.short_name(),
         rows: machine.list_rows(),
         standing,
+        conflicts: machine.group.conflicts.clone(),
         first_seen: machine.first_seen().unwrap_or(first.first_seen),
         usual_hours: hours::usual_hours(machine.seen(), context.world.runs),
     })

@@ -106,7 +106,7 @@ fn join_one_name(work: &mut Work<'_, '_>, ground: &Ground, name: &str, holders: 
             Choice::Several(count) => {
                 let text = format!("same name {name}, but {count} machines are called so");
                 for base in &bases {
-                    work.refusals.push((base.node, bearer.node, text.clone()));
+                    work.refuse(base.node, bearer.node, &text);
                 }
                 work.warnings.insert(format!(
                     "{name}: {count} machines are called so, and {} does not say which it means",

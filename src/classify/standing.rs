@@ -33,7 +33,7 @@ impl Verdict {
         self
     }
 
-    /// As a standing; neighbours and hints come later.
+    /// As a standing; neighbours, hints and conflicts come later.
     pub(super) fn standing(self, machine: &Machine<'_>) -> Standing {
         Standing {
             state: self.state,
@@ -45,7 +45,7 @@ impl Verdict {
             rogue_hints: Vec::new(),
             suggestion: self.suggestion,
             merged: machine.group.merged.clone(),
-            conflicts: machine.group.conflicts.clone(),
+            conflicts: Vec::new(),
         }
     }
 }

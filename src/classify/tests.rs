@@ -279,7 +279,7 @@ fn clones_stay_apart_and_are_told() {
         "{:?}",
         comparison.warnings
     );
-    assert!(!comparison.machines[0].standing.conflicts.is_empty());
+    assert!(!comparison.machines[0].conflicts.is_empty());
 }
 
 #[test]
@@ -793,6 +793,17 @@ proptest! {
     }
 
     #[test]
+    fn what_only_one_record_has_decides_nothing((sighted, lists) in any_world()) {
+        // A rule about somebody who is not there makes all of it count.
+        let rule = "[[same]]\nmachines = [\"10.99.0.1\", \"10.99.0.2\"]\n";
+        let (all, common) = (compare_with(&sighted, &lists, "", rule), simply(&sighted, &lists));
+        prop_assert_eq!(all.machines, common.machines);
+        prop_assert_eq!(all.entries, common.entries);
+        let others = all.warnings.into_iter().filter(|warning| !warning.starts_with("merge.toml"));
+        prop_assert_eq!(others.collect::<Vec<_>>(), common.warnings);
+    }
+
+    #[test]
     fn other_hardware_is_another_machine((sighted, lists) in any_world()) {
         let comparison = simply(&sighted, &lists);
         for machine in &comparison.machines {
@@ -881,11 +892,11 @@ fn whoever_calls_himself_like_a_machine_that_was_read_does_not_hide_behind_it() 
     let comparison = simply(&[real, impostor, second_card], &[]);
     let records = comparison.machines.iter().map(|one| one.records.len());
     assert_eq!(records.collect::<Vec<_>>(), [2, 1]);
-    let conflicts = &comparison.machines[1].standing.conflicts;
+    let conflicts = &comparison.machines[1].conflicts;
     assert!(
         conflicts
             .iter()
-            .any(|text| text.contains("does not have that address")),
+            .any(|one| one.to_string().contains("does not have that address")),
         "{conflicts:?}"
     );
 }

@@ -82,7 +82,7 @@ pub use selection::{Excepted, Selection};
 pub use severity::Severity;
 pub use sighting::{Answer, ProbeKind, Trace};
 pub use standing::{
-    Compared, Comparison, Entry, ListCount, ListRow, ManagedState, Standing, SubnetCount,
+    Compared, Comparison, Conflict, Entry, ListCount, ListRow, ManagedState, Standing, SubnetCount,
 };
 pub use time::{Date, UtcTime};
 pub use trail::{FirstTold, Reading, Trail, TrailAction, TrailEvent, TrailSource, When, between};

@@ -2,7 +2,10 @@
 
 use super::{Certainty, Date, DeviceKind, ListKind, MachineId, UtcTime, Vouch};
 use serde::{Deserialize, Serialize};
+use std::cmp::Ordering;
+use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// How a machine, or an entry of a list, stands: exactly one state, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -130,14 +133,62 @@ pub struct Compared {
     pub name: String,
     /// The rows of lists that are it, sorted.
     pub rows: Vec<ListRow>,
-    /// How it stands.
+    /// How it stands; of what contradicts itself see [`Self::conflicts`].
     pub standing: Standing,
+    /// What [`Standing::conflicts`] says of it: of a large network this is kept for all machines at once.
+    pub conflicts: Vec<Conflict>,
     /// The day on which any run first met it, at whatever address.
     pub first_seen: Date,
     /// When it tends to be there, by the runs that met it: `Mon-Fri 08-10 UTC, 3 of 4 runs`; empty where
     /// there are too few to tell.
     pub usual_hours: String,
 }
+
+/// Evidence that contradicts itself, and was left as it is. Its texts are shared by all machines of which they hold,
+/// for one name that a hundred machines have makes as many of each.
+#[derive(Clone, Debug)]
+pub struct Conflict {
+    /// The record that it is with, as an explanation names it; empty where it is with nobody in particular.
+    pub with: Arc<str>,
+    /// What it is.
+    pub why: Arc<str>,
+}
+
+impl Conflict {
+    fn parts(&self) -> [&str; 3] {
+        let between = if self.with.is_empty() { "" } else { ": " };
+        [&self.with, between, &self.why]
+    }
+}
+
+impl fmt::Display for Conflict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.parts().iter().try_for_each(|part| f.write_str(part))
+    }
+}
+
+/// As the texts that they make.
+impl Ord for Conflict {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let (one, other) = (self.parts(), other.parts());
+        let one = one.iter().flat_map(|part| part.bytes());
+        one.cmp(other.iter().flat_map(|part| part.bytes()))
+    }
+}
+
+impl PartialOrd for Conflict {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Conflict {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Conflict {}
 
 /// A row of a list.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -110,7 +110,7 @@ impl RunSource {
             today,
         };
         if !self.shows_nobody() {
-            let walk = self.machines(&mut |machine| {
+            let walk = self.judged(&mut |machine| {
                 priorities.gather(machine);
                 Ok(())
             });

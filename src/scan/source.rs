@@ -363,25 +363,7 @@ impl ReportSource for RunSource {
     }
 
     fn machines(&self, visit: &mut dyn FnMut(&MachineRecord) -> io::Result<()>) -> io::Result<()> {
-        let mut unassessed = false;
-        let visit = &mut |machine: &mut MachineRecord| {
-            if let Some(priorities) = &self.priorities {
-                priorities.place(machine);
-            }
-            unassessed |= is_unassessed(machine);
-            visit(machine)
-        };
-        match &self.standings {
-            Some(standings) => self.report.visit(&mut |record| match self
-                .whole(record, standings)?
-            {
-                Some(mut machine) => visit(&mut machine),
-                None => Ok(()),
-            }),
-            None => self.prepared(&mut |mut machine| visit(&mut machine)),
-        }?;
-        self.unassessed.set(unassessed).ok();
-        Ok(())
+        self.walk(RunReport::visit, visit)
     }
 
     fn comparison(&self) -> Option<&Comparison> {
@@ -420,8 +402,50 @@ impl ReportSource for RunSource {
     }
 }
 
+/// Reads the machines of a report.
+type Walk = fn(&RunReport, &mut dyn FnMut(&MachineRecord) -> io::Result<()>) -> io::Result<()>;
+
 impl RunSource {
-    /// The machines as the store tells them apart, without their findings.
+    fn walk(
+        &self,
+        walk: Walk,
+        visit: &mut dyn FnMut(&MachineRecord) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let mut unassessed = false;
+        let visit = &mut |machine: &mut MachineRecord| {
+            if let Some(priorities) = &self.priorities {
+                priorities.place(machine);
+            }
+            unassessed |= is_unassessed(machine);
+            visit(machine)
+        };
+        walk(&self.report, &mut |record| {
+            let machine = match &self.standings {
+                Some(standings) => self.whole(record, standings)?,
+                None => self.prepare(record.clone())?,
+            };
+            machine.map_or(Ok(()), |mut machine| visit(&mut machine))
+        })?;
+        self.unassessed.set(unassessed).ok();
+        Ok(())
+    }
+
+    /// The machines with their findings; of the packages that were read it may show no more than the one that came
+    /// in last.
+    pub(super) fn judged(
+        &self,
+        visit: &mut dyn FnMut(&MachineRecord) -> io::Result<()>,
+    ) -> io::Result<()> {
+        // Closed findings are found again in what is installed.
+        let walk: Walk = match &self.closed {
+            Some(_) => RunReport::visit,
+            None => RunReport::visit_sketched,
+        };
+        self.walk(walk, visit)
+    }
+
+    /// The machines as the store tells them apart, without their findings, and with no more of their packages than
+    /// the one that came in last.
     pub(super) fn records(
         &self,
         visit: &mut dyn FnMut(&MachineRecord) -> io::Result<()>,
@@ -433,21 +457,13 @@ impl RunSource {
             })
     }
 
-    fn prepared(&self, visit: &mut dyn FnMut(MachineRecord) -> io::Result<()>) -> io::Result<()> {
-        self.report
-            .visit(&mut |record| match self.prepare(record.clone())? {
-                Some(machine) => visit(machine),
-                None => Ok(()),
-            })
-    }
-
     /// The machine that a record stands for; `None` where another record stands for it.
     fn whole(
         &self,
         record: &MachineRecord,
         standings: &Standings,
     ) -> io::Result<Option<MachineRecord>> {
-        let machine = match standings.take(record) {
+        let machine = match standings.take(&self.report, record) {
             // The record at the lowest address stands for all of them.
             Taken::Other => return Ok(None),
             Taken::Alone => self.prepare(record.clone())?,
@@ -461,7 +477,7 @@ impl RunSource {
             }
         };
         Ok(machine.map(|mut machine| {
-            standings.place(&mut machine);
+            standings.place(&self.report, &mut machine);
             machine
         }))
     }
@@ -481,7 +497,7 @@ impl RunSource {
     /// Where each machine's first record is, by every id that the run has for it.
     pub(super) fn places_by_id(&self) -> BTreeMap<MachineId, usize> {
         let ids = self.report.machine_ids().cloned().enumerate();
-        let first = |id: &MachineId| self.standings.as_ref()?.first_place(id);
+        let first = |id: &MachineId| self.standings.as_ref()?.first_place(&self.report, id);
         ids.map(|(place, id)| {
             let first = first(&id).unwrap_or(place);
             (id, first)

@@ -4,13 +4,13 @@
 use super::formerly::formerly;
 use super::{RunError, RunKind, RunPlan, RunSource};
 use crate::classify::{self, MergeRules, Policy, Sighted, World};
-use crate::model::{Compared, Comparison, KnownList, MachineId, MachineRecord, RunId};
+use crate::model::{Compared, Comparison, KnownList, MachineId, MachineRecord, RunId, Standing};
 use crate::report::ReportSource as _;
-use crate::store::{RunRecord, Store};
+use crate::store::{RunRecord, RunReport, Store};
 use crate::sweep::SweepPlan;
 use crate::sweep::coverage::{self, Progress};
 use crate::targets::TargetSet;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 
@@ -73,10 +73,8 @@ impl Swept {
 #[derive(Debug)]
 pub(super) struct Standings {
     pub(super) comparison: Comparison,
-    /// Where each record stands among the machines of the comparison.
-    machine_of: BTreeMap<MachineId, usize>,
-    /// Where each record stands in the report, and each machine's first of them.
-    place_of: BTreeMap<MachineId, usize>,
+    /// By the place of each record in the report, where its machine stands in the comparison.
+    machine_of: Vec<Option<u32>>,
 }
 
 /// What becomes of a record.
@@ -90,44 +88,42 @@ pub(super) enum Taken {
 }
 
 impl Standings {
-    fn new(comparison: Comparison, ids: impl Iterator<Item = MachineId>) -> Self {
-        let machines = comparison.machines.iter().enumerate();
-        let machine_of = machines.flat_map(|(at, machine)| {
-            let records = machine.records.iter();
-            records.map(move |record| (record.clone(), at))
-        });
+    fn new(comparison: Comparison, report: &RunReport) -> Self {
+        let mut machine_of = vec![None; report.machine_ids().len()];
+        for (at, machine) in (0..).zip(&comparison.machines) {
+            for place in machine.records.iter().filter_map(|id| report.place(id)) {
+                if let Some(own) = machine_of.get_mut(place) {
+                    *own = Some(at);
+                }
+            }
+        }
         Self {
-            machine_of: machine_of.collect(),
-            place_of: ids.enumerate().map(|(place, id)| (id, place)).collect(),
             comparison,
+            machine_of,
         }
     }
 
-    fn machine(&self, record: &MachineId) -> Option<&Compared> {
-        self.comparison.machines.get(*self.machine_of.get(record)?)
+    fn machine(&self, place: usize) -> Option<&Compared> {
+        let at = self.machine_of.get(place).copied().flatten()?;
+        self.comparison.machines.get(at as usize)
     }
 
     /// Where a record's machine has its first record.
-    pub(super) fn first_place(&self, record: &MachineId) -> Option<usize> {
-        let records = self.machine(record)?.records.iter();
-        records
-            .filter_map(|id| self.place_of.get(id))
-            .min()
-            .copied()
+    pub(super) fn first_place(&self, report: &RunReport, record: &MachineId) -> Option<usize> {
+        let records = self.machine(report.place(record)?)?.records.iter();
+        records.filter_map(|id| report.place(id)).min()
     }
 
-    pub(super) fn take(&self, record: &MachineRecord) -> Taken {
-        let Some(machine) = self.machine(&record.id) else {
+    pub(super) fn take(&self, report: &RunReport, record: &MachineRecord) -> Taken {
+        let own = report.place(&record.id);
+        let Some(machine) = own.and_then(|own| self.machine(own)) else {
             return Taken::Alone;
         };
         let places = machine.records.iter();
-        let places: BTreeSet<usize> = places
-            .filter_map(|id| self.place_of.get(id))
-            .copied()
-            .collect();
+        let places: BTreeSet<usize> = places.filter_map(|id| report.place(id)).collect();
         let mut places = places.into_iter();
         match places.next() {
-            Some(first) if self.place_of.get(&record.id) == Some(&first) => {
+            Some(first) if own == Some(first) => {
                 let others: Vec<usize> = places.collect();
                 if others.is_empty() {
                     Taken::Alone
@@ -141,8 +137,9 @@ impl Standings {
     }
 
     /// Says of a machine how it stands.
-    pub(super) fn place(&self, record: &mut MachineRecord) {
-        let Some(machine) = self.machine(&record.id) else {
+    pub(super) fn place(&self, report: &RunReport, record: &mut MachineRecord) {
+        let own = report.place(&record.id);
+        let Some(machine) = own.and_then(|own| self.machine(own)) else {
             return;
         };
         let others = machine.records.iter().filter(|id| **id != machine.id);
@@ -151,7 +148,10 @@ impl Standings {
         record.first_seen = machine.first_seen.min(record.first_seen);
         record.listed_name.clone_from(&machine.name);
         record.usual_hours.clone_from(&machine.usual_hours);
-        record.standing = Some(machine.standing.clone());
+        record.standing = Some(Standing {
+            conflicts: machine.conflicts.iter().map(ToString::to_string).collect(),
+            ..machine.standing.clone()
+        });
     }
 }
 
@@ -221,8 +221,7 @@ impl RunSource {
         if scopes.first().is_none_or(Option::is_none) {
             comparison.entries.clear();
         }
-        let ids: Vec<MachineId> = self.report.machine_ids().cloned().collect();
-        self.standings = Some(Standings::new(comparison, ids.into_iter()));
+        self.standings = Some(Standings::new(comparison, &self.report));
         // Whoever is expected needs no reading.
         self.unassessed = OnceLock::new();
         self.swept = scopes.swap_remove(0);

@@ -9,6 +9,7 @@ use sha1::Sha1;
 use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Where a host was looked for: all that a key may be remembered by.
 #[derive(Clone, Copy, Debug)]
@@ -87,6 +88,7 @@ pub struct KnownKeys {
     plain: HashMap<String, Vec<(Source, HostKey)>>,
     patterns: Vec<(Vec<Pattern>, HostKey)>,
     hashed: Vec<(Hashed, HostKey)>,
+    found: Found,
     revoked: Vec<(Vec<Pattern>, HostKey)>,
     /// Those that vouch for hosts by certificate.
     authorities: Vec<(Vec<Pattern>, HostKey)>,
@@ -170,7 +172,10 @@ impl KnownKeys {
         match line {
             Line::Authority(hosts, key) => self.authorities.push((hosts, key)),
             Line::Revoked(hosts, key) => self.revoked.push((hosts, key)),
-            Line::Hashed(hash, key) => self.hashed.push((hash, key)),
+            Line::Hashed(hash, key) => {
+                self.hashed.push((hash, key));
+                self.found = Found::default();
+            }
             Line::Hosts(hosts, key) if hosts.iter().any(Pattern::is_special) => {
                 self.patterns.push((hosts, key));
             }
@@ -275,7 +280,8 @@ impl KnownKeys {
         let patterns = self.patterns.iter();
         let patterns = patterns.filter(|(hosts, _)| matches(hosts, name));
         keys.extend(patterns.map(|(_, key)| (Source::KnownHosts, key)));
-        let hashed = self.hashed.iter().filter(|(hash, _)| hash.is_of(name));
+        let hashed = self.found.of(name, &self.hashed).into_iter();
+        let hashed = hashed.filter_map(|place| self.hashed.get(place));
         keys.extend(hashed.map(|(_, key)| (Source::KnownHosts, key)));
         keys
     }
@@ -439,7 +445,8 @@ const HASHED: &str = "|1|";
 /// `|1|salt|hash`: the HMAC-SHA1 of the name, so that the file does not tell where its owner goes.
 #[derive(Clone, Debug)]
 struct Hashed {
-    salt: Vec<u8>,
+    /// Keyed by the salt, which is half of the work.
+    mac: Hmac<Sha1>,
     hash: Vec<u8>,
 }
 
@@ -448,15 +455,54 @@ impl Hashed {
         let (salt, hash) = text.strip_prefix(HASHED)?.split_once('|')?;
         let salt = base64::decode(salt)?;
         let hash = base64::decode(hash)?;
-        (hash.len() == 20 && !salt.is_empty()).then_some(Self { salt, hash })
+        let mac = Hmac::new_from_slice(&salt).ok()?;
+        (hash.len() == 20 && !salt.is_empty()).then_some(Self { mac, hash })
     }
 
     fn is_of(&self, name: &str) -> bool {
-        let Ok(mut mac) = Hmac::<Sha1>::new_from_slice(&self.salt) else {
-            return false;
-        };
+        let mut mac = self.mac.clone();
         mac.update(name.as_bytes());
         mac.verify_slice(&self.hash).is_ok()
+    }
+}
+
+/// The places of the hashed lines of names that were looked up lately: a host is looked up several times, and each
+/// time every line would have to be tried.
+#[derive(Debug, Default)]
+struct Found(Mutex<HashMap<String, Vec<usize>>>);
+
+impl Found {
+    /// So many names are remembered at most.
+    const MOST: usize = 4_096;
+
+    fn of(&self, name: &str, lines: &[(Hashed, HostKey)]) -> Vec<usize> {
+        if lines.is_empty() {
+            return Vec::new();
+        }
+        let known = |found: &HashMap<String, Vec<usize>>| found.get(name).cloned();
+        if let Some(places) = known(&self.lock()) {
+            return places;
+        }
+        let places = lines.iter().enumerate();
+        let places = places.filter(|(_, (hash, _))| hash.is_of(name));
+        let places: Vec<usize> = places.map(|(place, _)| place).collect();
+        let mut found = self.lock();
+        if found.len() >= Self::MOST {
+            found.clear();
+        }
+        found.insert(name.to_owned(), places.clone());
+        places
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Vec<usize>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Of other lines nothing was found yet.
+impl Clone for Found {
+    fn clone(&self) -> Self {
+        Self::default()
     }
 }
 
@@ -616,6 +662,20 @@ mod tests {
         assert_eq!(keys.judge(&at(Some("db1.example"), 22), &key), IS_KNOWN);
         assert_eq!(keys.judge(&at(None, 2222), &key), IS_KNOWN);
         assert_eq!(keys.judge(&at(None, 22), &key), IS_UNKNOWN);
+    }
+
+    #[test]
+    fn a_hashed_line_that_comes_later_counts_for_a_name_that_was_looked_up() {
+        let (text, key) = ed25519(1);
+        let mut keys = known(&format!("{} {text}\n", hide("db1.example")));
+        let place = at(Some("db2.example"), 22);
+        assert_eq!(keys.judge(&place, &key), IS_UNKNOWN);
+        let before = keys.clone();
+        keys.add_known_hosts(&format!("{} {text}\n", hide("db2.example")));
+        for _ in 0..2 {
+            assert_eq!(keys.judge(&place, &key), IS_KNOWN);
+            assert_eq!(before.judge(&place, &key), IS_UNKNOWN);
+        }
     }
 
     #[test]

@@ -2,15 +2,19 @@
 
 use super::db::{Db, Fault};
 use super::{Digest, StoreError};
-use crate::model::{Finding, Inventory};
+use crate::model::{
+    Finding, Gap, HostIdentity, Inventory, Observed, Platform, Reboot, Service, UnixFacts, UtcTime,
+    WindowsFacts,
+};
 use flate2::Compression;
 use flate2::read::ZlibDecoder;
 use flate2::write::ZlibEncoder;
 use rusqlite::{Connection, OptionalExtension as _, params};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::io::{self, Read as _, Write as _};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -134,51 +138,118 @@ impl KnownBlobs {
     }
 }
 
-/// The few values read last, so that a fleet of identical machines is decoded once.
-pub(super) struct Recent<T>(VecDeque<(Digest, Arc<T>)>);
+/// The few values read last, and those that several hosts of a run have: a fleet of identical machines is decoded
+/// once, in whichever order its machines come.
+pub(super) struct Recent<T> {
+    last: VecDeque<(Digest, Arc<T>)>,
+    common: HashMap<Digest, Arc<T>>,
+    /// For how many more bytes of JSON there is room among the common ones.
+    room: u64,
+}
 
 impl<T> Default for Recent<T> {
     fn default() -> Self {
-        Self(VecDeque::new())
+        Self {
+            last: VecDeque::new(),
+            common: HashMap::new(),
+            room: Self::ROOM,
+        }
     }
 }
 
 impl<T> Recent<T> {
     const KEPT: usize = 6;
+    /// Of values that take about as much in memory.
+    const ROOM: u64 = 16 << 20;
 
     fn find(&mut self, digest: &Digest) -> Option<Arc<T>> {
-        let place = self.0.iter().position(|(kept, _)| kept == digest)?;
-        let found = self.0.remove(place)?;
+        if let Some(value) = self.common.get(digest) {
+            return Some(Arc::clone(value));
+        }
+        let place = self.last.iter().position(|(kept, _)| kept == digest)?;
+        let found = self.last.remove(place)?;
         let value = Arc::clone(&found.1);
-        self.0.push_front(found);
+        self.last.push_front(found);
         Some(value)
     }
 
-    fn keep(&mut self, digest: Digest, value: Arc<T>) -> Arc<T> {
-        self.0.truncate(Self::KEPT - 1);
-        self.0.push_front((digest, Arc::clone(&value)));
+    /// Those that came first stay: of more than there is room for, nobody knows which will be asked for again.
+    fn keep(&mut self, digest: Digest, (value, size): (T, u64), is_common: bool) -> Arc<T> {
+        let value = Arc::new(value);
+        if is_common && size <= self.room {
+            self.room -= size;
+            self.common.insert(digest, Arc::clone(&value));
+            return value;
+        }
+        self.last.truncate(Self::KEPT - 1);
+        self.last.push_front((digest, Arc::clone(&value)));
         value
+    }
+
+    /// Those of another run are common from here on.
+    pub(super) fn forget_common(&mut self) {
+        self.common = HashMap::new();
+        self.room = Self::ROOM;
     }
 }
 
 impl Db {
-    /// Reads an inventory.
-    pub(super) fn inventory(&mut self, digest: &Digest) -> Result<Arc<Inventory>, StoreError> {
+    /// Reads an inventory; `is_common` where several hosts of the run that is read have it.
+    pub(super) fn inventory(
+        &mut self,
+        digest: &Digest,
+        is_common: bool,
+    ) -> Result<Arc<Inventory>, StoreError> {
         if let Some(found) = self.inventories.find(digest) {
             return Ok(found);
         }
-        let value = self.read(|tx| decode(tx, Kind::Inventory, digest))?;
-        Ok(self.inventories.keep(*digest, Arc::new(value)))
+        let value = self.read(|tx| decode_sized(tx, Kind::Inventory, digest))?;
+        Ok(self.inventories.keep(*digest, value, is_common))
     }
 
-    /// Reads a list of findings.
-    pub(super) fn findings(&mut self, digest: &Digest) -> Result<Arc<Vec<Finding>>, StoreError> {
+    /// Reads an inventory without its packages, but for the one that came in last; `is_common` as of
+    /// [`Self::inventory`].
+    pub(super) fn sketch(
+        &mut self,
+        digest: &Digest,
+        is_common: bool,
+    ) -> Result<Arc<Inventory>, StoreError> {
+        if let Some(found) = self.sketches.find(digest) {
+            return Ok(found);
+        }
+        let value = self.read(|tx| {
+            let json = json(tx, Kind::Inventory, digest)?;
+            let sketch = Sketch::read(&json);
+            sketch.map_err(|error| unreadable(Kind::Inventory, digest, &error))
+        })?;
+        Ok(self.sketches.keep(*digest, value, is_common))
+    }
+
+    /// Reads a list of findings; `is_common` as of [`Self::inventory`].
+    pub(super) fn findings(
+        &mut self,
+        digest: &Digest,
+        is_common: bool,
+    ) -> Result<Arc<Vec<Finding>>, StoreError> {
         if let Some(found) = self.findings.find(digest) {
             return Ok(found);
         }
-        let value = self.read(|tx| decode(tx, Kind::Findings, digest))?;
-        Ok(self.findings.keep(*digest, Arc::new(value)))
+        let value = self.read(|tx| decode_sized(tx, Kind::Findings, digest))?;
+        Ok(self.findings.keep(*digest, value, is_common))
     }
+}
+
+/// The digests of what several hosts of a run have.
+pub(super) fn common(conn: &Connection, run: i64) -> Result<HashSet<Digest>, Fault> {
+    let mut query = conn.prepare_cached(
+        "SELECT inventory FROM outcome WHERE run = ?1 AND inventory IS NOT NULL
+         GROUP BY inventory HAVING count(*) > 1
+         UNION ALL
+         SELECT findings FROM outcome WHERE run = ?1 AND findings IS NOT NULL
+         GROUP BY findings HAVING count(*) > 1",
+    )?;
+    let rows = query.query_map([run], |row| Ok(Digest(row.get(0)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// Reads a value.
@@ -187,9 +258,88 @@ pub(super) fn decode<T: DeserializeOwned>(
     kind: Kind,
     digest: &Digest,
 ) -> Result<T, Fault> {
+    decode_sized(conn, kind, digest).map(|(value, _)| value)
+}
+
+/// Reads a value, and how long its JSON is.
+fn decode_sized<T: DeserializeOwned>(
+    conn: &Connection,
+    kind: Kind,
+    digest: &Digest,
+) -> Result<(T, u64), Fault> {
     let json = json(conn, kind, digest)?;
-    serde_json::from_slice(&json)
-        .map_err(|error| Fault::Damaged(format!("{} {digest}: {error}", kind.as_str())))
+    let value = serde_json::from_slice(&json);
+    let value = value.map_err(|error| unreadable(kind, digest, &error))?;
+    Ok((value, json.len() as u64))
+}
+
+fn unreadable(kind: Kind, digest: &Digest, error: &serde_json::Error) -> Fault {
+    Fault::Damaged(format!("{} {digest}: {error}", kind.as_str()))
+}
+
+/// An inventory whose packages nobody has looked at yet. The fields are those of [`Inventory`].
+#[derive(Deserialize)]
+struct Sketch<'a> {
+    #[serde(default)]
+    collector: String,
+    platform: Platform,
+    #[serde(default)]
+    identity: HostIdentity,
+    #[serde(borrow, default)]
+    packages: Observed<Vec<&'a RawValue>>,
+    #[serde(default)]
+    windows: Option<Box<WindowsFacts>>,
+    #[serde(default)]
+    unix: Option<Box<UnixFacts>>,
+    #[serde(default)]
+    services: Observed<Vec<Service>>,
+    #[serde(default)]
+    reboot: Observed<Reboot>,
+    #[serde(default)]
+    gaps: Vec<Gap>,
+}
+
+/// When a package came in.
+#[derive(Deserialize)]
+struct Installed {
+    installed_at: Option<UtcTime>,
+}
+
+impl Sketch<'_> {
+    /// Reads an inventory with the last of its packages, and how long the JSON of that is.
+    fn read(json: &[u8]) -> Result<(Inventory, u64), serde_json::Error> {
+        let sketch: Sketch<'_> = serde_json::from_slice(json)?;
+        let mut left_out = 0;
+        let packages = match sketch.packages {
+            Observed::Unknown(gap) => Observed::Unknown(gap),
+            Observed::Known(all) => {
+                let mut last: Option<(UtcTime, &RawValue)> = None;
+                for package in all {
+                    left_out += package.get().len() as u64;
+                    let Installed { installed_at } = serde_json::from_str(package.get())?;
+                    if let Some(at) = installed_at
+                        && last.is_none_or(|(latest, _)| at > latest)
+                    {
+                        last = Some((at, package));
+                    }
+                }
+                let last = last.map(|(_, package)| serde_json::from_str(package.get()));
+                Observed::Known(last.transpose()?.into_iter().collect())
+            }
+        };
+        let inventory = Inventory {
+            collector: sketch.collector,
+            platform: sketch.platform,
+            identity: sketch.identity,
+            packages,
+            windows: sketch.windows,
+            unix: sketch.unix,
+            services: sketch.services,
+            reboot: sketch.reboot,
+            gaps: sketch.gaps,
+        };
+        Ok((inventory, (json.len() as u64).saturating_sub(left_out)))
+    }
 }
 
 /// Reads a value's JSON, as it was written.

@@ -41,7 +41,10 @@ pub(super) struct Db {
     conn: Connection,
     path: PathBuf,
     pub(super) inventories: Recent<Inventory>,
+    pub(super) sketches: Recent<Inventory>,
     pub(super) findings: Recent<Vec<Finding>>,
+    /// The run whose common values are kept.
+    walked: Option<i64>,
 }
 
 impl Db {
@@ -67,6 +70,15 @@ impl Db {
         &self.path
     }
 
+    /// The machines of a run are read from here on.
+    pub(super) fn walk(&mut self, run: i64) {
+        if self.walked.replace(run) != Some(run) {
+            self.inventories.forget_common();
+            self.sketches.forget_common();
+            self.findings.forget_common();
+        }
+    }
+
     /// Closing moves the log into the file; a failure leaves both, which is as good.
     pub(super) fn close(self) {
         drop(self.conn.close());
@@ -77,7 +89,9 @@ impl Db {
             conn,
             path: path.to_path_buf(),
             inventories: Recent::default(),
+            sketches: Recent::default(),
             findings: Recent::default(),
+            walked: None,
         };
         let failed = |source| StoreError::sql(path, source);
         db.conn.busy_timeout(PATIENCE).map_err(failed)?;

@@ -338,12 +338,12 @@ impl Store {
 
     /// One inventory.
     pub fn inventory(&self, digest: Digest) -> Pending<Arc<Inventory>> {
-        self.thread.ask(move |db| db.inventory(&digest))
+        self.thread.ask(move |db| db.inventory(&digest, false))
     }
 
     /// One list of verdicts.
     pub fn findings(&self, digest: Digest) -> Pending<Arc<Vec<Finding>>> {
-        self.thread.ask(move |db| db.findings(&digest))
+        self.thread.ask(move |db| db.findings(&digest, false))
     }
 
     /// The machines of a run, each with what was read of it and what its verdicts are, neither of them read out.

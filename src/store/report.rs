@@ -1,15 +1,16 @@
 //! A run and its machines, read for export.
 
 use super::db::{Address, Db, Fault, Time, from_json, from_word};
-use super::{Digest, Pending, Store, StoreError, keys, runs, trails, verdicts};
+use super::{Digest, Pending, Store, StoreError, blobs, keys, runs, trails, verdicts};
 use crate::model::{
     AccessRecord, Clue, CredentialId, Date, FindingHistory, FindingId, Fingerprint, HostFailure,
     HostKey, MachineId, MachineRecord, RunId, RunSummary, Service, Trail, UtcTime,
 };
 use rusqlite::{Connection, Row, Transaction, params};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// How a run is read for export.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,8 +26,10 @@ pub struct RunReport {
     run: RunSummary,
     number: i64,
     machines: Vec<Group>,
-    /// Where each is.
-    places: HashMap<MachineId, usize>,
+    /// Their places, in the order of their ids: a fleet's ids are not kept twice.
+    by_id: Vec<u32>,
+    /// What several of them have: it is read once.
+    common: Arc<HashSet<Digest>>,
     /// Whether anything was ever told of the updates of any machine of the store.
     has_trails: bool,
 }
@@ -49,6 +52,14 @@ impl RunReport {
     /// The ids of its machines, sorted by each one's first address in the run.
     pub fn machine_ids(&self) -> impl ExactSizeIterator<Item = &MachineId> {
         self.machines.iter().map(|group| &group.id)
+    }
+
+    /// The place of a machine in that order.
+    pub fn place(&self, machine: &MachineId) -> Option<usize> {
+        let id = |at: &u32| Some(&self.machines.get(*at as usize)?.id);
+        let found = self.by_id.binary_search_by(|at| id(at).cmp(&Some(machine)));
+        let place = self.by_id.get(found.ok()?)?;
+        usize::try_from(*place).ok()
     }
 
     /// The addresses of all of them.
@@ -74,10 +85,8 @@ impl RunReport {
         if !self.has_trails {
             return Ok(None);
         }
-        let Some(place) = self.places.get(machine) else {
-            return Ok(None);
-        };
-        let Some(number) = self.machines.get(*place).map(|group| group.machine) else {
+        let group = self.place(machine).and_then(|at| self.machines.get(at));
+        let Some(number) = group.map(|group| group.machine) else {
             return Ok(None);
         };
         let read = move |db: &mut Db| db.read(|tx| trails::of(tx, number));
@@ -91,13 +100,22 @@ impl RunReport {
         self.each(Depth::Whole, &mut |record, _| visit(record))
     }
 
-    /// As [`Self::visit`], without verdicts and what is remembered of them: for those who only want to know who the
-    /// machines are.
+    /// As [`Self::visit`], but of the packages of each inventory only the one that came in last is there: for those
+    /// who want verdicts, and to know whose they are. What is left out takes most of the time.
+    pub fn visit_sketched(
+        &self,
+        visit: &mut dyn FnMut(&MachineRecord) -> io::Result<()>,
+    ) -> io::Result<()> {
+        self.each(Depth::Judged, &mut |record, _| visit(record))
+    }
+
+    /// As [`Self::visit_sketched`], without verdicts and what is remembered of them: for those who only want to know
+    /// who the machines are.
     pub fn visit_unjudged(
         &self,
         visit: &mut dyn FnMut(&MachineRecord) -> io::Result<()>,
     ) -> io::Result<()> {
-        self.each(Depth::Read, &mut |record, _| visit(record))
+        self.each(Depth::Sketch, &mut |record, _| visit(record))
     }
 
     /// As [`Self::visit_unjudged`], without inventories as well: `visit` hears only whether there is one. Nothing is
@@ -133,7 +151,9 @@ impl RunReport {
         const TOGETHER: usize = 8;
         let groups = self.machines.get(from..)?.iter().take(TOGETHER);
         let (groups, run): (Vec<Group>, i64) = (groups.cloned().collect(), self.number);
+        let common = Arc::clone(&self.common);
         let read = move |db: &mut Db| {
+            db.walk(run);
             let facts = |tx: &Transaction<'_>| {
                 let facts = groups.iter().map(|group| facts(tx, run, group, depth));
                 facts.collect::<Result<Vec<Facts>, Fault>>()
@@ -141,7 +161,7 @@ impl RunReport {
             let facts = db.read(facts)?;
             let records = groups.into_iter().zip(facts);
             records
-                .map(|(group, facts)| record_of(db, group, facts, depth))
+                .map(|(group, facts)| record_of(db, &common, (group, facts), depth))
                 .collect()
         };
         (from < self.machines.len()).then(|| self.store.thread.ask(read))
@@ -157,12 +177,14 @@ impl RunReport {
             let run = runs::record(tx, run)?.summary;
             let number = runs::key(tx, &run.id)?.number;
             let machines = groups(tx, number, &run.site, options)?;
-            let ids = machines.iter().map(|group| group.id.clone());
+            let mut by_id: Vec<u32> = (0..).take(machines.len()).collect();
+            by_id.sort_by_key(|at| machines.get(*at as usize).map(|group| &group.id));
             Ok(Self {
                 store,
                 run,
                 number,
-                places: ids.zip(0..).collect(),
+                by_id,
+                common: Arc::new(blobs::common(tx, number)?),
                 machines,
                 has_trails: trails::is_any(tx)?,
             })
@@ -256,26 +278,39 @@ struct Facts {
 }
 
 /// How much is read of a machine.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Depth {
     /// What stands in the rows of the run.
     Outline,
-    /// Its inventory too.
-    Read,
-    /// Its verdicts too, and what is remembered of them.
+    /// Its inventory too, with the last of its packages.
+    Sketch,
+    /// The same, with its verdicts, and what is remembered of them.
+    Judged,
+    /// All.
     Whole,
+}
+
+impl Depth {
+    fn has_verdicts(self) -> bool {
+        matches!(self, Self::Judged | Self::Whole)
+    }
 }
 
 /// Reads a machine as a run met it.
 pub(super) fn record(db: &mut Db, run: i64, group: Group) -> Result<MachineRecord, StoreError> {
     let depth = Depth::Whole;
     let facts = db.read(|tx| facts(tx, run, &group, depth))?;
-    record_of(db, group, facts, depth).map(|(record, _)| record)
+    let nothing = HashSet::new();
+    record_of(db, &nothing, (group, facts), depth).map(|(record, _)| record)
 }
 
-/// A machine as a run met it, given its rows, and whether it has an inventory.
+/// A machine as a run met it, given its rows, and whether it has an inventory. Several machines of the run have what
+/// is `common`.
 fn record_of(
     db: &mut Db,
+    common: &HashSet<Digest>,
+    (group, facts): (Group, Facts),
+    depth: Depth,
     group: Group,
     facts: Facts,
     depth: Depth,
@@ -285,10 +320,13 @@ fn record_of(
     let gone = || Fault::damaged(format!("machine {} has lost its addresses", group.id));
     let best = best.ok_or_else(|| gone().at(db.path()))?;
     let is_read = best.inventory.is_some();
-    let inventory = best.inventory.filter(|_| depth >= Depth::Read);
-    let inventory = inventory.map(|digest| db.inventory(&digest));
-    let findings = best.findings.filter(|_| depth == Depth::Whole);
-    let findings = findings.map(|digest| db.findings(&digest));
+    let inventory = best.inventory.filter(|_| depth != Depth::Outline);
+    let inventory = inventory.map(|digest| match depth {
+        Depth::Whole => db.inventory(&digest, common.contains(&digest)),
+        _ => db.sketch(&digest, common.contains(&digest)),
+    });
+    let findings = best.findings.filter(|_| depth.has_verdicts());
+    let findings = findings.map(|digest| db.findings(&digest, common.contains(&digest)));
     let parts = &facts.parts;
     let mut tags: Vec<String> = Vec::new();
     for tag in parts.iter().flat_map(|part| &part.tags) {
@@ -352,9 +390,10 @@ fn facts(conn: &Connection, run: i64, group: &Group, depth: Depth) -> Result<Fac
     )?;
     let mut seen = conn.prepare_cached("SELECT first_seen FROM machine WHERE number = ?1")?;
     let first_seen: Time = seen.query_row([group.machine], |row| row.get(0))?;
-    let history = match depth {
-        Depth::Whole => verdicts::history(conn, keys::now(conn, group.machine)?, &group.id)?,
-        Depth::Outline | Depth::Read => BTreeMap::new(),
+    let history = if depth.has_verdicts() {
+        verdicts::history(conn, keys::now(conn, group.machine)?, &group.id)?
+    } else {
+        BTreeMap::new()
     };
     let mut facts = Facts {
         parts: Vec::new(),

@@ -60,23 +60,29 @@ pub struct Subject<'a> {
     pub finding: &'a Finding,
     /// The machine it is on.
     pub facts: &'a MachineFacts<'a>,
-    /// The day on which a run first saw it there.
-    pub first_seen: Date,
+    /// The day that sees it.
+    today: Date,
     /// What people wrote about it.
     pub annotation: Option<&'a Annotation>,
 }
 
 impl<'a> Subject<'a> {
-    /// A finding of a machine, as a day sees it: what no run remembers was first seen on that day.
+    /// A finding of a machine, as a day sees it.
     pub fn new(finding: &'a Finding, facts: &'a MachineFacts<'a>, today: Date) -> Self {
-        let machine = facts.machine();
-        let first = machine.finding_first_seen(&finding.product, &finding.bulletin);
         Self {
             finding,
             facts,
-            first_seen: first.unwrap_or(today),
+            today,
             annotation: None,
         }
+    }
+
+    /// The day on which a run first saw it there; what no run remembers was first seen on the day that sees it. It
+    /// is looked up where days are counted, and nowhere else.
+    pub fn first_seen(&self) -> Date {
+        let (finding, machine) = (self.finding, self.facts.machine());
+        let first = machine.finding_first_seen(&finding.product, &finding.bulletin);
+        first.unwrap_or(self.today)
     }
 
     /// The same with what people wrote about it.
@@ -195,7 +201,7 @@ fn can_be_fixed(state: FindingState) -> bool {
 /// From which day on days are counted. A first day that is yet to come is a clock that was wrong: nothing is put
 /// off by it.
 fn counted_from(subject: &Subject<'_>, today: Date) -> Date {
-    subject.first_seen.min(today)
+    subject.first_seen().min(today)
 }
 
 impl Due {

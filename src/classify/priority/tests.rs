@@ -83,12 +83,7 @@ fn measures(text: &str) -> Measures {
 fn decided(text: &str, finding: &Finding, (first, today): (&str, &str)) -> Decision {
     let machine = machine("web-1", "10.0.0.1", &["criticality=high"]);
     let facts = MachineFacts::of(&machine);
-    let subject = Subject {
-        finding,
-        facts: &facts,
-        first_seen: day(first),
-        annotation: None,
-    };
+    let subject = Subject::new(finding, &facts, day(first));
     decide(&measures(text), &subject, day(today))
 }
 
@@ -307,12 +302,7 @@ fn the_preset_asks_how_exposed_a_machine_is() {
     let at = |finding: &Finding, tags: &[&str], address: &str| {
         let machine = machine("x", address, tags);
         let facts = MachineFacts::of(&machine);
-        let subject = Subject {
-            finding,
-            facts: &facts,
-            first_seen: day("2026-11-01"),
-            annotation: None,
-        };
+        let subject = Subject::new(finding, &facts, day("2026-11-01"));
         let decision = decide(&policy, &subject, day("2026-11-01"));
         (decision.days_left, decision.rule)
     };
@@ -346,7 +336,7 @@ fn the_first_day_is_found_under_every_id_that_a_machine_had() {
     }
     let first = |machine: &MachineRecord| {
         let facts = MachineFacts::of(machine);
-        Subject::new(&known, &facts, day("2026-11-30")).first_seen
+        Subject::new(&known, &facts, day("2026-11-30")).first_seen()
     };
     assert_eq!(first(&machine), day("2026-11-09"));
     machine.also.push(other);
@@ -503,12 +493,7 @@ fn an_explanation_names_the_rule_the_days_and_the_date() {
     let machine = machine("web-1", "10.0.0.1", &[]);
     let facts = MachineFacts::of(&machine);
     let known = finding("CVE-1", Some(Severity::High));
-    let subject = Subject {
-        finding: &known,
-        facts: &facts,
-        first_seen: day("2026-12-24"),
-        annotation: None,
-    };
+    let subject = Subject::new(&known, &facts, day("2026-12-24"));
     let lines = explain(&policy, &subject, day("2026-12-28"));
     let expected = [
         "its publisher says high",

@@ -75,6 +75,69 @@ fn a_machine_comes_back_as_it_was_committed() {
 }
 
 #[test]
+fn a_sketch_of_a_machine_lacks_nothing_but_packages() {
+    let (store, run) = store();
+    let mut outcome = read(1, 1, 1, Some(3));
+    let at = |text| Some(time(text));
+    let came = [None, at("2026-03-01T00:00:00Z"), at("2026-02-01T00:00:00Z")];
+    let packages = came.into_iter().zip(["a", "b", "c"]);
+    let packages = packages.map(|(installed_at, name)| Package {
+        installed_at,
+        ..package(name)
+    });
+    let inventory = outcome.inventory.as_mut().unwrap();
+    inventory.packages = Observed::Known(packages.collect());
+    put(&store, &run, outcome);
+    put(&store, &run, read(2, 2, 1, None));
+    let whole = records(&store, &run, false);
+    let report = store.report(&run, ReportOptions::default()).wait().unwrap();
+    let mut sketches = Vec::new();
+    let mut visit = |record: &MachineRecord| {
+        sketches.push(record.clone());
+        Ok(())
+    };
+    report.visit_sketched(&mut visit).unwrap();
+    let read = |record: &MachineRecord| record.inventory.clone().unwrap();
+    let names = |record| {
+        let packages = read(record).packages.known().cloned().unwrap();
+        packages.into_iter().map(|one| one.name).collect::<Vec<_>>()
+    };
+    assert_eq!(names(&sketches[0]), ["b"]);
+    for (sketch, whole) in sketches.iter_mut().zip(&whole) {
+        let last = read(sketch).last_update();
+        assert_eq!(last, read(whole).last_update());
+        sketch.inventory = Some(Arc::new(Inventory {
+            packages: read(whole).packages.clone(),
+            ..Inventory::clone(&read(sketch))
+        }));
+    }
+    assert_eq!(format!("{sketches:?}"), format!("{whole:?}"));
+}
+
+#[test]
+fn what_several_machines_have_is_in_memory_once_whoever_comes_between() {
+    let (store, run) = store();
+    for last in 1..=30 {
+        let mut read = inventory(1, 1, None);
+        read.identity = HostIdentity::default();
+        if (2..30).contains(&last) {
+            read.packages = Observed::Known(vec![package(&format!("p{last}"))]);
+        }
+        let outcome = HostOutcome {
+            host_key: Some(key(&format!("k{last}"))),
+            inventory: Some(read),
+            ..bare(last)
+        };
+        put(&store, &run, outcome);
+    }
+    let records = records(&store, &run, false);
+    assert_eq!(records.len(), 30);
+    let of = |place: usize| records[place].inventory.as_ref().unwrap();
+    assert!(Arc::ptr_eq(of(0), of(29)));
+    assert_ne!(of(0), of(1));
+}
+
+#[test]
 fn the_best_outcome_speaks_for_the_machine_and_all_addresses_are_listed() {
     let (store, run) = store();
     let mut partial = read(1, 1, 1, None);
@@ -119,11 +182,17 @@ fn a_walk_that_unpacks_less_meets_the_same_machines() {
     put(&store, &run, bare(2));
     let whole = records(&store, &run, false);
     assert!(!whole[0].findings.is_empty() && !whole[0].history.is_empty());
+    // Nobody knows when its packages came in, so that none is the last.
+    let sketched = |read: &Arc<Inventory>| Inventory {
+        packages: Observed::Known(Vec::new()),
+        ..Inventory::clone(read)
+    };
     let unjudged: Vec<MachineRecord> = whole
         .iter()
         .map(|record| MachineRecord {
             findings: Arc::default(),
             history: BTreeMap::new(),
+            inventory: record.inventory.as_ref().map(sketched).map(Arc::new),
             ..record.clone()
         })
         .collect();
