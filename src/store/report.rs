@@ -311,9 +311,6 @@ fn record_of(
     common: &HashSet<Digest>,
     (group, facts): (Group, Facts),
     depth: Depth,
-    group: Group,
-    facts: Facts,
-    depth: Depth,
 ) -> Result<(MachineRecord, bool), StoreError> {
     // The best outcome speaks for the machine; among equals, that at the lowest address.
     let best = facts.parts.iter().min_by_key(|part| part.rank());

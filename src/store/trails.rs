@@ -93,7 +93,9 @@ pub(super) fn learn(
 
 /// Whether anything is known of any machine.
 pub(super) fn is_any(conn: &Connection) -> Result<bool, Fault> {
-    Ok(conn.prepare_cached("SELECT 1 FROM trail LIMIT 1")?.exists([])?)
+    Ok(conn
+        .prepare_cached("SELECT 1 FROM trail LIMIT 1")?
+        .exists([])?)
 }
 
 /// Whether anything is known of a machine; without reading it.
