@@ -78,7 +78,7 @@ fn common(sources: &[Source<'_>], domains: &Domains) -> HashSet<u64> {
     for source in sources {
         let mut own = Vec::new();
         node(*source, domains, &mut |kind, value| {
-            own.push(hash(kind, value))
+            own.push(hash(kind, value));
         });
         if let Source::Seen(seen) = source {
             let others = seen.traits.other_addresses.iter();
