@@ -250,7 +250,7 @@ impl Runner {
         let asked = asked.filter_map(|index| space.nth(index));
         let jumps = self.cx.keyring.jumps();
         let first = jumps.iter().filter(|jump| jump.jump.is_none());
-        let first = first.filter_map(|jump| jump.address());
+        let first = first.filter_map(credentials::Jump::address);
         self.cx.network.begin(asked.chain(first), !jumps.is_empty());
     }
 
@@ -377,9 +377,10 @@ impl Runner {
             // That may be the system's own word.
             Answer::Unreachable if !self.cx.network.look() => return,
             answer if answer.is_life() => {
-                let at = sighting.probe.port();
-                let at = at.map(|port| SocketAddr::new(sighting.address, port));
-                at.into_iter().for_each(|at| self.cx.network.heard(at));
+                if let Some(port) = sighting.probe.port() {
+                    let at = SocketAddr::new(sighting.address, port);
+                    self.cx.network.heard(at);
+                }
             }
             _ => {}
         }
@@ -567,7 +568,8 @@ impl Runner {
             let task = self.tasks.spawn(async move {
                 cx.begin_receipt(address).await?;
                 cx.note(address, Step::Probed(probed));
-                let Some((commit, _seat)) = worked_on(&cx, &host, mac, &rest).await? else {
+                let Some((commit, _seat)) = Box::pin(worked_on(&cx, &host, mac, &rest)).await?
+                else {
                     cx.end_receipt(address, LEFT);
                     return Ok(Worked::Left);
                 };

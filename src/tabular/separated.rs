@@ -79,7 +79,7 @@ pub(crate) fn each_row<E>(
 
 /// Whether a line has more cells than there is room for: a row is kept in memory as a whole.
 pub(crate) fn is_too_wide(text: &str, separator: u8) -> bool {
-    let cells = |line: &[u8]| line.iter().filter(|byte| **byte == separator).count();
+    let cells = |line: &[u8]| line.split(|byte| *byte == separator).count();
     let mut lines = text.as_bytes().split(|byte| *byte == b'\n');
     lines.any(|line| line.len() > MOST_COLUMNS && cells(line) > MOST_COLUMNS)
 }
