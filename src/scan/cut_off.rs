@@ -64,11 +64,16 @@ impl Connector for OverWire {
         if self.1.met.fetch_add(1, Ordering::SeqCst) + 1 == self.1.until {
             self.1.set_cut(true);
         }
+        let unreachable = || MeetError::Filtered(io::ErrorKind::NetworkUnreachable.into());
         if self.1.is_cut() {
-            let why = io::ErrorKind::NetworkUnreachable;
-            return Err(MeetError::Filtered(why.into()));
+            return Err(unreachable());
         }
-        self.0.meet(host, port, limits).await
+        let met = self.0.meet(host, port, limits).await;
+        // An answer that comes after the cut does not arrive.
+        if self.1.is_cut() {
+            return Err(unreachable());
+        }
+        met
     }
 
     fn knows(&self, host: &LiveHost, port: u16) -> bool {

@@ -265,7 +265,8 @@ impl Network {
         self.look() && self.ask(None, Instant::now()).await
     }
 
-    /// Asks those who were heard last, unless one was since.
+    /// Asks those who were heard last, unless one was since. Where the latest of them is silent and another answers, that
+    /// may have been a short outage: then it is over, and was one.
     async fn ask(&self, but: Option<IpAddr>, since: Instant) -> bool {
         let _turn = self.asking.lock().await;
         if !self.is_up() {
@@ -279,31 +280,39 @@ impl Network {
             let others = state.heard.iter().rev().filter(|at| Some(at.ip()) != but);
             others.copied().collect::<Vec<SocketAddr>>()
         };
-        if witnesses.len() < FEWEST || self.anybody(witnesses).await {
+        if witnesses.len() < FEWEST {
             return true;
+        }
+        match self.anybody(witnesses).await {
+            Some(0) => return true,
+            Some(_) => {
+                self.state().outages += 1;
+                return false;
+            }
+            None => {}
         }
         let why = "of the hosts that answered last none answers any more";
         self.gone(why.to_owned(), None);
         false
     }
 
-    /// Whether one of them answers.
-    async fn anybody(&self, witnesses: Vec<SocketAddr>) -> bool {
+    /// Who of them answers first, by their place.
+    async fn anybody(&self, witnesses: Vec<SocketAddr>) -> Option<u32> {
         let mut asking = JoinSet::new();
         for (place, at) in (0..).zip(witnesses) {
             let eyes = Arc::clone(&self.eyes);
             asking.spawn(async move {
                 sleep(NEXT * place).await;
-                eyes.answers(at).await
+                eyes.answers(at).await.then_some((place, at))
             });
         }
         while let Some(answered) = asking.join_next().await {
-            if matches!(answered, Ok(true)) {
-                self.state().last = Some(Instant::now());
-                return true;
+            if let Ok(Some((place, at))) = answered {
+                self.heard(at);
+                return Some(place);
             }
         }
-        false
+        None
     }
 
     fn gone(&self, why: String, address: Option<IpAddr>) {
@@ -385,7 +394,7 @@ impl Network {
             return false;
         }
         if witnesses.len() >= FEWEST {
-            return self.anybody(witnesses).await;
+            return self.anybody(witnesses).await.is_some();
         }
         sleep(self.times.settle).await;
         has_ways()
@@ -462,6 +471,26 @@ mod tests {
         assert!(!network.is_there(Some(at(9).ip()), before, now).await);
         assert!(!network.is_up() && network.now() != before);
         assert!(network.why().contains("none answers any more"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_outage_that_is_over_when_it_is_asked_after_was_one() {
+        let (network, eyes) = network();
+        (2..9).for_each(|last| network.heard(at(last)));
+        eyes.is_silent.store(true, Ordering::SeqCst);
+        later(1).await;
+        let (before, now) = (network.now(), Instant::now());
+        let mended = async {
+            sleep(NEXT * 2).await;
+            eyes.is_silent.store(false, Ordering::SeqCst);
+        };
+        let (is_there, ()) = tokio::join!(network.is_there(None, before, now), mended);
+        assert!(!is_there && network.is_up() && network.now() != before);
+        // Who is asked again has a network, and is not asked for ever.
+        assert!(network.back().await);
+        later(1).await;
+        let now = Instant::now();
+        assert!(network.is_there(None, network.now(), now).await);
     }
 
     #[tokio::test(start_paused = true)]

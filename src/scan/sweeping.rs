@@ -23,6 +23,8 @@ struct Part {
     events: mpsc::Receiver<SweepEvent>,
     task: JoinSet<SweepEnd>,
     stop: CancellationToken,
+    /// Whether it was told to rest.
+    rests: bool,
 }
 
 /// What is heard of it.
@@ -57,12 +59,18 @@ impl Sweeping {
         let (sweeper, plan, its) = (Arc::clone(&self.sweeper), self.plan.clone(), stop.clone());
         let mut task = JoinSet::new();
         task.spawn(async move { sweeper.sweep(&plan, from, out, its).await });
-        self.part = Some(Part { events, task, stop });
+        self.part = Some(Part {
+            events,
+            task,
+            stop,
+            rests: false,
+        });
     }
 
     /// Has it send nothing more.
-    pub(super) fn rest(&self) {
-        if let Some(part) = &self.part {
+    pub(super) fn rest(&mut self) {
+        if let Some(part) = &mut self.part {
+            part.rests = true;
             part.stop.cancel();
         }
     }
@@ -77,9 +85,9 @@ impl Sweeping {
             return Heard::Events(events);
         }
         let ended = part.task.join_next().await.and_then(Result::ok);
-        let was_told = part.stop.is_cancelled() && !self.stop.is_cancelled();
+        let rests = part.rests && !self.stop.is_cancelled();
         self.part = None;
-        if was_told {
+        if rests {
             Heard::Rested(ended)
         } else {
             Heard::Ended(ended)
