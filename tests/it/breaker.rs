@@ -372,7 +372,9 @@ fn an_account_that_is_spent_costs_no_connection() {
     let seen = office.seen();
     let new = seen.connections.iter().skip(before);
     assert!(new.clone().all(|connection| connection.received == 0));
-    assert_eq!(new.count(), 12);
+    // Some are asked once more, whether our own network is there.
+    let hosts: BTreeSet<&str> = new.map(|connection| &*connection.host).collect();
+    assert_eq!(hosts.len(), 12);
 }
 
 #[test]

@@ -12,10 +12,11 @@ const SERIAL: &str = "46350.";
 /// Seconds since 1970, without the last four digits: some hours.
 const UNIX: &str = "179551";
 
-/// What depends on the moment, by what it is called: durations, and in the manifest and the bills of material what is
-/// made of the run's id and its times.
+/// What depends on the moment, by what it is called: durations, how many known hosts a short sweep had time to ask once
+/// more, and in the manifest and the bills of material what is made of the run's id and its times.
 const MOMENTS: &[&str] = &[
     "ms",
+    "canaries_asked",
     "clock_skew_s",
     "elapsed",
     "bytes",

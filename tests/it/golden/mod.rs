@@ -153,7 +153,11 @@ fn the_sweep_of_the_demo_in_the_words_of_nmap() {
 #[test]
 fn the_page_of_the_demo_as_a_person_reads_it() {
     let html = read("underdesk.html");
-    let mut page = page::text(&html);
+    let page = page::text(&html);
+    // It is there where a short sweep had time for any.
+    let is_loss = |line: &&str| line.contains("questions to hosts known to live");
+    let lines: Vec<&str> = page.lines().filter(|line| !is_loss(line)).collect();
+    let mut page = lines.join("\n");
     let (_, data) = html.split_once("id=\"data\">").unwrap();
     let (data, _) = data.split_once("</script>").unwrap();
     let mut values = Values::default();
