@@ -157,7 +157,7 @@ fn the_page_of_the_demo_as_a_person_reads_it() {
     // It is there where a short sweep had time for any.
     let is_loss = |line: &&str| line.contains("questions to hosts known to live");
     let lines: Vec<&str> = page.lines().filter(|line| !is_loss(line)).collect();
-    let mut page = lines.join("\n");
+    let mut page = lines.join("\n") + "\n";
     let (_, data) = html.split_once("id=\"data\">").unwrap();
     let (data, _) = data.split_once("</script>").unwrap();
     let mut values = Values::default();
