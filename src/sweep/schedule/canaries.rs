@@ -52,7 +52,7 @@ struct Bird {
 /// How many hosts are asked again at most.
 const MOST: usize = 512;
 /// How soon a host is asked again, and how seldom in the end: the pause doubles.
-const SOON: Duration = Duration::from_millis(100);
+const SOON: Duration = Duration::from_millis(250);
 const SELDOM: Duration = Duration::from_secs(4);
 /// When there are enough, one host in so many that come later replaces an older one.
 const REPLACE: usize = 16;
