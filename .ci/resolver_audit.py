@@ -128,9 +128,10 @@ def through_a_jump_host(binary, inside, folder):
     if not key.exists():
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
     credentials = folder / "credentials.toml"
-    entry = "[[credential]]\nid = '{}'\ntype = 'ssh-key'\nuser = 'audit'\nkey = {{ file = '{}' }}\nscope = ['127.9.0.0/24']\n{}"
+    entry = "[[credential]]\nid = '{}'\ntype = 'ssh-key'\nuser = 'audit'\nkey = {{ file = '{}' }}\nscope = ['{}/24']\n{}"
     credentials.write_text("[[jump]]\nid = 'gate'\nhost = 'bastion.example:22'\ncredential = 'bastion'\n"
-                           + entry.format("bastion", key, "") + entry.format("behind", key, "jump = 'gate'\n"))
+                           + entry.format("bastion", key, "127.9.1.0", "")
+                           + entry.format("behind", key, "127.9.0.0", "jump = 'gate'\n"))
     credentials.chmod(0o600)
     done = subprocess.run(
         [*inside, binary, "--no-input", "scan", "127.9.0.2", "--credentials", credentials, "--ports", "22", "--out",
