@@ -91,7 +91,7 @@ class Pair:
 
     def scan(self):
         return self.start("scan", f"{FAR[0]}-{FAR[-1].rpartition('.')[2]}", "--credentials", "credentials.toml",
-                          "--known-hosts", "known_hosts", "--ports", "22", "--hands", "1", "--out", "out")
+                          "--known-hosts", "known_hosts", "--ports", "22", "--hands", "1", "--no-merge", "--out", "out")
 
     def logins(self):
         return len(re.findall("Accepted publickey", self.log.read_text())) if self.log.exists() else 0
@@ -106,7 +106,7 @@ class Pair:
     def codes(self):
         """The last code of each address."""
         with open(self.folder / "out" / "access.csv", encoding="utf-8-sig", newline="") as file:
-            return {row["ip"]: row["code"] for row in csv.DictReader(file)}
+            return {row["ip"]: row["result_code"] for row in csv.DictReader(file)}
 
 
 def ended(process):
@@ -152,7 +152,7 @@ def stays_away(pair, cut, mend, said):
     run = re.search(r"--resume (\S+)", text)
     if not run:
         return [*found, "how_to_go_on"], text
-    code, more = ended(pair.start("scan", "--resume", run[1], "--out", "out"))
+    code, more = ended(pair.start("scan", "--resume", run[1], "--no-merge", "--out", "out"))
     after = pair.codes()
     found += wrong(resumed=code is not None and code != 130,
                    all_were_read=len(after) == HOSTS and set(after.values()) <= {"ok", "ok_partial"},
@@ -194,7 +194,7 @@ def check(number, name, binary, folder):
     try:
         with Pair(str(number), binary, folder) as pair:
             found, text = CASES[name](pair)
-    except (RuntimeError, OSError, subprocess.SubprocessError) as error:
+    except (RuntimeError, OSError, KeyError, subprocess.SubprocessError) as error:
         found, text = ["it could be tried"], str(error)
     print(f"ok: {name}" if not found else f"FAILED: {name}: not {', '.join(found)}: {text[-1500:]}", flush=True)
     return bool(found)
