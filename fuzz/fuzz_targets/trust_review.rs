@@ -11,6 +11,7 @@ fuzz_target!(|bytes: &[u8]| {
     let Some(read) = parse_review(&text) else {
         return;
     };
-    let rows = text.lines().count();
+    // A table's lines may end as they did on old Macs.
+    let rows = text.split(['\n', '\r']).count();
     assert!(read.pins.len() + read.unticked + read.problems.len() <= rows * 2 + 1);
 });
