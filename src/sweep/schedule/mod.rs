@@ -232,7 +232,9 @@ impl<'a> Schedule<'a> {
             return Some(self.begin(canary, now));
         }
         loop {
-            let served = match self.due(now) {
+            let is_last = self.is_last_stretch(now);
+            let due = if is_last { None } else { self.due(now) };
+            let served = match due {
                 Some(Due::Host(index)) => {
                     self.hosts.set_turn(index, false);
                     self.serve(index, now)
@@ -242,10 +244,11 @@ impl<'a> Schedule<'a> {
                     self.confirmed(work, now);
                     None
                 }
-                None => {
-                    let work = self.turn(now)?;
-                    self.offer(work, now)
-                }
+                None => match self.turn(now) {
+                    Some(work) => self.offer(work, now),
+                    None if is_last => continue,
+                    None => return None,
+                },
             };
             if let Some(work) = served {
                 return Some(self.begin(work, now));

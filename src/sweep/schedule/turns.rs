@@ -9,6 +9,8 @@ use std::time::Duration;
 
 /// How many positions are looked at in a row that have nothing to ask.
 const SKIP_LIMIT: usize = 4_096;
+/// How many positions the last stretch has at most.
+const LAST: u64 = 32_768;
 
 impl Schedule<'_> {
     /// Takes what was put aside and is due.
@@ -28,6 +30,15 @@ impl Schedule<'_> {
             && aside < ASIDE_LIMIT
             && self.living.len() < ASIDE_LIMIT
             && self.held_back <= now
+    }
+
+    /// Whether the last positions go before everything else, those of a second at most: who is found last is
+    /// settled last, some time-outs later, and what others are still to be asked fits in between. Not where what
+    /// goes first takes the others' places in routers' tables, or where answers get lost.
+    pub(super) fn is_last_stretch(&self, now: Duration) -> bool {
+        let left = self.end.saturating_sub(self.window.next());
+        let is_free = !self.half_open.is_limited() && !self.throttle.is_low();
+        is_free && left <= LAST.min(self.profile.rate.into()) && self.has_turn(now)
     }
 
     /// The next position that has something to ask.
