@@ -20,6 +20,7 @@ import os
 import pathlib
 import shutil
 import socket
+import ssl
 import struct
 import subprocess
 import sys
@@ -186,10 +187,11 @@ sys.exit(code if code >= 0 else 128 - code)
 def measured(command, folder):
     """How it ended, what it said, its largest resident set in MiB, and how long it took."""
     began, peak = time.monotonic(), folder / "peak"
-    environment = {"HOME": str(folder), "PATH": "/usr/bin:/bin", "USER": "auditor"}
+    environment = {"HOME": str(folder), "PATH": "/usr/bin:/bin", "USER": "auditor", "SECRET": "not-so-secret"}
     # Large enough for what a limit misses; the machine must not suffer for it.
     shell = 'ulimit -v 12000000; exec "$@"'
-    words = ["sh", "-c", shell, "sh", "timeout", str(LONGEST), sys.executable, "-I", "-S", "-c", MEASURE, peak, *command]
+    words = ["sh", "-c", shell, "sh", "timeout", str(LONGEST), sys.executable, "-I", "-S", "-c", MEASURE, peak,
+             *map(str, command)]
     done = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=folder,
                           env=environment, check=False)
     memory = int(peak.read_text()) / 1024 if peak.exists() else float("inf")
@@ -198,12 +200,12 @@ def measured(command, folder):
 
 
 class Endless(threading.Thread):
-    """A web server whose answers never end."""
+    """A server whose answers never end. Where it wants a login, only the answers to those who have one."""
 
-    def __init__(self, place, head, body):
+    def __init__(self, place, head, body, tls=None, refusal=b""):
         super().__init__(daemon=True)
         self.head, self.body, self.server = head, body, socket.create_server((place, 0))
-        self.port = self.server.getsockname()[1]
+        self.port, self.tls, self.refusal, self.reached = self.server.getsockname()[1], tls, refusal, False
 
     def run(self):
         while True:
@@ -215,12 +217,18 @@ class Endless(threading.Thread):
 
     def answer(self, peer):
         try:
-            with peer:
-                peer.settimeout(30)
-                peer.recv(65536)
-                peer.sendall(self.head)
+            peer.settimeout(30)
+            with self.tls.wrap_socket(peer, server_side=True) if self.tls else peer as channel:
+                asked = channel.recv(65536)
+                while self.refusal and b"authorization: basic" not in asked.lower():
+                    if not asked:
+                        return
+                    channel.sendall(self.refusal)
+                    asked = channel.recv(65536)
+                self.reached = True
+                channel.sendall(self.head)
                 while True:
-                    peer.sendall(self.body)
+                    channel.sendall(self.body)
         except OSError:
             return
 
@@ -233,6 +241,85 @@ PEERS = {
     "headers without an end": (HTTP, b"X-More: aaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n" * 1000),
     "a status without an end": (b"HTTP/1.1 200 ", b"a" * 65536),
 }
+
+REFUSAL = b'HTTP/1.1 401 \r\nWWW-Authenticate: Basic realm="WSMAN"\r\nContent-Length: 0\r\n\r\n'
+SOAP = b"Content-Type: application/soap+xml;charset=UTF-8\r\n"
+OPEN = b'<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope">'
+LONG = b"Content-Length: 999999999999\r\n\r\n"
+# Of WinRM: whether a login comes first, and what is answered then.
+MANAGED = {
+    "a refusal without an end": (False, REFUSAL.replace(b"Content-Length: 0\r\n\r\n", LONG), b"a" * 65536),
+    "schemes without an end": (False, b"HTTP/1.1 401 \r\n", b"WWW-Authenticate: Negotiate\r\n" * 1000),
+    "an answer without an end": (True, b"HTTP/1.1 200 \r\n" + SOAP + LONG + OPEN + b"<s:Body>", b"a" * 65536),
+    "elements without an end": (True, b"HTTP/1.1 200 \r\n" + SOAP + LONG + OPEN, b"<a>" * 20000),
+    "chunks without an end": (True, b"HTTP/1.1 200 \r\n" + SOAP + b"Transfer-Encoding: chunked\r\n\r\n",
+                              b"10000\r\n" + b" " * 65536 + b"\r\n"),
+    "a fault without an end": (True, b"HTTP/1.1 500 \r\n" + SOAP + LONG + OPEN + b"<s:Body><s:Fault>",
+                              b"<s:Text>a</s:Text>" * 4000),
+}
+# Of SSH, before anybody is known.
+SHELLS = {
+    "lines before the version without an end": (b"", b"Welcome.\r\n" * 5000),
+    "a version without an end": (b"SSH-2.0-", b"a" * 65536),
+    "a packet that is longer than it says": (b"SSH-2.0-a\r\n" + struct.pack(">IBB", 0x7fffffff, 4, 20), b"\0" * 65536),
+    "ignored packets without an end": (b"SSH-2.0-a\r\n", (struct.pack(">IBBI", 28, 4, 2, 18) + b"a" * 18 + b"\0" * 4) * 2000),
+}
+CREDENTIALS = """
+[[credential]]
+id = "windows"
+type = "winrm"
+user = 'audit'
+password = { env = "SECRET" }
+basic = true
+scope = ["127.9.4.0/24"]
+
+[[credential]]
+id = "linux"
+type = "ssh-password"
+user = "audit"
+password = { env = "SECRET" }
+scope = ["127.9.5.0/24"]
+"""
+
+
+def identity(folder):
+    """A certificate for every host of ours, and the authority that vouches for it."""
+    authority, key, certificate = (folder / name for name in ("authority.pem", "key.pem", "certificate.pem"))
+    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
+    names = ",".join(f"IP:127.9.4.{last}" for last in range(1, len(MANAGED) + 1))
+    for words in ([*made, "-subj", "/CN=authority", "-keyout", folder / "authority.key", "-out", authority],
+                  [*made, "-subj", "/CN=endless", "-keyout", key, "-out", certificate, "-CA", authority, "-CAkey",
+                   folder / "authority.key", "-addext", "basicConstraints=critical,CA:FALSE", "-addext",
+                   f"subjectAltName={names}"]):
+        subprocess.run(words, check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    return context, authority
+
+
+def peers(folder):
+    """Servers, how each is asked, and what is said of it."""
+    for last, (name, (head, body)) in enumerate(PEERS.items(), 1):
+        address = f"127.9.3.{last}"
+        peer = Endless(address, head, body)
+        yield f"a web server: {name}", peer, ["sweep", address, "--ports", peer.port, "--deep-identify"], ""
+    (folder / "credentials.toml").write_text(CREDENTIALS, encoding="ascii")
+    # A file with secrets in it may be read by its owner alone.
+    (folder / "credentials.toml").chmod(0o600)
+    login = ["--credentials", folder / "credentials.toml"]
+    for last, (name, (head, body)) in enumerate(SHELLS.items(), 1):
+        address = f"127.9.5.{last}"
+        peer = Endless(address, head, body)
+        yield f"SSH: {name}", peer, ["scan", address, "--ssh-port", peer.port, "--ports", peer.port, *login], ""
+    if shutil.which("openssl") is None:
+        print("SKIPPED: no openssl: no WinRM without an end")
+        return
+    context, authority = identity(folder)
+    for last, (name, (is_later, head, body)) in enumerate(MANAGED.items(), 1):
+        address = f"127.9.4.{last}"
+        peer = Endless(address, head, body, context, REFUSAL if is_later else b"")
+        ports = ["--winrm-tls-port", peer.port, "--ports", peer.port, "--tls-ca", authority]
+        yield f"WinRM: {name}", peer, ["scan", address, *ports, *login], ""
 
 
 def judge(name, bound, said, done):
@@ -274,15 +361,17 @@ def main():
                 done = measured([*kept, *command, file], folder)
                 results.append(judge(f"{' '.join(command)} of {name} ({size:.1f} MiB)", bound, said, done))
                 path.unlink()
-        for last, (name, (head, body)) in enumerate(PEERS.items(), 1):
+        for name, peer, command, said in peers(folder):
             if asked.only not in name:
                 continue
-            address = f"127.9.3.{last}"
-            peer = Endless(address, head, body)
             peer.start()
-            done = measured([*kept, "sweep", address, "--ports", str(peer.port), "--out", folder / "out", "--deep-identify", "--yes",
-                             "--timeout", "10"], folder)
-            results.append(judge(f"sweep of a web server: {name}", PEER, "", done))
+            # An account that two hosts did not let in is kept from a third: each has a store of its own.
+            (folder / "store.db").unlink(missing_ok=True)
+            done = measured([*kept, *command, "--out", folder / "out", "--yes", "--timeout", "10"], folder)
+            results.append(judge(f"{command[0]} of {name}", PEER, said, done))
+            if not peer.reached:
+                print(f"FAILED: {name}: nobody got so far: {done[1][-600:]}")
+                results[-1] = True
             peer.server.close()
     failed = sum(results)
     print(f"{len(results) - failed} passed, {failed} failed")
