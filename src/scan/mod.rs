@@ -30,6 +30,7 @@ mod notes;
 mod plan;
 mod priorities;
 mod queue;
+mod range;
 mod receipt;
 mod resume;
 mod runner;
