@@ -90,26 +90,86 @@ fn times(patience: Duration) -> Times {
     }
 }
 
-/// Prepares a run over a wire.
-fn equip(cx: &mut Context, network: &Running, wire: &Arc<Wire>, patience: Duration) {
-    let text = "[[credential]]\nid = 'audit'\ntype = 'ssh-password'\nuser = 'audit'\n\
-                password = { prompt = true }\nscope = ['127.88.0.0/16']\n";
-    let credentials = credentials::parse(text).unwrap().credentials;
-    let proof = StoredProof::Password(Password::new("right"));
-    let proofs = BTreeMap::from([(credentials[0].id.clone(), proof)]);
-    cx.keyring = Keyring::new(credentials, proofs);
-    let mut known = KnownKeys::default();
-    let _ = known.add_known_hosts(&network.known_hosts());
-    let ssh = SshConnector::new(Arc::new(known));
-    cx.connectors.ssh = Arc::new(OverWire(ssh, Arc::clone(wire)));
-    cx.network = Network::seen_by(Arc::new(Seen(Arc::clone(wire))), times(patience));
+/// A scan of [`HOSTS`] hosts of a /24 whose network goes when half of them were met.
+struct Scan {
+    network: Running,
+    wire: Arc<Wire>,
+    plan: RunPlan,
+    patience: Duration,
+    targets: Arc<TargetSet>,
+    cx: Arc<Context>,
 }
 
-async fn go(cx: &Arc<Context>, targets: &Arc<TargetSet>) -> RunEnd {
-    let sweeper = Arc::new(sweep::TcpSweeper::new(sweep::Profile::NORMAL));
-    let stop = CancellationToken::new();
-    let run = run(Arc::clone(cx), Arc::clone(targets), sweeper, stop);
-    run.await.unwrap()
+impl Scan {
+    async fn prepare(net: u8, is_silent: bool, patience: Duration) -> Self {
+        let network = serve(&format!("127.88.{net}"), HOSTS).await;
+        let port = network.port(22).unwrap();
+        let mut plan = plan_of(&format!("127.88.{net}.1-{HOSTS}"), &[port]);
+        (plan.ssh_ports, plan.hands) = (vec![port], 3);
+        let wire = Arc::new(Wire {
+            is_silent,
+            until: usize::from(HOSTS) / 2,
+            ..Wire::default()
+        });
+        let (cx, targets) = context(&plan).await;
+        let mut scan = Self {
+            network,
+            wire,
+            plan,
+            patience,
+            targets,
+            cx,
+        };
+        scan.take_up();
+        scan
+    }
+
+    /// Another process takes it up.
+    fn take_up(&mut self) {
+        let mut cx = again(self.cx.store.clone(), &self.plan);
+        let text = "[[credential]]\nid = 'audit'\ntype = 'ssh-password'\nuser = 'audit'\n\
+                    password = { prompt = true }\nscope = ['127.88.0.0/16']\n";
+        let credentials = credentials::parse(text).unwrap().credentials;
+        let proof = StoredProof::Password(Password::new("right"));
+        let proofs = BTreeMap::from([(credentials[0].id.clone(), proof)]);
+        cx.keyring = Keyring::new(credentials, proofs);
+        let mut known = KnownKeys::default();
+        let _ = known.add_known_hosts(&self.network.known_hosts());
+        let ssh = SshConnector::new(Arc::new(known));
+        cx.connectors.ssh = Arc::new(OverWire(ssh, Arc::clone(&self.wire)));
+        let eyes = Arc::new(Seen(Arc::clone(&self.wire)));
+        cx.network = Network::seen_by(eyes, times(self.patience));
+        self.cx = Arc::new(cx);
+    }
+
+    async fn go(&self) -> RunEnd {
+        let sweeper = Arc::new(sweep::TcpSweeper::new(sweep::Profile::NORMAL));
+        let (cx, targets) = (Arc::clone(&self.cx), Arc::clone(&self.targets));
+        let run = run(cx, targets, sweeper, CancellationToken::new());
+        run.await.unwrap()
+    }
+
+    /// How often each host heard the password.
+    fn told(&self) -> BTreeMap<SocketAddr, usize> {
+        let mut told = BTreeMap::new();
+        for login in self.network.seen().logins {
+            if matches!(login.proof, Proof::Password(_) | Proof::Responses(_)) {
+                *told.entry(login.at).or_default() += 1;
+            }
+        }
+        told
+    }
+
+    async fn assert_each_host_is_read_and_heard_the_password_once(&self) {
+        let machines = machines(&self.cx).await;
+        assert_eq!(machines.len(), usize::from(HOSTS));
+        for machine in machines {
+            assert_eq!(machine.outcome, "scanned_full", "{:?}", machine.access);
+        }
+        let told = self.told();
+        assert_eq!(told.len(), usize::from(HOSTS));
+        assert!(told.values().all(|count| *count == 1), "{told:?}");
+    }
 }
 
 async fn machines(cx: &Context) -> Vec<MachineRecord> {
@@ -118,34 +178,11 @@ async fn machines(cx: &Context) -> Vec<MachineRecord> {
     (0..).map_while(|at| report.machine(at).unwrap()).collect()
 }
 
-/// How often each host heard the password.
-fn told(network: &Running) -> BTreeMap<SocketAddr, usize> {
-    let mut told = BTreeMap::new();
-    for login in network.seen().logins {
-        if matches!(login.proof, Proof::Password(_) | Proof::Responses(_)) {
-            *told.entry(login.at).or_default() += 1;
-        }
-    }
-    told
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_network_that_comes_back_in_time_costs_nobody_anything() {
     for (net, is_silent) in [(1, false), (2, true)] {
-        let network = serve(&format!("127.88.{net}"), HOSTS).await;
-        let port = network.port(22).unwrap();
-        let mut plan = plan_of(&format!("127.88.{net}.1-{HOSTS}"), &[port]);
-        (plan.ssh_ports, plan.hands) = (vec![port], 3);
-        let until = 6;
-        let wire = Arc::new(Wire {
-            is_silent,
-            until,
-            ..Wire::default()
-        });
-        let (mut cx, targets) = context(&plan).await;
-        let patience = Duration::from_mins(1);
-        equip(Arc::get_mut(&mut cx).unwrap(), &network, &wire, patience);
-        let its = Arc::clone(&wire);
+        let scan = Scan::prepare(net, is_silent, Duration::from_mins(1)).await;
+        let its = Arc::clone(&scan.wire);
         let mut mending = JoinSet::new();
         mending.spawn(async move {
             while !its.is_cut() {
@@ -154,37 +191,19 @@ async fn a_network_that_comes_back_in_time_costs_nobody_anything() {
             tokio::time::sleep(Duration::from_secs(1)).await;
             its.set_cut(false);
         });
-        assert_eq!(go(&cx, &targets).await, RunEnd::Complete);
-        let machines = machines(&cx).await;
-        assert_eq!(machines.len(), usize::from(HOSTS));
-        for machine in machines {
-            assert_eq!(machine.outcome, "scanned_full", "{:?}", machine.access);
-        }
-        let told = told(&network);
-        assert_eq!(told.len(), usize::from(HOSTS));
-        assert!(told.values().all(|count| *count == 1), "{told:?}");
+        assert_eq!(scan.go().await, RunEnd::Complete);
+        scan.assert_each_host_is_read_and_heard_the_password_once()
+            .await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_network_that_stays_away_ends_the_run_and_resuming_visits_exactly_the_rest() {
     for (net, is_silent) in [(3, false), (4, true)] {
-        let network = serve(&format!("127.88.{net}"), HOSTS).await;
-        let port = network.port(22).unwrap();
-        let mut plan = plan_of(&format!("127.88.{net}.1-{HOSTS}"), &[port]);
-        (plan.ssh_ports, plan.hands) = (vec![port], 3);
-        let until = 6;
-        let wire = Arc::new(Wire {
-            is_silent,
-            until,
-            ..Wire::default()
-        });
-        let (mut cx, targets) = context(&plan).await;
-        let patience = Duration::from_millis(400);
-        equip(Arc::get_mut(&mut cx).unwrap(), &network, &wire, patience);
-        assert_eq!(go(&cx, &targets).await, RunEnd::CutOff);
+        let mut scan = Scan::prepare(net, is_silent, Duration::from_millis(400)).await;
+        assert_eq!(scan.go().await, RunEnd::CutOff);
         let (mut read, mut left) = (0, 0);
-        for machine in machines(&cx).await {
+        for machine in machines(&scan.cx).await {
             if machine.outcome == "scanned_full" {
                 read += 1;
                 continue;
@@ -200,35 +219,24 @@ async fn a_network_that_stays_away_ends_the_run_and_resuming_visits_exactly_the_
             read > 0 && read + left == usize::from(HOSTS),
             "{read} {left}"
         );
-        let finished = cx.store.finished_addresses(&cx.run).await.unwrap();
+        let (store, run) = (&scan.cx.store, &scan.cx.run);
+        let finished = store.finished_addresses(run).await.unwrap();
         assert_eq!(finished.len(), read);
-        let before = told(&network);
+        let before = scan.told();
         assert_eq!(before.len(), read);
 
         // Still away: nobody is visited, and nothing is lost.
-        let mut still = again(cx.store.clone(), &plan);
-        equip(&mut still, &network, &wire, patience);
-        let still = Arc::new(still);
         if !is_silent {
-            assert_eq!(go(&still, &targets).await, RunEnd::CutOff);
-            assert_eq!(told(&network), before);
+            scan.take_up();
+            assert_eq!(scan.go().await, RunEnd::CutOff);
+            assert_eq!(scan.told(), before);
         }
 
-        wire.set_cut(false);
-        let mut back = again(cx.store.clone(), &plan);
-        equip(&mut back, &network, &wire, patience);
-        let back = Arc::new(back);
-        assert_eq!(go(&back, &targets).await, RunEnd::Complete);
-        let machines = machines(&back).await;
-        assert_eq!(machines.len(), usize::from(HOSTS));
-        assert!(
-            machines
-                .iter()
-                .all(|machine| machine.outcome == "scanned_full")
-        );
-        let told = told(&network);
-        assert_eq!(told.len(), usize::from(HOSTS));
-        assert!(told.values().all(|count| *count == 1), "{told:?}");
+        scan.wire.set_cut(false);
+        scan.take_up();
+        assert_eq!(scan.go().await, RunEnd::Complete);
+        scan.assert_each_host_is_read_and_heard_the_password_once()
+            .await;
     }
 }
 
