@@ -18,7 +18,7 @@ pub(super) const TABLE: Table = Table {
         Text "expected" = "what the baseline wants",
         Text "found" = "what the machine has",
         Text "state" = "drift, unknown or ok",
-        Text "reason" = "of an unknown: the question that would tell",
+        Text "reason" = "of drift: why the baseline wants it; of an unknown: the question that would tell",
     ],
     rows: Rows::Machine(rows),
 };
