@@ -348,16 +348,49 @@ fn sources() -> Vec<Source> {
             let inside = path.strip_prefix(&root).unwrap();
             let module = inside.iter().next().unwrap().to_str().unwrap().to_owned();
             let text = fs::read_to_string(&path).unwrap();
-            let code = text.split("#[cfg(test)]").next().unwrap();
-            let code = code
-                .lines()
-                .filter(|line| !line.trim_start().starts_with("//"));
-            let code = code.collect::<Vec<_>>().join("\n");
+            let code = without_tests(&text);
             Source { module, path, code }
         })
         .collect();
     assert!(sources.len() > 40, "the tree has moved");
     sources
+}
+
+/// The code of a file, as rustfmt sets it, without comments and without what only tests are built with.
+fn without_tests(text: &str) -> String {
+    let mut kept = Vec::new();
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
+        if line.trim_start() != "#[cfg(test)]" {
+            kept.push(line);
+            continue;
+        }
+        let indent = &line[..line.len() - line.trim_start().len()];
+        let mut item = lines
+            .by_ref()
+            .skip_while(|line| line.trim_start().starts_with("#["));
+        let is_end = |line: &str| line.ends_with([';', ',', '}']);
+        if item.next().is_some_and(|first| !is_end(first)) {
+            // Its last line closes it, and stands as far to the right as its first.
+            let closes = |line: &&str| {
+                let rest = line.strip_prefix(indent);
+                rest.is_some_and(|rest| rest.starts_with(['}', ')', ']'])) && is_end(line)
+            };
+            lines.by_ref().find(closes);
+        }
+    }
+    kept.retain(|line| !line.trim_start().starts_with("//"));
+    kept.join("\n")
+}
+
+#[test]
+fn what_stands_below_tests_is_looked_at_too() {
+    let text = "use a;\n#[cfg(test)]\nuse b;\n#[cfg(test)]\n#[expect(x, reason = \"y\")]\nfn c(\n    d: E,\n) -> F {\n    g();\n}\n\
+                fn h() {\n    #[cfg(test)]\n    i(\n        j,\n    );\n    k();\n}\n// l\n#[cfg(test)]\nmod tests {\n    m\n}\nfn n() {}\n";
+    assert_eq!(
+        without_tests(text),
+        "use a;\nfn h() {\n    k();\n}\nfn n() {}"
+    );
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {
