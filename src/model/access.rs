@@ -25,16 +25,24 @@ pub struct AccessRecord {
 }
 
 impl AccessRecord {
-    /// Of a machine's rows the one that says most of how it stands: the last that was tried, else the
-    /// last that met the host, else the last.
+    /// Of a machine's rows the one that would lead somebody to reading it: what was tried, the last of these; else
+    /// what met the host, or was held back from it; else an open way in that only lacks a credential; else a way
+    /// that is shut, where one that refuses says more than one that is silent; the last of equals.
     pub fn telling<'a>(rows: impl DoubleEndedIterator<Item = &'a Self>) -> Option<&'a Self> {
-        let rank = |row: &Self| match row.code {
-            _ if row.attempted => 3,
-            ResultCode::NoCredentialInScope => 0,
-            ResultCode::PortClosed | ResultCode::Filtered => 1,
-            _ => 2,
-        };
-        rows.max_by_key(|row| rank(row))
+        rows.max_by_key(|row| row.says())
+    }
+
+    /// How much a row says of why a machine is not read.
+    fn says(&self) -> u8 {
+        match (self.code, self.port) {
+            _ if self.attempted => 5,
+            // Where no port of a login is open, a credential would change nothing.
+            (ResultCode::NoCredentialInScope, None) => 0,
+            (ResultCode::Filtered, _) => 1,
+            (ResultCode::PortClosed, _) => 2,
+            (ResultCode::NoCredentialInScope, Some(_)) => 3,
+            _ => 4,
+        }
     }
 }
 
@@ -208,8 +216,8 @@ const ROWS: &[(ResultCode, Row)] = &[
         ResultCode::NoCredentialInScope,
         (
             "no_credential_in_scope",
-            "No credential's scope covers this host.",
-            "Add a credential whose scope covers it (underdesk credentials add), or note the host as expected.",
+            "No credential for this protocol has the host in its scope.",
+            "Add a credential for this protocol whose scope covers it (underdesk credentials add), or note the host as expected.",
         ),
     ),
     (
@@ -458,32 +466,60 @@ const ROWS: &[(ResultCode, Row)] = &[
 mod tests {
     use super::*;
 
-    #[test]
-    fn what_was_tried_tells_more_than_what_was_ruled_out() {
-        let row = |code, attempted| AccessRecord {
+    fn row(code: ResultCode, port: Option<u16>, attempted: bool) -> AccessRecord {
+        AccessRecord {
             protocol: Protocol::Ssh,
-            port: None,
+            port,
             credential: None,
             attempted,
             code,
             detail: String::new(),
             trust: HostTrust::None,
             elapsed_ms: 0,
-        };
+        }
+    }
+
+    fn telling(rows: &[AccessRecord]) -> Option<ResultCode> {
+        AccessRecord::telling(rows.iter()).map(|row| row.code)
+    }
+
+    #[test]
+    fn what_was_tried_tells_more_than_what_was_ruled_out() {
         let rows = [
-            row(ResultCode::NoCredentialInScope, false),
-            row(ResultCode::AuthRejected, true),
-            row(ResultCode::BreakerOpen, false),
-            row(ResultCode::Filtered, false),
+            row(ResultCode::NoCredentialInScope, None, false),
+            row(ResultCode::AuthRejected, Some(22), true),
+            row(ResultCode::BreakerOpen, Some(22), false),
+            row(ResultCode::Filtered, Some(22), false),
         ];
-        let telling = |rows: &[AccessRecord]| {
-            let row = AccessRecord::telling(rows.iter());
-            row.map(|row| row.code)
-        };
         assert_eq!(telling(&rows), Some(ResultCode::AuthRejected));
         let held = [rows[0].clone(), rows[2].clone(), rows[3].clone()];
         assert_eq!(telling(&held), Some(ResultCode::BreakerOpen));
         assert_eq!(telling(&[]), None);
+    }
+
+    #[test]
+    fn of_two_rows_that_one_tells_which_leads_to_reading_the_host() {
+        // From what leads there to what does not.
+        let rows = [
+            // The host was asked, and said why not.
+            row(ResultCode::AuthRejected, Some(22), true),
+            // A credential is at hand, and something holds it back.
+            row(ResultCode::HostkeyUnknown, Some(22), false),
+            // The way is open: WinRM on a Windows host, and only SSH has a credential.
+            row(ResultCode::NoCredentialInScope, Some(5986), false),
+            row(ResultCode::PortClosed, Some(22), false),
+            row(ResultCode::Filtered, Some(22), false),
+            // Nothing that one logs in on is open, and no credential is meant for it either.
+            row(ResultCode::NoCredentialInScope, None, false),
+        ];
+        for (place, more) in rows.iter().enumerate() {
+            for less in rows.iter().skip(place + 1) {
+                for pair in [[more.clone(), less.clone()], [less.clone(), more.clone()]] {
+                    let says = AccessRecord::telling(pair.iter());
+                    assert_eq!(says, Some(more), "{pair:?}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -299,3 +299,16 @@ fn differences(one: &Value, other: &Value, through_a_page: bool) -> Vec<String> 
     let more = (count > 0).then(|| format!("{count} lines more or less"));
     unlike.chain(more).collect()
 }
+
+#[test]
+fn a_windows_host_for_which_only_ssh_has_a_credential_lacks_one_for_winrm() {
+    let hosts = windows("files", "127.92.1.10", ("5985", "windows-server-2022"), "");
+    let key = credential("key", "audit", "demo.key", "127.92.1.0/24");
+    let office = Office::open(&hosts, &key);
+    let (ended, access) = office.scan(3, "127.92.1.10", "");
+    assert_eq!(access.rows_where("result_code", "port_closed").len(), 1);
+    let told = &ended.out;
+    assert!(told.contains("not read   1 (1 no_credential_in_scope)"), "{told}");
+    assert!(told.contains("Add a credential for this protocol"), "{told}");
+    assert!(!told.contains("Start the service"), "{told}");
+}
