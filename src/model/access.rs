@@ -37,7 +37,7 @@ impl AccessRecord {
         match (self.code, self.port) {
             _ if self.attempted => 5,
             // Where no port of a login is open, a credential would change nothing.
-            (ResultCode::NoCredentialInScope, None) => 0,
+            (ResultCode::NoCredentialInScope, None) | (ResultCode::NotNeeded, _) => 0,
             (ResultCode::Filtered, _) => 1,
             (ResultCode::PortClosed, _) => 2,
             (ResultCode::NoCredentialInScope, Some(_)) => 3,
@@ -122,6 +122,7 @@ impl HostTrust {
 pub enum ResultCode {
     Ok,
     OkPartial,
+    NotNeeded,
     NoCredentialInScope,
     NotAttemptedTrust,
     HostkeyUnknown,
@@ -210,6 +211,14 @@ const ROWS: &[(ResultCode, Row)] = &[
             "ok_partial",
             "Logged in, but some questions went unanswered.",
             "Look at the gaps in detail: a missing tool, or a right that the account lacks.",
+        ),
+    ),
+    (
+        ResultCode::NotNeeded,
+        (
+            "not_needed",
+            "Another credential had logged in, so this one was not tried.",
+            "",
         ),
     ),
     (
@@ -530,7 +539,7 @@ mod tests {
             assert!(row.1.ends_with('.'), "{}", row.0);
             assert!(row.2.is_empty() || row.2.ends_with('.'), "{}", row.0);
         }
-        assert_eq!(ROWS.len(), 33);
+        assert_eq!(ROWS.len(), 34);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::db::{Address, Db, Fault, Time, from_json, from_word};
 use super::{Digest, Pending, Store, StoreError, blobs, keys, runs, trails, verdicts};
 use crate::model::{
     AccessRecord, Clue, CredentialId, Date, FindingHistory, FindingId, Fingerprint, HostFailure,
-    HostKey, MachineId, MachineRecord, RunId, RunSummary, Service, Trail, UtcTime,
+    HostKey, MachineId, MachineRecord, ResultCode, RunId, RunSummary, Service, Trail, UtcTime,
 };
 use rusqlite::{Connection, Row, Transaction, params};
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -444,14 +444,19 @@ fn read_part(row: &Row<'_>, address: IpAddr) -> Result<Part, Fault> {
 pub(super) fn read_access(row: &Row<'_>) -> Result<AccessRecord, Fault> {
     let word = |column| row.get::<_, String>(column);
     let elapsed: i64 = row.get("elapsed_ms")?;
+    let credential = row.get::<_, Option<String>>("credential")?;
+    let attempted: bool = row.get("attempted")?;
+    let code = match from_word("a result code", &word("code")?)? {
+        // Earlier versions called a credential that was not needed so.
+        ResultCode::Ok if credential.is_some() && !attempted => ResultCode::NotNeeded,
+        code => code,
+    };
     Ok(AccessRecord {
         protocol: from_word("a protocol", &word("protocol")?)?,
         port: row.get("port")?,
-        credential: row
-            .get::<_, Option<String>>("credential")?
-            .map(CredentialId::new),
-        attempted: row.get("attempted")?,
-        code: from_word("a result code", &word("code")?)?,
+        credential: credential.map(CredentialId::new),
+        attempted,
+        code,
         detail: word("detail")?,
         trust: from_word("a host's trust", &word("trust")?)?,
         elapsed_ms: u64::try_from(elapsed).unwrap_or_default(),

@@ -57,11 +57,30 @@ fn a_machine_that_was_read_over_winrm_is_met_there_first_the_next_time() {
     assert_eq!(rows(&office), first);
     assert_eq!(offers(&office), 1);
     office.scan(0, "127.96.0.1", "");
-    let again = [row("windows", "ok", "yes"), row("key", "ok", "no")];
+    let again = [row("windows", "ok", "yes"), row("key", "not_needed", "no")];
     assert_eq!(rows(&office), again);
     assert_eq!(offers(&office), 1, "the key was offered again");
     // A desk at which nothing has happened begins anew.
     let office = office.with_another_desk();
     office.scan(0, "127.96.0.1", "");
     assert_eq!(rows(&office), first);
+}
+
+#[test]
+fn a_credential_whose_port_is_closed_where_another_logged_in_is_not_needed_and_not_ok() {
+    let hosts = windows("files", "127.96.1.10", ("5985", "windows-server-2022"), "");
+    let office = Office::open(
+        &hosts,
+        &credentials().replace("127.96.0.0/24", "127.96.1.0/24"),
+    );
+    let (_, access) = office.scan(0, "127.96.1.10", "");
+    // Who counts logins by result_code counts those that were.
+    assert_eq!(access.rows_where("result_code", "ok").len(), 1);
+    let ssh = ("protocol", "ssh");
+    assert_eq!(access.value(ssh, "result_code"), "not_needed");
+    assert_eq!(access.value(ssh, "attempted"), "no");
+    let detail = "not needed: windows logged in; no port of its own is open";
+    assert_eq!(access.value(ssh, "detail"), detail);
+    let coverage = office.table("coverage");
+    assert_eq!(coverage.values("assessed"), ["1"]);
 }

@@ -307,8 +307,14 @@ fn a_windows_host_for_which_only_ssh_has_a_credential_lacks_one_for_winrm() {
     let office = Office::open(&hosts, &key);
     let (ended, access) = office.scan(3, "127.92.1.10", "");
     assert_eq!(access.rows_where("result_code", "port_closed").len(), 1);
-    let told = &ended.out;
-    assert!(told.contains("not read   1 (1 no_credential_in_scope)"), "{told}");
-    assert!(told.contains("Add a credential for this protocol"), "{told}");
+    let told = &ended.err;
+    assert!(
+        told.contains("not read   1 (1 no_credential_in_scope)"),
+        "{told}"
+    );
+    assert!(
+        told.contains("Add a credential for this protocol"),
+        "{told}"
+    );
     assert!(!told.contains("Start the service"), "{told}");
 }

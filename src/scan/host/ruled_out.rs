@@ -29,13 +29,17 @@ impl Visit<'_> {
             row.port = open;
             row.detail.clear();
         }
-        if let Some(other) = self
-            .credential
-            .as_ref()
-            .filter(|_| self.inventory.is_some())
-        {
-            row.code = ResultCode::Ok;
-            row.detail = format!("not needed: {other} logged in");
+        let is_in = |row: &AccessRecord| row.attempted && row.code.is_success();
+        let is_in = self.inventory.is_some() || self.access.iter().any(is_in);
+        if let Some(other) = self.credential.as_ref().filter(|_| is_in) {
+            row.detail = match (open, row.code) {
+                (Some(_), _) => format!("not needed: {other} logged in"),
+                (None, ResultCode::PortClosed) => {
+                    format!("not needed: {other} logged in; no port of its own is open")
+                }
+                (None, _) => format!("not needed: {other} logged in; no port of its own answers"),
+            };
+            row.code = ResultCode::NotNeeded;
             return row;
         }
         // Its port is not open, which the row says already.

@@ -134,10 +134,12 @@ impl RunSource {
         }
         let walk = self.report.skim(&mut |machine, is_read| {
             if is_read {
+                // Where a login lacked something it is not called a success, and the machine was read all the same.
+                let is_one = machine.addresses.len() == 1;
                 let read = machine
                     .access
                     .iter()
-                    .filter(|(_, row)| row.code.is_success());
+                    .filter(|(_, row)| row.code.is_success() || (is_one && row.attempted));
                 assessed.extend(read.map(|(address, _)| *address));
             }
             Ok(())

@@ -335,3 +335,31 @@ fn how_many_hosts_a_second_are_committed() {
         );
     }
 }
+
+#[test]
+fn a_login_that_an_earlier_version_did_not_need_is_not_ok() {
+    let (store, run) = store();
+    let ok = |credential: Option<&str>, attempted| AccessRecord {
+        credential: credential.map(CredentialId::new),
+        attempted,
+        ..access(ResultCode::Ok)
+    };
+    let outcome = HostOutcome {
+        access: vec![
+            ok(Some("key"), true),
+            ok(Some("other"), false),
+            ok(None, false),
+        ],
+        ..read(1, 1, 1, Some(3))
+    };
+    put(&store, &run, outcome);
+    let records = records(&store, &run, false);
+    let codes: Vec<ResultCode> = records
+        .iter()
+        .flat_map(|one| one.access.iter().map(|row| row.1.code))
+        .collect();
+    assert_eq!(
+        codes,
+        [ResultCode::Ok, ResultCode::NotNeeded, ResultCode::Ok]
+    );
+}

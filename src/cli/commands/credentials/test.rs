@@ -88,7 +88,7 @@ fn tell(seen: &Examination, (target, address): (&String, IpAddr), text: &mut Str
         // What was not needed was not tested.
         Some(outcome) => {
             let rows = outcome.access.iter();
-            let tested = rows.filter(|row| row.attempted || !row.code.is_success());
+            let tested = rows.filter(|row| row.code != ResultCode::NotNeeded);
             tested.cloned().collect()
         }
         None => Vec::new(),

@@ -29,7 +29,7 @@ pub(in crate::cli::commands) fn command(code: ResultCode, place: &Place<'_>) -> 
     let own = if is_windows { "windows" } else { "linux" };
     let plan = format!("underdesk credentials show-plan {target}");
     match code {
-        ResultCode::Ok => String::new(),
+        ResultCode::Ok | ResultCode::NotNeeded => String::new(),
         ResultCode::OkPartial
         | ResultCode::SudoDenied
         | ResultCode::WinrmAccessDenied
@@ -132,7 +132,7 @@ mod tests {
                     protocol,
                     ..place("svc")
                 };
-                assert_eq!(command(code, &place).is_empty(), code == ResultCode::Ok);
+                assert_eq!(command(code, &place).is_empty(), code.fix_hint().is_empty());
             }
         }
     }
