@@ -5,10 +5,10 @@ use super::super::args::TargetArguments;
 use super::super::config::Settings;
 use super::super::resolver::look_up;
 use crate::scan::Scope;
-use crate::targets::{Disk, Found, Lists, Request, TargetList};
+use crate::targets::{self, Disk, Found, Lists, Request, TargetList};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::io::{self, Read as _};
+use std::io;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
@@ -65,10 +65,8 @@ pub(super) fn read_with(
 }
 
 fn stdin() -> Result<String, Stop> {
-    let mut text = String::new();
-    let read = io::stdin().take(64 << 20).read_to_string(&mut text);
-    read.map_err(|error| Stop::usage(format!("cannot read targets from standard input: {error}")))?;
-    Ok(text)
+    let read = targets::file::read(io::stdin());
+    read.map_err(|error| Stop::usage(format!("cannot read targets from standard input: {error}")))
 }
 
 /// Takes more out of the scope of a run that has begun: what the operator names now, and what the permanent
