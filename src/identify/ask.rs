@@ -98,11 +98,16 @@ pub fn asked(ask: &Ask) -> Vec<(&'static str, u16)> {
         udp: &ask.udp,
         expected: &ask.expected,
     };
-    let mut asked = planned(&ports, ask.is_deep);
-    let is_expected = |port: u16| ask.expected.iter().any(|(real, _)| *real == port);
+    asked_on(&ports, ask.is_deep, &ask.ssh_ports)
+}
+
+/// [`asked`], of any host whose TCP ports are all open.
+pub fn asked_on(ports: &Ports<'_>, is_deep: bool, ssh_ports: &[u16]) -> Vec<(&'static str, u16)> {
+    let mut asked = planned(ports, is_deep);
+    let is_expected = |port: u16| ports.expected.iter().any(|(real, _)| *real == port);
     let unclaimed = |port: &u16| !is_claimed(*port) && !is_expected(*port);
-    for port in ask.tcp.iter().copied().filter(unclaimed) {
-        let name = if ask.ssh_ports.contains(&port) {
+    for port in ports.tcp.iter().copied().filter(unclaimed) {
+        let name = if ssh_ports.contains(&port) {
             "ssh"
         } else {
             "greeting"

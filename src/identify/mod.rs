@@ -36,7 +36,7 @@ mod tables;
 mod tls;
 mod winrm;
 
-pub use ask::{Ask, ask, asked};
+pub use ask::{Ask, ask, asked, asked_on};
 pub use carry::{How, Ports, converse, identify};
 pub use dialogue::Protocol;
 pub use grab::{grab_banner, grab_greeting};
@@ -70,6 +70,14 @@ pub const PROTOCOLS: &[&Protocol] = &[
     &msrpc::PROTOCOL,
     &sql_browser::PROTOCOL,
 ];
+
+/// The UDP ports on which a host can be asked who it is, and by which protocol.
+pub fn udp_ports() -> impl Iterator<Item = (u16, &'static str)> {
+    let datagrams = PROTOCOLS
+        .iter()
+        .filter(|protocol| protocol.transport == Transport::Udp);
+    datagrams.flat_map(|protocol| protocol.ports.iter().map(|port| (*port, protocol.name)))
+}
 
 /// Ports of a protocol of ours on which the server speaks first all the same.
 const SERVER_SPEAKS_FIRST: &[u16] = &[22];

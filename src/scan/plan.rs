@@ -379,7 +379,7 @@ impl RunPlan {
     }
 
     /// What is expected on other ports than the usual ones: the port, and the usual one.
-    pub(super) fn expected(&self) -> Vec<(u16, u16)> {
+    pub fn expected(&self) -> Vec<(u16, u16)> {
         let lists = [
             (&self.winrm_ports, 5985),
             (&self.winrm_tls_ports, 5986),

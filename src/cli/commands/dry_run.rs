@@ -5,6 +5,7 @@ use super::super::{Exit, Stop};
 use super::{explain, search};
 use crate::collect;
 use crate::credentials::{self, Credential, Limits};
+use crate::identify::{self, Ports};
 use crate::model::{CredentialId, LiveHost, Protocol};
 use crate::report::{columns, for_terminal};
 use crate::scan::{RunKind, RunPlan};
@@ -12,7 +13,7 @@ use crate::session::QuestionSet;
 use crate::sweep::SweepPlan;
 use crate::sweep::preview::Preview;
 use crate::targets::TargetSet;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::net::IpAddr;
@@ -82,17 +83,17 @@ fn preview(
         .sweep(&targets)
         .map_err(|error| Stop::configuration(&error))?;
     let preview = Preview::of(&sweep, targets.subnets(), &plan.profile());
-    let ports: Vec<String> = plan.ports.iter().map(ToString::to_string).collect();
     let _ = writeln!(
         text,
         "{} addresses in scope, {} excluded; {} probes on ports {}; at least {} s",
         preview.addresses,
         targets.excluded(),
         preview.probes,
-        ports.join(","),
+        numbers(&plan.ports),
         preview.at_least.as_secs()
     );
     stages(plan, &sweep, &preview, text);
+    looks(plan, preview.addresses, text);
     let hands = plan.limits.hands(plan.hands);
     let limits = Some(plan.limits.to_string()).filter(|limits| !limits.is_empty());
     let limits = limits.map_or_else(String::new, |limits| format!("; {limits}"));
@@ -100,12 +101,17 @@ fn preview(
     for line in search::preview(&targets) {
         let _ = writeln!(text, "{line}");
     }
-    for name in targets.unresolved() {
+    let unresolved = targets.unresolved();
+    let named = if in_full { unresolved.len() } else { LISTED };
+    for name in unresolved.iter().take(named) {
         let _ = writeln!(
             text,
             "left out: {} ({}): {}",
             name.name, name.origin, name.why
         );
+    }
+    if unresolved.len() > named {
+        let _ = writeln!(text, "… and {} more names", unresolved.len() - named);
     }
     subnets(&targets, in_full, text);
     by_credential(&targets, credentials, text);
@@ -131,7 +137,6 @@ fn preview(
 /// What every address gets, and what holds the sweep back.
 fn stages(plan: &RunPlan, sweep: &SweepPlan, preview: &Preview, text: &mut String) {
     if !sweep.further().is_empty() {
-        let first: Vec<String> = plan.first_ports.iter().map(ToString::to_string).collect();
         let echo = if plan.echo {
             "an echo request and "
         } else {
@@ -140,7 +145,7 @@ fn stages(plan: &RunPlan, sweep: &SweepPlan, preview: &Preview, text: &mut Strin
         let _ = writeln!(
             text,
             "every address gets {echo}ports {}; who answers gets all ports (--thorough: every address does)",
-            first.join(",")
+            numbers(&plan.first_ports)
         );
     }
     if let Some(time) = preview.if_silent {
@@ -151,6 +156,73 @@ fn stages(plan: &RunPlan, sweep: &SweepPlan, preview: &Preview, text: &mut Strin
             plan.pace.half_open.unwrap_or(0)
         );
     }
+}
+
+/// What is sent to those who answer before anybody logs in, whoever they turn out to be.
+fn looks(plan: &RunPlan, addresses: u64, text: &mut String) {
+    let look = &plan.look;
+    if look.off {
+        text.push_str("nobody is asked who it is (--no-identify)\n");
+        return;
+    }
+    let expected = plan.expected();
+    let listed = |tcp: &[u16], udp: &[u16]| -> Vec<String> {
+        let ports = Ports {
+            tcp,
+            udp,
+            expected: &expected,
+        };
+        let asked = identify::asked_on(&ports, look.deep, &plan.ssh_ports).into_iter();
+        let mut by: BTreeMap<&str, Vec<u16>> = BTreeMap::new();
+        for (name, port) in asked {
+            by.entry(name).or_default().push(port);
+        }
+        let by = by.into_iter();
+        by.map(|(name, ports)| format!("{name} {}", numbers(&ports)))
+            .collect()
+    };
+    let _ = writeln!(
+        text,
+        "who answers is asked who it is on those of its ports that are open, at most: {} (greeting: only listened to)",
+        listed(&plan.ports, &[]).join("; ")
+    );
+    let over_udp = listed(&[], &look.udp);
+    if !over_udp.is_empty() {
+        let questions = addresses.saturating_mul(over_udp.len() as u64);
+        let _ = writeln!(
+            text,
+            "and over UDP, whether or not the port is open, beside the probes above: {}; {questions} questions if all answer",
+            over_udp.join("; ")
+        );
+    }
+    if look.dns {
+        text.push_str("and its address is looked up in DNS (--no-dns)\n");
+    }
+    if look.mdns_seconds > 0 {
+        let _ = writeln!(
+            text,
+            "announcements on the own links are listened to for {} s; nothing is sent for that",
+            look.mdns_seconds
+        );
+    }
+}
+
+/// `22,80,8000-8010`, in ascending order.
+fn numbers(ports: &[u16]) -> String {
+    let ports: BTreeSet<u16> = ports.iter().copied().collect();
+    let mut ranges: Vec<(u16, u16)> = Vec::new();
+    for port in ports {
+        match ranges.last_mut() {
+            Some((_, last)) if last.checked_add(1) == Some(port) => *last = port,
+            _ => ranges.push((port, port)),
+        }
+    }
+    let ranges = ranges.iter().map(|(first, last)| match last - first {
+        0 => first.to_string(),
+        1 => format!("{first},{last}"),
+        _ => format!("{first}-{last}"),
+    });
+    ranges.collect::<Vec<_>>().join(",")
 }
 
 fn subnets(targets: &TargetSet, in_full: bool, text: &mut String) {
@@ -247,5 +319,20 @@ fn live(targets: &TargetSet, address: IpAddr) -> LiveHost {
         tags: said.tags,
         open_ports: Vec::new(),
         round_trip: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ports_that_follow_each_other_are_one_range() {
+        assert_eq!(
+            numbers(&[80, 22, 81, 8002, 8000, 8001]),
+            "22,80,81,8000-8002"
+        );
+        assert_eq!(numbers(&(1..=u16::MAX).collect::<Vec<_>>()), "1-65535");
+        assert_eq!(numbers(&[]), "");
     }
 }

@@ -3,6 +3,7 @@
 use super::super::args::{EngineArgument, PaceArguments};
 use super::super::{Stop, complain};
 use super::scope;
+use crate::identify;
 use crate::scan::{self, Look, RunPlan, polite_ports};
 use crate::sweep::{Engine, Engines, Profile};
 use std::sync::Arc;
@@ -17,6 +18,8 @@ const FLAT_BELOW: u128 = 4_096;
 /// Where WinRM listens over HTTPS and over plain HTTP, unless the operator says otherwise.
 const WINRM_TLS: u16 = 5986;
 const WINRM: u16 = 5985;
+/// How often a probe may be sent again.
+const MOST_RETRIES: u8 = 10;
 /// The longest that announcements are listened to, in seconds.
 const MOST_MDNS: u64 = 600;
 
@@ -31,7 +34,21 @@ pub(super) struct Ports {
 }
 
 impl Ports {
+    /// Says which ports are left alone.
     pub(super) fn read(pace: &PaceArguments) -> Result<Self, Stop> {
+        let (ports, left_alone) = Self::of(pace)?;
+        if !left_alone.is_empty() {
+            let list: Vec<String> = left_alone.iter().map(ToString::to_string).collect();
+            complain(&format!(
+                "not probed, because devices there may fail: {} (--include-fragile probes them)",
+                list.join(", ")
+            ));
+        }
+        Ok(ports)
+    }
+
+    /// The ports, and those that are left alone.
+    pub(super) fn of(pace: &PaceArguments) -> Result<(Self, Vec<u16>), Stop> {
         let named = match &pace.ports {
             Some(text) => scope::ports("--ports", text)?,
             None => PORTS.to_vec(),
@@ -54,29 +71,26 @@ impl Ports {
         let https = web("--https-port", pace.https_port.as_ref())?;
         let named = [&named[..], &winrm_tls, &winrm, &http, &https].concat();
         let (all, left_alone) = polite_ports(&named, &ssh, pace.include_fragile);
-        if !left_alone.is_empty() {
-            let list: Vec<String> = left_alone.iter().map(ToString::to_string).collect();
-            complain(&format!(
-                "not probed, because devices there may fail: {} (--include-fragile probes them)",
-                list.join(", ")
-            ));
-        }
         if all.is_empty() {
-            return Err(Stop::usage(
-                "no port is left to probe; name another with -p",
-            ));
+            let list: Vec<String> = left_alone.iter().map(ToString::to_string).collect();
+            return Err(Stop::usage(format!(
+                "no port is left to probe, because devices there may fail: {}; name another with -p (--include-fragile \
+                 probes these)",
+                list.join(", ")
+            )));
         }
         let probed = |mut ports: Vec<u16>| {
             ports.retain(|port| all.contains(port));
             ports
         };
-        Ok(Self {
+        let ports = Self {
             named_ssh: probed(ssh.clone()),
             ssh: probed(ssh),
             winrm_tls: probed(winrm_tls),
             winrm: probed(winrm),
             all,
-        })
+        };
+        Ok((ports, left_alone))
     }
 }
 
@@ -100,7 +114,14 @@ pub(super) fn profile(pace: &PaceArguments) -> Result<Profile, Stop> {
         profile.host_rate = positive("--max-host-rate", rate)?;
     }
     if let Some(retries) = pace.retries {
-        profile.retries = u8::try_from(retries.min(10)).unwrap_or(10);
+        let few = u8::try_from(retries)
+            .ok()
+            .filter(|few| *few <= MOST_RETRIES);
+        profile.retries = few.ok_or_else(|| {
+            Stop::usage(format!(
+                "--retries {retries}: expected at most {MOST_RETRIES}"
+            ))
+        })?;
         profile.most_retries = profile.most_retries.max(profile.retries);
     }
     match pace.half_open {
@@ -116,6 +137,21 @@ fn web(flag: &str, ports: Option<&String>) -> Result<Vec<u16>, Stop> {
     ports.transpose().map(Option::unwrap_or_default)
 }
 
+/// Over UDP only a question in a protocol's own words is answered: a port without one would be asked nothing.
+fn udp(text: &str) -> Result<Vec<u16>, Stop> {
+    let ports = scope::ports("--udp", text)?;
+    let no_question = |port: &&u16| identify::udp_ports().all(|(known, _)| known != **port);
+    let Some(port) = ports.iter().find(no_question) else {
+        return Ok(ports);
+    };
+    let known = identify::udp_ports().map(|(port, name)| format!("{port} ({name})"));
+    let known: Vec<String> = known.collect();
+    Err(Stop::usage(format!(
+        "--udp {text}: there is no question for port {port}; hosts can be asked on {}",
+        known.join(", ")
+    )))
+}
+
 fn rate(text: &str) -> Result<u32, Stop> {
     let rate = text.parse().ok().filter(|rate| *rate > 0);
     rate.ok_or_else(|| {
@@ -128,7 +164,7 @@ fn rate(text: &str) -> Result<u32, Stop> {
 /// How hosts are asked who they are.
 pub(super) fn look(pace: &PaceArguments) -> Result<Look, Stop> {
     let udp = match &pace.udp {
-        Some(text) => scope::ports("--udp", text)?,
+        Some(text) => udp(text)?,
         None => Vec::new(),
     };
     let listening = pace.mdns.unwrap_or(0);

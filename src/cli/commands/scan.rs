@@ -170,7 +170,7 @@ pub(super) fn stage(
         return Ok(());
     }
     search::fill(&mut plan.scope, plan.look.mdns_seconds, targets.dry_run)?;
-    probes::stage(plan, pace, &Ports::read(pace)?.named_ssh)
+    probes::stage(plan, pace, &Ports::of(pace)?.0.named_ssh)
 }
 
 /// [`plan`], of targets that may yet turn out to be elsewhere: [`place`] and [`stage`] follow.

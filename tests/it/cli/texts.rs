@@ -115,6 +115,7 @@ scope = ['10.1.0.0/23']
         20
     );
     assert!(!short.contains("__ask"), "{short}");
+    assert!(short.lines().count() < 50, "{short}");
     let full = desk.expect(0, &format!("{words} -v")).out;
     assert!(
         full.contains("\n  10.9.0.30  no credential in scope\n"),
@@ -140,6 +141,11 @@ const REFUSED: &[(&str, &str)] = &[
     ),
     ("no time", "scan 127.0.0.1 --timeout 0"),
     ("no rate", "scan 127.0.0.1 --rate 0"),
+    ("too many second tries", "scan 127.0.0.1 --retries 11"),
+    (
+        "a UDP port on which nothing can be asked",
+        "sweep 127.0.0.1 --udp 161,53",
+    ),
     ("no severity", "scan 127.0.0.1 --fail-on urgent"),
     ("no format", "scan 127.0.0.1 --format csv,pdf"),
     (
@@ -250,6 +256,8 @@ fn a_dry_run_of_a_whole_class_a_network_answers_at_once_and_in_little_memory() {
         "{}",
         ended.out
     );
+    assert!(ended.out.lines().count() < 70, "{}", ended.out);
+    assert!(ended.out.contains("… and 65516 more subnets"));
     assert!(desk.latest().is_none(), "a dry run is no run");
     if !cfg!(target_os = "linux") {
         return;
@@ -265,4 +273,26 @@ fn a_dry_run_of_a_whole_class_a_network_answers_at_once_and_in_little_memory() {
         "{}",
         String::from_utf8_lossy(&output.stderr)
     );
+}
+
+#[test]
+fn a_dry_run_says_all_that_would_be_sent_and_each_thing_once() {
+    let desk = Desk::new();
+    let words = "scan 10.9.0.1-30 --dry-run -p 22,443,502,2222 --udp 161,137";
+    let ended = desk.expect(0, words);
+    assert!(
+        ended
+            .out
+            .contains("nbstat 137; snmp 161; 60 questions if all answer"),
+        "{}",
+        ended.out
+    );
+    assert!(ended.out.contains("greeting 2222"), "{}", ended.out);
+    assert!(ended.out.contains("ssh 22; tls 443"), "{}", ended.out);
+    assert!(ended.out.contains("looked up in DNS"), "{}", ended.out);
+    assert_eq!(ended.err.matches("not probed").count(), 1, "{}", ended.err);
+    let quiet = desk.expect(0, &format!("{words} --no-dns")).out;
+    assert!(!quiet.contains("DNS"), "{quiet}");
+    let none = desk.expect(0, "scan 10.9.0.1 --dry-run --no-identify").out;
+    assert!(none.contains("nobody is asked who it is"), "{none}");
 }
