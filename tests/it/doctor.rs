@@ -300,3 +300,26 @@ fn a_windows_says_whether_the_account_is_an_administrator() {
     assert_eq!(stop(&ended), None, "{}{}", ended.out, ended.err);
     assert!(ended.out.contains("UAC has taken"), "{}", ended.out);
 }
+
+#[test]
+fn the_next_command_has_the_flags_without_which_it_would_look_elsewhere() {
+    let clinic = Clinic::open();
+    let ended = clinic.visit(3, "127.84.0.3");
+    let next = ended
+        .out
+        .trim_end()
+        .rsplit("Next: underdesk ")
+        .next()
+        .unwrap();
+    let (command, then) = next.split_once(" > review.csv").unwrap();
+    let port = clinic.site.port(22);
+    let expected =
+        format!("trust scan 127.84.0.3 --ports {port} --ssh-port {port} --known-hosts known_hosts");
+    assert_eq!(command, expected);
+    assert!(
+        then.ends_with("underdesk trust import review.csv"),
+        "{then}"
+    );
+    let review = clinic.desk.expect(0, command).out;
+    assert!(review.contains("127.84.0.3"), "{review}");
+}

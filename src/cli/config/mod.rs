@@ -48,6 +48,8 @@ pub(super) struct Settings {
     /// How many finished runs are kept after a scan.
     pub(super) retention: Retention,
     pub(super) no_input: bool,
+    /// The flags of the files and the site, as typed: what a command that is to follow needs, too.
+    pub(super) typed: Vec<(&'static str, String)>,
     /// Whether `-v` was given.
     pub(super) verbose: bool,
 }
@@ -193,9 +195,24 @@ impl Settings {
                 days: layers.first(|file| file.keep_days),
             },
             no_input: global.no_input,
+            typed: typed(global),
             verbose: global.verbose > 0,
         })
     }
+}
+
+fn typed(global: &Global) -> Vec<(&'static str, String)> {
+    let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
+    let flags = [
+        ("--store", path(&global.store)),
+        ("--catalog", path(&global.catalog)),
+        ("--config", path(&global.config)),
+        ("--site", global.site.clone()),
+    ];
+    let typed = flags.into_iter();
+    typed
+        .filter_map(|(flag, value)| Some((flag, value?)))
+        .collect()
 }
 
 /// Everything below the flags, the stronger layer first.

@@ -61,10 +61,16 @@ pub(super) fn run(
         complain("stopped; what was tried counts");
         return Ok(Exit::Interrupted);
     };
+    let typed = next::Typed::of(
+        settings,
+        &command.sweep,
+        &command.login,
+        command.allow_public,
+    );
     let mut text = String::new();
     let mut exits = Vec::new();
     for address in (0..seen.targets.len()).filter_map(|at| seen.targets.nth(at)) {
-        exits.push(tell(&seen, (target, address), &mut text));
+        exits.push(tell(&seen, (target, address, &typed), &mut text));
     }
     let written = io::stdout().write_all(text.as_bytes());
     written.map_err(|error| Stop::failed(&error))?;
@@ -80,7 +86,10 @@ fn only_logins(plan: &mut RunPlan) {
     plan.look.off = true;
 }
 
-fn tell(seen: &Examination, (target, address): (&String, IpAddr), text: &mut String) -> Exit {
+/// The host as named, its address, and the flags of this command.
+type Where<'a> = (&'a String, IpAddr, &'a next::Typed);
+
+fn tell(seen: &Examination, (target, address, typed): Where<'_>, text: &mut String) -> Exit {
     let host = seen.hosts.iter().find(|host| host.address == address);
     let notes = host.map(|host| host.notes.as_slice()).unwrap_or_default();
     let outcome = host.and_then(|host| host.outcome.as_ref());
@@ -100,10 +109,10 @@ fn tell(seen: &Examination, (target, address): (&String, IpAddr), text: &mut Str
         } else {
             "nothing listens on the ports of a login"
         };
-        let target = next::quoted(target);
+        let (target, flags) = (next::quoted(target), typed.of_a_login());
         let _ = writeln!(
             text,
-            "{address}: {why}; no credential was used\nNext: underdesk doctor {target}"
+            "{address}: {why}; no credential was used\nNext: underdesk doctor {target}{flags}"
         );
         return Exit::Incomplete;
     }
@@ -113,7 +122,7 @@ fn tell(seen: &Examination, (target, address): (&String, IpAddr), text: &mut Str
             Step::Account(account) if row.code.is_success() => Some(account),
             _ => None,
         });
-        say(seen, (target, address), (row, account), text);
+        say(seen, (target, address, typed), (row, account), text);
         exits.push(match row.code {
             ResultCode::BreakerOpen | ResultCode::HostkeyChanged => Exit::SafetyStop,
             code if code.is_success() => Exit::Clean,
@@ -129,7 +138,7 @@ fn tell(seen: &Examination, (target, address): (&String, IpAddr), text: &mut Str
 
 fn say(
     seen: &Examination,
-    (target, address): (&String, IpAddr),
+    (target, address, typed): Where<'_>,
     (row, account): (&AccessRecord, Option<&Account>),
     text: &mut String,
 ) {
@@ -171,6 +180,7 @@ fn say(
         port: row.port.unwrap_or(0),
         credential: id,
         user: user.map(|(_, user)| user.as_str()),
+        typed,
     };
     let next = next::command(row.code, &place);
     if !next.is_empty() {

@@ -24,6 +24,8 @@ pub(super) struct View<'a> {
     pub(super) way: &'a Way,
     pub(super) seen: &'a Examination,
     pub(super) no_users: bool,
+    /// The flags of this command.
+    pub(super) typed: &'a next::Typed,
 }
 
 /// How far one got on a rung.
@@ -580,6 +582,7 @@ impl<'a> Facts<'a> {
                 port,
                 credential: id.map(CredentialId::as_str),
                 user,
+                typed: self.view.typed,
             },
         )
     }

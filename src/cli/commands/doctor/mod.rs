@@ -62,6 +62,12 @@ pub(in crate::cli) fn run(
         complain("stopped; what was tried counts");
         return Ok(Exit::Interrupted);
     };
+    let typed = next::Typed::of(
+        settings,
+        &command.sweep,
+        &command.login,
+        command.allow_public,
+    );
     let mut exits = Vec::new();
     if seen.end == RunEnd::Interrupted {
         complain("interrupted; what was tried counts");
@@ -76,6 +82,7 @@ pub(in crate::cli) fn run(
             way: &way,
             seen: &seen,
             no_users: command.no_users,
+            typed: &typed,
         });
         exits.push(judge(&ladder));
         page.show(&heading(&command.target, &address.to_string()), &ladder);
