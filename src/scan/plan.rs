@@ -277,6 +277,8 @@ pub struct Scope {
     pub exclude: Vec<String>,
     pub exclude_files: Vec<PathBuf>,
     pub never_scan: Vec<String>,
+    #[serde(default)]
+    pub never_scan_files: Vec<String>,
     /// What was taken out after the run had begun, by the operator or the permanent list.
     #[serde(default)]
     pub taken_out: Vec<String>,
@@ -311,7 +313,7 @@ impl Scope {
             return Ok(Vec::new());
         }
         let mut request = self.request();
-        request.exclude.extend_from_slice(&self.taken_out);
+        request.taken_out.clone_from(&self.taken_out);
         let left = self.set(&request)?;
         let place = |place| u64::try_from(place).unwrap_or(u64::MAX);
         let ranges = targets.without(&left).into_iter();
@@ -341,6 +343,8 @@ impl Scope {
             exclude: self.exclude.clone(),
             exclude_files: self.exclude_files.clone(),
             never_scan: self.never_scan.clone(),
+            never_scan_files: self.never_scan_files.clone(),
+            taken_out: Vec::new(),
         }
     }
 }

@@ -97,8 +97,10 @@ pub enum List {
     Exclude,
     /// The values of `--exclude-file`.
     ExcludeFile,
-    /// `never_scan` of the configuration.
-    NeverScan,
+    /// `never_scan` of the configuration, and in which file.
+    NeverScan(String),
+    /// What was taken out of a run that had begun.
+    TakenOut,
     /// A file.
     File(PathBuf),
     /// Standard input.
@@ -111,7 +113,8 @@ impl fmt::Display for List {
             Self::Argument => f.write_str("argument"),
             Self::Exclude => f.write_str("--exclude"),
             Self::ExcludeFile => f.write_str("--exclude-file"),
-            Self::NeverScan => f.write_str("never_scan"),
+            Self::NeverScan(_) => f.write_str("never_scan"),
+            Self::TakenOut => f.write_str("taken out since the run began"),
             Self::File(path) => write!(f, "{}", path.display()),
             Self::Input => f.write_str("standard input"),
         }
@@ -129,13 +132,38 @@ pub struct Origin {
     pub column: usize,
 }
 
+impl Origin {
+    /// Where, without the character.
+    pub(super) fn place(&self) -> String {
+        let (list, line) = (&self.list, self.line);
+        match &**list {
+            List::File(_) | List::Input => format!("{list}, line {line}"),
+            List::NeverScan(file) if !file.is_empty() => format!("{list} {line} in {file}"),
+            _ => format!("{list} {line}"),
+        }
+    }
+}
+
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self.list {
-            List::File(_) | List::Input => write!(f, "{}, line {}", self.list, self.line)?,
-            _ => write!(f, "{} {}", self.list, self.line)?,
-        }
-        write!(f, ", column {}", self.column)
+        write!(f, "{}, column {}", self.place(), self.column)
+    }
+}
+
+/// A rule that takes addresses of the targets out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exclusion {
+    /// Where it is written: `never_scan 1 in /etc/underdesk.toml`.
+    pub place: String,
+    /// The target as written.
+    pub target: String,
+    /// How many addresses of the targets it is about.
+    pub addresses: u128,
+}
+
+impl fmt::Display for Exclusion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} by {} ({})", self.addresses, self.target, self.place)
     }
 }
 

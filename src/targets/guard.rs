@@ -1,5 +1,6 @@
 //! What may not be swept, and what only when the operator says so.
 
+use super::error::Exclusion;
 use super::spans::{IPV4, Span, Spans, address, key};
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -20,10 +21,15 @@ pub struct Permissions {
 #[non_exhaustive]
 pub enum GuardError {
     /// Nothing is left to sweep.
-    #[error("no address is in scope: {excluded} excluded, {unresolved} names without an address")]
+    #[error(
+        "no address is in scope: {excluded} excluded{}, {unresolved} names without an address",
+        listed(.by)
+    )]
     Empty {
         /// How many addresses the exclusions took out.
         excluded: u128,
+        /// By which rules, the first of them.
+        by: Vec<Exclusion>,
         /// How many names have no address.
         unresolved: usize,
     },
@@ -49,11 +55,20 @@ pub enum GuardError {
     },
 }
 
+/// `: 2 by 10.0.0.0/31 (never_scan 1)`; empty for none.
+fn listed(rules: &[Exclusion]) -> String {
+    if rules.is_empty() {
+        return String::new();
+    }
+    let rules: Vec<String> = rules.iter().map(ToString::to_string).collect();
+    format!(": {}", rules.join("; "))
+}
+
 /// Holds a scope, and the blocks that are searched for more of it, against the guards.
 pub(super) fn check(
     scope: &Spans,
     searched: &Spans,
-    excluded: u128,
+    (excluded, by): (u128, &[Exclusion]),
     unresolved: usize,
     allowed: Permissions,
 ) -> Result<(), GuardError> {
@@ -61,6 +76,7 @@ pub(super) fn check(
     if count == 0 && searched.count() == 0 {
         return Err(GuardError::Empty {
             excluded,
+            by: by.to_vec(),
             unresolved,
         });
     }

@@ -27,6 +27,10 @@ pub struct Request {
     pub exclude_files: Vec<PathBuf>,
     /// What the configuration says is never swept. No flag overrides it.
     pub never_scan: Vec<String>,
+    /// In which file each of them is written; those of the same file follow each other.
+    pub never_scan_files: Vec<String>,
+    /// What was taken out after the run had begun.
+    pub taken_out: Vec<String>,
 }
 
 impl Request {
@@ -34,6 +38,19 @@ impl Request {
     pub fn wants_input(&self) -> bool {
         let mut values = self.targets.iter().chain(&self.exclude);
         values.any(|value| matches!(value.trim(), "-" | "!-"))
+    }
+
+    /// What is never swept, file by file; of runs of earlier versions nobody knows the file.
+    fn never_scan_by_file(&self) -> Vec<(&str, Vec<String>)> {
+        let mut by_file: Vec<(&str, Vec<String>)> = Vec::new();
+        for (at, target) in self.never_scan.iter().enumerate() {
+            let file = self.never_scan_files.get(at).map_or("", String::as_str);
+            match by_file.last_mut() {
+                Some((last, targets)) if *last == file => targets.push(target.clone()),
+                _ => by_file.push((file, vec![target.clone()])),
+            }
+        }
+        by_file
     }
 }
 
@@ -95,7 +112,10 @@ impl TargetList {
         };
         reader.values(&List::Argument, &request.targets, false)?;
         reader.values(&List::Exclude, &request.exclude, true)?;
-        reader.values(&List::NeverScan, &request.never_scan, true)?;
+        for (file, targets) in request.never_scan_by_file() {
+            reader.values(&List::NeverScan(file.to_owned()), &targets, true)?;
+        }
+        reader.values(&List::TakenOut, &request.taken_out, true)?;
         let list = Arc::new(List::ExcludeFile);
         for (at, path) in request.exclude_files.iter().enumerate() {
             let place = Place {

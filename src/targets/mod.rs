@@ -16,7 +16,7 @@ mod parts;
 mod set;
 mod spans;
 
-pub use error::{List, Origin, TargetError};
+pub use error::{Exclusion, List, Origin, TargetError};
 pub use file::Disk;
 pub use guard::{GuardError, PLAIN_LIMIT, Permissions, is_private};
 pub use list::{Found, Lists, Request, TargetList};

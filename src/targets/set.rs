@@ -1,6 +1,6 @@
 //! The scope of a run: which addresses, without ever writing them out.
 
-use super::error::TargetError;
+use super::error::{Exclusion, Origin, TargetError};
 use super::guard::{self, Permissions};
 use super::list::{Found, Line, Meaning, TargetList};
 use super::notes::{Description, Notes};
@@ -11,6 +11,8 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 
+/// How many rules that take addresses out are named.
+const RULES_LIMIT: usize = 20;
 /// How many addresses of one name are swept.
 const ADDRESSES_LIMIT: usize = 64;
 
@@ -38,6 +40,7 @@ pub struct TargetSet {
     /// What each of them covers.
     line_spans: Vec<(Span, usize)>,
     unresolved: Vec<Unresolved>,
+    exclusions: Vec<Exclusion>,
 }
 
 /// A target name that has no address to sweep.
@@ -46,7 +49,7 @@ pub struct Unresolved {
     /// The name.
     pub name: String,
     /// Where it is written.
-    pub origin: super::Origin,
+    pub origin: Origin,
     /// Why: what the resolver said.
     pub why: String,
 }
@@ -72,7 +75,12 @@ impl TargetList {
             builder.line(line)?;
         }
         let mut draft = builder.draft;
-        let taken_out = Spans::new(draft.excluded);
+        let rules = draft.rules;
+        let mut excluded = Vec::new();
+        for rule in &rules {
+            excluded.extend_from_slice(&rule.spans);
+        }
+        let taken_out = Spans::new(excluded);
         let is_open = |span: Span| taken_out.count_in(span) < span.count();
         draft.searched.retain(|(span, _)| is_open(*span));
         let spans = |placed: &[(Span, usize)]| -> Vec<Span> {
@@ -87,7 +95,10 @@ impl TargetList {
         let covered = Spans::new([spans(&draft.line_spans), found].concat());
         let open = allowed_of(&searched);
         let excluded = covered.count() - in_scope.count();
-        guard::check(&in_scope, &open, excluded, draft.unresolved.len(), allowed)?;
+        let exclusions = rules.into_iter().filter_map(|rule| rule.told(&covered));
+        let exclusions: Vec<Exclusion> = exclusions.take(RULES_LIMIT).collect();
+        let names = draft.unresolved.len();
+        guard::check(&in_scope, &open, (excluded, &exclusions), names, allowed)?;
         Ok(TargetSet {
             in_scope,
             covered,
@@ -99,6 +110,7 @@ impl TargetList {
             labels: draft.labels,
             line_spans: draft.line_spans,
             unresolved: draft.unresolved,
+            exclusions,
         })
     }
 }
@@ -171,6 +183,11 @@ impl TargetSet {
         &self.unresolved
     }
 
+    /// The rules that take addresses of the targets out, the first 20 of them.
+    pub fn exclusions(&self) -> &[Exclusion] {
+        &self.exclusions
+    }
+
     /// SHA-256 over the addresses in scope, in hex: the same scope has the same fingerprint,
     /// however it is written.
     pub fn fingerprint(&self) -> String {
@@ -229,7 +246,7 @@ struct Builder<'a> {
 #[derive(Default)]
 struct Draft {
     wanted: Vec<Span>,
-    excluded: Vec<Span>,
+    rules: Vec<Rule>,
     line_spans: Vec<(Span, usize)>,
     searched: Vec<(Span, usize)>,
     labels: Vec<Arc<str>>,
@@ -237,10 +254,34 @@ struct Draft {
     unresolved: Vec<Unresolved>,
 }
 
+/// A line that takes addresses out.
+struct Rule {
+    origin: Origin,
+    text: String,
+    spans: Vec<Span>,
+}
+
+impl Rule {
+    /// What it takes out of the targets; `None` where it does not concern them.
+    fn told(self, covered: &Spans) -> Option<Exclusion> {
+        let addresses = Spans::new(self.spans);
+        let addresses: u128 = addresses.iter().map(|span| covered.count_in(span)).sum();
+        (addresses > 0).then(|| Exclusion {
+            place: self.origin.place(),
+            target: self.text,
+            addresses,
+        })
+    }
+}
+
 impl Builder<'_> {
     fn line(&mut self, line: Line) -> Result<(), TargetError> {
         match line.what {
-            Meaning::Addresses { spans, .. } if line.excluded => self.draft.excluded.extend(spans),
+            Meaning::Addresses { spans, .. } if line.excluded => self.draft.rules.push(Rule {
+                origin: line.origin,
+                text: line.text,
+                spans,
+            }),
             Meaning::Addresses { spans, ends } => {
                 let wanted = Spans::new(spans.clone());
                 let ends = Spans::new(ends.into_iter().flatten().map(Span::one).collect());
@@ -251,12 +292,16 @@ impl Builder<'_> {
             }
             Meaning::Name(name) if line.excluded => {
                 let addresses = self.addresses(&name);
-                let addresses = addresses.map_err(|why| TargetError::ExclusionUnresolved {
-                    origin: line.origin,
+                let spans = addresses.map_err(|why| TargetError::ExclusionUnresolved {
+                    origin: line.origin.clone(),
                     name,
                     why,
                 })?;
-                self.draft.excluded.extend(addresses);
+                self.draft.rules.push(Rule {
+                    origin: line.origin,
+                    text: line.text,
+                    spans,
+                });
             }
             Meaning::Name(name) => match self.sweepable(&name) {
                 Ok(spans) => {

@@ -100,18 +100,29 @@ fn exclusions_hold_wherever_they_stand_and_however_they_are_written() {
     let expected = ["10.0.0.0", "10.0.0.8", "10.0.0.9"].map(ip);
     assert_eq!(all(&set), expected);
     assert_eq!(set.excluded(), 7);
+    let by: Vec<String> = set.exclusions().iter().map(ToString::to_string).collect();
+    assert_eq!(
+        by,
+        [
+            "1 by 10.0.0.1 (argument 1)",
+            "1 by ::ffff:10.0.0.2 (argument 3)",
+            "1 by 10.0.0.3 (--exclude 1)",
+            "1 by 10.0.0.4 (out, line 1)",
+            "2 by 10.0.0.6/31 (never_scan 1)",
+            "1 by 10.0.0.5 (file, line 2)",
+        ]
+    );
 }
 
 #[test]
 fn never_scan_holds_against_every_permission() {
     let mut request = request(&["10.0.0.1"]);
-    request.never_scan = vec!["10.0.0.0/24".into()];
+    request.never_scan = vec!["192.168.0.1".into(), "10.0.0.0/24".into()];
+    request.never_scan_files = vec!["project.toml".into(), "user.toml".into()];
     let error = set(&request, &Memory::default(), ALL).unwrap_err();
-    assert!(
-        error
-            .to_string()
-            .contains("no address is in scope: 1 excluded"),
-        "{error}"
+    assert_eq!(
+        error.to_string(),
+        "no address is in scope: 1 excluded: 1 by 10.0.0.0/24 (never_scan 1 in user.toml), 0 names without an address"
     );
 }
 

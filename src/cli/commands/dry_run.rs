@@ -101,6 +101,9 @@ fn preview(
     for line in search::preview(&targets) {
         let _ = writeln!(text, "{line}");
     }
+    for rule in targets.exclusions() {
+        let _ = writeln!(text, "taken out: {}", for_terminal(&rule.to_string()));
+    }
     let unresolved = targets.unresolved();
     let named = if in_full { unresolved.len() } else { LISTED };
     for name in unresolved.iter().take(named) {

@@ -28,12 +28,14 @@ pub(super) fn read_with(
             "no targets: name addresses, ranges, host names or @FILE, or read this machine with --local",
         ));
     }
-    let never_scan = settings.never_scan.iter().map(|(target, _)| target.clone());
+    let (never_scan, never_scan_files) = settings.never_scan.iter().cloned().unzip();
     let request = Request {
         targets: arguments.targets.clone(),
         exclude: arguments.exclude.clone(),
         exclude_files: arguments.exclude_file.clone(),
-        never_scan: never_scan.collect(),
+        never_scan,
+        never_scan_files,
+        taken_out: Vec::new(),
     };
     let input = if request.wants_input() {
         Some(stdin()?)
@@ -55,6 +57,7 @@ pub(super) fn read_with(
         exclude: request.exclude,
         exclude_files: request.exclude_files,
         never_scan: request.never_scan,
+        never_scan_files: request.never_scan_files,
         taken_out: Vec::new(),
         allow_public: arguments.allow_public,
         yes: arguments.yes,

@@ -152,7 +152,12 @@ fn never_scan_is_overridden_by_no_flag() {
         "underdesk.toml",
         "never_scan = [\"127.86.5.1\", \"127.86.5.2\"]\n",
     );
-    desk.expect(2, &format!("scan --resume {run}"));
+    let ended = desk.expect(2, &format!("scan --resume {run}"));
+    let said = "taken out since the run began";
+    assert!(ended.err.contains(said), "{}", ended.err);
+    let ended = desk.expect(2, "scan 127.86.5.1 --dry-run");
+    let said = "1 by 127.86.5.1 (never_scan 1 in underdesk.toml)";
+    assert!(ended.err.contains(said), "{}", ended.err);
 }
 
 #[test]
