@@ -15,8 +15,8 @@
 //! breaker stays open for longer. If it leaps ahead by a day, tries are forgotten early; nothing that
 //! survives a crash could tell.
 
-use super::{AccountKey, Holder, HostLabel, Stop, StopReason, Try};
-use crate::model::UtcTime;
+use super::{AccountKey, Holder, HostLabel, Stop, StopReason, Try, TryState};
+use crate::model::{ResultCode, RunId, UtcTime};
 use std::fmt;
 use std::time::Duration;
 
@@ -30,8 +30,11 @@ pub fn decide(tries: &[Try], stops: &[Stop], ask: &Ask<'_>, limits: &Limits) -> 
         (limits.counts(it.at, ask.now) || it.is_held_by(ask.holder))
             && ask.account.may_be(ask.host, &it.account, &it.host)
     });
-    let (in_flight, lasting): (Vec<&Try>, Vec<&Try>) =
+    let (in_flight, others): (Vec<&Try>, Vec<&Try>) =
         counted.partition(|it| it.is_held_by(ask.holder));
+    let (open, lasting): (Vec<&Try>, Vec<&Try>) = others
+        .into_iter()
+        .partition(|it| may_come_back(it, ask, limits));
 
     let here = |tries: &[&Try]| -> Vec<UtcTime> {
         let here = tries.iter().filter(|it| it.host.is_same(ask.host));
@@ -48,17 +51,66 @@ pub fn decide(tries: &[Try], stops: &[Stop], ask: &Ask<'_>, limits: &Limits) -> 
         return Decision::Open(Why::AccountSpent { tries, until });
     }
 
-    let full = lasting_here.len() + here(&in_flight).len() >= limits.per_account_and_host
-        || lasting.len() + in_flight.len() >= limits.per_account;
+    let (settled_here, settled) = (lasting_here.len(), lasting.len());
+    if let Some(decision) = in_use(&open, (settled_here, settled), ask, limits) {
+        return decision;
+    }
+    let full = settled_here + here(&open).len() + here(&in_flight).len()
+        >= limits.per_account_and_host
+        || settled + open.len() + in_flight.len() >= limits.per_account;
     let canary_is_out = || {
         let held = tries.iter().filter(|it| it.is_held_by(ask.holder));
         held.into_iter()
             .any(|it| ask.account.shares_canary(&it.account))
     };
     if full || (!ask.proven && canary_is_out()) {
-        return Decision::Wait;
+        return Decision::Wait(None);
     }
     Decision::Go
+}
+
+/// Whether another run may still say how its try ended. Where the run is ours, the process is not: it was killed, and
+/// we go on with its run.
+fn may_come_back(it: &Try, ask: &Ask<'_>, limits: &Limits) -> bool {
+    let age = ask.now.unix().saturating_sub(it.at.unix());
+    let is_reserved = matches!(it.state, TryState::Reserved { .. });
+    is_reserved
+        && it.run != *ask.run
+        && (-seconds(limits.patience)..=seconds(limits.slack)).contains(&age)
+}
+
+/// What is to be done where nothing but tries of other runs that have not ended stands in the way.
+fn in_use(
+    open: &[&Try],
+    (settled_here, settled): (usize, usize),
+    ask: &Ask<'_>,
+    limits: &Limits,
+) -> Option<Decision> {
+    let here: Vec<&Try> = open
+        .iter()
+        .copied()
+        .filter(|it| it.host.is_same(ask.host))
+        .collect();
+    let on_this_host = settled_here + here.len() >= limits.per_account_and_host;
+    if !on_this_host && settled + open.len() < limits.per_account {
+        return None;
+    }
+    let in_the_way = if on_this_host { &*here } else { open };
+    let first = in_the_way.iter().min_by_key(|it| it.at)?;
+    let why = Why::InUse {
+        run: first.run.clone(),
+        since: first.at,
+        on_this_host,
+    };
+    let is_new = |it: &&Try| ask.now.unix().saturating_sub(it.at.unix()) < seconds(limits.patience);
+    if in_the_way.iter().any(|it| is_new(it)) {
+        return Some(Decision::Wait(Some(why)));
+    }
+    Some(Decision::Open(why))
+}
+
+fn seconds(time: Duration) -> i64 {
+    i64::try_from(time.as_secs()).unwrap_or(i64::MAX)
 }
 
 /// What is asked of the breaker.
@@ -70,6 +122,8 @@ pub struct Ask<'a> {
     pub host: &'a HostLabel,
     /// Who asks.
     pub holder: &'a Holder,
+    /// For which run.
+    pub run: &'a RunId,
     /// Whether this credential has logged in anywhere in this run. Until it has, one host at a time
     /// is the canary.
     pub proven: bool,
@@ -82,9 +136,10 @@ pub struct Ask<'a> {
 pub enum Decision {
     /// Reserve a try, then send.
     Go,
-    /// A try of this process is on its way, and may come back: ask again when one has ended.
-    Wait,
-    /// Do not send; the host's row is `breaker_open`.
+    /// A try is on its way, and may come back: ask again when one has ended. It is this process's own, or another
+    /// run's, in the words for those who cannot wait any longer.
+    Wait(Option<Why>),
+    /// Do not send; the code of the host's row is [`Why::code`].
     Open(Why),
 }
 
@@ -111,6 +166,25 @@ pub enum Why {
         /// When it may be tried again.
         until: UtcTime,
     },
+    /// Another run tries the account and has not said how that ended. It counts until it has.
+    InUse {
+        /// That run.
+        run: RunId,
+        /// When it began.
+        since: UtcTime,
+        /// Whether it tries it on this host.
+        on_this_host: bool,
+    },
+}
+
+impl Why {
+    /// The result code of a host where nothing is sent for this.
+    pub fn code(&self) -> ResultCode {
+        match self {
+            Self::InUse { .. } => ResultCode::AccountInUse,
+            _ => ResultCode::BreakerOpen,
+        }
+    }
 }
 
 impl fmt::Display for Why {
@@ -130,6 +204,18 @@ impl fmt::Display for Why {
                 f,
                 "{tries} tries of this account did not succeed; no other until {until}"
             ),
+            Self::InUse {
+                run,
+                since,
+                on_this_host,
+            } => {
+                let place = if *on_this_host { " on this host" } else { "" };
+                write!(
+                    f,
+                    "run {run} began to use this account{place} at {since} and has not ended that: scan again when that run \
+                     has ended (where it was killed, its try counts as a wrong one)"
+                )
+            }
         }
     }
 }
@@ -146,6 +232,8 @@ pub struct Limits {
     /// The longest time between a reservation and the host's having seen the secret: no host's
     /// deadline may be later. It is added to the window, since a crash leaves only the first.
     pub slack: Duration,
+    /// How long another run's try is waited for, from its beginning.
+    pub patience: Duration,
 }
 
 impl Default for Limits {
@@ -155,6 +243,7 @@ impl Default for Limits {
             per_account: 2,
             window: Duration::from_hours(24),
             slack: Duration::from_hours(1),
+            patience: Duration::from_secs(20),
         }
     }
 }
@@ -205,10 +294,8 @@ fn stopped(stops: &[Stop], ask: &Ask<'_>, limits: &Limits) -> Option<Why> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::TryState;
     use super::super::account::tests::{account, label};
     use super::*;
-    use crate::model::{ResultCode, RunId};
 
     const DAY: i64 = 24 * 60 * 60;
 
@@ -219,13 +306,18 @@ mod tests {
     /// A process that tries `CORP\audit`.
     struct Process {
         holder: Holder,
+        run: RunId,
         proven: bool,
     }
 
     impl Process {
         fn new(proven: bool) -> Self {
-            let holder = Holder::new("me");
-            Self { holder, proven }
+            let (holder, run) = (Holder::new("me"), RunId::new("r-1"));
+            Self {
+                holder,
+                run,
+                proven,
+            }
         }
 
         fn decide(&self, tries: &[Try], stops: &[Stop], host: u8, now: i64) -> Decision {
@@ -235,6 +327,7 @@ mod tests {
                 account: &account,
                 host: &host,
                 holder: &self.holder,
+                run: &self.run,
                 proven: self.proven,
                 now: at(now),
             };
@@ -265,7 +358,7 @@ mod tests {
         assert_eq!(Process::new(false).decide(&[], &[], 1, 0), Decision::Go);
         assert_eq!(
             Process::new(false).decide(&canary, &[], 2, 0),
-            Decision::Wait
+            Decision::Wait(None)
         );
         assert_eq!(Process::new(true).decide(&canary, &[], 2, 0), Decision::Go);
     }
@@ -273,11 +366,14 @@ mod tests {
     #[test]
     fn reservations_count_like_failures_so_that_concurrency_cannot_beat_the_limit() {
         let two = [reserved(1, 0, "me"), reserved(2, 0, "me")];
-        assert_eq!(Process::new(true).decide(&two, &[], 3, 0), Decision::Wait);
+        assert_eq!(
+            Process::new(true).decide(&two, &[], 3, 0),
+            Decision::Wait(None)
+        );
         let one_spent = [wrong(1, 0), reserved(2, 0, "me")];
         assert_eq!(
             Process::new(true).decide(&one_spent, &[], 3, 0),
-            Decision::Wait
+            Decision::Wait(None)
         );
     }
 
@@ -292,6 +388,49 @@ mod tests {
         );
         let here = Process::new(true).decide(&two[..1], &[], 1, 60);
         assert_eq!(here, Decision::Open(Why::HostSpent { until }));
+    }
+
+    #[test]
+    fn a_try_of_another_run_that_has_not_ended_accuses_nobody_and_holds_all_the_same() {
+        let other = Try {
+            run: RunId::new("r-2"),
+            ..reserved(1, 0, "other")
+        };
+        let me = Process::new(true);
+        let why = Why::InUse {
+            run: RunId::new("r-2"),
+            since: at(0),
+            on_this_host: true,
+        };
+        assert_eq!(why.code(), ResultCode::AccountInUse);
+        // Most logins take a moment.
+        let first = me.decide(std::slice::from_ref(&other), &[], 1, 5);
+        assert_eq!(first, Decision::Wait(Some(why.clone())));
+        let later = me.decide(std::slice::from_ref(&other), &[], 1, 600);
+        assert_eq!(later, Decision::Open(why));
+        // Elsewhere the account has a try left, and no third.
+        assert_eq!(
+            me.decide(std::slice::from_ref(&other), &[], 2, 5),
+            Decision::Go
+        );
+        let with_a_wrong_one = [other.clone(), wrong(2, 0)];
+        let Decision::Open(why) = me.decide(&with_a_wrong_one, &[], 3, 600) else {
+            panic!("open");
+        };
+        assert_eq!(why.code(), ResultCode::AccountInUse);
+        assert!(
+            why.to_string()
+                .starts_with("run r-2 began to use this account at "),
+            "{why}"
+        );
+        // It gave its try back, or spent it.
+        assert_eq!(me.decide(&[], &[], 1, 6), Decision::Go);
+        let spent = [other.clone().spent(at(6))];
+        let decision = me.decide(&spent, &[], 1, 7);
+        assert!(matches!(decision, Decision::Open(Why::HostSpent { .. })));
+        // No host takes longer than an hour: its process is gone, and what it sent is unknown.
+        let decision = me.decide(&[other], &[], 1, 3601);
+        assert!(matches!(decision, Decision::Open(Why::HostSpent { .. })));
     }
 
     #[test]
@@ -313,7 +452,7 @@ mod tests {
     fn a_try_that_slept_with_the_laptop_still_counts() {
         let asleep = [reserved(1, -3 * DAY, "me"), reserved(2, -3 * DAY, "me")];
         let me = Process::new(true);
-        assert_eq!(me.decide(&asleep, &[], 3, 0), Decision::Wait);
+        assert_eq!(me.decide(&asleep, &[], 3, 0), Decision::Wait(None));
         // Of another process, it crashed long ago.
         let crashed = [reserved(1, -3 * DAY, "dead"), wrong(2, 0)];
         assert_eq!(me.decide(&crashed, &[], 3, 0), Decision::Go);

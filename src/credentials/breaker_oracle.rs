@@ -2,7 +2,7 @@
 //! about its own breaker, with a real store.
 
 use super::account::tests::{account, label};
-use super::{AccountKey, Ask, Decision, Holder, HostLabel, Limits, Try, decide};
+use super::{AccountKey, Ask, Decision, Holder, HostLabel, Limits, Try, TryState, decide};
 use crate::model::{RunId, UtcTime};
 use proptest::prelude::*;
 
@@ -91,6 +91,7 @@ struct Flight {
 
 struct Process {
     holder: Holder,
+    run: RunId,
     proven: [bool; SPELLINGS.len()],
     flights: Vec<Flight>,
 }
@@ -99,6 +100,8 @@ impl Process {
     fn new(name: usize) -> Self {
         Self {
             holder: Holder::new(format!("p{name}")),
+            // Some go on with a run, some begin one of their own.
+            run: RunId::new(format!("r{}", name % 3)),
             proven: [false; SPELLINGS.len()],
             flights: Vec::new(),
         }
@@ -159,6 +162,7 @@ impl World {
             account: &account,
             host: &label,
             holder: &who.holder,
+            run: &who.run,
             proven: who.proven[spelling],
             now: self.now(),
         };
@@ -178,8 +182,7 @@ impl World {
                     begun: self.real,
                     seen: self.seen.len(),
                 };
-                self.kept
-                    .push((flight.number, Try::reserve(&ask, RunId::new("r"))));
+                self.kept.push((flight.number, Try::reserve(&ask)));
                 self.seen.push(Seen {
                     spelling,
                     host,
@@ -188,7 +191,16 @@ impl World {
                 });
                 self.processes[process].flights.push(flight);
             }
-            Decision::Wait => assert!(!who.flights.is_empty(), "waiting for nobody"),
+            Decision::Wait(None) => assert!(!who.flights.is_empty(), "waiting for nobody"),
+            Decision::Wait(Some(_)) => {
+                let is_others = |it: &&(usize, Try)| {
+                    matches!(it.1.state, TryState::Reserved { .. }) && it.1.run != who.run
+                };
+                assert!(
+                    self.kept.iter().any(|it| is_others(&it)),
+                    "waiting for nobody"
+                );
+            }
             Decision::Open(_) => {}
         }
     }

@@ -50,11 +50,11 @@ pub enum TryState {
 
 impl Try {
     /// The try that [`Decision::Go`](super::Decision::Go) allows.
-    pub fn reserve(ask: &Ask<'_>, run: RunId) -> Self {
+    pub fn reserve(ask: &Ask<'_>) -> Self {
         Self {
             account: ask.account.clone(),
             host: ask.host.clone(),
-            run,
+            run: ask.run.clone(),
             at: ask.now,
             state: TryState::Reserved {
                 holder: ask.holder.clone(),

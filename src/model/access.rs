@@ -151,6 +151,7 @@ pub enum ResultCode {
     KerberosWrongRealm,
     SudoDenied,
     BreakerOpen,
+    AccountInUse,
     ProtocolError,
     NoNetwork,
     Defect,
@@ -446,6 +447,14 @@ const ROWS: &[(ResultCode, Row)] = &[
         ),
     ),
     (
+        ResultCode::AccountInUse,
+        (
+            "account_in_use",
+            "Another run was trying this account, so nothing was sent.",
+            "Scan the host again when the run that detail names has ended.",
+        ),
+    ),
+    (
         ResultCode::ProtocolError,
         (
             "protocol_error",
@@ -539,7 +548,7 @@ mod tests {
             assert!(row.1.ends_with('.'), "{}", row.0);
             assert!(row.2.is_empty() || row.2.ends_with('.'), "{}", row.0);
         }
-        assert_eq!(ROWS.len(), 34);
+        assert_eq!(ROWS.len(), 35);
     }
 
     #[test]

@@ -246,6 +246,10 @@ fn a_safety_stop_counts_also_where_another_credential_got_in() {
     };
     assert_eq!(counts(&machine).safety_stops, 0);
     let mut held = machine.access[0].clone();
+    held.1.code = ResultCode::AccountInUse;
+    machine.access.insert(0, held.clone());
+    // Another run at work is none.
+    assert_eq!(counts(&machine).safety_stops, 0);
     held.1.code = ResultCode::BreakerOpen;
     machine.access.insert(0, held);
     assert_eq!(

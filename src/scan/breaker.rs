@@ -45,8 +45,8 @@ impl Drop for Reserved {
 pub(super) enum Leave {
     /// The secret may be sent, once.
     Granted(Reserved, Permit),
-    /// It may not, and why.
-    Open(String),
+    /// It may not, and why: the code and the particulars.
+    Open(ResultCode, String),
 }
 
 impl Breaker {
@@ -73,9 +73,9 @@ impl Breaker {
         &self,
         account: &AccountKey,
         host: &HostLabel,
-    ) -> Result<Option<String>, RunError> {
+    ) -> Result<Option<(ResultCode, String)>, RunError> {
         match self.ask(account, host, Purpose::Look).await? {
-            Reservation::Refused(why) => Ok(Some(why)),
+            Reservation::Refused(code, why) => Ok(Some((code, why))),
             Reservation::Granted(_) | Reservation::Wait => Ok(None),
         }
     }
@@ -89,7 +89,9 @@ impl Breaker {
         deadline: Instant,
     ) -> Result<Leave, RunError> {
         loop {
-            match self.ask(&account, &host, Purpose::Send { proven }).await? {
+            let is_last = Instant::now() + PAUSE >= deadline;
+            let purpose = Purpose::Send { proven, is_last };
+            match self.ask(&account, &host, purpose).await? {
                 Reservation::Granted(id) => {
                     let reserved = Reserved {
                         store: self.store.clone(),
@@ -101,13 +103,11 @@ impl Breaker {
                     };
                     return Ok(Leave::Granted(reserved, Permit::for_a_reserved_try()));
                 }
-                Reservation::Refused(why) => return Ok(Leave::Open(why)),
-                Reservation::Wait if Instant::now() + PAUSE < deadline => {
-                    tokio::time::sleep(PAUSE).await;
-                }
+                Reservation::Refused(code, why) => return Ok(Leave::Open(code, why)),
+                Reservation::Wait if !is_last => tokio::time::sleep(PAUSE).await,
                 Reservation::Wait => {
                     let why = "another try of this account did not end in time";
-                    return Ok(Leave::Open(why.to_owned()));
+                    return Ok(Leave::Open(ResultCode::BreakerOpen, why.to_owned()));
                 }
             }
         }
@@ -122,17 +122,19 @@ impl Breaker {
         let now = (self.clock)();
         let (holder, limits) = (self.holder.clone(), self.limits);
         let (account, host) = (account.clone(), host.clone());
-        let proven = matches!(purpose, Purpose::Send { proven: true });
+        let proven = matches!(purpose, Purpose::Send { proven: true, .. });
+        let run = self.run.clone();
         let ask = Ask {
             account: &account,
             host: &host,
             holder: &holder,
+            run: &run,
             proven,
             now,
         };
         let request = TryRequest {
             account: account.bucket().to_owned(),
-            record: Try::reserve(&ask, self.run.clone()).record(),
+            record: Try::reserve(&ask).record(),
             run: self.run.clone(),
             now,
             horizon: limits.horizon(now),
@@ -142,19 +144,23 @@ impl Breaker {
             let stops: Option<Vec<Stop>> = stops.iter().map(read_stop).collect();
             // A row that cannot be read may be this account's: better no login than a lock.
             let (Some(tries), Some(stops)) = (tries, stops) else {
-                return Verdict::Refuse(UNREADABLE.to_owned());
+                return Verdict::Refuse(ResultCode::BreakerOpen, UNREADABLE.to_owned());
             };
             let ask = Ask {
                 account: &account,
                 host: &host,
                 holder: &holder,
+                run: &run,
                 proven,
                 now,
             };
             match (decide(&tries, &stops, &ask, &limits), purpose) {
-                (Decision::Open(why), _) => Verdict::Refuse(why.to_string()),
+                (Decision::Open(why), _)
+                | (Decision::Wait(Some(why)), Purpose::Send { is_last: true, .. }) => {
+                    Verdict::Refuse(why.code(), why.to_string())
+                }
                 (Decision::Go, Purpose::Send { .. }) => Verdict::Grant,
-                (Decision::Go, Purpose::Look) | (Decision::Wait, _) => Verdict::Wait,
+                (Decision::Go, Purpose::Look) | (Decision::Wait(_), _) => Verdict::Wait,
             }
         };
         Ok(self.store.reserve_try(request, rule).await?)
@@ -242,21 +248,22 @@ impl Standing {
         credential: &Credential,
         address: std::net::IpAddr,
         now: crate::model::UtcTime,
-    ) -> Option<String> {
+    ) -> Option<(ResultCode, String)> {
         let Some((tries, stops)) = &self.rows else {
-            return Some(UNREADABLE.to_owned());
+            return Some((ResultCode::BreakerOpen, UNREADABLE.to_owned()));
         };
         let label = HostLabel::new(address, None);
         let ask = Ask {
             account: &AccountKey::of(credential, &label),
             host: &label,
             holder: &Holder::new("nobody"),
+            run: &RunId::new("none"),
             proven: true,
             now,
         };
         match decide(tries, stops, &ask, &Limits::default()) {
-            Decision::Open(why) => Some(why.to_string()),
-            Decision::Go | Decision::Wait => None,
+            Decision::Open(why) => Some((why.code(), why.to_string())),
+            Decision::Go | Decision::Wait(_) => None,
         }
     }
 }
@@ -267,7 +274,8 @@ const UNREADABLE: &str = "the record of earlier tries cannot be read";
 #[derive(Clone, Copy)]
 enum Purpose {
     /// To send a secret of a credential that has, or has not, logged in anywhere in this run.
-    Send { proven: bool },
+    /// The last time it is asked, nobody waits any longer.
+    Send { proven: bool, is_last: bool },
     /// To know whether it is open.
     Look,
 }

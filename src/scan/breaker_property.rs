@@ -109,7 +109,9 @@ impl World {
         let clock: Clock = Arc::new(move || UtcTime::from_unix(now.load(Ordering::SeqCst)));
         let store = Store::open(store).unwrap();
         let holder = Holder::new(format!("p{}", self.started));
-        Arc::new(Breaker::new(store, RunId::new("r"), holder, clock))
+        // Some go on with a run, some begin one of their own.
+        let run = RunId::new(format!("r{}", self.started % 3));
+        Arc::new(Breaker::new(store, run, holder, clock))
     }
 
     async fn go(&mut self, step: &Step, store: &Path) {

@@ -225,7 +225,7 @@ async fn reserve(cx: &Context, host: u8) -> Result<breaker::Reserved, String> {
     let soon = Instant::now() + Duration::from_millis(200);
     match cx.breaker.reserve(account, label, true, soon).await {
         Ok(breaker::Leave::Granted(reserved, _)) => Ok(reserved),
-        Ok(breaker::Leave::Open(why)) => Err(why),
+        Ok(breaker::Leave::Open(_, why)) => Err(why),
         Err(error) => panic!("{error}"),
     }
 }

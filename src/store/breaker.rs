@@ -16,7 +16,7 @@ pub(super) fn reserve(
         let stops = stops_since(tx, request.horizon)?;
         match decide(&tries, &stops) {
             Verdict::Wait => Ok(Reservation::Wait),
-            Verdict::Refuse(why) => Ok(Reservation::Refused(why)),
+            Verdict::Refuse(code, why) => Ok(Reservation::Refused(code, why)),
             Verdict::Grant => {
                 let mut insert = tx.prepare_cached(
                     "INSERT INTO breaker_try (account, record, run, at, state)

@@ -1,7 +1,7 @@
 //! What goes into the store and comes out of it, as plain data.
 
 use crate::model::{
-    Answer, Date, Finding, HostKey, HostOutcome, ProbeKind, RunId, RunSummary, Trace, UtcTime, hex,
+    Answer, Date, Finding, HostKey, HostOutcome, ProbeKind, ResultCode, RunId, RunSummary, Trace, UtcTime, hex,
 };
 use std::fmt;
 use std::net::IpAddr;
@@ -224,8 +224,8 @@ pub enum Verdict {
     Grant,
     /// Not now: another try must end first.
     Wait,
-    /// No, and why.
-    Refuse(String),
+    /// No, and why: the code and the particulars.
+    Refuse(ResultCode, String),
 }
 
 /// A try, reserved or not.
@@ -236,7 +236,7 @@ pub enum Reservation {
     /// Ask again when another try has ended.
     Wait,
     /// Nothing may be sent, and why.
-    Refused(String),
+    Refused(ResultCode, String),
 }
 
 /// Which try is wanted.

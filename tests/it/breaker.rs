@@ -378,6 +378,22 @@ fn an_account_that_is_spent_costs_no_connection() {
 }
 
 #[test]
+fn of_two_runs_at_once_neither_says_that_the_account_was_refused() {
+    let office = office(&[Temper::Welcoming; 6]);
+    std::thread::scope(|scope| {
+        for run in ["r-1", "r-2"] {
+            let office = &office;
+            scope.spawn(move || visit(office, &Visitor::new(run), &only_old()));
+        }
+    });
+    for run in ["r-1", "r-2"] {
+        let rows = access(&office.store_path(), run);
+        assert_eq!(rows.len(), 6);
+        assert!(rows.iter().all(|(_, row)| row.code.is_success()), "{rows:?}");
+    }
+}
+
+#[test]
 fn one_that_says_locked_stops_the_account_everywhere() {
     let office = office(&[Temper::Locked; 6]);
     visit(&office, &Visitor::new("r-1"), &only_old());

@@ -199,8 +199,8 @@ impl Visit<'_> {
             None
         };
         let attempt = self.attempt(credential);
-        if let Some(why) = cx.breaker.why_open(&account, &label).await? {
-            let held = Entry::Held(ResultCode::BreakerOpen, why);
+        if let Some((code, why)) = cx.breaker.why_open(&account, &label).await? {
+            let held = Entry::Held(code, why);
             return Ok((attempt, Ok((held, HostTrust::None))));
         }
         let (met, turn) = match self.meet_in_turn(turn, &attempt.limits).await {
@@ -550,7 +550,7 @@ impl Visit<'_> {
         self.deadline += asked.elapsed();
         let (reserved, permit) = match leave {
             Leave::Granted(reserved, permit) => (reserved, permit),
-            Leave::Open(why) => return Ok(Err(Entry::Held(ResultCode::BreakerOpen, why))),
+            Leave::Open(code, why) => return Ok(Err(Entry::Held(code, why))),
         };
         if let Err(held) = self.may_begin() {
             breaker.give_back(reserved).await?;

@@ -40,8 +40,8 @@ impl Visit<'_> {
         let turn = cx.breaker.turn(&credential.id, &account).await;
         self.deadline += asked.elapsed();
         let attempt = self.attempt(credential);
-        if let Some(why) = cx.breaker.why_open(&account, &label).await? {
-            let held = Entry::Held(ResultCode::BreakerOpen, why);
+        if let Some((code, why)) = cx.breaker.why_open(&account, &label).await? {
+            let held = Entry::Held(code, why);
             return self.conclude(&attempt, held, HostTrust::None).await;
         }
         let (met, turn) = match self.meet_in_turn(Some(turn), &attempt.limits).await {

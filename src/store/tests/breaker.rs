@@ -17,7 +17,7 @@ fn request(host: usize) -> TryRequest {
 
 fn within_limit(tries: &[TryRow], stops: &[StopRow]) -> Verdict {
     if !stops.is_empty() || tries.len() >= LIMIT {
-        return Verdict::Refuse("spent".into());
+        return Verdict::Refuse(ResultCode::BreakerOpen, "spent".into());
     }
     Verdict::Grant
 }
@@ -61,7 +61,10 @@ fn a_try_that_nobody_settled_counts_and_one_given_back_does_not() {
     let store = Store::open(&file).unwrap();
     let third = granted(store.reserve_try(request(3), within_limit).wait().unwrap());
     let refused = store.reserve_try(request(4), within_limit).wait().unwrap();
-    assert_eq!(refused, Reservation::Refused("spent".into()));
+    assert_eq!(
+        refused,
+        Reservation::Refused(ResultCode::BreakerOpen, "spent".into())
+    );
     store.mark_wrong(third, time(NOW)).wait().unwrap();
     // What was counted as wrong stays so.
     store.return_try(third).wait().unwrap();
@@ -114,9 +117,12 @@ fn a_try_that_slept_with_the_laptop_is_still_shown() {
     let _asleep = granted(answer.wait().unwrap());
     let answer = store.reserve_try(request(2), |tries, _| {
         assert_eq!(tries.len(), 1);
-        Verdict::Refuse("seen".into())
+        Verdict::Refuse(ResultCode::BreakerOpen, "seen".into())
     });
-    assert_eq!(answer.wait().unwrap(), Reservation::Refused("seen".into()));
+    assert_eq!(
+        answer.wait().unwrap(),
+        Reservation::Refused(ResultCode::BreakerOpen, "seen".into())
+    );
 }
 
 #[test]
@@ -130,6 +136,6 @@ fn a_stop_is_remembered_once_and_seen_by_the_rules() {
     store.stop_account(stop.clone()).wait().unwrap();
     store.stop_account(stop).wait().unwrap();
     let refused = store.reserve_try(request(1), within_limit).wait().unwrap();
-    assert!(matches!(refused, Reservation::Refused(_)));
+    assert!(matches!(refused, Reservation::Refused(..)));
     assert_eq!(store.breaker().wait().unwrap().1.len(), 1);
 }

@@ -230,8 +230,8 @@ impl View<'_> {
         let open = self
             .standing
             .why_open(credential, host.live.address, self.now);
-        if let Some(why) = open {
-            words.push(format!("NOT NOW: breaker_open: {why}"));
+        if let Some((code, why)) = open {
+            words.push(format!("NOT NOW: {}: {why}", code.as_str()));
             return words.join("; ");
         }
         words.push(self.secret(host, credential));

@@ -149,6 +149,7 @@ pub(in crate::cli::commands) fn command(code: ResultCode, place: &Place<'_>) -> 
         ResultCode::ShellDenied | ResultCode::ShellRestricted if is_windows => recipe(own),
         ResultCode::NoCredentialInScope
         | ResultCode::BreakerOpen
+        | ResultCode::AccountInUse
         | ResultCode::KerberosWrongRealm => plan,
         ResultCode::HostkeyUnknown | ResultCode::NotAttemptedTrust | ResultCode::TlsUntrusted => {
             format!(
