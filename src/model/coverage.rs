@@ -35,9 +35,27 @@ pub struct CoverageRow {
     /// those that were found are in scope.
     #[serde(default)]
     pub searched_by: Option<Vec<String>>,
+    /// Why it is no address, where it is a name among the targets that has none: nobody was looked for there,
+    /// and all counts are 0.
+    #[serde(default)]
+    pub no_address: Option<String>,
 }
 
 impl CoverageRow {
+    /// A name among the targets that has no address, and why.
+    pub fn of_no_address(name: &str, why: &str) -> Self {
+        Self {
+            subnet: name.to_owned(),
+            no_address: Some(why.to_owned()),
+            ..Self::default()
+        }
+    }
+
+    /// The name and why it has no address; `None` for what has addresses.
+    pub fn without_address(&self) -> Option<(&str, &str)> {
+        Some((&self.subnet, self.no_address.as_deref()?))
+    }
+
     /// What a search came to, in a sentence; `None` where every address was in scope.
     pub fn search_said(&self) -> Option<String> {
         let by = self.searched_by.as_ref()?;

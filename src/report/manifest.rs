@@ -35,6 +35,7 @@ pub(super) fn write(
         export: ExportV1::of(options),
         addresses: AddressesV1::of(source.coverage()),
         searched: SearchedV1::of(source.coverage()),
+        without_address: WithoutAddressV1::of(source.coverage()),
         counts: CountsV1::of(counts, source.comparison()),
         selection: asked.as_ref().map(SelectionV1::of),
         verified: source.verification().map(VerifiedV1::of),
@@ -61,6 +62,8 @@ pub(super) struct ManifestV1<'a> {
     addresses: AddressesV1,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     searched: Vec<SearchedV1<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    without_address: Vec<WithoutAddressV1<'a>>,
     /// What was counted over the machines of the whole run, whatever was asked for.
     counts: CountsV1<'a>,
     /// What the tables were limited to, and what that comes to.
@@ -305,6 +308,20 @@ impl<'a> SearchedV1<'a> {
             })
         });
         searched.collect()
+    }
+}
+
+/// A name among the targets that has no address: nobody was looked for there.
+#[derive(JsonSchema, Serialize)]
+struct WithoutAddressV1<'a> {
+    target: &'a str,
+    why: &'a str,
+}
+
+impl<'a> WithoutAddressV1<'a> {
+    fn of(rows: &'a [CoverageRow]) -> Vec<Self> {
+        let names = rows.iter().filter_map(CoverageRow::without_address);
+        names.map(|(target, why)| Self { target, why }).collect()
     }
 }
 

@@ -105,6 +105,7 @@ pub(super) fn run(machines: Vec<MachineRecord>) -> Run {
         started: Some(time("2026-11-22T18:00:00Z")),
         finished: Some(time("2026-11-22T18:01:00Z")),
         searched_by: None,
+        no_address: None,
     };
     Run {
         summary: RunSummary {

@@ -47,6 +47,9 @@ fn write_coverage(
         write_addresses(coverage, text);
         write_loss(canaries, text);
         write_searched(coverage, text);
+        if let Some(said) = without_address(coverage) {
+            push(text, format_args!("  no address {}", for_terminal(&said)));
+        }
     }
     for why in counts.intermediaries.iter().take(STEPS) {
         push(text, format_args!("  no machine {}", for_terminal(why)));
@@ -249,6 +252,24 @@ fn write_loss(canaries: Canaries, text: &mut String) {
     );
 }
 
+/// How many names of the targets have no address, and the first of them; `None` where each has one.
+pub(super) fn without_address(coverage: &[CoverageRow]) -> Option<String> {
+    const NAMED: usize = 3;
+    let names = coverage.iter().filter_map(CoverageRow::without_address);
+    let mut named: Vec<String> = names
+        .clone()
+        .take(NAMED)
+        .map(|(name, why)| format!("{name} ({why})"))
+        .collect();
+    let all = names.count();
+    if let Some(more @ 1..) = all.checked_sub(named.len()) {
+        named.push(format!("and {more} more in coverage.csv"));
+    }
+    let names = plural(count(all), "name");
+    let named = named.join(", ");
+    (all > 0).then(|| format!("{names} of the targets, nobody was looked for there: {named}"))
+}
+
 /// What was too large to be swept: whoever was not found there may still be there.
 fn write_searched(coverage: &[CoverageRow], text: &mut String) {
     let mut said = coverage.iter().filter_map(CoverageRow::search_said);
@@ -395,6 +416,12 @@ pub(super) fn steps(run: &RunSummary, coverage: &[CoverageRow], counts: &Counts)
             "Finish the sweep: underdesk scan --resume {}",
             for_terminal(run.id.as_str())
         ));
+    }
+    if coverage.iter().any(|row| row.no_address.is_some()) {
+        steps.push(
+            "Correct the names that have no address, or give their addresses, and scan these"
+                .to_owned(),
+        );
     }
     steps.extend(catalog_step(run));
     let mut blind: Vec<_> = counts.not_assessed.iter().collect();

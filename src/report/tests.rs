@@ -163,6 +163,41 @@ fn a_block_that_was_searched_is_never_said_to_have_been_swept() {
 }
 
 #[test]
+fn a_name_without_an_address_is_in_every_document() {
+    let mut run = sample_run();
+    let why = "the resolver knows no address";
+    for name in ["nosuch.invalid", "b.invalid", "c.invalid", "d.invalid"] {
+        run.coverage.push(CoverageRow::of_no_address(name, why));
+    }
+    let (memory, written) = exported(&run, &["csv", "html", "json"], &plain());
+    let row = |column| cell(&memory, "coverage.csv", 5, column);
+    let expected = [
+        ("subnet", "nosuch.invalid"),
+        ("no_address", why),
+        ("in_scope", "0"),
+        ("not_begun", "0"),
+    ];
+    for (column, value) in expected {
+        assert_eq!(row(column), value, "{column}");
+    }
+    assert_eq!(cell(&memory, "coverage.csv", 0, "no_address"), "");
+    let said = "4 names of the targets, nobody was looked for there: nosuch.invalid (the resolver knows no address), \
+                b.invalid (the resolver knows no address), c.invalid (the resolver knows no address), and 1 more in coverage.csv";
+    let words = summary(&run, &written.counts);
+    assert!(words.contains(&format!("  no address {said}\n")), "{words}");
+    assert!(
+        words.contains("Correct the names that have no address"),
+        "{words}"
+    );
+    assert!(memory.text("underdesk.html").contains(said));
+    let manifest: serde_json::Value =
+        serde_json::from_str(memory.text("manifest.json").as_ref()).unwrap();
+    assert_eq!(manifest["without_address"].as_array().unwrap().len(), 4);
+    assert_eq!(manifest["without_address"][0]["target"], "nosuch.invalid");
+    assert_eq!(manifest["without_address"][0]["why"], why);
+}
+
+#[test]
 fn a_run_that_read_nothing_states_nothing() {
     let run = sample::run(vec![unread("10.0.2.1")]);
     let (memory, written) = exported(&run, &["csv"], &plain());

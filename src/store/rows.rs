@@ -1,7 +1,8 @@
 //! What goes into the store and comes out of it, as plain data.
 
 use crate::model::{
-    Answer, Date, Finding, HostKey, HostOutcome, ProbeKind, ResultCode, RunId, RunSummary, Trace, UtcTime, hex,
+    Answer, Date, Finding, HostKey, HostOutcome, ProbeKind, ResultCode, RunId, RunSummary, Trace,
+    UtcTime, hex,
 };
 use std::fmt;
 use std::net::IpAddr;

@@ -389,7 +389,10 @@ fn of_two_runs_at_once_neither_says_that_the_account_was_refused() {
     for run in ["r-1", "r-2"] {
         let rows = access(&office.store_path(), run);
         assert_eq!(rows.len(), 6);
-        assert!(rows.iter().all(|(_, row)| row.code.is_success()), "{rows:?}");
+        assert!(
+            rows.iter().all(|(_, row)| row.code.is_success()),
+            "{rows:?}"
+        );
     }
 }
 

@@ -1,5 +1,6 @@
 //! What was looked at, and what was not: the first thing to know of every figure that follows.
 
+use super::super::summary::without_address;
 use super::chart;
 use super::frame::View;
 use super::markup::{Html, number, plural};
@@ -24,6 +25,9 @@ pub(super) fn section(view: &View<'_>, page: &mut Html) {
     }
     for words in rows.iter().filter_map(CoverageRow::search_said).take(TOLD) {
         page.says(&format!("{words}."));
+    }
+    if let Some(said) = without_address(rows) {
+        page.says(&format!("Without an address: {said}."));
     }
     reasons(view, page);
     subnets(rows, page);
@@ -59,12 +63,13 @@ fn tiles(view: &View<'_>, page: &mut Html) {
             &number(sum(|row| row.in_scope)),
             &note,
         );
-        let begun = rows.iter().filter(|row| row.swept > 0).count();
+        let rows = rows.iter().filter(|row| row.no_address.is_none());
+        let begun = rows.clone().filter(|row| row.swept > 0).count();
         let note = format!("{} of them at least partly swept", number(begun as u128));
         tile(
             page,
             "Subnets and targets",
-            &number(rows.len() as u128),
+            &number(rows.count() as u128),
             &note,
         );
     }

@@ -12,7 +12,7 @@ pub(super) const TABLE: Table = Table {
     kind: "coverage",
     columns: columns![
         Text "run_id" = "the run that the row is of",
-        Text "subnet" = "the /24, /64 or line of the targets",
+        Text "subnet" = "the /24, /64 or line of the targets; a name among them that has no address",
         Count "in_scope" = "addresses that the targets name",
         Count "excluded" = "addresses left out because an exclusion or never_scan names them, or because they are the network or broadcast address of an IPv4 block",
         Count "swept" = "addresses that were asked whether they are there",
@@ -25,6 +25,7 @@ pub(super) const TABLE: Table = Table {
         Time "started_utc" = "when its sweep began",
         Time "finished_utc" = "when its sweep ended",
         List "searched_by" = "of a block too large to be swept: how its machines were looked for",
+        Text "no_address" = "of a name among the targets: why it has no address; nobody was looked for there",
     ],
     rows: Rows::Run(rows),
 };
@@ -48,6 +49,7 @@ fn rows(source: &dyn ReportSource, emit: &mut Emit<'_>) -> Result<(), ReportErro
             Cell::time(row.started),
             Cell::time(row.finished),
             searched_by(row),
+            row.no_address.as_deref().map_or(Cell::Empty, Cell::from),
         ])?;
     }
     Ok(())

@@ -3,7 +3,7 @@
 //! Where nothing was read, nothing is stated: no zero stands for what nobody looked at.
 
 use super::super::select::PART;
-use super::super::summary::{exploited, since, steps};
+use super::super::summary::{exploited, since, steps, without_address};
 use super::super::tables::Table;
 use super::super::{Counts, ReportError, ReportSource, Tally as Part, asked};
 use super::cells::{done, link, moment};
@@ -185,6 +185,9 @@ fn addresses(rows: &[CoverageRow], paper: &mut Paper<'_>) -> Result<(), ReportEr
     paper.line("excluded besides", sum(|row| row.excluded), "")?;
     for said in rows.iter().filter_map(CoverageRow::search_said).take(STEPS) {
         paper.detail("searched", &said)?;
+    }
+    if let Some(said) = without_address(rows) {
+        paper.detail("no address", &said)?;
     }
     Ok(())
 }

@@ -21,6 +21,7 @@ use crate::model::{
 use crate::report::ReportSource;
 use crate::store::{ReportOptions, RunReport, Store};
 use crate::sweep::coverage::{self, Progress};
+use crate::targets::Unresolved;
 use identities::Identities;
 use intermediaries::Intermediaries;
 use seen::Seen;
@@ -128,9 +129,17 @@ impl RunSource {
         };
         let mut assessed = Vec::new();
         let seen = self.seen.sightings();
+        let mut names: Vec<&Unresolved> = targets.unresolved().iter().collect();
+        names.sort_by(|one, other| one.name.cmp(&other.name));
+        names.dedup_by(|one, other| one.name == other.name);
+        let names = names
+            .into_iter()
+            .map(|name| CoverageRow::of_no_address(&name.name, &name.why));
         // A sweep reads nobody.
         if swept.plan.kind == RunKind::Sweep {
-            return Ok(coverage::rows(&targets.parts(), &progress, seen, assessed));
+            let mut rows = coverage::rows(&targets.parts(), &progress, seen, assessed);
+            rows.extend(names);
+            return Ok(rows);
         }
         let walk = self.report.skim(&mut |machine, is_read| {
             if is_read {
@@ -145,7 +154,9 @@ impl RunSource {
             Ok(())
         });
         walk.map_err(RunError::Read)?;
-        Ok(coverage::rows(&targets.parts(), &progress, seen, assessed))
+        let mut rows = coverage::rows(&targets.parts(), &progress, seen, assessed);
+        rows.extend(names);
+        Ok(rows)
     }
 
     /// Who answers for others is found in what all addresses answered, and in what they showed.

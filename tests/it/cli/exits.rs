@@ -83,6 +83,20 @@ fn a_name_without_an_address_is_told_and_the_end_is_not_clean() {
             "{command}: {}",
             ended.err
         );
+        let told =
+            "  no address 1 name of the targets, nobody was looked for there: nobody.invalid (";
+        assert!(ended.err.contains(told), "{command}: {}", ended.err);
+        let coverage = Table::open(&desk.path("out/coverage.csv"));
+        assert_eq!(
+            coverage.values("subnet"),
+            ["127.85.7.0/24", "nobody.invalid"]
+        );
+        assert_eq!((coverage.sum("in_scope"), coverage.sum("answered")), (1, 1));
+        let why = coverage.value(("subnet", "nobody.invalid"), "no_address");
+        assert!(
+            ended.err.contains(&format!("nobody.invalid ({why})")),
+            "{why}"
+        );
     }
 }
 
