@@ -176,7 +176,7 @@ fn traits(record: &MachineRecord) -> Traits {
         is_domain_member: record.fingerprint.is_domain_member,
         ..Traits::default()
     };
-    let is_samba = record.clues.iter().any(|(_, clue)| is_samba(clue));
+    let is_samba = record.clues.iter().any(|(_, clue)| clue.is_of_samba());
     for (_, clue) in &record.clues {
         hear(&mut traits, clue, is_samba);
     }
@@ -219,16 +219,12 @@ fn tidied<T: Ord>(list: &mut Vec<T>) {
     list.dedup();
 }
 
-/// Build 0 is no Windows'.
-fn is_samba(clue: &Clue) -> bool {
-    matches!(
-        clue.fact,
-        Fact::Samba(_) | Fact::WindowsBuild { build: 0, .. }
-    )
-}
-
 fn hear(traits: &mut Traits, clue: &Clue, is_samba: bool) {
-    let by = name_source(&clue.source);
+    // LDAP, SMB, or NTLM, whatever carries it, where it is not called out.
+    let by = match clue.is_announced() {
+        true => NameSource::Announced,
+        false => NameSource::Stated,
+    };
     match &clue.fact {
         Fact::NetbiosComputer(name) if by == NameSource::Stated => {
             named(traits, NameSource::NetBios, name);
@@ -252,17 +248,6 @@ fn hear(traits: &mut Traits, clue: &Clue, is_samba: bool) {
         Fact::Mac(mac) => traits.macs.push(mac.clone()),
         Fact::OtherAddress(address) => traits.other_addresses.push(*address),
         _ => {}
-    }
-}
-
-/// Who speaks, by the exchange.
-fn name_source(exchange: &str) -> NameSource {
-    const ANNOUNCED: &[&str] = &["nbstat", "netbios", "mdns", "sql-browser", "ssdp", "llmnr"];
-    if ANNOUNCED.iter().any(|start| exchange.starts_with(start)) {
-        NameSource::Announced
-    } else {
-        // LDAP, SMB, or NTLM, whatever carries it.
-        NameSource::Stated
     }
 }
 

@@ -21,6 +21,23 @@ pub struct Clue {
     pub fact: Fact,
 }
 
+impl Clue {
+    /// Whether its host called it out to the network, by which it says less of whom one has reached than what it
+    /// answers on a connection.
+    pub fn is_announced(&self) -> bool {
+        const ANNOUNCED: &[&str] = &["nbstat", "netbios", "mdns", "sql-browser", "ssdp", "llmnr"];
+        ANNOUNCED.iter().any(|start| self.source.starts_with(start))
+    }
+
+    /// Whether only a Samba says so. Build 0 is no Windows'.
+    pub fn is_of_samba(&self) -> bool {
+        matches!(
+            self.fact,
+            Fact::Samba(_) | Fact::WindowsBuild { build: 0, .. }
+        )
+    }
+}
+
 #[expect(
     clippy::trivially_copy_pass_by_ref,
     reason = "serde hands out a reference"

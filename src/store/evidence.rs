@@ -1,6 +1,6 @@
 //! What an address showed of the machine behind it.
 
-use crate::model::{HostIdentity, HostOutcome, NetworkInterface};
+use crate::model::{Clue, Fact, HostIdentity, HostOutcome, Inventory, NetworkInterface};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
@@ -19,6 +19,13 @@ pub(super) struct Evidence {
     /// Whether `product_uuid` decides: with a `MachineGuid` it makes a Windows unmistakable, where
     /// no `boot_id` tells clones apart.
     pub(super) uuid_decides: bool,
+    /// What it calls itself in full: `ws-1.corp.example`, `ws-1\corp` by NetBIOS, `ws-1` in no domain; lower case.
+    /// Read, or stated to whoever connects: then it is only claimed.
+    pub(super) full_names: BTreeSet<String>,
+    /// GUIDs of an SMB server, which a Windows keeps. Shown without a login.
+    pub(super) server_guids: BTreeSet<String>,
+    /// The MAC addresses by which the network knows it. Shown without a login.
+    pub(super) cards: BTreeSet<String>,
 }
 
 impl Evidence {
@@ -52,7 +59,16 @@ impl Evidence {
                 .collect(),
             uuid_decides: is_windows && product_uuid.is_some(),
             product_uuid,
+            full_names: full_names(outcome),
+            server_guids: server_guids(&outcome.clues),
+            cards: cards(&outcome.clues),
         }
+    }
+
+    /// Its full names at this address, as keys.
+    pub(super) fn names_here(&self) -> impl Iterator<Item = String> {
+        let names = self.full_names.iter();
+        names.map(|name| format!("{name}@{}", self.address))
     }
 
     /// What the id of a machine with a name of its own is made of.
@@ -72,6 +88,89 @@ impl Evidence {
         Some(format!("{key}@{}", self.address))
     }
 }
+
+/// What a host calls itself in full.
+fn full_names(outcome: &HostOutcome) -> BTreeSet<String> {
+    let said = |pick: fn(&Fact) -> Option<&String>| {
+        let clues = outcome.clues.iter().filter(|clue| !clue.is_announced());
+        clues.filter_map(move |clue| pick(&clue.fact)).map(lower)
+    };
+    let computers = || {
+        said(|fact| match fact {
+            Fact::NetbiosComputer(name) => Some(name),
+            _ => None,
+        })
+    };
+    let domains = || {
+        said(|fact| match fact {
+            Fact::NetbiosDomain(name) => Some(name),
+            _ => None,
+        })
+    };
+    let dns = || {
+        said(|fact| match fact {
+            Fact::DnsComputer(name) => Some(name),
+            _ => None,
+        })
+    };
+    let mut names: BTreeSet<String> = dns().filter(|name| name.contains('.')).collect();
+    for domain in domains() {
+        // Who is in no domain states its own name for one.
+        let is_own = computers().any(|name| name == domain);
+        names.extend(match is_own {
+            true => dns().chain([domain]).find(|name| !name.contains('.')),
+            false => computers().next().map(|name| format!("{name}\\{domain}")),
+        });
+    }
+    names.extend(outcome.inventory.as_ref().and_then(read_name));
+    names.retain(|name| !name.is_empty() && name.len() <= MOST_OF_A_NAME);
+    names.into_iter().take(MOST_NAMES).collect()
+}
+
+/// The name of a machine that was read.
+fn read_name(inventory: &Inventory) -> Option<String> {
+    let identity = &inventory.identity;
+    let full = identity.fqdn.known().map(lower);
+    if let Some(full) = full.filter(|name| name.contains('.')) {
+        return Some(full);
+    }
+    let membership = inventory.windows.as_ref()?.membership.known()?;
+    let short = lower(identity.hostname.known()?);
+    match membership.is_domain {
+        true => Some(format!("{short}.{}", lower(&membership.name))),
+        false => Some(short),
+    }
+}
+
+/// A Samba makes its GUID of its name.
+fn server_guids(clues: &[Clue]) -> BTreeSet<String> {
+    if clues.iter().any(Clue::is_of_samba) {
+        return BTreeSet::new();
+    }
+    let guids = clues.iter().filter_map(|clue| match &clue.fact {
+        Fact::ServerGuid(guid) => unique_id(guid),
+        _ => None,
+    });
+    guids.take(MOST_NAMES).collect()
+}
+
+fn cards(clues: &[Clue]) -> BTreeSet<String> {
+    let macs = clues.iter().filter_map(|clue| match &clue.fact {
+        Fact::Mac(mac) => own_card("", mac),
+        _ => None,
+    });
+    macs.take(MOST_MACS).collect()
+}
+
+fn lower(text: &String) -> String {
+    text.trim().trim_end_matches('.').to_lowercase()
+}
+
+/// A name in DNS is no longer (RFC 1035, section 2.3.4); NetBIOS' two are shorter.
+const MOST_OF_A_NAME: usize = 255;
+
+/// A host states one or two.
+const MOST_NAMES: usize = 8;
 
 /// A host may claim thousands of interfaces.
 const MOST_MACS: usize = 64;
@@ -114,10 +213,12 @@ const PLACEHOLDERS: &[&str] = &[
 /// the locally administered range with the same purpose. QEMU's `52:54:00`, though in that range,
 /// is what its virtual machines have. VRRP's (RFC 5798) belongs to whichever router is master.
 fn own_mac(interface: &NetworkInterface) -> Option<String> {
-    let made_up = MADE_UP
-        .iter()
-        .any(|start| interface.name.starts_with(start));
-    let mac = interface.mac.trim().to_ascii_lowercase();
+    own_card(&interface.name, &interface.mac)
+}
+
+fn own_card(name: &str, mac: &str) -> Option<String> {
+    let made_up = MADE_UP.iter().any(|start| name.starts_with(start));
+    let mac = mac.trim().to_ascii_lowercase();
     let mut octets = mac.split(':').map(|octet| u8::from_str_radix(octet, 16));
     let octets: Vec<u8> = octets.by_ref().collect::<Result<_, _>>().ok()?;
     let &[first, second, third, fourth, ..] = octets.as_slice() else {

@@ -3,6 +3,7 @@
 use super::blobs::{Blob, Kind, KnownBlobs};
 use super::db::{Address, Db, Fault, Time, to_json};
 use super::evidence::Evidence;
+use super::keys::Identified;
 use super::runs::RunKey;
 use super::verdicts::{self, EncodedVerdict};
 use super::{Digest, HostCommit, Pin, StoreError, keys, pins, runs, trails};
@@ -149,11 +150,12 @@ pub(super) fn commit_all(
 
 /// Writes a host down, within a transaction.
 pub(super) fn write(tx: &Connection, run: &RunKey, host: &EncodedHost) -> Result<MachineId, Fault> {
-    let (machine, id) = keys::identify(tx, run, &host.evidence)?;
+    let identified = keys::identify(tx, run, &host.evidence)?;
+    let machine = identified.machine;
     if let Some(blob) = &host.inventory {
         blob.insert(tx)?;
     }
-    insert_outcome(tx, run, machine, host)?;
+    insert_outcome(tx, run, &identified, host)?;
     insert_access(tx, run, host)?;
     if let Some(told) = &host.told {
         trails::learn(tx, run, machine, told)?;
@@ -165,23 +167,23 @@ pub(super) fn write(tx: &Connection, run: &RunKey, host: &EncodedHost) -> Result
     let seen = verdicts::matters(tx, &host.exposures)?;
     verdicts::remember(tx, run, machine, &seen)?;
     pins::insert(tx, &host.pins)?;
-    Ok(id)
+    Ok(identified.id)
 }
 
 fn insert_outcome(
     conn: &Connection,
     run: &RunKey,
-    machine: i64,
+    identified: &Identified,
     host: &EncodedHost,
 ) -> Result<(), Fault> {
     let address = Address(host.evidence.address);
     let mut delete = conn.prepare_cached("DELETE FROM outcome WHERE run = ?1 AND address = ?2")?;
     delete.execute(params![run.number, address])?;
     let mut insert = conn.prepare_cached(
-        "INSERT INTO outcome (run, address, machine, word, failure, failure_code, credential,
+        "INSERT INTO outcome (run, address, machine, claimed, word, failure, failure_code, credential,
              key_algorithm, key_fingerprint, inventory, services, clues, target_name, tags, open_ports,
              round_trip_us, elapsed_ms, finished)
-         VALUES (:run, :address, :machine, :word, :failure, :failure_code, :credential,
+         VALUES (:run, :address, :machine, :claimed, :word, :failure, :failure_code, :credential,
              :key_algorithm, :key_fingerprint, :inventory, :services, :clues, :target_name, :tags, :open_ports,
              :round_trip_us, :elapsed_ms, :finished)",
     )?;
@@ -189,7 +191,8 @@ fn insert_outcome(
     insert.execute(named_params! {
         ":run": run.number,
         ":address": address,
-        ":machine": machine,
+        ":machine": identified.machine,
+        ":claimed": identified.claimed,
         ":word": host.word,
         ":failure": host.failure,
         ":failure_code": host.failure_code,

@@ -11,6 +11,10 @@
 //!   unless the MAC addresses differ; another uuid is another machine, whatever else it shares. A
 //!   `MachineGuid` without uuid is as weak as a machine-id.
 //! - Nothing else merges: neither a shared host key, nor an address.
+//! - Who shows no key and calls himself in full as the machine did that was last read at this address
+//!   *claims* to be it, unless something that he shows contradicts. A claim merges nothing: he is a machine of his
+//!   own, and stands for the one he claims to be only in runs in which that one proves to be nowhere else.
+//! - What is known by its address alone is another machine where both show names, and none in common.
 //! - A machine keeps its id. When two turn out to be one, an alias leads to the one that ranks
 //!   first, and rank does not depend on which of this run's hosts ends first: so a run that was
 //!   killed and resumed gives the same ids as one that was not. (Between clones the first keeps
@@ -35,6 +39,12 @@ pub(super) struct Machine {
     pub(super) macs: BTreeSet<String>,
     /// Its SMBIOS uuids.
     pub(super) uuids: BTreeSet<String>,
+    /// The GUIDs of its SMB server.
+    pub(super) server_guids: BTreeSet<String>,
+    /// What it called itself in full, with the address: see [`Evidence::names_here`].
+    pub(super) names_at: BTreeSet<String>,
+    /// Its SSH host keys, with the address: see [`Evidence::key_here`].
+    pub(super) keys_at: BTreeSet<String>,
 }
 
 /// What a machine's id was made of. In the order in which they rank.
@@ -76,8 +86,10 @@ pub(super) struct Known {
     pub(super) agreeing: Vec<Machine>,
     /// The machine that last showed this host key at this address.
     pub(super) here: Option<Machine>,
-    /// The machine known by this address and nothing else.
+    /// The machine known by this address and by what it called itself there.
     pub(super) bare: Option<Machine>,
+    /// The machine that was last read at this address, and nowhere later, under a full name that is shown now.
+    pub(super) namesake: Option<Machine>,
 }
 
 /// Which machine it is.
@@ -136,6 +148,37 @@ pub(super) fn resolve(evidence: &Evidence, known: &Known, run: i64) -> Decision 
         founding: Founding::MachineId,
         value: evidence.own_name().unwrap_or_default(),
     }
+}
+
+/// The machine that an address claims to be: by its name, where nothing better is shown, and nothing contradicts.
+pub(super) fn claimed(evidence: &Evidence, known: &Known) -> Option<i64> {
+    if evidence.machine_id.is_some() || evidence.host_key.is_some() {
+        return None;
+    }
+    let machine = known.namesake.as_ref()?;
+    let here = format!("@{}", evidence.address);
+    // Who can prove himself by a key is known by it.
+    let has_key = |key: &String| key.ends_with(&here) && !key.starts_with("-@");
+    let differ = |one: &BTreeSet<String>, other: &BTreeSet<String>| {
+        !one.is_empty() && !other.is_empty() && one.is_disjoint(other)
+    };
+    let is_contradicted = machine.keys_at.iter().any(has_key)
+        || differ(&machine.server_guids, &evidence.server_guids)
+        || differ(&machine.macs, &evidence.cards);
+    (!is_contradicted).then_some(machine.number)
+}
+
+/// Whether a machine that is known by its address calls itself otherwise than what is there now.
+pub(super) fn is_renamed(machine: &Machine, evidence: &Evidence) -> bool {
+    /// NetBIOS cuts names there (MS-NBTE 1.1).
+    const NETBIOS: usize = 15;
+    let short = |name: &str| {
+        let short = name.split(['.', '\\', '@']).next().unwrap_or_default();
+        short.chars().take(NETBIOS).collect::<String>()
+    };
+    let then: BTreeSet<String> = machine.names_at.iter().map(|name| short(name)).collect();
+    let now: BTreeSet<String> = evidence.full_names.iter().map(|name| short(name)).collect();
+    !then.is_empty() && !now.is_empty() && then.is_disjoint(&now)
 }
 
 /// Whether a machine with the same `MachineGuid` is a clone all the same: its uuid is another, or
@@ -216,6 +259,9 @@ mod tests {
             macs: BTreeSet::new(),
             product_uuid: None,
             uuid_decides: false,
+            full_names: BTreeSet::new(),
+            server_guids: BTreeSet::new(),
+            cards: BTreeSet::new(),
         }
     }
 
@@ -229,6 +275,9 @@ mod tests {
             names: named_run.map(|_| MID.to_owned()).into_iter().collect(),
             macs: BTreeSet::new(),
             uuids: BTreeSet::new(),
+            server_guids: BTreeSet::new(),
+            names_at: BTreeSet::new(),
+            keys_at: BTreeSet::new(),
         }
     }
 
@@ -307,8 +356,7 @@ mod tests {
             named: true,
             agreeing: vec![machine(2, Founding::Clone, Some(1))],
             here: Some(machine(1, Founding::MachineId, Some(1))),
-            bare: None,
-            twin: false,
+            ..Known::default()
         };
         assert_eq!(resolve(&evidence(Some(MID)), &facts, 2), known(2, &[]));
     }
@@ -319,8 +367,7 @@ mod tests {
             named: true,
             agreeing: vec![machine(2, Founding::Clone, Some(2))],
             here: Some(machine(1, Founding::MachineId, Some(1))),
-            bare: None,
-            twin: false,
+            ..Known::default()
         };
         assert_eq!(resolve(&evidence(Some(MID)), &facts, 2), known(1, &[2]));
     }

@@ -2,7 +2,7 @@
 
 use super::db::{Fault, Time};
 use super::evidence::Evidence;
-use super::identity::{Decision, Founding, Known, Machine, resolve};
+use super::identity::{Decision, Founding, Known, Machine, claimed, is_renamed, resolve};
 use super::runs::RunKey;
 use super::verdicts;
 use crate::model::{MachineId, UtcTime};
@@ -16,14 +16,27 @@ const MAC: &str = "mac";
 const PRODUCT_UUID: &str = "product-uuid";
 const HOST_KEY: &str = "ssh-host-key";
 const ADDRESS: &str = "address";
+const FULL_NAME: &str = "full-name";
+const SERVER_GUID: &str = "server-guid";
+
+/// Whose an address is.
+pub(super) struct Identified {
+    /// The machine that its row is of.
+    pub(super) machine: i64,
+    /// The one that it claims to be: see [`super::identity::claimed`].
+    pub(super) claimed: Option<i64>,
+    /// The id of the one that it claims to be, else of its own.
+    pub(super) id: MachineId,
+}
 
 /// Finds or makes the machine of an address, and writes down what it showed.
 pub(super) fn identify(
     conn: &Connection,
     run: &RunKey,
     evidence: &Evidence,
-) -> Result<(i64, MachineId), Fault> {
+) -> Result<Identified, Fault> {
     let known = gather(conn, run, evidence)?;
+    let claimed = claimed(evidence, &known);
     let machine = match resolve(evidence, &known, run.number) {
         Decision::New { founding, value } => found(conn, run, founding, &value)?,
         Decision::Known { machine, absorbed } => {
@@ -34,7 +47,11 @@ pub(super) fn identify(
         }
     };
     write_keys(conn, run, machine, evidence)?;
-    Ok((machine, id_of(conn, machine)?))
+    Ok(Identified {
+        machine,
+        claimed,
+        id: id_of(conn, claimed.unwrap_or(machine))?,
+    })
 }
 
 /// A machine as another store knows it.
@@ -58,6 +75,9 @@ pub(super) fn claim(
     let Decision::New { .. } = resolve(evidence, &known, run.number) else {
         return Ok(());
     };
+    if claimed(evidence, &known).is_some() {
+        return Ok(());
+    }
     let machine = match number_of(conn, &hint.id)? {
         Some(there) => now(conn, there)?,
         None => insert_hinted(conn, run, hint)?,
@@ -141,8 +161,9 @@ fn gather(conn: &Connection, run: &RunKey, evidence: &Evidence) -> Result<Known,
     if let Some(key) = evidence.key_here() {
         known.here = latest_owner(conn, run, HOST_KEY, &key)?;
     }
-    known.bare = latest_owner(conn, run, ADDRESS, &evidence.address.to_string())?;
+    known.bare = bare(conn, run, evidence)?;
     let Some(machine_id) = &evidence.machine_id else {
+        known.namesake = namesake(conn, run, evidence)?;
         return Ok(known);
     };
     let mut named = conn.prepare_cached(
@@ -176,6 +197,62 @@ fn gather(conn: &Connection, run: &RunKey, evidence: &Evidence) -> Result<Known,
         known.agreeing.push(load(conn, machine)?);
     }
     Ok(known)
+}
+
+/// The machine that was met last at an address at which it showed no more than its name, or not even that: not one
+/// that calls itself otherwise than what is there now.
+fn bare(conn: &Connection, run: &RunKey, evidence: &Evidence) -> Result<Option<Machine>, Fault> {
+    /// An address that is leased out has many, over the years.
+    const MOST: usize = 16;
+    let mut query = conn.prepare_cached(
+        "SELECT machine FROM machine_key WHERE site = ?1 AND kind = 'address' AND value = ?2
+         ORDER BY last_seen DESC, machine DESC",
+    )?;
+    let values = params![run.site, evidence.address.to_string()];
+    let numbers = query.query_map(values, |row| row.get(0))?.take(MOST);
+    let numbers: Vec<i64> = numbers.collect::<Result<_, _>>()?;
+    for number in numbers {
+        let machine = load(conn, now(conn, number)?)?;
+        if !is_renamed(&machine, evidence) {
+            return Ok(Some(machine));
+        }
+    }
+    Ok(None)
+}
+
+/// The machine that was last read at an address under a name that is shown there now, where that is the last place
+/// that it was read at.
+fn namesake(
+    conn: &Connection,
+    run: &RunKey,
+    evidence: &Evidence,
+) -> Result<Option<Machine>, Fault> {
+    let mut holders = conn.prepare_cached(
+        "SELECT machine, last_seen FROM machine_key WHERE site = ?1 AND kind = 'full-name' AND value = ?2",
+    )?;
+    let mut latest: Option<(i64, Machine)> = None;
+    for name in evidence.names_here() {
+        let rows = holders.query_map(params![run.site, name], |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))
+        })?;
+        for row in rows {
+            let (number, seen) = row?;
+            let machine = load(conn, now(conn, number)?)?;
+            let is_later = |(last, other): &(i64, Machine)| (seen, machine.number) > (*last, other.number);
+            if machine.named_run.is_some() && latest.as_ref().is_none_or(is_later) {
+                latest = Some((seen, machine));
+            }
+        }
+    }
+    let Some((seen, machine)) = latest else {
+        return Ok(None);
+    };
+    let mut last = conn.prepare_cached(
+        "SELECT max(last_seen) FROM machine_key WHERE kind = 'full-name' AND machine IN
+             (SELECT ?1 UNION ALL SELECT old FROM machine_alias WHERE new = ?1)",
+    )?;
+    let last: i64 = last.query_row([machine.number], |row| row.get(0))?;
+    Ok((last == seen).then_some(machine))
 }
 
 /// The machine that showed a key last.
@@ -222,6 +299,9 @@ fn load(conn: &Connection, number: i64) -> Result<Machine, Fault> {
         names: values(&mut keys, number, MACHINE_ID)?,
         macs: values(&mut keys, number, MAC)?,
         uuids: values(&mut keys, number, PRODUCT_UUID)?,
+        server_guids: values(&mut keys, number, SERVER_GUID)?,
+        names_at: values(&mut keys, number, FULL_NAME)?,
+        keys_at: values(&mut keys, number, HOST_KEY)?,
     })
 }
 
@@ -321,6 +401,9 @@ fn write_keys(
         )?;
         forget.execute(params![run.site, evidence.address.to_string()])?;
     }
+    keys.extend(evidence.names_here().map(|name| (FULL_NAME, 0, name)));
+    let guids = evidence.server_guids.iter();
+    keys.extend(guids.map(|guid| (SERVER_GUID, 0, guid.clone())));
     let mut insert = conn.prepare_cached(
         "INSERT INTO machine_key (site, kind, value, machine, strength, first_seen, last_seen)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6)

@@ -194,7 +194,8 @@ impl RunReport {
 
 /// Groups the run's addresses by machine, in the order of each one's first address. Who was nothing but an
 /// address in this run stays apart: whoever logged in there in a later run had its address by then, and
-/// may have been elsewhere in this one.
+/// may have been elsewhere in this one. Who only claims to be a machine, by its name, is taken for it where nothing
+/// else of the run is that machine.
 pub(super) fn groups(
     conn: &Connection,
     run: i64,
@@ -212,9 +213,11 @@ pub(super) fn groups(
     let mut rows = query.query([run])?;
     let mut groups: Vec<Group> = Vec::new();
     let mut places: HashMap<i64, usize> = HashMap::new();
+    let believed = believed(conn, run)?;
     while let Some(row) = rows.next()? {
         let Address(address) = row.get(0)?;
-        let machine: i64 = row.get(1)?;
+        let claimed = believed.get(&address).copied();
+        let machine: i64 = claimed.map_or_else(|| row.get(1), Ok)?;
         let place = if options.no_merge {
             groups.len()
         } else {
@@ -226,6 +229,8 @@ pub(super) fn groups(
         }
         let id = if options.no_merge {
             MachineId::from_key(site, "address", &address.to_string())
+        } else if claimed.is_some() {
+            keys::id_of(conn, machine)?
         } else {
             MachineId::new(row.get::<_, String>(2)?)
         };
@@ -238,9 +243,38 @@ pub(super) fn groups(
     Ok(groups)
 }
 
+/// The addresses of a run that claim to be a machine which the run met nowhere else, and that machine.
+pub(super) fn believed(conn: &Connection, run: i64) -> Result<BTreeMap<IpAddr, i64>, Fault> {
+    let mut query = conn.prepare_cached(
+        "SELECT outcome.address, coalesce(machine_alias.new, outcome.claimed)
+         FROM outcome LEFT JOIN machine_alias ON machine_alias.old = outcome.claimed
+         WHERE outcome.run = ?1 AND outcome.claimed IS NOT NULL",
+    )?;
+    let mut met = conn.prepare_cached(
+        "SELECT 1 FROM outcome JOIN machine AS own ON own.number = outcome.machine
+         WHERE outcome.run = ?1 AND outcome.claimed IS NULL AND (own.number = ?2
+             OR own.number IN (SELECT old FROM machine_alias WHERE new = ?2)
+                 AND (own.founded_kind <> 'address' OR own.named_run <= outcome.run))",
+    )?;
+    let rows = query.query_map([run], |row| {
+        let Address(address) = row.get(0)?;
+        Ok((address, row.get::<_, i64>(1)?))
+    })?;
+    let mut believed = BTreeMap::new();
+    for row in rows {
+        let (address, machine) = row?;
+        if !met.exists([run, machine])? {
+            believed.insert(address, machine);
+        }
+    }
+    Ok(believed)
+}
+
 /// What one address adds to its machine's record.
 struct Part {
     address: IpAddr,
+    /// Its row's machine.
+    machine: i64,
     word: String,
     failure: Option<HostFailure>,
     credential: Option<CredentialId>,
@@ -377,7 +411,7 @@ fn record_of(
 
 fn facts(conn: &Connection, run: i64, group: &Group, depth: Depth) -> Result<Facts, Fault> {
     let mut outcome = conn.prepare_cached(
-        "SELECT word, failure, credential, key_algorithm, key_fingerprint, inventory, findings,
+        "SELECT machine, word, failure, credential, key_algorithm, key_fingerprint, inventory, findings,
                 end_of_life, services, clues, target_name, tags, finished
          FROM outcome WHERE run = ?1 AND address = ?2",
     )?;
@@ -387,15 +421,10 @@ fn facts(conn: &Connection, run: i64, group: &Group, depth: Depth) -> Result<Fac
     )?;
     let mut seen = conn.prepare_cached("SELECT first_seen FROM machine WHERE number = ?1")?;
     let first_seen: Time = seen.query_row([group.machine], |row| row.get(0))?;
-    let history = if depth.has_verdicts() {
-        verdicts::history(conn, keys::now(conn, group.machine)?, &group.id)?
-    } else {
-        BTreeMap::new()
-    };
     let mut facts = Facts {
         parts: Vec::new(),
         access: Vec::new(),
-        history,
+        history: BTreeMap::new(),
         first_seen: first_seen.0.date(),
     };
     for address in &group.addresses {
@@ -405,6 +434,21 @@ fn facts(conn: &Connection, run: i64, group: &Group, depth: Depth) -> Result<Fac
         }
         for row in access.query_and_then(values, read_access)? {
             facts.access.push((*address, row?));
+        }
+    }
+    if depth.has_verdicts() {
+        let machine = keys::now(conn, group.machine)?;
+        facts.history = verdicts::history(conn, machine, &group.id)?;
+        for part in &facts.parts {
+            // What is remembered of whoever claims to be it.
+            let own = keys::now(conn, part.machine)?;
+            if own != machine {
+                for (id, past) in verdicts::history(conn, own, &group.id)? {
+                    let known = facts.history.entry(id).or_insert(past);
+                    known.first_seen = known.first_seen.min(past.first_seen);
+                    known.times_seen = known.times_seen.max(past.times_seen);
+                }
+            }
         }
     }
     Ok(facts)
@@ -423,6 +467,7 @@ fn read_part(row: &Row<'_>, address: IpAddr) -> Result<Part, Fault> {
     let digest = |column| Ok::<_, Fault>(row.get::<_, Option<[u8; 32]>>(column)?.map(Digest));
     Ok(Part {
         address,
+        machine: row.get("machine")?,
         word: row.get("word")?,
         failure,
         credential: text("credential")?.map(CredentialId::new),

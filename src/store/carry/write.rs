@@ -13,9 +13,10 @@ use flate2::write::ZlibEncoder;
 use rusqlite::{Connection, Row, params};
 use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write as _};
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 /// Writes a run that has ended into a file that is not there yet.
@@ -132,10 +133,11 @@ impl Out {
 type Put<'a> = dyn FnMut(&Line) -> Result<(), Fault> + 'a;
 
 fn machines(conn: &Connection, run: i64, put: &mut Put<'_>) -> Result<(), Fault> {
+    let believed = report::believed(conn, run)?;
     let mut numbers = conn.prepare_cached("SELECT DISTINCT machine FROM outcome WHERE run = ?1")?;
     let numbers = numbers.query_map([run], |row| row.get::<_, i64>(0))?;
     let numbers: Vec<i64> = numbers.collect::<Result<_, _>>()?;
-    let mut now = BTreeSet::new();
+    let mut now: BTreeSet<i64> = believed.into_values().collect();
     for number in numbers {
         now.insert(keys::now(conn, number)?);
     }
@@ -181,6 +183,7 @@ fn hosts(conn: &Connection, run: i64, put: &mut Put<'_>) -> Result<(), Fault> {
          FROM outcome WHERE run = ?1 ORDER BY address",
     )?;
     let mut rows = query.query([run])?;
+    let believed = report::believed(conn, run)?;
     let mut told = BTreeSet::new();
     while let Some(row) = rows.next()? {
         for (column, kind) in [
@@ -192,7 +195,7 @@ fn hosts(conn: &Connection, run: i64, put: &mut Put<'_>) -> Result<(), Fault> {
                 put(&blob(conn, kind, digest)?)?;
             }
         }
-        put(&Line::Host(Box::new(host(conn, run, row)?)))?;
+        put(&Line::Host(Box::new(host(conn, run, (row, &believed))?)))?;
     }
     Ok(())
 }
@@ -208,11 +211,18 @@ fn blob(conn: &Connection, kind: blobs::Kind, digest: Digest) -> Result<Line, Fa
     }))
 }
 
-fn host(conn: &Connection, run: i64, row: &Row<'_>) -> Result<HostLine, Fault> {
+fn host(
+    conn: &Connection,
+    run: i64,
+    (row, believed): (&Row<'_>, &BTreeMap<IpAddr, i64>),
+) -> Result<HostLine, Fault> {
     let text = |column| row.get::<_, Option<String>>(column);
     let json = |column| row.get::<_, String>(column);
     let Address(address) = row.get("address")?;
-    let machine = keys::now(conn, row.get("machine")?)?;
+    let machine = match believed.get(&address) {
+        Some(claimed) => *claimed,
+        None => keys::now(conn, row.get("machine")?)?,
+    };
     let failure = text("failure")?;
     let failure = failure
         .map(|json| from_json("a failure", &json))

@@ -1,6 +1,7 @@
 //! Which machine is which, through the whole store.
 
 use super::*;
+use crate::model::{Clue, Fact};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
@@ -278,6 +279,167 @@ fn the_certificate_of_a_web_service_is_no_host_key() {
     assert_eq!(put(&store, &second, bare(1)), first);
 }
 
+/// Shows a host on a connection as a Windows of a domain shows itself to whoever asks.
+fn showing(mut outcome: HostOutcome, name: &str, guid: u8) -> HostOutcome {
+    let clue = |source: &str, fact| Clue {
+        source: source.into(),
+        proto: "tcp".into(),
+        port: 445,
+        fact,
+    };
+    outcome.host_key = None;
+    outcome.clues = vec![
+        clue("smb2", Fact::NetbiosComputer(name.to_uppercase())),
+        clue("smb2", Fact::NetbiosDomain("CORP".into())),
+        clue("smb2", Fact::DnsComputer(format!("{name}.corp.example"))),
+        clue(
+            "smb2",
+            Fact::ServerGuid(format!("{guid:02x}c0ffee-0000-4000-8000-0000000000{guid:02x}")),
+        ),
+    ];
+    outcome
+}
+
+#[test]
+fn a_night_without_a_login_makes_no_other_machine_of_a_windows() {
+    let (store, run) = store();
+    let name = "files-1";
+    let id = put(&store, &run, showing(windows(1, 1, Some(1), None), name, 1));
+    let second = begin(&store, 2);
+    put(&store, &second, showing(bare(1), name, 1));
+    let third = begin(&store, 3);
+    // Remote desktop tells no GUID.
+    let mut other_port = showing(bare(1), name, 1);
+    other_port.clues.truncate(3);
+    put(&store, &third, other_port);
+    let fourth = begin(&store, 4);
+    put(&store, &fourth, showing(windows(1, 1, Some(1), None), name, 1));
+    for run in [&run, &second, &third, &fourth] {
+        assert_eq!(machines(&store, run), BTreeMap::from([(address(1), id.clone())]));
+    }
+    let report = store.report(&second, ReportOptions::default()).wait().unwrap();
+    let first = report.machine(0).unwrap().unwrap().first_seen;
+    assert_eq!(first, new_run(1).summary.started.date());
+}
+
+#[test]
+fn whoever_shows_anything_else_than_the_machine_of_its_name_is_another() {
+    let base = || {
+        let (store, run) = store();
+        let mut original = showing(windows(1, 1, Some(1), Some(7)), "files-1", 1);
+        let id = put(&store, &run, original.clone());
+        original.host.address = address(9);
+        (store, id, original)
+    };
+    let card = |mac: &str| Clue {
+        source: "arp".into(),
+        proto: String::new(),
+        port: 0,
+        fact: Fact::Mac(mac.into()),
+    };
+    let mut with_card = showing(bare(1), "files-1", 1);
+    with_card.clues.push(card("00:15:5d:00:00:08"));
+    let mut with_key = showing(bare(1), "files-1", 1);
+    with_key.host_key = Some(key("k"));
+    let mut called_out = showing(bare(1), "files-1", 1);
+    for clue in &mut called_out.clues {
+        clue.source = "nbstat".into();
+    }
+    let others = [
+        showing(bare(1), "files-2", 1),
+        showing(bare(1), "files-1", 2),
+        showing(bare(2), "files-1", 1),
+        with_card,
+        with_key,
+        called_out,
+        bare(1),
+    ];
+    for (at, other) in others.into_iter().enumerate() {
+        let (store, id, _) = base();
+        let second = begin(&store, 2);
+        let address = other.host.address;
+        put(&store, &second, other);
+        assert_ne!(machines(&store, &second)[&address], id, "{at}");
+    }
+    // Its own card.
+    let (store, id, _) = base();
+    let second = begin(&store, 2);
+    let mut own = showing(bare(1), "files-1", 1);
+    own.clues.push(card("00:15:5d:00:00:07"));
+    put(&store, &second, own);
+    assert_eq!(machines(&store, &second)[&address(1)], id);
+}
+
+#[test]
+fn nobody_hides_behind_a_machine_that_proves_to_be_elsewhere_by_claiming_its_name() {
+    for order in [[0, 1], [1, 0]] {
+        let (store, run) = store();
+        let original = || windows(1, 1, Some(1), None);
+        let id = put(&store, &run, showing(original(), "files-1", 1));
+        let second = begin(&store, 2);
+        let mut moved = showing(original(), "files-1", 1);
+        moved.host.address = address(9);
+        let hosts = [moved, showing(bare(1), "files-1", 1)];
+        for at in order {
+            put(&store, &second, hosts[at].clone());
+        }
+        let found = machines(&store, &second);
+        assert_eq!(found[&address(9)], id);
+        assert_ne!(found[&address(1)], id, "{order:?}");
+        // It was read elsewhere since: its former address is nobody's.
+        let third = begin(&store, 3);
+        put(&store, &third, showing(bare(1), "files-1", 1));
+        put(&store, &third, showing(bare(9), "files-1", 1));
+        let third = machines(&store, &third);
+        assert_eq!(third[&address(9)], id);
+        assert_eq!(third[&address(1)], found[&address(1)]);
+    }
+}
+
+#[test]
+fn who_is_known_by_a_key_is_not_known_by_a_name() {
+    let (store, run) = store();
+    let mut samba = showing(read(1, 1, 1, None), "nas-1", 1);
+    samba.host_key = Some(key("k1"));
+    let id = put(&store, &run, samba);
+    let second = begin(&store, 2);
+    put(&store, &second, showing(bare(1), "nas-1", 1));
+    assert_ne!(machines(&store, &second)[&address(1)], id);
+}
+
+#[test]
+fn an_address_that_calls_itself_otherwise_is_another_machine() {
+    let (store, run) = store();
+    let phone = put(&store, &run, showing(bare(1), "phone", 1));
+    let second = begin(&store, 2);
+    let laptop = put(&store, &second, showing(bare(1), "laptop", 2));
+    assert_ne!(laptop, phone);
+    let third = begin(&store, 3);
+    assert_eq!(put(&store, &third, showing(bare(1), "phone", 1)), phone);
+    // Nor is it whoever logs in there.
+    let fourth = begin(&store, 4);
+    let server = showing(windows(1, 1, Some(1), None), "server", 3);
+    let server = put(&store, &fourth, server);
+    assert!(server != phone && server != laptop);
+}
+
+#[test]
+fn a_claim_is_carried_with_the_run() {
+    let (store, run) = store();
+    let id = put(&store, &run, showing(windows(1, 1, Some(1), None), "files-1", 1));
+    let second = begin(&store, 2);
+    put(&store, &second, showing(bare(1), "files-1", 1));
+    let folder = tempfile::tempdir().unwrap();
+    let there = Store::in_memory().unwrap();
+    for (run, name) in [(&run, "one"), (&second, "two")] {
+        let file = folder.path().join(name);
+        store.finish_run(run, RunState::Finished, time("2027-01-20T00:00:00Z")).wait().unwrap();
+        store.export_run(run, &file).wait().unwrap();
+        let _ = there.import_run(&file, |_| Ok(())).wait().unwrap();
+        assert_eq!(machines(&there, run)[&address(1)], id);
+    }
+}
+
 /// A host of a run: how it shows itself at an address.
 fn any_host(last: u16) -> impl Strategy<Value = HostOutcome> {
     // One machine-id has one boot and no clones: what the rules promise an order for.
@@ -292,6 +454,21 @@ fn any_host(last: u16) -> impl Strategy<Value = HostOutcome> {
 
 fn any_run() -> impl Strategy<Value = Vec<HostOutcome>> {
     (0..7_u16).map(any_host).collect::<Vec<_>>()
+}
+
+/// A Windows of a run: read, or showing its name, or somebody else's.
+fn any_windows() -> impl Strategy<Value = Vec<HostOutcome>> {
+    let host = |last| {
+        (1..4_u8, 1..4_u8, any::<bool>()).prop_map(move |(machine, name, is_read)| {
+            let outcome = match is_read {
+                true => windows(last, machine, Some(machine), Some(machine)),
+                false => bare(last),
+            };
+            let name = if is_read { machine } else { name };
+            showing(outcome, &format!("ws-{name}"), machine)
+        })
+    };
+    (0..6_u16).map(host).collect::<Vec<_>>()
 }
 
 /// The second run's machines have rebooted, or not.
@@ -372,6 +549,25 @@ proptest! {
         let other: Vec<_> = shuffled.iter().map(|place| second[*place].clone()).collect();
         let one = play(&[(run_id(1), first.clone()), (run_id(2), second)]);
         prop_assert_eq!(one, play(&[(run_id(1), first), (run_id(2), other)]));
+    }
+
+    #[test]
+    fn nor_does_it_where_names_are_claimed(
+        first in any_windows(),
+        second in any_windows(),
+        third in any_windows(),
+        shuffled in Just((0..6_usize).collect::<Vec<_>>()).prop_shuffle(),
+    ) {
+        let other = |hosts: &[HostOutcome]| shuffled.iter().map(|place| hosts[*place].clone()).collect::<Vec<_>>();
+        let others = [other(&first), other(&second), other(&third)];
+        let named = |[one, two, three]: [Vec<HostOutcome>; 3]| [(run_id(1), one), (run_id(2), two), (run_id(3), three)];
+        let found = play(&named([first, second, third.clone()]));
+        prop_assert_eq!(&found, &play(&named(others)));
+        // Nobody who was read has a stranger beside him.
+        let own = |host: &HostOutcome| found[2][&host.host.address].clone();
+        let is_read = |host: &&HostOutcome| host.inventory.is_some();
+        let read: BTreeSet<MachineId> = third.iter().filter(is_read).map(own).collect();
+        prop_assert!(third.iter().filter(|host| !is_read(host)).all(|host| !read.contains(&own(host))));
     }
 
     #[test]
