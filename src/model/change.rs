@@ -33,15 +33,17 @@ pub struct Change {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ChangeKind {
-    /// A machine that no run has met before.
+    /// A machine that no run has met before, where the earlier run looked.
     MachineNew,
+    /// A machine that no run has met before, where the earlier run did not look.
+    MachineNewlySwept,
     /// Its addresses were swept, and it did not answer.
     MachineGone,
     /// It was not met in the earlier run, but in one before that.
     MachineBack,
     /// The later run did not sweep all of its addresses: nothing can be said.
     MachineNotSwept,
-    /// Somebody answers at its address and shows nothing that tells who it is.
+    /// Somebody answers at its address, or did so in the earlier run, of whom nobody can tell whether he is it.
     MachineUnrecognised,
     /// Something about a machine that both runs met.
     MachineChanged,
@@ -85,6 +87,7 @@ impl ChangeKind {
     /// All of them, in order.
     pub const ALL: &'static [Self] = &[
         Self::MachineNew,
+        Self::MachineNewlySwept,
         Self::MachineGone,
         Self::MachineBack,
         Self::MachineNotSwept,
@@ -113,6 +116,7 @@ impl ChangeKind {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::MachineNew => "machine_new",
+            Self::MachineNewlySwept => "machine_newly_swept",
             Self::MachineGone => "machine_gone",
             Self::MachineBack => "machine_back",
             Self::MachineNotSwept => "machine_not_swept",

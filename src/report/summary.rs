@@ -146,8 +146,9 @@ fn write_lists(comparison: &Comparison, text: &mut String) {
 
 /// What changed since an earlier run, in a line.
 pub fn since(changes: &Changes) -> String {
-    const TOLD: [(ChangeKind, &str, &str); 11] = [
+    const TOLD: [(ChangeKind, &str, &str); 12] = [
         (ChangeKind::MachineNew, "machine", "new"),
+        (ChangeKind::MachineNewlySwept, "machine", "newly swept"),
         (ChangeKind::MachineGone, "machine", "gone"),
         (ChangeKind::MachineBack, "machine", "back"),
         (ChangeKind::MachineNotSwept, "machine", "not swept"),

@@ -20,11 +20,13 @@ const EARLIER: usize = 60;
 /// The store cannot be read.
 pub fn changes(store: &Store, before: &RunSource, after: &RunSource) -> Result<Changes, RunError> {
     let past = Past::read(store, before, after.run())?;
+    let places = before.places_by_id();
     let mut pairs = Pairs {
         before,
         after,
         past,
-        places: before.places_by_id(),
+        lost: lost(before, after, &places),
+        places,
         taken: BTreeSet::new(),
         met: BTreeMap::new(),
         rows: Vec::new(),
@@ -37,6 +39,20 @@ pub fn changes(store: &Store, before: &RunSource, after: &RunSource) -> Result<C
         began: before.run().started,
         rows: pairs.rows,
     })
+}
+
+/// Where the earlier run had machines that the later one has under no id of theirs: their addresses, and places.
+fn lost(
+    before: &RunSource,
+    after: &RunSource,
+    places: &BTreeMap<MachineId, usize>,
+) -> BTreeMap<IpAddr, usize> {
+    let later = after.places_by_id();
+    let met = places.iter().filter(|(id, _)| later.contains_key(id));
+    let met: BTreeSet<usize> = met.map(|(_, place)| *place).collect();
+    let whose = before.report.whose();
+    let whose = whose.filter_map(|(address, id)| Some((address, *places.get(id)?)));
+    whose.filter(|(_, place)| !met.contains(place)).collect()
 }
 
 /// The run that a run is compared with where nobody names one: the latest finished one before it of the same
@@ -146,6 +162,8 @@ struct Pairs<'a> {
     past: Past,
     /// Where the earlier run has each machine.
     places: BTreeMap<MachineId, usize>,
+    /// Where those were that the later run does not know, by address.
+    lost: BTreeMap<IpAddr, usize>,
     taken: BTreeSet<usize>,
     /// Whom the later run met at each address, and whether it read him.
     met: BTreeMap<IpAddr, bool>,
@@ -172,7 +190,7 @@ impl Pairs<'_> {
                 self.taken.insert(place);
                 self.read(place)?
             }
-            None => None,
+            None => self.like(&now)?,
         };
         if was.is_none() {
             now.met_before = self.past.met(&now, machine.first_seen);
@@ -182,6 +200,20 @@ impl Pairs<'_> {
         let mut rows = self.tell(&was, &[now]);
         self.rows.append(&mut rows);
         Ok(())
+    }
+
+    /// Who may be a machine that the earlier run has under no id of its.
+    fn like(&mut self, now: &Snapshot) -> io::Result<Option<Snapshot>> {
+        let places = now.addresses.iter().filter_map(|at| self.lost.get(at));
+        let places: BTreeSet<usize> = places.copied().collect();
+        for place in places.difference(&self.taken) {
+            let was = self.read(*place)?.filter(|was| told::may_be(was, now));
+            if was.is_some() {
+                self.taken.insert(*place);
+                return Ok(was);
+            }
+        }
+        Ok(None)
     }
 
     /// Those whom only the earlier run met.

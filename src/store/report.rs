@@ -68,6 +68,12 @@ impl RunReport {
         groups.flat_map(|group| group.addresses.iter().copied())
     }
 
+    /// All of them, each with the id of its machine.
+    pub fn whose(&self) -> impl Iterator<Item = (IpAddr, &MachineId)> {
+        let groups = self.machines.iter();
+        groups.flat_map(|group| group.addresses.iter().map(|at| (*at, &group.id)))
+    }
+
     /// Reads the machine at a place in that order; `None` behind the last.
     pub fn machine(&self, place: usize) -> Result<Option<MachineRecord>, StoreError> {
         let Some(group) = self.machines.get(place) else {

@@ -46,8 +46,9 @@ pub struct Between<'a> {
 }
 
 /// Tells what changed from some machines of an earlier run to some of a later one, sorted by address,
-/// machine, kind and object. Machines are the same where they share an id. Machines may be given in parts,
-/// as long as those that share an id are given together.
+/// machine, kind and object. Machines are the same where they share an id; where one of the runs could not read it,
+/// a machine [may be](may_be) one that the other has under another id. Machines may be given in parts, as long as
+/// those that share an id or may be one are given together.
 pub fn changes(before: &[Snapshot], after: &[Snapshot], between: &Between<'_>) -> Vec<Change> {
     let mut places: BTreeMap<&MachineId, usize> = BTreeMap::new();
     for (place, machine) in before.iter().enumerate() {
@@ -57,15 +58,28 @@ pub fn changes(before: &[Snapshot], after: &[Snapshot], between: &Between<'_>) -
     }
     let mut taken = BTreeSet::new();
     let mut rows = Vec::new();
+    let mut strange = Vec::new();
     for machine in after {
         let mut known = machine.ids().filter_map(|id| places.get(id).copied());
         // Where two of one run are one in the other, the second is compared with nobody.
         let same = known.find(|place| taken.insert(*place));
-        let same = same.and_then(|place| before.get(place));
-        let mut told = Rows::of(machine, same, between);
-        match same {
-            Some(same) => told.compare(same, machine),
-            None => told.came(machine),
+        let Some(same) = same.and_then(|place| before.get(place)) else {
+            strange.push(machine);
+            continue;
+        };
+        let mut told = Rows::of(machine, Some(same), between);
+        told.compare(same, machine);
+        rows.append(&mut told.told);
+    }
+    for machine in strange {
+        let mut rest = before.iter().enumerate();
+        let like = rest.find(|(place, was)| !taken.contains(place) && may_be(was, machine));
+        let mut told = Rows::of(machine, like.map(|(_, was)| was), between);
+        if let Some((place, was)) = like {
+            taken.insert(place);
+            told.may_be(was, machine);
+        } else {
+            told.came(machine);
         }
         rows.append(&mut told.told);
     }
@@ -80,6 +94,32 @@ pub fn changes(before: &[Snapshot], after: &[Snapshot], between: &Between<'_>) -
     }
     sort(&mut rows);
     rows
+}
+
+/// Whether a machine may be one that an earlier run has under another id: it has the same name at the same address,
+/// one of the runs could not read it, and nothing that both know of it tells the two apart.
+pub fn may_be(before: &Snapshot, after: &Snapshot) -> bool {
+    let (was, is) = (before.hostname.as_deref(), after.hostname.as_deref());
+    let is_called = was.zip(is).is_some_and(|(was, is)| is_one_name(was, is));
+    let mut addresses = before.addresses.iter();
+    let key = |machine: &Snapshot| machine.traits.get("host_key").cloned();
+    let other_key = key(before)
+        .zip(key(after))
+        .is_some_and(|(was, is)| was != is);
+    is_called
+        && addresses.any(|at| after.addresses.contains(at))
+        && !(before.sight.is_read && after.sight.is_read)
+        && !other_key
+}
+
+/// Whether two names may be one, full or short.
+fn is_one_name(one: &str, other: &str) -> bool {
+    let short = |name: &str| name.split('.').next().unwrap_or_default().to_lowercase();
+    let is_full = |name: &str| name.contains('.');
+    match (is_full(one), is_full(other)) {
+        (true, true) => one.eq_ignore_ascii_case(other),
+        _ => !one.is_empty() && short(one) == short(other),
+    }
 }
 
 /// Puts changes into the order of [`changes`].
@@ -152,10 +192,15 @@ impl<'a> Rows<'a> {
             ChangeKind::MachineBack
         } else {
             // That it was not there is known only where somebody looked.
-            let mut addresses = machine.addresses.iter();
-            let looked = addresses.all(|address| (self.between.was_swept)(*address));
-            self.since = looked.then_some(self.between.before);
-            ChangeKind::MachineNew
+            let addresses = machine.addresses.iter();
+            let looked = addresses.filter(|address| (self.between.was_swept)(**address));
+            let looked = looked.count();
+            let everywhere = looked == machine.addresses.len();
+            self.since = everywhere.then_some(self.between.before);
+            match looked {
+                0 => ChangeKind::MachineNewlySwept,
+                _ => ChangeKind::MachineNew,
+            }
         };
         self.push(kind, machine_told(None, Some(machine)));
         self.findings(None, Some(machine));
@@ -178,6 +223,13 @@ impl<'a> Rows<'a> {
         };
         self.push(kind, machine_told(Some(machine), None));
         self.findings(Some(machine), None);
+    }
+
+    /// A machine that both met, as far as its name and address tell.
+    fn may_be(&mut self, before: &Snapshot, after: &Snapshot) {
+        let told = machine_told(Some(before), Some(after));
+        self.push(ChangeKind::MachineUnrecognised, told);
+        self.findings(Some(before), Some(after));
     }
 
     /// A machine that both met.

@@ -171,7 +171,11 @@ fn naive(history: &[Run], a: usize, b: usize) -> BTreeSet<String> {
         }
         if was.is_none() {
             let ever = (0..a).any(|run| history[run].met[machine].is_some());
-            let word = if ever { "machine_back" } else { "machine_new" };
+            let word = match (ever, history[a].swept[machine]) {
+                (true, _) => "machine_back",
+                (false, true) => "machine_new",
+                (false, false) => "machine_newly_swept",
+            };
             told.insert(format!("{machine} {word}"));
         }
         if let (Some(was), Some(is)) = (was, is) {

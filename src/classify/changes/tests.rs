@@ -45,7 +45,7 @@ fn with_finding(mut machine: Snapshot, bulletin: &str, question: &str) -> Snapsh
 fn kinds(before: &[Snapshot], after: &[Snapshot], reach: Reach) -> Vec<&'static str> {
     let between = Between {
         before: day("2026-01-01"),
-        was_swept: &|_| true,
+        was_swept: &|address| address != IpAddr::from([192, 0, 2, 77]),
         reach: &|_| reach,
         is_other_catalog: false,
         is_judged: true,
@@ -61,6 +61,77 @@ fn a_machine_that_another_took_the_address_of_is_gone_and_one_that_nobody_read_i
     assert_eq!(kinds(&was, &[], Reach::Other), ["machine_gone"]);
     assert_eq!(kinds(&was, &[], Reach::Nameless), ["machine_unrecognised"]);
     assert_eq!(kinds(&was, &[], Reach::NotSwept), ["machine_not_swept"]);
+}
+
+/// A machine with a name, read or not.
+fn called(id: &str, name: &str, is_read: bool) -> Snapshot {
+    let mut machine = with_finding(machine(id, 1), "B", "packages");
+    machine.hostname = Some(name.to_owned());
+    machine.sight.is_read = is_read;
+    if !is_read {
+        machine.findings.clear();
+    }
+    machine
+}
+
+#[test]
+fn a_machine_that_one_of_two_runs_could_not_read_neither_goes_nor_comes() {
+    let (read, unread) = (
+        called("m-1", "FILES-1", true),
+        called("m-2", "files-1", false),
+    );
+    let told = |was: &Snapshot, is: &Snapshot, reach| {
+        let (was, is) = (std::slice::from_ref(was), std::slice::from_ref(is));
+        kinds(was, is, reach)
+    };
+    assert_eq!(
+        told(&read, &unread, Reach::Nameless),
+        ["machine_unrecognised", "finding_unobserved"]
+    );
+    let mut again = read.clone();
+    again.seen_before.extend(read.findings.keys().cloned());
+    again.met_before = Some(day("2026-01-01"));
+    assert_eq!(
+        told(&unread, &again, Reach::Other),
+        ["machine_unrecognised", "finding_seen_again"]
+    );
+    // Another name, or another key: somebody else.
+    let other = called("m-2", "files-2", false);
+    assert_eq!(
+        told(&read, &other, Reach::Nameless),
+        ["machine_new", "machine_unrecognised", "finding_unobserved"]
+    );
+    let keyed = |mut one: Snapshot, key: &str| {
+        one.traits.insert("host_key", key.to_owned());
+        one
+    };
+    assert_eq!(
+        told(&keyed(read, "a"), &keyed(unread, "b"), Reach::Nameless),
+        ["machine_new", "machine_unrecognised", "finding_unobserved"]
+    );
+}
+
+#[test]
+fn a_machine_that_was_installed_anew_is_gone_and_its_successor_is_new() {
+    let was = called("m-1", "files-1", true);
+    let mut is = called("m-2", "files-1", true);
+    is.findings.clear();
+    assert_eq!(
+        kinds(&[was], &[is], Reach::Other),
+        ["machine_new", "machine_gone", "finding_unobserved"]
+    );
+}
+
+#[test]
+fn a_machine_where_the_earlier_run_did_not_look_is_not_new() {
+    assert_eq!(
+        kinds(&[], &[machine("m-1", 77)], Reach::Silent),
+        ["machine_newly_swept"]
+    );
+    assert_eq!(
+        kinds(&[], &[machine("m-1", 7)], Reach::Silent),
+        ["machine_new"]
+    );
 }
 
 #[test]

@@ -77,10 +77,11 @@ impl Look<'_> {
         match (was, is) {
             (None, None) => return,
             (None, Some(is)) => {
-                let word = if self.was_met_before(is.now.life) {
-                    "machine_back"
-                } else {
-                    "machine_new"
+                // Nor has one that was stopped.
+                let word = match (self.was_met_before(is.now.life), self.before.is_finished) {
+                    (true, _) => "machine_back",
+                    (false, true) => "machine_new",
+                    (false, false) => "machine_newly_swept",
                 };
                 self.say(is, word, "machine", ["", ""]);
             }
