@@ -230,7 +230,7 @@ fn ended(machine: &Machine<'_>, context: &Context<'_, '_>) -> Option<Reason> {
 }
 
 fn unowned(machine: &Machine<'_>, context: &Context<'_, '_>) -> Option<Reason> {
-    if !context.wants_owner || machine.owner().is_some() {
+    if !context.wants_owner || machine.is_owned() {
         return None;
     }
     Some(Reason::of(

@@ -212,17 +212,20 @@ impl<'a> Machine<'a> {
         lists.into_iter().map(text).collect()
     }
 
-    /// Who answers for it, and who says so.
-    pub(super) fn owner(&self) -> Option<(String, String)> {
-        let tag = self.seen().find_map(|seen| seen.care.owner.clone());
-        let tag = tag.map(|owner| (owner, "tag".to_owned()));
-        let row = || {
-            self.rows.iter().find_map(|(_, list, row)| {
-                let owner = row.owner.as_deref().map(str::trim)?;
-                (!owner.is_empty()).then(|| (owner.to_owned(), list.name.clone()))
-            })
-        };
-        tag.or_else(row)
+    /// Whether anybody says who answers for it.
+    pub(super) fn is_owned(&self) -> bool {
+        let tagged = self.seen().any(|seen| seen.care.owner.is_some());
+        tagged || !self.listed_owner().is_empty()
+    }
+
+    /// Who answers for it, by the first list that says so; empty where none does.
+    pub(super) fn listed_owner(&self) -> &'a str {
+        let mut owners = self
+            .rows
+            .iter()
+            .filter_map(|(_, _, row)| row.owner.as_deref());
+        let owner = owners.find(|owner| !owner.trim().is_empty());
+        owner.map(str::trim).unwrap_or_default()
     }
 
     /// How sure it is that lists mean this machine.

@@ -141,6 +141,7 @@ fn compared(
         id: first.id.clone(),
         records,
         name: machine.short_name(),
+        owner: machine.listed_owner().to_owned(),
         rows: machine.list_rows(),
         standing,
         conflicts: machine.group.conflicts.clone(),

@@ -2,11 +2,10 @@
 
 use super::args::{BeliefArguments, VerdictArguments};
 use super::asked_args::{ListingArguments, TableArguments};
-use super::commands::plan::owners;
 use super::config::Settings;
 use super::selection_args::SelectionArguments;
 use super::{Exit, Stop, beliefs, complain, knowledge, output, output::Stdout};
-use crate::model::{KnownList, RunId, Selection};
+use crate::model::{RunId, Selection};
 use crate::report::{self, Destination, Options, ReportSource as _, asked, tally};
 use crate::scan::{Beliefs, RunSource};
 use std::io::{self, Write as _};
@@ -76,31 +75,14 @@ impl Asked {
     }
 }
 
-/// Lays over a selection what only the run and its lists know.
-pub(super) fn settle(
-    selection: Selection,
-    source: &RunSource,
-    beliefs: &Beliefs,
-) -> Result<Selection, Stop> {
+/// Checks a selection against what the operator believes.
+pub(super) fn settle(selection: Selection, beliefs: &Beliefs) -> Result<Selection, Stop> {
     if selection.overdue && beliefs.policy.measures.due.is_none() {
         return Err(Stop::usage(
             "nothing has a due date: the policy needs a [due] (see policy.example.toml)",
         ));
     }
-    Ok(owned(selection, source, &beliefs.lists))
-}
-
-/// Whose machines are whose by the lists.
-fn owned(mut selection: Selection, source: &RunSource, lists: &[KnownList]) -> Selection {
-    let Some(comparison) = source.comparison().filter(|_| !selection.owners.is_empty()) else {
-        return selection;
-    };
-    let wanted = &selection.owners;
-    let is_wanted = |owner: &str| wanted.iter().any(|one| one.eq_ignore_ascii_case(owner));
-    let listed = owners(comparison, lists).into_iter();
-    let listed = listed.filter(|(_, owner)| is_wanted(owner));
-    selection.owned = listed.map(|(machine, _)| machine).collect();
-    selection
+    Ok(selection)
 }
 
 /// What was asked for, and what it comes to, behind the summary of the whole run.
@@ -173,7 +155,7 @@ impl Listed {
             no_users: wanted.listing.no_users,
             table: Some(wanted.table.to_owned()),
             columns: wanted.listing.columns.clone(),
-            selection: settle(wanted.selection, &source, &beliefs)?,
+            selection: settle(wanted.selection, &beliefs)?,
             ..Options::default()
         };
         Ok(Self { source, options })

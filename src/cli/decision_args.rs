@@ -108,6 +108,9 @@ pub(super) struct ImportArguments {
     /// The run to compare with [default: the one that `run_id` names]
     #[arg(long, value_name = "RUN")]
     pub(super) run: Option<String>,
+    /// The lists that the table was exported with [default: those that the run has]
+    #[arg(long, value_name = "[NAME=]FILE")]
+    pub(super) known: Vec<String>,
     /// The policy that the table was exported by [default: as everywhere]
     #[arg(long, value_name = "FILE")]
     pub(super) policy: Option<PathBuf>,

@@ -90,7 +90,7 @@ pub(super) fn write_asked(
             .clone()
             .or_else(|| only_table(source.run(), output)),
         columns: asked.columns.clone(),
-        selection: asked::settle(asked.selection.clone(), &source, &beliefs)?,
+        selection: asked::settle(asked.selection.clone(), &beliefs)?,
         ..Options::default()
     };
     let formats: Vec<&str> = output.format.iter().map(String::as_str).collect();

@@ -55,6 +55,8 @@ pub struct MachineRecord {
     pub also: Vec<MachineId>,
     /// The name that lists have for it; empty where they have none, or nobody compared.
     pub listed_name: String,
+    /// Who answers for it by the lists; empty where none says so, or nobody compared.
+    pub listed_owner: String,
     /// How it stands to the lists that the organisation has; `None` where nobody compared.
     pub standing: Option<Standing>,
     /// When it tends to be there: see [`super::Compared::usual_hours`].
@@ -68,11 +70,17 @@ pub struct MachineRecord {
 }
 
 impl MachineRecord {
-    /// Who answers for it, as its tag `owner=…` says.
+    /// Who answers for it: as its tag `owner=…` says, else as lists do.
     pub fn owner(&self) -> Option<&str> {
+        let listed = Some(self.listed_owner.as_str()).filter(|owner| !owner.is_empty());
+        self.tagged_owner().or(listed)
+    }
+
+    /// Who answers for it as the operator says: its tag `owner=…`.
+    pub fn tagged_owner(&self) -> Option<&str> {
         let mut tags = self.tags.iter();
-        tags.find_map(|tag| tag.strip_prefix("owner="))
-            .filter(|owner| !owner.is_empty())
+        let owner = tags.find_map(|tag| tag.strip_prefix("owner="));
+        owner.map(str::trim).filter(|owner| !owner.is_empty())
     }
 
     /// The verdicts, each with what the policy makes of it.

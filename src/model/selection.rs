@@ -5,7 +5,6 @@ use super::{
     Decision, Entry, Finding, FindingState, MachineId, MachineRecord, Severity, WorkStatus,
 };
 use ipnetwork::IpNetwork;
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 /// What is asked for. Each part that names something takes what is one of these; what all parts take is meant. The
@@ -32,8 +31,6 @@ pub struct Selection {
     pub excepted: Excepted,
     /// Who sees to it: as people wrote of the finding, else as the machine's tag says, else as lists do.
     pub owners: Vec<String>,
-    /// Machines that a list says to be one of these owners'.
-    pub owned: BTreeSet<MachineId>,
     /// Machines by name, address, network or id.
     pub hosts: Vec<String>,
     /// Machines with one of these tags.
@@ -66,7 +63,6 @@ impl Selection {
             hosts: self.hosts.clone(),
             tags: self.tags.clone(),
             subnets: self.subnets.clone(),
-            owned: self.owned.clone(),
             ..Self::default()
         };
         *self != places
@@ -165,7 +161,7 @@ impl Selection {
                 .owners
                 .iter()
                 .any(|one| one.eq_ignore_ascii_case(owner)),
-            None => self.owned.contains(&machine.id),
+            None => false,
         }
     }
 

@@ -132,6 +132,8 @@ pub struct Compared {
     /// The name that it shows, else the one that lists have for it; empty where there is none.
     pub name: String,
     /// The rows of lists that are it, sorted.
+    /// Who answers for it, by the first list that says so; empty where none does.
+    pub owner: String,
     pub rows: Vec<ListRow>,
     /// How it stands; of what contradicts itself see [`Self::conflicts`].
     pub standing: Standing,

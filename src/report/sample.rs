@@ -154,6 +154,7 @@ pub(super) fn unread(address: &str) -> MachineRecord {
         intermediary: None,
         also: Vec::new(),
         listed_name: String::new(),
+        listed_owner: String::new(),
         standing: None,
         usual_hours: String::new(),
         end_of_life: None,

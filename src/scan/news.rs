@@ -76,8 +76,7 @@ impl News {
 }
 
 /// Judges what a run read by the catalogue as of a day, and tells what its own verdicts do not say. The run should
-/// have been compared with the operator's beliefs, so that machines are put together as in its files. `owners` are
-/// those that lists name. Blocks.
+/// have been compared with the operator's beliefs, so that machines are put together as in its files. Blocks.
 ///
 /// # Errors
 /// The store or the catalogue cannot be read.
@@ -86,7 +85,6 @@ pub fn news(
     source: &RunSource,
     (knowledge, today): (&Knowledge, Date),
     beliefs: &Beliefs,
-    owners: &BTreeMap<MachineId, &str>,
 ) -> Result<News, RunError> {
     let site = &source.run().site;
     let mut desk = Desk {
@@ -107,8 +105,7 @@ pub fn news(
     };
     let mut failed = None;
     let walk = source.machines(&mut |machine| {
-        let owner = owners.get(&machine.id).copied().unwrap_or_default();
-        desk.visit(machine, owner).map_err(|error| {
+        desk.visit(machine).map_err(|error| {
             failed = Some(error);
             io::Error::other("no verdict")
         })
@@ -160,7 +157,7 @@ struct Desk<'a> {
 }
 
 impl Desk<'_> {
-    fn visit(&mut self, machine: &MachineRecord, owner: &str) -> Result<(), RunError> {
+    fn visit(&mut self, machine: &MachineRecord) -> Result<(), RunError> {
         let Some(inventory) = machine.inventory.as_deref() else {
             return Ok(());
         };
@@ -195,7 +192,7 @@ impl Desk<'_> {
                 continue;
             }
             let place = *place.get_or_insert_with(|| {
-                self.machines.push(hit_machine(machine, &facts, owner));
+                self.machines.push(hit_machine(machine, &facts));
                 self.machines.len() - 1
             });
             let written = self.annotations.of(&finding, &facts);
@@ -287,14 +284,12 @@ fn is_exploited_now(was: &Finding, is: &Finding) -> bool {
     is.kev.iter().any(|cve| !was.kev.contains(cve))
 }
 
-fn hit_machine(machine: &MachineRecord, facts: &MachineFacts<'_>, listed: &str) -> HitMachine {
-    let mut tags = machine.tags.iter();
-    let owner = tags.find_map(|tag| tag.strip_prefix("owner="));
+fn hit_machine(machine: &MachineRecord, facts: &MachineFacts<'_>) -> HitMachine {
     HitMachine {
         id: machine.id.clone(),
         hostname: facts.name(),
         ip: machine.addresses.first().copied(),
-        owner: owner.unwrap_or(listed).to_owned(),
+        owner: machine.owner().unwrap_or_default().to_owned(),
     }
 }
 

@@ -147,6 +147,7 @@ impl Standings {
         record.id = machine.id.clone();
         record.first_seen = machine.first_seen.min(record.first_seen);
         record.listed_name.clone_from(&machine.name);
+        record.listed_owner.clone_from(&machine.owner);
         record.usual_hours.clone_from(&machine.usual_hours);
         record.standing = Some(Standing {
             conflicts: machine.conflicts.iter().map(ToString::to_string).collect(),

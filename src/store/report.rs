@@ -405,6 +405,7 @@ fn record_of(
         intermediary: None,
         also: Vec::new(),
         listed_name: String::new(),
+        listed_owner: String::new(),
         standing: None,
         usual_hours: String::new(),
         access: facts.access,

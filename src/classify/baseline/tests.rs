@@ -33,6 +33,7 @@ fn machine(inventory: Option<Inventory>, tags: &[&str]) -> MachineRecord {
         intermediary: None,
         also: Vec::new(),
         listed_name: String::new(),
+        listed_owner: String::new(),
         standing: None,
         usual_hours: String::new(),
         end_of_life: None,

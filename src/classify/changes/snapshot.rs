@@ -147,21 +147,15 @@ fn hostname(machine: &MachineRecord) -> Option<String> {
 
 fn traits(machine: &MachineRecord) -> BTreeMap<&'static str, String> {
     let addresses: Vec<String> = machine.addresses.iter().map(ToString::to_string).collect();
-    let tags = machine.tags.iter();
-    let (owner, tags): (Vec<&String>, Vec<&String>) =
-        tags.partition(|tag| tag.starts_with("owner="));
-    let owner = owner.first().and_then(|tag| tag.split_once('='));
-    let mut tags: Vec<&str> = tags.into_iter().map(String::as_str).collect();
+    let tags = machine.tags.iter().map(String::as_str);
+    let mut tags: Vec<&str> = tags.filter(|tag| !tag.starts_with("owner=")).collect();
     tags.sort_unstable();
     let key = machine.host_key.as_ref().map(|key| key.fingerprint.clone());
     let standing = machine.standing.as_ref();
     let mut known = BTreeMap::from([
         ("addresses", addresses.join("; ")),
         ("outcome", machine.outcome.clone()),
-        (
-            "owner",
-            owner.map(|(_, owner)| owner.to_owned()).unwrap_or_default(),
-        ),
+        ("owner", machine.owner().unwrap_or_default().to_owned()),
         ("tags", tags.join("; ")),
     ]);
     let facts = [

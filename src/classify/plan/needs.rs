@@ -46,9 +46,8 @@ impl MachineNeeds {
         all.filter(|(finding, _)| !finding.state.is_closed())
     }
 
-    /// What a machine of a run needs; `None` for who is no machine. A tag `owner=…` comes before the owner
-    /// that lists have.
-    pub fn of(machine: &MachineRecord, listed_owner: &str) -> Option<Self> {
+    /// What a machine of a run needs; `None` for who is no machine.
+    pub fn of(machine: &MachineRecord) -> Option<Self> {
         if machine.intermediary.is_some() {
             return None;
         }
@@ -58,8 +57,6 @@ impl MachineNeeds {
         let name = inventory.and_then(|read| read.identity.hostname.known());
         let named = machine.target_name.as_deref();
         let named = named.filter(|name| is_place(name));
-        let mut owners = machine.tags.iter();
-        let owner = owners.find_map(|tag| tag.strip_prefix("owner="));
         let pending = |one: &Finding| one.state == FindingState::PendingReboot;
         let asks = inventory
             .and_then(|read| read.reboot.known())
@@ -69,7 +66,7 @@ impl MachineNeeds {
             hostname: name.cloned().unwrap_or_default(),
             address,
             place: named.map_or_else(|| address.to_string(), str::to_owned),
-            owner: owner.unwrap_or(listed_owner).to_owned(),
+            owner: machine.owner().unwrap_or_default().to_owned(),
             tags: machine.tags.clone(),
             tool: inventory.and_then(tool),
             held: inventory.map(held).unwrap_or_default(),

@@ -81,6 +81,7 @@ impl Site {
             intermediary: None,
             also: Vec::new(),
             listed_name: String::new(),
+            listed_owner: String::new(),
             standing: None,
             usual_hours: String::new(),
             end_of_life: None,

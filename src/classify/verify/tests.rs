@@ -59,6 +59,7 @@ fn machine(findings: Vec<Finding>, gap: Option<GapCause>) -> MachineRecord {
         intermediary: None,
         also: Vec::new(),
         listed_name: String::new(),
+        listed_owner: String::new(),
         standing: None,
         usual_hours: String::new(),
         end_of_life: None,

@@ -141,6 +141,7 @@ fn open(
         _ => stop,
     })?;
     let arguments = BeliefArguments {
+        known: command.known.clone(),
         policy: command.policy.clone(),
         merge_rules: command.merge_rules.clone(),
         ..BeliefArguments::default()

@@ -3,10 +3,9 @@
 use super::super::args::{BeliefArguments, EventsArgument, VerdictArguments};
 use super::super::config::Settings;
 use super::super::{Exit, Stop, beliefs, complain, hints, knowledge, output, runtime};
-use super::plan::owners;
 use crate::catalog::{FeedCount, ImportReport};
 use crate::model::{BulletinId, RunId, RunSummary, Severity};
-use crate::report::{ReportSource as _, for_terminal};
+use crate::report::for_terminal;
 use crate::scan::{self, Hit, HitMachine, News, RunKind};
 use crate::store::{RunState, Store};
 use serde::Serialize;
@@ -132,10 +131,8 @@ fn whom(settings: &Settings) -> Result<Found, Stop> {
     let given = beliefs::read(settings, &BeliefArguments::default())?;
     let beliefs = given.of_run(&store, &run.id)?;
     let source = scan::RunSource::open(&store, &run.id, false)?.compare(&store, &beliefs)?;
-    let owners = source.comparison().map(|one| owners(one, &beliefs.lists));
-    let owners = owners.unwrap_or_default();
     let today = runtime::now().date();
-    let news = scan::news(&store, &source, (&known, today), &beliefs, &owners);
+    let news = scan::news(&store, &source, (&known, today), &beliefs);
     let news = news.map_err(|error| Stop {
         exit: Exit::Failed,
         text: hints::chain(&error),

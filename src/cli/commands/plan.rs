@@ -4,12 +4,11 @@ use super::super::config::Settings;
 use super::super::decision_args::PlanArguments;
 use super::super::{Exit, Stop, beliefs, complain, output, runtime};
 use crate::classify::{MachineNeeds, PlanRules, Planner};
-use crate::model::{Comparison, KnownList, MachineId, Plan, RunId, Severity, UtcTime, is_named};
+use crate::model::{Plan, RunId, Severity, UtcTime, is_named};
 use crate::report::{
     self, Destination, Options, PlanFile, ReportSource as _, for_terminal, plan_page,
 };
 use crate::scan::RunSource;
-use std::collections::BTreeMap;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 
@@ -40,7 +39,7 @@ pub(in crate::cli) fn run(settings: &Settings, command: &PlanArguments) -> Resul
         overdue: command.overdue,
         now: now.unwrap_or_else(runtime::now),
     };
-    let mut plan = planned(&source, &rules, command, &beliefs.lists)?;
+    let mut plan = planned(&source, &rules, command)?;
     if let Some(wave) = &command.wave {
         only_wave(&mut plan, wave)?;
     }
@@ -70,19 +69,11 @@ fn moment(word: &str) -> Result<UtcTime, Stop> {
 }
 
 /// The plan of the machines that are asked for.
-fn planned(
-    source: &RunSource,
-    rules: &PlanRules,
-    command: &PlanArguments,
-    lists: &[KnownList],
-) -> Result<Plan, Stop> {
-    let owners = source.comparison().map(|one| owners(one, lists));
-    let owners = owners.unwrap_or_default();
+fn planned(source: &RunSource, rules: &PlanRules, command: &PlanArguments) -> Result<Plan, Stop> {
     let mut planner = Planner::new(rules);
     let (mut asked, mut unread) = (0_u64, 0_u64);
     let walk = source.machines(&mut |machine| {
-        let owner = owners.get(&machine.id).copied().unwrap_or_default();
-        let mut needs = MachineNeeds::of(machine, owner);
+        let mut needs = MachineNeeds::of(machine);
         if let Some(needs) = needs.as_mut().filter(|_| command.no_users) {
             needs.owner.clear();
             needs
@@ -109,26 +100,6 @@ fn planned(
         ));
     }
     Ok(planner.finish())
-}
-
-/// Who answers for a machine, by the first list that says so.
-pub(in crate::cli) fn owners<'a>(
-    comparison: &Comparison,
-    lists: &'a [KnownList],
-) -> BTreeMap<MachineId, &'a str> {
-    let mut said = BTreeMap::new();
-    for list in lists {
-        for record in &list.records {
-            let owner = record.owner.as_deref().filter(|owner| !owner.is_empty());
-            said.extend(owner.map(|owner| ((list.name.as_str(), record.row), owner)));
-        }
-    }
-    let machines = comparison.machines.iter().filter_map(|machine| {
-        let mut rows = machine.rows.iter();
-        let owner = rows.find_map(|row| said.get(&(row.list.as_str(), row.row)))?;
-        Some((machine.id.clone(), *owner))
-    });
-    machines.collect()
 }
 
 fn only_wave(plan: &mut Plan, wave: &str) -> Result<(), Stop> {

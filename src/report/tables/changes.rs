@@ -5,9 +5,9 @@
 //! known to be as `before`. `run_id` is the later run, `since_run` the earlier one.
 
 use super::super::cell::Cell;
-use super::super::{ReportError, ReportSource};
+use super::super::{Options, ReportError, ReportSource};
 use super::{Emit, Rows, Table, machine_columns};
-use crate::model::FindingId;
+use crate::model::{FindingId, LEFT_OUT};
 
 pub(super) const TABLE: Table = Table {
     name: "changes",
@@ -22,15 +22,26 @@ pub(super) const TABLE: Table = Table {
         Text "finding_id" = "the finding, where it is about one",
         Text "since_run" = "the earlier run",
     ],
-    rows: Rows::Run(rows),
+    rows: Rows::RunFor(rows),
 };
 
-fn rows(source: &dyn ReportSource, emit: &mut Emit<'_>) -> Result<(), ReportError> {
+fn rows(
+    source: &dyn ReportSource,
+    options: &Options,
+    emit: &mut Emit<'_>,
+) -> Result<(), ReportError> {
     let Some(changes) = source.changes() else {
         return Ok(());
     };
     for row in &changes.rows {
         let finding = row.finding.as_ref().map(FindingId::as_str);
+        // A list may name an account for an owner.
+        let is_hidden = options.no_users && row.object == "owner";
+        let value = |text: &Option<String>| {
+            text.clone()
+                .map(|text| if is_hidden { LEFT_OUT.to_owned() } else { text })
+        };
+        let (before, after) = (value(&row.before), value(&row.after));
         emit(&[
             source.run().id.as_str().into(),
             row.machine.as_str().into(),
@@ -38,8 +49,8 @@ fn rows(source: &dyn ReportSource, emit: &mut Emit<'_>) -> Result<(), ReportErro
             row.address.map_or(Cell::Unknown, Cell::Address),
             row.kind.as_str().into(),
             row.object.as_str().into(),
-            Cell::maybe(row.before.as_deref()),
-            Cell::maybe(row.after.as_deref()),
+            Cell::maybe(before.as_deref()),
+            Cell::maybe(after.as_deref()),
             row.since.map_or(Cell::Unknown, Cell::Day),
             Cell::maybe(finding),
             changes.before.as_str().into(),

@@ -26,8 +26,8 @@ use super::super::counts::waits_for_reboot;
 use super::{Emit, Rows, Table, View, machine_columns, unix};
 use crate::model::{
     Claim, CredentialId, Family, Finding, FindingState, Fingerprint, HostIdentity, Hotfix,
-    Inventory, MachineRecord, ManagedState, Platform, Severity, Standing, UpdatePolicy, Weakness,
-    WindowsFacts, WindowsRelease,
+    Inventory, LEFT_OUT, MachineRecord, ManagedState, Platform, Severity, Standing, UpdatePolicy,
+    Weakness, WindowsFacts, WindowsRelease,
 };
 
 pub(super) const TABLE: Table = Table {
@@ -53,7 +53,7 @@ pub(super) const TABLE: Table = Table {
         Day "eol_date" = "the day on which its publisher's support ends",
         Text "criticality" = "the tag criticality= of its target or rule",
         Text "exposure" = "the tag exposure=",
-        Text "owner" = "the tag owner=",
+        Text "owner" = "who answers for it: the tag owner=, else whom a list names",
         Text "site" = "the site that the run was made at",
         Text "device_kind" = "computer, printer, switch, …; whoever was read is a computer",
         Text "managed_state" =
@@ -103,7 +103,7 @@ fn rows(view: &View<'_>, emit: &mut Emit<'_>) -> Result<(), ReportError> {
         end_of_life(machine),
         tag(&machine.tags, "criticality"),
         tag(&machine.tags, "exposure"),
-        tag(&machine.tags, "owner"),
+        owner(view),
         (&view.run.site).into(),
         view.device_kind(),
         match (&machine.standing, &machine.intermediary) {
@@ -153,6 +153,15 @@ fn rows(view: &View<'_>, emit: &mut Emit<'_>) -> Result<(), ReportError> {
 fn weighed(view: &View<'_>) -> [Cell<'static>; 2] {
     let Some(decided) = &view.machine.decided else {
         return [Cell::Empty, Cell::Empty];
+/// Who answers for it. What a list has may be an account's name; a tag is what the operator wrote.
+fn owner<'a>(view: &View<'a>) -> Cell<'a> {
+    let (machine, tagged) = (view.machine, view.machine.tagged_owner());
+    match machine.owner() {
+        Some(_) if view.options.no_users && tagged.is_none() => LEFT_OUT.into(),
+        owner => Cell::maybe(owner),
+    }
+}
+
     };
     let is_judged = is_judged(view);
     let open = view.machine.judged();

@@ -1,6 +1,6 @@
 //! A scan against lists, from outside.
 
-use super::{NEW, desk, flags, network};
+use super::{NEW, OLD, desk, flags, network};
 use crate::support::{Desk, Site, Table, deaf};
 
 fn company(net: u8) -> Site {
@@ -82,6 +82,63 @@ fn a_scan_is_compared_with_the_lists_that_are_named_and_so_is_every_export_of_it
     assert!(why.contains("Against the lists: unmanaged"), "{why}");
     let gone = desk.expect(0, "explain h-gone").out;
     assert!(gone.contains("out_of_scope"), "{gone}");
+}
+
+#[test]
+fn the_owner_that_a_list_names_is_in_every_answer_and_in_none_without_users() {
+    let hosts = [("127.87.7.1", OLD), ("127.87.7.2", OLD)];
+    let site = Site::serve(&network("owners", &hosts));
+    let desk = desk(&site);
+    desk.write("targets.txt", "127.87.7.1 tags=owner=grace\n127.87.7.2\n");
+    desk.write("cmdb.csv", &list(7));
+    let scan = format!("scan @targets.txt --known cmdb.csv {}", flags(&site));
+    desk.expect(0, &format!("{scan} --out first --format csv,html,jsonl"));
+    let owners = |file: &str| {
+        let table = Table::open(&desk.path(file));
+        let rows = table.rows.iter().map(|row| {
+            let owner = cell(&table, row, "owner").to_owned();
+            (cell(&table, row, "ip").to_owned(), owner)
+        });
+        let mut owners: Vec<(String, String)> = rows.collect();
+        owners.dedup();
+        owners
+    };
+    // The tag comes before the list.
+    let expected = pairs(&[("127.87.7.1", "grace"), ("127.87.7.2", "ada")]);
+    assert_eq!(owners("first/machines.csv"), expected);
+    let mut of_findings = owners("first/findings.csv");
+    of_findings.sort();
+    of_findings.dedup();
+    assert_eq!(of_findings, expected);
+    for file in ["first/underdesk.html", "first/underdesk.jsonl"] {
+        assert!(desk.read(file).contains("ada"), "{file}");
+    }
+    let hers = desk.expect(0, "findings --owner ada").out;
+    assert!(
+        hers.contains("127.87.7.2") && !hers.contains("127.87.7.1 "),
+        "{hers}"
+    );
+    let plan = desk.expect(0, "plan --format csv -o -").out;
+    assert!(plan.contains("ada") && plan.contains("grace"), "{plan}");
+    // A table that comes back as it went says nothing.
+    let back = desk.expect(0, "import first/findings.csv --yes");
+    assert!(back.err.contains("nothing differs"), "{}", back.err);
+
+    desk.expect(
+        0,
+        "export --no-users --out second --format csv,html,jsonl,json",
+    );
+    let left_out = pairs(&[("127.87.7.1", "grace"), ("127.87.7.2", "…")]);
+    assert_eq!(owners("second/machines.csv"), left_out);
+    for entry in std::fs::read_dir(desk.path("second")).unwrap() {
+        let path = entry.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap_or_default();
+        let words = text.split(|one: char| !one.is_alphanumeric());
+        let said = words.filter(|word| *word == "ada").count();
+        assert_eq!(said, 0, "{}", path.display());
+    }
+    let plan = desk.expect(0, "plan --format csv --no-users -o -").out;
+    assert!(!plan.contains("ada") && !plan.contains("grace"), "{plan}");
 }
 
 #[test]
