@@ -42,6 +42,12 @@ impl Edge {
     pub(super) fn has(self, kind: KeyKind) -> bool {
         self.kinds & kind.bit() != 0
     }
+
+    /// Whether a list has no more for a machine than its address and what kind of system it is.
+    pub(super) fn is_of_place(self) -> bool {
+        let by_name = self.has(KeyKind::ShortName) || self.has(KeyKind::LocalMac);
+        self.rank == Rank::TwoWeak && !by_name
+    }
 }
 
 /// All pairs that prove anything, the strongest first; among equals those of the run that is judged.

@@ -150,22 +150,43 @@ fn missed(machine: &Machine<'_>, context: &Context<'_, '_>, covered: usize) -> V
     } else {
         Certainty::Likely
     };
+    if !answers.is_empty() {
+        return another(&label, &answers, covered, confidence);
+    }
     let word = format!("no_answer_in_{count}_sweeps");
     let mut verdict = Verdict::of(ManagedState::Unseen, &word, confidence);
+    verdict.evidence.push(format!(
+        "its address was swept {covered} times without an answer"
+    ));
+    verdict.suggestion = format!(
+        "It may be off, elsewhere, or behind a firewall: underdesk scan --retry-unseen, or ask who has {label}."
+    );
+    verdict
+}
+
+/// An entry at whose address another machine answers.
+fn another(
+    label: &str,
+    answers: &[(&IpAddr, &str)],
+    covered: usize,
+    confidence: Certainty,
+) -> Verdict {
+    let word = "another_at_its_address";
+    let mut verdict = Verdict::of(ManagedState::Unseen, word, confidence);
     let others = answers
         .iter()
         .map(|(address, name)| format!("{address} is {name} now"));
-    let others = others.collect::<Vec<_>>();
-    verdict.evidence.push(if others.is_empty() {
-        format!("its address was swept {covered} times without an answer")
-    } else {
-        format!(
-            "not met in {covered} sweeps of its address: {}",
-            others.join(", ")
-        )
-    });
+    verdict.evidence.push(format!(
+        "not met in {covered} sweeps of its address: {}",
+        others.collect::<Vec<_>>().join(", ")
+    ));
+    let places = answers.iter().map(|(address, _)| address.to_string());
     verdict.suggestion = format!(
-        "It may be off, elsewhere, or behind a firewall: underdesk scan --retry-unseen, or ask who has {label}."
+        "Correct the address of {label}, or find out who took it: underdesk explain {}.",
+        places
+            .collect::<Vec<_>>()
+            .first()
+            .map_or("", String::as_str)
     );
     verdict
 }

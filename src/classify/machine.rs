@@ -19,6 +19,15 @@ pub(super) struct Machine<'a> {
     pub(super) rows: Vec<(usize, &'a KnownList, &'a KnownRecord)>,
     /// The domains that it is in.
     pub(super) domains: BTreeSet<String>,
+    /// Those of the past and of the rows that only its address connects with what the run met: see [`Group::placed`].
+    placed: Vec<Placed<'a>>,
+}
+
+/// A record of whoever is expected, or was met, at an address.
+#[derive(Clone, Copy)]
+enum Placed<'a> {
+    Seen(&'a Sighted),
+    Row(&'a KnownRecord),
 }
 
 /// Every machine and every entry, in the order of their first records.
@@ -36,7 +45,13 @@ pub(super) fn machines<'a>(merged: &'a Merged<'a>) -> Vec<Machine<'a>> {
             .iter()
             .filter(|node| node.run() == Some(0) || live.is_empty());
         let domains = met.flat_map(|node| node.domains.iter().cloned()).collect();
+        let placed = group.placed.iter().filter_map(|at| {
+            let node = merged.nodes.get(*at as usize)?;
+            let row = node.row().map(|(_, _, row)| Placed::Row(row));
+            row.or_else(|| node.seen().map(Placed::Seen))
+        });
         Machine {
+            placed: placed.collect(),
             group,
             live,
             past,
@@ -83,7 +98,26 @@ impl<'a> Machine<'a> {
         self.live.iter().any(|seen| gather::is_artefact(seen))
     }
 
-    /// Every name, short or full, the most trustworthy first; lower case, without repeats.
+    fn is_placed(&self, row: &KnownRecord) -> bool {
+        let is_it =
+            |one: &Placed<'_>| matches!(one, Placed::Row(other) if std::ptr::eq(*other, row));
+        self.placed.iter().any(is_it)
+    }
+
+    fn was_elsewhere(&self, seen: &Sighted) -> bool {
+        let is_it =
+            |one: &Placed<'_>| matches!(one, Placed::Seen(other) if std::ptr::eq(*other, seen));
+        self.placed.iter().any(is_it)
+    }
+
+    /// Whether no list that vouches for it knows more of it than its address.
+    pub(super) fn is_known_by_place(&self) -> bool {
+        let mut rows = self.vouching();
+        !self.placed.is_empty() && rows.all(|(_, row)| self.is_placed(row))
+    }
+
+    /// Every name, short or full, the most trustworthy first; lower case, without repeats. What is expected at
+    /// its address is called otherwise, for all that anybody knows.
     pub(super) fn names(&self) -> Vec<String> {
         let mut names: Vec<(u8, String)> = Vec::new();
         for (age, seen) in self
@@ -91,6 +125,7 @@ impl<'a> Machine<'a> {
             .iter()
             .map(|one| (0, one))
             .chain(self.past.iter().map(|one| (8, one)))
+            .filter(|(_, one)| !self.was_elsewhere(one))
         {
             let weight = |by: NameSource| by as u8;
             names.extend(
@@ -100,7 +135,8 @@ impl<'a> Machine<'a> {
                     .map(|one| (age + weight(one.by), one.name.clone())),
             );
         }
-        for (_, list, row) in &self.rows {
+        let rows = self.rows.iter();
+        for (_, list, row) in rows.filter(|(_, _, row)| !self.is_placed(row)) {
             let weight = if list.vouches_for_care() { 6 } else { 14 };
             let texts = [row.fqdn.as_deref(), row.name.as_deref()];
             let texts = texts.into_iter().flatten();
@@ -230,6 +266,9 @@ impl<'a> Machine<'a> {
 
     /// How sure it is that lists mean this machine.
     pub(super) fn listed(&self) -> Certainty {
+        if self.is_known_by_place() {
+            return Certainty::Guess;
+        }
         self.group.listed.max(Certainty::Guess)
     }
 }

@@ -8,6 +8,7 @@ use super::gather::gather;
 use super::keys::{KeyKind, Keys, Node};
 use super::names::join_by_name;
 use super::places::join_by_place;
+use super::sighted::NameSource;
 use super::{World, apply};
 use crate::model::{Certainty, Conflict};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -32,6 +33,9 @@ pub(super) struct Group {
     pub(super) conflicts: Vec<Conflict>,
     /// How sure it is that the lists mean this machine.
     pub(super) listed: Certainty,
+    /// Those of its records that nothing but an address connects with what the run that is judged met, ascending:
+    /// somebody is expected there, and what they call him says nothing of who is there.
+    pub(super) placed: Vec<u32>,
 }
 
 /// So many joins and so many conflicts of a machine are told.
@@ -55,6 +59,8 @@ pub(super) struct Join {
     pub(super) b: u32,
     pub(super) ground: String,
     pub(super) certainty: Certainty,
+    /// Whether they have no more than an address in common.
+    pub(super) is_of_place: bool,
 }
 
 /// What grows while records are joined.
@@ -74,15 +80,31 @@ pub(super) struct Work<'w, 'a> {
 impl Work<'_, '_> {
     /// Joins the groups of two records.
     pub(super) fn join(&mut self, a: u32, b: u32, ground: String, certainty: Certainty) {
-        let (one, other) = (self.clusters.root(a), self.clusters.root(b));
+        self.take(Join {
+            a,
+            b,
+            ground,
+            certainty,
+            is_of_place: false,
+        });
+    }
+
+    /// Joins the groups of two records that have no more than an address in common.
+    pub(super) fn join_by_place(&mut self, a: u32, b: u32, ground: String) {
+        self.take(Join {
+            a,
+            b,
+            ground,
+            certainty: Certainty::Guess,
+            is_of_place: true,
+        });
+    }
+
+    fn take(&mut self, join: Join) {
+        let (one, other) = (self.clusters.root(join.a), self.clusters.root(join.b));
         if one != other {
             self.clusters.join(one, other);
-            self.joins.push(Join {
-                a,
-                b,
-                ground,
-                certainty,
-            });
+            self.joins.push(join);
         }
     }
 
@@ -188,6 +210,21 @@ fn take(work: &mut Work<'_, '_>, edge: Edge, fresh: &HashSet<String>) {
     } else {
         is_refused(edge, against, (a, b), &is_rename)
     };
+    if edge.is_of_place() {
+        if !verdict && !announces_another(a, b) {
+            let listed = [a, b].into_iter().find(|node| node.row().is_some());
+            let name = listed.and_then(|node| node.names.first());
+            let called = name.map(|name| format!("; only the list calls it {}", name.short));
+            let ground = shared_words(a, b, work.keys);
+            let called = called.unwrap_or_default();
+            work.join_by_place(
+                edge.a,
+                edge.b,
+                format!("{ground}, and nothing else{called}"),
+            );
+        }
+        return;
+    }
     if !verdict {
         let ground = shared_words(a, b, work.keys);
         let certainty = match edge.rank {
@@ -201,6 +238,25 @@ fn take(work: &mut Work<'_, '_>, edge: Edge, fresh: &HashSet<String>) {
         let text = format!("{shared}, but {}", against.words());
         work.refuse(edge.a, edge.b, &text);
     }
+}
+
+/// Whether a machine calls out another name than a list has for its address.
+fn announces_another(a: &Node<'_>, b: &Node<'_>) -> bool {
+    let differs = |seen: &Node<'_>, row: &Node<'_>| {
+        let called = seen.seen().into_iter().flat_map(|seen| &seen.traits.names);
+        let called = called.filter(|one| one.by == NameSource::Announced);
+        let mut called = called.map(|one| one.name.split('.').next().unwrap_or_default());
+        let is_row = |name: &str| {
+            row.names
+                .iter()
+                .any(|one| one.short == name || one.short.starts_with(name) && name.len() == 15)
+        };
+        row.row().is_some()
+            && !row.names.is_empty()
+            && called.clone().next().is_some()
+            && !called.any(is_row)
+    };
+    differs(a, b) || differs(b, a)
 }
 
 /// Whether two records of one run may be one machine by this: a key alone is what a clone shows too.
@@ -273,7 +329,9 @@ fn finish(mut work: Work<'_, '_>) -> (Vec<Group>, Vec<String>) {
         let name = *first.entry(root).or_insert(at);
         groups.entry(name).or_default().nodes.push(at);
     }
-    for join in std::mem::take(&mut work.joins) {
+    let joins = std::mem::take(&mut work.joins);
+    placed(&mut work, &joins, &first, &mut groups);
+    for join in joins {
         let root = work.clusters.root(join.a);
         let Some(group) = first.get(&root).and_then(|name| groups.get_mut(name)) else {
             continue;
@@ -324,6 +382,54 @@ fn finish(mut work: Work<'_, '_>) -> (Vec<Group>, Vec<String>) {
     }
     let warnings = work.warnings.into_iter().collect();
     (groups.into_values().collect(), warnings)
+}
+
+/// Notes which records of each group nothing but an address connects with what the run that is judged met.
+fn placed(
+    work: &mut Work<'_, '_>,
+    joins: &[Join],
+    first: &BTreeMap<u32, u32>,
+    groups: &mut BTreeMap<u32, Group>,
+) {
+    let mut name = |join: &Join| first.get(&work.clusters.root(join.a)).copied();
+    let of_place = joins.iter().filter(|join| join.is_of_place);
+    let names: BTreeSet<u32> = of_place.filter_map(&mut name).collect();
+    if names.is_empty() {
+        return;
+    }
+    let mut links: BTreeMap<u32, Vec<(u32, u32)>> = BTreeMap::new();
+    for join in joins.iter().filter(|join| !join.is_of_place) {
+        if let Some(name) = name(join).filter(|name| names.contains(name)) {
+            links.entry(name).or_default().push((join.a, join.b));
+        }
+    }
+    for name in names {
+        let Some(group) = groups.get_mut(&name) else {
+            continue;
+        };
+        let is_live = |at: &u32| {
+            let node = work.nodes.get(*at as usize);
+            node.is_some_and(|node| node.run() == Some(0))
+        };
+        let mut met: BTreeSet<u32> = group.nodes.iter().copied().filter(is_live).collect();
+        if met.is_empty() {
+            continue;
+        }
+        let links = links.remove(&name).unwrap_or_default();
+        loop {
+            let before = met.len();
+            for (a, b) in &links {
+                if met.contains(a) || met.contains(b) {
+                    met.extend([*a, *b]);
+                }
+            }
+            if met.len() == before {
+                break;
+            }
+        }
+        let nodes = group.nodes.iter().copied();
+        group.placed = nodes.filter(|at| !met.contains(at)).collect();
+    }
 }
 
 /// Keys that a group shows and that others show as well.

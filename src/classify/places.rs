@@ -63,12 +63,13 @@ fn join(work: &mut Work<'_, '_>, other: u32, row: u32, ground: &str) {
         .get(other as usize)
         .and_then(Node::seen)
         .is_some_and(has_only_shared_macs);
-    let ground = if is_shared {
-        format!("same {ground}, which machines share")
+    if is_shared {
+        let ground = format!("same {ground}, which machines share");
+        work.join(other, row, ground, Certainty::Guess);
     } else {
-        format!("same {ground}; the list knows nothing else")
-    };
-    work.join(other, row, ground, Certainty::Guess);
+        let ground = format!("same {ground}; the list knows nothing else");
+        work.join_by_place(other, row, ground);
+    }
 }
 
 /// Whether all that a list's rows hold is addresses.

@@ -83,6 +83,11 @@ fn state(machine: &Machine<'_>, context: &Context<'_, '_>, identity: &Identity) 
         None => managed(machine),
     };
     verdict.evidence.extend(rows(machine));
+    if machine.is_known_by_place() {
+        verdict.evidence.push(
+            "lists know it by nothing but its address: whoever they expect there may be another machine".to_owned(),
+        );
+    }
     if let Some(old) = &context.old_registers {
         verdict.evidence.push(old.clone());
         verdict.confidence = lower(verdict.confidence);

@@ -616,6 +616,74 @@ fn a_list_of_addresses_knows_addresses() {
 }
 
 #[test]
+fn an_address_on_a_list_names_nobody_and_is_no_more_than_a_guess() {
+    let jump = KnownRecord {
+        addresses: vec!["10.0.0.7".parse().unwrap()],
+        os: Some("Debian 12".to_owned()),
+        owner: Some("ann".to_owned()),
+        ..row("jump")
+    };
+    let lists = [list("cmdb", ListKind::Cmdb, vec![jump])];
+    let shown = || {
+        let mut one = met("a", 0, "10.0.0.7");
+        one.looks.family = Some(Family::Debian);
+        one.traits.host_keys = vec!["ssh-ed25519 SHA256:k".to_owned()];
+        one
+    };
+    let comparison = simply(&[shown()], &lists);
+    let machine = &comparison.machines[0];
+    assert_eq!((machine.name.as_str(), machine.owner.as_str()), ("", "ann"));
+    assert_eq!(
+        (machine.standing.state, machine.standing.confidence),
+        (State::Overlooked, Certainty::Guess)
+    );
+    let said = machine.standing.merged.join(" ");
+    assert!(said.contains("only the list calls it jump"), "{said}");
+    let evidence = machine.standing.evidence.join(" ");
+    assert!(evidence.contains("nothing but its address"), "{evidence}");
+
+    // Whoever calls himself otherwise is not it, and the list's machine was not met.
+    for by in [NameSource::Stated, NameSource::Announced] {
+        let mut other = shown();
+        let name = "evil".to_owned();
+        other.traits.names = vec![SightedName { by, name }];
+        let comparison = simply(&[other], &lists);
+        assert_eq!(comparison.machines[0].name, "evil");
+        assert_eq!(comparison.machines[0].standing.state, State::Unmanaged);
+        assert_eq!(
+            states(&comparison).last(),
+            Some(&(State::Unseen, "another_at_its_address"))
+        );
+    }
+    // Who says its name is it.
+    let mut own = shown();
+    let (by, name) = (NameSource::Announced, "jump".to_owned());
+    own.traits.names = vec![SightedName { by, name }];
+    let comparison = simply(&[own], &lists);
+    assert_eq!(comparison.machines[0].name, "jump");
+}
+
+#[test]
+fn the_name_that_another_list_has_for_an_address_is_nobodys_either() {
+    let at = |record: KnownRecord| KnownRecord {
+        addresses: vec!["10.0.0.7".parse().unwrap()],
+        ..record
+    };
+    let plain = list("plain", ListKind::Plain, vec![at(KnownRecord::default())]);
+    let mut record = at(full("jump"));
+    record.os = Some("Debian 12".to_owned());
+    let cmdb = list("cmdb", ListKind::Cmdb, vec![record]);
+    let agent = list("edr", ListKind::ActiveDirectory, vec![full("jump")]);
+    let mut one = met("a", 0, "10.0.0.7");
+    one.looks.family = Some(Family::Debian);
+    one.traits.host_keys = vec!["ssh-ed25519 SHA256:k".to_owned()];
+    let comparison = simply(&[one], &[plain, cmdb, agent]);
+    assert_eq!(comparison.machines[0].rows.len(), 3);
+    assert_eq!(comparison.machines[0].name, "");
+    assert_eq!(comparison.machines[0].standing.confidence, Certainty::Guess);
+}
+
+#[test]
 fn what_is_odd_and_what_is_near_is_told() {
     let mut seen = Vec::new();
     let mut rows = Vec::new();

@@ -129,11 +129,12 @@ pub struct Compared {
     pub id: MachineId,
     /// The ids of all records of the run that are this machine, `id` included, sorted.
     pub records: Vec<MachineId>,
-    /// The name that it shows, else the one that lists have for it; empty where there is none.
+    /// The name that it shows, else the one that lists have for it; empty where there is none, or where only its
+    /// address connects it with them.
     pub name: String,
-    /// The rows of lists that are it, sorted.
     /// Who answers for it, by the first list that says so; empty where none does.
     pub owner: String,
+    /// The rows of lists that are it, sorted.
     pub rows: Vec<ListRow>,
     /// How it stands; of what contradicts itself see [`Self::conflicts`].
     pub standing: Standing,
