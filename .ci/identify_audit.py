@@ -233,7 +233,7 @@ def check_screen(lab, seen):
     said = output(program("openssl"), "x509", "-in", certificate, "-noout", "-subject", "-nameopt", "RFC2253")
     seen.is_("tcp 3389 tls_subject", seen.services.get("tcp 3389", {}).get("tls_subject"), said.strip().split("=", 1)[1])
     seen.has("weaknesses", "no_nla")
-    wrong = seen.machine.get("os_family") == "windows" and seen.machine.get("confidence") in ("sure", "likely")
+    wrong = seen.machine.get("os_family") == "windows" and seen.machine.get("system_confidence") in ("sure", "likely")
     seen.report.that(not wrong, f"{SCREEN}: xrdp is not taken for a Windows", str(seen.machine)[:400])
 
 

@@ -13,9 +13,9 @@
 //! fetched in the open. `last_update_date` is the day on which the last package came in. `join_state` is `domain` or `workgroup`.
 //!
 //! Of a machine that was not read, names, system and kind are what it shows without a login, with
-//! `confidence` (`sure`, `likely`, `guess`) and `seen_evidence`: which exchange said what. No update can be
-//! seen that way. `managed_state` is `artefact` where no machine answered but somebody who answers for
-//! others; how a machine stands to the lists that were given is told in `unmanaged.csv` in full, and `merged`
+//! `system_confidence` (`sure`, `likely`, `guess`) and `seen_evidence`: which exchange said what. No update can be
+//! seen that way. `confidence` is that of `managed_state`, as in `unmanaged.csv`. `managed_state` is `artefact` where
+//! no machine answered but somebody who answers for others; how a machine stands to the lists that were given is told in `unmanaged.csv` in full, and `merged`
 //! says why several records are taken for one machine. `same_key_elsewhere` lists the other machines of this run that show the same host key: a cloned
 //! image, or one machine that nobody has logged in to at each of its addresses. They are rows of their own:
 //! a key alone merges nobody.
@@ -60,7 +60,7 @@ pub(super) const TABLE: Table = Table {
             "how it stands to the lists that were given: artefact, expected, not_compared, unidentified, \
              unmanaged, overlooked or managed",
         Text "managed_reason" = "why, in a word or sentence",
-        Text "confidence" = "of a machine that was not read: how sure its system is (sure, likely, guess)",
+        Text "confidence" = "how sure managed_state is (sure, likely, guess); empty where nothing was compared",
         Text "outcome" = "scanned_full, scanned_partial, network_only, failed or not_begun",
         Text "credential_id" = "the credential that it was read with",
         Count "missing_count" =
@@ -89,6 +89,7 @@ pub(super) const TABLE: Table = Table {
         List "conflicts" = "what contradicts itself and was left as it is",
         Text "my_worst_severity" = "the worst severity of its open findings, as your policy rates them",
         Count "overdue_count" = "findings past their due date; empty where the policy allows no days at all",
+        Text "system_confidence" = "of a machine that was not read: how sure its system is (sure, likely, guess)",
     ],
     rows: Rows::Machine(rows),
 };
@@ -116,7 +117,10 @@ fn rows(view: &View<'_>, emit: &mut Emit<'_>) -> Result<(), ReportError> {
             (Some(standing), None) => word(&standing.reason),
             (None, None) => Cell::Empty,
         },
-        confidence(machine),
+        match (&machine.standing, &machine.intermediary) {
+            (Some(standing), _) => word(standing.confidence.as_str()),
+            (None, _) => Cell::Empty,
+        },
         (&machine.outcome).into(),
         Cell::maybe(machine.credential.as_ref().map(CredentialId::as_str)),
     ]);
@@ -145,14 +149,10 @@ fn rows(view: &View<'_>, emit: &mut Emit<'_>) -> Result<(), ReportError> {
     row.push(others.collect::<Vec<_>>().into());
     row.extend(compared(machine));
     row.extend(weighed(view));
+    row.push(system_confidence(machine));
     emit(&row)
 }
 
-/// From `my_worst_severity` on: what the policy makes of its findings. Where the policy allows no days nothing
-/// can be overdue, and nothing is said of it.
-fn weighed(view: &View<'_>) -> [Cell<'static>; 2] {
-    let Some(decided) = &view.machine.decided else {
-        return [Cell::Empty, Cell::Empty];
 /// Who answers for it. What a list has may be an account's name; a tag is what the operator wrote.
 fn owner<'a>(view: &View<'a>) -> Cell<'a> {
     let (machine, tagged) = (view.machine, view.machine.tagged_owner());
@@ -162,6 +162,11 @@ fn owner<'a>(view: &View<'a>) -> Cell<'a> {
     }
 }
 
+/// From `my_worst_severity` on: what the policy makes of its findings. Where the policy allows no days nothing
+/// can be overdue, and nothing is said of it.
+fn weighed(view: &View<'_>) -> [Cell<'static>; 2] {
+    let Some(decided) = &view.machine.decided else {
+        return [Cell::Empty, Cell::Empty];
     };
     let is_judged = is_judged(view);
     let open = view.machine.judged();
@@ -237,7 +242,7 @@ fn joined(is_domain: bool) -> Cell<'static> {
 }
 
 /// How sure the operating system is, of a machine that was not read.
-fn confidence(machine: &MachineRecord) -> Cell<'_> {
+fn system_confidence(machine: &MachineRecord) -> Cell<'_> {
     let seen = &machine.fingerprint;
     let os = seen.os.as_ref().map(|claim| claim.certainty);
     match machine.inventory {
