@@ -201,6 +201,7 @@ fn machine(number: usize, dice: &mut Dice) -> MachineRecord {
         also: Vec::new(),
         listed_name: String::new(),
         listed_owner: String::new(),
+        is_claimed: false,
         standing: None,
         usual_hours: String::new(),
         end_of_life: Some(day("2028-06-30")),

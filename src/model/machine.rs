@@ -20,6 +20,9 @@ pub struct MachineRecord {
     pub addresses: Vec<IpAddr>,
     /// The name by which the operator gave it as a target.
     pub target_name: Option<String>,
+    /// Whether it is known by nothing but its name at the address where it was last read: nobody logged in, and it
+    /// showed no key.
+    pub is_claimed: bool,
     /// The operator's tags.
     pub tags: Vec<String>,
     /// `scanned_full`, `scanned_partial`, `network_only`, `failed`, `not_begun`.

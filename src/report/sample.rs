@@ -155,6 +155,7 @@ pub(super) fn unread(address: &str) -> MachineRecord {
         also: Vec::new(),
         listed_name: String::new(),
         listed_owner: String::new(),
+        is_claimed: false,
         standing: None,
         usual_hours: String::new(),
         end_of_life: None,

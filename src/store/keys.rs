@@ -238,7 +238,8 @@ fn namesake(
         for row in rows {
             let (number, seen) = row?;
             let machine = load(conn, now(conn, number)?)?;
-            let is_later = |(last, other): &(i64, Machine)| (seen, machine.number) > (*last, other.number);
+            let is_later =
+                |(last, other): &(i64, Machine)| (seen, machine.number) > (*last, other.number);
             if machine.named_run.is_some() && latest.as_ref().is_none_or(is_later) {
                 latest = Some((seen, machine));
             }

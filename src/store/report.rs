@@ -279,8 +279,9 @@ pub(super) fn believed(conn: &Connection, run: i64) -> Result<BTreeMap<IpAddr, i
 /// What one address adds to its machine's record.
 struct Part {
     address: IpAddr,
-    /// Its row's machine.
+    /// Its row's machine, and whether it claims to be another.
     machine: i64,
+    is_claimed: bool,
     word: String,
     failure: Option<HostFailure>,
     credential: Option<CredentialId>,
@@ -315,6 +316,7 @@ struct Facts {
     access: Vec<(IpAddr, AccessRecord)>,
     history: BTreeMap<FindingId, FindingHistory>,
     first_seen: Date,
+    is_claimed: bool,
 }
 
 /// How much is read of a machine.
@@ -406,6 +408,7 @@ fn record_of(
         also: Vec::new(),
         listed_name: String::new(),
         listed_owner: String::new(),
+        is_claimed: facts.is_claimed,
         standing: None,
         usual_hours: String::new(),
         access: facts.access,
@@ -418,7 +421,7 @@ fn record_of(
 
 fn facts(conn: &Connection, run: i64, group: &Group, depth: Depth) -> Result<Facts, Fault> {
     let mut outcome = conn.prepare_cached(
-        "SELECT machine, word, failure, credential, key_algorithm, key_fingerprint, inventory, findings,
+        "SELECT machine, claimed IS NOT NULL AS is_claimed, word, failure, credential, key_algorithm, key_fingerprint, inventory, findings,
                 end_of_life, services, clues, target_name, tags, finished
          FROM outcome WHERE run = ?1 AND address = ?2",
     )?;
@@ -433,6 +436,7 @@ fn facts(conn: &Connection, run: i64, group: &Group, depth: Depth) -> Result<Fac
         access: Vec::new(),
         history: BTreeMap::new(),
         first_seen: first_seen.0.date(),
+        is_claimed: false,
     };
     for address in &group.addresses {
         let values = params![run, Address(*address)];
@@ -443,18 +447,22 @@ fn facts(conn: &Connection, run: i64, group: &Group, depth: Depth) -> Result<Fac
             facts.access.push((*address, row?));
         }
     }
+    let machine = keys::now(conn, group.machine)?;
     if depth.has_verdicts() {
-        let machine = keys::now(conn, group.machine)?;
         facts.history = verdicts::history(conn, machine, &group.id)?;
-        for part in &facts.parts {
-            // What is remembered of whoever claims to be it.
-            let own = keys::now(conn, part.machine)?;
-            if own != machine {
-                for (id, past) in verdicts::history(conn, own, &group.id)? {
-                    let known = facts.history.entry(id).or_insert(past);
-                    known.first_seen = known.first_seen.min(past.first_seen);
-                    known.times_seen = known.times_seen.max(past.times_seen);
-                }
+    }
+    for part in &facts.parts {
+        // Who claims to be it has a row of his own, until he logs in there.
+        if part.machine == group.machine || !part.is_claimed {
+            continue;
+        }
+        facts.is_claimed = true;
+        let own = keys::now(conn, part.machine)?;
+        if depth.has_verdicts() && own != machine {
+            for (id, past) in verdicts::history(conn, own, &group.id)? {
+                let known = facts.history.entry(id).or_insert(past);
+                known.first_seen = known.first_seen.min(past.first_seen);
+                known.times_seen = known.times_seen.max(past.times_seen);
             }
         }
     }
@@ -475,6 +483,7 @@ fn read_part(row: &Row<'_>, address: IpAddr) -> Result<Part, Fault> {
     Ok(Part {
         address,
         machine: row.get("machine")?,
+        is_claimed: row.get("is_claimed")?,
         word: row.get("word")?,
         failure,
         credential: text("credential")?.map(CredentialId::new),

@@ -2,7 +2,8 @@
 //! the hosts saw of it.
 
 use crate::support::{
-    Office, Table, assert_clean, conversations, credential, deaf, logon, proofs, tables, windows,
+    Office, PASSWORD, Table, assert_clean, conversations, credential, deaf, logon, proofs, tables,
+    windows,
 };
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -317,4 +318,95 @@ fn a_windows_host_for_which_only_ssh_has_a_credential_lacks_one_for_winrm() {
         "{told}"
     );
     assert!(!told.contains("Start the service"), "{told}");
+}
+
+/// A Windows that calls itself in its challenge as it does where it is read.
+fn named(name: &str, at: &str, recording: &str) -> String {
+    let account = r"LARKSPUR\svc-audit";
+    format!(
+        "\n[[host]]\nname = '{name}'\naddresses = ['{at}']\nkind = 'winrm'\nports = [5986]\n\
+         recording = '{recording}'\nlogins = [{{ user = '{account}', password = '{PASSWORD}' }}]\n\
+         [host.winrm]\ndomain = 'LARKSPUR'\ndns_domain = 'larkspur.example'\n"
+    )
+}
+
+#[test]
+fn a_night_without_a_login_makes_no_other_machines() {
+    let hosts = [
+        named("files-1", "127.92.9.70", "windows-server-2022"),
+        named("db-sql1", "127.92.9.71", "windows-server-2016"),
+        debian("web", "127.92.9.72", "debian-12"),
+    ];
+    let credentials = [
+        credential("audit", "audit", "demo.key", "127.92.9.0/24"),
+        logon("tls", "127.92.9.64/26", "user = 'LARKSPUR\\svc-audit'"),
+    ];
+    let office = Office::open(&hosts.concat(), &credentials.concat());
+    let targets = "127.92.9.70-72";
+    let ids = || {
+        let machines = office.table("machines");
+        let rows = machines.rows.iter();
+        let cell = |row, column| machines.cell(row, column).to_owned();
+        let told = rows.map(|row| {
+            (
+                cell(row, "ip"),
+                cell(row, "machine_id"),
+                cell(row, "outcome"),
+            )
+        });
+        told.collect::<Vec<_>>()
+    };
+    let of_machines = || {
+        let changes = office.table("changes");
+        let kinds = changes.values("change").into_iter();
+        let kinds = kinds.filter(|kind| kind.starts_with("machine_"));
+        kinds.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let id_of = |all: &[(String, String, String)]| {
+        all.iter()
+            .map(|(ip, id, _)| (ip.clone(), id.clone()))
+            .collect::<Vec<_>>()
+    };
+    office.scan(0, targets, "--tls-ca ca.pem");
+    let first = ids();
+    assert!(
+        first
+            .iter()
+            .all(|(.., outcome)| outcome == "scanned_full" || outcome == "scanned_partial")
+    );
+
+    office.desk.write("credentials.toml", &credentials[0]);
+    office.scan(3, targets, "--tls-ca ca.pem");
+    let second = ids();
+    assert_eq!(id_of(&second), id_of(&first));
+    assert_eq!(second[0].2, "network_only");
+    let seen = office.table("machines");
+    let seen = seen
+        .value(("ip", "127.92.9.70"), "seen_evidence")
+        .to_owned();
+    assert!(seen.contains("machine_id by its full name"), "{seen}");
+    // What both runs know of them is told; nobody came and nobody went.
+    assert_eq!(
+        BTreeSet::from_iter(of_machines()),
+        BTreeSet::from(["machine_changed".to_owned()])
+    );
+
+    office.desk.write("credentials.toml", &credentials.concat());
+    office.scan(0, targets, "--tls-ca ca.pem");
+    assert_eq!(id_of(&ids()), id_of(&first));
+    assert_eq!(
+        BTreeSet::from_iter(of_machines()),
+        BTreeSet::from(["machine_changed".to_owned()])
+    );
+
+    // Where the run before did not look nobody is new.
+    office.scan(0, "127.92.9.72", "--tls-ca ca.pem");
+    let desk = office.with_another_desk();
+    desk.scan(0, "127.92.9.70", "--tls-ca ca.pem");
+    desk.scan(0, targets, "--tls-ca ca.pem");
+    let kinds = desk.table("changes").values("change").join(" ");
+    assert!(
+        kinds.contains("machine_newly_swept") && !kinds.contains("machine_new "),
+        "{kinds}"
+    );
 }

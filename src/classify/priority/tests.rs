@@ -68,6 +68,7 @@ fn machine(name: &str, address: &str, tags: &[&str]) -> MachineRecord {
         also: Vec::new(),
         listed_name: String::new(),
         listed_owner: String::new(),
+        is_claimed: false,
         standing: None,
         usual_hours: String::new(),
         end_of_life: None,

@@ -82,6 +82,7 @@ impl Site {
             also: Vec::new(),
             listed_name: String::new(),
             listed_owner: String::new(),
+            is_claimed: false,
             standing: None,
             usual_hours: String::new(),
             end_of_life: None,

@@ -60,6 +60,7 @@ fn machine(findings: Vec<Finding>, gap: Option<GapCause>) -> MachineRecord {
         also: Vec::new(),
         listed_name: String::new(),
         listed_owner: String::new(),
+        is_claimed: false,
         standing: None,
         usual_hours: String::new(),
         end_of_life: None,

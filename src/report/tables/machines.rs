@@ -226,6 +226,8 @@ fn seen(machine: &MachineRecord) -> [Cell<'_>; 4] {
             claim.certainty.as_str()
         ))
     });
+    let by_name = "machine_id by its full name at the address where it was last read (likely)";
+    let claims = claims.chain(machine.is_claimed.then(|| by_name.to_owned()));
     [
         roles.collect::<Vec<_>>().into(),
         weaknesses.collect::<Vec<_>>().into(),

@@ -294,7 +294,9 @@ fn showing(mut outcome: HostOutcome, name: &str, guid: u8) -> HostOutcome {
         clue("smb2", Fact::DnsComputer(format!("{name}.corp.example"))),
         clue(
             "smb2",
-            Fact::ServerGuid(format!("{guid:02x}c0ffee-0000-4000-8000-0000000000{guid:02x}")),
+            Fact::ServerGuid(format!(
+                "{guid:02x}c0ffee-0000-4000-8000-0000000000{guid:02x}"
+            )),
         ),
     ];
     outcome
@@ -313,13 +315,24 @@ fn a_night_without_a_login_makes_no_other_machine_of_a_windows() {
     other_port.clues.truncate(3);
     put(&store, &third, other_port);
     let fourth = begin(&store, 4);
-    put(&store, &fourth, showing(windows(1, 1, Some(1), None), name, 1));
+    put(
+        &store,
+        &fourth,
+        showing(windows(1, 1, Some(1), None), name, 1),
+    );
     for run in [&run, &second, &third, &fourth] {
-        assert_eq!(machines(&store, run), BTreeMap::from([(address(1), id.clone())]));
+        assert_eq!(
+            machines(&store, run),
+            BTreeMap::from([(address(1), id.clone())])
+        );
     }
-    let report = store.report(&second, ReportOptions::default()).wait().unwrap();
-    let first = report.machine(0).unwrap().unwrap().first_seen;
-    assert_eq!(first, new_run(1).summary.started.date());
+    let report = store
+        .report(&second, ReportOptions::default())
+        .wait()
+        .unwrap();
+    let record = report.machine(0).unwrap().unwrap();
+    assert!(record.is_claimed);
+    assert_eq!(record.first_seen, new_run(1).summary.started.date());
 }
 
 #[test]
@@ -426,14 +439,21 @@ fn an_address_that_calls_itself_otherwise_is_another_machine() {
 #[test]
 fn a_claim_is_carried_with_the_run() {
     let (store, run) = store();
-    let id = put(&store, &run, showing(windows(1, 1, Some(1), None), "files-1", 1));
+    let id = put(
+        &store,
+        &run,
+        showing(windows(1, 1, Some(1), None), "files-1", 1),
+    );
     let second = begin(&store, 2);
     put(&store, &second, showing(bare(1), "files-1", 1));
     let folder = tempfile::tempdir().unwrap();
     let there = Store::in_memory().unwrap();
     for (run, name) in [(&run, "one"), (&second, "two")] {
         let file = folder.path().join(name);
-        store.finish_run(run, RunState::Finished, time("2027-01-20T00:00:00Z")).wait().unwrap();
+        store
+            .finish_run(run, RunState::Finished, time("2027-01-20T00:00:00Z"))
+            .wait()
+            .unwrap();
         store.export_run(run, &file).wait().unwrap();
         let _ = there.import_run(&file, |_| Ok(())).wait().unwrap();
         assert_eq!(machines(&there, run)[&address(1)], id);
