@@ -12,13 +12,13 @@
 //! about it: `(unsafe: unsigned)`, `(unsafe: http)`, or `(http, signed)` where signatures protect what is
 //! fetched in the open. `last_update_date` is the day on which the last package came in. `join_state` is `domain` or `workgroup`.
 //!
-//! Of a machine that was not read, names, system and kind are what it shows without a login, with
-//! `system_confidence` (`sure`, `likely`, `guess`) and `seen_evidence`: which exchange said what. No update can be
-//! seen that way. `confidence` is that of `managed_state`, as in `unmanaged.csv`. `managed_state` is `artefact` where
-//! no machine answered but somebody who answers for others; how a machine stands to the lists that were given is told in `unmanaged.csv` in full, and `merged`
-//! says why several records are taken for one machine. `same_key_elsewhere` lists the other machines of this run that show the same host key: a cloned
-//! image, or one machine that nobody has logged in to at each of its addresses. They are rows of their own:
-//! a key alone merges nobody.
+//! Of a machine that was not read, names, system and kind are what it shows without a login, with `system_confidence`
+//! (`sure`, `likely`, `guess`) and `seen_evidence`: which exchange said what. No update can be seen that way.
+//! `confidence` is that of `managed_state`, as in `unmanaged.csv`. `managed_state` is `artefact` where no machine
+//! answered but somebody who answers for others; how a machine stands to the lists that were given is told in
+//! `unmanaged.csv` in full, and `merged` says why several records are taken for one machine. `same_key_elsewhere` lists
+//! the other machines of this run that show the same host key: a cloned image, or one machine that nobody has logged in
+//! to at each of its addresses. They are rows of their own: a key alone merges nobody.
 
 use super::super::ReportError;
 use super::super::cell::Cell;
