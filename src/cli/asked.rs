@@ -4,11 +4,10 @@ use super::args::{BeliefArguments, VerdictArguments};
 use super::asked_args::{ListingArguments, TableArguments};
 use super::config::Settings;
 use super::selection_args::SelectionArguments;
-use super::{Exit, Stop, beliefs, complain, knowledge, output, output::Stdout};
+use super::{Exit, Stop, beliefs, complain, knowledge, output, stdout};
 use crate::model::{RunId, Selection};
 use crate::report::{self, Destination, Options, ReportSource as _, asked, tally};
 use crate::scan::{Beliefs, RunSource};
-use std::io::{self, Write as _};
 
 /// What of a run is written.
 #[derive(Clone, Debug, Default)]
@@ -132,7 +131,7 @@ pub(super) fn list(
     if listing.output.is_some() {
         listed.write(&listing.format)?;
     } else {
-        print(&page(&listed)?)?;
+        stdout::print(page(&listed)?)?;
     }
     Ok(Exit::Clean)
 }
@@ -163,8 +162,10 @@ impl Listed {
 
     /// Writes the table for other programs.
     fn write(&self, format: &str) -> Result<(), Stop> {
-        output::export(&self.source, &[format], &self.options, &mut Stdout)?;
-        complain(asked(&self.tally()?).trim_end());
+        let written = output::to_stdout(&self.source, &[format], &self.options)?;
+        if written.is_some() {
+            complain(asked(&self.tally()?).trim_end());
+        }
         Ok(())
     }
 
@@ -189,12 +190,6 @@ impl Listed {
             )
         })
     }
-}
-
-/// Shows a page.
-pub(super) fn print(text: &str) -> Result<(), Stop> {
-    let written = io::stdout().lock().write_all(text.as_bytes());
-    written.map_err(|error| Stop::failed(&error))
 }
 
 /// The header of a column: its name in words.

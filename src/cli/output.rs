@@ -3,13 +3,14 @@
 use super::args::{CsvArgument, OutputArguments};
 use super::asked::{self, Asked};
 use super::beliefs::Given;
+use super::stdout::{self, Stdout};
 use super::{Exit, Stop, complain, hints, knowledge, runtime, verified};
 use crate::catalog::{Catalog, CatalogError};
 use crate::matching::Knowledge;
 use crate::model::{Changes, RunId, RunSummary, Severity};
 use crate::os;
 use crate::report::{
-    self, Destination, Dialect, Options, PlanFile, ReportError, ReportSource, Sink, Written,
+    self, Counts, Destination, Dialect, Options, PlanFile, ReportError, ReportSource, Sink, Written,
 };
 use crate::scan::{self, Beliefs, RunError, RunKind, RunSource};
 use crate::store::{Store, StoreError};
@@ -95,11 +96,17 @@ pub(super) fn write_asked(
     };
     let formats: Vec<&str> = output.format.iter().map(String::as_str).collect();
     let written = if to_stdout {
-        export(&source, &formats, &options, &mut Stdout)?
+        self::to_stdout(&source, &formats, &options)?
     } else {
-        to_folder(&source, &formats, &options, &folder(output, run))?
+        Some(to_folder(
+            &source,
+            &formats,
+            &options,
+            &folder(output, run),
+        )?)
     };
-    let text = report::summary(&source, &written.counts);
+    let counts = counts(&source, written)?;
+    let text = report::summary(&source, &counts);
     writeln!(io::stderr(), "{}", text.trim_end()).ok();
     if !options.selection.is_whole() {
         let told = asked::told(&source, &options)?;
@@ -109,7 +116,7 @@ pub(super) fn write_asked(
         let folder = folder(output, run);
         writeln!(io::stderr(), "\nFiles: {}", folder.display()).ok();
     }
-    let mut exits = vec![judge(&source, &written)];
+    let mut exits = vec![judge(&source, &counts)];
     if threshold.is_some_and(|threshold| source.has_open_finding(threshold)) {
         exits.push(Exit::Findings);
     }
@@ -248,18 +255,34 @@ pub(super) fn folder(output: &OutputArguments, run: &RunId) -> PathBuf {
         .unwrap_or_else(|| PathBuf::from(format!("underdesk-{run}")))
 }
 
-pub(super) fn export(
+/// What a run comes to: as it was counted while it was written, else counted now.
+pub(super) fn counts(source: &dyn ReportSource, written: Option<Written>) -> Result<Counts, Stop> {
+    match written {
+        Some(written) => Ok(written.counts),
+        None => report::counted(source).map_err(|error| Stop::failed(&error)),
+    }
+}
+
+/// Writes documents to standard output; `None` where nobody reads them any more.
+pub(super) fn to_stdout(
     source: &dyn ReportSource,
     formats: &[&str],
     options: &Options,
-    sink: &mut dyn Sink,
-) -> Result<Written, Stop> {
-    report::export(source, formats, options, sink).map_err(|error| match error {
+) -> Result<Option<Written>, Stop> {
+    match report::export(source, formats, options, &mut Stdout) {
+        Ok(written) => Ok(Some(written)),
+        Err(error) if stdout::is_left(&error) => Ok(None),
+        Err(error) => Err(stdout::failed(&error).unwrap_or_else(|| refused(&error))),
+    }
+}
+
+fn refused(error: &ReportError) -> Stop {
+    match error {
         ReportError::NoSuchTable { .. }
         | ReportError::NoSuchColumn { .. }
-        | ReportError::NoColumns { .. } => Stop::configuration(&error),
-        error => Stop::failed(&error),
-    })
+        | ReportError::NoColumns { .. } => Stop::configuration(error),
+        error => Stop::failed(error),
+    }
 }
 
 /// Writes beside the folder's old files and moves each into place when all are whole, so that a
@@ -279,8 +302,9 @@ pub(super) fn to_folder(
         folder: folder.to_owned(),
         names: Vec::new(),
     };
-    let written = export(source, formats, options, &mut sink);
-    let written = written.inspect_err(|_| sink.discard())?;
+    let written = report::export(source, formats, options, &mut sink);
+    let written = written.inspect_err(|_| sink.discard());
+    let written = written.map_err(|error| refused(&error))?;
     sink.settle().map_err(fault)?;
     // Machines come and go: a document of one that is not in this run would be taken for one of it.
     if formats.contains(&"cyclonedx") {
@@ -407,20 +431,12 @@ fn create(path: &Path) -> io::Result<File> {
     os::owner_only(&mut options).open(path)
 }
 
-pub(super) struct Stdout;
-
-impl Sink for Stdout {
-    fn file(&mut self, _name: &str) -> io::Result<Box<dyn Write>> {
-        Ok(Box::new(io::stdout()))
-    }
-}
-
 /// A safety stop when a breaker held a secret back or a host key changed, incomplete when a host
 /// that a credential covers, or that looks like a computer, was not assessed.
-fn judge(source: &RunSource, written: &Written) -> Exit {
-    if written.counts.safety_stops > 0 {
+fn judge(source: &RunSource, counts: &Counts) -> Exit {
+    if counts.safety_stops > 0 {
         Exit::SafetyStop
-    } else if written.counts.unjudged > 0 || source.has_unassessed() {
+    } else if counts.unjudged > 0 || source.has_unassessed() {
         Exit::Incomplete
     } else {
         Exit::Clean

@@ -2,8 +2,7 @@
 
 use super::args::OutputArguments;
 use super::beliefs::Given;
-use super::output::{self, Stdout};
-use super::{Exit, Stop, complain, config::Settings, knowledge};
+use super::{Exit, Stop, complain, config::Settings, knowledge, output};
 use crate::matching::Knowledge;
 use crate::model::{Severity, Verification};
 use crate::report::{self, Destination, Options, ReportSource as _};
@@ -77,10 +76,12 @@ pub(super) fn write(
     let formats: Vec<&str> = output.format.iter().map(String::as_str).collect();
     let id = &run.summary.id;
     let written = if to_stdout {
-        output::export(&source, &formats, &options, &mut Stdout)?
+        output::to_stdout(&source, &formats, &options)?
     } else {
-        output::to_folder(&source, &formats, &options, &output::folder(output, id))?
+        let folder = output::folder(output, id);
+        Some(output::to_folder(&source, &formats, &options, &folder)?)
     };
+    let counts = output::counts(&source, written)?;
     let text = report::verified(source.told());
     writeln!(io::stderr(), "{}", text.trim_end()).ok();
     if !to_stdout {
@@ -88,7 +89,7 @@ pub(super) fn write(
         writeln!(io::stderr(), "\nFiles: {}", folder.display()).ok();
     }
     let mut exits = vec![Exit::Clean];
-    if written.counts.safety_stops > 0 {
+    if counts.safety_stops > 0 {
         exits.push(Exit::SafetyStop);
     }
     let rows = &source.told().rows;

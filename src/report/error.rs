@@ -76,6 +76,14 @@ pub enum ReportError {
 }
 
 impl ReportError {
+    /// What went wrong in writing, where that is what ended the export.
+    pub fn io(&self) -> Option<&io::Error> {
+        match self {
+            Self::Write { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+
     /// Says which document an error belongs to.
     pub(super) fn writing(file: &str) -> impl FnOnce(io::Error) -> Self {
         let file = file.to_owned();

@@ -185,7 +185,7 @@ pub fn export(
     let limited = select::Selected::of(source, &options.selection)?.told(part);
     let written = export_of(&limited, source, formats, options, sink)?;
     // How a run ends does not depend on what is asked of it.
-    let counts = each_machine(source, |_| Ok(()))?;
+    let counts = counted(source)?;
     Ok(Written { counts, ..written })
 }
 
@@ -314,6 +314,11 @@ impl Dialect {
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|one| one.as_str() == word)
     }
+}
+
+/// What a run comes to, without a document of it.
+pub fn counted(source: &dyn ReportSource) -> Result<Counts, ReportError> {
+    each_machine(source, |_| Ok(()))
 }
 
 /// Walks over the machines, counts them, and keeps the error that stopped the walk: the source

@@ -2,14 +2,13 @@
 
 use super::super::catalog_args::CatalogCommand;
 use super::super::config::{Environment, Settings};
-use super::super::{Exit, Stop, hints, output, runtime};
+use super::super::{Exit, Stop, hints, output, runtime, stdout};
 use super::catalog_update;
 use super::news::{self, Telling};
 use crate::catalog::sources::{From, Source};
 use crate::catalog::{self, ImportError, Portable, PortableError};
 use crate::report::{columns, for_terminal};
 use std::fmt::Write as _;
-use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 /// Fetches, imports, exports, or shows.
@@ -42,7 +41,7 @@ pub(in crate::cli) fn run(
             info(&settings.catalog, *products, *problems)?
         }
     };
-    write!(io::stdout(), "{text}").map_err(|error| Stop::failed(&error))?;
+    stdout::print(text)?;
     Ok(Exit::Clean)
 }
 

@@ -2,7 +2,7 @@
 
 use super::super::catalog_args::{FetchArguments, MirrorArguments, UpdateArguments};
 use super::super::config::{Environment, Settings};
-use super::super::{Exit, Stop, complain, hints, runtime};
+use super::super::{Exit, Stop, complain, hints, runtime, stdout};
 use super::news::{self, Telling};
 use crate::catalog::fetch::{
     Failure, FetchEvent, Fetched, Fetching, Limits, Listener, Origin, Proxy,
@@ -14,7 +14,7 @@ use crate::report::for_terminal;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -120,7 +120,7 @@ pub(in crate::cli) fn mirror(
         if fetched.documents.is_empty() {
             return Err(nothing(&fetched, &how));
         }
-        print(&format!(
+        stdout::print(format!(
             "{} documents in {} ({}), {} of them as before\n{}\nimport them with: underdesk catalog update --mirror {}\n",
             fetched.documents.len(),
             how.cache.display(),
@@ -403,8 +403,4 @@ pub(super) fn size(bytes: u64) -> String {
         10_000..10_000_000 => format!("{} kB", bytes / 1000),
         _ => format!("{} MB", bytes / 1_000_000),
     }
-}
-
-fn print(text: &str) -> Result<(), Stop> {
-    write!(io::stdout(), "{text}").map_err(|error| Stop::failed(&error))
 }

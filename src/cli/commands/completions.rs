@@ -2,9 +2,8 @@
 
 use super::super::args::Arguments;
 use super::super::setup_args::ShellArguments;
-use super::super::{Exit, Stop};
+use super::super::{Exit, Stop, stdout};
 use clap::CommandFactory as _;
-use std::io::{self, Write as _};
 
 /// Prints the script for a shell.
 pub(in crate::cli) fn run(command: &ShellArguments) -> Result<Exit, Stop> {
@@ -12,8 +11,6 @@ pub(in crate::cli) fn run(command: &ShellArguments) -> Result<Exit, Stop> {
     let mut script = Vec::new();
     let mut program = Arguments::command();
     clap_complete::generate(command.shell, &mut program, "underdesk", &mut script);
-    io::stdout()
-        .write_all(&script)
-        .map_err(|error| Stop::failed(&error))?;
+    stdout::print(script)?;
     Ok(Exit::Clean)
 }

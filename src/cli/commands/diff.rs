@@ -3,8 +3,7 @@
 use super::super::args::DiffArguments;
 use super::super::beliefs;
 use super::super::config::{Environment, Settings};
-use super::super::output::Stdout;
-use super::super::{Exit, Stop, output, screen};
+use super::super::{Exit, Stop, output, screen, stdout};
 use crate::model::{Change, ChangeKind, Changes, CoverageRow, MachineRecord, RunId, RunSummary};
 use crate::report::{self, Destination, Options, ReportSource, Screen, for_terminal, table};
 use crate::scan;
@@ -50,15 +49,12 @@ pub(in crate::cli) fn run(
         return Ok(Exit::Clean);
     }
     if command.output.is_some() {
-        let exporter = report::exporter(&command.format);
-        let exporter = exporter.map_err(|error| Stop::configuration(&error))?;
-        let written = exporter.write(&source, &options, &mut Stdout);
-        written.map_err(|error| Stop::failed(&error))?;
+        let format = [command.format.as_str()];
+        output::to_stdout(&source, &format, &options)?;
         return Ok(Exit::Clean);
     }
     let text = page(earlier.run(), &source, screen::of_output(environment));
-    let written = io::stdout().lock().write_all(text.as_bytes());
-    written.map_err(|error| Stop::failed(&error))?;
+    stdout::print(text)?;
     Ok(Exit::Clean)
 }
 

@@ -1,7 +1,7 @@
 //! `--dry-run`: what would be done, without a packet. With `-v` all of it: every subnet, every host
 //! and everything that would be sent.
 
-use super::super::{Exit, Stop};
+use super::super::{Exit, Stop, stdout};
 use super::{explain, search};
 use crate::collect;
 use crate::credentials::{self, Credential, Limits};
@@ -15,7 +15,6 @@ use crate::sweep::preview::Preview;
 use crate::targets::TargetSet;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
-use std::io::{self, Write as _};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -40,9 +39,7 @@ pub(super) fn print(
     if plan.kind != RunKind::Sweep {
         questions(plan, in_full, &mut text);
     }
-    io::stdout()
-        .write_all(text.as_bytes())
-        .map_err(|error| Stop::failed(&error))?;
+    stdout::print(text)?;
     Ok(Exit::Clean)
 }
 

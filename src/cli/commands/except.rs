@@ -4,7 +4,7 @@ use super::super::args::BeliefArguments;
 use super::super::beliefs;
 use super::super::config::Settings;
 use super::super::decision_args::{ExceptAddArguments, ExceptCommand};
-use super::super::{Exit, Stop, complain, output, runtime};
+use super::super::{Exit, Stop, complain, output, runtime, stdout};
 use crate::classify::{Exceptions, HostPattern, MachineFacts};
 use crate::model::{
     Date, Exception, ExceptionCount, ExceptionId, ExceptionScope, ExceptionState, FindingId,
@@ -14,7 +14,6 @@ use crate::report::{ReportSource as _, columns, for_terminal};
 use crate::scan::RunSource;
 use crate::store::Store;
 use std::collections::BTreeSet;
-use std::io::{self, Write as _};
 
 /// The longest text that anybody reads in a cell.
 const MOST_CHARS: usize = 1_000;
@@ -28,7 +27,7 @@ pub(in crate::cli) fn run(settings: &Settings, command: &ExceptCommand) -> Resul
         ExceptCommand::List { run, beliefs } => list(settings, run.as_deref(), beliefs)?,
         ExceptCommand::Expire { id } => expire(settings, id)?,
     };
-    writeln!(io::stdout(), "{}", text.trim_end()).map_err(|error| Stop::failed(&error))?;
+    stdout::print(format!("{}\n", text.trim_end()))?;
     Ok(Exit::Clean)
 }
 

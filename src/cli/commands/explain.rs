@@ -1,14 +1,13 @@
 //! `explain`: what stands behind an answer.
 
 use super::super::args::{ExplainCommand, OsArgument};
-use super::super::{Exit, Stop};
+use super::super::{Exit, Stop, stdout};
 use crate::collect;
 use crate::session::{
     Ask, ProtocolRequest, Question, QuestionSet, ROOT_SHELL, SSH_WINDOWS_REQUESTS, WINRM_REQUESTS,
     sudo_command, wordings,
 };
 use std::fmt::Write as _;
-use std::io::{self, Write as _};
 
 /// How wide running text is.
 const WIDTH: usize = 96;
@@ -26,10 +25,7 @@ pub(in crate::cli) fn run(command: &ExplainCommand) -> Result<Exit, Stop> {
     if *os != OsArgument::Unix {
         windows(&mut text);
     }
-    io::stdout()
-        .lock()
-        .write_all(text.as_bytes())
-        .map_err(|error| Stop::failed(&error))?;
+    stdout::print(text)?;
     Ok(Exit::Clean)
 }
 

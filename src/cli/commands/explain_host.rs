@@ -2,7 +2,7 @@
 
 use super::super::args::{ExplainHostArguments, GivenArguments};
 use super::super::config::Settings;
-use super::super::{Exit, Stop, beliefs, complain, hints, knowledge, output, runtime};
+use super::super::{Exit, Stop, beliefs, complain, hints, knowledge, output, runtime, stdout};
 use super::{explain_text, given};
 use crate::matching::{self, Asked, Knowledge, Known};
 use crate::model::{
@@ -10,7 +10,6 @@ use crate::model::{
 };
 use crate::report::ReportSource as _;
 use crate::scan::RunSource;
-use std::io::{self, Write as _};
 use std::sync::Arc;
 
 /// The most hosts that an ambiguous name lists.
@@ -62,8 +61,7 @@ pub(in crate::cli) fn run(
 }
 
 fn print(text: &str) -> Result<Exit, Stop> {
-    let written = io::stdout().lock().write_all(text.as_bytes());
-    written.map_err(|error| Stop::failed(&error))?;
+    stdout::print(text)?;
     Ok(Exit::Clean)
 }
 

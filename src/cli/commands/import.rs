@@ -3,7 +3,7 @@
 use super::super::args::BeliefArguments;
 use super::super::config::Settings;
 use super::super::decision_args::ImportArguments;
-use super::super::{Exit, Stop, beliefs, complain, output, runtime};
+use super::super::{Exit, Stop, beliefs, complain, output, runtime, stdout};
 use super::credentials::ask::Operator;
 use super::runs;
 use crate::classify::MachineFacts;
@@ -17,7 +17,7 @@ use crate::store::{Decisions, Store, is_carried};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs::File;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _};
 use std::path::Path;
 
 /// The largest table, in bytes.
@@ -241,8 +241,7 @@ fn show(wanted: &Wanted) -> Result<(), Stop> {
             "ROW", "FINDING", "MACHINE", "ABOUT", "COLUMN", "BEFORE", "AFTER",
         ];
         let table = columns(&header, &rows);
-        let written = writeln!(io::stdout(), "{}", table.trim_end());
-        written.map_err(|error| Stop::failed(&error))?;
+        stdout::print(format!("{}\n", table.trim_end()))?;
     }
     for complaint in wanted.complaints.iter().take(TOLD) {
         complain(&for_terminal(&in_words(complaint)));

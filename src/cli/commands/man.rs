@@ -3,7 +3,7 @@
 
 use super::super::args::Arguments;
 use super::super::setup_args::ManArguments;
-use super::super::{Exit, Stop};
+use super::super::{Exit, Stop, stdout};
 use clap::CommandFactory as _;
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, italic, roman};
@@ -130,9 +130,7 @@ pub(in crate::cli) fn run(command: &ManArguments) -> Result<Exit, Stop> {
             "there is no command {wanted}; underdesk --help lists them"
         )));
     };
-    io::stdout()
-        .write_all(&page.text)
-        .map_err(|error| Stop::failed(&error))?;
+    stdout::print(&page.text)?;
     Ok(Exit::Clean)
 }
 

@@ -2,7 +2,7 @@
 
 use super::super::args::{BeliefArguments, EventsArgument, VerdictArguments};
 use super::super::config::Settings;
-use super::super::{Exit, Stop, beliefs, complain, hints, knowledge, output, runtime};
+use super::super::{Exit, Stop, beliefs, complain, hints, knowledge, output, runtime, stdout};
 use crate::catalog::{FeedCount, ImportReport};
 use crate::model::{BulletinId, RunId, RunSummary, Severity};
 use crate::report::for_terminal;
@@ -10,7 +10,6 @@ use crate::scan::{self, Hit, HitMachine, News, RunKind};
 use crate::store::{RunState, Store};
 use serde::Serialize;
 use std::fmt::Write as _;
-use std::io::{self, Write as _};
 use std::net::IpAddr;
 use tokio::task::spawn_blocking;
 
@@ -51,7 +50,7 @@ pub(super) fn tell(
             feeds: feeds.iter().map(Counted::of).collect(),
         })?;
     } else {
-        print(text)?;
+        stdout::print(text)?;
     }
     if !how.hits {
         return done(how, None).map(|()| Exit::Clean);
@@ -73,7 +72,7 @@ pub(super) fn tell(
             if how.events {
                 events(&news)?;
             } else {
-                print(&page(&news))?;
+                stdout::print(page(&news))?;
             }
             done(how, Some(&news)).map(|()| Exit::Clean)
         }
@@ -81,7 +80,7 @@ pub(super) fn tell(
             if how.events {
                 complain(&why);
             } else {
-                print(&format!("{why}\n"))?;
+                stdout::print(format!("{why}\n"))?;
             }
             done(how, None).map(|()| Exit::Clean)
         }
@@ -389,7 +388,7 @@ fn done(how: Telling, news: Option<&News>) -> Result<(), Stop> {
 /// Writes an event as a line. JSON escapes what could break it, or play with a terminal.
 fn emit(said: &Said<'_>) -> Result<(), Stop> {
     let line = serde_json::to_string(said).map_err(|error| Stop::failed(&error))?;
-    print(&format!("{}\n", tame(&line)))
+    stdout::print(format!("{}\n", tame(&line)))
 }
 
 /// Escapes what JSON leaves as it is and terminals act on: C1 controls, and marks that turn text around.
@@ -408,9 +407,4 @@ fn tame(line: &str) -> String {
         }
     }
     out
-}
-
-fn print(text: &str) -> Result<(), Stop> {
-    let written = io::stdout().lock().write_all(text.as_bytes());
-    written.map_err(|error| Stop::failed(&error))
 }

@@ -2,14 +2,13 @@
 
 use super::super::config::Settings;
 use super::super::decision_args::PlanArguments;
-use super::super::{Exit, Stop, beliefs, complain, output, runtime};
+use super::super::{Exit, Stop, beliefs, complain, output, runtime, stdout};
 use crate::classify::{MachineNeeds, PlanRules, Planner};
 use crate::model::{Plan, RunId, Severity, UtcTime, is_named};
 use crate::report::{
     self, Destination, Options, PlanFile, ReportSource as _, for_terminal, plan_page,
 };
 use crate::scan::RunSource;
-use std::io::{self, Write as _};
 use std::path::PathBuf;
 
 /// Makes the plan of a run, and shows it or writes it for the tools that deploy.
@@ -45,7 +44,7 @@ pub(in crate::cli) fn run(settings: &Settings, command: &PlanArguments) -> Resul
     }
     if command.format.is_empty() {
         let page = plan_page(&plan, source.run(), command.machines);
-        print(page.as_bytes())?;
+        stdout::print(page.as_bytes())?;
     } else {
         write(&plan, &source, command, &run)?;
     }
@@ -147,7 +146,7 @@ fn write(
                 names.join(", ")
             )));
         };
-        return print(&file.bytes);
+        return stdout::print(&file.bytes);
     }
     let folder = command.out.clone();
     let folder = folder.unwrap_or_else(|| PathBuf::from(format!("underdesk-plan-{run}")));
@@ -159,9 +158,4 @@ fn write(
         for_terminal(&folder.display().to_string())
     ));
     Ok(())
-}
-
-fn print(bytes: &[u8]) -> Result<(), Stop> {
-    let written = io::stdout().lock().write_all(bytes);
-    written.map_err(|error| Stop::failed(&error))
 }

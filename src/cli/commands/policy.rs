@@ -2,7 +2,7 @@
 
 use super::super::config::Settings;
 use super::super::decision_args::PolicyCommand;
-use super::super::{Exit, Stop, beliefs, output};
+use super::super::{Exit, Stop, beliefs, output, stdout};
 use crate::classify::{
     Annotations, Baseline, Due, HostPattern, MachineFacts, Measures, Policy, Subject, explain,
     names_bulletin, rules_that_fit,
@@ -11,7 +11,6 @@ use crate::model::{Date, DriftState, Finding, MachineRecord, Severity};
 use crate::report::{ReportSource as _, columns, for_terminal};
 use crate::scan::RunSource;
 use std::fmt::Write as _;
-use std::io::{self, Write as _};
 
 /// How many findings are explained at most.
 const MOST_EXPLAINED: usize = 1_000;
@@ -55,8 +54,7 @@ pub(in crate::cli) fn run(settings: &Settings, command: &PolicyCommand) -> Resul
 }
 
 fn print(text: &str) -> Result<Exit, Stop> {
-    let written = io::stdout().lock().write_all(text.as_bytes());
-    written.map_err(|error| Stop::failed(&error))?;
+    stdout::print(text)?;
     Ok(Exit::Clean)
 }
 

@@ -2,7 +2,7 @@
 
 use super::super::args::RunsCommand;
 use super::super::config::Settings;
-use super::super::{Exit, Stop, complain, output, runtime};
+use super::super::{Exit, Stop, complain, output, runtime, stdout};
 use super::credentials::ask::Operator;
 use crate::model::RunId;
 use crate::report::{columns, for_terminal};
@@ -59,7 +59,7 @@ pub(in crate::cli) fn run(settings: &Settings, command: &RunsCommand) -> Result<
 }
 
 fn print(text: &str) -> Result<(), Stop> {
-    writeln!(io::stdout(), "{}", text.trim_end()).map_err(|error| Stop::failed(&error))
+    stdout::print(format!("{}\n", text.trim_end()))
 }
 
 fn stored(store: &Store) -> Result<Vec<RunRecord>, Stop> {

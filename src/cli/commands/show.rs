@@ -1,9 +1,9 @@
 //! `show HOST`: one machine in full.
 
-use super::super::asked::{print, title};
+use super::super::asked::title;
 use super::super::asked_args::ShowArguments;
 use super::super::config::{Environment, Settings};
-use super::super::{Exit, Stop, beliefs, output, screen};
+use super::super::{Exit, Stop, beliefs, output, screen, stdout};
 use super::explain_host::why_unread;
 use super::{explain_text, findings};
 use crate::model::{Inventory, MachineRecord, Selection};
@@ -41,7 +41,7 @@ pub(in crate::cli) fn run(
         }
         None => listed_only(&source, &called, command)?,
     };
-    print(&text)?;
+    stdout::print(text)?;
     Ok(Exit::Clean)
 }
 

@@ -3,13 +3,12 @@
 use super::super::args::UnmanagedArguments;
 use super::super::beliefs::{self, Given};
 use super::super::config::{Environment, Settings};
-use super::super::{Exit, Stop, complain, output, screen};
+use super::super::{Exit, Stop, complain, output, screen, stdout};
 use crate::model::{Comparison, Entry, MachineRecord, ManagedState, RunId, Standing};
 use crate::report::{ReportSource as _, Screen, for_terminal, not_on, seems_to_be, table};
 use crate::scan::RunSource;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::io::{self, Write as _};
 use std::net::IpAddr;
 
 /// Shows whom somebody should look at, and what each list knows.
@@ -35,8 +34,7 @@ pub(in crate::cli) fn run(
         let screen = screen::of_output(environment);
         page(&source.compare(&store, &beliefs)?, &states, screen)?
     };
-    let written = io::stdout().lock().write_all(text.as_bytes());
-    written.map_err(|error| Stop::failed(&error))?;
+    stdout::print(text)?;
     Ok(Exit::Clean)
 }
 

@@ -3,7 +3,7 @@
 use super::super::args::{EngineArgument, PaceArguments, TargetArguments, VerifyArguments};
 use super::super::beliefs;
 use super::super::config::{Environment, Settings};
-use super::super::{Exit, Stop, complain, output, resolver, runtime, verified};
+use super::super::{Exit, Stop, complain, output, resolver, runtime, stdout, verified};
 use super::scan::{self as job, Job};
 use super::{probes, scope};
 use crate::model::{RunId, Severity};
@@ -13,7 +13,6 @@ use crate::store::{PLAN_OF_IMPORTED, RunRecord, RunState, Store};
 use crate::sweep::Engine;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::{self, Write as _};
 use std::net::IpAddr;
 
 /// How many hosts are listed without `-v`.
@@ -310,7 +309,6 @@ fn preview(visits: &Visits, base: &RunRecord, in_full: bool) -> Result<Exit, Sto
         );
     }
     text.push_str("\nwhat they say: underdesk explain questions\n");
-    let written = io::stdout().write_all(text.as_bytes());
-    written.map_err(|error| Stop::failed(&error))?;
+    stdout::print(text)?;
     Ok(Exit::Clean)
 }

@@ -14,6 +14,7 @@ mod plan;
 mod policy;
 pub(crate) mod programs;
 mod spreadsheet;
+mod stdout;
 mod texts;
 mod trust;
 mod unmanaged;

@@ -2,7 +2,7 @@
 
 use super::super::super::config::{Environment, Settings};
 use super::super::super::credentials_args::{AddArguments, CredentialsFileArgument, PlaceArgument};
-use super::super::super::{Exit, Stop, runtime};
+use super::super::super::{Exit, Stop, runtime, stdout};
 use super::ask::Operator;
 use super::settings::{self, Pair};
 use crate::credentials::draft::{Draft, Setting};
@@ -11,7 +11,6 @@ use crate::credentials::resolve::Sources;
 use crate::credentials::{Credential, CredentialsFile, Kind, SecretRef};
 use crate::model::CredentialId;
 use crate::os;
-use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 /// Adds one. What would be written is read first, then the secret is stored, then the file written: a
@@ -41,7 +40,7 @@ pub(super) fn run(
     draft.put().map_err(|error| Stop::configuration(&error))?;
     let made = if is_new { " (a new file)" } else { "" };
     let text = format!("added {id} to {}{made}{stored}", path.display());
-    writeln!(io::stdout(), "{text}").map_err(|error| Stop::failed(&error))?;
+    stdout::print(format!("{text}\n"))?;
     Ok(Exit::Clean)
 }
 

@@ -2,14 +2,13 @@
 
 use super::super::super::config::{Environment, Settings};
 use super::super::super::credentials_args::EditArguments;
-use super::super::super::{Exit, Stop, complain, hints};
+use super::super::super::{Exit, Stop, complain, hints, stdout};
 use super::ask::Operator;
 use super::{existing, settings};
 use crate::credentials::draft::{Draft, Lent};
 use crate::model::CredentialId;
 use crate::os;
 use std::collections::BTreeSet;
-use std::io::{self, Write as _};
 use std::path::Path;
 use std::process::Command;
 
@@ -47,7 +46,7 @@ pub(super) fn run(
         "left as it was"
     };
     let text = format!("{} was {what}", path.display());
-    writeln!(io::stdout(), "{text}").map_err(|error| Stop::failed(&error))?;
+    stdout::print(format!("{text}\n"))?;
     Ok(Exit::Clean)
 }
 

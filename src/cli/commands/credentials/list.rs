@@ -1,13 +1,12 @@
 //! `credentials list`: who may log in, where, and in which kind of place the secrets are.
 
 use super::super::super::config::Environment;
-use super::super::super::{Exit, Stop, complain, hints};
+use super::super::super::{Exit, Stop, complain, hints, stdout};
 use crate::credentials::resolve::Sources;
 use crate::credentials::{
     self, Credential, CredentialsFile, Mechanism, Method, Ownership, SecretRef, Sudo,
 };
 use crate::report::columns;
-use std::io::{self, Write as _};
 use std::path::Path;
 
 /// Prints the credentials of a file. Looks at no secret: only at the file, and at who could get at the
@@ -25,7 +24,7 @@ pub(super) fn run(path: &Path, environment: &Environment) -> Result<Exit, Stop> 
     );
     let place = path.display();
     let text = format!("{table}\n{place}: mode {mode:03o}, nobody else may write it");
-    writeln!(io::stdout(), "{text}").map_err(|error| Stop::failed(&error))?;
+    stdout::print(format!("{text}\n"))?;
     warn(&file, path, environment);
     Ok(Exit::Clean)
 }

@@ -1,13 +1,12 @@
 //! `credentials recipe`: the least that an account needs, from what the questions say that they need.
 
 use super::super::super::credentials_args::{RecipeArguments, RecipeOs};
-use super::super::super::{Exit, Stop};
+use super::super::super::{Exit, Stop, stdout};
 use super::super::explain::wrap;
 use crate::collect;
 use crate::session::{Ask, Needs, Question, ROOT_SHELL};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
-use std::io::{self, Write as _};
 
 /// Prints the recipe of a system.
 pub(super) fn run(command: &RecipeArguments) -> Result<Exit, Stop> {
@@ -15,8 +14,7 @@ pub(super) fn run(command: &RecipeArguments) -> Result<Exit, Stop> {
         RecipeOs::Linux => linux(command.user.as_deref().unwrap_or("underdesk"))?,
         RecipeOs::Windows => windows(command.user.as_deref().unwrap_or(r"DOMAIN\underdesk"))?,
     };
-    let written = io::stdout().write_all(text.as_bytes());
-    written.map_err(|error| Stop::failed(&error))?;
+    stdout::print(text)?;
     Ok(Exit::Clean)
 }
 

@@ -2,14 +2,13 @@
 
 use super::super::super::config::{Environment, Settings};
 use super::super::super::credentials_args::RotateArguments;
-use super::super::super::{Exit, Stop, runtime};
+use super::super::super::{Exit, Stop, runtime, stdout};
 use super::ask::Operator;
 use super::{add, existing, settings};
 use crate::credentials::keep::{self, Encrypted};
 use crate::credentials::resolve::Sources;
 use crate::credentials::{self, Credential, Method, SecretRef, WinrmProof};
 use crate::model::CredentialId;
-use std::io::{self, Write as _};
 
 /// Stores a new secret for a credential.
 pub(super) fn run(
@@ -49,7 +48,7 @@ pub(super) fn run(
     let kept = runtime::block_on(keep::keep(&secret, place, to, &sources))?;
     kept.map_err(|error| Stop::configuration(&error))?;
     let text = format!("the new secret of {id} is in {}", place.as_str());
-    writeln!(io::stdout(), "{text}").map_err(|error| Stop::failed(&error))?;
+    stdout::print(format!("{text}\n"))?;
     Ok(Exit::Clean)
 }
 

@@ -3,7 +3,7 @@
 
 use super::super::super::config::Settings;
 use super::super::super::credentials_args::ShowPlanArguments;
-use super::super::super::{Exit, Stop, output, peers, resolver, runtime};
+use super::super::super::{Exit, Stop, output, peers, resolver, runtime, stdout};
 use super::super::explain::wrap;
 use super::super::scan as job;
 use crate::credentials::{self, Choice, Credential, Kind, Method, ScopeSays};
@@ -14,7 +14,6 @@ use crate::session::{FirstUse, KnownKeys, Place};
 use crate::store::Store;
 use crate::targets::{Disk, Permissions, Request, TargetList};
 use std::fmt::Write as _;
-use std::io::{self, Write as _};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
@@ -61,8 +60,7 @@ pub(super) fn run(settings: &Settings, command: &ShowPlanArguments) -> Result<Ex
     text.push_str(
         "Nothing was sent. Whether a host answers, and who it proves to be, shows only then.\n",
     );
-    let written = io::stdout().write_all(text.as_bytes());
-    written.map_err(|error| Stop::failed(&error))?;
+    stdout::print(text)?;
     Ok(Exit::Clean)
 }
 

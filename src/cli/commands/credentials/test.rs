@@ -4,7 +4,7 @@ use super::super::super::args::{OutputArguments, TargetArguments};
 use super::super::super::beliefs::Given;
 use super::super::super::config::{Environment, Settings};
 use super::super::super::credentials_args::TestArguments;
-use super::super::super::{Exit, Stop, complain, runtime};
+use super::super::super::{Exit, Stop, complain, runtime, stdout};
 use super::super::doctor::next;
 use super::super::examine::{Examination, examine};
 use super::super::explain::wrap;
@@ -14,7 +14,6 @@ use crate::model::{AccessRecord, Answer, CredentialId, ResultCode};
 use crate::report::for_terminal;
 use crate::scan::{RunKind, RunPlan, Step};
 use std::fmt::Write as _;
-use std::io::{self, Write as _};
 use std::net::IpAddr;
 
 /// Logs in once, and says how that ended.
@@ -72,8 +71,7 @@ pub(super) fn run(
     for address in (0..seen.targets.len()).filter_map(|at| seen.targets.nth(at)) {
         exits.push(tell(&seen, (target, address, &typed), &mut text));
     }
-    let written = io::stdout().write_all(text.as_bytes());
-    written.map_err(|error| Stop::failed(&error))?;
+    stdout::print(text)?;
     Ok(Exit::worst(exits))
 }
 

@@ -9,14 +9,14 @@ mod way;
 use super::super::args::{DoctorArguments, OutputArguments, TargetArguments};
 use super::super::beliefs::Given;
 use super::super::config::{Environment, Settings};
-use super::super::{Exit, Stop, complain, runtime};
+use super::super::{Exit, Stop, complain, runtime, stdout};
 use super::examine::examine;
 use super::scan::{self as job, Job};
 use super::scope;
 use crate::model::ResultCode;
 use crate::scan::{RunEnd, RunKind};
 use ladder::{Ladder, View};
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _};
 
 /// Walks the ladder of one host.
 pub(in crate::cli) fn run(
@@ -101,8 +101,7 @@ fn heading(target: &str, address: &str) -> String {
 }
 
 fn say(page: &page::Page, exit: Exit) -> Result<Exit, Stop> {
-    let written = io::stdout().write_all(page.text().as_bytes());
-    written.map_err(|error| Stop::failed(&error))?;
+    stdout::print(page.text())?;
     Ok(exit)
 }
 

@@ -7,9 +7,8 @@ mod scan;
 
 use super::super::config::Settings;
 use super::super::trust_args::TrustCommand;
-use super::super::{Exit, Stop, output};
+use super::super::{Exit, Stop, output, stdout};
 use crate::store::Pin;
-use std::io::{self, Write as _};
 
 /// Lists pins, takes over keys that a person has checked, or shows what there is to check.
 pub(in crate::cli) fn run(settings: &Settings, command: &TrustCommand) -> Result<Exit, Stop> {
@@ -23,7 +22,7 @@ pub(in crate::cli) fn run(settings: &Settings, command: &TrustCommand) -> Result
         TrustCommand::Import(command) => import::import(settings, &store, command)?,
         TrustCommand::Remove { place } => list::remove(settings, &store, place)?,
     };
-    writeln!(io::stdout(), "{}", text.trim_end()).map_err(|error| Stop::failed(&error))?;
+    stdout::print(format!("{}\n", text.trim_end()))?;
     Ok(Exit::Clean)
 }
 

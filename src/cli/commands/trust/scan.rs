@@ -4,7 +4,7 @@
 use super::super::super::config::Settings;
 use super::super::super::progress::{self, Display};
 use super::super::super::trust_args::TrustScanArguments;
-use super::super::super::{Exit, Stop, complain, hints, knowledge, output, peers, runtime};
+use super::super::super::{Exit, Stop, complain, hints, knowledge, output, peers, runtime, stdout};
 use super::super::scan::{self as job, run_id};
 use super::review::{self, OnRecord};
 use crate::credentials::Holder;
@@ -197,8 +197,7 @@ fn write(
     let mut text = Vec::new();
     report::review(rows, &options, &mut text).map_err(|error| Stop::failed(&error))?;
     let Some(path) = file else {
-        let written = io::stdout().write_all(&text);
-        return written.map_err(|error| Stop::failed(&error));
+        return stdout::print(&text);
     };
     let written = create(path).and_then(|mut file| {
         let written = file.write_all(&text);
