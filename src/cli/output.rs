@@ -3,18 +3,18 @@
 use super::args::{CsvArgument, OutputArguments};
 use super::asked::{self, Asked};
 use super::beliefs::Given;
+use super::folder::{Folder, is_further_part};
 use super::stdout::{self, Stdout};
 use super::{Exit, Stop, complain, hints, knowledge, runtime, verified};
 use crate::catalog::{Catalog, CatalogError};
 use crate::matching::Knowledge;
 use crate::model::{Changes, RunId, RunSummary, Severity};
-use crate::os;
 use crate::report::{
-    self, Counts, Destination, Dialect, Options, PlanFile, ReportError, ReportSource, Sink, Written,
+    self, Counts, Destination, Dialect, Options, PlanFile, ReportError, ReportSource, Sink as _,
+    Written,
 };
 use crate::scan::{self, Beliefs, RunError, RunKind, RunSource};
 use crate::store::{Store, StoreError};
-use std::fs::{self, File};
 use std::io::{self, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 
@@ -96,18 +96,22 @@ pub(super) fn write_asked(
     };
     let formats: Vec<&str> = output.format.iter().map(String::as_str).collect();
     let written = if to_stdout {
-        self::to_stdout(&source, &formats, &options)?
+        self::to_stdout(&source, &formats, &options)
     } else {
-        Some(to_folder(
-            &source,
-            &formats,
-            &options,
-            &folder(output, run),
-        )?)
+        to_folder(&source, &formats, &options, &folder(output, run)).map(Some)
+    };
+    // What cannot be written can be said all the same.
+    let (written, failed) = match written {
+        Ok(written) => (written, None),
+        Err(stop) if stop.exit == Exit::Failed => (None, Some(again(stop, output, source.run()))),
+        Err(stop) => return Err(stop),
     };
     let counts = counts(&source, written)?;
     let text = report::summary(&source, &counts);
     writeln!(io::stderr(), "{}", text.trim_end()).ok();
+    if let Some(stop) = failed {
+        return Err(stop);
+    }
     if !options.selection.is_whole() {
         let told = asked::told(&source, &options)?;
         writeln!(io::stderr(), "\n{}", told.trim_end()).ok();
@@ -263,6 +267,23 @@ pub(super) fn counts(source: &dyn ReportSource, written: Option<Written>) -> Res
     }
 }
 
+/// Says of a run whose files could not be written how they come to be.
+pub(super) fn again(stop: Stop, output: &OutputArguments, run: &RunSummary) -> Stop {
+    // What was judged from files is kept nowhere.
+    if run.kind == RunKind::Recorded.as_str() {
+        return stop;
+    }
+    let run = &run.id;
+    let formats = output.format.join(",");
+    Stop {
+        text: format!(
+            "{}; the run is stored: underdesk export {run} --format {formats} --out DIR writes its files",
+            stop.text
+        ),
+        ..stop
+    }
+}
+
 /// Writes documents to standard output; `None` where nobody reads them any more.
 pub(super) fn to_stdout(
     source: &dyn ReportSource,
@@ -276,6 +297,38 @@ pub(super) fn to_stdout(
     }
 }
 
+/// Writes beside the folder's old files and moves each into place when all are whole, so that a
+/// spreadsheet never opens half a file.
+pub(super) fn to_folder(
+    source: &dyn ReportSource,
+    formats: &[&str],
+    options: &Options,
+    folder: &Path,
+) -> Result<Written, Stop> {
+    let fault = |error: io::Error| unwritten(folder, &error);
+    let mut sink = Folder::open(folder).map_err(fault)?;
+    let has = |format| formats.contains(&format);
+    let mut kept = sink.kept(source.run(), options);
+    kept.retain(|entry| {
+        let is_written_anew = has("csv") && is_further_part(&entry.name)
+            || has("cyclonedx") && report::is_machine_document(&entry.name);
+        !is_written_anew
+    });
+    let options = Options {
+        kept,
+        ..options.clone()
+    };
+    let written = report::export(source, formats, &options, &mut sink);
+    let written = written.map_err(|error| refused(&error))?;
+    // Machines come and go: a document of one that is not in this run would be taken for one of it.
+    let is_old: fn(&str) -> bool = match has("cyclonedx") {
+        true => |name| is_further_part(name) || report::is_machine_document(name),
+        false => is_further_part,
+    };
+    sink.settle(&options.kept, is_old).map_err(fault)?;
+    Ok(written)
+}
+
 fn refused(error: &ReportError) -> Stop {
     match error {
         ReportError::NoSuchTable { .. }
@@ -285,53 +338,25 @@ fn refused(error: &ReportError) -> Stop {
     }
 }
 
-/// Writes beside the folder's old files and moves each into place when all are whole, so that a
-/// spreadsheet never opens half a file.
-pub(super) fn to_folder(
-    source: &dyn ReportSource,
-    formats: &[&str],
-    options: &Options,
-    folder: &Path,
-) -> Result<Written, Stop> {
-    let fault = |error: io::Error| Stop {
+fn unwritten(folder: &Path, error: &io::Error) -> Stop {
+    Stop {
         exit: Exit::Failed,
         text: format!("cannot write to {}: {error}", folder.display()),
-    };
-    fs::create_dir_all(folder).map_err(fault)?;
-    let mut sink = Folder {
-        folder: folder.to_owned(),
-        names: Vec::new(),
-    };
-    let written = report::export(source, formats, options, &mut sink);
-    let written = written.inspect_err(|_| sink.discard());
-    let written = written.map_err(|error| refused(&error))?;
-    sink.settle().map_err(fault)?;
-    // Machines come and go: a document of one that is not in this run would be taken for one of it.
-    if formats.contains(&"cyclonedx") {
-        sink.sweep_out(report::is_machine_document).map_err(fault)?;
     }
-    Ok(written)
 }
 
 /// Writes files that are ready into a folder, all or none.
 pub(super) fn files_to_folder(files: &[PlanFile], folder: &Path) -> Result<(), Stop> {
     let write = || {
-        fs::create_dir_all(folder)?;
-        let mut sink = Folder {
-            folder: folder.to_owned(),
-            names: Vec::new(),
-        };
+        let mut sink = Folder::open(folder)?;
         for file in files {
             let mut to = sink.file(&file.name)?;
             to.write_all(&file.bytes)?;
             to.flush()?;
         }
-        sink.settle()
+        sink.place()
     };
-    write().map_err(|error: io::Error| Stop {
-        exit: Exit::Failed,
-        text: format!("cannot write to {}: {error}", folder.display()),
-    })
+    write().map_err(|error| unwritten(folder, &error))
 }
 
 /// Writes one table of a source into a folder, and nothing else of it.
@@ -340,95 +365,12 @@ pub(super) fn table_to_folder(
     options: &Options,
     folder: &Path,
 ) -> Result<(), Stop> {
-    let fault = |error: io::Error| Stop {
-        exit: Exit::Failed,
-        text: format!("cannot write to {}: {error}", folder.display()),
-    };
-    fs::create_dir_all(folder).map_err(fault)?;
-    let mut sink = Folder {
-        folder: folder.to_owned(),
-        names: Vec::new(),
-    };
+    let fault = |error: io::Error| unwritten(folder, &error);
+    let mut sink = Folder::open(folder).map_err(fault)?;
     let csv = report::exporter("csv").map_err(|error| Stop::failed(&error))?;
     let written = csv.write(source, options, &mut sink);
     written.map_err(|error| Stop::failed(&error))?;
-    sink.rename().map_err(fault)
-}
-
-struct Folder {
-    folder: PathBuf,
-    names: Vec<String>,
-}
-
-impl Folder {
-    fn draft(&self, name: &str) -> PathBuf {
-        self.folder.join(format!(".{name}.part"))
-    }
-
-    /// Takes away what was not finished: on a full disk it would be in the way.
-    fn discard(&self) {
-        for name in &self.names {
-            fs::remove_file(self.draft(name)).ok();
-        }
-    }
-
-    fn settle(&self) -> io::Result<()> {
-        self.rename()?;
-        self.sweep_out(is_further_part)
-    }
-
-    fn rename(&self) -> io::Result<()> {
-        let mut names = self.names.iter();
-        names.try_for_each(|name| fs::rename(self.draft(name), self.folder.join(name)))
-    }
-
-    /// Removes files of ours that an earlier, larger export left here: further parts of split ones.
-    fn sweep_out(&self, is_ours: fn(&str) -> bool) -> io::Result<()> {
-        for entry in fs::read_dir(&self.folder)? {
-            let entry = entry?;
-            let name = entry.file_name();
-            let Some(name) = name.to_str() else { continue };
-            let is_old = is_ours(name) && !self.names.iter().any(|written| written == name);
-            if is_old {
-                fs::remove_file(entry.path())?;
-            }
-        }
-        Ok(())
-    }
-}
-
-impl Sink for Folder {
-    fn file(&mut self, name: &str) -> io::Result<Box<dyn Write>> {
-        let draft = self.draft(name);
-        self.names.push(name.to_owned());
-        Ok(Box::new(create(&draft)?))
-    }
-}
-
-/// Whether a name is `findings-2.csv` or the like: one of ours, but for the first part.
-fn is_further_part(name: &str) -> bool {
-    let Some((table, number)) = name
-        .strip_suffix(".csv")
-        .and_then(|stem| stem.rsplit_once('-'))
-    else {
-        return false;
-    };
-    number.parse::<u32>().is_ok_and(|number| number > 1)
-        && report::table_names().any(|known| known == table)
-}
-
-/// What a network's machines lack is nobody else's business: readable by the owner only.
-///
-/// What a killed run left is taken away, and so is what somebody else may have put there: nobody else has the
-/// file open, and it is no link to another.
-fn create(path: &Path) -> io::Result<File> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let mut options = File::options();
-    options.write(true).create_new(true);
-    os::owner_only(&mut options).open(path)
+    sink.place().map_err(fault)
 }
 
 /// A safety stop when a breaker held a secret back or a host key changed, incomplete when a host

@@ -76,14 +76,17 @@ pub(super) fn write(
     let formats: Vec<&str> = output.format.iter().map(String::as_str).collect();
     let id = &run.summary.id;
     let written = if to_stdout {
-        output::to_stdout(&source, &formats, &options)?
+        output::to_stdout(&source, &formats, &options)
     } else {
         let folder = output::folder(output, id);
-        Some(output::to_folder(&source, &formats, &options, &folder)?)
+        output::to_folder(&source, &formats, &options, &folder).map(Some)
     };
-    let counts = output::counts(&source, written)?;
     let text = report::verified(source.told());
     writeln!(io::stderr(), "{}", text.trim_end()).ok();
+    let counts = output::counts(
+        &source,
+        written.map_err(|stop| output::again(stop, output, &run.summary))?,
+    )?;
     if !to_stdout {
         let folder = output::folder(output, id);
         writeln!(io::stderr(), "\nFiles: {}", folder.display()).ok();

@@ -59,6 +59,16 @@ pub(crate) fn lock_folder(folder: &Path) -> io::Result<File> {
     Ok(folder)
 }
 
+/// [`lock_folder`] without waiting: `None` where somebody else keeps others out.
+pub(crate) fn try_lock_folder(folder: &Path) -> io::Result<Option<File>> {
+    let folder = File::open(folder)?;
+    match folder.try_lock() {
+        Ok(()) => Ok(Some(folder)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
 /// What keeps others from holding a file: here a lock on it, which lives as long as the file is open.
 #[derive(Debug)]
 pub(crate) struct Hold;

@@ -2,7 +2,7 @@
 //! here: the folders of a user's profile are that user's, the system's and the administrators' alone.
 
 use super::Guard;
-use std::fs::{self, File, Metadata, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
 use std::io;
 use std::os::windows::fs::OpenOptionsExt as _;
 use std::path::Path;
@@ -59,6 +59,16 @@ pub(crate) fn lock_folder(folder: &Path) -> io::Result<File> {
     let file = File::create(folder.join(".underdesk.lock"))?;
     file.lock()?;
     Ok(file)
+}
+
+/// [`lock_folder`] without waiting: `None` where somebody else keeps others out.
+pub(crate) fn try_lock_folder(folder: &Path) -> io::Result<Option<File>> {
+    let file = File::create(folder.join(".underdesk.lock"))?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
 }
 
 /// What keeps others from holding a file: here another file beside it that nobody else may open, and that is gone

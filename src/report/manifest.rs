@@ -5,7 +5,7 @@ use super::select::{Tally, tally};
 use super::{
     Counts, FileEntry, Options, ReportError, ReportSource, Sink, Written, each_machine, escape,
 };
-use crate::model::{Comparison, CoverageRow, RunSummary, Verification};
+use crate::model::{Comparison, CoverageRow, RunState, RunSummary, Verification};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -27,6 +27,10 @@ pub(super) fn write(
         whole = each_machine(source, |_| Ok(()))?;
         (&whole, Some(tally(source, options)?))
     };
+    // What was written anew stands for what was there.
+    let files = options.kept.iter().chain(&written.files);
+    let files: BTreeMap<&str, &FileEntry> = files.map(|one| (one.name.as_str(), one)).collect();
+    let files: Vec<&FileEntry> = files.into_values().collect();
     let manifest = ManifestV1 {
         schema_version: 1,
         tool: env!("CARGO_PKG_NAME"),
@@ -40,7 +44,7 @@ pub(super) fn write(
         selection: asked.as_ref().map(SelectionV1::of),
         verified: source.verification().map(VerifiedV1::of),
         lists: ListV1::of(source),
-        files: &written.files,
+        files: &files,
     };
     let failed = || ReportError::writing(NAME);
     let text = serde_json::to_string_pretty(&manifest).map_err(|error| failed()(error.into()))?;
@@ -50,6 +54,15 @@ pub(super) fn write(
     let mut document = Document::open(NAME, sink)?;
     document.write_all(safe.as_bytes()).map_err(failed())?;
     document.close(0).map(drop)
+}
+
+/// The members `run` and `export` of the manifest of a run: another manifest with the same is of the same run, judged
+/// and shown in the same way.
+pub fn manifest_head(run: &RunSummary, options: &Options) -> [serde_json::Value; 2] {
+    [
+        serde_json::to_value(RunV1::of(run)).unwrap_or_default(),
+        serde_json::to_value(ExportV1::of(options)).unwrap_or_default(),
+    ]
 }
 
 #[derive(JsonSchema, Serialize)]
@@ -75,7 +88,7 @@ pub(super) struct ManifestV1<'a> {
     /// The lists that the run was compared with.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     lists: Vec<ListV1<'a>>,
-    files: &'a [FileEntry],
+    files: &'a [&'a FileEntry],
 }
 
 /// What was asked for.

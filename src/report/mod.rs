@@ -56,6 +56,7 @@ pub use cyclonedx::is_machine_document;
 pub use dictionary::dictionary;
 pub use error::ReportError;
 pub use escape::for_terminal;
+pub use manifest::manifest_head;
 pub use output::{FileEntry, Guards};
 pub use plan::{PLAN_FORMATS, PlanFile, PlanFormat, plan_format, plan_page};
 pub use remediation::{Remediation, Step};
@@ -270,6 +271,8 @@ pub struct Options {
     /// Which findings and machines are shown. What belongs to the run as a whole (coverage, lists, exceptions) is
     /// shown whole.
     pub selection: Selection,
+    /// Documents of the same run that are in the folder already and stay there: the manifest lists them on.
+    pub kept: Vec<FileEntry>,
     /// After how many rows a file splits; `None` for 1,000,000, which is what a spreadsheet takes.
     pub rows_per_file: Option<u64>,
 }

@@ -3,12 +3,12 @@
 use super::{ReportError, Sink};
 use crate::model::hex;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use std::io::{self, Write};
 
 /// One document that was written.
-#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct FileEntry {
     /// Its file name.
     pub name: String,
@@ -24,7 +24,7 @@ pub struct FileEntry {
 }
 
 /// How many cells of a document do not show what was read as it was, and why.
-#[derive(JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Guards {
     /// Cells that would begin a formula, and got an apostrophe.
     pub formula: u64,

@@ -170,12 +170,14 @@ fn an_export_that_fails_leaves_the_files_of_before_and_no_drafts() {
         names("out"),
         fs::read(desk.path("out/findings.csv")).unwrap(),
     );
-    // Its draft cannot be made: somebody has a folder of that name.
-    fs::create_dir(desk.path("out/.software.csv.part")).unwrap();
+    // It cannot be put into its place: somebody has a folder of that name.
+    fs::rename(desk.path("out/software.csv"), desk.path("kept")).unwrap();
+    fs::create_dir(desk.path("out/software.csv")).unwrap();
     let ended = desk.run("export --csv excel-eu --out out");
     assert_eq!(ended.code, Some(1), "{}", ended.err);
     assert!(ended.err.contains("software.csv"), "{}", ended.err);
-    fs::remove_dir(desk.path("out/.software.csv.part")).unwrap();
+    fs::remove_dir(desk.path("out/software.csv")).unwrap();
+    fs::rename(desk.path("kept"), desk.path("out/software.csv")).unwrap();
     assert_eq!(names("out"), before);
     assert!(fs::read(desk.path("out/findings.csv")).unwrap() == findings);
 }

@@ -9,8 +9,8 @@ use super::super::config::{Environment, Settings};
 use super::super::limits_args::LimitArguments;
 use super::super::progress::{self, Display};
 use super::super::{
-    Exit, Stop, beliefs, complain, hints, knowledge, output, peers, process, resolver, runtime,
-    secrets, ssh_config,
+    Exit, Stop, beliefs, complain, folder, hints, knowledge, output, peers, process, resolver,
+    runtime, secrets, ssh_config,
 };
 use super::probes::{self, Ports};
 use super::{dry_run, runs, scope, search, unmanaged};
@@ -327,6 +327,7 @@ impl Job<'_> {
         let now = (self.clock)();
         let summary = self.summary(&plan, now, &knowledge);
         let run = summary.id.clone();
+        must_be_writable(self.output, &run)?;
         let mut plan = plan;
         if self.wants_receipts {
             plan.receipts = Some(receipts(self.output, &run)?);
@@ -375,6 +376,7 @@ impl Job<'_> {
             .wait()
             .map_err(|error| Stop::configuration(&error))?;
         let mut plan = check(&record)?;
+        must_be_writable(self.output, run)?;
         let is_local = plan.kind == RunKind::Local;
         let wants = self.wants_receipts && plan.receipts.is_none();
         if wants {
@@ -612,6 +614,14 @@ impl Job<'_> {
             simulated: self.simulated,
             canaries: Canaries::default(),
         }
+    }
+}
+
+/// Sees, before anything is sent, that the files can be written where they are to go.
+fn must_be_writable(output: &OutputArguments, run: &RunId) -> Result<(), Stop> {
+    match output.output {
+        Some(_) => Ok(()),
+        None => folder::must_be_writable(&output::folder(output, run)),
     }
 }
 

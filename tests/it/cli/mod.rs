@@ -7,6 +7,7 @@ mod credentials;
 mod exits;
 mod explain;
 mod facts;
+mod folders;
 mod history;
 mod news;
 mod output;
