@@ -169,7 +169,7 @@ pub(crate) fn fill(machines: usize, inventories: usize, store: &Path) -> Outcome
         store.commit_hosts(&run, commits).wait()?;
     }
     let end = UtcTime::from_unix(1_790_003_600);
-    Ok(store.finish_run(&run, RunState::Finished, end).wait()?)
+    Ok(store.finish_run(&run, RunState::Complete, end).wait()?)
 }
 
 fn inventory(recorded: &Recorded, number: usize) -> Outcome<Inventory> {
@@ -247,5 +247,6 @@ fn summary() -> RunSummary {
         programs_digest: String::new(),
         simulated: false,
         canaries: Canaries::default(),
+        state: RunState::Running,
     }
 }

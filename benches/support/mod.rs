@@ -12,8 +12,8 @@ use underdesk::model::{
     Decided, Decision, Epss, Evidence, Family, Finding, FindingHistory, FindingId, FindingState,
     Fingerprint, HostIdentity, HostTrust, Inventory, KbId, Kernel, MachineId, MachineRecord,
     Observed, Package, PackageManager, PackageState, Platform, Protocol, Reboot, Remedy, Restart,
-    ResultCode, RunId, RunSummary, SeenBy, Service, Severity, SourcePackage, UtcTime, Witness,
-    WitnessKind,
+    ResultCode, RunId, RunState, RunSummary, SeenBy, Service, Severity, SourcePackage, UtcTime,
+    Witness, WitnessKind,
 };
 use underdesk::report::ReportSource;
 
@@ -140,6 +140,7 @@ fn summary() -> RunSummary {
         programs_digest: String::new(),
         simulated: true,
         canaries: Canaries::default(),
+        state: RunState::Complete,
     }
 }
 

@@ -478,6 +478,9 @@ pub(super) fn find_whole_run(store: &Store, named: Option<&str>) -> Result<RunId
             base = verify.base
         )));
     }
+    if let Some(warning) = report::unfinished(&run.summary) {
+        complain(&warning);
+    }
     Ok(id)
 }
 

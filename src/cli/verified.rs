@@ -81,6 +81,9 @@ pub(super) fn write(
         let folder = output::folder(output, id);
         output::to_folder(&source, &formats, &options, &folder).map(Some)
     };
+    if let Some(warning) = report::unfinished(source.run()) {
+        writeln!(io::stderr(), "NOT COMPLETE: {warning}\n").ok();
+    }
     let text = report::verified(source.told());
     writeln!(io::stderr(), "{}", text.trim_end()).ok();
     let counts = output::counts(

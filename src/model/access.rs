@@ -154,6 +154,7 @@ pub enum ResultCode {
     AccountInUse,
     ProtocolError,
     NoNetwork,
+    Interrupted,
     Defect,
 }
 
@@ -471,6 +472,14 @@ const ROWS: &[(ResultCode, Row)] = &[
         ),
     ),
     (
+        ResultCode::Interrupted,
+        (
+            "interrupted",
+            "The run ended, or has not got so far, before this host was done; nothing that it may have begun there is kept.",
+            "Go on with the run: underdesk scan --resume RUN.",
+        ),
+    ),
+    (
         ResultCode::Defect,
         (
             "defect",
@@ -548,7 +557,7 @@ mod tests {
             assert!(row.1.ends_with('.'), "{}", row.0);
             assert!(row.2.is_empty() || row.2.ends_with('.'), "{}", row.0);
         }
-        assert_eq!(ROWS.len(), 35);
+        assert_eq!(ROWS.len(), 36);
     }
 
     #[test]

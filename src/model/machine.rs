@@ -111,6 +111,35 @@ pub struct FindingHistory {
     pub times_seen: u64,
 }
 
+/// How far a run is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum RunState {
+    /// It was begun, and nobody said that it ended: it goes on, or was killed.
+    #[default]
+    Running,
+    /// It did all that it was to do.
+    Complete,
+    /// The operator stopped it, or it failed. It can be resumed, as all that follow.
+    Interrupted,
+    /// This machine's network went, and did not come back in time.
+    CutOff,
+    /// It stopped itself: more hosts than the operator allows showed changed keys.
+    SafetyStop,
+}
+
+impl RunState {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Complete => "complete",
+            Self::Interrupted => "interrupted",
+            Self::CutOff => "cut_off",
+            Self::SafetyStop => "safety_stop",
+        }
+    }
+}
+
 /// A run, as exports see it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunSummary {
@@ -120,7 +149,7 @@ pub struct RunSummary {
     pub kind: String,
     /// When it began.
     pub started: UtcTime,
-    /// When it ended; `None` while it can be resumed.
+    /// When it ended, or was stopped; `None` while it goes on.
     pub finished: Option<UtcTime>,
     /// Who ran it.
     pub operator: String,
@@ -141,6 +170,9 @@ pub struct RunSummary {
     pub programs_digest: String,
     /// Whether the hosts are simulated.
     pub simulated: bool,
+    /// How far it is.
+    #[serde(skip)]
+    pub state: RunState,
     /// What hosts that are known to live answered while the sweep went on.
     #[serde(default)]
     pub canaries: Canaries,

@@ -68,7 +68,7 @@ pub use inventory::{
 };
 pub use known::{KnownList, KnownRecord, ListKind, Vouch};
 pub use lifecycle::Lifecycle;
-pub use machine::{FindingHistory, MachineRecord, RunSummary};
+pub use machine::{FindingHistory, MachineRecord, RunState, RunSummary};
 pub use nature::{IMPACTS, Nature, impact_word};
 pub use need::{Need, highest_fixed};
 pub use observed::{Gap, GapCause, Observed};

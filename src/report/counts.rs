@@ -287,9 +287,6 @@ fn no_machine(machine: &MachineRecord) -> Option<String> {
 
 /// Why a machine was not read.
 fn reason(machine: &MachineRecord) -> &'static str {
-    if machine.outcome == "not_begun" {
-        return "not_begun";
-    }
     if let Some(failure) = &machine.failure {
         return failure.code.as_str();
     }

@@ -192,6 +192,9 @@ pub(super) struct RunV1<'a> {
     /// The site that its machines belong to.
     site: &'a str,
     started_utc: String,
+    /// `complete`, `interrupted` (by the operator or an error), `cut_off` (this machine's network went), `safety_stop`
+    /// (too many host keys had changed), or `running` (it goes on, or was killed).
+    state: &'static str,
     /// `null` while it can be resumed.
     finished_utc: Option<String>,
     /// Who ran it.
@@ -229,7 +232,11 @@ impl<'a> RunV1<'a> {
             simulated: run.simulated,
             site: &run.site,
             started_utc: run.started.to_string(),
-            finished_utc: run.finished.map(|time| time.to_string()),
+            state: run.state.as_str(),
+            finished_utc: run
+                .finished
+                .filter(|_| run.state == RunState::Complete)
+                .map(|time| time.to_string()),
             operator: &run.operator,
             authorised_by: run.authorised_by.as_deref(),
             targets: &run.targets,

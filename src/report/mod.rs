@@ -37,6 +37,7 @@ mod summary;
 mod swar;
 mod tables;
 mod terminal;
+mod unfinished;
 mod verified;
 mod xlsx;
 
@@ -66,6 +67,7 @@ pub use select::{Listing, Tally, asked, listing, tally};
 pub use summary::{since, summary};
 pub use tables::{not_on, seems_to_be, table_names};
 pub use terminal::{Paint, Screen, columns, table};
+pub use unfinished::unfinished;
 pub use verified::verified;
 
 use crate::model::{

@@ -6,8 +6,8 @@ use crate::model::{
     Family, Finding, FindingHistory, FindingId, FindingState, GapCause, HostIdentity, HostTrust,
     Inventory, Kernel, MachineId, MachineRecord, NetworkInterface, Observed, Package,
     PackageAction, PackageChange, PackageLog, PackageManager, PackageState, Platform, Protocol,
-    Reboot, Remedy, ResultCode, RunId, RunSummary, SeenBy, Service, Severity, SourceDanger,
-    SourcePackage, UnixFacts, UpdateSource, UtcTime, Witness, WitnessKind,
+    Reboot, Remedy, ResultCode, RunId, RunState, RunSummary, SeenBy, Service, Severity,
+    SourceDanger, SourcePackage, UnixFacts, UpdateSource, UtcTime, Witness, WitnessKind,
 };
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -123,6 +123,7 @@ pub(super) fn run(machines: Vec<MachineRecord>) -> Run {
             programs_digest: String::new(),
             simulated: false,
             canaries: crate::model::Canaries::default(),
+            state: RunState::Complete,
         },
         coverage: vec![row("10.0.10.0/24", 1), row("10.0.2.0/24", 2)],
         machines,

@@ -1,5 +1,6 @@
 //! The end of a run in words: coverage first, findings second, what to do next third.
 
+use super::unfinished::{resume, unfinished};
 use super::{Counts, ReportSource, for_terminal};
 use crate::model::{
     Canaries, ChangeKind, Changes, Comparison, CoverageRow, FindingState, ManagedState, ResultCode,
@@ -17,6 +18,9 @@ const STEPS: usize = 6;
 pub fn summary(source: &dyn ReportSource, counts: &Counts) -> String {
     let (run, coverage) = (source.run(), source.coverage());
     let mut text = String::new();
+    if let Some(warning) = unfinished(run) {
+        push(&mut text, format_args!("NOT COMPLETE: {warning}\n"));
+    }
     write_coverage(run.canaries, coverage, counts, &mut text);
     if let Some(comparison) = source.comparison() {
         write_comparison(comparison, counts, &mut text);
@@ -412,12 +416,13 @@ pub(super) fn exploited(counts: &Counts) -> String {
 /// What to do, the most useful first.
 pub(super) fn steps(run: &RunSummary, coverage: &[CoverageRow], counts: &Counts) -> Vec<String> {
     let mut steps = Vec::new();
-    if coverage.iter().any(|row| row.not_begun > 0) {
-        steps.push(format!(
-            "Finish the sweep: underdesk scan --resume {}",
-            for_terminal(run.id.as_str())
-        ));
+    let resume = resume(run);
+    let is_resumed = resume.is_some();
+    if resume.is_none() && coverage.iter().any(|row| row.not_begun > 0) {
+        let run = for_terminal(run.id.as_str());
+        steps.push(format!("Finish the sweep: underdesk scan --resume {run}"));
     }
+    steps.extend(resume);
     if coverage.iter().any(|row| row.no_address.is_some()) {
         steps.push(
             "Correct the names that have no address, or give their addresses, and scan these"
@@ -425,7 +430,10 @@ pub(super) fn steps(run: &RunSummary, coverage: &[CoverageRow], counts: &Counts)
         );
     }
     steps.extend(catalog_step(run));
-    let mut blind: Vec<_> = counts.not_assessed.iter().collect();
+    // That is the first step already.
+    let is_said = |code: &str| is_resumed && code == ResultCode::Interrupted.as_str();
+    let blind = counts.not_assessed.iter();
+    let mut blind: Vec<_> = blind.filter(|(code, _)| !is_said(code)).collect();
     blind.sort_by_key(|(code, machines)| (u64::MAX - **machines, **code));
     for (code, machines) in blind.into_iter().take(3) {
         let hint = ResultCode::parse(code).map_or("", ResultCode::fix_hint);

@@ -6,7 +6,7 @@ use crate::model::{
     Certainty, Comparison, Date, DeviceKind, Entry, FindingState, GapCause, ListCount, ListKind,
     ManagedState, Observed, Package, Stage, Standing, SubnetCount, Vouch, hex,
 };
-use crate::model::{HostFailure, ResultCode};
+use crate::model::{HostFailure, ResultCode, RunState};
 use proptest::prelude::*;
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeSet;
@@ -137,6 +137,36 @@ fn the_end_of_a_run_in_words() {
     let run = sample_run();
     let (_, written) = exported(&run, &["csv"], &plain());
     insta::assert_snapshot!(summary(&run, &written.counts));
+}
+
+#[test]
+fn a_run_that_is_not_complete_says_so_everywhere_and_how_to_go_on_first() {
+    let mut run = sample_run();
+    for (state, word) in [
+        (RunState::Running, "running"),
+        (RunState::Interrupted, "interrupted"),
+        (RunState::CutOff, "cut_off"),
+        (RunState::SafetyStop, "safety_stop"),
+    ] {
+        run.summary.state = state;
+        let (memory, written) = exported(&run, &["json", "jsonl", "nmap"], &plain());
+        let text = summary(&run, &written.counts);
+        assert!(text.starts_with("NOT COMPLETE: run r-2026"), "{text}");
+        let (_, steps) = text.split_once("What to do next\n").unwrap();
+        let resume = format!("underdesk scan --resume {}", run.summary.id);
+        let first = steps.lines().next().unwrap();
+        assert!(first.ends_with(&resume), "{text}");
+        assert_eq!(text.matches("--resume").count(), 1, "{text}");
+        for name in ["manifest.json", "run.json"] {
+            let read: serde_json::Value = serde_json::from_str(&memory.text(name)).unwrap();
+            assert_eq!(read["run"]["state"], word);
+            assert!(read["run"]["finished_utc"].is_null());
+        }
+        let line = memory.text("run.jsonl");
+        let line: serde_json::Value = serde_json::from_str(line.lines().next().unwrap()).unwrap();
+        assert_eq!(line["state"], word);
+        assert!(memory.text("nmap.xml").contains("exit=\"error\""));
+    }
 }
 
 #[test]

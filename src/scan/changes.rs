@@ -27,6 +27,7 @@ pub fn changes(store: &Store, before: &RunSource, after: &RunSource) -> Result<C
         past,
         lost: lost(before, after, &places),
         places,
+        there: before.report.addresses().collect(),
         taken: BTreeSet::new(),
         met: BTreeMap::new(),
         rows: Vec::new(),
@@ -65,8 +66,9 @@ pub fn previous(store: &Store, run: &RunId) -> Result<Option<RunId>, RunError> {
     let Some(this) = all.iter().find(|one| one.summary.id == *run) else {
         return Ok(None);
     };
-    let same = earlier(&all, &this.summary)
-        .filter(|one| one.state == RunState::Finished && one.summary.kind == this.summary.kind);
+    let same = earlier(&all, &this.summary).filter(|one| {
+        one.summary.state == RunState::Complete && one.summary.kind == this.summary.kind
+    });
     let candidates: Vec<&RunRecord> = same.take(EARLIER).collect();
     if candidates.is_empty() {
         return Ok(None);
@@ -165,6 +167,8 @@ struct Pairs<'a> {
     /// Where those were that the later run does not know, by address.
     lost: BTreeMap<IpAddr, usize>,
     taken: BTreeSet<usize>,
+    /// The addresses at which the earlier run met somebody.
+    there: BTreeSet<IpAddr>,
     /// Whom the later run met at each address, and whether it read him.
     met: BTreeMap<IpAddr, bool>,
     rows: Vec<Change>,
@@ -192,6 +196,11 @@ impl Pairs<'_> {
             }
             None => self.like(&now)?,
         };
+        // Nobody asked him who he is: he may be whoever was there before, and is not called new.
+        let was_there = || machine.addresses.iter().any(|at| self.there.contains(at));
+        if was.is_none() && machine.outcome == "not_begun" && was_there() {
+            return Ok(());
+        }
         if was.is_none() {
             now.met_before = self.past.met(&now, machine.first_seen);
         }

@@ -222,6 +222,8 @@ async fn a_network_that_stays_away_ends_the_run_and_resuming_visits_exactly_the_
         let (store, run) = (&scan.cx.store, &scan.cx.run);
         let finished = store.finished_addresses(run).await.unwrap();
         assert_eq!(finished.len(), read);
+        let record = store.load_run(run).await.unwrap();
+        assert_eq!(record.summary.state, RunState::CutOff);
         let before = scan.told();
         assert_eq!(before.len(), read);
 

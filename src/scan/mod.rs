@@ -446,10 +446,10 @@ pub async fn rematch(
 
 async fn close(cx: &Context, end: Result<RunEnd, RunError>) -> Result<RunEnd, RunError> {
     let state = match &end {
-        Ok(RunEnd::Complete) => RunState::Finished,
-        Ok(RunEnd::Interrupted | RunEnd::SafetyStop | RunEnd::CutOff) | Err(_) => {
-            RunState::Interrupted
-        }
+        Ok(RunEnd::Complete) => RunState::Complete,
+        Ok(RunEnd::Interrupted) | Err(_) => RunState::Interrupted,
+        Ok(RunEnd::CutOff) => RunState::CutOff,
+        Ok(RunEnd::SafetyStop) => RunState::SafetyStop,
     };
     let closed = cx.store.finish_run(&cx.run, state, (cx.clock)()).await;
     let end = end?;
@@ -467,19 +467,6 @@ async fn save(cx: &Context, commit: HostCommit) -> Result<(), RunError> {
         cx.store.commit_host(&cx.run, commit).await?;
     }
     cx.tell(finished);
-    Ok(())
-}
-
-/// Writes many hosts down at once, and says so.
-async fn save_all(cx: &Context, commits: Vec<HostCommit>) -> Result<(), RunError> {
-    if commits.is_empty() {
-        return Ok(());
-    }
-    let finished: Vec<Event> = commits.iter().map(finished).collect();
-    cx.store.commit_hosts(&cx.run, commits).await?;
-    for event in finished {
-        cx.tell(event);
-    }
     Ok(())
 }
 

@@ -76,6 +76,7 @@ pub(super) async fn context(plan: &RunPlan) -> (Arc<Context>, Arc<TargetSet>) {
         programs_digest: String::new(),
         simulated: true,
         canaries: Canaries::default(),
+        state: RunState::Running,
     };
     let new = NewRun {
         summary,

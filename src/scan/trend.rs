@@ -3,7 +3,7 @@
 //! Verdicts of identical machines are stored once, and those of a machine that has not changed are the same in every
 //! run: each is read once, however many machines of however many runs have it.
 
-use super::source::artefacts;
+use super::source::{artefacts, left_in};
 use super::{RunError, changes};
 use crate::model::{RunId, RunSummary, TrendPoint, TrendSums};
 use crate::store::{Digest, RunRecord, RunState, Store};
@@ -25,7 +25,7 @@ pub fn trend(store: &Store, run: &RunId) -> Result<Vec<TrendPoint>, RunError> {
     };
     let own = targets(&this.summary);
     let same = changes::earlier(&all, &this.summary).filter(|one| {
-        one.state == RunState::Finished
+        one.summary.state == RunState::Complete
             && one.summary.kind == this.summary.kind
             && targets(&one.summary) == own
     });
@@ -53,6 +53,12 @@ fn sums(store: &Store, run: &RunRecord, known: &mut Known) -> Result<TrendSums, 
         ..TrendSums::default()
     };
     let mut times = BTreeMap::<Digest, u64>::new();
+    let done = machines
+        .iter()
+        .flat_map(|one| one.addresses.iter().copied());
+    let left = left_in(store, run, &done.collect())?;
+    let left = left.difference(&nobody).count();
+    sums.machines += u64::try_from(left).unwrap_or(u64::MAX);
     for machine in machines {
         if machine
             .addresses
@@ -108,6 +114,7 @@ mod tests {
             programs_digest: String::new(),
             simulated: false,
             canaries: Canaries::default(),
+            state: RunState::Running,
         };
         let new = NewRun {
             summary,
@@ -122,7 +129,7 @@ mod tests {
     fn finish(store: &Store, run: &RunId) {
         let at = UtcTime::from_unix(0);
         store
-            .finish_run(run, RunState::Finished, at)
+            .finish_run(run, RunState::Complete, at)
             .wait()
             .unwrap();
     }

@@ -33,7 +33,7 @@ pub struct Retention {
 pub fn outdated(all: &[RunRecord], retention: Retention, now: UtcTime) -> Vec<RunId> {
     let mut finished: Vec<&RunRecord> = all
         .iter()
-        .filter(|run| run.state == RunState::Finished)
+        .filter(|run| run.summary.state == RunState::Complete)
         .collect();
     finished.sort_by_key(|run| (run.summary.started, run.summary.id.clone()));
     let mut later: BTreeMap<(&str, &str), usize> = BTreeMap::new();

@@ -35,6 +35,7 @@ mod thread;
 mod trails;
 mod verdicts;
 
+pub use crate::model::RunState;
 pub use annotations::Decisions;
 pub use carry::{Imported, PLAN_OF_IMPORTED, is_carried};
 pub use db::SCHEMA;
@@ -45,8 +46,7 @@ pub use readings::{LastRead, LastReading};
 pub use report::{ReportOptions, RunReport};
 pub use rows::{
     Digest, FirstPin, HostCommit, InventoryRef, JudgedBy, Matched, NewRun, Pin, PinImport,
-    Reservation, RunRecord, RunState, SightingRow, StopRow, TryId, TryRequest, TryRow, TryState,
-    Verdict,
+    Reservation, RunRecord, SightingRow, StopRow, TryId, TryRequest, TryRow, TryState, Verdict,
 };
 
 use crate::model::{

@@ -4,9 +4,10 @@ use super::db::{Address, Db, Fault, Time, from_json, from_word};
 use super::{Digest, Pending, Store, StoreError, blobs, keys, runs, trails, verdicts};
 use crate::model::{
     AccessRecord, Clue, CredentialId, Date, FindingHistory, FindingId, Fingerprint, HostFailure,
-    HostKey, MachineId, MachineRecord, ResultCode, RunId, RunSummary, Service, Trail, UtcTime,
+    HostKey, HostOutcome, MachineId, MachineRecord, ResultCode, RunId, RunSummary, Service, Trail,
+    UtcTime,
 };
-use rusqlite::{Connection, Row, Transaction, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
 use std::net::IpAddr;
@@ -28,10 +29,20 @@ pub struct RunReport {
     machines: Vec<Group>,
     /// Their places, in the order of their ids: a fleet's ids are not kept twice.
     by_id: Vec<u32>,
+    /// Hosts that the run has no rows of; see [`Self::with_unsaved`].
+    unsaved: Arc<BTreeMap<IpAddr, Unsaved>>,
     /// What several of them have: it is read once.
     common: Arc<HashSet<Digest>>,
     /// Whether anything was ever told of the updates of any machine of the store.
     has_trails: bool,
+}
+
+/// A host that the run has no row of.
+#[derive(Clone, Debug)]
+struct Unsaved {
+    outcome: HostOutcome,
+    at: UtcTime,
+    first_seen: UtcTime,
 }
 
 /// The addresses that make one record.
@@ -44,6 +55,70 @@ pub(super) struct Group {
 }
 
 impl RunReport {
+    /// The run with hosts that it met and has no rows of, each with the time at which it was met: records of their own,
+    /// known by their addresses only. Blocks.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn with_unsaved(
+        mut self,
+        hosts: Vec<(HostOutcome, UtcTime)>,
+        options: ReportOptions,
+    ) -> Result<Self, StoreError> {
+        if hosts.is_empty() {
+            return Ok(self);
+        }
+        let (site, run, began) = (self.run.site.clone(), self.number, self.run.started);
+        let read = move |db: &mut Db| {
+            db.read(|tx| {
+                let mut machine =
+                    tx.prepare_cached("SELECT first_seen, named_run FROM machine WHERE id = ?1")?;
+                let mut unsaved = Vec::with_capacity(hosts.len());
+                for (outcome, at) in hosts {
+                    let address = outcome.host.address;
+                    let value = address.to_string();
+                    let mut id = MachineId::from_key(&site, ADDRESS, &value);
+                    let known = machine.query_row([id.as_str()], |row| {
+                        Ok((row.get::<_, Time>(0)?, row.get::<_, Option<i64>>(1)?))
+                    });
+                    let mut first_seen = began;
+                    match known.optional()? {
+                        // Whoever told his name is known by more than his address: this may be anybody.
+                        Some((_, named))
+                            if !options.no_merge && named.is_some_and(|at| at <= run) =>
+                        {
+                            id = MachineId::from_key(&site, UNREAD, &value);
+                        }
+                        Some((first, _)) => first_seen = first_seen.min(first.0),
+                        None => {}
+                    }
+                    let group = Group {
+                        machine: NO_ROW,
+                        id,
+                        addresses: vec![address],
+                    };
+                    let host = Unsaved {
+                        outcome,
+                        at,
+                        first_seen,
+                    };
+                    unsaved.push((group, address, host));
+                }
+                Ok(unsaved)
+            })
+        };
+        let mut all = BTreeMap::new();
+        for (group, address, host) in self.store.thread.ask(read).wait()? {
+            self.machines.push(group);
+            all.insert(address, host);
+        }
+        self.machines
+            .sort_by_key(|group| group.addresses.first().copied());
+        self.by_id = by_id(&self.machines);
+        self.unsaved = Arc::new(all);
+        Ok(self)
+    }
+
     /// What exports see of the run.
     pub fn run(&self) -> &RunSummary {
         &self.run
@@ -80,6 +155,12 @@ impl RunReport {
             return Ok(None);
         };
         let (group, run) = (group.clone(), self.number);
+        if let Some(facts) = self.unsaved_facts(&group) {
+            let nothing = HashSet::new();
+            let record = move |db: &mut Db| record_of(db, &nothing, (group, facts), Depth::Whole);
+            let record = self.store.thread.ask(record);
+            return record.wait().map(|(record, _)| Some(record));
+        }
         let record = self.store.thread.ask(move |db| record(db, run, group));
         record.wait().map(Some)
     }
@@ -150,22 +231,48 @@ impl RunReport {
         Ok(())
     }
 
+    /// What there is of a host without rows; `None` of others.
+    fn unsaved_facts(&self, group: &Group) -> Option<Facts> {
+        if group.machine != NO_ROW {
+            return None;
+        }
+        let address = *group.addresses.first()?;
+        let Unsaved {
+            outcome,
+            at,
+            first_seen,
+        } = self.unsaved.get(&address)?;
+        Some(Facts {
+            parts: vec![Part::of_unsaved(outcome, *at)],
+            access: outcome
+                .access
+                .iter()
+                .map(|row| (address, row.clone()))
+                .collect(),
+            history: BTreeMap::new(),
+            first_seen: first_seen.date(),
+        })
+    }
+
     /// Begins to read the machines from a place on, each with whether it has an inventory; `None` where there is
     /// none.
     fn read(&self, from: usize, depth: Depth) -> Option<Pending<Vec<(MachineRecord, bool)>>> {
         /// A handful costs hardly more than one.
         const TOGETHER: usize = 8;
         let groups = self.machines.get(from..)?.iter().take(TOGETHER);
-        let (groups, run): (Vec<Group>, i64) = (groups.cloned().collect(), self.number);
+        let groups = groups.map(|group| (group.clone(), self.unsaved_facts(group)));
+        let (groups, run): (Vec<_>, i64) = (groups.collect(), self.number);
         let common = Arc::clone(&self.common);
         let read = move |db: &mut Db| {
             db.walk(run);
             let facts = |tx: &Transaction<'_>| {
-                let facts = groups.iter().map(|group| facts(tx, run, group, depth));
-                facts.collect::<Result<Vec<Facts>, Fault>>()
+                let facts = groups.into_iter().map(|(group, unsaved)| {
+                    let facts = unsaved.map_or_else(|| facts(tx, run, &group, depth), Ok);
+                    Ok((group, facts?))
+                });
+                facts.collect::<Result<Vec<(Group, Facts)>, Fault>>()
             };
-            let facts = db.read(facts)?;
-            let records = groups.into_iter().zip(facts);
+            let records = db.read(facts)?.into_iter();
             records
                 .map(|(group, facts)| record_of(db, &common, (group, facts), depth))
                 .collect()
@@ -183,19 +290,32 @@ impl RunReport {
             let run = runs::record(tx, run)?.summary;
             let number = runs::key(tx, &run.id)?.number;
             let machines = groups(tx, number, &run.site, options)?;
-            let mut by_id: Vec<u32> = (0..).take(machines.len()).collect();
-            by_id.sort_by_key(|at| machines.get(*at as usize).map(|group| &group.id));
             Ok(Self {
                 store,
                 run,
                 number,
-                by_id,
+                by_id: by_id(&machines),
+                unsaved: Arc::default(),
                 common: Arc::new(blobs::common(tx, number)?),
                 machines,
                 has_trails: trails::is_any(tx)?,
             })
         })
     }
+}
+
+/// No machine of the store has this number.
+const NO_ROW: i64 = 0;
+/// What the id of a machine is made of that is known by its address only, and of one at an address whose machine is
+/// known by more.
+const ADDRESS: &str = "address";
+const UNREAD: &str = "address-unread";
+
+/// The places of machines, in the order of their ids.
+fn by_id(machines: &[Group]) -> Vec<u32> {
+    let mut places: Vec<u32> = (0..).take(machines.len()).collect();
+    places.sort_by_key(|at| machines.get(*at as usize).map(|group| &group.id));
+    places
 }
 
 /// Groups the run's addresses by machine, in the order of each one's first address. Who was nothing but an
@@ -234,7 +354,7 @@ pub(super) fn groups(
             continue;
         }
         let id = if options.no_merge {
-            MachineId::from_key(site, "address", &address.to_string())
+            MachineId::from_key(site, ADDRESS, &address.to_string())
         } else if claimed.is_some() {
             keys::id_of(conn, machine)?
         } else {
@@ -297,6 +417,24 @@ struct Part {
 }
 
 impl Part {
+    fn of_unsaved(outcome: &HostOutcome, at: UtcTime) -> Self {
+        Self {
+            address: outcome.host.address,
+            word: outcome.word().to_owned(),
+            failure: outcome.failure.clone(),
+            credential: None,
+            host_key: None,
+            inventory: None,
+            findings: None,
+            end_of_life: None,
+            services: Vec::new(),
+            clues: Vec::new(),
+            target_name: outcome.host.name.as_deref().map(str::to_owned),
+            tags: outcome.host.tags.to_vec(),
+            finished: at,
+        }
+    }
+
     /// The better it is, the lower.
     fn rank(&self) -> usize {
         rank(&self.word)

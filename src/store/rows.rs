@@ -32,32 +32,8 @@ pub struct RunRecord {
     pub plan_fingerprint: String,
     /// See [`NewRun::seed`].
     pub seed: u64,
-    /// How far it is. After `kill -9` it still says [`RunState::Running`].
-    pub state: RunState,
     /// The sweep's mark: every probe with a lower index is settled.
     pub mark: u64,
-}
-
-/// How far a run is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum RunState {
-    /// It was begun, and nobody said that it ended: it runs, or was killed.
-    Running,
-    /// It did all that it was to do.
-    Finished,
-    /// It was stopped, and can be resumed.
-    Interrupted,
-}
-
-impl RunState {
-    /// The word for it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Running => "running",
-            Self::Finished => "finished",
-            Self::Interrupted => "interrupted",
-        }
-    }
 }
 
 /// One answered probe. Silence is not written down: it is what the mark has passed.

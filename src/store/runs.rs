@@ -1,8 +1,8 @@
 //! Runs: begun, listed, ended.
 
 use super::db::{Db, Fault, Time, from_json, to_json};
-use super::{JudgedBy, NewRun, RunRecord, RunState, StoreError};
-use crate::model::{Canaries, RunId, RunSummary, UtcTime};
+use super::{JudgedBy, NewRun, RunRecord, StoreError};
+use crate::model::{Canaries, RunId, RunState, RunSummary, UtcTime};
 use rusqlite::{Connection, OptionalExtension as _, Row, named_params, params};
 
 /// What the other files need to know of a run.
@@ -35,6 +35,30 @@ pub(super) fn key(conn: &Connection, id: &RunId) -> Result<RunKey, Fault> {
 fn no_such(id: &RunId) -> Fault {
     let id = id.to_string();
     Fault::Other(StoreError::NoSuchRun { id })
+}
+
+/// How the store writes down how far a run is, and what stopped it.
+pub(super) fn words(state: RunState) -> (&'static str, &'static str) {
+    match state {
+        RunState::Running => ("running", ""),
+        RunState::Complete => ("finished", ""),
+        RunState::Interrupted => ("interrupted", ""),
+        RunState::CutOff => ("interrupted", "network"),
+        RunState::SafetyStop => ("interrupted", "safety"),
+    }
+}
+
+/// Reads these words; `None` where they are others.
+pub(super) fn state_of(state: &str, stopped_by: &str) -> Option<RunState> {
+    const ALL: [RunState; 5] = [
+        RunState::Running,
+        RunState::Complete,
+        RunState::Interrupted,
+        RunState::CutOff,
+        RunState::SafetyStop,
+    ];
+    ALL.into_iter()
+        .find(|one| words(*one) == (state, stopped_by))
 }
 
 pub(super) fn begin(db: &mut Db, new: &NewRun) -> Result<(), StoreError> {
@@ -97,18 +121,20 @@ pub(super) fn find(conn: &Connection, id: &RunId) -> Result<Option<RunRecord>, F
 /// Writes down a run that has ended elsewhere, and says its number.
 pub(super) fn insert_whole(conn: &Connection, run: &RunRecord) -> Result<i64, Fault> {
     let summary = &run.summary;
+    let (state, stopped_by) = words(summary.state);
     conn.execute(
-        "INSERT INTO run (id, site, kind, state, started, finished, operator, authorised_by, targets, guards,
-                          settings, plan, seed, catalog_digest, catalog_imported, programs_digest,
+        "INSERT INTO run (id, site, kind, state, stopped_by, started, finished, operator, authorised_by, targets,
+                          guards, settings, plan, seed, catalog_digest, catalog_imported, programs_digest,
                           simulated, mark, canaries_asked, canaries_lost)
-         VALUES (:id, :site, :kind, :state, :started, :finished, :operator, :authorised_by, :targets, :guards,
-                 :settings, :plan, :seed, :catalog_digest, :catalog_imported, :programs_digest,
+         VALUES (:id, :site, :kind, :state, :stopped_by, :started, :finished, :operator, :authorised_by, :targets,
+                 :guards, :settings, :plan, :seed, :catalog_digest, :catalog_imported, :programs_digest,
                  :simulated, :mark, :asked, :lost)",
         named_params! {
             ":id": summary.id.as_str(),
             ":site": summary.site,
             ":kind": summary.kind,
-            ":state": run.state.as_str(),
+            ":state": state,
+            ":stopped_by": stopped_by,
             ":started": Time(summary.started),
             ":finished": summary.finished.map(Time),
             ":operator": summary.operator,
@@ -148,14 +174,12 @@ pub(super) fn finish(
     state: RunState,
     at: UtcTime,
 ) -> Result<(), StoreError> {
-    let end = match state {
-        RunState::Running => None,
-        RunState::Finished | RunState::Interrupted => Some(Time(at)),
-    };
+    let end = (state != RunState::Running).then_some(Time(at));
+    let (word, stopped_by) = words(state);
     db.write(|tx| {
         let changed = tx.execute(
-            "UPDATE run SET state = ?2, finished = ?3 WHERE id = ?1",
-            params![id.as_str(), state.as_str(), end],
+            "UPDATE run SET state = ?2, stopped_by = ?3, finished = ?4 WHERE id = ?1",
+            params![id.as_str(), word, stopped_by, end],
         )?;
         (changed == 1).then_some(()).ok_or_else(|| no_such(id))
     })
@@ -198,7 +222,7 @@ fn select(
     values: impl rusqlite::Params,
 ) -> Result<Vec<RunRecord>, Fault> {
     let query = format!(
-        "SELECT id, site, kind, state, started, finished, operator, authorised_by, targets, guards,
+        "SELECT id, site, kind, state, stopped_by, started, finished, operator, authorised_by, targets, guards,
                 settings, plan, seed, catalog_digest, catalog_imported, programs_digest, simulated, mark,
                 canaries_asked, canaries_lost
          FROM run {which}"
@@ -214,7 +238,7 @@ fn select(
 
 fn read(row: &Row<'_>) -> Result<RunRecord, Fault> {
     let time = |column| Ok::<_, Fault>(row.get::<_, Option<Time>>(column)?.map(|time| time.0));
-    let state: String = row.get("state")?;
+    let (state, stopped_by): (String, String) = (row.get("state")?, row.get("stopped_by")?);
     Ok(RunRecord {
         summary: RunSummary {
             id: RunId::new(row.get::<_, String>("id")?),
@@ -230,6 +254,8 @@ fn read(row: &Row<'_>) -> Result<RunRecord, Fault> {
             catalog_imported: time("catalog_imported")?,
             programs_digest: row.get("programs_digest")?,
             simulated: row.get("simulated")?,
+            // The table's own rules allow no other words.
+            state: state_of(&state, &stopped_by).unwrap_or(RunState::Running),
             canaries: Canaries {
                 asked: row.get::<_, i64>("canaries_asked")?.cast_unsigned(),
                 lost: row.get::<_, i64>("canaries_lost")?.cast_unsigned(),
@@ -238,11 +264,6 @@ fn read(row: &Row<'_>) -> Result<RunRecord, Fault> {
         settings: from_json("a run's settings", &row.get::<_, String>("settings")?)?,
         plan_fingerprint: row.get("plan")?,
         seed: row.get::<_, i64>("seed")?.cast_unsigned(),
-        state: match state.as_str() {
-            "finished" => RunState::Finished,
-            "interrupted" => RunState::Interrupted,
-            _ => RunState::Running,
-        },
         mark: row.get::<_, i64>("mark")?.cast_unsigned(),
     })
 }

@@ -56,7 +56,7 @@ fn tries_after_kills(
         child.wait().unwrap();
         words = match desk.latest() {
             // Also a new run knows of the tries of those before it.
-            Some(run) if run.state != RunState::Finished && random.random_bool(0.7) => {
+            Some(run) if run.summary.state != RunState::Complete && random.random_bool(0.7) => {
                 format!("scan --resume {} {OUTPUT}", run.summary.id)
             }
             _ => fresh.clone(),

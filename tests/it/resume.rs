@@ -259,13 +259,13 @@ fn trial(
         kills.push(Kill {
             finished: finished.unwrap_or_default(),
             logins: logins(site, user),
-            state: run.as_ref().map(|run| run.state),
+            state: run.as_ref().map(|run| run.summary.state),
         });
         words = match run {
             // It had not even begun.
             None => begin(site),
             // It was writing its files.
-            Some(run) if run.state == RunState::Finished => {
+            Some(run) if run.summary.state == RunState::Complete => {
                 format!("export {} {OUTPUT}", run.summary.id)
             }
             Some(run) => format!("scan --resume {} {OUTPUT}", run.summary.id),

@@ -245,6 +245,7 @@ impl Visitor {
                 programs_digest: String::new(),
                 simulated: true,
                 canaries: underdesk::model::Canaries::default(),
+                state: RunState::Running,
             },
             settings: serde_json::to_value(plan).unwrap(),
             plan_fingerprint: "p".to_owned(),

@@ -76,7 +76,7 @@ fn killed_in_the_middle_and_resumed_the_rows_are_the_same_and_nobody_is_visited_
         let office = undisturbed.with_another_desk();
         killed_after(&office, &office.words(targets, flags), shells);
         let run = office.desk.latest().expect("a run");
-        assert_eq!(run.state, RunState::Running);
+        assert_eq!(run.summary.state, RunState::Running);
         let done = office.desk.store().finished_addresses(&run.summary.id);
         let (done, before) = (done.wait().unwrap(), logons(&office));
         assert!(done.len() < 8, "{}", done.len());

@@ -126,7 +126,8 @@ fn sight(machine: &MachineRecord, is_asked: bool) -> Sight {
     let seen = services.filter(|one| one.seen_by == SeenBy::Scan && one.state == "open");
     Sight {
         is_read: inventory.is_some(),
-        is_asked,
+        // Whoever the run did not come to was asked nothing.
+        is_asked: is_asked && machine.outcome != "not_begun",
         gaps: gaps.iter().map(|gap| gap.question.clone()).collect(),
         unjudged: unjudged.map(|one| one.bulletin.to_string()).collect(),
         ports: seen.map(|service| service.port).collect(),

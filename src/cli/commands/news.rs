@@ -146,7 +146,7 @@ fn latest(store: &Store, settings: &Settings) -> Result<Option<RunSummary>, Stop
     let runs = runs.map_err(|error| Stop::failed(&error))?;
     let mut runs = runs.into_iter().rev().filter(|run| {
         let kind = &run.summary.kind;
-        run.state == RunState::Finished
+        run.summary.state == RunState::Complete
             && run.summary.site == settings.site
             && !run.summary.simulated
             && KINDS.iter().any(|known| known.as_str() == kind)

@@ -8,7 +8,7 @@ use super::given;
 use super::scan::run_id;
 use crate::credentials::Holder;
 use crate::matching::Knowledge;
-use crate::model::{Canaries, Date, RunId, RunSummary, UtcTime};
+use crate::model::{Canaries, Date, RunId, RunState, RunSummary, UtcTime};
 use crate::scan::{
     self, Clock, Connectors, Context, GivenHost, Keyring, Look, Pace, Parts, RunKind, RunPlan,
     Scope,
@@ -143,6 +143,7 @@ fn judge(
         programs_digest: known.rules.digest().to_owned(),
         simulated: false,
         canaries: Canaries::default(),
+        state: RunState::Running,
     };
     let run = summary.id.clone();
     let new = NewRun {

@@ -81,7 +81,7 @@ fn table(runs: &[RunRecord]) -> String {
         vec![
             run.summary.id.to_string(),
             run.summary.kind.clone(),
-            run.state.as_str().to_owned(),
+            run.summary.state.as_str().to_owned(),
             run.summary.started.to_string(),
             for_terminal(&run.summary.operator).into_owned(),
             for_terminal(&run.summary.targets.join(" "))
@@ -109,7 +109,7 @@ fn show(store: &Store, run: Option<&str>) -> Result<String, Stop> {
         .map_err(|error| Stop::failed(&error))?;
     let shown = serde_json::json!({
         "summary": run.summary,
-        "state": run.state.as_str(),
+        "state": run.summary.state.as_str(),
         "probes_passed": run.mark,
         "seed": run.seed,
         "settings": run.settings,
@@ -122,7 +122,7 @@ fn named(store: &Store, ids: &[String], running: bool) -> Result<Vec<RunRecord>,
     let mut runs: Vec<RunRecord> = Vec::new();
     for id in ids {
         let run = store.load_run(&RunId::new(id)).wait().map_err(stop)?;
-        if run.state == RunState::Running && !running {
+        if run.summary.state == RunState::Running && !running {
             return Err(Stop::usage(format!(
                 "run {id} goes on, or was killed: underdesk scan --resume {id} ends it, --running deletes it all the same; nothing was deleted"
             )));

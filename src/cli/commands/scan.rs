@@ -613,6 +613,7 @@ impl Job<'_> {
             programs_digest: known.rules.digest().to_owned(),
             simulated: self.simulated,
             canaries: Canaries::default(),
+            state: RunState::Running,
         }
     }
 }
@@ -660,7 +661,7 @@ pub(super) fn engines(plan: &RunPlan, traffic: &Traffic) -> Engines {
 /// The plan of a run that can be resumed.
 fn check(record: &RunRecord) -> Result<RunPlan, Stop> {
     let run = &record.summary.id;
-    if record.state == RunState::Finished {
+    if record.summary.state == RunState::Complete {
         return Err(Stop::usage(format!(
             "run {run} is finished; underdesk export {run} writes its files"
         )));

@@ -104,7 +104,7 @@ fn base(store: &Store, settings: &Settings, named: Option<&str>) -> Result<RunRe
         let latest = all.into_iter().rev().find(|run| {
             run.summary.kind == scan
                 && run.summary.site == settings.site
-                && run.state == RunState::Finished
+                && run.summary.state == RunState::Complete
         });
         latest.ok_or_else(|| {
             Stop::usage(format!(

@@ -1,10 +1,11 @@
 //! What the run is: who, when, where, by which catalogue.
 
 use super::super::select::PART;
+use super::super::unfinished::{resume, unfinished};
 use super::super::{Tally, asked};
 use super::frame::View;
 use super::markup::{Html, number, plural};
-use crate::model::RunSummary;
+use crate::model::{RunState, RunSummary};
 
 /// How many targets are named.
 const NAMED: usize = 6;
@@ -19,6 +20,14 @@ pub(super) fn banner(view: &View<'_>, page: &mut Html) {
     if run.simulated {
         page.raw("<p class=\"note simulated\"><strong>Simulated.</strong> ");
         page.raw("These hosts are simulated by underdesk; their flaws are real ones.</p>\n");
+    }
+    if let Some(warning) = unfinished(run) {
+        page.raw("<p class=\"note warn\" id=\"unfinished\"><strong>Not complete:</strong> ");
+        page.text(&warning).raw(".");
+        if let Some(resume) = resume(run) {
+            page.raw(" ").text(&resume).raw(".");
+        }
+        page.raw("</p>\n");
     }
     if let Some(part) = view.source.part() {
         notice(part, page);
@@ -46,7 +55,10 @@ fn title(run: &RunSummary) -> &'static str {
 
 fn when(run: &RunSummary) -> String {
     match run.finished {
-        Some(finished) => format!("{} to {}", minute(run.started), minute(finished)),
+        Some(finished) if run.state == RunState::Complete => {
+            format!("{} to {}", minute(run.started), minute(finished))
+        }
+        Some(stopped) => format!("{}, stopped {}", minute(run.started), minute(stopped)),
         None => format!("{}, not finished", minute(run.started)),
     }
 }

@@ -8,7 +8,8 @@
 use super::output::Document;
 use super::{Exporter, Options, ReportError, ReportSource, Sink, Written, each_machine, escape};
 use crate::model::{
-    Certainty, Clue, CoverageRow, Fact, MachineRecord, RunSummary, SeenBy, Service, ServiceTls,
+    Certainty, Clue, CoverageRow, Fact, MachineRecord, RunState, RunSummary, SeenBy, Service,
+    ServiceTls,
 };
 use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesEnd, BytesStart, BytesText, Event};
@@ -104,6 +105,10 @@ impl Page {
         let end = run.finished.unwrap_or(run.started);
         let elapsed = end.unix().saturating_sub(run.started.unix());
         let total = down.saturating_add(up.into());
+        let exit = match run.state {
+            RunState::Complete => "success",
+            _ => "error",
+        };
         self.open("runstats", [])?;
         self.empty(
             "finished",
@@ -111,7 +116,7 @@ impl Page {
                 ("time", end.unix().to_string().into()),
                 ("timestr", end.to_string().into()),
                 ("elapsed", format!("{elapsed}.00").into()),
-                ("exit", "success".into()),
+                ("exit", exit.into()),
             ],
         )?;
         self.empty(

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::model::{
-    Canaries, Date, FixId, KbId, Late, LeftOpen, MachineId, PlanStep, RebootAfter, RunId, Severity,
-    StepKind, Tool, Urgency, UtcTime, WhyLeft, Work,
+    Canaries, Date, FixId, KbId, Late, LeftOpen, MachineId, PlanStep, RebootAfter, RunId, RunState,
+    Severity, StepKind, Tool, Urgency, UtcTime, WhyLeft, Work,
 };
 use proptest::prelude::*;
 use std::net::IpAddr;
@@ -25,6 +25,7 @@ fn run() -> RunSummary {
         programs_digest: String::new(),
         simulated: false,
         canaries: Canaries::default(),
+        state: RunState::Complete,
     }
 }
 

@@ -5,6 +5,7 @@
 use super::super::select::PART;
 use super::super::summary::{exploited, since, steps, without_address};
 use super::super::tables::Table;
+use super::super::unfinished::unfinished;
 use super::super::{Counts, ReportError, ReportSource, Tally as Part, asked};
 use super::cells::{done, link, moment};
 use super::charts;
@@ -13,7 +14,9 @@ use super::paper::{LAST, Paper};
 use super::sheets::set_up_page;
 use super::tally::{CLASSES, Tally};
 use super::{dictionary, paper};
-use crate::model::{Comparison, CoverageRow, FindingState, ManagedState, ResultCode, RunSummary};
+use crate::model::{
+    Comparison, CoverageRow, FindingState, ManagedState, ResultCode, RunState, RunSummary,
+};
 use rust_xlsxwriter::Worksheet;
 
 /// The name of the sheet.
@@ -43,6 +46,9 @@ pub(super) fn sheet(front: &Front<'_>, look: &Look) -> Result<Worksheet, ReportE
     )?;
     if run.simulated {
         paper.warn("Simulated: no host of this run exists.")?;
+    }
+    if let Some(warning) = unfinished(run) {
+        paper.warn(&format!("Not complete: {warning}."))?;
     }
     if let Some(part) = front.source.part() {
         of_part(part, &mut paper)?;
@@ -86,7 +92,13 @@ fn of_run(run: &RunSummary, paper: &mut Paper<'_>) -> Result<(), ReportError> {
     paper.detail("site", &run.site)?;
     paper.time("began (UTC)", moment(run.started), &run.started.to_string())?;
     match run.finished {
-        Some(time) => paper.time("ended (UTC)", moment(time), &time.to_string())?,
+        Some(time) => {
+            let name = match run.state {
+                RunState::Complete => "ended (UTC)",
+                _ => "stopped (UTC)",
+            };
+            paper.time(name, moment(time), &time.to_string())?;
+        }
         None => paper.detail("ended", "not yet: it can be resumed")?,
     }
     paper.detail("operator", &run.operator)?;

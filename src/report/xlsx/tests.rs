@@ -5,7 +5,7 @@ use super::super::sample::{self, Memory, Run, finding, read, unread};
 use super::super::tables::{self, TABLES};
 use super::super::{Destination, FileEntry, Options, export};
 use super::{Bounds, NAME, write_within};
-use crate::model::{Epss, FindingState, MachineId};
+use crate::model::{Epss, FindingState, MachineId, RunState};
 use calamine::{Data, DataType as _, Range, Reader as _, Xlsx};
 use std::io::{Cursor, Read as _};
 
@@ -450,6 +450,22 @@ fn the_summary_tells_what_was_covered_then_what_was_found_then_what_to_do() {
         .filter(|name| name.starts_with("xl/charts/chart"))
         .count();
     assert_eq!(charts, 2);
+}
+
+#[test]
+fn a_run_that_is_not_complete_says_so_at_the_top_and_how_to_go_on_first() {
+    let mut run = fleet(3);
+    assert!(!summary(&written(&run, Bounds::EXCEL).0).contains("Not complete"));
+    run.summary.state = RunState::CutOff;
+    let (bytes, _) = written(&run, Bounds::EXCEL);
+    let text = summary(&bytes);
+    let warning = text
+        .lines()
+        .position(|line| line.starts_with("Not complete: "));
+    assert!(warning.is_some_and(|at| at < 4), "{text}");
+    let first = text.find("underdesk scan --resume").expect("how to go on");
+    let other = text.find("Install ").unwrap_or(text.len());
+    assert!(first < other, "{text}");
 }
 
 #[test]

@@ -2,9 +2,8 @@
 
 use super::Runner;
 use super::live::Live;
-use super::tasks::Worked;
 use crate::model::ResultCode;
-use crate::scan::{Event, RunEnd, RunError, host, save, save_all};
+use crate::scan::{Event, RunEnd, RunError, host, save};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -50,6 +49,28 @@ impl Runner {
     /// Our network went and did not come back: hosts under way may finish, for a moment. The others say why they were
     /// not begun; `--resume` comes back to them.
     pub(super) async fn cut_off(mut self) -> Result<RunEnd, RunError> {
+        self.finish_those_under_way().await?;
+        // What was under way may have been saved in the last moment.
+        let finished = self.cx.store.finished_addresses(&self.cx.run).await?;
+        let why = format!("this machine had no network: {}", self.cx.network.why());
+        let rest = self.live.keys().filter(|at| !finished.contains(*at));
+        let rest: Vec<IpAddr> = rest.copied().collect();
+        self.leave(rest, ResultCode::NoNetwork, &why).await?;
+        Ok(RunEnd::CutOff)
+    }
+
+    /// The operator stopped the run: hosts under way may finish, for a moment. Nothing is written down of the others:
+    /// whoever reads the run sees that they answered and have no outcome, as after `kill -9`.
+    pub(super) async fn wind_up(mut self) -> Result<RunEnd, RunError> {
+        // What was seen is surely written down, whatever those under way come to.
+        self.flush().await?;
+        self.backlog.saved().await?;
+        self.finish_those_under_way().await?;
+        Ok(RunEnd::Interrupted)
+    }
+
+    /// Lets hosts under way finish, for a moment.
+    async fn finish_those_under_way(&mut self) -> Result<(), RunError> {
         let finish = async {
             while let Some(ended) = self.tasks.next().await {
                 self.task_ended(ended?).await?;
@@ -60,33 +81,7 @@ impl Runner {
         self.tasks.shutdown().await;
         finished.unwrap_or(Ok(()))?;
         self.flush().await?;
-        self.backlog.saved().await?;
-        // What was under way may have been saved in the last moment.
-        let finished = self.cx.store.finished_addresses(&self.cx.run).await?;
-        let why = format!("this machine had no network: {}", self.cx.network.why());
-        let rest = self.live.keys().filter(|at| !finished.contains(*at));
-        let rest: Vec<IpAddr> = rest.copied().collect();
-        self.leave(rest, ResultCode::NoNetwork, &why).await?;
-        Ok(RunEnd::CutOff)
-    }
-
-    /// The operator stopped the run: hosts under way may finish, for a moment.
-    pub(super) async fn wind_up(mut self) -> Result<RunEnd, RunError> {
-        self.flush().await?;
-        self.backlog.saved().await?;
-        let finish = async {
-            let mut looked = Vec::new();
-            while let Some(ended) = self.tasks.next().await {
-                if let Some(Worked::Looked(commit)) = ended?.worked {
-                    looked.push(*commit);
-                }
-            }
-            save_all(&self.cx, looked).await
-        };
-        let finished = tokio::time::timeout(GRACE, finish).await;
-        self.tasks.shutdown().await;
-        finished.unwrap_or(Ok(()))?;
-        Ok(RunEnd::Interrupted)
+        self.backlog.saved().await
     }
 
     /// Has those that are there say why they were not begun.

@@ -2,11 +2,13 @@
 
 mod identities;
 mod intermediaries;
+mod left;
 mod machines;
 mod seen;
 mod shared_keys;
 
 pub(super) use intermediaries::artefacts;
+pub(super) use left::left_in;
 
 use super::priorities::Priorities;
 use super::standings::{Standings, Swept};
@@ -16,7 +18,7 @@ use crate::identify;
 use crate::matching::Knowledge;
 use crate::model::{
     Changes, Comparison, CoverageRow, Decision, Exception, ExceptionCount, Finding, FirstTold,
-    MachineRecord, ManagedState, ResultCode, RunSummary, Severity, Trail, TrendPoint,
+    MachineRecord, ManagedState, ResultCode, RunState, RunSummary, Severity, Trail, TrendPoint,
 };
 use crate::report::ReportSource;
 use crate::store::{ReportOptions, RunReport, Store};
@@ -88,14 +90,22 @@ impl RunSource {
         no_merge: bool,
     ) -> Result<Self, RunError> {
         let record = store.load_run(run).wait()?;
-        let report = store.report(run, ReportOptions { no_merge }).wait()?;
-        let sightings = store.sightings(run).wait()?;
+        let options = ReportOptions { no_merge };
+        let mut report = store.report(run, options).wait()?;
+        let seen = Seen::of(store.sightings(run).wait()?);
         // Better no files than files without coverage.
         let swept = stored(record.settings, record.mark)?;
+        if let Some(swept) = swept
+            .as_ref()
+            .filter(|_| record.summary.state != RunState::Complete)
+        {
+            let done = report.addresses().collect();
+            report = report.with_unsaved(left::left(swept, &seen, &done), options)?;
+        }
         let mut source = Self {
             report,
             coverage: Vec::new(),
-            seen: Seen::of(sightings),
+            seen,
             intermediaries: Intermediaries::default(),
             shared_keys: SharedKeys::default(),
             unresolved: 0,

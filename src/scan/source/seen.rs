@@ -1,7 +1,7 @@
 //! What the sweep of a run saw.
 
 use crate::identify;
-use crate::model::{Answer, Clue, MachineRecord, SeenBy, Service};
+use crate::model::{Answer, Clue, MachineRecord, SeenBy, Service, UtcTime};
 use crate::store::SightingRow;
 use crate::sweep::Sighting;
 use crate::sweep::intermediary::Answers;
@@ -20,6 +20,14 @@ impl Seen {
             seen.entry(row.address).or_default().push(row);
         }
         Self(seen)
+    }
+
+    /// The addresses that answered, each with when it did last.
+    pub(super) fn alive(&self) -> impl Iterator<Item = (IpAddr, UtcTime)> + '_ {
+        self.0.iter().filter_map(|(address, rows)| {
+            let life = rows.iter().filter(|row| row.answer.is_life());
+            Some((*address, life.map(|row| row.seen_at).max()?))
+        })
     }
 
     /// Everything that was seen.

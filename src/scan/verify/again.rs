@@ -68,6 +68,9 @@ pub fn verification(
     })
 }
 
+/// What is said of a machine that the run has not come to.
+const NOT_THERE: &str = "the run did not get there; underdesk verify --resume goes on";
+
 /// Who was met at an address.
 #[derive(Clone)]
 struct Who {
@@ -187,6 +190,7 @@ impl Again<'_> {
         // It may be whoever was not read.
         if let Some(who) = met.iter().find(|who| who.read.is_none()) {
             return match who.code {
+                Some(ResultCode::Interrupted) => Now::NotVisited(NOT_THERE.to_owned()),
                 Some(code) => Now::Unread(code, who.detail.clone()),
                 None => {
                     Now::NotVisited("somebody answers there, and there is no way in".to_owned())
@@ -209,7 +213,7 @@ impl Again<'_> {
         if addresses.all(|at| self.now.has_swept(at) || !self.now.is_target(at)) {
             return Now::Silent;
         }
-        Now::NotVisited("the run did not get there; underdesk verify --resume goes on".to_owned())
+        Now::NotVisited(NOT_THERE.to_owned())
     }
 }
 

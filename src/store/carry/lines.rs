@@ -26,6 +26,9 @@ pub(super) struct RunLine {
     pub(super) summary: RunSummary,
     /// `finished` or `interrupted`.
     pub(super) state: String,
+    /// What stopped it: `network`, `safety`, or empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(super) stopped_by: String,
     pub(super) settings: serde_json::Value,
     pub(super) seed: u64,
     pub(super) mark: u64,

@@ -265,11 +265,11 @@ fn run_of(head: RunLine) -> Result<RunRecord, Wrong> {
     for digest in [&summary.catalog_digest, &summary.programs_digest] {
         plain("a catalogue's digest", digest, 200)?;
     }
-    let state = match head.state.as_str() {
-        "finished" => RunState::Finished,
-        "interrupted" => RunState::Interrupted,
-        other => return wrong(format!("the run's state is {other:?}")),
+    let state = runs::state_of(&head.state, &head.stopped_by);
+    let Some(state) = state.filter(|state| *state != RunState::Running) else {
+        return wrong(format!("the run's state is {:?}", head.state));
     };
+    summary.state = state;
     let Some(end) = summary.finished else {
         return wrong("the run has no end");
     };
@@ -284,7 +284,6 @@ fn run_of(head: RunLine) -> Result<RunRecord, Wrong> {
         settings: head.settings,
         plan_fingerprint: PLAN_OF_IMPORTED.to_owned(),
         seed: head.seed,
-        state,
         mark: head.mark,
     })
 }

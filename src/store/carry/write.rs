@@ -30,11 +30,13 @@ pub(in crate::store) fn export(db: &mut Db, id: &RunId, path: &Path) -> Result<(
         return Err(failed(io::ErrorKind::AlreadyExists.into()));
     }
     let run = runs::load(db, id)?;
-    if run.state == RunState::Running {
+    if run.summary.state == RunState::Running {
         return Err(StoreError::NotEnded { id: id.to_string() });
     }
+    let (state, stopped_by) = runs::words(run.summary.state);
     let head = Line::Run(Box::new(RunLine {
-        state: run.state.as_str().to_owned(),
+        state: state.to_owned(),
+        stopped_by: stopped_by.to_owned(),
         summary: run.summary,
         settings: run.settings,
         seed: run.seed,

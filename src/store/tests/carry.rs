@@ -21,7 +21,7 @@ fn any(_: &RunRecord) -> Result<(), String> {
 fn finish(store: &Store, number: u32) {
     let at = UtcTime::from_unix(new_run(number).summary.started.unix() + 60);
     store
-        .finish_run(&run_id(number), RunState::Finished, at)
+        .finish_run(&run_id(number), RunState::Complete, at)
         .wait()
         .unwrap();
 }

@@ -58,7 +58,7 @@ fn what_only_a_deleted_run_had_goes_and_what_others_need_stays() {
     for run in [&first, &second] {
         let at = time("2027-02-01T00:00:00Z");
         store
-            .finish_run(run, RunState::Finished, at)
+            .finish_run(run, RunState::Complete, at)
             .wait()
             .unwrap();
     }
@@ -104,26 +104,26 @@ fn run(number: u32, site: &str, kind: &str, state: RunState) -> RunRecord {
         summary: RunSummary {
             site: site.into(),
             kind: kind.into(),
+            state,
             ..new.summary
         },
         settings: new.settings,
         plan_fingerprint: String::new(),
         seed: 0,
-        state,
         mark: 0,
     }
 }
 
 #[test]
 fn old_runs_go_and_the_latest_of_each_site_and_kind_and_what_can_be_resumed_stay() {
-    use RunState::{Finished, Interrupted, Running};
+    use RunState::{Complete, Interrupted, Running};
     let all = [
-        run(1, "a", "scan", Finished),
+        run(1, "a", "scan", Complete),
         run(2, "a", "scan", Interrupted),
-        run(3, "a", "scan", Finished),
-        run(4, "b", "scan", Finished),
-        run(5, "a", "sweep", Finished),
-        run(6, "a", "scan", Finished),
+        run(3, "a", "scan", Complete),
+        run(4, "b", "scan", Complete),
+        run(5, "a", "sweep", Complete),
+        run(6, "a", "scan", Complete),
         run(7, "a", "scan", Running),
     ];
     let now = new_run(100).summary.started;

@@ -49,6 +49,7 @@ pub(super) fn new_run(number: u32) -> NewRun {
             programs_digest: String::new(),
             simulated: false,
             canaries: crate::model::Canaries::default(),
+            state: RunState::Running,
         },
         settings: serde_json::json!({ "ports": [22] }),
         plan_fingerprint: "p".into(),

@@ -10,7 +10,7 @@ fn a_run_comes_back_as_it_was_begun() {
     let begun = new_run(1);
     assert_eq!(run.summary, begun.summary);
     assert_eq!((run.seed, run.settings), (begun.seed, begun.settings));
-    assert_eq!((run.state, run.mark), (RunState::Running, 0));
+    assert_eq!((run.summary.state, run.mark), (RunState::Running, 0));
 
     let end = time("2026-11-22T19:00:00Z");
     store
@@ -19,9 +19,14 @@ fn a_run_comes_back_as_it_was_begun() {
         .unwrap();
     let run = store.latest_run().wait().unwrap().unwrap();
     assert_eq!(
-        (run.state, run.summary.finished),
+        (run.summary.state, run.summary.finished),
         (RunState::Interrupted, Some(end))
     );
+    for state in [RunState::CutOff, RunState::SafetyStop, RunState::Complete] {
+        store.finish_run(&id, state, end).wait().unwrap();
+        let run = store.load_run(&id).wait().unwrap().summary;
+        assert_eq!((run.state, run.finished), (state, Some(end)));
+    }
     store
         .finish_run(&id, RunState::Running, end)
         .wait()

@@ -94,7 +94,7 @@ fn what_was_told_outlives_the_log_and_the_runs() {
     assert_eq!(last.source, TrailSource::Runs);
     let at = time("2027-02-01T00:00:00Z");
     for run in [1, 2] {
-        let finished = store.finish_run(&run_id(run), RunState::Finished, at);
+        let finished = store.finish_run(&run_id(run), RunState::Complete, at);
         finished.wait().unwrap();
     }
     store
@@ -139,7 +139,7 @@ fn a_run_that_is_carried_brings_what_it_read() {
     let machine = add(&store, 1, host(1, 1, &[1, 2]));
     let at = time("2027-02-01T00:00:00Z");
     store
-        .finish_run(&run_id(1), RunState::Finished, at)
+        .finish_run(&run_id(1), RunState::Complete, at)
         .wait()
         .unwrap();
     let folder = tempfile::tempdir().unwrap();

@@ -168,7 +168,7 @@ fn an_interrupted_run_is_saved_and_goes_on() {
         begun.elapsed()
     );
     let run = desk.latest().unwrap();
-    assert_eq!(run.state, RunState::Interrupted);
+    assert_eq!(run.summary.state, RunState::Interrupted);
     let advice = format!("scan --resume {}", run.summary.id);
     assert!(ended.err.contains(&advice), "{}", ended.err);
     let sum = |column| Table::open(&desk.path("out/coverage.csv")).sum(column);
@@ -189,7 +189,7 @@ fn an_interrupted_run_is_saved_and_goes_on() {
         done.len()
     );
     let ended = desk.expect(0, "runs list");
-    assert!(ended.out.contains("finished"), "{}", ended.out);
+    assert!(ended.out.contains("complete"), "{}", ended.out);
 }
 
 #[test]
@@ -204,7 +204,7 @@ fn who_insists_gets_the_program_stopped_while_it_writes() {
     let words = format!("scan 127.85.6.1-12 {} --format jsonl -o -", flags(&site));
     let mut child = desk.command(&words).spawn().unwrap();
     let begun = Instant::now();
-    let finished = |run: underdesk::store::RunRecord| run.state == RunState::Finished;
+    let finished = |run: underdesk::store::RunRecord| run.summary.state == RunState::Complete;
     while !desk.latest().is_some_and(finished) {
         assert!(begun.elapsed() < Duration::from_mins(1), "it never ends");
         thread::sleep(Duration::from_millis(50));

@@ -9,6 +9,7 @@ mod explain;
 mod facts;
 mod folders;
 mod history;
+mod interrupted;
 mod news;
 mod output;
 mod plan;

@@ -410,7 +410,7 @@ fn verifications(desk: &Desk) -> Vec<(String, RunState)> {
     let runs = desk.store().list_runs().wait().unwrap().into_iter();
     let verify = runs.filter(|run| run.summary.kind == "verify");
     verify
-        .map(|run| (run.summary.id.to_string(), run.state))
+        .map(|run| (run.summary.id.to_string(), run.summary.state))
         .collect()
 }
 
@@ -499,7 +499,7 @@ fn killed_in_the_middle_and_resumed_every_finding_is_told_once() {
             .collect();
         assert!(again.is_disjoint(&done), "{again:?} {done:?}");
         assert_eq!(again.len() + done.len(), 6);
-        assert_eq!(verifications(&desk).pop(), Some((run, RunState::Finished)));
+        assert_eq!(verifications(&desk).pop(), Some((run, RunState::Complete)));
     }
 }
 

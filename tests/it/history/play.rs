@@ -166,7 +166,7 @@ pub(super) fn play_run(world: &World, run: &Run, base: Option<&Run>, store: &Sto
     });
     store.commit_hosts(&id, commits.collect()).wait().unwrap();
     let (state, at) = if run.is_finished {
-        (RunState::Finished, UtcTime::parse(&run.finished).unwrap())
+        (RunState::Complete, UtcTime::parse(&run.finished).unwrap())
     } else {
         (RunState::Interrupted, when)
     };
@@ -260,6 +260,7 @@ fn new_run(
             // A catalogue of 2023 is not too old for what is not real.
             simulated: !world.is_real,
             canaries: Canaries::default(),
+            state: RunState::Running,
         },
         settings: serde_json::to_value(plan).unwrap(),
         plan_fingerprint: "history".to_owned(),

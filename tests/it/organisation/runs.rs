@@ -40,7 +40,7 @@ impl RunFacts {
             .unwrap();
         store.commit_hosts(run, self.hosts.clone()).wait().unwrap();
         store
-            .finish_run(run, RunState::Finished, self.finished)
+            .finish_run(run, RunState::Complete, self.finished)
             .wait()
             .unwrap();
     }
@@ -132,6 +132,7 @@ fn new_run(run: usize, started: UtcTime, plan: &RunPlan) -> NewRun {
             programs_digest: String::new(),
             simulated: true,
             canaries: Canaries::default(),
+            state: RunState::Running,
         },
         settings: serde_json::to_value(plan).unwrap(),
         plan_fingerprint: "organisation".to_owned(),

@@ -178,6 +178,7 @@ pub(in crate::cli::commands) fn command(code: ResultCode, place: &Place<'_>) -> 
             format!("ssh -vv -p {port} {address} exit")
         }
         ResultCode::NoNetwork => format!("ip route get {address}"),
+        ResultCode::Interrupted => "underdesk runs list".to_owned(),
         ResultCode::Defect => format!("underdesk scan {target} --record recorded{}", typed.of_a_login()),
         ResultCode::AuthRejected if is_windows => {
             "on the host: Get-WinEvent -MaxEvents 5 -FilterHashtable @{LogName='Security';Id=4625} | Format-List".to_owned()

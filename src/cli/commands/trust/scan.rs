@@ -9,7 +9,7 @@ use super::super::scan::{self as job, run_id};
 use super::review::{self, OnRecord};
 use crate::credentials::Holder;
 use crate::matching::Knowledge;
-use crate::model::{Canaries, RunId, RunSummary};
+use crate::model::{Canaries, RunId, RunState, RunSummary};
 use crate::os;
 use crate::report::{self, Destination, Dialect, Options, ReviewRow};
 use crate::scan::{self, Connectors, Context, Keyring, Parts, RunEnd, RunKind, RunPlan, RunSource};
@@ -178,6 +178,7 @@ fn summary(settings: &Settings, plan: &RunPlan) -> RunSummary {
         programs_digest: String::new(),
         simulated: false,
         canaries: Canaries::default(),
+        state: RunState::Running,
     }
 }
 
