@@ -39,6 +39,28 @@ pub(super) enum Cell<'a> {
     List(Cow<'a, [String]>),
 }
 
+/// What the spreadsheets that a file is for take for what.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Locale {
+    /// The separator that the file does not use and that those of another language would split at.
+    pub(super) foreign: char,
+    /// What stands before the decimals of a number.
+    pub(super) point: char,
+}
+
+impl Locale {
+    /// Commas between cells, and a decimal point.
+    pub(super) const ENGLISH: Self = Self {
+        foreign: ';',
+        point: '.',
+    };
+    /// Semicolons between cells, and a decimal comma.
+    pub(super) const EUROPEAN: Self = Self {
+        foreign: ',',
+        point: ',',
+    };
+}
+
 /// How many items of a list fit into a cell of a spreadsheet.
 const LIST_ITEMS: usize = 20;
 
@@ -86,9 +108,10 @@ impl<'a> Cell<'a> {
         })
     }
 
-    /// Appends the cell as a spreadsheet may see it. `foreign` is the separator that this file does
-    /// not use and that another locale would split at; `guards` counts what had to be done to it.
-    pub(super) fn write_csv(&self, foreign: char, out: &mut String, guards: &mut Guards) {
+    /// Appends the cell as a spreadsheet may see it; `guards` counts what had to be done to it. Only numbers have a
+    /// decimal point of the locale: versions and addresses are texts.
+    pub(super) fn write_csv(&self, locale: Locale, out: &mut String, guards: &mut Guards) {
+        let Locale { foreign, point } = locale;
         match self {
             Self::Empty => {}
             Self::Unknown => out.push_str("unknown"),
@@ -105,12 +128,12 @@ impl<'a> Cell<'a> {
             },
             Self::Tenths(tenths) => {
                 push_digits((tenths / 10).into(), 1, out);
-                out.push('.');
+                out.push(point);
                 push_digits((tenths % 10).into(), 1, out);
             }
             Self::Probability(Epss(score)) => {
                 push_digits((score / 100_000).into(), 1, out);
-                out.push('.');
+                out.push(point);
                 push_digits((score % 100_000).into(), 5, out);
             }
             Self::Day(day) => match day.numbers() {
@@ -129,6 +152,10 @@ impl<'a> Cell<'a> {
                     }
                     push_digits(octet.into(), 1, out);
                 }
+            }
+            Self::Percent(_) if point != '.' => {
+                let number = self.to_string();
+                out.extend(number.chars().map(|c| if c == '.' { point } else { c }));
             }
             Self::Signed(_) | Self::Percent(_) | Self::Time(_) | Self::Address(_) => {
                 push(self, out);
@@ -274,7 +301,7 @@ mod tests {
 
     fn csv(cell: &Cell<'_>) -> String {
         let mut out = String::new();
-        cell.write_csv(';', &mut out, &mut Guards::default());
+        cell.write_csv(Locale::ENGLISH, &mut out, &mut Guards::default());
         out
     }
 
@@ -295,7 +322,7 @@ mod tests {
     fn a_shortened_list_is_counted() {
         let mut guards = Guards::default();
         for count in [1, 20, 21, 40] {
-            Cell::from(items(count)).write_csv(';', &mut String::new(), &mut guards);
+            Cell::from(items(count)).write_csv(Locale::ENGLISH, &mut String::new(), &mut guards);
         }
         let expected = Guards {
             shortened: 2,
@@ -331,6 +358,27 @@ mod tests {
         let cells = addresses.into_iter().chain(days).chain(counts);
         for cell in cells.chain(scores).chain(tenths).chain(signed) {
             assert_eq!(csv(&cell), cell.to_string());
+        }
+    }
+
+    #[test]
+    fn only_numbers_have_a_decimal_comma() {
+        let european = |cell: &Cell<'_>| {
+            let mut out = String::new();
+            cell.write_csv(Locale::EUROPEAN, &mut out, &mut Guards::default());
+            out
+        };
+        let address = Cell::Address([10, 0, 0, 7].into());
+        for (cell, written) in [
+            (Cell::Tenths(88), "8,8"),
+            (Cell::Percent(13.793), "13,79"),
+            (Cell::Percent(f64::NAN), "unknown"),
+            (Cell::Probability(Epss(97_565)), "0,97565"),
+            (Cell::Count(1_000_000), "1000000"),
+            (Cell::from("1.1"), "1.1"),
+            (address, "10.0.0.7"),
+        ] {
+            assert_eq!(european(&cell), written);
         }
     }
 

@@ -91,7 +91,7 @@ pub fn review(rows: &[ReviewRow], options: &Options, mut out: impl Write) -> io:
         debug_assert!(FORM.takes(&cells), "{cells:?}");
         for cell in cells {
             text.clear();
-            cell.write_csv(shape.foreign, &mut text, &mut Guards::default());
+            cell.write_csv(shape.locale, &mut text, &mut Guards::default());
             writer.write_field(&text)?;
         }
         writer.write_record(None::<&[u8]>)?;

@@ -42,7 +42,7 @@ impl Lines {
                 self.text.push(separator);
             }
             let start = self.text.len();
-            cell.write_csv(shape.foreign, &mut self.text, &mut guards);
+            cell.write_csv(shape.locale, &mut self.text, &mut guards);
             if cell.is_text() {
                 quote(&mut self.text, start, shape.separator);
             }

@@ -7,7 +7,7 @@ mod crew;
 mod lines;
 mod sheet;
 
-use super::cell::Cell;
+use super::cell::{Cell, Locale};
 use super::projection::{self, Projection};
 use super::tables::{self, OfMachines, Walk};
 use super::{Destination, Dialect, Exporter, Options, ReportError, ReportSource, Sink, Written};
@@ -117,8 +117,7 @@ impl Layout<'_> {
 #[derive(Clone, Copy)]
 pub(super) struct Shape {
     separator: u8,
-    /// The separator of the other locale.
-    pub(super) foreign: char,
+    pub(super) locale: Locale,
     /// What a file begins with.
     pub(super) mark: &'static [u8],
     terminator: Terminator,
@@ -127,9 +126,9 @@ pub(super) struct Shape {
 
 impl Shape {
     pub(super) fn of(options: &Options) -> Self {
-        let (separator, foreign) = match options.dialect {
-            Dialect::Default | Dialect::Plain => (b',', ';'),
-            Dialect::ExcelEu => (b';', ','),
+        let (separator, locale) = match options.dialect {
+            Dialect::Default | Dialect::Plain => (b',', Locale::ENGLISH),
+            Dialect::ExcelEu => (b';', Locale::EUROPEAN),
         };
         let plain = options.dialect == Dialect::Plain || options.destination == Destination::Stdout;
         let (mark, terminator) = if plain {
@@ -143,7 +142,7 @@ impl Shape {
         };
         Self {
             separator,
-            foreign,
+            locale,
             mark,
             terminator,
             rows,

@@ -1,6 +1,6 @@
 //! A table of a plan, as CSV.
 
-use super::super::cell::Cell;
+use super::super::cell::{Cell, Locale};
 use super::super::column::Form;
 use super::super::csv::Shape;
 use super::super::{Guards, Options, ReportError};
@@ -11,7 +11,7 @@ use ::csv::{ByteRecord, Writer};
 pub(super) struct Sheet {
     form: &'static Form,
     writer: Writer<Vec<u8>>,
-    foreign: char,
+    locale: Locale,
 }
 
 impl Sheet {
@@ -21,7 +21,7 @@ impl Sheet {
         let mut sheet = Self {
             form,
             writer: shape.writer(shape.mark.to_vec()),
-            foreign: shape.foreign,
+            locale: shape.locale,
         };
         let header = form.columns.iter().map(|column| column.name);
         let written = sheet.writer.write_record(header);
@@ -36,7 +36,7 @@ impl Sheet {
         let mut text = String::new();
         for cell in cells {
             text.clear();
-            cell.write_csv(self.foreign, &mut text, &mut Guards::default());
+            cell.write_csv(self.locale, &mut text, &mut Guards::default());
             record.push_field(text.as_bytes());
         }
         let written = self.writer.write_byte_record(&record);

@@ -146,7 +146,7 @@ mod tests {
         };
         let mut text = String::new();
         update_source(Some(&facts)).write_csv(
-            ';',
+            crate::report::cell::Locale::ENGLISH,
             &mut text,
             &mut crate::report::Guards::default(),
         );
