@@ -1,6 +1,6 @@
 //! The command line of `catalog`, as typed.
 
-use super::args::EventsArgument;
+use super::args::{CsvArgument, EventsArgument};
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
@@ -39,6 +39,9 @@ pub(super) enum CatalogCommand {
         #[arg(value_name = "FILE")]
         file: PathBuf,
     },
+    /// Find what publishers say of an update, a CVE, a product or a package: what fixes it, how bad it is, whether it
+    /// is exploited
+    Search(SearchArguments),
     /// Show what the catalogue holds
     Info {
         /// List the products that Microsoft's bulletins speak of
@@ -48,6 +51,26 @@ pub(super) enum CatalogCommand {
         #[arg(long)]
         problems: bool,
     },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SearchArguments {
+    /// An update (KB5094123), a bulletin, a CVE, a product, a package, a release (Debian:12), or words of a title; all of
+    /// them must hold. Each is taken as it is, whatever the case of its letters; a number at its end is a whole number
+    #[arg(required = true, value_name = "WORD")]
+    pub(super) words: Vec<String>,
+    /// Show so many at most, the newest
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) limit: u32,
+    /// Write to standard output as --format says, instead of a table for people
+    #[arg(short, long, value_name = "-", value_parser = ["-"], help_heading = "Output")]
+    pub(super) output: Option<String>,
+    /// The format on standard output
+    #[arg(long, value_name = "FORMAT", value_parser = ["csv", "jsonl"], default_value = "csv", help_heading = "Output")]
+    pub(super) format: String,
+    /// How CSV is written
+    #[arg(long, value_enum, default_value_t, help_heading = "Output")]
+    pub(super) csv: CsvArgument,
 }
 
 #[derive(Debug, Args)]
@@ -110,10 +133,13 @@ pub(super) struct FetchArguments {
     /// the address of one
     #[arg(long, value_name = "URL|DIR")]
     pub(super) mirror: Option<String>,
-    /// The proxy, as `http://proxy.example:3128`, or none. One with a password is better given in the
-    /// environment, where nobody sees it [default: what `UNDERDESK_PROXY`, `HTTPS_PROXY` or `ALL_PROXY` says, but
-    /// for the hosts of `NO_PROXY`]
-    #[arg(long, value_name = "URL")]
+    #[arg(
+        long,
+        value_name = "URL",
+        help = "The proxy, as http://proxy.example:3128, or none. One with a password is better given in the environment, \
+                where nobody sees it [default: what UNDERDESK_PROXY, HTTPS_PROXY or ALL_PROXY says, but for the hosts of \
+                NO_PROXY]"
+    )]
     pub(super) proxy: Option<String>,
     /// Files of certificate authorities (PEM) that vouch for servers, beside this machine's own
     #[arg(long, value_name = "FILE")]

@@ -2,11 +2,16 @@
 
 use super::column::{Column, Form};
 use super::tables::TABLES;
-use super::{plan, review};
+use super::{hits, plan, review};
 use std::fmt::Write as _;
 
 /// The tables of commands that write no run.
-const FORMS: &[&Form] = &[&plan::PLAN_FORM, &plan::OVERDUE_FORM, &review::FORM];
+const FORMS: &[&Form] = &[
+    &plan::PLAN_FORM,
+    &plan::OVERDUE_FORM,
+    &review::FORM,
+    &hits::FORM,
+];
 
 /// `docs/columns.md`: what every column tells, as Markdown.
 pub fn dictionary() -> String {

@@ -96,6 +96,7 @@ const TALKING: &[&str] = &[
     "catalog/file/predictions.rs",
     "catalog/file/products.rs",
     "catalog/file/reader.rs",
+    "catalog/file/search.rs",
     "catalog/file/survey.rs",
     "catalog/file/writer.rs",
     "catalog/fetch/mod.rs",

@@ -11,6 +11,7 @@ mod portable;
 mod predictions;
 mod products;
 mod reader;
+mod search;
 mod survey;
 mod writer;
 

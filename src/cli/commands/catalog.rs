@@ -3,8 +3,8 @@
 use super::super::catalog_args::CatalogCommand;
 use super::super::config::{Environment, Settings};
 use super::super::{Exit, Stop, hints, output, runtime, stdout};
-use super::catalog_update;
 use super::news::{self, Telling};
+use super::{catalog_search, catalog_update};
 use crate::catalog::sources::{From, Source};
 use crate::catalog::{self, ImportError, Portable, PortableError};
 use crate::report::{columns, for_terminal};
@@ -27,6 +27,9 @@ pub(in crate::cli) fn run(
         CatalogCommand::Sources(arguments) => {
             let all = catalog_update::all(settings, environment, arguments.feeds.as_ref())?;
             sources(&all)
+        }
+        CatalogCommand::Search(arguments) => {
+            return catalog_search::run(settings, environment, arguments);
         }
         CatalogCommand::Import {
             paths,

@@ -1,7 +1,8 @@
 //! What each verb does.
 
 pub(super) mod catalog;
-pub(super) mod catalog_update;
+pub(super) mod catalog_search;
+mod catalog_update;
 pub(super) mod completions;
 pub(super) mod credentials;
 pub(super) mod demo;

@@ -151,3 +151,61 @@ fn an_import_that_fails_leaves_the_old_catalogue() {
     }
     insta::assert_snapshot!("import-failed", text);
 }
+
+#[test]
+fn the_catalogue_is_searched_by_words() {
+    let desk = Desk::without_catalog();
+    let osv = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/catalog/debian-osv.jsonl");
+    fs::copy(osv, desk.path("osv.jsonl")).unwrap();
+    desk.expect(0, "catalog import osv.jsonl");
+    let search = |words: &[&str]| {
+        let mut command = desk.command("catalog search");
+        let ended = desk.end(command.args(words).spawn().unwrap());
+        (ended.code, ended.out, ended.err)
+    };
+    let (code, page, _) = search(&["glibc", "CVE-2023-4911", "Debian:12"]);
+    assert_eq!(code, Some(0));
+    for said in [
+        "ADVISORY",
+        "2.36-9+deb12u3",
+        "1 statements about a product or package",
+        "looked through: osv",
+        "the catalogue has no list of exploited flaws",
+        "osv-ubuntu",
+    ] {
+        assert!(page.contains(said), "{said}: {page}");
+    }
+    assert!(!page.contains("osv-debian"), "{page}");
+    let (code, csv, err) = search(&["glibc", "CVE-2023-4911", "Debian:12", "-o", "-"]);
+    assert_eq!(code, Some(0));
+    let table = Table::parse("advisories", &csv, b',');
+    assert_eq!(table.values("product"), ["glibc"]);
+    assert_eq!(table.values("release"), ["Debian:12"]);
+    assert_eq!(table.values("fix"), ["2.36-9+deb12u3"]);
+    assert_eq!(table.values("exploited"), ["unknown"]);
+    assert!(err.contains("not in the catalogue"), "{err}");
+    let (_, lines, _) = search(&["debian", "--limit", "3", "-o", "-", "--format", "jsonl"]);
+    assert_eq!(lines.lines().count(), 3);
+    for line in lines.lines() {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert_eq!(line["type"], "advisory");
+    }
+    // Words are words.
+    for word in [
+        "%",
+        "_",
+        "'; DROP TABLE bulletin; --",
+        "glibc*",
+        "\"glibc\" OR tar",
+    ] {
+        let (code, page, _) = search(&[word, "CVE-2023-4911"]);
+        assert_eq!(code, Some(0), "{word}");
+        assert!(
+            page.starts_with("No advisory is what was asked for."),
+            "{word}: {page}"
+        );
+    }
+    let (code, _, err) = search(&[" "]);
+    assert_eq!(code, Some(2));
+    assert!(err.contains("a word is empty"), "{err}");
+}
