@@ -86,6 +86,20 @@ impl MachineRecord {
         owner.map(str::trim).filter(|owner| !owner.is_empty())
     }
 
+    /// The host's own name for itself, else the one that the operator gave it, else the one that it shows without a
+    /// login, else the one that lists have for it. Attacker-controlled.
+    pub fn called(&self) -> Option<&str> {
+        let inventory = self.inventory.as_deref();
+        let own = inventory.map(|inventory| &inventory.identity.hostname);
+        let own = own.and_then(|name| name.known());
+        let own = own.map(String::as_str).filter(|name| !name.is_empty());
+        let given = self.target_name.as_deref();
+        let seen = self.fingerprint.hostname.as_ref();
+        let seen = seen.map(|claim| claim.value.as_str());
+        let listed = Some(self.listed_name.as_str()).filter(|name| !name.is_empty());
+        own.or(given).or(seen).or(listed)
+    }
+
     /// The verdicts, each with what the policy makes of it.
     pub fn judged(&self) -> impl Iterator<Item = (&Finding, Option<&Decision>)> + Clone {
         let decided = self.decided.iter().flat_map(|all| &all.decisions);

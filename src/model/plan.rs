@@ -59,7 +59,7 @@ pub struct PlanStep {
     pub fixes: Vec<FixId>,
     /// One line for people. May hold names from hosts: to be escaped where it is shown.
     pub what: String,
-    /// The version that it brings, where one is stated.
+    /// The version that it brings, where one is stated; of several packages each behind its product, `; ` between.
     pub version: String,
     /// The article of the update, where it has one.
     pub kb: Option<KbId>,

@@ -54,7 +54,6 @@ impl MachineNeeds {
         let none = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
         let address = machine.addresses.first().copied().unwrap_or(none);
         let inventory = machine.inventory.as_deref();
-        let name = inventory.and_then(|read| read.identity.hostname.known());
         let named = machine.target_name.as_deref();
         let named = named.filter(|name| is_place(name));
         let pending = |one: &Finding| one.state == FindingState::PendingReboot;
@@ -63,7 +62,7 @@ impl MachineNeeds {
             .is_some_and(|reboot| reboot.required);
         Some(Self {
             id: machine.id.clone(),
-            hostname: name.cloned().unwrap_or_default(),
+            hostname: machine.called().unwrap_or_default().to_owned(),
             address,
             place: named.map_or_else(|| address.to_string(), str::to_owned),
             owner: machine.owner().unwrap_or_default().to_owned(),

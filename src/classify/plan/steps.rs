@@ -224,6 +224,7 @@ impl<'a> Desk<'a> {
         let mut packages = BTreeSet::new();
         let mut together = Vec::new();
         let mut fixes = BTreeSet::new();
+        let mut versions = Vec::new();
         for (product, findings) in products {
             if !findings.iter().any(|finding| self.is_asked(finding)) {
                 self.leave_unasked(findings);
@@ -235,6 +236,7 @@ impl<'a> Desk<'a> {
                     packages.extend(names);
                     together.extend(findings.iter().copied());
                     fixes.insert(fix_of(product, version));
+                    versions.push((*product, version));
                 }
                 Way::ByHand(note) => {
                     *last = (*last).max(RebootAfter::IfAsked);
@@ -251,7 +253,12 @@ impl<'a> Desk<'a> {
                 RebootAfter::IfAsked
             };
             *last = (*last).max(reboot);
-            steps.push(upgrade(tool, packages, fixes, &together));
+            steps.push(upgrade(
+                tool,
+                packages,
+                (fixes, versions.as_slice()),
+                &together,
+            ));
         }
         steps
     }
@@ -484,7 +491,7 @@ fn by_hand(product: &str, version: &str, note: &str, findings: &[Open<'_>]) -> P
 fn upgrade(
     tool: Tool,
     packages: BTreeSet<String>,
-    fixes: BTreeSet<FixId>,
+    (fixes, versions): (BTreeSet<FixId>, &[(&str, &str)]),
     findings: &[Open<'_>],
 ) -> PlanStep {
     let shown: Vec<&str> = packages.iter().take(NAMED).map(String::as_str).collect();
@@ -498,9 +505,14 @@ fn upgrade(
     PlanStep {
         fixes: fixes.into_iter().collect(),
         what: format!("upgrade {}{more}", shown.join(", ")),
-        version: match packages.len() {
-            1 => highest(findings).to_owned(),
-            _ => String::new(),
+        version: match versions {
+            [(_, version)] => (*version).to_owned(),
+            several => {
+                let named = several.iter();
+                let named = named.filter(|(_, version)| !version.is_empty());
+                let named = named.map(|(product, version)| format!("{product} {version}"));
+                named.collect::<Vec<_>>().join("; ")
+            }
         },
         command: match tool {
             Tool::Pacman => verb.to_owned(),

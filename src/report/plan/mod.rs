@@ -23,6 +23,7 @@ pub(super) use overdue::FORM as OVERDUE_FORM;
 pub use page::plan_page;
 pub(super) use rows::FORM as PLAN_FORM;
 
+use super::cell::Cell;
 use super::{Options, ReportError};
 use crate::model::{MachinePlan, Plan, RunSummary};
 
@@ -68,6 +69,11 @@ pub fn plan_format(name: &str) -> Result<&'static dyn PlanFormat, ReportError> {
             known: known.join(", "),
         }
     })
+}
+
+/// A name that nobody may know, as in `machines.csv`.
+fn known(name: &str) -> Cell<'_> {
+    Cell::known(Some(name).filter(|name| !name.is_empty()))
 }
 
 /// What every document for a tool says of itself, as comments.

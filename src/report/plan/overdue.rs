@@ -7,7 +7,7 @@ use super::super::column::Form;
 use super::super::{Options, ReportError};
 use super::super::{tables, terminal};
 use super::sheet::Sheet;
-use super::{PlanFile, PlanFormat};
+use super::{PlanFile, PlanFormat, known};
 use crate::model::{self, Date, MachinePlan, Plan, RunSummary, Severity, UtcTime};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,12 +21,12 @@ pub(in crate::report) const FORM: Form = Form {
     says: "one row per step that closes something overdue, and per reason why none does; by owner",
     columns: tables::columns![
         Text "run_id" = "the run that the row is of",
-        Text "owner" = "who sees to it: whom people named for the finding, else whoever answers for the machine; empty where nobody is known",
-        Day "due_date" = "the day by which your policy wanted it fixed",
-        Text "my_severity" = "the worst of it, as your policy rates it",
         Text "machine_id" = "the machine, the same in every run, whatever its address or name",
         Text "hostname" = "its name, as in machines.csv",
         Address "ip" = "its first address",
+        Text "owner" = "who sees to it: whom people named for the finding, else whoever answers for the machine; empty where nobody is known",
+        Day "due_date" = "the day by which your policy wanted it fixed",
+        Text "my_severity" = "the worst of it, as your policy rates it",
         Count "overdue" = "how many findings should have been fixed by now",
         Text "what" = "the step that closes them; where none does: what helps, and the products",
         Text "closed_by" = "the kind of that step, or the reason why they stay open",
@@ -52,12 +52,12 @@ impl PlanFormat for Overdue {
             let wave = plan.waves.get(machine.wave).map(String::as_str);
             sheet.row(&[
                 run.id.as_str().into(),
+                machine.id.as_str().into(),
+                known(&machine.hostname),
+                Cell::Address(machine.address),
                 late.owner().into(),
                 said.due.map_or(Cell::Empty, Cell::Day),
                 Cell::maybe(said.severity.map(Severity::as_str)),
-                machine.id.as_str().into(),
-                (&machine.hostname).into(),
-                Cell::Address(machine.address),
                 Cell::Count(said.findings.into()),
                 (&late.what).into(),
                 late.closed_by.into(),

@@ -5,6 +5,7 @@ use super::super::cell::Cell;
 use super::super::column::Form;
 use super::super::tables::{columns, hashes, sizes, switches};
 use super::super::{Options, ReportError};
+use super::known;
 use super::sheet::Sheet;
 use super::{PlanFile, PlanFormat};
 use crate::model::{FixId, LeftOpen, MachinePlan, Plan, PlanStep, RunSummary, Severity, Urgency};
@@ -18,17 +19,17 @@ pub(in crate::report) const FORM: Form = Form {
     says: "one row per step of each machine, and one for what stays open there, by reason",
     columns: columns![
         Text "run_id" = "the run that the row is of",
-        Text "wave" = "the wave that the machine is in",
-        Time "window_start" = "when its window to work in begins; empty where none is planned",
         Text "machine_id" = "the machine, the same in every run, whatever its address or name",
         Text "hostname" = "its name, as in machines.csv",
         Address "ip" = "its first address",
+        Text "wave" = "the wave that the machine is in",
+        Time "window_start" = "when its window to work in begins; empty where none is planned",
         Text "owner" = "who answers for the machine",
         Count "step" = "which of the machine's steps it is, from 1; empty for what stays open",
         Text "kind" = "what is done; not_plannable for what stays open",
         List "fix_id" = "the fixes of it, as in remediation.csv",
         Text "what" = "what is installed, upgraded or restarted; for what stays open: what helps, and the products",
-        Text "version" = "the version that it brings",
+        Text "version" = "the versions that it brings at least; of packages each behind the name of its product",
         Text "reboot_after" = "whether the machine restarts afterwards",
         Count "closes" = "how many findings it closes",
         List "cves" = "the flaws that it closes, or that stay open",
@@ -91,11 +92,11 @@ impl<'a> Lead<'a> {
         let start = machine.window.map(|(start, _)| start);
         vec![
             self.run.into(),
+            machine.id.as_str().into(),
+            known(&machine.hostname),
+            Cell::Address(machine.address),
             self.wave.into(),
             Cell::time(start),
-            machine.id.as_str().into(),
-            (&machine.hostname).into(),
-            Cell::Address(machine.address),
             (&machine.owner).into(),
         ]
     }

@@ -489,18 +489,9 @@ impl<'a> View<'a> {
     }
 }
 
-/// The host's own name for itself, else the one that the operator gave it, else the one that it
-/// shows without a login, else the one that lists have for it.
+/// What a machine is called in every table.
 pub(super) fn hostname(machine: &MachineRecord) -> Option<&str> {
-    let inventory = machine.inventory.as_deref();
-    let own = inventory.map(|inventory| &inventory.identity.hostname);
-    let own = own.and_then(|name| name.known());
-    let own = own.map(String::as_str).filter(|name| !name.is_empty());
-    let given = machine.target_name.as_deref();
-    let seen = machine.fingerprint.hostname.as_ref();
-    let seen = seen.map(|claim| claim.value.as_str());
-    let listed = Some(machine.listed_name.as_str()).filter(|name| !name.is_empty());
-    own.or(given).or(seen).or(listed)
+    machine.called()
 }
 
 /// A path or command line, without the account in whose home it is where names are left out.

@@ -34,6 +34,7 @@ fn a_plan_adds_up_to_the_findings_of_the_run() {
         &format!("plan {FROM} --format csv,ansible,txt,powershell-wsus --out plan"),
     );
     let plan = Table::open(&desk.path("plan/plan.csv"));
+    assert_eq!(plan.header[..4], ["run_id", "machine_id", "hostname", "ip"]);
     let findings = Table::open(&desk.path("files/findings.csv"));
     let all = plan.sum("closes") + plan.sum("left_open");
     assert_eq!(all, findings.rows.len() as u128);
@@ -53,6 +54,8 @@ fn a_plan_adds_up_to_the_findings_of_the_run() {
         let command = plan.cell(step, "command");
         let head = "apt-get update && apt-get install --only-upgrade -y -- '";
         assert!(command.starts_with(head), "{command}");
+        let versions = plan.cell(step, "version");
+        assert!(versions.contains("openssl 3."), "{versions}");
     }
     assert_eq!(desk.read("plan/plan-pilot.txt"), "127.87.141.1\n");
     assert_eq!(desk.read("plan/plan-rest.txt"), "127.87.141.2\n");
@@ -106,6 +109,11 @@ fn a_plan_can_be_limited_to_updates_machines_and_waves() {
     assert_eq!(txt, "127.87.142.1\n");
     for (words, said) in [
         ("plan --host nobody", "--host"),
+        ("plan --kb foo --format txt", "--kb foo"),
+        (
+            "plan --kb foo,KB4999999 -o - --format csv",
+            "--kb KB4999999,foo",
+        ),
         ("plan --wave third", "pilot, critical, rest"),
         ("plan --severity dire", "--severity"),
         ("plan --from yesterday", "--from"),
