@@ -11,6 +11,9 @@ pub struct Exceptions {
     all: Vec<Prepared>,
 }
 
+/// How the id of what could not be judged begins.
+const UNJUDGED: &str = "unknown:";
+
 #[derive(Debug)]
 struct Prepared {
     exception: Exception,
@@ -96,6 +99,7 @@ impl Prepared {
         self.bulletin
             .as_ref()
             .is_none_or(|pattern| is_about(pattern, finding))
+            && self.may_cover(finding)
             && scope
                 .finding
                 .as_ref()
@@ -106,6 +110,13 @@ impl Prepared {
                 .tag
                 .as_ref()
                 .is_none_or(|tag| facts.tags().any(|one| tag.fits(one)))
+    }
+
+    /// Whether somebody can have meant it: that nobody knows what a machine lacks is no flaw that may stay. Where it is
+    /// named it is meant.
+    fn may_cover(&self, finding: &Finding) -> bool {
+        let named = self.exception.scope.bulletin.as_deref();
+        !finding.leaves_machine_unjudged() || named.is_none_or(|text| text.starts_with(UNJUDGED))
     }
 
     fn is_for_version(&self, finding: &Finding) -> bool {

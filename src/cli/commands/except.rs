@@ -64,9 +64,19 @@ fn add(settings: &Settings, new: &ExceptAddArguments) -> Result<String, Stop> {
         "{} may stay until {} (UTC), {findings} findings now, for version {}",
         for_terminal(&exception.scope.in_words()),
         exception.until,
-        for_terminal(&exception.versions.join(", "))
+        for_terminal(&versions_of(&exception))
     ));
     Ok(exception.id.to_string())
+}
+
+/// The versions that an exception holds for, as people read them.
+fn versions_of(exception: &Exception) -> String {
+    let versions = exception.versions.iter();
+    let versions = versions.map(|version| match version.as_str() {
+        "" => "(none stated)",
+        version => version,
+    });
+    versions.collect::<Vec<_>>().join(", ")
 }
 
 /// One line of a flag.
@@ -116,6 +126,7 @@ fn draft(settings: &Settings, new: &ExceptAddArguments, now: UtcTime) -> Result<
             "--host: expected a name, an address, a network or an id",
         ));
     }
+    limited(new, &scope, (now.date(), until))?;
     let mut versions = new.version.iter().map(|text| words("--version", text));
     let versions: BTreeSet<String> = versions.by_ref().collect::<Result<_, _>>()?;
     let (owner, reason) = (
@@ -136,6 +147,40 @@ fn draft(settings: &Settings, new: &ExceptAddArguments, now: UtcTime) -> Result<
         until,
         taken_back: None,
     })
+}
+
+/// For how many days everything may stay.
+const MOST_DAYS: i64 = 366;
+
+/// Refuses what nobody grants by mistake: that everything may stay, or that it may for ever.
+fn limited(
+    new: &ExceptAddArguments,
+    scope: &ExceptionScope,
+    (today, until): (Date, Date),
+) -> Result<(), Stop> {
+    let is_any = |text: &Option<String>| {
+        let text = text.as_deref();
+        text.is_none_or(|text| text.bytes().all(|byte| byte == b'*') || text.ends_with("/0"))
+    };
+    let is_all = scope.finding.is_none()
+        && is_any(&scope.bulletin)
+        && is_any(&scope.host)
+        && is_any(&scope.tag)
+        && new.version.is_empty();
+    if !is_all {
+        return Ok(());
+    }
+    if !new.everything {
+        return Err(Stop::usage(
+            "this lets every finding of every machine stay, those that are exploited among them: name a bulletin, or limit it with --host, --tag or --version; --everything says that it is meant",
+        ));
+    }
+    if today.days_until(until) > MOST_DAYS {
+        return Err(Stop::usage(format!(
+            "--until {until}: everything may stay for {MOST_DAYS} days at most; grant it anew then"
+        )));
+    }
+    Ok(())
 }
 
 fn is_finding(id: &str) -> bool {
@@ -240,7 +285,7 @@ fn row(count: &ExceptionCount) -> Vec<String> {
         findings,
         short(&exception.owner),
         short(&exception.scope.in_words()),
-        short(&exception.versions.join(", ")),
+        short(&versions_of(exception)),
         short(&exception.reason),
     ]
 }

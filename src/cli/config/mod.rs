@@ -22,6 +22,8 @@ use std::{env, fmt, fs, io};
 pub(super) struct Settings {
     pub(super) store: PathBuf,
     pub(super) catalog: PathBuf,
+    /// Whether a flag names it.
+    pub(super) is_catalog_named: bool,
     /// Where credentials are looked for when no flag names a file; the first that exists.
     pub(super) credentials: Vec<PathBuf>,
     pub(super) known_hosts: Vec<PathBuf>,
@@ -70,6 +72,11 @@ pub(super) enum ConfigError {
         column: usize,
         message: String,
     },
+    #[error(
+        "the site {name:?}: expected one line of 1 to 100 letters, without blanks around it (--site, \
+         UNDERDESK_SITE, or site in the configuration)"
+    )]
+    NoSite { name: String },
     #[error("no place for the {what}: neither HOME nor {variable} is set; name one with {flag}")]
     NoPlace {
         what: &'static str,
@@ -160,6 +167,7 @@ impl Settings {
         Ok(Self {
             store: layers.store(global)?,
             catalog: layers.catalog(global)?,
+            is_catalog_named: global.catalog.is_some(),
             credentials: layers.credentials(),
             known_hosts: layers
                 .first(|file| file.known_hosts.clone())
@@ -180,7 +188,7 @@ impl Settings {
                 .text(global.site.clone(), "UNDERDESK_SITE", |file| {
                     file.site.clone()
                 })
-                .unwrap_or_else(|| "default".to_owned()),
+                .map_or_else(|| Ok("default".to_owned()), site)?,
             operator: layers
                 .text(None, "UNDERDESK_OPERATOR", |file| file.operator.clone())
                 .or_else(|| environment.get("USER").map(str::to_owned))
@@ -213,6 +221,18 @@ fn typed(global: &Global) -> Vec<(&'static str, String)> {
     typed
         .filter_map(|(flag, value)| Some((flag, value?)))
         .collect()
+}
+
+/// The longest name of a site, in letters.
+const LONGEST_SITE: usize = 100;
+
+/// The name of a site: it stands in cells, in file names of people, and decides who is the same machine.
+fn site(name: String) -> Result<String, ConfigError> {
+    let is_one_line = !name.contains(char::is_control) && name.trim() == name;
+    if is_one_line && (1..=LONGEST_SITE).contains(&name.chars().count()) {
+        return Ok(name);
+    }
+    Err(ConfigError::NoSite { name })
 }
 
 /// Everything below the flags, the stronger layer first.
