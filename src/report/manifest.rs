@@ -5,7 +5,7 @@ use super::select::{Tally, tally};
 use super::{
     Counts, FileEntry, Options, ReportError, ReportSource, Sink, Written, each_machine, escape,
 };
-use crate::model::{Comparison, CoverageRow, RunState, RunSummary, Verification};
+use crate::model::{Comparison, CoverageRow, FileMark, Marks, RunState, RunSummary, Verification};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -40,10 +40,13 @@ pub(super) fn write(
         addresses: AddressesV1::of(source.coverage()),
         searched: SearchedV1::of(source.coverage()),
         without_address: WithoutAddressV1::of(source.coverage()),
+        policy: FileV1::of(&options.marks.policy),
+        policy_of_run: OtherV1::of(&options.marks),
+        merge_rules: FileV1::of(&options.marks.merge_rules),
         counts: CountsV1::of(counts, source.comparison()),
         selection: asked.as_ref().map(SelectionV1::of),
         verified: source.verification().map(VerifiedV1::of),
-        lists: ListV1::of(source),
+        lists: ListV1::of(source, &options.marks),
         files: &files,
     };
     let failed = || ReportError::writing(NAME);
@@ -77,6 +80,13 @@ pub(super) struct ManifestV1<'a> {
     searched: Vec<SearchedV1<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     without_address: Vec<WithoutAddressV1<'a>>,
+    /// The policy that findings and standings here are weighed by; `null` for none.
+    policy: Option<FileV1<'a>>,
+    /// The policy that the run began with, where it is another one; `null` in it for none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    policy_of_run: Option<OtherV1<'a>>,
+    /// The rules that say who is one machine; `null` for none.
+    merge_rules: Option<FileV1<'a>>,
     /// What was counted over the machines of the whole run, whatever was asked for.
     counts: CountsV1<'a>,
     /// What the tables were limited to, and what that comes to.
@@ -164,10 +174,46 @@ struct ListV1<'a> {
     as_of: Option<String>,
     machines: u64,
     live: u64,
+    /// SHA-256 of what was read of it; `null` where it is not known.
+    digest: Option<&'a str>,
+}
+
+/// A file of the operator's.
+#[derive(JsonSchema, Serialize)]
+struct FileV1<'a> {
+    /// Its name, without its folder.
+    file: &'a str,
+    /// SHA-256 of its text.
+    digest: &'a str,
+}
+
+impl<'a> FileV1<'a> {
+    fn of(mark: &'a FileMark) -> Option<Self> {
+        mark.is_there().then_some(Self {
+            file: &mark.file,
+            digest: &mark.digest,
+        })
+    }
+}
+
+/// Another file, or that there was none.
+#[derive(JsonSchema, Serialize)]
+struct OtherV1<'a> {
+    policy: Option<FileV1<'a>>,
+}
+
+impl<'a> OtherV1<'a> {
+    fn of(marks: &'a Marks) -> Option<Self> {
+        let other = marks.policy_of_run.as_ref();
+        let other = other.filter(|other| other.digest != marks.policy.digest)?;
+        Some(Self {
+            policy: FileV1::of(other),
+        })
+    }
 }
 
 impl<'a> ListV1<'a> {
-    fn of(source: &'a dyn ReportSource) -> Vec<Self> {
+    fn of(source: &'a dyn ReportSource, marks: &'a Marks) -> Vec<Self> {
         let comparison = source.comparison();
         let lists = comparison.into_iter().flat_map(|one| &one.lists);
         let lists = lists.map(|list| Self {
@@ -176,6 +222,7 @@ impl<'a> ListV1<'a> {
             as_of: list.as_of.map(|day| day.to_string()),
             machines: list.machines,
             live: list.live,
+            digest: marks.lists.get(&list.name).map(String::as_str),
         });
         lists.collect()
     }

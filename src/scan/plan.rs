@@ -2,7 +2,7 @@
 
 use super::{RunError, RunLimits};
 use crate::collect;
-use crate::model::{Protocol, RunId, Severity};
+use crate::model::{FileMark, Protocol, RunId, Severity};
 use crate::session::QuestionSet;
 use crate::sweep::{AddressSpace, Engine, ProbeKind, Probes, Profile, SweepPlan, manners};
 use crate::targets::{Found, Lists, Permissions, Request, TargetError, TargetList, TargetSet};
@@ -123,6 +123,9 @@ pub struct RunPlan {
     /// The operator's files of rules for programs, the first to be asked first.
     #[serde(default)]
     pub programs: Vec<RuleFile>,
+    /// The policy that it began with; `None` where nobody kept it, and the default where there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<FileMark>,
     /// Where answers are recorded.
     pub record: Option<PathBuf>,
     /// Where receipts are written.

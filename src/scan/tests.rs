@@ -44,6 +44,7 @@ fn plan(ports: &[u16], ssh_ports: &[u16]) -> RunPlan {
         key_names: std::collections::BTreeMap::new(),
         tls_ca: Vec::new(),
         programs: Vec::new(),
+        policy: None,
         record: None,
         receipts: None,
         verify: None,

@@ -222,6 +222,7 @@ impl Visitor {
             key_names: BTreeMap::new(),
             tls_ca: Vec::new(),
             programs: Vec::new(),
+            policy: None,
             record: None,
             receipts: None,
             verify: None,

@@ -205,6 +205,7 @@ fn plan(run: &Run) -> RunPlan {
         key_names: BTreeMap::new(),
         tls_ca: Vec::new(),
         programs: Vec::new(),
+        policy: None,
         record: None,
         receipts: None,
         verify: None,

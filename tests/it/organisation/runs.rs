@@ -109,6 +109,7 @@ fn plan(run: usize, seed: u64) -> RunPlan {
         key_names: BTreeMap::new(),
         tls_ca: Vec::new(),
         programs: Vec::new(),
+        policy: None,
         record: None,
         receipts: None,
         verify: None,
