@@ -103,3 +103,61 @@ fn the_demo_is_on_one_day_whatever_day_it_is_and_the_next_on_the_day_after() {
         assert_eq!(at(&machines, "web-1")["managed_state"], "managed");
     }
 }
+
+#[test]
+fn what_is_asked_after_the_demo_gets_the_answers_of_the_demo() {
+    let desk = Desk::without_catalog();
+    let ended = desk.expect(0, "demo --out demo");
+    // What it prints is there, or is not printed.
+    assert!(!ended.err.contains("CAP_NET_RAW"), "{}", ended.err);
+    let words = ended.err.split_whitespace();
+    let places = words.filter(|word| word.starts_with("demo/") && word.contains('.'));
+    let places: Vec<&str> = places
+        .map(|word| word.trim_end_matches([',', ';']))
+        .collect();
+    assert!(!places.is_empty(), "{}", ended.err);
+    for place in places {
+        assert!(desk.path(place).exists(), "{place}");
+    }
+    let config = "--config demo/operator/underdesk.toml";
+    assert!(ended.out.contains(config), "{}", ended.out);
+    let whole = Table::open(&desk.path("demo/findings.csv"));
+    let again = desk.expect(0, &format!("findings -o - {config}")).out;
+    assert_eq!(Table::parse("findings", &again, b','), whole);
+    let machines = desk.expect(0, &format!("machines -o - {config}")).out;
+    let machines = Table::parse("machines", &machines, b',');
+    assert_eq!(machines, Table::open(&desk.path("demo/machines.csv")));
+    let count = whole.rows_where("hostname", "web-1").len();
+    let explained = desk.expect(0, &format!("explain web-1 {config}"));
+    assert!(
+        explained
+            .out
+            .contains(&format!("{count} open or undecided")),
+        "{}",
+        explained.out
+    );
+    assert!(!explained.err.contains("catalogue"), "{}", explained.err);
+    let unjudged = |text: &str| {
+        let line = text.lines().find(|line| line.contains("not judged"));
+        let line = line.unwrap_or_else(|| panic!("{text}")).to_owned();
+        line.contains("1 not judged") || line.contains("1 of these not judged")
+    };
+    assert!(unjudged(&ended.err), "{}", ended.err);
+    let closed = desk.expect(0, &format!("findings --state closed {config}"));
+    assert!(unjudged(&closed.out), "{}", closed.out);
+    desk.expect(0, &format!("match --out judged {config}"));
+    assert_eq!(
+        Table::open(&desk.path("judged/findings.csv")).values("finding_id"),
+        whole.values("finding_id")
+    );
+    let plan = desk
+        .expect(0, &format!("plan --format csv -o - {config}"))
+        .out;
+    let plan = Table::parse("plan", &plan, b',');
+    assert_eq!(plan.header[..4], ["run_id", "machine_id", "hostname", "ip"]);
+    assert!(plan.values("hostname").contains(&"legacy-erp"), "{plan:?}");
+    let lists = Table::open(&desk.path("demo/lists.csv"));
+    for age in lists.values("age_days") {
+        assert!(age.parse::<u32>().is_ok(), "{age}");
+    }
+}

@@ -14,11 +14,13 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
-use std::time::Instant;
+use std::time::{Duration, Instant, SystemTime};
 
 static HOSTS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/fixtures/hosts");
 /// The store of its runs, beside the other files of its operator.
 const STORE: &str = "underdesk.db";
+/// What tells the other commands where all of its operator's files are.
+const CONFIG: &str = "underdesk.toml";
 const NETWORK: &str = include_str!("../../../fixtures/labs/demo.toml");
 /// The lists that the company has of its machines, in which `{3 days ago}` stands for a day.
 const LISTS: [(&str, &str, &str); 3] = [
@@ -208,11 +210,16 @@ fn prepare(folder: &Path, company: &Company, now: UtcTime) -> io::Result<Vec<Str
     write_private(&own("policy.toml"), &dated(POLICY, now))?;
     for (_, file, text) in LISTS {
         write_private(&own(file), &dated(text, now))?;
+        // A list that has no day in it is as old as its file.
+        set_time(&own(file), now)?;
     }
+    write_private(&own(CONFIG), &config(&folder.join("operator"))?)?;
     let flag = |path: PathBuf| path.display().to_string();
     let known = LISTS.map(|(name, file, _)| format!("{name}={}", flag(own(file))));
     let mut words = vec!["underdesk".to_owned(), "scan".to_owned()];
     let flags = [
+        ("--config", flag(own(CONFIG))),
+        ("--engine", "connect".to_owned()),
         ("--ssh-port", company.ssh.to_string()),
         ("--winrm-port", company.winrm.to_string()),
         ("--winrm-tls-port", company.winrm_tls.to_string()),
@@ -223,7 +230,6 @@ fn prepare(folder: &Path, company: &Company, now: UtcTime) -> io::Result<Vec<Str
         ("--known-hosts", flag(own("known_hosts"))),
         ("--tls-ca", flag(own("authority.pem"))),
         ("--store", flag(own(STORE))),
-        ("--catalog", flag(own("catalog.db"))),
         ("--policy", flag(own("policy.toml"))),
         ("--out", flag(folder.to_owned())),
         ("--format", "csv,xlsx,html".to_owned()),
@@ -237,6 +243,28 @@ fn prepare(folder: &Path, company: &Company, now: UtcTime) -> io::Result<Vec<Str
     words.extend(known.flat_map(|list| ["--known".to_owned(), list]));
     words.extend(company.targets.iter().cloned());
     Ok(words)
+}
+
+/// A configuration by which other commands answer as the demo does. What it names is found from any folder.
+fn config(operator: &Path) -> io::Result<String> {
+    let operator = std::path::absolute(operator)?;
+    // A string of JSON is one of TOML.
+    let place = |file: &str| serde_json::Value::from(operator.join(file).display().to_string());
+    Ok(format!(
+        "# Written by underdesk demo: underdesk findings --config FILE asks what it found.\n\
+         store = {}\npolicy = {}\ncredentials = {}\nknown_hosts = [{}]\ntls_ca = [{}]\n",
+        place(STORE),
+        place("policy.toml"),
+        place("credentials.toml"),
+        place("known_hosts"),
+        place("authority.pem"),
+    ))
+}
+
+fn set_time(path: &Path, now: UtcTime) -> io::Result<()> {
+    let since = Duration::from_secs(now.unix().try_into().unwrap_or(0));
+    let file = fs::File::options().write(true).open(path)?;
+    file.set_modified(SystemTime::UNIX_EPOCH + since)
 }
 
 /// Puts days in the place of `{3 days ago}`: lists that age would tell another story every month.
@@ -291,11 +319,12 @@ fn scan_it(
     };
     let exit = scan::run_at(&settings, environment, &command, Some(clock_from(morning)))?;
     let text = format!(
-        "All of these hosts are simulated by this program, their flaws are real ones. Open {} in a browser, or {} in a spreadsheet; {} and the others have the same as CSV.\nExit code of the scan: {} (3: hosts were not assessed; 6: a host key had changed). A demo that worked ends with 0.\n",
+        "All of these hosts are simulated by this program, their flaws are real ones. Open {} in a browser, or {} in a spreadsheet; {} and the others have the same as CSV.\nAsk more of it: underdesk findings --config {config}, and so with machines, show, explain, unmanaged, plan and export.\nExit code of the scan: {} (3: hosts were not assessed; 6: a host key had changed). A demo that worked ends with 0.\n",
         folder.join("underdesk.html").display(),
         folder.join("underdesk.xlsx").display(),
         folder.join("findings.csv").display(),
-        exit.code()
+        exit.code(),
+        config = folder.join("operator").join(CONFIG).display(),
     );
     io::stdout().write_all(text.as_bytes()).ok();
     match exit {

@@ -47,8 +47,12 @@ pub(in crate::cli) fn run(
     let text = match &host.inventory {
         None => explain_text::unread(&host),
         Some(inventory) => {
-            let known = knowledge::open(settings, &command.verdicts)?;
-            let before = host.judged_as.as_ref();
+            let known = match &host.of_run {
+                Some(run) => knowledge::open_for(settings, &command.verdicts, run)?,
+                None => knowledge::open(settings, &command.verdicts)?,
+            };
+            let before = host.of_run.as_ref();
+            let before = before.filter(|run| !run.catalog_digest.is_empty());
             if let Some(changed) = before.and_then(|run| knowledge::changed(&known, run)) {
                 complain(&format!(
                     "{changed} since this run was judged: this is by what there is now"
@@ -75,7 +79,8 @@ fn explained(
         exit: Exit::CatalogUnfit,
         text: hints::chain(&error),
     };
-    let today = runtime::now().date();
+    let now = host.of_run.as_ref().map(output::present);
+    let today = now.unwrap_or_else(runtime::now).date();
     if let Some(asked) = asked {
         let explanation = matching::explain(knowledge, inventory, asked, today).map_err(unfit)?;
         return Ok(explain_text::explanation(host, inventory, &explanation));
@@ -98,8 +103,8 @@ pub(super) struct Host {
     pub(super) trail: Trail,
     /// How it stands to the lists, where it is of a run.
     pub(super) standing: Option<Standing>,
-    /// The run, where it was judged.
-    judged_as: Option<RunSummary>,
+    /// The run, where it is of one.
+    of_run: Option<RunSummary>,
 }
 
 /// Whom a name leads to in a run.
@@ -140,7 +145,7 @@ fn stored(settings: &Settings, name: &str, command: &ExplainHostArguments) -> Re
     let mut place = vec![machine.id.to_string()];
     place.extend(machine.addresses.iter().map(ToString::to_string));
     place.push(format!("run {run}"));
-    let judged_as = Some(report.run().clone());
+    let of_run = Some(report.run().clone());
     let trail = report.trail(&machine);
     let host = Host {
         trail: trail.map_err(|error| Stop::failed(&error))?,
@@ -155,7 +160,7 @@ fn stored(settings: &Settings, name: &str, command: &ExplainHostArguments) -> Re
         ),
         failure: Some(why_unread(&machine)),
         inventory: machine.inventory,
-        judged_as: judged_as.filter(|run| !run.catalog_digest.is_empty()),
+        of_run,
     };
     Ok(Found::Host(Box::new(host)))
 }
@@ -215,7 +220,7 @@ fn from_files(given: &GivenArguments, name: &str) -> Result<Host, Stop> {
         failure: None,
         standing: None,
         inventory: Some(Arc::new(host.inventory)),
-        judged_as: None,
+        of_run: None,
     })
 }
 

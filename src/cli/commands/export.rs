@@ -17,7 +17,11 @@ pub(in crate::cli) fn run(settings: &Settings, command: &ExportArguments) -> Res
     let known = if verified::is_of(&record) {
         Some(verified::knowledge(settings, &record)?)
     } else if command.output.all || asked.selection.wants_closed() {
-        Some(knowledge::open(settings, &command.verdicts)?)
+        Some(knowledge::open_for(
+            settings,
+            &command.verdicts,
+            &record.summary,
+        )?)
     } else {
         None
     };

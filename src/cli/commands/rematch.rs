@@ -8,7 +8,7 @@ use super::given;
 use super::scan::run_id;
 use crate::credentials::Holder;
 use crate::matching::Knowledge;
-use crate::model::{Canaries, Date, RunId, RunState, RunSummary, UtcTime};
+use crate::model::{Canaries, Date, RunState, RunSummary, UtcTime};
 use crate::scan::{
     self, Clock, Connectors, Context, GivenHost, Keyring, Look, Pace, Parts, RunKind, RunPlan,
     Scope,
@@ -32,9 +32,11 @@ pub(in crate::cli) fn run(settings: &Settings, command: &MatchArguments) -> Resu
     let beliefs = beliefs::read(settings, &command.beliefs)?;
     let store = output::open_store(&settings.store)?;
     let run = output::find_run(&store, command.run.as_deref())?;
-    let known = knowledge::open(settings, &command.verdicts)?;
-    warn_of_rules(&store, &run, &known)?;
-    let today = runtime::now().date();
+    let before = store.load_run(&run).wait();
+    let before = before.map_err(|error| Stop::failed(&error))?.summary;
+    let known = knowledge::open_for(settings, &command.verdicts, &before)?;
+    warn_of_rules(&before, &known);
+    let today = output::present(&before).date();
     let judged = runtime::block_on(scan::rematch(&store, &run, &known, today))?;
     judged.map_err(|error| Stop::failed(&error))?;
     let exits = output::write_asked(
@@ -48,15 +50,13 @@ pub(in crate::cli) fn run(settings: &Settings, command: &MatchArguments) -> Resu
 }
 
 /// What only a rule of the operator's own finds would go without a word where it is not named again.
-fn warn_of_rules(store: &Store, run: &RunId, known: &Knowledge) -> Result<(), Stop> {
-    let before = store.load_run(run).wait();
-    let before = before.map_err(|error| Stop::failed(&error))?.summary;
+fn warn_of_rules(before: &RunSummary, known: &Knowledge) {
     if !before.programs_digest.is_empty() && before.programs_digest != known.rules.digest() {
         complain(&format!(
-            "run {run} was judged by other rules for programs before; --programs FILE names rules of your own"
+            "run {} was judged by other rules for programs before; --programs FILE names rules of your own",
+            before.id
         ));
     }
-    Ok(())
 }
 
 /// What a run read, judged as of a past day.
@@ -68,7 +68,7 @@ fn as_of(
     let (day, end) = past(day)?;
     let store = output::open_store(&settings.store)?;
     let run = super::past::run(settings, &store, (command.run.as_deref(), day))?;
-    let known = knowledge::open_as_of(settings, &command.verdicts, day)?;
+    let known = knowledge::open_as_of(settings, &command.verdicts, (&run, day))?;
     let id = &run.id;
     complain(&format!(
         "as of {day}: what run {id} read on {}, bulletins that were published by then (and those without a date), \
@@ -199,6 +199,7 @@ fn plan() -> RunPlan {
         key_names: std::collections::BTreeMap::new(),
         tls_ca: Vec::new(),
         programs: Vec::new(),
+        policy: None,
         record: None,
         receipts: None,
         verify: None,
