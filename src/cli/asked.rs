@@ -1,5 +1,6 @@
 //! What of a stored run is asked for, and the run as its files show it.
 
+use super::answered::{self, Crowd};
 use super::args::{BeliefArguments, VerdictArguments};
 use super::asked_args::{ListingArguments, TableArguments};
 use super::config::Settings;
@@ -8,6 +9,7 @@ use super::{Exit, Stop, beliefs, complain, knowledge, output, stdout};
 use crate::model::{RunId, Selection};
 use crate::report::{self, Destination, Options, ReportSource as _, asked, tally};
 use crate::scan::{Beliefs, RunSource};
+use crate::store::Store;
 
 /// What of a run is written.
 #[derive(Clone, Debug, Default)]
@@ -74,13 +76,27 @@ impl Asked {
     }
 }
 
-/// Checks a selection against what the operator believes.
-pub(super) fn settle(selection: Selection, beliefs: &Beliefs) -> Result<Selection, Stop> {
+/// Lays over a selection what only the run and its lists know, and sees that somebody answers to it. Whoever shows files
+/// (`tells_of_absent`) also answers for machines that were not met.
+pub(super) fn settle(
+    selection: Selection,
+    (source, store): (&RunSource, &Store),
+    beliefs: &Beliefs,
+    (tells_of_absent, no_users): (bool, bool),
+) -> Result<Selection, Stop> {
     if selection.overdue && beliefs.policy.measures.due.is_none() {
         return Err(Stop::usage(
             "nothing has a due date: the policy needs a [due] (see policy.example.toml)",
         ));
     }
+    let crowd = Crowd {
+        source,
+        lists: &beliefs.lists,
+        store,
+        tells_of_absent,
+        no_users,
+    };
+    answered::check(&selection, &crowd)?;
     Ok(selection)
 }
 
@@ -139,12 +155,20 @@ pub(super) fn list(
 impl Listed {
     fn open(settings: &Settings, wanted: Wanted<'_>) -> Result<Self, Stop> {
         let all = wanted.all || wanted.selection.wants_closed();
-        let known = || knowledge::open(settings, wanted.verdicts);
-        let known = all.then(known).transpose()?;
         let given = beliefs::read(settings, wanted.beliefs)?;
         let store = output::open_store(&settings.store)?;
         let run: RunId = output::find_whole_run(&store, wanted.run)?;
+        let record = store.load_run(&run).wait();
+        let record = record.map_err(|error| Stop::failed(&error))?;
+        let known = if all {
+            let known = knowledge::open_for(settings, wanted.verdicts, &record.summary);
+            Some(known?)
+        } else {
+            None
+        };
+        let marks = given.marks().clone();
         let beliefs = given.of_run(&store, &run)?;
+        let marks = beliefs::marks_of(&record, &marks, &beliefs);
         let how = (wanted.listing.no_merge, known);
         let source = output::open_weighed(&store, &run, how, &beliefs, |source| source)?;
         let options = Options {
@@ -154,7 +178,13 @@ impl Listed {
             no_users: wanted.listing.no_users,
             table: Some(wanted.table.to_owned()),
             columns: wanted.listing.columns.clone(),
-            selection: settle(wanted.selection, &beliefs)?,
+            marks,
+            selection: settle(
+                wanted.selection,
+                (&source, &store),
+                &beliefs,
+                (false, wanted.listing.no_users),
+            )?,
             ..Options::default()
         };
         Ok(Self { source, options })

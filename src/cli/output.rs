@@ -2,13 +2,15 @@
 
 use super::args::{CsvArgument, OutputArguments};
 use super::asked::{self, Asked};
-use super::beliefs::Given;
+use super::beliefs::{self, Given};
+use super::config::Settings;
 use super::folder::{Folder, is_further_part};
 use super::stdout::{self, Stdout};
-use super::{Exit, Stop, complain, hints, knowledge, runtime, verified};
+use super::{Exit, Stop, complain, hints, knowledge, runtime, tell, verified};
 use crate::catalog::{Catalog, CatalogError};
 use crate::matching::Knowledge;
-use crate::model::{Changes, RunId, RunSummary, Severity};
+use crate::model::{Changes, RunId, RunSummary, Severity, UtcTime};
+use crate::os;
 use crate::report::{
     self, Counts, Destination, Dialect, Options, PlanFile, ReportError, ReportSource, Sink as _,
     Written,
@@ -69,6 +71,7 @@ pub(super) fn write_asked(
     }
     let given = beliefs.clone();
     let beliefs = beliefs.of_run(store, run)?;
+    let marks = beliefs::marks_of(&record, given.marks(), &beliefs);
     let all = output.all || asked.selection.wants_closed();
     let how = (output.no_merge, known.filter(|_| all));
     let source = open_weighed(store, run, how, &beliefs, |source| {
@@ -91,7 +94,13 @@ pub(super) fn write_asked(
             .clone()
             .or_else(|| only_table(source.run(), output)),
         columns: asked.columns.clone(),
-        selection: asked::settle(asked.selection.clone(), &beliefs)?,
+        marks,
+        selection: asked::settle(
+            asked.selection.clone(),
+            (&source, store),
+            &beliefs,
+            (true, output.no_users),
+        )?,
         ..Options::default()
     };
     let formats: Vec<&str> = output.format.iter().map(String::as_str).collect();
@@ -108,17 +117,17 @@ pub(super) fn write_asked(
     };
     let counts = counts(&source, written)?;
     let text = report::summary(&source, &counts);
-    writeln!(io::stderr(), "{}", text.trim_end()).ok();
+    tell(text.trim_end());
     if let Some(stop) = failed {
         return Err(stop);
     }
     if !options.selection.is_whole() {
         let told = asked::told(&source, &options)?;
-        writeln!(io::stderr(), "\n{}", told.trim_end()).ok();
+        tell(&format!("\n{}", told.trim_end()));
     }
     if !to_stdout {
         let folder = folder(output, run);
-        writeln!(io::stderr(), "\nFiles: {}", folder.display()).ok();
+        tell(&format!("\nFiles: {}", folder.display()));
     }
     let mut exits = vec![judge(&source, &counts)];
     if threshold.is_some_and(|threshold| source.has_open_finding(threshold)) {
@@ -432,12 +441,23 @@ pub(super) fn open_catalog(path: &Path) -> Result<Catalog, Stop> {
     Catalog::starter().map_err(|error| unfit(&error))
 }
 
-/// Opens the catalogue for hosts that are simulated: the built-in one knows all about them.
-pub(super) fn open_demo_catalog(path: &Path) -> Result<Catalog, Stop> {
-    if is_there(path)? {
-        return open_catalog(path);
+/// Opens the catalogue for the hosts of a run. The built-in one knows all about simulated hosts: what a publisher says
+/// today would make another story of them every month.
+pub(super) fn open_catalog_of(settings: &Settings, is_simulated: bool) -> Result<Catalog, Stop> {
+    if is_simulated && !settings.is_catalog_named {
+        return Catalog::for_demo().map_err(|error| unfit(&error));
     }
-    Catalog::for_demo().map_err(|error| unfit(&error))
+    open_catalog(&settings.catalog)
+}
+
+/// The time by which a stored run is looked at: now, and of simulated hosts when they were scanned, for that is the
+/// day where they are.
+pub(super) fn present(run: &RunSummary) -> UtcTime {
+    if run.simulated {
+        run.started
+    } else {
+        runtime::now()
+    }
 }
 
 /// A catalogue for runs that judge nothing.

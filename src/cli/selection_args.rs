@@ -1,4 +1,8 @@
 //! `--bulletin`, `--state`, `--tag` and the like: which findings and machines a question is about.
+#![expect(
+    clippy::doc_markdown,
+    reason = "help is plain text, in which a backtick is one"
+)]
 
 use super::Stop;
 use crate::model::{Excepted, FindingState, Selection, Severity, WorkStatus};
@@ -35,8 +39,8 @@ pub(super) struct SelectionArguments {
     /// Findings that should have been fixed by now, by the due dates of the policy
     #[arg(long)]
     pub(super) overdue: bool,
-    /// Findings by how far people say the work is: new (nobody wrote anything), assigned, `in_progress`, done, accepted,
-    /// `false_positive`
+    /// Findings by how far people say the work is: new (nobody wrote anything), assigned, in_progress, done, accepted,
+    /// false_positive
     #[arg(long, value_name = "STATUS", value_delimiter = ',')]
     pub(super) status: Vec<String>,
     /// Findings that an exception holds for
@@ -98,13 +102,20 @@ impl SelectionArguments {
     }
 }
 
-/// `5094123` is `KB5094123`.
 fn bulletin(name: &str) -> Result<String, Stop> {
+    update("bulletin", name)
+}
+
+/// What a word of a flag means: `5094123` is `KB5094123`.
+///
+/// # Errors
+/// Without a word.
+pub(super) fn update(flag: &str, name: &str) -> Result<String, Stop> {
     let name = name.trim();
     if name.is_empty() {
-        return Err(Stop::usage(
-            "--bulletin: a name is empty: name a KB number, a CVE or a bulletin",
-        ));
+        return Err(Stop::usage(format!(
+            "--{flag}: a name is empty: name a KB number, a CVE or a bulletin"
+        )));
     }
     let is_number = name.len() >= 6 && name.bytes().all(|byte| byte.is_ascii_digit());
     Ok(if is_number {

@@ -2,13 +2,15 @@
 
 use super::super::config::Settings;
 use super::super::decision_args::PlanArguments;
-use super::super::{Exit, Stop, beliefs, complain, output, runtime, stdout};
+use super::super::selection_args::update;
+use super::super::{Exit, Stop, answered, beliefs, complain, output, stdout};
 use crate::classify::{MachineNeeds, PlanRules, Planner};
-use crate::model::{Plan, RunId, Severity, UtcTime, is_named};
+use crate::model::{Plan, RunId, Severity, UtcTime, is_about, is_named};
 use crate::report::{
     self, Destination, Options, PlanFile, ReportSource as _, for_terminal, plan_page,
 };
 use crate::scan::RunSource;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 /// Makes the plan of a run, and shows it or writes it for the tools that deploy.
@@ -17,6 +19,8 @@ pub(in crate::cli) fn run(settings: &Settings, command: &PlanArguments) -> Resul
         report::plan_format(format).map_err(|error| Stop::configuration(&error))?;
     }
     let severity = command.severity.as_deref().map(severity).transpose()?;
+    let only = command.kb.iter().map(|name| update("kb", name));
+    let only: Vec<String> = only.collect::<Result<_, _>>()?;
     let now = command.from.as_deref().map(moment).transpose()?;
     let given = beliefs::read(settings, &command.beliefs)?;
     let store = output::open_store(&settings.store)?;
@@ -24,19 +28,21 @@ pub(in crate::cli) fn run(settings: &Settings, command: &PlanArguments) -> Resul
     let beliefs = given.of_run(&store, &run)?;
     let source = RunSource::open(&store, &run, false)?.compare(&store, &beliefs)?;
     // A plan is about now, whenever the run was; its windows may be looked for later.
-    let source = source.prioritise(&store, &beliefs, runtime::now().date())?;
+    let present = output::present(source.run());
+    let source = source.prioritise(&store, &beliefs, present.date())?;
     let has_due = beliefs.policy.measures.due.is_some();
     if (command.overdue || command.format.iter().any(|one| one == "overdue")) && !has_due {
         return Err(Stop::usage(
             "nothing has a due date: the policy needs a [due] (see policy.example.toml)",
         ));
     }
+    answered::check_machines((&command.host, &command.tag), (&source, &store))?;
     let rules = PlanRules {
         schedule: beliefs.policy.schedule.clone(),
-        only: command.kb.clone(),
+        only,
         severity,
         overdue: command.overdue,
-        now: now.unwrap_or_else(runtime::now),
+        now: now.unwrap_or(present),
     };
     let mut plan = planned(&source, &rules, command)?;
     if let Some(wave) = &command.wave {
@@ -71,6 +77,7 @@ fn moment(word: &str) -> Result<UtcTime, Stop> {
 fn planned(source: &RunSource, rules: &PlanRules, command: &PlanArguments) -> Result<Plan, Stop> {
     let mut planner = Planner::new(rules);
     let (mut asked, mut unread) = (0_u64, 0_u64);
+    let mut strange: BTreeSet<&str> = rules.only.iter().map(String::as_str).collect();
     let walk = source.machines(&mut |machine| {
         let mut needs = MachineNeeds::of(machine);
         if let Some(needs) = needs.as_mut().filter(|_| command.no_users) {
@@ -82,23 +89,41 @@ fn planned(source: &RunSource, rules: &PlanRules, command: &PlanArguments) -> Re
         }
         if let Some(needs) = needs.filter(|_| is_named(machine, &command.host, &command.tag)) {
             asked += 1;
+            strange.retain(|name| !machine.findings.iter().any(|one| is_about(one, name)));
             unread += u64::from(machine.inventory.is_none());
             planner.add(&needs);
         }
         Ok(())
     });
     walk.map_err(|error| Stop::failed(&error))?;
-    if asked == 0 && !(command.host.is_empty() && command.tag.is_empty()) {
-        return Err(Stop::usage(
-            "no machine of this run is what --host and --tag ask for; underdesk runs show lists its targets",
-        ));
-    }
+    unasked(&strange, rules, &source.run().id)?;
     if unread > 0 {
         complain(&format!(
             "{unread} of {asked} machines were not read, and nothing is known of what they lack"
         ));
     }
     Ok(planner.finish())
+}
+
+/// Says which updates nothing asks for, and refuses to plan where that is so of all.
+fn unasked(strange: &BTreeSet<&str>, rules: &PlanRules, run: &RunId) -> Result<(), Stop> {
+    if strange.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<&str> = strange.iter().copied().collect();
+    let names = for_terminal(&names.join(",")).into_owned();
+    let said = format!(
+        "--kb {names}: no open finding of run {run} is about it on these machines: it is there already, is not for them, or is not in the catalogue (underdesk findings {run} --bulletin {names})"
+    );
+    let is_all = rules
+        .only
+        .iter()
+        .all(|name| strange.contains(name.as_str()));
+    if is_all {
+        return Err(Stop::usage(said));
+    }
+    complain(&said);
+    Ok(())
 }
 
 fn only_wave(plan: &mut Plan, wave: &str) -> Result<(), Stop> {

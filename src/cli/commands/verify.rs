@@ -3,7 +3,8 @@
 use super::super::args::{EngineArgument, PaceArguments, TargetArguments, VerifyArguments};
 use super::super::beliefs;
 use super::super::config::{Environment, Settings};
-use super::super::{Exit, Stop, complain, output, resolver, runtime, stdout, verified};
+use super::super::selection_args::update;
+use super::super::{Exit, Stop, answered, complain, output, resolver, runtime, stdout, verified};
 use super::scan::{self as job, Job};
 use super::{probes, scope};
 use crate::model::{RunId, Severity};
@@ -55,9 +56,10 @@ pub(in crate::cli) fn run(
     let source = RunSource::open(&store, &base.summary.id, false)?.compare(&store, &beliefs)?;
     let began = base.summary.started.date();
     let source = source.prioritise(&store, &beliefs, began)?;
+    answered::check_machines((&command.host, &command.tag), (&source, &store))?;
     let visits = Visits::of(&source, &wanted)?;
     drop(source);
-    if !has_something(&visits, &wanted, &base.summary.id)? {
+    if !has_something(&visits, &base.summary.id)? {
         return Ok(Exit::Clean);
     }
     if command.dry_run {
@@ -82,10 +84,11 @@ fn wanted(command: &VerifyArguments) -> Result<Wanted, Stop> {
             ))
         })
     });
+    let only = command.kb.iter().map(|name| update("kb", name));
     Ok(Wanted {
         hosts: command.host.clone(),
         tags: command.tag.clone(),
-        only: command.kb.clone(),
+        only: only.collect::<Result<_, _>>()?,
         severity: severity.transpose()?,
         all: command.output.all,
     })
@@ -128,13 +131,7 @@ fn base(store: &Store, settings: &Settings, named: Option<&str>) -> Result<RunRe
 }
 
 /// Says what is left out; whether there is anything to verify.
-fn has_something(visits: &Visits, wanted: &Wanted, base: &RunId) -> Result<bool, Stop> {
-    let is_named = !(wanted.hosts.is_empty() && wanted.tags.is_empty());
-    if visits.meant == 0 && is_named {
-        return Err(Stop::usage(format!(
-            "no machine of run {base} is what --host and --tag ask for; underdesk runs show {base} lists its targets"
-        )));
-    }
+fn has_something(visits: &Visits, base: &RunId) -> Result<bool, Stop> {
     if visits.unread > 0 {
         complain(&format!(
             "{} of {} machines were not read in run {base}: nothing of them is verified",

@@ -33,10 +33,8 @@ fn the_three_commands_answer_as_they_are_pictured() {
         "findings --bulletin KB5094128,KB5087545,CVE-2024-53104",
         "findings --host FILES-1,legacy-erp --state open",
         "findings --bulletin KB4999999",
-        "findings --owner nobody --kev",
         "machines --host 127.77.1.0/24",
         "machines --bulletin CVE-2024-53104 --subnet 127.77.1.0/24",
-        "machines --host nobody",
         "show FILES-1",
         "show 127.77.0.50",
         "show OPTICS-LT4",
@@ -325,9 +323,11 @@ fn what_cannot_be_asked_is_refused_with_what_can() {
         &[("127.87.158.1", NEW), ("127.87.158.2", OLD)],
     ));
     let desk = desk(&site);
+    let targets = "127.87.158.1 tags=role=web owner=eve\n127.87.158.2\n";
+    desk.write("targets.txt", targets);
     desk.expect(
         0,
-        &format!("scan 127.87.158.1-2 {} --out files", flags(&site)),
+        &format!("scan @targets.txt {} --out files", flags(&site)),
     );
     for (words, said) in [
         (
@@ -355,12 +355,57 @@ fn what_cannot_be_asked_is_refused_with_what_can() {
         ("export --overdue", "[due]"),
         ("machines --excepted --not-excepted", "cannot be used with"),
         ("show nobody", "no machine nobody"),
+        (
+            "findings --host h-127-87-158-1,nosuch",
+            "answers to --host nosuch; its 2 machines: h-127-87-158-1, h-127-87-158-2",
+        ),
+        ("machines --host nosuch", "answers to --host nosuch"),
+        (
+            "export --host nosuch --out part",
+            "answers to --host nosuch",
+        ),
+        ("match --host nosuch --out part", "answers to --host nosuch"),
+        ("plan --host nosuch", "answers to --host nosuch"),
+        ("verify --host nosuch", "answers to --host nosuch"),
+        (
+            "findings --tag owner=ada",
+            "--tag owner=ada; tags in it: owner=eve, role=web",
+        ),
+        ("findings --owner ada", "--owner ada; owners in it: eve"),
+        ("machines --owner ada --no-users", "1 others own something"),
+        (
+            "machines --subnet 10.9.0.0/16",
+            "it met machines in 127.87.158.0/24",
+        ),
+        (
+            "machines --host 10.9.0.0/16",
+            "answers to --host 10.9.0.0/16",
+        ),
+        (
+            "findings --tag role=web --host 127.87.158.2",
+            "is all of that: --host 127.87.158.2 --tag role=web",
+        ),
         ("show 127.87.158.0/24", "2 machines"),
         ("findings r-none", "r-none"),
     ] {
         let err = desk.expect(2, words).err;
         assert!(err.contains(said), "{words}: {err}");
     }
+}
+
+#[test]
+fn whom_only_a_list_knows_is_no_machine_without_findings() {
+    let desk = demo();
+    let asked = desk.expect(2, &format!("findings --host OPTICS-LT4 {DEMO}"));
+    assert!(
+        asked.err.contains("underdesk show OPTICS-LT4"),
+        "{}",
+        asked.err
+    );
+    // Files tell of it.
+    let export = "export --host OPTICS-LT4 --table unmanaged --columns hostname -o -";
+    let told = desk.run(&format!("{export} {DEMO}"));
+    assert!(told.out.contains("OPTICS-LT4"), "{}{}", told.out, told.err);
 }
 
 #[test]
@@ -426,6 +471,48 @@ fn unpainted(text: &str) -> String {
     let first = parts.next().unwrap_or_default().to_owned();
     parts.fold(first, |text, part| text + part.split_once('m').unwrap().1)
 }
+
+#[test]
+fn a_screen_of_80_columns_shows_ids_addresses_and_states_whole() {
+    let desk = demo();
+    let mut text = String::new();
+    for columns in ["80", "120"] {
+        for words in [
+            "findings --bulletin KB5094144,CVE-2023-4911",
+            "findings --host MAIL-EX1",
+            "machines",
+            "unmanaged",
+            "show MAIL-EX1",
+        ] {
+            let page = on_a_terminal(&desk, &format!("{words} {DEMO}"), columns, PLAIN);
+            let told = settled(&desk, &page);
+            let _ = writeln!(text, "$ underdesk {words} # {columns} columns\n{told}");
+            let machines = Table::open(&desk.path("demo/machines.csv"));
+            if words == "machines" {
+                for column in ["ip", "outcome", "managed_state"] {
+                    for cell in machines.values(column) {
+                        assert!(page.contains(cell), "{columns}: {cell}\n{page}");
+                    }
+                }
+                let wide = page
+                    .lines()
+                    .find(|line| line.width() > columns.parse().unwrap());
+                assert_eq!(wide, None, "{page}");
+            }
+        }
+    }
+    let is_port = |word: &str| {
+        word.parse()
+            .is_ok_and(|port| (21_000..31_000_u16).contains(&port))
+    };
+    let words = text
+        .split(' ')
+        .map(|word| if is_port(word) { "PORT_" } else { word });
+    let text = words.collect::<Vec<_>>().join(" ");
+    insta::assert_snapshot!("on-a-screen", text);
+}
+
+const PLAIN: &[(&str, &str)] = &[("NO_COLOR", "1")];
 
 #[test]
 fn a_table_fits_its_terminal_and_is_painted_only_there() {
