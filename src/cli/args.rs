@@ -1,4 +1,8 @@
 //! The command line as typed. [`super::config`] turns it into what is meant.
+#![expect(
+    clippy::doc_markdown,
+    reason = "help is plain text, in which a backtick is one"
+)]
 
 use super::asked_args::{FindingsArguments, MachinesArguments, ShowArguments, TableArguments};
 use super::catalog_args::CatalogCommand;
@@ -160,7 +164,8 @@ pub(super) struct ScanArguments {
     /// to be handed to its owner
     #[arg(long)]
     pub(super) receipt: bool,
-    /// Save what each host answered, one folder a host; underdesk match --recording reads them
+    /// Save what each host answered, one folder a host; underdesk match --recording reads them. Answers are kept as
+    /// they came, with the names of accounts in them
     #[arg(long, value_name = "DIR")]
     pub(super) record: Option<PathBuf>,
 }
@@ -378,7 +383,7 @@ pub(super) struct LoginArguments {
     #[arg(long, value_name = "FILE")]
     pub(super) tls_ca: Vec<PathBuf>,
     /// Pin the keys of hosts that are met for the first time. They are logged in to by key only,
-    /// unless a credential says `password_on_first_use`
+    /// unless a credential says password_on_first_use
     #[arg(long)]
     pub(super) accept_new_host_keys: bool,
     /// Stop the run once more hosts than this show another key than the one on record: nobody is logged in
@@ -403,7 +408,7 @@ pub(super) struct VerdictArguments {
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Lists")]
 pub(super) struct BeliefArguments {
-    /// A list of machines that somebody believes are there: an export of Active Directory, WSUS, `ConfigMgr`,
+    /// A list of machines that somebody believes are there: an export of Active Directory, WSUS, ConfigMgr,
     /// Intune, an EDR, DHCP, a CMDB, runZero, Lansweeper, nmap XML, an Ansible inventory, or a plain list (see
     /// docs/lists.md); of a stored run, in place of those it has
     #[arg(long, value_name = "[NAME=]FILE")]
@@ -433,8 +438,9 @@ pub(super) struct OutputArguments {
     /// everything with --format jsonl
     #[arg(short, long, value_name = "-", value_parser = ["-"], conflicts_with = "out")]
     pub(super) output: Option<String>,
-    /// The formats: csv, jsonl, facts (what was read from each host, for match --facts), json, cyclonedx (what each
-    /// machine has, and what of it is flawed), defectdojo, nmap (what the sweep saw); docs/formats.md
+    /// The formats: csv, xlsx (a workbook), html (one page), json, jsonl, facts (what was read from each host, for match
+    /// --facts), cyclonedx (what each machine has, and what of it is flawed), defectdojo, nmap (what the sweep saw);
+    /// docs/formats.md
     #[arg(
         long,
         value_name = "FORMATS",
@@ -462,7 +468,8 @@ pub(super) struct OutputArguments {
     /// Exit with 5 when the catalogue is older than this many days
     #[arg(long, value_name = "DAYS", default_value_t = 14)]
     pub(super) max_catalog_age: u32,
-    /// Report events on standard error, one JSON object a line
+    /// Write all that standard error gets as JSON, one object a line: what happens, and what else is said there
+    /// (docs/formats.md)
     #[arg(long, value_enum, value_name = "FORMAT")]
     pub(super) events: Option<EventsArgument>,
 }
@@ -472,7 +479,7 @@ pub(super) enum CsvArgument {
     /// Comma, UTF-8 with BOM, CRLF
     #[default]
     Default,
-    /// Semicolon, for spreadsheets in languages that write 1,5
+    /// Semicolon, and 1,5 for 1.5: for spreadsheets in languages that write it so
     ExcelEu,
     /// Comma, no BOM, LF
     Plain,
@@ -559,7 +566,7 @@ pub(super) struct DiffArguments {
     /// The later run [default: the latest]
     #[arg(value_name = "B")]
     pub(super) after: Option<String>,
-    /// Only these changes: words of changes.csv (`finding_new`), or the part before the line (machine, software,
+    /// Only these changes: words of changes.csv (finding_new), or the part before the line (machine, software,
     /// update, finding, question)
     #[arg(long, value_name = "CHANGES", value_delimiter = ',')]
     pub(super) only: Vec<String>,
@@ -589,8 +596,8 @@ pub(super) struct UnmanagedArguments {
     pub(super) run: Option<String>,
     #[command(flatten)]
     pub(super) beliefs: BeliefArguments,
-    /// Only these states, as `managed_state` has them: unmanaged, overlooked, unidentified, unseen, `stale_entry`,
-    /// `out_of_scope`, managed, expected, artefact
+    /// Only these states, as managed_state has them: unmanaged, overlooked, unidentified, unseen, stale_entry,
+    /// out_of_scope, managed, expected, artefact
     #[arg(long, value_name = "STATES", value_delimiter = ',')]
     pub(super) state: Vec<String>,
     /// Only tell how each list was read: its columns, and every value that was not understood
@@ -610,6 +617,9 @@ pub(super) enum RunsCommand {
         /// The run [default: the latest]
         #[arg(value_name = "RUN")]
         run: Option<String>,
+        /// Print all that is kept of the run itself, its settings as this version has them, as JSON
+        #[arg(long)]
+        json: bool,
     },
     /// Delete runs, with what no other run needs. Machines, since when their findings are known, pins and
     /// wrong tries stay
@@ -742,4 +752,63 @@ pub(super) struct DemoArguments {
     /// Only serve the simulated network, print how to scan it, and wait for Ctrl-C
     #[arg(long)]
     pub(super) serve: bool,
+}
+
+impl Command {
+    /// Whether standard error is to have JSON only.
+    pub(super) fn wants_events(&self) -> bool {
+        let output = match self {
+            Self::Scan(command) => &command.output,
+            Self::Sweep(command) => &command.output,
+            Self::Verify(command) => &command.output,
+            Self::Match(command) => &command.output,
+            Self::Export(command) => &command.output,
+            _ => return false,
+        };
+        output.events == Some(EventsArgument::Jsonl)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::EXPORTERS;
+    use clap::CommandFactory as _;
+
+    /// Each command with its own, as `--help` has it.
+    fn pages(command: &mut clap::Command, pages: &mut Vec<(String, String)>) {
+        let name = command.get_name().to_owned();
+        pages.push((name, command.render_long_help().to_string()));
+        for inner in command.get_subcommands_mut() {
+            self::pages(inner, pages);
+        }
+    }
+
+    #[test]
+    fn no_help_has_a_mark_of_another_language() {
+        let mut all = Vec::new();
+        let mut command = Arguments::command();
+        command.build();
+        pages(&mut command, &mut all);
+        assert!(all.len() > 40, "{}", all.len());
+        for (name, page) in all {
+            let marked = page.lines().find(|line| line.contains('`'));
+            assert_eq!(marked, None, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_help_names_every_format() {
+        let mut command = Arguments::command();
+        command.build();
+        let scan = command.find_subcommand("scan").unwrap();
+        let mut arguments = scan.get_arguments();
+        let format = arguments.find(|one| one.get_id() == "format").unwrap();
+        let help = format.get_help().unwrap().to_string();
+        for exporter in EXPORTERS {
+            let name = exporter.format();
+            let mut words = help.split(|c: char| !c.is_alphanumeric());
+            assert!(words.any(|word| word == name), "{name}: {help}");
+        }
+    }
 }

@@ -5,10 +5,10 @@ use super::config::Settings;
 use super::{Stop, complain, hints};
 use crate::classify::{MergeRules, Policy};
 use crate::known::{self, ColumnUse, Mapping, ReadList, RowProblem, Source};
-use crate::model::{KnownList, RunId, Vouch};
+use crate::model::{FileMark, KnownList, Marks, RunId, Vouch};
 use crate::report::for_terminal;
-use crate::scan::Beliefs;
-use crate::store::Store;
+use crate::scan::{Beliefs, RunPlan};
+use crate::store::{RunRecord, Store};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs::File;
@@ -29,9 +29,16 @@ pub(super) struct Given {
     is_named: bool,
     policy: Policy,
     rules: MergeRules,
+    /// Which files these were; of lists nothing.
+    marks: Marks,
 }
 
 impl Given {
+    /// Which files the policy and the rules are of.
+    pub(super) fn marks(&self) -> &Marks {
+        &self.marks
+    }
+
     /// The lists that a run that begins now is compared with.
     pub(super) fn lists(&self) -> &[KnownList] {
         self.lists.as_deref().unwrap_or_default()
@@ -73,11 +80,18 @@ pub(super) fn read(settings: &Settings, named: &BeliefArguments) -> Result<Given
         complain(&in_short(list));
     }
     let is_named = !named.known.is_empty();
+    let (policy, of_policy) = policy(settings, named)?;
+    let (rules, of_rules) = rules(settings, named)?;
     Ok(Given {
         lists: (!read.is_empty()).then(|| read.into_iter().map(|one| one.list).collect()),
         is_named,
-        policy: policy(settings, named)?,
-        rules: rules(settings, named)?,
+        policy,
+        rules,
+        marks: Marks {
+            policy: of_policy,
+            merge_rules: of_rules,
+            ..Marks::default()
+        },
     })
 }
 
@@ -124,41 +138,79 @@ pub(super) fn read_lists(
     lists.collect()
 }
 
-fn policy(settings: &Settings, named: &BeliefArguments) -> Result<Policy, Stop> {
+fn policy(settings: &Settings, named: &BeliefArguments) -> Result<(Policy, FileMark), Stop> {
     let path = named.policy.as_ref().or(settings.policy.as_ref());
     let Some(path) = path else {
-        return Ok(Policy::default());
+        return Ok((Policy::default(), FileMark::default()));
     };
-    let policy = Policy::parse(&text(path)?);
-    policy.map_err(|error| refused(path, &error))
+    let text = text(path, "docs/policy.md")?;
+    let policy = Policy::parse(&text).map_err(|error| refused(path, &error, "docs/policy.md"))?;
+    Ok((policy, mark(path, &text)))
 }
 
-fn rules(settings: &Settings, named: &BeliefArguments) -> Result<MergeRules, Stop> {
+fn rules(settings: &Settings, named: &BeliefArguments) -> Result<(MergeRules, FileMark), Stop> {
     let path = named.merge_rules.as_ref().or(settings.merge_rules.as_ref());
     let Some(path) = path else {
-        return Ok(MergeRules::default());
+        return Ok((MergeRules::default(), FileMark::default()));
     };
-    let rules = MergeRules::parse(&text(path)?);
-    rules.map_err(|error| refused(path, &error))
+    let text = text(path, "docs/unmanaged.md")?;
+    let rules = MergeRules::parse(&text);
+    let rules = rules.map_err(|error| refused(path, &error, "docs/unmanaged.md"))?;
+    Ok((rules, mark(path, &text)))
 }
 
-fn text(path: &PathBuf) -> Result<String, Stop> {
+fn mark(path: &Path, text: &str) -> FileMark {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    FileMark::of(&name, text.as_bytes())
+}
+
+/// Which files a stored run is weighed and compared by, and that it began with another policy, where it did.
+pub(super) fn marks_of(record: &RunRecord, given: &Marks, beliefs: &Beliefs) -> Marks {
+    let lists = beliefs.lists.iter().map(|list| {
+        // Strings, numbers and lists always serialise.
+        let read = serde_json::to_vec(list).unwrap_or_default();
+        (list.name.clone(), FileMark::of("", &read).digest)
+    });
+    let plan = serde_json::from_value::<RunPlan>(record.settings.clone());
+    let marks = Marks {
+        lists: lists.collect(),
+        policy_of_run: plan.ok().and_then(|plan| plan.policy),
+        ..given.clone()
+    };
+    let before = marks.policy_of_run.as_ref();
+    if let Some(before) = before.filter(|before| before.digest != marks.policy.digest) {
+        complain(&format!(
+            "run {} was weighed by {} when it began, and is by {} now: severities, due dates and who is expected may differ; --policy FILE names one",
+            record.summary.id,
+            in_words(before),
+            in_words(&marks.policy)
+        ));
+    }
+    marks
+}
+
+fn in_words(mark: &FileMark) -> String {
+    if !mark.is_there() {
+        return "no policy".to_owned();
+    }
+    let digest: String = mark.digest.chars().take(12).collect();
+    format!("{} ({digest}…)", for_terminal(&mark.file))
+}
+
+fn text(path: &PathBuf, page: &str) -> Result<String, Stop> {
     let read = || {
         let mut bytes = Vec::new();
         File::open(path)?.take(MOST_BYTES).read_to_end(&mut bytes)?;
         String::from_utf8(bytes)
             .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "the text is not UTF-8"))
     };
-    let text: String = read().map_err(|error| refused(path, &error))?;
+    let text: String = read().map_err(|error| refused(path, &error, page))?;
     // Some editors begin a file with a mark.
     Ok(text.strip_prefix('\u{feff}').unwrap_or(&text).to_owned())
 }
 
-fn refused(path: &Path, error: &dyn std::error::Error) -> Stop {
-    Stop::usage(format!(
-        "{}: {error}; see docs/unmanaged.md",
-        path.display()
-    ))
+fn refused(path: &Path, error: &dyn std::error::Error, page: &str) -> Stop {
+    Stop::usage(format!("{}: {error}; see {page}", path.display()))
 }
 
 /// How a list was understood, in one line.

@@ -1,4 +1,8 @@
 //! The command line of `credentials`, as typed.
+#![expect(
+    clippy::doc_markdown,
+    reason = "help is plain text, in which a backtick is one"
+)]
 
 use super::args::{LoginArguments, PaceArguments};
 use clap::{Args, Subcommand, ValueEnum};
@@ -109,7 +113,7 @@ pub(super) struct AddArguments {
     /// AGE-SECRET-KEY-1… lines
     #[arg(long, value_name = "FILE", requires = "recipient")]
     pub(super) identity: Option<PathBuf>,
-    /// Where the passphrase of a key is: prompt, env:NAME, keyring:SERVICE/USER or `file:PATH`. It is not
+    /// Where the passphrase of a key is: prompt, env:NAME, keyring:SERVICE/USER or file:PATH. It is not
     /// stored there; credentials rotate --passphrase does it
     #[arg(long, value_name = "PLACE", value_parser = PlaceArgument::parse)]
     pub(super) passphrase_in: Option<PlaceArgument>,
@@ -217,7 +221,7 @@ pub(super) struct SettingArguments {
     /// The file of the certificate of ssh-cert or winrm
     #[arg(long, value_name = "FILE")]
     pub(super) certificate: Option<String>,
-    /// The agent's socket of ssh-agent [default: `SSH_AUTH_SOCK`]
+    /// The agent's socket of ssh-agent [default: SSH_AUTH_SOCK]
     #[arg(long, value_name = "PATH")]
     pub(super) socket: Option<String>,
     /// The one key of ssh-agent, as ssh-add -l prints it

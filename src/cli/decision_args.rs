@@ -1,4 +1,8 @@
 //! The command line of `policy`, `except`, `import` and `plan`, as typed.
+#![expect(
+    clippy::doc_markdown,
+    reason = "help is plain text, in which a backtick is one"
+)]
 
 use super::args::{BeliefArguments, CsvArgument};
 use clap::{Args, Subcommand};
@@ -47,7 +51,8 @@ pub(super) enum ExceptCommand {
 
 #[derive(Debug, Args)]
 pub(super) struct ExceptAddArguments {
-    /// A bulletin, a CVE or an update: CVE-2024-6387, KB5094123; * stands for any text
+    /// A bulletin, a CVE or an update: CVE-2024-6387, KB5094123; * stands for any text. What could not be judged
+    /// (unknown:…) is only meant where it is named
     #[arg(
         long,
         value_name = "ID",
@@ -55,7 +60,7 @@ pub(super) struct ExceptAddArguments {
         conflicts_with = "finding"
     )]
     pub(super) bulletin: Option<String>,
-    /// One finding, as `finding_id` has it
+    /// One finding, as finding_id has it
     #[arg(long, value_name = "ID")]
     pub(super) finding: Option<String>,
     /// Only on these machines: a name (with * for any text), an address, a network or a machine id
@@ -79,6 +84,9 @@ pub(super) struct ExceptAddArguments {
     /// The run that shows what is installed [default: the latest]
     #[arg(long, value_name = "RUN")]
     pub(super) run: Option<String>,
+    /// Mean it, where every finding of every machine may stay: for a year at most
+    #[arg(long)]
+    pub(super) everything: bool,
     #[command(flatten)]
     pub(super) beliefs: BeliefArguments,
 }
@@ -98,14 +106,14 @@ pub(super) struct ImportArguments {
     /// Leave out rows that cannot be understood; without it, one such row and nothing is changed
     #[arg(long)]
     pub(super) skip_bad: bool,
-    /// Why findings may stay, where the table has no column `reason`
+    /// Why findings may stay, where the table has no column reason
     #[arg(long, value_name = "TEXT")]
     pub(super) reason: Option<String>,
-    /// Take another column for one of `finding_id`, owner, status, `my_severity`, `exception_until`, reason: owner=Responsible;
+    /// Take another column for one of finding_id, owner, status, my_severity, exception_until, reason: owner=Responsible;
     /// #3 is the third
     #[arg(long, value_name = "COLUMN=HEADER")]
     pub(super) map: Vec<String>,
-    /// The run to compare with [default: the one that `run_id` names]
+    /// The run to compare with [default: the one that run_id names]
     #[arg(long, value_name = "RUN")]
     pub(super) run: Option<String>,
     /// The lists that the table was exported with [default: those that the run has]
@@ -143,8 +151,11 @@ pub(super) struct PlanArguments {
     /// Only machines with one of these tags
     #[arg(long, value_name = "TAG", value_delimiter = ',')]
     pub(super) tag: Vec<String>,
-    /// Only this wave: pilot, critical, rest, or as `[[plan.wave]]` of the policy has them
-    #[arg(long, value_name = "WAVE")]
+    #[arg(
+        long,
+        value_name = "WAVE",
+        help = "Only this wave: pilot, critical, rest, or as [[plan.wave]] of the policy has them"
+    )]
     pub(super) wave: Option<String>,
     /// Look for maintenance windows from this moment on, as in 2026-12-01T00:00:00Z [default: now]
     #[arg(long, value_name = "TIME")]

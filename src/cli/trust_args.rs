@@ -10,16 +10,20 @@ pub(super) enum TrustCommand {
     /// Sweep SSH and WinRM over HTTPS without any credential, and list every host key and certificate as CSV, for you
     /// to check and to tick
     Scan(Box<TrustScanArguments>),
-    /// Pin the ticked rows of a table of trust scan; or the host keys of a file in the format of
-    /// `known_hosts`, after you have checked them; a certificate is `[host]:5986 x509 SHA256:…`
+    #[command(
+        about = "Pin the ticked rows of a table of trust scan; or the host keys of a file in the format of known_hosts, \
+                 after you have checked them; a certificate is [host]:5986 x509 SHA256:…"
+    )]
     Import(TrustImportArguments),
     /// Show the pinned host keys
     List,
     /// Take the pins of a host away
     Remove {
-        /// The host as trust list shows it, and its port where only that is meant: 10.0.0.7, srv:2222,
-        /// `[2001:db8::7]:22`
-        #[arg(value_name = "HOST[:PORT]")]
+        #[arg(
+            value_name = "HOST[:PORT]",
+            help = "The host as trust list shows it, and its port where only that is meant: 10.0.0.7, srv:2222, \
+                    [2001:db8::7]:22"
+        )]
         place: String,
     },
 }

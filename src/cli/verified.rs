@@ -1,7 +1,7 @@
 //! The files of a run that verified what another had found, and what its exit code says.
 
 use super::args::OutputArguments;
-use super::beliefs::Given;
+use super::beliefs::{self, Given};
 use super::{Exit, Stop, complain, config::Settings, knowledge, output};
 use crate::matching::Knowledge;
 use crate::model::{Severity, Verification};
@@ -9,7 +9,6 @@ use crate::report::{self, Destination, Options, ReportSource as _};
 use crate::scan::Beliefs;
 use crate::scan::{RunKind, RunPlan, RunSource, Verify, VerifySource, verification};
 use crate::store::{RunRecord, Store, StoreError};
-use std::io::{self, Write as _};
 
 /// Refuses formats that cannot show such a run, before it begins.
 pub(super) fn check(output: &OutputArguments) -> Result<(), Stop> {
@@ -42,11 +41,7 @@ pub(super) fn plan(run: &RunRecord) -> Result<(RunPlan, Verify), Stop> {
 /// By what the findings of such a run are judged: the present catalogue, and the rules that it began with.
 pub(super) fn knowledge(settings: &Settings, run: &RunRecord) -> Result<Knowledge, Stop> {
     let (plan, _) = plan(run)?;
-    let catalog = if run.summary.simulated {
-        output::open_demo_catalog(&settings.catalog)
-    } else {
-        output::open_catalog(&settings.catalog)
-    };
+    let catalog = output::open_catalog_of(settings, run.summary.simulated);
     Ok(Knowledge {
         rules: knowledge::rules(&plan.programs)?,
         catalog: std::sync::Arc::new(catalog?),
@@ -61,7 +56,10 @@ pub(super) fn write(
     known: &Knowledge,
     given: Given,
 ) -> Result<Vec<Exit>, Stop> {
+    let by = given.clone();
     let source = source(store, run, output, known, given)?;
+    let (files, base) = (by.marks().clone(), &source.told().base);
+    let marks = beliefs::marks_of(run, &files, &by.of_run(store, base)?);
     let to_stdout = output.output.is_some();
     let options = Options {
         dialect: output.csv.into(),
@@ -71,6 +69,7 @@ pub(super) fn write(
             Destination::Folder
         },
         no_users: output.no_users,
+        marks,
         ..Options::default()
     };
     let formats: Vec<&str> = output.format.iter().map(String::as_str).collect();
@@ -82,17 +81,17 @@ pub(super) fn write(
         output::to_folder(&source, &formats, &options, &folder).map(Some)
     };
     if let Some(warning) = report::unfinished(source.run()) {
-        writeln!(io::stderr(), "NOT COMPLETE: {warning}\n").ok();
+        super::tell(&format!("NOT COMPLETE: {warning}\n"));
     }
     let text = report::verified(source.told());
-    writeln!(io::stderr(), "{}", text.trim_end()).ok();
+    super::tell(text.trim_end());
     let counts = output::counts(
         &source,
         written.map_err(|stop| output::again(stop, output, &run.summary))?,
     )?;
     if !to_stdout {
         let folder = output::folder(output, id);
-        writeln!(io::stderr(), "\nFiles: {}", folder.display()).ok();
+        super::tell(&format!("\nFiles: {}", folder.display()));
     }
     let mut exits = vec![Exit::Clean];
     if counts.safety_stops > 0 {

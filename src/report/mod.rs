@@ -19,6 +19,7 @@ mod dictionary;
 mod error;
 mod escape;
 mod facts;
+mod hits;
 mod html;
 mod json;
 mod jsonl;
@@ -57,6 +58,7 @@ pub use cyclonedx::is_machine_document;
 pub use dictionary::dictionary;
 pub use error::ReportError;
 pub use escape::for_terminal;
+pub use hits::{hits_csv, hits_jsonl};
 pub use manifest::manifest_head;
 pub use output::{FileEntry, Guards};
 pub use plan::{PLAN_FORMATS, PlanFile, PlanFormat, plan_format, plan_page};
@@ -66,12 +68,12 @@ pub use schema::schemas;
 pub use select::{Listing, Tally, asked, listing, tally};
 pub use summary::{since, summary};
 pub use tables::{not_on, seems_to_be, table_names};
-pub use terminal::{Paint, Screen, columns, table};
+pub use terminal::{Fit, Paint, Screen, columns, fitted, table};
 pub use unfinished::unfinished;
 pub use verified::verified;
 
 use crate::model::{
-    Changes, Comparison, CoverageRow, ExceptionCount, FirstTold, MachineRecord, RunSummary,
+    Changes, Comparison, CoverageRow, ExceptionCount, FirstTold, MachineRecord, Marks, RunSummary,
     Selection, Trail, TrendPoint, Verification,
 };
 use std::io::{self, Write};
@@ -275,6 +277,8 @@ pub struct Options {
     pub selection: Selection,
     /// Documents of the same run that are in the folder already and stay there: the manifest lists them on.
     pub kept: Vec<FileEntry>,
+    /// What it is weighed and compared by, for the manifest.
+    pub marks: Marks,
     /// After how many rows a file splits; `None` for 1,000,000, which is what a spreadsheet takes.
     pub rows_per_file: Option<u64>,
 }
@@ -296,7 +300,7 @@ pub enum Dialect {
     /// Commas, byte-order mark, CRLF: what most spreadsheets open with a double click.
     #[default]
     Default,
-    /// Semicolons, byte-order mark, CRLF: the same where the comma is the decimal mark.
+    /// Semicolons, a comma before decimals, byte-order mark, CRLF: the same where the comma is the decimal mark.
     ExcelEu,
     /// Commas, no byte-order mark, LF: for other programs.
     Plain,

@@ -33,12 +33,128 @@ pub enum Paint {
     Colours,
 }
 
+/// How a column gives way on a screen that is too narrow for all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fit {
+    /// How narrow a text may become; `None` for what is of no use when it is cut: an id, an address, a state.
+    least: Option<usize>,
+    /// Whether a text goes on in the next line instead of being cut.
+    folds: bool,
+    /// How soon the column is left out: that of the highest number first, one of 0 never.
+    leave: u8,
+}
+
+impl Fit {
+    /// Shown whole, or left out.
+    pub const fn whole(leave: u8) -> Self {
+        Self {
+            least: None,
+            folds: false,
+            leave,
+        }
+    }
+
+    /// A text that may be cut to so many columns.
+    pub const fn text(least: usize, leave: u8) -> Self {
+        Self {
+            least: Some(least),
+            folds: false,
+            leave,
+        }
+    }
+
+    /// A text that may be folded to so many columns.
+    pub const fn folded(least: usize, leave: u8) -> Self {
+        Self {
+            least: Some(least),
+            folds: true,
+            leave,
+        }
+    }
+
+    /// The same, never left out.
+    #[must_use]
+    pub const fn kept(self) -> Self {
+        Self { leave: 0, ..self }
+    }
+
+    /// The least width of a column whose widest cell is so wide.
+    fn least(self, natural: usize) -> usize {
+        self.least.map_or(natural, |least| least.min(natural))
+    }
+}
+
 /// Lays rows out in columns under a header: left-aligned, cut at 60 characters, each cell harmless
 /// to a terminal. Rows may be short; lines end without blanks.
 pub fn columns(header: &[&str], rows: &[Vec<String>]) -> String {
     let grid = Grid::of(header, rows);
     let widths: Vec<usize> = grid.widths.iter().map(|one| *one.min(&WIDEST)).collect();
-    grid.lay_out(&widths, Paint::Plain)
+    grid.lay_out(&widths, &[], Paint::Plain)
+}
+
+/// The most lines that a cell is folded into; what is left is cut.
+const FOLDED: usize = 3;
+
+/// Lays rows out like [`table`], but so that ids, addresses and states stay whole: texts become narrower first, then
+/// columns are left out, the least needed first, and a last line says which. Only where that is not enough everything
+/// is cut.
+pub fn fitted(columns: &[(&str, Fit)], rows: &[Vec<String>], screen: Screen) -> String {
+    let header: Vec<&str> = columns.iter().map(|(title, _)| *title).collect();
+    let Some(width) = screen.width else {
+        return table(&header, rows, screen);
+    };
+    let grid = Grid::of(&header, rows);
+    let natural = |at: usize| grid.widths.get(at).copied().unwrap_or_default();
+    let fit_of = |at: usize| columns.get(at).map_or(Fit::whole(0), |(_, fit)| *fit);
+    let mut kept: Vec<usize> = (0..columns.len()).collect();
+    let needs = |kept: &[usize]| {
+        let least: usize = kept.iter().map(|at| fit_of(*at).least(natural(*at))).sum();
+        least + kept.len().saturating_sub(1) * GAP
+    };
+    while needs(&kept) > width {
+        let leaving = kept.iter().copied().filter(|at| fit_of(*at).leave > 0);
+        let Some(first) = leaving.max_by_key(|at| fit_of(*at).leave) else {
+            break;
+        };
+        kept.retain(|at| *at != first);
+    }
+    let naturals: Vec<usize> = kept.iter().map(|at| natural(*at)).collect();
+    let fits: Vec<Fit> = kept.iter().map(|at| fit_of(*at)).collect();
+    let widths = if needs(&kept) > width {
+        fit(&naturals, width)
+    } else {
+        share(&naturals, &fits, width)
+    };
+    let folds: Vec<bool> = fits.iter().map(|fit| fit.folds).collect();
+    let mut text = grid.only(&kept).lay_out(&widths, &folds, screen.paint);
+    let gone = (0..columns.len()).filter(|at| !kept.contains(at));
+    let gone: Vec<&str> = gone.filter_map(|at| header.get(at).copied()).collect();
+    if !gone.is_empty() {
+        let said = format!(
+            "left out on this screen: {} (in a pipe all are there)",
+            gone.join(", ")
+        );
+        for line in fold(&said, width, usize::MAX) {
+            text.push_str(&line);
+            text.push('\n');
+        }
+    }
+    text
+}
+
+/// The widths at which all columns fit where only texts give way: the widest of them first.
+fn share(natural: &[usize], fits: &[Fit], screen: usize) -> Vec<usize> {
+    let gaps = natural.len().saturating_sub(1) * GAP;
+    let room = screen.saturating_sub(gaps);
+    let capped = |cap: usize| -> Vec<usize> {
+        let columns = natural.iter().zip(fits);
+        let columns = columns.map(|(natural, fit)| (*natural).min(cap).max(fit.least(*natural)));
+        columns.collect()
+    };
+    let widest = natural.iter().copied().max().unwrap_or(0);
+    let mut caps = (1..=widest).rev();
+    let cap = caps.find(|cap| capped(*cap).iter().sum::<usize>() <= room);
+    spread(natural, capped(cap.unwrap_or(1)), room)
 }
 
 /// Lays rows out like [`columns`], as wide as a screen: the widest columns are made narrower until all fit, and what
@@ -49,7 +165,7 @@ pub fn table(header: &[&str], rows: &[Vec<String>], screen: Screen) -> String {
         None => grid.widths.clone(),
         Some(width) => fit(&grid.widths, width),
     };
-    grid.lay_out(&widths, screen.paint)
+    grid.lay_out(&widths, &[], screen.paint)
 }
 
 /// Cells that are harmless to a terminal, and how wide each column is.
@@ -75,27 +191,53 @@ impl Grid {
         Self { rows, widths }
     }
 
-    fn lay_out(&self, widths: &[usize], paint: Paint) -> String {
+    /// Some of the columns, in this order.
+    fn only(&self, columns: &[usize]) -> Self {
+        let cell = |row: &Vec<String>, at: &usize| row.get(*at).cloned().unwrap_or_default();
+        let row = |row: &Vec<String>| columns.iter().map(|at| cell(row, at)).collect();
+        let width = |at: &usize| self.widths.get(*at).copied().unwrap_or_default();
+        Self {
+            rows: self.rows.iter().map(row).collect(),
+            widths: columns.iter().map(width).collect(),
+        }
+    }
+
+    /// Lays the rows out at these widths; columns that do not fold are cut.
+    fn lay_out(&self, widths: &[usize], folds: &[bool], paint: Paint) -> String {
         let mut text = String::new();
         for (at, row) in self.rows.iter().enumerate() {
-            let mut line = String::new();
-            let mut blanks = 0;
-            for (cell, width) in row.iter().zip(widths) {
-                let shown = cut(cell, *width);
-                if !shown.is_empty() {
-                    line.extend(iter::repeat_n(' ', blanks));
-                    blanks = 0;
-                    let code = match (paint, at) {
-                        (Paint::Plain, _) => "",
-                        (Paint::Colours, 0) => BOLD,
-                        (Paint::Colours, _) => colour(cell),
-                    };
-                    push(&mut line, &shown, code);
+            let folds = folds.iter().copied().chain(iter::repeat(false));
+            let cells = row.iter().zip(widths).zip(folds);
+            let cells = cells.map(|((cell, width), folds)| {
+                let lines = if folds {
+                    fold(cell, *width, FOLDED)
+                } else {
+                    vec![cut(cell, *width)]
+                };
+                (cell, *width, lines)
+            });
+            let cells: Vec<(&String, usize, Vec<String>)> = cells.collect();
+            let lines = cells.iter().map(|(_, _, lines)| lines.len());
+            for number in 0..lines.max().unwrap_or(1) {
+                let mut line = String::new();
+                let mut blanks = 0;
+                for (cell, width, lines) in &cells {
+                    let shown = lines.get(number).map_or("", String::as_str);
+                    if !shown.is_empty() {
+                        line.extend(iter::repeat_n(' ', blanks));
+                        blanks = 0;
+                        let code = match (paint, at) {
+                            (Paint::Plain, _) => "",
+                            (Paint::Colours, 0) => BOLD,
+                            (Paint::Colours, _) => colour(cell),
+                        };
+                        push(&mut line, shown, code);
+                    }
+                    blanks += width.saturating_sub(shown.width()) + GAP;
                 }
-                blanks += width.saturating_sub(shown.width()) + GAP;
+                text.push_str(line.trim_end());
+                text.push('\n');
             }
-            text.push_str(line.trim_end());
-            text.push('\n');
         }
         text
     }
@@ -155,6 +297,28 @@ fn spread(natural: &[usize], mut widths: Vec<usize>, room: usize) -> Vec<usize> 
         }
     }
     widths
+}
+
+/// A text in lines of at most so many columns, broken between words; what more lines than `most` would hold is cut.
+fn fold(text: &str, width: usize, most: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    let mut line = String::new();
+    for word in text.split(' ') {
+        if line.is_empty() {
+            line.push_str(word);
+        } else if line.width() + 1 + word.width() <= width {
+            line.push(' ');
+            line.push_str(word);
+        } else {
+            lines.push(std::mem::replace(&mut line, word.to_owned()));
+        }
+    }
+    lines.push(line);
+    if lines.len() > most {
+        let rest = lines.split_off(most.saturating_sub(1));
+        lines.push(rest.join(" "));
+    }
+    lines.iter().map(|line| cut(line, width)).collect()
 }
 
 /// A text of at most so many columns.
@@ -271,7 +435,61 @@ mod tests {
         assert!(!table(&["SEVERITY", "HOST"], &rows, plain).contains('\u{1b}'));
     }
 
+    const COLUMNS: [(&str, Fit); 5] = [
+        ("HOST", Fit::text(8, 0)),
+        ("IP", Fit::whole(0)),
+        ("SYSTEM", Fit::text(8, 2)),
+        ("STATE", Fit::whole(1)),
+        ("TO DO", Fit::folded(10, 0)),
+    ];
+
+    #[test]
+    fn ids_stay_whole_and_what_is_least_needed_is_left_out() {
+        let rows = [
+            owned(&[
+                "label-printing",
+                "127.77.0.71",
+                "Windows Server 2022",
+                "out_of_scope",
+                "Find its owner, or take it off",
+            ]),
+            owned(&["web", "10.0.0.1", "Debian", "managed", "Nothing."]),
+        ];
+        let wide = fitted(&COLUMNS, &rows, screen(120));
+        assert!(!wide.contains("left out") && !wide.contains('…'), "{wide}");
+        let narrow = fitted(&COLUMNS, &rows, screen(50));
+        assert_eq!(
+            narrow,
+            "HOST      IP           STATE         TO DO\n\
+             label-p…  127.77.0.71  out_of_scope  Find its\n\
+             \u{20}                                    owner, or\n\
+             \u{20}                                    take it off\n\
+             web       10.0.0.1     managed       Nothing.\n\
+             left out on this screen: SYSTEM (in a pipe all are\n\
+             there)\n"
+        );
+        let narrowest = fitted(&COLUMNS, &rows, screen(20));
+        assert!(
+            narrowest.lines().all(|line| line.width() <= 20),
+            "{narrowest}"
+        );
+        let piped = fitted(&COLUMNS, &rows, Screen::default());
+        assert!(piped.contains("Find its owner, or take it off"), "{piped}");
+    }
+
     proptest! {
+        #[test]
+        fn a_fitted_table_is_never_wider_than_its_screen(
+            cells in proptest::collection::vec(".{0,30}", 15),
+            width in 12_usize..120,
+        ) {
+            let rows: Vec<Vec<String>> = cells.chunks(5).map(<[String]>::to_vec).collect();
+            let text = fitted(&COLUMNS, &rows, screen(width));
+            for line in text.lines() {
+                prop_assert!(line.width() <= width, "{:?}", line);
+            }
+        }
+
         #[test]
         fn a_table_is_never_wider_than_its_screen(
             cells in proptest::collection::vec(".{0,30}", 12),

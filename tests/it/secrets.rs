@@ -265,7 +265,7 @@ fn a_run_leaves_no_secret_behind() {
 
     let scanned_dry = run(&desk, &format!("{} --dry-run", scan(&site)));
     let exported = run(&desk, "export --format jsonl -o -");
-    let shown = run(&desk, "runs show");
+    let shown = run(&desk, "runs show --json");
     let pins = run(&desk, "trust list");
     let listed = run(&desk, "credentials list");
     search(

@@ -65,6 +65,7 @@ fn nothing_that_a_terminal_obeys_gets_from_a_host_to_the_operator() {
         "export -o - --format jsonl",
         "runs list",
         "runs show",
+        "runs show --json",
         "trust list",
         "explain 127.78.0.70",
         "explain 127.78.0.71",

@@ -315,7 +315,7 @@ fn a_run_over_winrm_leaves_no_secret_behind() {
     let dry = office
         .desk
         .end(start(&office, &format!("{words} --dry-run")));
-    let shown = office.desk.end(start(&office, "runs show"));
+    let shown = office.desk.end(start(&office, "runs show --json"));
     let exported = office
         .desk
         .end(start(&office, "export --format jsonl -o -"));

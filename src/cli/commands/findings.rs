@@ -1,10 +1,10 @@
 //! `findings`: which machines miss these updates.
 
-use super::super::asked::{Listed, Wanted, list, title};
+use super::super::asked::{Listed, Wanted, list};
 use super::super::asked_args::FindingsArguments;
 use super::super::config::{Environment, Settings};
-use super::super::{Exit, Stop, screen};
-use crate::report::{Listing, Screen, asked, listing, table};
+use super::super::{Exit, Stop, columns, screen};
+use crate::report::{Listing, Screen, asked, listing};
 
 /// What is shown where nobody names columns; the address stands in for a name that nobody knows.
 const COLUMNS: [&str; 9] = [
@@ -45,8 +45,8 @@ fn page(listed: &Listed, screen: Screen) -> Result<String, Stop> {
         return Ok(format!("{blind}\n"));
     }
     let own: Vec<&str> = listed.options.columns.iter().map(String::as_str).collect();
-    let columns = if own.is_empty() { &COLUMNS[..] } else { &own };
-    let wanted = [("findings", &["rank"][..]), ("findings", columns)];
+    let chosen = if own.is_empty() { &COLUMNS[..] } else { &own };
+    let wanted = [("findings", &["rank"][..]), ("findings", chosen)];
     let lists = listing(&listed.source, &listed.options, &wanted);
     let lists = lists.map_err(|error| Stop::configuration(&error))?;
     let mut text = String::new();
@@ -63,9 +63,7 @@ fn page(listed: &Listed, screen: Screen) -> Result<String, Stop> {
         if shown.rows.is_empty() {
             text.push_str("No finding is what was asked for.\n");
         } else {
-            let header: Vec<String> = shown.columns.iter().map(|name| title(name)).collect();
-            let header: Vec<&str> = header.iter().map(String::as_str).collect();
-            text.push_str(&table(&header, &shown.rows, screen));
+            text.push_str(&columns::shown(&shown, !own.is_empty(), screen));
         }
     }
     text.push('\n');

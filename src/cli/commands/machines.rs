@@ -1,10 +1,10 @@
 //! `machines`: who is there, how far each was read, and what it lacks.
 
-use super::super::asked::{Listed, Wanted, list, title};
+use super::super::asked::{Listed, Wanted, list};
 use super::super::asked_args::MachinesArguments;
 use super::super::config::{Environment, Settings};
-use super::super::{Exit, Stop, screen};
-use crate::report::{Screen, asked, listing, table};
+use super::super::{Exit, Stop, columns, screen};
+use crate::report::{Screen, asked, listing};
 use std::fmt::Write as _;
 
 /// What is shown where nobody names columns.
@@ -42,8 +42,8 @@ pub(in crate::cli) fn run(
 
 fn page(listed: &Listed, screen: Screen) -> Result<String, Stop> {
     let own: Vec<&str> = listed.options.columns.iter().map(String::as_str).collect();
-    let columns = if own.is_empty() { &COLUMNS[..] } else { &own };
-    let lists = listing(&listed.source, &listed.options, &[("machines", columns)]);
+    let chosen = if own.is_empty() { &COLUMNS[..] } else { &own };
+    let lists = listing(&listed.source, &listed.options, &[("machines", chosen)]);
     let lists = lists.map_err(|error| Stop::configuration(&error))?;
     let shown = lists.into_iter().next().unwrap_or_default();
     let tally = listed.tally()?;
@@ -55,9 +55,7 @@ fn page(listed: &Listed, screen: Screen) -> Result<String, Stop> {
             tally.of_machines
         );
     } else {
-        let header: Vec<String> = shown.columns.iter().map(|name| title(name)).collect();
-        let header: Vec<&str> = header.iter().map(String::as_str).collect();
-        text.push_str(&table(&header, &shown.rows, screen));
+        text.push_str(&columns::shown(&shown, !own.is_empty(), screen));
     }
     text.push('\n');
     if let Some(blind) = listed.blind() {

@@ -4,14 +4,15 @@ use super::super::args::RunsCommand;
 use super::super::config::Settings;
 use super::super::{Exit, Stop, complain, output, runtime, stdout};
 use super::credentials::ask::Operator;
-use crate::model::RunId;
+use crate::model::{KnownList, RunId};
 use crate::report::{columns, for_terminal};
-use crate::scan;
+use crate::scan::{self, RunPlan};
 use crate::store::{
     Deleted, Imported, PLAN_OF_IMPORTED, Retention, RunRecord, RunState, Store, StoreError,
     outdated,
 };
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::path::Path;
 
@@ -21,7 +22,7 @@ pub(in crate::cli) fn run(settings: &Settings, command: &RunsCommand) -> Result<
     let operator = Operator::new(settings.no_input);
     match command {
         RunsCommand::List => print(&list(&store)?)?,
-        RunsCommand::Show { run } => print(&show(&store, run.as_deref())?)?,
+        RunsCommand::Show { run, json } => print(&show(&store, run.as_deref(), *json)?)?,
         RunsCommand::Delete { runs, yes, running } => {
             let runs = named(&store, runs, *running)?;
             delete(&store, &runs, (operator, *yes))?;
@@ -101,12 +102,17 @@ fn table(runs: &[RunRecord]) -> String {
     )
 }
 
-fn show(store: &Store, run: Option<&str>) -> Result<String, Stop> {
+fn show(store: &Store, run: Option<&str>, json: bool) -> Result<String, Stop> {
     let id = output::find_run(store, run)?;
     let run = store
         .load_run(&id)
         .wait()
         .map_err(|error| Stop::failed(&error))?;
+    if !json {
+        let lists = store.lists(&id).wait();
+        let lists = lists.map_err(|error| Stop::failed(&error))?;
+        return Ok(in_words(&run, &lists));
+    }
     let shown = serde_json::json!({
         "summary": run.summary,
         "state": run.summary.state.as_str(),
@@ -115,6 +121,75 @@ fn show(store: &Store, run: Option<&str>) -> Result<String, Stop> {
         "settings": run.settings,
     });
     serde_json::to_string_pretty(&shown).map_err(|error| Stop::failed(&error))
+}
+
+/// What a run is, a line for each thing that is known of it.
+fn in_words(run: &RunRecord, lists: &[KnownList]) -> String {
+    let mut text = String::new();
+    let mut say = |name: &str, what: &str| {
+        if !what.is_empty() {
+            let _ = writeln!(text, "{name:<14}{}", for_terminal(what));
+        }
+    };
+    let one = &run.summary;
+    say("run", one.id.as_str());
+    say("kind", &one.kind);
+    say("state", run.state.as_str());
+    say("site", &one.site);
+    say("started", &one.started.to_string());
+    let finished = one.finished.map(|time| time.to_string());
+    say("finished", &finished.unwrap_or_default());
+    say("operator", &one.operator);
+    say(
+        "permitted by",
+        one.authorised_by.as_deref().unwrap_or_default(),
+    );
+    say("hosts", if one.simulated { "simulated" } else { "" });
+    say("targets", &one.targets.join(" "));
+    say("guards lifted", &one.guards_lifted.join(", "));
+    // Of an imported run, or one of another version, there may be no plan that reads.
+    if let Ok(plan) = serde_json::from_value::<RunPlan>(run.settings.clone()) {
+        let taken_out = [&plan.scope.exclude, &plan.scope.never_scan];
+        let taken_out = taken_out.into_iter().flatten().cloned();
+        say("taken out", &taken_out.collect::<Vec<_>>().join(" "));
+        say("ports", &listed(&plan.ports));
+        say("seed", &run.seed.to_string());
+        say("at once", &format!("{} hosts", plan.hands));
+        say("credentials", &listed_paths(plan.credentials.iter()));
+        say("known hosts", &listed_paths(plan.known_hosts.iter()));
+        say("authorities", &listed_paths(plan.tls_ca.iter()));
+        let rules = plan.programs.iter().map(|file| &file.path);
+        say("program rules", &listed_paths(rules));
+        let policy = plan.policy.as_ref().map(|mark| {
+            if mark.is_there() {
+                format!("{} ({})", mark.file, mark.digest)
+            } else {
+                "none".to_owned()
+            }
+        });
+        say("policy", &policy.unwrap_or_default());
+        say("recorded in", &listed_paths(plan.record.iter()));
+    }
+    let known = lists.iter().map(|list| list.name.as_str());
+    say("lists", &known.collect::<Vec<_>>().join(", "));
+    let catalog = match one.catalog_imported {
+        Some(time) => format!("{} (of {})", one.catalog_digest, time.date()),
+        None if one.catalog_digest.is_empty() => "none".to_owned(),
+        None => format!("{} (built in)", one.catalog_digest),
+    };
+    say("catalogue", &catalog);
+    text.push_str("--json prints all of it\n");
+    text
+}
+
+fn listed(numbers: &[u16]) -> String {
+    let numbers: Vec<String> = numbers.iter().map(u16::to_string).collect();
+    numbers.join(",")
+}
+
+fn listed_paths<'a>(paths: impl Iterator<Item = &'a std::path::PathBuf>) -> String {
+    let paths: Vec<String> = paths.map(|path| path.display().to_string()).collect();
+    paths.join(", ")
 }
 
 /// The runs that are meant; whoever may still be at work on one is asked for by a flag.

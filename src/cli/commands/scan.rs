@@ -82,6 +82,7 @@ pub(in crate::cli) fn run_at(
     simulated: Option<Clock>,
 ) -> Result<Exit, Stop> {
     output::check(&command.output)?;
+    nameless(command.record.is_some(), &command.output)?;
     let mut job = Job {
         settings,
         environment,
@@ -182,6 +183,11 @@ pub(super) fn unstaged(
 ) -> Result<RunPlan, Stop> {
     let scope = match kind {
         RunKind::Local => Scope::default(),
+        RunKind::Scan if targets.targets.is_empty() => {
+            return Err(Stop::usage(
+                "no targets: name addresses, ranges, host names or @FILE, or read this machine with --local",
+            ));
+        }
         _ => scope::read(targets, settings)?,
     };
     let ports = Ports::read(pace)?;
@@ -216,10 +222,22 @@ pub(super) fn unstaged(
         key_names: BTreeMap::new(),
         tls_ca: Vec::new(),
         programs: Vec::new(),
+        policy: None,
         record: None,
         receipts: None,
         verify: None,
     })
+}
+
+/// Refuses to record answers where names of accounts are to be left out: what a host answers is kept as it came, and
+/// nobody can tell where in it a name stands.
+fn nameless(records: bool, output: &OutputArguments) -> Result<(), Stop> {
+    if records && output.no_users {
+        return Err(Stop::usage(
+            "--record keeps what hosts answer as it came, with the names of accounts in it, and --no-users leaves these out: take one of them",
+        ));
+    }
+    Ok(())
 }
 
 /// How many hosts are worked on at once.
@@ -321,6 +339,8 @@ pub(super) fn absolute(path: &std::path::Path) -> PathBuf {
 
 impl Job<'_> {
     pub(super) fn begin(&self, plan: RunPlan) -> Result<Exit, Stop> {
+        let mut plan = plan;
+        plan.policy = Some(self.beliefs.marks().policy.clone());
         let (targets, fingerprint) = targets(&plan)?;
         let knowledge = self.knowledge(&plan)?;
         let store = output::open_store(&self.settings.store)?;
@@ -377,6 +397,7 @@ impl Job<'_> {
             .map_err(|error| Stop::configuration(&error))?;
         let mut plan = check(&record)?;
         must_be_writable(self.output, run)?;
+        nameless(plan.record.is_some(), self.output)?;
         let is_local = plan.kind == RunKind::Local;
         let wants = self.wants_receipts && plan.receipts.is_none();
         if wants {
@@ -450,11 +471,9 @@ impl Job<'_> {
 
     /// What the run's hosts are judged by: the present catalogue, and the rules that the run began with.
     fn knowledge(&self, plan: &RunPlan) -> Result<Knowledge, Stop> {
-        let path = &self.settings.catalog;
         let catalog = match plan.kind {
             RunKind::Sweep => output::no_catalog(),
-            _ if self.simulated => output::open_demo_catalog(path),
-            _ => output::open_catalog(path),
+            _ => output::open_catalog_of(self.settings, self.simulated),
         };
         Ok(Knowledge {
             rules: knowledge::rules(&plan.programs)?,

@@ -25,7 +25,7 @@ pub(super) fn read_with(
 ) -> Result<Scope, Stop> {
     if arguments.targets.is_empty() {
         return Err(Stop::usage(
-            "no targets: name addresses, ranges, host names or @FILE, or read this machine with --local",
+            "no targets: name addresses, ranges, host names or @FILE",
         ));
     }
     let (never_scan, never_scan_files) = settings.never_scan.iter().cloned().unzip();

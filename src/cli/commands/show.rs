@@ -1,13 +1,13 @@
 //! `show HOST`: one machine in full.
 
-use super::super::asked::title;
+use super::super::asked::print;
 use super::super::asked_args::ShowArguments;
 use super::super::config::{Environment, Settings};
-use super::super::{Exit, Stop, beliefs, output, screen, stdout};
+use super::super::{Exit, Stop, beliefs, columns, output, screen};
 use super::explain_host::why_unread;
 use super::{explain_text, findings};
 use crate::model::{Inventory, MachineRecord, Selection};
-use crate::report::{Listing, Options, ReportSource as _, Screen, for_terminal, listing, table};
+use crate::report::{Listing, Options, ReportSource as _, Screen, for_terminal, listing};
 use crate::scan::RunSource;
 use std::fmt::Write as _;
 
@@ -286,14 +286,12 @@ impl Page<'_> {
             self.say(nothing);
             return;
         }
-        let header: Vec<String> = listing.columns.iter().map(|name| title(name)).collect();
-        let header: Vec<&str> = header.iter().map(String::as_str).collect();
         let screen = Screen {
             width: self.screen.width.map(|width| width.saturating_sub(2)),
             ..self.screen
         };
         self.text.push('\n');
-        for line in table(&header, &listing.rows, screen).lines() {
+        for line in columns::shown(listing, false, screen).lines() {
             let _ = writeln!(self.text, "  {line}");
         }
     }

@@ -5,7 +5,9 @@ use super::super::beliefs::{self, Given};
 use super::super::config::{Environment, Settings};
 use super::super::{Exit, Stop, complain, output, screen, stdout};
 use crate::model::{Comparison, Entry, MachineRecord, ManagedState, RunId, Standing};
-use crate::report::{ReportSource as _, Screen, for_terminal, not_on, seems_to_be, table};
+use crate::report::{
+    Fit, ReportSource as _, Screen, fitted, for_terminal, not_on, seems_to_be, table,
+};
 use crate::scan::RunSource;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -24,12 +26,16 @@ pub(in crate::cli) fn run(
         let given = beliefs::read(settings, &command.beliefs)?;
         let store = output::open_store(&settings.store)?;
         let run = output::find_whole_run(&store, command.run.as_deref())?;
+        let by = given.marks().clone();
         let beliefs = given.of_run(&store, &run)?;
         if beliefs.lists.is_empty() {
             return Err(Stop::usage(format!(
                 "run {run} has no list to compare with: name one with --known FILE, or [[known]] in the configuration (docs/lists.md)"
             )));
         }
+        let record = store.load_run(&run).wait();
+        let record = record.map_err(|error| Stop::failed(&error))?;
+        beliefs::marks_of(&record, &by, &beliefs);
         let source = RunSource::open(&store, &run, command.no_merge)?;
         let screen = screen::of_output(environment);
         page(&source.compare(&store, &beliefs)?, &states, screen)?
@@ -89,19 +95,7 @@ fn page(
     let mut text = if rows.is_empty() {
         "Nobody is in these states.\n".to_owned()
     } else {
-        table(
-            &[
-                "STATE",
-                "WHY",
-                "IP",
-                "NAME",
-                "SEEMS TO BE",
-                "LISTS",
-                "TO DO",
-            ],
-            &rows,
-            screen,
-        )
+        fitted(&COLUMNS, &rows, screen)
     };
     for warning in &comparison.warnings {
         let _ = writeln!(text, "\ndoubtful: {}", for_terminal(warning));
@@ -110,6 +104,17 @@ fn page(
     subnets(comparison, screen, &mut text);
     Ok(text)
 }
+
+/// How the columns are shown: who it is and what to do stay on any screen.
+const COLUMNS: [(&str, Fit); 7] = [
+    ("STATE", Fit::whole(0)),
+    ("WHY", Fit::whole(1)),
+    ("IP", Fit::whole(0)),
+    ("NAME", Fit::text(16, 0)),
+    ("SEEMS TO BE", Fit::text(12, 3)),
+    ("LISTS", Fit::text(10, 2)),
+    ("TO DO", Fit::folded(24, 0)),
+];
 
 fn machine_row(machine: &MachineRecord, standing: &Standing) -> Vec<String> {
     let names = [

@@ -222,6 +222,68 @@ fn an_exception_takes_a_finding_out_of_what_is_overdue_until_it_is_taken_back() 
 }
 
 #[test]
+fn that_everything_may_stay_is_asked_for_by_name_and_not_for_ever() {
+    let site = company(5);
+    let desk = desk(&site);
+    desk.expect(0, &format!("scan 127.93.5.1 {} --out first", flags(&site)));
+    let first = findings(&desk, "first");
+    let today = all(&first, "first_seen_date").swap_remove(0);
+    let add = "except add --owner ada --reason lab --bulletin";
+    for all in ["*", "** --host *", "* --tag *", "* --host 0.0.0.0/0"] {
+        let refused = desk.expect(2, &format!("{add} {all} --until {today}")).err;
+        assert!(refused.contains("--everything"), "{refused}");
+    }
+    let refused = desk.expect(2, &format!("{add} * --everything --until 9999-12-31"));
+    assert!(refused.err.contains("366 days"), "{}", refused.err);
+    let granted = desk.expect(0, &format!("{add} * --everything --until {today}"));
+    assert!(!granted.err.contains("version ,"), "{}", granted.err);
+    desk.expect(0, "export --out second");
+    let second = findings(&desk, "second");
+    let mut unjudged = 0;
+    for row in &second.rows {
+        let is_unjudged = second.cell(row, "bulletin_id").starts_with("unknown:");
+        unjudged += usize::from(is_unjudged);
+        let id = second.cell(row, "exception_id");
+        assert_eq!(id.is_empty(), is_unjudged, "{row:?}");
+    }
+    assert!(unjudged > 0);
+    // Where it is named it is meant.
+    let id = second
+        .rows
+        .iter()
+        .map(|row| second.cell(row, "bulletin_id"));
+    let id = id.clone().find(|id| id.starts_with("unknown:")).unwrap();
+    desk.expect(0, &format!("{add} {id} --until 2999-12-31"));
+}
+
+#[test]
+fn a_policy_that_does_not_read_names_the_page_that_says_how() {
+    let desk = crate::support::Desk::new();
+    desk.write("policy.toml", "[due]\ncritical = \"soon\"\n");
+    let refused = desk.expect(2, "policy check").err;
+    assert!(refused.contains("see docs/policy.md"), "{refused}");
+    desk.write("policy.toml", "");
+    desk.write("merge.toml", "x = 1\n");
+    let refused = desk.expect(2, "policy check").err;
+    assert!(refused.contains("see docs/unmanaged.md"), "{refused}");
+}
+
+#[test]
+fn a_site_has_a_name_of_one_line() {
+    let desk = crate::support::Desk::new();
+    for site in ["", "a\nb", " a", "\u{1b}[2J", &"x".repeat(101)] {
+        let mut command = desk.command("runs list");
+        let ended = desk.end(command.args(["--site", site]).spawn().unwrap());
+        assert_eq!(ended.code, Some(2), "{site:?}: {}", ended.err);
+        assert!(ended.err.contains("the site"), "{}", ended.err);
+        assert!(!ended.err.contains('\u{1b}'), "{}", ended.err);
+    }
+    let mut command = desk.command("runs list");
+    let ended = desk.end(command.args(["--site", "Werk 7"]).spawn().unwrap());
+    assert_eq!(ended.code, Some(0), "{}", ended.err);
+}
+
+#[test]
 fn a_past_day_knows_only_what_was_published_by_then() {
     let site = company(3);
     let desk = desk(&site);
@@ -303,4 +365,38 @@ fn a_baseline_tells_who_drifts_and_of_whom_nobody_can_say() {
     let line = |id: &str| checked.lines().find(|line| line.starts_with(id)).unwrap();
     assert!(line("nobody").contains("fits no machine"), "{checked}");
     assert!(!line("tidy").contains("fits no machine"), "{checked}");
+}
+
+#[test]
+fn the_manifest_says_by_which_policy_and_a_run_that_began_with_another_is_told_of() {
+    let site = company(6);
+    let desk = desk(&site);
+    desk.write("policy.toml", STRICT);
+    desk.write("list.csv", "Name,IPAddress\nh-1,127.93.6.1\n");
+    let scan = format!("scan 127.93.6.1 --known L=list.csv {}", flags(&site));
+    let begun = desk.run(&format!("{scan} --out first")).err;
+    assert!(!begun.contains("when it began"), "{begun}");
+    let manifest = |folder: &str| -> serde_json::Value {
+        serde_json::from_str(&desk.read(&format!("{folder}/manifest.json"))).unwrap()
+    };
+    let first = manifest("first");
+    assert_eq!(first["policy"]["file"], "policy.toml");
+    assert_eq!(first["policy"]["digest"].as_str().unwrap().len(), 64);
+    assert_eq!(first["lists"][0]["digest"].as_str().unwrap().len(), 64);
+    assert!(first["merge_rules"].is_null() && first.get("policy_of_run").is_none());
+    let again = desk.run("export --out again").err;
+    assert!(!again.contains("when it began"), "{again}");
+    assert_eq!(manifest("again")["policy"], first["policy"]);
+    assert_eq!(manifest("again")["lists"], first["lists"]);
+    std::fs::remove_file(desk.path("policy.toml")).unwrap();
+    let other = desk.run("export --out other").err;
+    assert!(
+        other.contains("weighed by policy.toml (") && other.contains("by no policy now"),
+        "{other}"
+    );
+    let other = manifest("other");
+    assert!(other["policy"].is_null());
+    assert_eq!(other["policy_of_run"]["policy"], first["policy"]);
+    let listed = desk.run("findings").err;
+    assert!(listed.contains("by no policy now"), "{listed}");
 }

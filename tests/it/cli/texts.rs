@@ -23,6 +23,7 @@ const COMMANDS: &[&str] = &[
     "catalog import",
     "catalog export",
     "catalog info",
+    "catalog search",
     "credentials",
     "credentials list",
     "credentials add",
@@ -127,6 +128,11 @@ scope = ['10.1.0.0/23']
 /// What a command is refused for, before it does anything.
 const REFUSED: &[(&str, &str)] = &[
     ("a scan of nothing", "scan"),
+    ("a sweep of nothing", "sweep"),
+    (
+        "names left out of a recording",
+        "scan 127.0.0.1 --record answers --no-users",
+    ),
     ("no address", "scan 10.0.0.300"),
     ("a line of a list", "scan @list.txt"),
     ("no such list", "scan @nowhere.txt"),
