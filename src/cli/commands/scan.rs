@@ -348,7 +348,6 @@ impl Job<'_> {
         let summary = self.summary(&plan, now, &knowledge);
         let run = summary.id.clone();
         must_be_writable(self.output, &run)?;
-        let mut plan = plan;
         if self.wants_receipts {
             plan.receipts = Some(receipts(self.output, &run)?);
         }
