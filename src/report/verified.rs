@@ -44,7 +44,7 @@ pub fn verified(verification: &Verification) -> String {
     if verification.is_other_catalog {
         let _ = writeln!(
             text,
-            "  catalogue  another than judged {}: what it does not hold against what was read then is not_applicable, and not fixed",
+            "  catalogue  another than judged {}: what it does not hold against what was read then is unverified",
             verification.base
         );
     }

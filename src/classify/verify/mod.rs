@@ -142,9 +142,11 @@ impl Met<'_> {
                 FindingState::Unknown,
                 format!("the present catalogue cannot judge it: {}", row.title),
             ),
+            // Nobody has fixed it for that: publishers take things back, and catalogues are imported by half.
             None => self.own(
-                FindingState::NotApplicable,
-                "withdrawn: the present catalogue does not hold it against what was read then, whatever has changed since"
+                FindingState::Unverified,
+                "withdrawn: the present catalogue does not hold it against what was read then, so that it cannot tell \
+                 whether it is fixed"
                     .to_owned(),
             ),
         })

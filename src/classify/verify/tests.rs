@@ -114,15 +114,16 @@ fn what_is_not_shown_any_more_is_fixed_only_where_it_was_asked_for() {
 }
 
 #[test]
-fn what_the_catalogue_withdrew_is_not_fixed() {
+fn what_the_catalogue_withdrew_is_not_verified() {
     let then = [was()];
     let fixed = || vec![finding("CVE-2024-1", "openssl", "fixed", &["CVE-2024-1"])];
     let by = |now| Catalog::Other { now, then: &then };
     // It still holds it against what was read then.
     assert_eq!(word(fixed(), None, by(&then)), "fixed");
-    assert_eq!(word(fixed(), None, by(&[])), "not_applicable");
+    assert_eq!(word(fixed(), None, by(&[])), "unverified");
     let closed = fixed();
-    assert_eq!(word(fixed(), None, by(&closed)), "not_applicable");
+    assert_eq!(word(fixed(), None, by(&closed)), "unverified");
+    assert_eq!(word(Vec::new(), None, by(&[])), "unverified");
     // It holds nothing about the system at all.
     let blind = [finding("unknown:catalogue", "debian", "unknown", &[])];
     assert_eq!(word(Vec::new(), None, by(&blind)), "unknown");

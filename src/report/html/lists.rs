@@ -353,7 +353,7 @@ pub(super) fn verified(view: &View<'_>, page: &mut Html) {
         verification.began
     ));
     if verification.is_other_catalog {
-        page.element("p class=\"note warn\"", "Another catalogue or other rules judged that run: what is not_applicable now need not be fixed.");
+        page.element("p class=\"note warn\"", "Another catalogue or other rules judged that run: what they do not hold against what was read then is unverified.");
     }
     page.raw("<dl class=\"tiles\">\n");
     for (state, count) in verification.counts() {

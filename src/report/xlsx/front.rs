@@ -346,7 +346,7 @@ fn verified(front: &Front<'_>, paper: &mut Paper<'_>) -> Result<(), ReportError>
         paper.line(state.as_str(), findings, "")?;
     }
     if verification.is_other_catalog {
-        paper.text("Another catalogue than the one that judged that run: what it does not hold against what was read then is not_applicable, and not fixed.")?;
+        paper.text("Another catalogue than the one that judged that run: what it does not hold against what was read then is unverified.")?;
     }
     Ok(())
 }

@@ -403,7 +403,21 @@ fn patched_not_restarted_and_installed_by_half_are_told_apart_and_nobody_else_is
     desk.expect(2, "verify --host nobody");
     desk.expect(2, "verify --kb KB1");
     desk.expect(0, "verify --host web -o - --format jsonl");
+
+    // A thinner catalogue holds none of it against anybody: that is no proof that it was fixed.
+    desk.write("thin.json", THIN);
+    desk.expect(0, "--catalog thin.db catalog import thin.json");
+    let ended = desk.expect(3, "--catalog thin.db verify --host web --out thin");
+    assert!(ended.err.contains(" 0 fixed"), "{}", ended.err);
+    let table = Table::open(&desk.path("thin/verify.csv"));
+    let states: BTreeSet<&str> = table.values("state").into_iter().collect();
+    assert_eq!(states, BTreeSet::from(["unverified"]));
+    let details = table.values("detail");
+    assert!(details.iter().all(|why| why.starts_with("withdrawn: ")));
 }
+
+/// All that a catalogue knows of Debian 12, made up.
+const THIN: &str = r#"{"schema_version":"1.7.3","id":"DEBIAN-CVE-2099-0001","modified":"2099-01-01T00:00:00Z","published":"2099-01-01T00:00:00Z","upstream":["CVE-2099-0001"],"summary":"made up","affected":[{"package":{"ecosystem":"Debian:12","name":"dpkg"},"ranges":[{"type":"ECOSYSTEM","events":[{"introduced":"0"},{"fixed":"0.1"}]}]}]}"#;
 
 /// The runs that verified, the latest last, with how they stand.
 fn verifications(desk: &Desk) -> Vec<(String, RunState)> {

@@ -41,9 +41,12 @@ fn became(world: &World, sight: &Sight, bulletin: &str, (day, known): (Day, Day)
     let mut bulletins = world.bulletins.iter();
     let is_own = |one: &&Bulletin| one.id == bulletin && one.system == machine.system;
     let bulletin = bulletins.find(is_own).unwrap();
-    // The catalogue has withdrawn it, or the product is gone.
-    let is_withdrawn = bulletin.withdrawn.is_some_and(|gone| gone <= known);
-    if is_withdrawn || !now.software.contains_key(&bulletin.product) {
+    // The catalogue cannot tell any more of what it has withdrawn.
+    if bulletin.withdrawn.is_some_and(|gone| gone <= known) {
+        return "unverified";
+    }
+    // The product is gone.
+    if !now.software.contains_key(&bulletin.product) {
         return "not_applicable";
     }
     let mut open = truth::findings(world, machine, &now, known).into_iter();
@@ -117,6 +120,7 @@ fn what_became_of_findings_is_what_the_time_line_says() {
         "pending_reboot",
         "superseded",
         "unreachable",
+        "unverified",
     ];
     assert_eq!(states, every);
     // It is no new state of the network: scans say what they said, but for what was told of updates.
