@@ -97,4 +97,36 @@ mod tests {
         }
         assert_eq!(Exit::worst([]), Exit::Clean);
     }
+
+    /// What is set in a line of the nightly unit.
+    fn of_the_unit(setting: &str) -> Vec<&'static str> {
+        let lines = include_str!("../../dist/systemd/underdesk.service").lines();
+        let mut values = lines.filter_map(|line| line.strip_prefix(setting)?.strip_prefix('='));
+        values.next().unwrap().split_whitespace().collect()
+    }
+
+    #[test]
+    fn the_nightly_unit_fails_but_for_findings_and_hosts_that_were_not_read() {
+        let good = of_the_unit("SuccessExitStatus").into_iter();
+        let good: Vec<u8> = good.map(|code| code.parse().unwrap()).collect();
+        assert_eq!(good, [Exit::Incomplete.code(), Exit::Findings.code()]);
+    }
+
+    #[test]
+    fn commands_by_hand_have_the_places_of_the_nightly_unit() {
+        let manual = include_str!("../../docs/install.md").lines();
+        let by_hand: Vec<&str> = manual
+            .filter(|line| line.contains("sudo -u underdesk env"))
+            .collect();
+        assert!(!by_hand.is_empty());
+        for place in of_the_unit("Environment") {
+            let place = place.replace("%S", "/var/lib").replace("%C", "/var/cache");
+            assert!(
+                by_hand
+                    .iter()
+                    .all(|line| line.contains(&format!(" {place} "))),
+                "{place}"
+            );
+        }
+    }
 }

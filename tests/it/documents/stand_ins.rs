@@ -62,7 +62,7 @@ pub(super) const OTHERWISE: &[Otherwise] = &[
     otherwise(
         "sudo -u underdesk env ",
         Here::Instead(
-            "env XDG_CONFIG_HOME=$PWD/etc XDG_STATE_HOME=$PWD/lib HOME=$PWD/lib/underdesk underdesk trust import keys",
+            "env XDG_CONFIG_HOME=$PWD/etc XDG_STATE_HOME=$PWD/lib XDG_DATA_HOME=$PWD/lib XDG_CACHE_HOME=$PWD/cache HOME=$PWD/lib/underdesk underdesk trust import keys",
         ),
         "needs root",
     ),
