@@ -207,9 +207,10 @@ pub(super) struct VerifyArguments {
     /// Only what these updates, bulletins or CVEs are about
     #[arg(long, value_name = "KB|CVE", value_delimiter = ',')]
     pub(super) kb: Vec<String>,
-    /// Only findings of this severity or worse, or of none that anybody states: low, medium, high, critical
+    /// Only findings whose severity by your policy is this or worse, or of none that anybody states:
+    /// low, medium, high, critical
     #[arg(long, value_name = "SEVERITY")]
-    pub(super) severity: Option<String>,
+    pub(super) my_severity: Option<String>,
     /// Only these machines, by id, address or name
     #[arg(long, value_name = "HOST", value_delimiter = ',')]
     pub(super) host: Vec<String>,
@@ -229,7 +230,7 @@ pub(super) struct VerifyArguments {
     #[arg(long)]
     pub(super) dry_run: bool,
     /// Go on with an interrupted run of this command
-    #[arg(long, value_name = "RUN", conflicts_with_all = ["kb", "severity", "host", "tag", "dry_run"])]
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["kb", "my_severity", "host", "tag", "dry_run"])]
     pub(super) resume: Option<String>,
     /// Write for each host what was sent to it, when, and how it ended: receipts/ADDRESS.txt beside the files
     #[arg(long)]

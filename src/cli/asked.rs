@@ -51,7 +51,7 @@ impl Asked {
             return Ok(());
         }
         Err(Stop::usage(format!(
-            "run {run} only verified findings of another run, and is written whole; underdesk verify takes --kb, --severity, --host and --tag"
+            "run {run} only verified findings of another run, and is written whole; underdesk verify takes --kb, --my-severity, --host and --tag"
         )))
     }
 

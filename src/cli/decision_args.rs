@@ -141,7 +141,7 @@ pub(super) struct PlanArguments {
     /// Only findings whose severity by your policy is this or worse, or of none that anybody states:
     /// low, medium, high, critical
     #[arg(long, value_name = "SEVERITY")]
-    pub(super) severity: Option<String>,
+    pub(super) my_severity: Option<String>,
     /// Only what should have been fixed by now, by the due dates of the policy
     #[arg(long)]
     pub(super) overdue: bool,

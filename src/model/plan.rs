@@ -238,7 +238,7 @@ impl WhyLeft {
             Self::NoUpdateStated => "missing, but no update or version is stated",
             Self::Undecided => "not known to be open: see evidence in findings.csv",
             Self::Excepted => "an exception holds for it: see underdesk except list",
-            Self::NotAsked => "left out by --kb, --severity or --overdue",
+            Self::NotAsked => "left out by --kb, --my-severity or --overdue",
         }
     }
 }

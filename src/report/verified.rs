@@ -36,7 +36,7 @@ pub fn verified(verification: &Verification) -> String {
             left.without_fix,
             "without a fix, or undecided before (--all)",
         ),
-        (left.not_asked, "not asked for (--kb, --severity)"),
+        (left.not_asked, "not asked for (--kb, --my-severity)"),
     ];
     for (count, what) in others.iter().filter(|(count, _)| *count > 0) {
         let _ = writeln!(text, "  left out   {count} {what}");

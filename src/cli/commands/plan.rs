@@ -18,7 +18,7 @@ pub(in crate::cli) fn run(settings: &Settings, command: &PlanArguments) -> Resul
     for format in &command.format {
         report::plan_format(format).map_err(|error| Stop::configuration(&error))?;
     }
-    let severity = command.severity.as_deref().map(severity).transpose()?;
+    let severity = command.my_severity.as_deref().map(severity).transpose()?;
     let only = command.kb.iter().map(|name| update("kb", name));
     let only: Vec<String> = only.collect::<Result<_, _>>()?;
     let now = command.from.as_deref().map(moment).transpose()?;
@@ -60,7 +60,7 @@ pub(in crate::cli) fn run(settings: &Settings, command: &PlanArguments) -> Resul
 fn severity(word: &str) -> Result<Severity, Stop> {
     Severity::parse(word).ok_or_else(|| {
         Stop::usage(format!(
-            "--severity {word}: expected low, medium, high or critical"
+            "--my-severity {word}: expected low, medium, high or critical"
         ))
     })
 }

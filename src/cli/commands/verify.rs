@@ -77,10 +77,10 @@ pub(in crate::cli) fn run(
 }
 
 fn wanted(command: &VerifyArguments) -> Result<Wanted, Stop> {
-    let severity = command.severity.as_deref().map(|word| {
+    let severity = command.my_severity.as_deref().map(|word| {
         Severity::parse(word).ok_or_else(|| {
             Stop::usage(format!(
-                "--severity {word}: expected low, medium, high or critical"
+                "--my-severity {word}: expected low, medium, high or critical"
             ))
         })
     });
@@ -150,7 +150,7 @@ fn has_something(visits: &Visits, base: &RunId) -> Result<bool, Stop> {
     }
     if left.not_asked > 0 {
         return Err(Stop::usage(format!(
-            "run {base} has {} findings to verify, and none that --kb and --severity ask for",
+            "run {base} has {} findings to verify, and none that --kb and --my-severity ask for",
             left.not_asked
         )));
     }

@@ -115,7 +115,8 @@ fn a_plan_can_be_limited_to_updates_machines_and_waves() {
             "--kb KB4999999,foo",
         ),
         ("plan --wave third", "pilot, critical, rest"),
-        ("plan --severity dire", "--severity"),
+        ("plan --my-severity dire", "--my-severity"),
+        ("plan --severity high", "--my-severity"),
         ("plan --from yesterday", "--from"),
         ("plan --format pdf", "ansible"),
         ("plan --format ansible -o -", "--out"),
@@ -218,7 +219,7 @@ fn a_plan_follows_the_severities_of_the_policy_and_leaves_what_is_excepted() {
     };
     let low = "[[severity]]\nid = \"low\"\nreason = \"a lab\"\nstate = [\"missing\", \"pending_reboot\"]\nset = \"low\"\n";
     desk.write("policy.toml", low);
-    let high = table("--severity high");
+    let high = table("--my-severity high");
     assert!(
         high.rows_where("reason", "not_asked")
             .iter()
