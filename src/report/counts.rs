@@ -144,6 +144,11 @@ impl Counts {
         self.unsafe_sources += u64::from(sources.any(UpdateSource::is_unsafe));
     }
 
+    /// Whether nothing overdue says nothing: none of the machines that were read was judged in full.
+    pub(super) fn tells_nothing_overdue(&self) -> bool {
+        self.overdue == 0 && self.unjudged > 0 && self.unjudged >= self.assessed
+    }
+
     /// The same machines, with what is counted of findings taken from `asked`, which has seen those only that are
     /// asked for.
     pub(super) fn with_findings_of(self, asked: Self) -> Self {

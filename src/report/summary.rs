@@ -389,8 +389,7 @@ fn write_drift(counts: &Counts, text: &mut String) {
 /// What the policy asks for, where it asks for anything.
 fn write_overdue(counts: &Counts, text: &mut String) {
     if counts.has_due_dates {
-        let (overdue, late) = (number(counts.overdue), plural(counts.late, "machine"));
-        push(text, format_args!("  overdue    {overdue} on {late}"));
+        push(text, format_args!("  overdue    {}", overdue(counts)));
     }
     if counts.excepted > 0 {
         let excepted = number(counts.excepted);
@@ -398,6 +397,23 @@ fn write_overdue(counts: &Counts, text: &mut String) {
             text,
             format_args!("  excepted   {excepted} that an exception holds for"),
         );
+    }
+}
+
+/// How many findings should have been fixed by now. Of machines that nobody judged in full there may be more; where
+/// all are such, no zero.
+fn overdue(counts: &Counts) -> String {
+    let (known, late) = (number(counts.overdue), plural(counts.late, "machine"));
+    let read = plural(counts.assessed, "machine");
+    match counts.unjudged {
+        0 => format!("{known} on {late}"),
+        _ if counts.tells_nothing_overdue() => {
+            format!("cannot be stated: of {read} read none was judged in full")
+        }
+        unjudged => format!(
+            "at least {known} on {late}; {} of {read} read not judged, or not in full",
+            number(unjudged)
+        ),
     }
 }
 

@@ -3,8 +3,9 @@
 use super::sample::{self, Memory, Run, day, finding, read, unread};
 use super::*;
 use crate::model::{
-    Certainty, Comparison, Date, DeviceKind, Entry, FindingState, GapCause, ListCount, ListKind,
-    ManagedState, Observed, Package, Stage, Standing, SubnetCount, Vouch, hex,
+    Certainty, Comparison, Date, Decided, Decision, DeviceKind, Entry, Finding, FindingState,
+    GapCause, ListCount, ListKind, MachineRecord, ManagedState, Observed, Package, Stage, Standing,
+    SubnetCount, Vouch, hex,
 };
 use crate::model::{HostFailure, ResultCode, RunState};
 use proptest::prelude::*;
@@ -295,6 +296,41 @@ fn a_machine_that_was_not_judged_has_no_zero() {
     // That the publisher has not decided about a flaw does not make the machine unread.
     let undetermined = finding("b", "CVE-1", FindingState::Unknown);
     assert_eq!(with(vec![undetermined]), "0");
+}
+
+#[test]
+fn what_nobody_judged_in_full_is_not_said_to_be_in_time() {
+    let dated = |days: i64, findings: Vec<Finding>| {
+        let mut machine = read("10.0.2.1", "a", findings);
+        let decisions = machine.findings.iter().map(|finding| Decision {
+            days_left: (!finding.state.counts_as_unknown()).then_some(days),
+            ..Decision::default()
+        });
+        machine.decided = Some(Decided {
+            has_due_dates: true,
+            decisions: decisions.collect(),
+            drift: Vec::new(),
+        });
+        machine
+    };
+    let said = |machines: Vec<MachineRecord>| {
+        let run = sample::run(machines);
+        let (_, written) = exported(&run, &["csv"], &plain());
+        let words = summary(&run, &written.counts);
+        let line = words
+            .lines()
+            .find_map(|line| line.strip_prefix("  overdue    "));
+        line.unwrap_or_default().to_owned()
+    };
+    let blind = || finding("a", "unknown:catalogue", FindingState::Unknown);
+    let found = || finding("b", "CVE-1", FindingState::Missing);
+    assert_eq!(said(vec![dated(2, vec![found()])]), "0 on 0 machines");
+    assert_eq!(
+        said(vec![dated(2, vec![blind(), found()])]),
+        "cannot be stated: of 1 machine read none was judged in full"
+    );
+    let late = "at least 1 on 1 machine; 1 of 1 machine read not judged, or not in full";
+    assert_eq!(said(vec![dated(-2, vec![blind(), found()])]), late);
 }
 
 #[test]

@@ -137,7 +137,8 @@ fn headline(view: &View<'_>, page: &mut Html) {
 fn late(counts: &Counts) -> String {
     if counts.has_due_dates {
         let machines = plural(counts.late, "machine");
-        format!("past the date of your policy, on {machines}")
+        let least = if counts.unjudged > 0 { "at least " } else { "" };
+        format!("past the date of your policy, on {least}{machines}")
     } else {
         "your policy sets no dates".to_owned()
     }
@@ -151,12 +152,13 @@ fn exploited_count(view: &View<'_>, count: u64) -> String {
     }
 }
 
-/// No dates, no zero.
+/// No dates, no zero; nor where machines were not judged in full.
 fn overdue_count(view: &View<'_>, count: u64) -> String {
-    if view.gathered.counts.has_due_dates {
-        number(count)
-    } else {
-        "–".to_owned()
+    let counts = &view.gathered.counts;
+    match count {
+        _ if !counts.has_due_dates => "–".to_owned(),
+        0 if counts.unjudged > 0 => "unknown".to_owned(),
+        count => number(count),
     }
 }
 
@@ -169,8 +171,12 @@ pub(super) fn overdue(view: &View<'_>, page: &mut Html) {
         page.says("Your policy allows no days for anything, so nothing can be overdue.");
         return;
     }
+    if counts.tells_nothing_overdue() {
+        page.says("No machine that was read was judged in full: whether anything is past its date cannot be stated.");
+        return;
+    }
     if counts.overdue == 0 {
-        page.says("No finding on the machines that were read is past its date.");
+        page.says("No finding on the machines that were read and judged is past its date.");
         return;
     }
     page.says(&format!(

@@ -88,7 +88,7 @@ pub(super) const TABLE: Table = Table {
         List "merged" = "why several records are taken for one machine",
         List "conflicts" = "what contradicts itself and was left as it is",
         Text "my_worst_severity" = "the worst severity of its open findings, as your policy rates them",
-        Count "overdue_count" = "findings past their due date; empty where the policy allows no days at all",
+        Count "overdue_count" = "findings past their due date; unknown where none is known and the machine was not read or not judged in full; empty where the policy allows no days at all",
         Text "system_confidence" = "of a machine that was not read: how sure its system is (sure, likely, guess)",
     ],
     rows: Rows::Machine(rows),

@@ -283,8 +283,13 @@ fn judged(front: &Front<'_>, paper: &mut Paper<'_>) -> Result<Option<(u32, u32)>
     paper.line("to install", missing, &said)?;
     paper.detail("known to be exploited", &exploited(counts))?;
     if counts.has_due_dates {
-        let said = format!("past their due date, on {} machines", counts.late);
-        paper.line("overdue", counts.overdue, &said)?;
+        let said = format!("{least}past their due date, on {} machines", counts.late);
+        if counts.tells_nothing_overdue() {
+            let said = "cannot be stated: no machine that was read was judged in full";
+            paper.detail("overdue", said)?;
+        } else {
+            paper.line("overdue", counts.overdue, &said)?;
+        }
     }
     if counts.excepted > 0 {
         paper.line("excepted", counts.excepted, "that an exception holds for")?;
