@@ -342,7 +342,9 @@ fn refused(error: &ReportError) -> Stop {
     match error {
         ReportError::NoSuchTable { .. }
         | ReportError::NoSuchColumn { .. }
-        | ReportError::NoColumns { .. } => Stop::configuration(error),
+        | ReportError::NoColumns { .. }
+        | ReportError::ManyDocuments { .. }
+        | ReportError::NotOfVerified { .. } => Stop::configuration(error),
         error => Stop::failed(error),
     }
 }

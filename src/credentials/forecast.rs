@@ -31,15 +31,15 @@ pub fn worst_case(credentials: &[Credential], hosts: u64, limits: &Limits) -> Ve
 }
 
 /// The same, where earlier runs have spent some of the tries.
-pub fn worst_case_after(
+pub fn worst_case_after<'a>(
     past: &Past<'_>,
-    credentials: &[Credential],
+    credentials: impl IntoIterator<Item = &'a Credential>,
     hosts: u64,
     limits: &Limits,
 ) -> Vec<String> {
     let anywhere = HostLabel::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), None);
     let mut lines = BTreeMap::new();
-    for credential in credentials.iter().filter(|it| tells_a_password(it)) {
+    for credential in credentials.into_iter().filter(|it| tells_a_password(it)) {
         let account = AccountKey::of(credential, &anywhere);
         let on_hosts = usize::try_from(hosts)
             .unwrap_or(usize::MAX)
@@ -131,8 +131,8 @@ impl Past<'_> {
 }
 
 /// What an eavesdropper can win, a line for each credential that allows it. Printed before the run.
-pub fn exposures(credentials: &[Credential]) -> Vec<String> {
-    let exposed = credentials.iter().filter_map(|credential| {
+pub fn exposures<'a>(credentials: impl IntoIterator<Item = &'a Credential>) -> Vec<String> {
+    let exposed = credentials.into_iter().filter_map(|credential| {
         let Method::Winrm(winrm) = &credential.method else {
             return None;
         };

@@ -40,7 +40,7 @@ mod sweeping;
 mod trend;
 mod verify;
 
-pub use behind::{MOST as MOST_BEHIND, behind};
+pub use behind::{MOST as MOST_BEHIND, behind, concerned};
 pub use breaker::{Standing, remembered as remembered_tries};
 pub use changes::{changes, check_carried, earlier, previous};
 pub use event::Event;

@@ -150,6 +150,11 @@ fn a_host_that_lets_us_in_has_a_clear_way_and_says_who_we_are() {
         !ended.out.contains('\u{1b}'),
         "plain where it is no terminal"
     );
+    // Once, and no word of the credential that is for others.
+    assert_eq!(ended.out.matches("SSH-2.0-").count(), 1, "{}", ended.out);
+    assert!(!ended.err.contains("wrong passwords"), "{}", ended.err);
+    let other = clinic.visit(3, "127.84.0.8");
+    assert!(other.err.contains("wrong passwords"), "{}", other.err);
     let without = clinic
         .desk
         .expect(0, &(clinic.words("127.84.0.1") + " --no-users"));

@@ -77,8 +77,13 @@ fn ticked_rows_are_pinned_and_only_those_hosts_hear_a_password() {
     let ended = desk.expect(2, &review(&site, "127.89.1.1-3", "review.csv"));
     assert!(ended.err.contains("is there already"), "{}", ended.err);
 
-    let ended = desk.expect(0, "trust import review.csv");
-    assert_eq!(ended.out, "0 pinned, 0 already, 2 unticked\n");
+    let ended = desk.expect(2, "trust import review.csv");
+    assert_eq!(ended.out, "");
+    assert!(
+        ended.err.contains("none of its 2 rows is ticked; put an x"),
+        "{}",
+        ended.err
+    );
     tick(&desk, "review.csv", "ticked.csv", &hosts[..1]);
     let rehearsed = desk.expect(0, "trust import ticked.csv --dry-run").out;
     assert_eq!(

@@ -248,17 +248,17 @@ impl Comparer {
             return;
         }
         match Severity::parse(cell) {
-            Some(severity) if severity != Severity::Negligible => {
+            Some(severity) => {
                 // A publisher's own word for the same.
                 if Some(severity) != shown.decision.my_severity {
                     of_row.change(SheetField::MySeverity, now, severity.as_str());
                     kept.my_severity = Some(severity);
                 }
             }
-            _ => of_row.complain(
+            None => of_row.complain(
                 SheetField::MySeverity,
                 format!(
-                    "`{}` is no severity: critical, high, medium, low, or empty for what the policy says",
+                    "`{}` is no severity: critical, high, medium, low, negligible, or empty for what the policy says",
                     short(cell)
                 ),
             ),

@@ -65,7 +65,8 @@ pub(super) fn examine(
             None => keyring,
         };
         job::check_behind(&keyring, Some(&*targets))?;
-        job::say_worst_case((&store, (job.clock)()), &keyring, &targets).await?;
+        let concerned = scan::concerned(&targets, &keyring);
+        job::say_worst_case((&store, (job.clock)()), &concerned, &targets).await?;
         let site = job.settings.site.clone();
         let known = peers::known_keys(&store, &site, &plan).await?;
         let connectors = peers::connectors(&plan, &keyring, known, job.simulated)?;

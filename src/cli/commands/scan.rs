@@ -14,7 +14,7 @@ use super::super::{
 };
 use super::probes::{self, Ports};
 use super::{dry_run, runs, scope, search, unmanaged};
-use crate::credentials::{self, Holder, Past};
+use crate::credentials::{self, Credential, Holder, Past};
 use crate::matching::Knowledge;
 use crate::model::{Canaries, RunId, RunSummary, UtcTime, hex};
 use crate::scan::{
@@ -504,7 +504,8 @@ impl Job<'_> {
         if let Some(targets) = &targets {
             warn_of_names(targets);
             if matches!(plan.kind, RunKind::Scan | RunKind::Verify) {
-                say_worst_case((&store, (self.clock)()), &means.keyring, targets).await?;
+                let credentials: Vec<_> = means.keyring.credentials().iter().collect();
+                say_worst_case((&store, (self.clock)()), &credentials, targets).await?;
             }
         }
         let left_out = targets.as_deref().map_or(0, |all| all.unresolved().len());
@@ -754,9 +755,10 @@ pub(super) async fn watched<T>(
 /// What the run can do to accounts at worst, after what earlier ones have done.
 pub(super) async fn say_worst_case(
     (store, now): (&Store, UtcTime),
-    keyring: &Keyring,
+    credentials: &[&Credential],
     targets: &TargetSet,
 ) -> Result<(), Stop> {
+    let credentials = || credentials.iter().copied();
     let hosts = u64::try_from(targets.len()).unwrap_or(u64::MAX);
     let limits = credentials::Limits::default();
     let remembered = scan::remembered_tries(store).await;
@@ -767,8 +769,7 @@ pub(super) async fn say_worst_case(
                 stops: &stops,
                 now,
             };
-            let credentials = keyring.credentials();
-            for line in credentials::worst_case_after(&past, credentials, hosts, &limits) {
+            for line in credentials::worst_case_after(&past, credentials(), hosts, &limits) {
                 complain(&format!("wrong passwords: {line}"));
             }
         }
@@ -776,7 +777,7 @@ pub(super) async fn say_worst_case(
             "wrong passwords: none: the record of earlier tries cannot be read, so none is told",
         ),
     }
-    for line in credentials::exposures(keyring.credentials()) {
+    for line in credentials::exposures(credentials()) {
         complain(&line);
     }
     Ok(())

@@ -43,6 +43,9 @@ fn a_newer_catalogue_changes_verdicts_and_not_facts() {
     assert_eq!(new.len(), 2);
     assert!(new.iter().all(|row| after.cell(row, "state") == "missing"));
     assert_eq!(after.rows.len(), before.rows.len() + 2);
+    // A format of one document a machine has no place on standard output: wrong usage.
+    let ended = desk.expect(2, "export --format cyclonedx -o -");
+    assert!(ended.err.contains("--out"), "{}", ended.err);
     // Again without the news: as if nothing had been.
     desk.expect(0, "--catalog old.db match --out again");
     let columns = |table: &Table| -> Vec<Vec<String>> {

@@ -6,7 +6,7 @@ use super::questions;
 use super::way::Way;
 use crate::collect::Account;
 use crate::model::{
-    AccessRecord, Answer, CredentialId, Fact, HostTrust, ProbeKind, Protocol, ResultCode,
+    AccessRecord, Answer, Clue, CredentialId, Fact, HostTrust, ProbeKind, Protocol, ResultCode,
 };
 use crate::scan::{Examined, Meeting, Step};
 use crate::store::SightingRow;
@@ -332,7 +332,7 @@ impl<'a> Facts<'a> {
     }
 
     fn protocol(&self) -> Rung {
-        let mut lines = self.shown();
+        let mut lines = self.shown(self.met.last().copied());
         let changed =
             |one: &&(Protocol, u16, ResultCode, &str)| one.2 == ResultCode::HostkeyChanged;
         if let Some(met) = self.met.last() {
@@ -377,8 +377,9 @@ impl<'a> Facts<'a> {
         }
     }
 
-    /// What the host shows of itself without a login, a line a port.
-    fn shown(&self) -> Vec<String> {
+    /// What the host shows of itself without a login, a line a port; without the banner that was met, which is said
+    /// already.
+    fn shown(&self, met: Option<&Meeting>) -> Vec<String> {
         let Some(outcome) = self.host.and_then(|host| host.outcome.as_ref()) else {
             return Vec::new();
         };
@@ -388,6 +389,7 @@ impl<'a> Facts<'a> {
             .filter(|port| *port > 0)
             .filter_map(|port| {
                 let clues = outcome.clues.iter().filter(|clue| clue.port == port);
+                let clues = clues.filter(|clue| !is_said(clue, met));
                 let said: BTreeSet<String> = clues.filter_map(|clue| says(&clue.fact)).collect();
                 let said: Vec<String> = said.into_iter().collect();
                 (!said.is_empty()).then(|| format!("{port}: {}", said.join("; ")))
@@ -600,6 +602,14 @@ fn why_known(trust: HostTrust) -> &'static str {
         HostTrust::None => "this protocol proves nothing",
         _ => "nobody vouches for it: keys may be shown to it, passwords not",
     }
+}
+
+/// Whether a clue is the banner that was met.
+fn is_said(clue: &Clue, met: Option<&Meeting>) -> bool {
+    let Fact::Banner(banner) = &clue.fact else {
+        return false;
+    };
+    met.is_some_and(|met| met.port == clue.port && met.banner.trim() == banner.trim())
 }
 
 /// What is worth a word of what a port says of itself.

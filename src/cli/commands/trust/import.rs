@@ -38,8 +38,11 @@ pub(super) fn import(
     let wanted = read(&command.file)?;
     if wanted.pins.is_empty() {
         let unticked = wanted.unticked.unwrap_or(0);
-        complain("no row is ticked: put an x into the column trust of those that you have checked");
-        return Ok(format!("0 pinned, 0 already, {unticked} unticked"));
+        return Err(Stop::usage(format!(
+            "{}: nothing was imported: none of its {unticked} rows is ticked; put an x into the column trust of those \
+             that you have checked",
+            command.file.display()
+        )));
     }
     let at = runtime::now();
     let mut seen = BTreeSet::new();
