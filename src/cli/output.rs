@@ -431,9 +431,10 @@ pub(super) fn age(run: &RunSummary, most: u32) -> Option<Exit> {
     Some(Exit::CatalogUnfit)
 }
 
-/// Opens the catalogue, or the built-in one where there is none.
-pub(super) fn open_catalog(path: &Path) -> Result<Catalog, Stop> {
-    if is_there(path)? {
+/// Opens the catalogue, or the built-in one where there is none. One that `--catalog` names has to be there.
+pub(super) fn open_catalog(settings: &Settings) -> Result<Catalog, Stop> {
+    let path = &settings.catalog;
+    if has_catalog(settings)? {
         return Catalog::layered(path).map_err(|error| unfit(&error));
     }
     complain(&format!(
@@ -449,7 +450,7 @@ pub(super) fn open_catalog_of(settings: &Settings, is_simulated: bool) -> Result
     if is_simulated && !settings.is_catalog_named {
         return Catalog::for_demo().map_err(|error| unfit(&error));
     }
-    open_catalog(&settings.catalog)
+    open_catalog(settings)
 }
 
 /// The time by which a stored run is looked at: now, and of simulated hosts when they were scanned, for that is the
@@ -473,6 +474,19 @@ fn is_there(path: &Path) -> Result<bool, Stop> {
         exit: Exit::CatalogUnfit,
         text: format!("cannot look for the catalogue {}: {error}", path.display()),
     })
+}
+
+/// Whether there is a catalogue. One that `--catalog` names, and that is not there, is wrong usage.
+pub(super) fn has_catalog(settings: &Settings) -> Result<bool, Stop> {
+    let path = &settings.catalog;
+    let is_there = is_there(path)?;
+    if settings.is_catalog_named && !is_there {
+        return Err(Stop::usage(format!(
+            "no catalogue at {}, which --catalog names: underdesk catalog import and catalog update make one",
+            path.display()
+        )));
+    }
+    Ok(is_there)
 }
 
 fn unfit(error: &CatalogError) -> Stop {

@@ -39,9 +39,9 @@ pub(in crate::cli) fn run(
             let how = Telling::new(news.events, news.no_hits);
             return import(settings, paths, *replace, how);
         }
-        CatalogCommand::Export { file } => export(&settings.catalog, file)?,
+        CatalogCommand::Export { file } => export(settings, file)?,
         CatalogCommand::Info { products, problems } => {
-            info(&settings.catalog, *products, *problems)?
+            info(settings, *products, *problems)?
         }
     };
     stdout::print(text)?;
@@ -98,8 +98,9 @@ fn of_day(carried: &Portable) -> String {
     day.unwrap_or_default()
 }
 
-fn export(from: &Path, to: &Path) -> Result<String, Stop> {
-    let written = catalog::export(from, to).map_err(|error| Stop {
+fn export(settings: &Settings, to: &Path) -> Result<String, Stop> {
+    output::has_catalog(settings)?;
+    let written = catalog::export(&settings.catalog, to).map_err(|error| Stop {
         exit: match &error {
             PortableError::Catalog(_) => Exit::CatalogUnfit,
             _ => Exit::Failed,
@@ -143,8 +144,8 @@ fn sources(all: &[Source]) -> String {
     text
 }
 
-fn info(path: &Path, products: bool, problems: bool) -> Result<String, Stop> {
-    let catalog = output::open_catalog(path)?;
+fn info(settings: &Settings, products: bool, problems: bool) -> Result<String, Stop> {
+    let catalog = output::open_catalog(settings)?;
     let info = catalog.info().map_err(|error| Stop {
         exit: Exit::CatalogUnfit,
         text: hints::chain(&error),

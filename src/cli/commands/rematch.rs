@@ -34,6 +34,7 @@ pub(in crate::cli) fn run(settings: &Settings, command: &MatchArguments) -> Resu
     let run = output::find_run(&store, command.run.as_deref())?;
     let before = store.load_run(&run).wait();
     let before = before.map_err(|error| Stop::failed(&error))?.summary;
+    needs_a_catalogue(settings, &before)?;
     let known = knowledge::open_for(settings, &command.verdicts, &before)?;
     warn_of_rules(&before, &known);
     let today = output::present(&before).date();
@@ -47,6 +48,23 @@ pub(in crate::cli) fn run(settings: &Settings, command: &MatchArguments) -> Resu
         beliefs,
     )?;
     Ok(Exit::worst(exits))
+}
+
+/// What a catalogue has judged, the built-in one would judge worse: it knows a few bulletins.
+fn needs_a_catalogue(settings: &Settings, run: &RunSummary) -> Result<(), Stop> {
+    if run.simulated || run.catalog_imported.is_none() || output::has_catalog(settings)? {
+        return Ok(());
+    }
+    Err(Stop {
+        exit: Exit::CatalogUnfit,
+        text: format!(
+            "run {} was judged by an imported catalogue, and there is none at {} (where --catalog, UNDERDESK_CATALOG, the \
+             configuration or XDG_DATA_HOME say): its verdicts stay as they are; name it with --catalog FILE, or get one: \
+             underdesk catalog update",
+            run.id,
+            settings.catalog.display()
+        ),
+    })
 }
 
 /// What only a rule of the operator's own finds would go without a word where it is not named again.
@@ -68,6 +86,7 @@ fn as_of(
     let (day, end) = past(day)?;
     let store = output::open_store(&settings.store)?;
     let run = super::past::run(settings, &store, (command.run.as_deref(), day))?;
+    needs_a_catalogue(settings, &run)?;
     let known = knowledge::open_as_of(settings, &command.verdicts, (&run, day))?;
     let id = &run.id;
     complain(&format!(

@@ -22,7 +22,7 @@ use std::{env, fmt, fs, io};
 pub(super) struct Settings {
     pub(super) store: PathBuf,
     pub(super) catalog: PathBuf,
-    /// Whether a flag names it.
+    /// Whether a flag names it: then it has to be there for whoever reads it.
     pub(super) is_catalog_named: bool,
     /// Where credentials are looked for when no flag names a file; the first that exists.
     pub(super) credentials: Vec<PathBuf>,

@@ -54,6 +54,18 @@ fn a_newer_catalogue_changes_verdicts_and_not_facts() {
         table.rows.iter().map(row).collect()
     };
     assert_eq!(columns(&findings("again")), columns(&before));
+    // Where there is no catalogue, what one has judged is not judged worse.
+    fs::remove_file(desk.path("home/.local/share/underdesk/catalog.db")).unwrap();
+    let run = desk.run_id();
+    let as_of = format!("match {run} --as-of 2020-01-01 --out without");
+    for words in ["match --out without", &as_of] {
+        let ended = desk.expect(5, words);
+        let place = "home/.local/share/underdesk/catalog.db";
+        assert!(ended.err.contains(place), "{}", ended.err);
+        assert!(ended.err.contains("--catalog FILE"), "{}", ended.err);
+    }
+    desk.expect(0, "export --out still");
+    assert_eq!(columns(&findings("still")), columns(&before));
 }
 
 #[test]

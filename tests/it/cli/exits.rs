@@ -47,8 +47,21 @@ fn the_exit_code_says_how_the_run_went() {
         1,
         &format!("scan 127.85.2.1 {} --out taken", super::flags(&site)),
     );
-    // A catalogue that is none, and none at all.
-    desk.expect(5, &format!("scan 127.85.2.1 --catalog nowhere.db {flags}"));
+    // A catalogue that is none, and one that is named and is not there, for whoever reads it.
+    let ended = desk.expect(2, &format!("scan 127.85.2.1 --catalog nowhere.db {flags}"));
+    assert!(
+        ended.err.contains("no catalogue at nowhere.db"),
+        "{}",
+        ended.err
+    );
+    for words in [
+        "match",
+        "export --all",
+        "catalog info",
+        "explain h-127-85-2-1",
+    ] {
+        desk.expect(2, &format!("{words} --catalog nowhere.db"));
+    }
     desk.write("broken.db", "no database");
     desk.expect(5, &format!("scan 127.85.2.1 --catalog broken.db {flags}"));
 }
