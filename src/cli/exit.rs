@@ -18,8 +18,8 @@ pub enum Exit {
     CatalogUnfit,
     /// 4: open findings at or above `--fail-on`.
     Findings,
-    /// 3: done, but a host that a credential covers, or that looks like a computer, was not assessed, or a name has no
-    /// address; of `catalog update`, done, but something was not fetched or did not read.
+    /// 3: done, but a host that a credential covers, or that looks like a computer, was not assessed, or no machine was
+    /// read though there were credentials, or a name has no address; of `catalog update`, done, but something was not fetched or did not read.
     Incomplete,
     /// 0: clean and complete.
     Clean,

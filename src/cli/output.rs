@@ -13,9 +13,9 @@ use crate::model::{Changes, RunId, RunSummary, Severity, UtcTime};
 use crate::os;
 use crate::report::{
     self, Counts, Destination, Dialect, Options, PlanFile, ReportError, ReportSource, Sink as _,
-    Written,
+    Written, for_terminal,
 };
-use crate::scan::{self, Beliefs, RunError, RunKind, RunSource};
+use crate::scan::{self, Beliefs, LeftOut, RunError, RunKind, RunSource};
 use crate::store::{Store, StoreError};
 use std::io::{self, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
@@ -387,13 +387,43 @@ pub(super) fn table_to_folder(
 /// A safety stop when a breaker held a secret back or a host key changed, incomplete when a host
 /// that a credential covers, or that looks like a computer, was not assessed.
 fn judge(source: &RunSource, counts: &Counts) -> Exit {
+    let left = source.left_out();
+    say_left_out(&left);
     if counts.safety_stops > 0 {
         Exit::SafetyStop
-    } else if counts.unjudged > 0 || source.has_unassessed() {
+    } else if counts.unjudged > 0 || !left.is_nothing() {
         Exit::Incomplete
     } else {
         Exit::Clean
     }
+}
+
+/// Names whom no row of the files speaks of.
+fn say_left_out(left: &LeftOut) {
+    if left.is_nobody_read {
+        complain("there were credentials, and no machine was read with them");
+    }
+    let named: Vec<String> = left.named.iter().map(ToString::to_string).collect();
+    for (hosts, what) in [(&named, "among the targets"), (&left.listed, "on a list")] {
+        if !hosts.is_empty() {
+            complain(&format!(
+                "not met, though named {what} and covered by a credential: {}",
+                in_short(hosts)
+            ));
+        }
+    }
+}
+
+/// The first few of many names, and how many more there are.
+fn in_short(names: &[String]) -> String {
+    const SHOWN: usize = 5;
+    let shown = names.iter().take(SHOWN);
+    let shown: Vec<_> = shown.map(|name| for_terminal(name)).collect();
+    let more = match names.len().saturating_sub(SHOWN) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("{}{more}", shown.join(", "))
 }
 
 pub(super) fn threshold(word: &str) -> Result<Option<Severity>, Stop> {

@@ -5,6 +5,7 @@
 //! its own, and each is saved when it is done. What `kill -9` loses are the hosts in flight.
 
 mod alarm;
+mod awaited;
 mod awake;
 mod behind;
 mod breaker;
@@ -40,6 +41,7 @@ mod sweeping;
 mod trend;
 mod verify;
 
+pub use awaited::awaited;
 pub use behind::{MOST as MOST_BEHIND, behind, concerned};
 pub use breaker::{Standing, remembered as remembered_tries};
 pub use changes::{changes, check_carried, earlier, previous};
@@ -51,11 +53,11 @@ pub use limits::{LEAST_BANDWIDTH, RunLimits};
 pub use news::{Hit, HitMachine, News, news};
 pub use notes::{Examined, Meeting, Note, Step};
 pub use plan::{
-    Asked, Look, MAX_CHANGED_KEYS, Pace, Receipts, RuleFile, RunKind, RunPlan, Scope, Verify,
-    Wanted, addresses, polite_ports,
+    Asked, Awaited, Look, MAX_CHANGED_KEYS, Pace, Receipts, RuleFile, RunKind, RunPlan, Scope,
+    Verify, Wanted, addresses, polite_ports,
 };
 pub use resume::outstanding;
-pub use source::RunSource;
+pub use source::{LeftOut, RunSource};
 pub use standings::Beliefs;
 pub use trend::trend;
 pub use verify::{VerifySource, Visit, Visits, verification};

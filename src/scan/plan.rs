@@ -134,6 +134,19 @@ pub struct RunPlan {
     /// What is verified, in a run that does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verify: Option<Verify>,
+    /// Whom the operator counts on, in a scan.
+    #[serde(default)]
+    pub awaited: Awaited,
+}
+
+/// The hosts that an operator counts on: a credential covers them, and they are no mere part of a block. One of them
+/// that does not answer is one that was not assessed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Awaited {
+    /// Those that were named by themselves among the targets: for each its addresses.
+    pub named: Vec<Vec<IpAddr>>,
+    /// The addresses in scope that the lists of the run have.
+    pub listed: BTreeSet<IpAddr>,
 }
 
 /// What a run verifies.

@@ -224,7 +224,7 @@ impl RunSource {
         }
         self.standings = Some(Standings::new(comparison, &self.report));
         // Whoever is expected needs no reading.
-        self.unassessed = OnceLock::new();
+        self.notice = OnceLock::new();
         self.swept = scopes.swap_remove(0);
         Ok(self)
     }

@@ -48,6 +48,7 @@ fn plan(ports: &[u16], ssh_ports: &[u16]) -> RunPlan {
         record: None,
         receipts: None,
         verify: None,
+        awaited: Awaited::default(),
     }
 }
 

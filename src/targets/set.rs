@@ -7,6 +7,7 @@ use super::notes::{Description, Notes};
 use super::spans::{Span, Spans, address, key};
 use crate::model::hex;
 use sha2::{Digest as _, Sha256};
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv6Addr};
 use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
@@ -39,6 +40,8 @@ pub struct TargetSet {
     labels: Vec<Arc<str>>,
     /// What each of them covers.
     line_spans: Vec<(Span, usize)>,
+    /// Those of them that are one address or a name.
+    named: BTreeSet<usize>,
     unresolved: Vec<Unresolved>,
     exclusions: Vec<Exclusion>,
 }
@@ -109,6 +112,7 @@ impl TargetList {
             notes: Notes::new(draft.notes),
             labels: draft.labels,
             line_spans: draft.line_spans,
+            named: draft.named,
             unresolved: draft.unresolved,
             exclusions,
         })
@@ -175,6 +179,18 @@ impl TargetSet {
     /// What the operator says of an address.
     pub fn describe(&self, address: IpAddr) -> Description {
         self.notes.of(key(address))
+    }
+
+    /// The hosts that were named by themselves, by an address or a name: for each the addresses of it that are in scope.
+    pub fn named(&self) -> Vec<Vec<IpAddr>> {
+        let mut hosts: BTreeMap<usize, Vec<IpAddr>> = BTreeMap::new();
+        for (span, line) in &self.line_spans {
+            if self.named.contains(line) && self.in_scope.contains(span.first) {
+                let own = hosts.entry(*line).or_default();
+                own.push(address(span.first));
+            }
+        }
+        hosts.into_values().collect()
     }
 
     /// Names that were given as targets and have no address to sweep. The operator must hear of
@@ -248,6 +264,7 @@ struct Draft {
     wanted: Vec<Span>,
     rules: Vec<Rule>,
     line_spans: Vec<(Span, usize)>,
+    named: BTreeSet<usize>,
     searched: Vec<(Span, usize)>,
     labels: Vec<Arc<str>>,
     notes: Vec<(Vec<Span>, Description)>,
@@ -322,6 +339,10 @@ impl Builder<'_> {
         let draft = &mut self.draft;
         let line = draft.labels.len();
         draft.labels.push(Arc::from(text));
+        let is_one = matches!(spans.as_slice(), [span] if span.count() == 1);
+        if is_one || name.is_some() {
+            draft.named.insert(line);
+        }
         let placed = spans.iter().map(|span| (*span, line));
         let (searched, swept): (Vec<_>, Vec<_>) =
             placed.partition(|(span, _)| guard::is_searched(*span));

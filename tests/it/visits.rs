@@ -17,8 +17,8 @@ use underdesk::lab::Seen;
 use underdesk::model::{AccessRecord, CredentialId, RunId, RunSummary, UtcTime};
 use underdesk::report::ReportSource as _;
 use underdesk::scan::{
-    self, Clock, Connectors, Context, Keyring, Look, MAX_CHANGED_KEYS, Pace, Parts, RunEnd,
-    RunKind, RunLimits, RunPlan, RunSource, Scope, StoredProof,
+    self, Awaited, Clock, Connectors, Context, Keyring, Look, MAX_CHANGED_KEYS, Pace, Parts,
+    RunEnd, RunKind, RunLimits, RunPlan, RunSource, Scope, StoredProof,
 };
 use underdesk::session::{KnownKeys, SshConnector};
 use underdesk::store::{NewRun, RunState, Store};
@@ -226,6 +226,7 @@ impl Visitor {
             record: None,
             receipts: None,
             verify: None,
+            awaited: Awaited::default(),
         }
     }
 

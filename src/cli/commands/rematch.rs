@@ -10,8 +10,8 @@ use crate::credentials::Holder;
 use crate::matching::Knowledge;
 use crate::model::{Canaries, Date, RunState, RunSummary, UtcTime};
 use crate::scan::{
-    self, Clock, Connectors, Context, GivenHost, Keyring, Look, Pace, Parts, RunKind, RunPlan,
-    Scope,
+    self, Awaited, Clock, Connectors, Context, GivenHost, Keyring, Look, Pace, Parts, RunKind,
+    RunPlan, Scope,
 };
 use crate::store::{NewRun, Store};
 use crate::sweep::Profile;
@@ -222,5 +222,6 @@ fn plan() -> RunPlan {
         record: None,
         receipts: None,
         verify: None,
+        awaited: Awaited::default(),
     }
 }

@@ -226,6 +226,7 @@ pub(super) fn unstaged(
         record: None,
         receipts: None,
         verify: None,
+        awaited: scan::Awaited::default(),
     })
 }
 
@@ -355,6 +356,9 @@ impl Job<'_> {
         runtime::block_on(async {
             let keyring = self.keyring(&plan).await?;
             check_behind(&keyring, targets.as_deref())?;
+            if let (RunKind::Scan, Some(targets)) = (plan.kind, &targets) {
+                plan.awaited = scan::awaited(targets, &keyring, self.beliefs.lists());
+            }
             let known = peers::known_keys(&store, &self.settings.site, &plan).await?;
             let means = Means {
                 connectors: peers::connectors(&plan, &keyring, known, self.simulated)?,

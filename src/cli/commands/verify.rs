@@ -9,7 +9,7 @@ use super::scan::{self as job, Job};
 use super::{probes, scope};
 use crate::model::{RunId, Severity};
 use crate::report::for_terminal;
-use crate::scan::{Look, RunKind, RunPlan, RunSource, Verify, Visits, Wanted};
+use crate::scan::{self, Look, RunKind, RunPlan, RunSource, Verify, Visits, Wanted};
 use crate::store::{PLAN_OF_IMPORTED, RunRecord, RunState, Store};
 use crate::sweep::Engine;
 use std::collections::BTreeMap;
@@ -216,6 +216,7 @@ fn planned(
             wanted,
             asks: visits.asks(),
         }),
+        awaited: scan::Awaited::default(),
         ..before.clone()
     };
     logins(&mut plan, settings, command, &before);

@@ -2,7 +2,7 @@
 
 use super::super::judge;
 use super::super::standings::{self, Standings, Taken};
-use super::{RunSource, is_unassessed};
+use super::{Notice, RunSource};
 use crate::identify;
 use crate::model::{MachineId, MachineRecord};
 use crate::scan::RunError;
@@ -20,12 +20,12 @@ impl RunSource {
         walk: Walk,
         visit: &mut dyn FnMut(&MachineRecord) -> io::Result<()>,
     ) -> io::Result<()> {
-        let mut unassessed = false;
+        let mut notice = Notice::default();
         let visit = &mut |machine: &mut MachineRecord| {
             if let Some(priorities) = &self.priorities {
                 priorities.place(machine);
             }
-            unassessed |= is_unassessed(machine);
+            self.notice(&mut notice, machine);
             visit(machine)
         };
         walk(&self.report, &mut |record| {
@@ -35,7 +35,7 @@ impl RunSource {
             };
             machine.map_or(Ok(()), |mut machine| visit(&mut machine))
         })?;
-        self.unassessed.set(unassessed).ok();
+        self.notice.set(notice).ok();
         Ok(())
     }
 

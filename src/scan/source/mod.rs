@@ -3,12 +3,15 @@
 mod identities;
 mod intermediaries;
 mod left;
+mod left_out;
 mod machines;
 mod seen;
 mod shared_keys;
 
 pub(super) use intermediaries::artefacts;
 pub(super) use left::left_in;
+pub use left_out::LeftOut;
+pub(super) use left_out::Notice;
 
 use super::priorities::Priorities;
 use super::standings::{Standings, Swept};
@@ -56,8 +59,8 @@ pub struct RunSource {
     changes: Option<Changes>,
     /// The runs before it, where somebody asked.
     trend: Vec<TrendPoint>,
-    /// Whether anything was left out, once somebody has seen all machines: looking at all of them again takes long.
-    pub(super) unassessed: OnceLock<bool>,
+    /// What tells what was left out, once somebody has seen all machines: looking at all of them again takes long.
+    pub(super) notice: OnceLock<Notice>,
 }
 
 /// What a stored run swept; `None` where it swept nothing. A recorded host has no settings.
@@ -116,7 +119,7 @@ impl RunSource {
             no_merge,
             changes: None,
             trend: Vec::new(),
-            unassessed: OnceLock::new(),
+            notice: OnceLock::new(),
         };
         if let Some(swept) = swept {
             source.find_intermediaries(&swept)?;
@@ -205,20 +208,6 @@ impl RunSource {
     #[must_use]
     pub fn with_trend(self, trend: Vec<TrendPoint>) -> Self {
         Self { trend, ..self }
-    }
-
-    /// Whether anything was left out that the operator counts on: a host that a credential covers or
-    /// that looks like a computer and was not read, or a target name without an address. A sweep
-    /// reads nothing, and leaves nothing out.
-    pub fn has_unassessed(&self) -> bool {
-        if self.run().kind == RunKind::Sweep.as_str() {
-            return false;
-        }
-        if self.unassessed.get().is_none() {
-            self.machines(&mut |_| Ok(())).ok();
-        }
-        // A store that cannot be read is no reason to call a run complete.
-        self.unresolved > 0 || self.unassessed.get() != Some(&false)
     }
 
     /// Whether any machine has an open finding of a severity or worse, by the policy where it was weighed;

@@ -78,7 +78,7 @@ fn has_unassessed(kind: RunKind, commit: HostCommit) -> bool {
     let run = RunId::new("r-1");
     store.commit_host(&run, commit).wait().unwrap();
     let source = RunSource::open(&store, &run, false).unwrap();
-    source.has_unassessed()
+    source.left_out().has_unassessed
 }
 
 #[test]

@@ -207,7 +207,7 @@ impl RunSource {
     }
 
     /// Whether an address was not taken out of the run since it began.
-    fn is_still_in_scope(&self, address: IpAddr) -> bool {
+    pub(in crate::scan) fn is_still_in_scope(&self, address: IpAddr) -> bool {
         let Some(swept) = &self.swept else {
             return true;
         };

@@ -1,7 +1,7 @@
 //! The exit codes.
 
 use super::{NEW, OLD, desk, flags, network};
-use crate::support::{Site, Table, signal};
+use crate::support::{Desk, Site, Table, deaf, signal};
 use rustix::process::Signal;
 use std::path::Path;
 use std::thread;
@@ -69,7 +69,7 @@ fn the_exit_code_says_how_the_run_went() {
 #[test]
 fn devices_that_no_credential_covers_do_not_make_a_run_incomplete() {
     let site = company();
-    let desk = crate::support::Desk::at(&site, "audit", "127.85.2.1");
+    let desk = Desk::at(&site, "audit", "127.85.2.1");
     let flags = format!("{} --out out", flags(&site));
     desk.expect(0, &format!("scan 127.85.2.1 127.85.2.5 {flags}"));
     let access = Table::open(&desk.path("out/access.csv"));
@@ -77,6 +77,38 @@ fn devices_that_no_credential_covers_do_not_make_a_run_incomplete() {
     assert_eq!(code, "no_credential_in_scope");
     // A computer that nobody can log in to is another matter.
     desk.expect(3, &format!("scan 127.85.2.1 127.85.2.2 {flags}"));
+}
+
+#[test]
+fn whom_the_operator_counts_on_and_nobody_meets_makes_a_run_incomplete() {
+    let site = Site::serve(&network("silent", &[("127.85.8.1", NEW)]));
+    let port = site.port(22);
+    let silent = ["127.85.8.8", "127.85.8.9"];
+    let _silent = silent.map(|address| deaf(address.parse().unwrap(), port));
+    let of_all = desk(&site);
+    let flags = format!(
+        "--known-hosts known_hosts --ssh-port {port} --ports {port} --no-identify --out out"
+    );
+    let scan = |desk: &Desk, code, targets: &str| {
+        desk.expect(code, &format!("scan {targets} {flags}")).err
+    };
+    // Nobody was read, whoever was asked for.
+    let err = scan(&of_all, 3, "127.85.8.8-9");
+    assert!(err.contains("no machine was read"), "{err}");
+    // Named by itself, and covered.
+    let err = scan(&of_all, 3, "127.85.8.1 127.85.8.8 127.85.8.9");
+    let said = "not met, though named among the targets and covered by a credential: 127.85.8.8, 127.85.8.9";
+    assert!(err.contains(said), "{err}");
+    of_all.expect(3, "export --out again");
+    // A part of a block, or covered by nobody.
+    scan(&of_all, 0, "127.85.8.1 127.85.8.8-9");
+    let of_one = Desk::at(&site, "audit", "127.85.8.1");
+    scan(&of_one, 0, "127.85.8.1 127.85.8.8");
+    // On a list.
+    of_all.write("cmdb.csv", "Name,IP Address\nspare,127.85.8.9\n");
+    let err = scan(&of_all, 3, "127.85.8.1 127.85.8.8-9 --known CMDB=cmdb.csv");
+    let said = "named on a list and covered by a credential: spare";
+    assert!(err.contains(said), "{err}");
 }
 
 #[test]

@@ -19,7 +19,7 @@ use underdesk::model::{
     RunSummary, Stage, UtcTime,
 };
 use underdesk::scan::{
-    self, Asked as Ask, Look, Pace, RunKind, RunLimits, RunPlan, Scope, Verify, Wanted,
+    self, Asked as Ask, Awaited, Look, Pace, RunKind, RunLimits, RunPlan, Scope, Verify, Wanted,
 };
 use underdesk::store::{HostCommit, NewRun, RunState, SightingRow, Store};
 use underdesk::sweep::Profile;
@@ -209,6 +209,7 @@ fn plan(run: &Run) -> RunPlan {
         record: None,
         receipts: None,
         verify: None,
+        awaited: Awaited::default(),
     }
 }
 

@@ -13,7 +13,7 @@ use underdesk::model::{
     AccessRecord, Answer, Canaries, CredentialId, Date, Family, HostFailure, HostOutcome,
     HostTrust, LiveHost, ProbeKind, Protocol, ResultCode, RunId, RunSummary, Stage, Trace, UtcTime,
 };
-use underdesk::scan::{Look, Pace, RunKind, RunLimits, RunPlan, Scope};
+use underdesk::scan::{Awaited, Look, Pace, RunKind, RunLimits, RunPlan, Scope};
 use underdesk::store::{HostCommit, Matched, NewRun, RunState, SightingRow, Store};
 use underdesk::sweep::Profile;
 
@@ -113,6 +113,7 @@ fn plan(run: usize, seed: u64) -> RunPlan {
         record: None,
         receipts: None,
         verify: None,
+        awaited: Awaited::default(),
     }
 }
 
