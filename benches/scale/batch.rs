@@ -244,6 +244,7 @@ fn summary() -> RunSummary {
         site: "default".to_owned(),
         catalog_digest: String::new(),
         catalog_imported: None,
+        catalog_feed: String::new(),
         programs_digest: String::new(),
         simulated: false,
         canaries: Canaries::default(),

@@ -137,6 +137,7 @@ fn summary() -> RunSummary {
         site: "default".to_owned(),
         catalog_digest: "c0ffee".to_owned(),
         catalog_imported: Some(time("2026-11-20T00:00:00Z")),
+        catalog_feed: String::new(),
         programs_digest: String::new(),
         simulated: true,
         canaries: Canaries::default(),

@@ -15,8 +15,9 @@ const BATCHES: usize = 4;
 enum Order {
     Batch(&'static dyn Feed, Vec<Item>),
     EndOfPath(PathLog),
-    /// There is no more. Without it the thread gives up, and with it the draft.
-    Finish,
+    /// There is no more: what was met, and whether all of its source was. Without it the thread gives up, and with it
+    /// the draft.
+    Finish(Vec<(String, bool)>),
 }
 
 #[expect(
@@ -147,10 +148,10 @@ impl Desk {
         self.send(Order::EndOfPath(log));
     }
 
-    /// Ends the import.
-    pub(super) fn finish(mut self) {
+    /// Ends the import: of the documents that were met, the name, and whether all of their source was met.
+    pub(super) fn finish(mut self, met: Vec<(String, bool)>) {
         self.flush();
-        self.send(Order::Finish);
+        self.send(Order::Finish(met));
     }
 
     fn flush(&mut self) {
@@ -209,7 +210,10 @@ pub(super) fn lay_down(mut writer: Writer, orders: Orders) -> Result<Laid, Catal
                     problems: &log.problems,
                 })?;
             }
-            Order::Finish => {
+            Order::Finish(met) => {
+                for (path, is_whole) in &met {
+                    writer.note_met(path, *is_whole)?;
+                }
                 let (digest, file) = writer.finish()?;
                 drop(file);
                 laid.digest = Some(digest);

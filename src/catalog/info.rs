@@ -1,6 +1,6 @@
 //! What `catalog info` shows.
 
-use crate::model::{Date, UtcTime};
+use crate::model::{Date, FeedAge, UtcTime};
 use std::path::PathBuf;
 
 /// What a catalogue holds, and how old it is.
@@ -36,6 +36,8 @@ pub struct FeedInfo {
     /// The day of the newest of them, where they have days: of the last change of a bulletin, of the
     /// publication of an advisory. Far from today, documents are missing.
     pub newest: Option<Date>,
+    /// The day on which a document of it was last fetched or imported, where that is known.
+    pub met: Option<Date>,
     /// The publisher's name of the document that holds it, where documents have names: `2026-Jul`.
     pub document: Option<String>,
 }
@@ -49,4 +51,6 @@ pub struct SliceInfo {
     pub records: u64,
     /// The digest over them: 64 hex digits.
     pub digest: String,
+    /// Of a release, the feed about it that was not met for longest, and when that was.
+    pub age: Option<FeedAge>,
 }

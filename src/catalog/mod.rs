@@ -5,6 +5,7 @@
 
 pub mod feeds;
 
+mod age;
 mod as_of;
 mod content_sets;
 mod desk;
@@ -40,7 +41,8 @@ pub use slice::{BulletinHead, Entry, Slice};
 pub use unpack::{Limits, UnpackError};
 pub use update::{LeftOut, Updated, update};
 
-use crate::model::{BuildRow, Date, Fix, Lifecycle, ProductKey, UtcTime, VersionRange};
+use crate::model::{BuildRow, Date, FeedAge, Fix, Lifecycle, ProductKey, UtcTime, VersionRange};
+use age::Imports;
 use as_of::AsOf;
 use file::{CatalogFile, Predictions};
 use slice::Kev;
@@ -59,6 +61,8 @@ pub struct Catalog {
     digest: String,
     imported: Option<UtcTime>,
     as_of: AsOf,
+    imports: Imports,
+    ages: Mutex<HashMap<String, Option<FeedAge>>>,
     file: Mutex<CatalogFile>,
     slices: Mutex<HashMap<String, Arc<Slice>>>,
     kev: Arc<Kev>,
@@ -171,6 +175,8 @@ impl Catalog {
             digest: header.digest,
             imported: header.imported,
             as_of: AsOf::default(),
+            imports: file.imports()?,
+            ages: Mutex::default(),
             slices: Mutex::default(),
             kev: Arc::new(kev.map(|known| (known.cve.clone(), known)).collect()),
             lifecycles,
@@ -391,12 +397,26 @@ impl Catalog {
         let file = lock(&self.file);
         let mut feeds = file.feeds()?;
         feeds.sort_by(|a, b| a.feed.cmp(&b.feed));
+        for feed in &mut feeds {
+            let dates: &[&str] = match feed.feed.as_str() {
+                "lifecycle" => &["distro-info", "endoflife"],
+                name => &[name],
+            };
+            let met = dates.iter().filter_map(|name| self.imports.of_feed(name));
+            feed.met = met.max().map(UtcTime::date);
+        }
+        let mut slices = file.sections("slice")?;
+        drop(file);
+        for slice in &mut slices {
+            slice.age = self.age_of_slice(&slice.ecosystem)?;
+        }
+        let file = lock(&self.file);
         Ok(CatalogInfo {
             path: self.path.clone(),
             digest: self.digest.clone(),
             imported: self.imported,
             feeds,
-            slices: file.sections("slice")?,
+            slices,
             products: file.sections("product")?,
             builds: file.sections("builds")?,
             problems: file.problems()?,

@@ -5,6 +5,7 @@ use super::import::{Given, Job, run};
 use super::outcome::{ImportError, ImportReport};
 use super::unpack::Limits;
 use crate::model::UtcTime;
+use std::collections::BTreeSet;
 use std::path::Path;
 
 /// How an update of the catalogue went.
@@ -31,7 +32,8 @@ pub struct LeftOut {
 
 /// Imports documents into a catalogue file, which is made if it is not there: all that read, in one
 /// transaction. A document that the catalogue has already is read again only where `again` is set, or
-/// where another version of this program read it.
+/// where another version of this program read it. `failed` are the sources of which something did not come: what they say
+/// is as old as it was.
 ///
 /// # Errors
 ///
@@ -41,10 +43,12 @@ pub fn update(
     into: &Path,
     now: UtcTime,
     again: bool,
+    failed: &BTreeSet<String>,
 ) -> Result<Updated, ImportError> {
     let given = documents.iter().map(|document| Given {
         path: &document.file,
         name: document.name.clone(),
+        source: &document.source,
         sha256: (!again).then_some(document.sha256.as_str()),
         only: document.only,
         may_fail: true,
@@ -56,6 +60,7 @@ pub fn update(
         now,
         limits: Limits::default(),
         is_update: true,
+        failed,
     })?;
     let left_out = done.failed.into_iter().filter_map(|(at, error)| {
         let document = documents.get(at)?;

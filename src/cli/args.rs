@@ -466,7 +466,7 @@ pub(super) struct OutputArguments {
     /// policy where one says so, and but for exceptions
     #[arg(long, value_name = "SEVERITY")]
     pub(super) fail_on: Option<String>,
-    /// Exit with 5 when the catalogue is older than this many days
+    /// Exit with 5 when what the catalogue says of a machine of the run is older than this many days
     #[arg(long, value_name = "DAYS", default_value_t = 14)]
     pub(super) max_catalog_age: u32,
     /// Write all that standard error gets as JSON, one object a line: what happens, and what else is said there

@@ -7,6 +7,7 @@ use super::config::Settings;
 use super::folder::{Folder, is_further_part};
 use super::stdout::{self, Stdout};
 use super::{Exit, Stop, complain, hints, knowledge, runtime, tell, verified};
+use crate::catalog::sources::source_of;
 use crate::catalog::{Catalog, CatalogError};
 use crate::matching::Knowledge;
 use crate::model::{Changes, RunId, RunSummary, Severity, UtcTime};
@@ -454,10 +455,17 @@ pub(super) fn age(run: &RunSummary, most: u32) -> Option<Exit> {
     if days <= i64::from(most) {
         return None;
     }
-    complain(&format!(
-        "the catalogue is {days} days old: newer bulletins are not in it; underdesk catalog update, then underdesk match {}",
+    let (of, source) = match run.catalog_feed.as_str() {
+        "" => (String::new(), String::new()),
+        feed => (
+            format!(" as to {feed}, by which machines of this run are judged"),
+            format!(" {}", source_of(feed)),
+        ),
+    };
+    complain(&for_terminal(&format!(
+        "the catalogue is {days} days old{of}: newer bulletins are not in it; underdesk catalog update{source}, then underdesk match {}",
         run.id
-    ));
+    )));
     Some(Exit::CatalogUnfit)
 }
 

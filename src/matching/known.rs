@@ -4,7 +4,7 @@ use super::packages::{Access, Pocket, pockets};
 use super::windows::{self, Rules};
 use super::{Knowledge, lifecycle_of};
 use crate::catalog::{CatalogError, ProductSlice, Slice};
-use crate::model::{BuildRow, Inventory, Lifecycle, ProductKey};
+use crate::model::{BuildRow, FeedAge, Inventory, Lifecycle, ProductKey};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -24,6 +24,8 @@ pub struct Known<'a> {
     pub builds: BTreeMap<String, Arc<[BuildRow]>>,
     /// Whether the catalogue has any advisory of the kind at all: an empty one says nothing of a host.
     pub has_products: bool,
+    /// Of the feeds that it is judged by, the one that was not met for longest.
+    pub age: Option<FeedAge>,
     /// What its programs are taken for; the built-in rules by default.
     pub rules: &'a Rules,
 }
@@ -55,11 +57,13 @@ impl<'a> Known<'a> {
         let platform = &inventory.platform;
         let ecosystems = catalog.ecosystems().iter().map(String::as_str);
         let mut found = Vec::new();
+        let mut ages = Vec::new();
         let sets = catalog.content_sets()?;
         let offered = pockets::offered(inventory, &sets);
         for (ecosystem, access) in pockets::pockets(inventory, ecosystems, &sets) {
             let is_offered = offered.as_ref().is_none_or(|all| is_in(ecosystem, all));
             if let Some(slice) = catalog.slice(ecosystem)? {
+                ages.extend(catalog.age_of_slice(ecosystem)?);
                 found.push(Pocket {
                     slice,
                     access,
@@ -73,6 +77,7 @@ impl<'a> Known<'a> {
         let mut products = BTreeMap::new();
         for key in wanted.products {
             if let Some(slice) = catalog.product(&key)? {
+                ages.extend(catalog.age_of_product(&key)?);
                 products.insert(key, slice);
             }
         }
@@ -80,6 +85,7 @@ impl<'a> Known<'a> {
         for product in wanted.builds {
             let rows = catalog.builds(&product)?;
             if !rows.is_empty() {
+                ages.extend(catalog.age_of_builds(&product)?);
                 builds.insert(product, rows);
             }
         }
@@ -90,6 +96,7 @@ impl<'a> Known<'a> {
             products,
             builds,
             has_products: !catalog.products().is_empty(),
+            age: ages.into_iter().min(),
             rules,
         })
     }

@@ -177,8 +177,12 @@ pub struct RunSummary {
     pub site: String,
     /// SHA-256 of the catalogue that the verdicts were made with, in hex; empty without one.
     pub catalog_digest: String,
-    /// When that catalogue was last imported into.
+    /// When what the machines were judged by was last met: of the feeds, that of the one that was not met for longest. Before
+    /// machines were judged, when the catalogue was last imported into.
     pub catalog_imported: Option<UtcTime>,
+    /// That feed, and what of it: `osv Debian:12`. Empty where none is known.
+    #[serde(default)]
+    pub catalog_feed: String,
     /// SHA-256 of the operator's rules for programs that the verdicts were made with, in hex; empty where
     /// there were only the built-in ones.
     pub programs_digest: String,

@@ -254,10 +254,13 @@ pub(super) struct RunV1<'a> {
     guards_lifted: &'a [String],
     /// SHA-256 of the catalogue that the verdicts were made with; `null` without one.
     catalog_digest: Option<&'a str>,
+    /// When what its machines were judged by was last fetched or imported: of the feeds, the oldest.
     catalog_imported_utc: Option<String>,
-    /// Whole days from its last import to the beginning of the run; 0 for a catalogue imported
+    /// Whole days from then to the beginning of the run; 0 for a catalogue imported
     /// since, when an old run is judged anew.
     catalog_age_days: Option<i64>,
+    /// The feed that is so old, and what of it: `osv Debian:12`; `null` where none is known.
+    catalog_feed: Option<&'a str>,
     /// SHA-256 of the operator's rules for programs; `null` where there were only the built-in ones.
     programs_digest: Option<&'a str>,
     /// How often hosts that are known to live were asked while the sweep went on.
@@ -291,6 +294,7 @@ impl<'a> RunV1<'a> {
             catalog_digest: digest(&run.catalog_digest),
             catalog_imported_utc: run.catalog_imported.map(|time| time.to_string()),
             catalog_age_days: age,
+            catalog_feed: digest(&run.catalog_feed),
             programs_digest: digest(&run.programs_digest),
             canaries_asked: run.canaries.asked,
             canaries_lost: run.canaries.lost,

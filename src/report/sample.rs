@@ -120,6 +120,7 @@ pub(super) fn run(machines: Vec<MachineRecord>) -> Run {
             site: "default".to_owned(),
             catalog_digest: "c0ffee".to_owned(),
             catalog_imported: Some(time("2026-11-01T00:00:00Z")),
+            catalog_feed: String::new(),
             programs_digest: String::new(),
             simulated: false,
             canaries: crate::model::Canaries::default(),

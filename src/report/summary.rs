@@ -470,7 +470,14 @@ fn catalog_step(run: &RunSummary) -> Option<String> {
         return wanted.then(|| format!("Get a catalogue, then judge this run again: {import}"));
     };
     let age = imported.date().days_until(run.started.date());
-    (age > CATALOG_DAYS).then(|| format!("Renew the catalogue, it is {age} days old: {import}"))
+    let of = match run.catalog_feed.as_str() {
+        "" => "it",
+        feed => feed,
+    };
+    (age > CATALOG_DAYS).then(|| {
+        let of = for_terminal(of);
+        format!("Renew the catalogue, {of} is {age} days old: {import}")
+    })
 }
 
 /// Something to install.

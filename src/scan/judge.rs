@@ -53,6 +53,7 @@ pub fn of(knowledge: &Knowledge, inventory: &Inventory, today: Date) -> Result<M
         findings: Arc::new(findings),
         catalog_digest: knowledge.catalog.digest().to_owned(),
         end_of_life: known.lifecycle.and_then(|lifecycle| lifecycle.end_of_life),
+        age: known.age,
     })
 }
 
@@ -69,6 +70,7 @@ pub(super) fn sound(
             findings: Arc::new(vec![matching::defect(&inventory.platform)]),
             catalog_digest: knowledge.catalog.digest().to_owned(),
             end_of_life: None,
+            age: None,
         })
     })
 }

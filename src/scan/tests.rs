@@ -75,6 +75,7 @@ pub(super) async fn context(plan: &RunPlan) -> (Arc<Context>, Arc<TargetSet>) {
         site: "default".to_owned(),
         catalog_digest: String::new(),
         catalog_imported: None,
+        catalog_feed: String::new(),
         programs_digest: String::new(),
         simulated: true,
         canaries: Canaries::default(),

@@ -111,6 +111,7 @@ mod tests {
             site: "default".to_owned(),
             catalog_digest: catalog.to_owned(),
             catalog_imported: None,
+            catalog_feed: String::new(),
             programs_digest: String::new(),
             simulated: false,
             canaries: Canaries::default(),
@@ -217,6 +218,7 @@ mod tests {
             findings: Arc::new(findings),
             catalog_digest: "c".to_owned(),
             end_of_life: None,
+            age: None,
         });
         let commit = HostCommit {
             outcome,

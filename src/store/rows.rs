@@ -1,8 +1,8 @@
 //! What goes into the store and comes out of it, as plain data.
 
 use crate::model::{
-    Answer, Date, Finding, HostKey, HostOutcome, ProbeKind, ResultCode, RunId, RunSummary, Trace,
-    UtcTime, hex,
+    Answer, Date, FeedAge, Finding, HostKey, HostOutcome, ProbeKind, ResultCode, RunId, RunSummary,
+    Trace, UtcTime, hex,
 };
 use std::fmt;
 use std::net::IpAddr;
@@ -93,6 +93,8 @@ pub struct Matched {
     pub catalog_digest: String,
     /// The last day of support of the host's release, where the catalogue knows it.
     pub end_of_life: Option<Date>,
+    /// Of the feeds that the host was judged by, the one that was not met for longest.
+    pub age: Option<FeedAge>,
 }
 
 /// The SHA-256 of a stored inventory or list of findings.

@@ -76,11 +76,11 @@ pub(super) fn begin(db: &mut Db, new: &NewRun) -> Result<(), StoreError> {
         }
         tx.execute(
             "INSERT INTO run (id, site, kind, state, started, operator, authorised_by, targets, guards,
-                              settings, plan, seed, catalog_digest, catalog_imported, programs_digest,
-                              simulated)
+                              settings, plan, seed, catalog_digest, catalog_imported, catalog_feed,
+                              programs_digest, simulated)
              VALUES (:id, :site, :kind, 'running', :started, :operator, :authorised_by, :targets, :guards,
-                     :settings, :plan, :seed, :catalog_digest, :catalog_imported, :programs_digest,
-                     :simulated)",
+                     :settings, :plan, :seed, :catalog_digest, :catalog_imported, :catalog_feed,
+                     :programs_digest, :simulated)",
             named_params! {
                 ":id": run.id.as_str(),
                 ":site": run.site,
@@ -95,6 +95,7 @@ pub(super) fn begin(db: &mut Db, new: &NewRun) -> Result<(), StoreError> {
                 ":seed": new.seed.cast_signed(),
                 ":catalog_digest": run.catalog_digest,
                 ":catalog_imported": run.catalog_imported.map(Time),
+                ":catalog_feed": run.catalog_feed,
                 ":programs_digest": run.programs_digest,
                 ":simulated": run.simulated,
             },
@@ -124,10 +125,10 @@ pub(super) fn insert_whole(conn: &Connection, run: &RunRecord) -> Result<i64, Fa
     let (state, stopped_by) = words(summary.state);
     conn.execute(
         "INSERT INTO run (id, site, kind, state, stopped_by, started, finished, operator, authorised_by, targets,
-                          guards, settings, plan, seed, catalog_digest, catalog_imported, programs_digest,
+                          guards, settings, plan, seed, catalog_digest, catalog_imported, catalog_feed, programs_digest,
                           simulated, mark, canaries_asked, canaries_lost)
          VALUES (:id, :site, :kind, :state, :stopped_by, :started, :finished, :operator, :authorised_by, :targets,
-                 :guards, :settings, :plan, :seed, :catalog_digest, :catalog_imported, :programs_digest,
+                 :guards, :settings, :plan, :seed, :catalog_digest, :catalog_imported, :catalog_feed, :programs_digest,
                  :simulated, :mark, :asked, :lost)",
         named_params! {
             ":id": summary.id.as_str(),
@@ -146,6 +147,7 @@ pub(super) fn insert_whole(conn: &Connection, run: &RunRecord) -> Result<i64, Fa
             ":seed": run.seed.cast_signed(),
             ":catalog_digest": summary.catalog_digest,
             ":catalog_imported": summary.catalog_imported.map(Time),
+            ":catalog_feed": summary.catalog_feed,
             ":programs_digest": summary.programs_digest,
             ":simulated": summary.simulated,
             ":mark": run.mark.cast_signed(),
@@ -181,6 +183,9 @@ pub(super) fn finish(
             "UPDATE run SET state = ?2, stopped_by = ?3, finished = ?4 WHERE id = ?1",
             params![id.as_str(), word, stopped_by, end],
         )?;
+        if end.is_some() {
+            tell_age(tx, id)?;
+        }
         (changed == 1).then_some(()).ok_or_else(|| no_such(id))
     })
 }
@@ -203,7 +208,7 @@ pub(super) fn set_settings(
 pub(super) fn set_judged_by(db: &mut Db, id: &RunId, by: &JudgedBy) -> Result<(), StoreError> {
     db.write(|tx| {
         let changed = tx.execute(
-            "UPDATE run SET catalog_digest = ?2, catalog_imported = ?3, programs_digest = ?4
+            "UPDATE run SET catalog_digest = ?2, catalog_imported = ?3, catalog_feed = '', programs_digest = ?4
              WHERE id = ?1",
             params![
                 id.as_str(),
@@ -212,8 +217,28 @@ pub(super) fn set_judged_by(db: &mut Db, id: &RunId, by: &JudgedBy) -> Result<()
                 by.programs_digest,
             ],
         )?;
+        tell_age(tx, id)?;
         (changed == 1).then_some(()).ok_or_else(|| no_such(id))
     })
+}
+
+/// Notes how new what the machines of a run were judged by is, where there was a catalogue: as the oldest of the feeds.
+fn tell_age(conn: &Connection, id: &RunId) -> Result<(), Fault> {
+    let oldest = "SELECT feed_met, feed FROM outcome JOIN run ON run.number = outcome.run
+                  WHERE run.id = ?1 AND feed_met IS NOT NULL ORDER BY feed_met, feed LIMIT 1";
+    let mut query = conn.prepare_cached(oldest)?;
+    let oldest = query.query_row([id.as_str()], |row| {
+        Ok((row.get::<_, Time>(0)?, row.get::<_, String>(1)?))
+    });
+    let Some((met, feed)) = oldest.optional()? else {
+        return Ok(());
+    };
+    conn.execute(
+        "UPDATE run SET catalog_imported = ?2, catalog_feed = ?3
+         WHERE id = ?1 AND catalog_imported IS NOT NULL",
+        params![id.as_str(), met, feed],
+    )?;
+    Ok(())
 }
 
 fn select(
@@ -223,7 +248,7 @@ fn select(
 ) -> Result<Vec<RunRecord>, Fault> {
     let query = format!(
         "SELECT id, site, kind, state, stopped_by, started, finished, operator, authorised_by, targets, guards,
-                settings, plan, seed, catalog_digest, catalog_imported, programs_digest, simulated, mark,
+                settings, plan, seed, catalog_digest, catalog_imported, catalog_feed, programs_digest, simulated, mark,
                 canaries_asked, canaries_lost
          FROM run {which}"
     );
@@ -252,6 +277,7 @@ fn read(row: &Row<'_>) -> Result<RunRecord, Fault> {
             site: row.get("site")?,
             catalog_digest: row.get("catalog_digest")?,
             catalog_imported: time("catalog_imported")?,
+            catalog_feed: row.get("catalog_feed")?,
             programs_digest: row.get("programs_digest")?,
             simulated: row.get("simulated")?,
             // The table's own rules allow no other words.

@@ -1,10 +1,12 @@
 //! Verdicts, apart from the facts they are about.
 
 use super::blobs::{Blob, Kind, KnownBlobs};
-use super::db::{Address, Db, Fault};
+use super::db::{Address, Db, Fault, Time};
 use super::runs::RunKey;
 use super::{Digest, InventoryRef, Matched, StoreError, keys, runs};
-use crate::model::{BulletinId, Date, Finding, FindingHistory, FindingId, MachineId, RunId};
+use crate::model::{
+    BulletinId, Date, FeedAge, Finding, FindingHistory, FindingId, MachineId, RunId,
+};
 use rusqlite::{Connection, OptionalExtension as _, params};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -16,6 +18,7 @@ pub(super) struct EncodedVerdict {
     findings: Arc<Vec<Finding>>,
     catalog_digest: String,
     end_of_life: Option<String>,
+    age: Option<FeedAge>,
 }
 
 /// Encodes verdicts, on the caller's thread.
@@ -25,6 +28,7 @@ pub(super) fn encode(matched: &Matched, known: &KnownBlobs) -> Result<EncodedVer
         findings: Arc::clone(&matched.findings),
         catalog_digest: matched.catalog_digest.clone(),
         end_of_life: matched.end_of_life.map(|day| day.to_string()),
+        age: matched.age.clone(),
     })
 }
 
@@ -95,7 +99,7 @@ pub(super) fn write(
             remember(conn, run, machine, &matters)?;
         }
         let mut update = conn.prepare_cached(
-            "UPDATE outcome SET findings = ?3, catalog_digest = ?4, end_of_life = ?5
+            "UPDATE outcome SET findings = ?3, catalog_digest = ?4, end_of_life = ?5, feed = ?6, feed_met = ?7
              WHERE run = ?1 AND address = ?2",
         )?;
         update.execute(params![
@@ -104,6 +108,8 @@ pub(super) fn write(
             verdict.blob.digest.0,
             verdict.catalog_digest,
             verdict.end_of_life,
+            verdict.age.as_ref().map(|age| age.feed.as_str()),
+            verdict.age.as_ref().map(|age| Time(age.met)),
         ])?;
     }
     Ok(())

@@ -244,6 +244,7 @@ impl Visitor {
                 site: "default".to_owned(),
                 catalog_digest: String::new(),
                 catalog_imported: None,
+                catalog_feed: String::new(),
                 programs_digest: String::new(),
                 simulated: true,
                 canaries: underdesk::model::Canaries::default(),

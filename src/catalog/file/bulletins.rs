@@ -19,6 +19,9 @@ impl Writer {
             references,
             rows,
         } = cut(bulletin, feed.grain(), &self.codenames);
+        for row in &rows {
+            self.spoke.count(&head.feed, &row.ecosystem);
+        }
         let mut digest = Digest::default();
         digest.head(&head, &references);
         let hash = digest.finish();

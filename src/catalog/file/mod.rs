@@ -7,6 +7,7 @@ mod bulletins;
 mod content_sets;
 mod draft;
 mod gather;
+mod log;
 mod portable;
 mod predictions;
 mod products;
@@ -32,14 +33,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// What each format adds, from the first on.
-const SCHEMAS: [&str; 4] = [
+const SCHEMAS: [&str; 5] = [
     include_str!("schema.sql"),
     include_str!("schema_2.sql"),
     include_str!("schema_3.sql"),
     include_str!("schema_4.sql"),
+    include_str!("schema_5.sql"),
 ];
 /// The newest format: that of all `SCHEMAS`.
-pub const FORMAT: i64 = 4;
+pub const FORMAT: i64 = 5;
 /// Marks the file as ours, among `SQLite` files.
 const APPLICATION: i64 = 0x5564_6361;
 

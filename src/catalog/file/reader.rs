@@ -7,7 +7,7 @@ use rusqlite::{OptionalExtension as _, params};
 
 /// Other versions may read more of the same document. The number behind is one more whenever readers learn to
 /// read more between versions.
-const READER: &str = concat!(env!("CARGO_PKG_VERSION"), "+1");
+const READER: &str = concat!(env!("CARGO_PKG_VERSION"), "+2");
 
 impl Writer {
     /// Whether this version of the program has imported just this document last under its name.

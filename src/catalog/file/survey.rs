@@ -17,6 +17,7 @@ impl CatalogFile {
                     ecosystem: row.get(0)?,
                     records: row.get::<_, i64>(1)?.unsigned_abs(),
                     digest: row.get(2)?,
+                    age: None,
                 })
             })?;
             rows.collect()
@@ -52,6 +53,7 @@ impl CatalogFile {
                 feed: row.get(0)?,
                 records: row.get::<_, i64>(1)?.unsigned_abs(),
                 newest,
+                met: None,
                 document: row.get(3)?,
             })
         };
@@ -63,6 +65,7 @@ impl CatalogFile {
                     feed: "epss".to_owned(),
                     records: section.records,
                     newest: self.predictions()?.newest(),
+                    met: None,
                     document: None,
                 });
             }

@@ -1,6 +1,7 @@
 //! Writing a catalogue, on a copy that nobody reads yet.
 
 use super::gather::Gathered;
+use super::log::Spoke;
 use super::{
     APPLICATION, CatalogFile, FORMAT, Predictions, SCHEMAS, check_format, database, each_affected,
     kev_digest, kev_rows, lifecycle_digest, lifecycle_rows, sections_digest, steady,
@@ -25,6 +26,10 @@ pub(in crate::catalog) struct Writer {
     pub(super) gathered: Gathered,
     /// Once there is any.
     predictions: Option<Predictions>,
+    /// What the path that is being read speaks of.
+    pub(super) spoke: Spoke,
+    /// The last entry of the log before this import.
+    pub(super) begun_after: i64,
     pub(super) now: UtcTime,
 }
 
@@ -88,15 +93,19 @@ impl Writer {
             format!("PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {FORMAT};");
         db.execute_batch(&mark).map_err(failed)?;
         let own = lifecycle_rows(&db).map_err(failed)?;
-        Ok(Self {
+        let mut writer = Self {
             codenames: Codenames::of(known.iter().chain(&own)),
             db,
             path: path.to_owned(),
             touched: BTreeSet::new(),
             gathered: Gathered::default(),
             predictions: None,
+            spoke: Spoke::default(),
+            begun_after: 0,
             now,
-        })
+        };
+        writer.begun_after = writer.last_entry().map_err(failed)?;
+        Ok(writer)
     }
 
     /// Lays a record down. `None` where [`Writer::end_document`] tells what became of it.
@@ -110,7 +119,11 @@ impl Writer {
             Record::KnownExploited(known) => self.put_kev(&known).map(Some),
             Record::Lifecycle(row) => self.put_lifecycle(&row).map(Some),
             Record::Advisory(advisory) => self.put_advisory(advisory).map(|()| None),
-            Record::Build(row) => self.put_build(&row).map(Some),
+            Record::Build(row) => {
+                self.spoke
+                    .count(feed.name(), &format!("builds {}", row.product));
+                self.put_build(&row).map(Some)
+            }
             Record::Prediction(prediction) => self.put_prediction(&prediction).map(Some),
             Record::ContentSet(set) => self.put_content_set(&set).map(Some),
         };
@@ -192,9 +205,10 @@ impl Writer {
     }
 
     /// Writes a line of the import log.
-    pub(in crate::catalog) fn log(&self, row: &ImportRow<'_>) -> Result<(), CatalogError> {
+    pub(in crate::catalog) fn log(&mut self, row: &ImportRow<'_>) -> Result<(), CatalogError> {
         let sql = "INSERT INTO import (at, path, sha256, feeds, documents, read, skipped, irrelevant, \
-                   added, changed, problems) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+                   added, changed, problems, spoke) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+        let spoke = std::mem::take(&mut self.spoke).text();
         let [documents, read, skipped, irrelevant, added, changed] =
             row.counts.map(u64::cast_signed);
         let values = params![
@@ -209,6 +223,7 @@ impl Writer {
             added,
             changed,
             row.problems,
+            spoke,
         ];
         let written = self.db.execute(sql, values);
         written.map_err(|source| database(&self.path, "write", source))?;

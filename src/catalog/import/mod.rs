@@ -44,6 +44,7 @@ pub fn import_within(
     let given = paths.iter().map(|path| Given {
         path,
         name: path.display().to_string(),
+        source: "",
         sha256: None,
         only: &[],
         may_fail: false,
@@ -55,6 +56,7 @@ pub fn import_within(
         now,
         limits,
         is_update: false,
+        failed: &BTreeSet::new(),
     };
     Ok(run(&job)?.report)
 }
@@ -64,6 +66,8 @@ pub(super) struct Given<'a> {
     pub(super) path: &'a Path,
     /// What the log calls it.
     pub(super) name: String,
+    /// The source that it came from; empty where a person named it.
+    pub(super) source: &'a str,
     /// Its SHA-256, in hex, where it is not read again if the catalogue has just this.
     pub(super) sha256: Option<&'a str>,
     /// The feeds one of which must read it; empty for any.
@@ -80,6 +84,8 @@ pub(super) struct Job<'a> {
     pub(super) limits: Limits,
     /// Whether everything is given that the catalogue is made of, so that it is noted who read it.
     pub(super) is_update: bool,
+    /// Sources of which something did not come.
+    pub(super) failed: &'a BTreeSet<String>,
 }
 
 /// What came of a job.
@@ -137,9 +143,11 @@ fn attempt(job: &Job<'_>, without: &mut Without) -> Result<Option<Done>, ImportE
         let scribe = scope.spawn(move || lay_down(writer, orders));
         let end = intake.all(job.given, job.limits, passed);
         let (desk, taken) = intake.into_parts();
+        let failed = taken.failed.keys().chain(without.failed.keys());
+        let met = met(job, &failed.copied().collect());
         // A desk that is dropped without having been finished ends the other side as well.
         if end.is_ok() && taken.tainted.is_empty() && !taken.is_tainted {
-            desk.finish();
+            desk.finish(met);
         } else {
             drop(desk);
         }
@@ -170,6 +178,20 @@ fn attempt(job: &Job<'_>, without: &mut Without) -> Result<Option<Done>, ImportE
         unchanged: unchanged.len() as u64,
         failed: std::mem::take(&mut without.failed),
     }))
+}
+
+/// Of the documents of an update that read, the name, and whether all of their source came and reads.
+fn met(job: &Job<'_>, failed: &BTreeSet<usize>) -> Vec<(String, bool)> {
+    if !job.is_update {
+        return Vec::new();
+    }
+    let source = |at: &usize| job.given.get(*at).map(|given| given.source);
+    let broken: BTreeSet<&str> = failed.iter().filter_map(source).collect();
+    let is_whole = |source: &str| !broken.contains(source) && !job.failed.contains(source);
+    let given = job.given.iter().enumerate();
+    let read = given.filter(|(at, _)| !failed.contains(at));
+    read.map(|(_, given)| (given.name.clone(), is_whole(given.source)))
+        .collect()
 }
 
 /// Which of the given the catalogue has already.

@@ -145,6 +145,23 @@ impl Source {
     }
 }
 
+/// By which name of [`choose`] a feed is fetched that is called `osv Debian:12` or `msrc-cvrf`: the source that has this
+/// release, else the feed.
+pub fn source_of(feed: &str) -> &str {
+    let (name, about) = feed.split_once(' ').unwrap_or((feed, ""));
+    let family = about.split(':').next().unwrap_or_default();
+    let folder = family.replace(' ', "-").to_lowercase();
+    let is_it = |source: &&Source| {
+        let mut folders = source.path.split('/');
+        source.feed == name && folders.any(|part| part.to_lowercase() == folder)
+    };
+    let mut all = sources().iter().filter(is_it);
+    match (all.next(), all.next()) {
+        (Some(source), None) => &source.name,
+        _ => name,
+    }
+}
+
 /// The sources that names stand for: of a source, a feed or a group, or `all`. Without names those that
 /// are on by default.
 pub fn choose(all: &[Source], names: &[String]) -> Result<Vec<Source>, ChoiceError> {

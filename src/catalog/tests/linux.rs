@@ -59,7 +59,8 @@ fn a_file_of_the_format_before_repositories_opens_and_is_written_on() {
     let digest = place.digest();
     let db = rusqlite::Connection::open(place.catalog()).unwrap();
     let old = "DROP TABLE content_set; DROP INDEX affected_redhat; \
-               ALTER TABLE bulletin DROP COLUMN nature; PRAGMA user_version = 2;";
+               ALTER TABLE bulletin DROP COLUMN nature; ALTER TABLE import DROP COLUMN spoke; \
+               ALTER TABLE import DROP COLUMN met; PRAGMA user_version = 2;";
     db.execute_batch(old).unwrap();
     drop(db);
     assert_eq!(place.digest(), digest);

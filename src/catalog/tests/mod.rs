@@ -1,5 +1,6 @@
 //! The catalogue as a whole: documents in, slices out.
 
+mod age;
 mod folders;
 mod linux;
 mod products;

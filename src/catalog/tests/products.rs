@@ -215,7 +215,8 @@ fn a_catalogue_of_the_first_format_opens_and_the_next_import_brings_it_up() {
     db.execute_batch(
         "DROP TABLE advisory; DROP TABLE said; DROP TABLE said_before; DROP TABLE build; \
          DROP TABLE prediction; DROP TABLE content_set; DROP INDEX affected_redhat; \
-         ALTER TABLE bulletin DROP COLUMN nature; PRAGMA user_version = 1;",
+         ALTER TABLE bulletin DROP COLUMN nature; ALTER TABLE import DROP COLUMN spoke; \
+               ALTER TABLE import DROP COLUMN met; PRAGMA user_version = 1;",
     )
     .unwrap();
     drop(db);
@@ -247,8 +248,11 @@ fn a_catalogue_that_knows_no_sorts_of_flaws_opens_and_learns_them_from_the_same_
     place.import(&[path.clone(), other.clone()]).unwrap();
     let before = place.digest();
     let db = rusqlite::Connection::open(place.catalog()).unwrap();
-    db.execute_batch("ALTER TABLE bulletin DROP COLUMN nature; PRAGMA user_version = 3;")
-        .unwrap();
+    db.execute_batch(
+        "ALTER TABLE bulletin DROP COLUMN nature; ALTER TABLE import DROP COLUMN spoke; \
+               ALTER TABLE import DROP COLUMN met; PRAGMA user_version = 3;",
+    )
+    .unwrap();
     drop(db);
     let server = ProductKey::of("Windows Server 2019");
     let natures = || {

@@ -7,6 +7,7 @@ use super::news::{self, Telling};
 use super::{catalog_search, catalog_update};
 use crate::catalog::sources::{From, Source};
 use crate::catalog::{self, ImportError, Portable, PortableError};
+use crate::model::Date;
 use crate::report::{columns, for_terminal};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -40,9 +41,7 @@ pub(in crate::cli) fn run(
             return import(settings, paths, *replace, how);
         }
         CatalogCommand::Export { file } => export(settings, file)?,
-        CatalogCommand::Info { products, problems } => {
-            info(settings, *products, *problems)?
-        }
+        CatalogCommand::Info { products, problems } => info(settings, *products, *problems)?,
     };
     stdout::print(text)?;
     Ok(Exit::Clean)
@@ -164,21 +163,29 @@ fn info(settings: &Settings, products: bool, problems: bool) -> Result<String, S
         info.digest
     );
     let feeds = info.feeds.iter().map(|feed| {
-        let newest = feed.newest.map_or(String::new(), |day| day.to_string());
+        let day = |day: Option<Date>| day.map_or(String::new(), |day| day.to_string());
         let document = feed.document.clone().unwrap_or_default();
         vec![
             feed.feed.clone(),
             feed.records.to_string(),
-            newest,
+            day(feed.newest),
+            day(feed.met),
             document,
         ]
     });
     let feeds: Vec<Vec<String>> = feeds.collect();
-    let head = ["feed", "records", "newest", "in document"];
+    let head = ["feed", "records", "newest", "imported", "in document"];
     let _ = writeln!(text, "\n{}", columns(&head, &feeds).trim_end());
     if !info.slices.is_empty() {
-        let head = ["slice", "records", "digest"];
-        let slices = columns(&head, &sections(&info.slices));
+        let head = ["slice", "records", "digest", "imported", "of feed"];
+        let mut rows = sections(&info.slices);
+        for (row, slice) in rows.iter_mut().zip(&info.slices) {
+            let age = slice.age.as_ref();
+            let feed = age.and_then(|age| age.feed.split(' ').next());
+            row.push(age.map_or(String::new(), |age| age.met.date().to_string()));
+            row.push(feed.unwrap_or_default().to_owned());
+        }
+        let slices = columns(&head, &rows);
         let _ = writeln!(text, "\n{}", slices.trim_end());
     }
     if !info.products.is_empty() {

@@ -12,7 +12,7 @@ use crate::catalog::sources::{self, Source};
 use crate::catalog::{self, ImportError, ImportReport, LeftOut, Updated};
 use crate::report::for_terminal;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
@@ -49,8 +49,11 @@ pub(in crate::cli) fn update(
         }
         let (into, again) = (settings.catalog.clone(), arguments.reread);
         let documents = fetched.documents.clone();
-        let import =
-            spawn_blocking(move || catalog::update(&documents, &into, runtime::now(), again));
+        let failures = fetched.failures.iter();
+        let failed: BTreeSet<String> = failures.map(|failure| failure.source.clone()).collect();
+        let import = spawn_blocking(move || {
+            catalog::update(&documents, &into, runtime::now(), again, &failed)
+        });
         let updated = tokio::select! {
             updated = import => updated.map_err(|error| Stop::failed(&error))?,
             () = runtime::interrupted() => return Ok(Came::Not(Exit::Interrupted)),

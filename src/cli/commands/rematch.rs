@@ -159,6 +159,7 @@ fn judge(
         site: settings.site.clone(),
         catalog_digest: known.catalog.digest().to_owned(),
         catalog_imported: known.catalog.imported(),
+        catalog_feed: String::new(),
         programs_digest: known.rules.digest().to_owned(),
         simulated: false,
         canaries: Canaries::default(),

@@ -633,6 +633,7 @@ impl Job<'_> {
             site: self.settings.site.clone(),
             catalog_digest: known.catalog.digest().to_owned(),
             catalog_imported: known.catalog.imported(),
+            catalog_feed: String::new(),
             programs_digest: known.rules.digest().to_owned(),
             simulated: self.simulated,
             canaries: Canaries::default(),

@@ -118,8 +118,12 @@ fn catalogue(run: &RunSummary) -> String {
     let days = imported.date().days_until(run.started.date()).max(0);
     let age = plural(u64::try_from(days).unwrap_or_default(), "day");
     let digest = run.catalog_digest.get(..12).unwrap_or(&run.catalog_digest);
+    let of = match run.catalog_feed.as_str() {
+        "" => String::new(),
+        feed => format!(" (of its feeds, {feed} is the oldest)"),
+    };
     format!(
-        "imported {}, {age} before the run; digest {digest}",
+        "imported {}, {age} before the run{of}; digest {digest}",
         imported.date()
     )
 }

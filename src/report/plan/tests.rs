@@ -22,6 +22,7 @@ fn run() -> RunSummary {
         site: "default".to_owned(),
         catalog_digest: String::new(),
         catalog_imported: None,
+        catalog_feed: String::new(),
         programs_digest: String::new(),
         simulated: false,
         canaries: Canaries::default(),

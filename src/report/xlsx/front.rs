@@ -112,7 +112,11 @@ fn of_run(run: &RunSummary, paper: &mut Paper<'_>) -> Result<(), ReportError> {
     let catalogue = match run.catalog_imported {
         Some(time) => {
             let days = time.date().days_until(run.started.date()).max(0);
-            format!("imported {}, {days} days before the run", time.date())
+            let of = match run.catalog_feed.as_str() {
+                "" => String::new(),
+                feed => format!(" (of its feeds, {feed} is the oldest)"),
+            };
+            format!("imported {}, {days} days before the run{of}", time.date())
         }
         None if run.catalog_digest.is_empty() => "none".to_owned(),
         None => "built in".to_owned(),

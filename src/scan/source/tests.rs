@@ -21,6 +21,7 @@ pub(super) fn summary(kind: RunKind) -> RunSummary {
         site: "default".to_owned(),
         catalog_digest: String::new(),
         catalog_imported: None,
+        catalog_feed: String::new(),
         programs_digest: String::new(),
         simulated: false,
         canaries: Canaries::default(),

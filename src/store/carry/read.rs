@@ -265,6 +265,7 @@ fn run_of(head: RunLine) -> Result<RunRecord, Wrong> {
     for digest in [&summary.catalog_digest, &summary.programs_digest] {
         plain("a catalogue's digest", digest, 200)?;
     }
+    plain("a feed of the catalogue", &summary.catalog_feed, 200)?;
     let state = runs::state_of(&head.state, &head.stopped_by);
     let Some(state) = state.filter(|state| *state != RunState::Running) else {
         return wrong(format!("the run's state is {:?}", head.state));
@@ -490,6 +491,7 @@ impl Arriving {
             findings: Arc::new(findings),
             catalog_digest,
             end_of_life,
+            age: None,
         });
         let outcome = HostOutcome {
             host: LiveHost {

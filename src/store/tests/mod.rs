@@ -46,6 +46,7 @@ pub(super) fn new_run(number: u32) -> NewRun {
             site: "default".into(),
             catalog_digest: String::new(),
             catalog_imported: None,
+            catalog_feed: String::new(),
             programs_digest: String::new(),
             simulated: false,
             canaries: crate::model::Canaries::default(),
@@ -235,6 +236,7 @@ pub(super) fn matched(bulletins: &[&str]) -> Matched {
         findings: Arc::new(findings.collect()),
         catalog_digest: "cat".into(),
         end_of_life: crate::model::Date::parse("2028-06-30"),
+        age: None,
     }
 }
 

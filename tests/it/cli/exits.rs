@@ -306,6 +306,23 @@ fn a_catalogue_that_is_too_old_is_said_with_5_however_well_the_run_went() {
     let ended = desk.expect(5, &words);
     assert!(ended.err.contains("days old"), "{}", ended.err);
     desk.expect(0, &format!("{words} --max-catalog-age 100000"));
+    // What concerns no machine makes it no younger.
+    desk.write("own.csv", "product,fixed_version\n7-Zip,24.01\n");
+    desk.expect(0, "--catalog old.db catalog import own.csv --no-hits");
+    for words in [&*words, "--catalog old.db match --out out"] {
+        let ended = desk.expect(5, words);
+        let said =
+            "days old as to debian-tracker Debian:12, by which machines of this run are judged";
+        assert!(ended.err.contains(said), "{}", ended.err);
+        let next = "underdesk catalog update debian-tracker, then underdesk match r-";
+        assert!(ended.err.contains(next), "{}", ended.err);
+    }
+    let manifest = desk.read("out/manifest.json");
+    let said = "\"catalog_feed\": \"debian-tracker Debian:12\"";
+    assert!(manifest.contains(said), "{manifest}");
+    let info = desk.expect(0, "--catalog old.db catalog info").out;
+    let is_told = |line: &str| line.contains("Debian:12") && line.contains("2000-01-01");
+    assert!(info.lines().any(is_told), "{info}");
     // A sweep needs none.
     let port = site.port(22);
     desk.expect(

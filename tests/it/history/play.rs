@@ -258,6 +258,7 @@ fn new_run(
             site: run.site.clone(),
             catalog_digest: knowledge.catalog.digest().to_owned(),
             catalog_imported: knowledge.catalog.imported(),
+            catalog_feed: String::new(),
             programs_digest: String::new(),
             // A catalogue of 2023 is not too old for what is not real.
             simulated: !world.is_real,

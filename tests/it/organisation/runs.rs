@@ -131,6 +131,7 @@ fn new_run(run: usize, started: UtcTime, plan: &RunPlan) -> NewRun {
             site: "default".to_owned(),
             catalog_digest: String::new(),
             catalog_imported: None,
+            catalog_feed: String::new(),
             programs_digest: String::new(),
             simulated: true,
             canaries: Canaries::default(),
@@ -166,6 +167,7 @@ fn commit(
         findings: Arc::default(),
         catalog_digest: String::new(),
         end_of_life: ended,
+        age: None,
     });
     let outcome = HostOutcome {
         host: LiveHost {

@@ -175,6 +175,7 @@ fn summary(settings: &Settings, plan: &RunPlan) -> RunSummary {
         site: settings.site.clone(),
         catalog_digest: String::new(),
         catalog_imported: None,
+        catalog_feed: String::new(),
         programs_digest: String::new(),
         simulated: false,
         canaries: Canaries::default(),

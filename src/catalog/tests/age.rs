@@ -1,0 +1,121 @@
+//! How new what machines are judged by is.
+
+use super::*;
+use crate::catalog::fetch::Document;
+use crate::model::hex;
+use sha2::{Digest as _, Sha256};
+use std::collections::BTreeSet;
+
+const DECEMBER: &str = include_str!("../../../fixtures/feeds/msrc-cvrf/2025-Dec.xml");
+const KEV: &str =
+    r#"{"catalogVersion":"1","vulnerabilities":[{"cveID":"CVE-1","dateAdded":"2025-12-10"}]}"#;
+
+/// All that OSV says of Debian 12.
+fn all() -> String {
+    let records = (1..=4).map(|number| osv(&format!("CVE-{number}"), "2024-01-01", "3"));
+    records.collect::<Vec<_>>().join("\n")
+}
+
+impl Place {
+    /// The age of Debian 12.
+    fn age(&self) -> (String, UtcTime) {
+        let age = self.open().age_of_slice("Debian:12").unwrap().unwrap();
+        (age.feed, age.met)
+    }
+
+    fn fetched(&self, source: &str, name: &str, content: &str) -> Document {
+        Document {
+            source: source.to_owned(),
+            name: name.to_owned(),
+            file: self.file(name, content),
+            sha256: hex(&Sha256::digest(content)),
+            is_vouched: false,
+            only: &[],
+        }
+    }
+}
+
+fn of_osv(met: UtcTime) -> (String, UtcTime) {
+    ("osv Debian:12".to_owned(), met)
+}
+
+#[test]
+fn what_comes_in_later_makes_a_feed_no_younger_unless_it_is_most_of_it() {
+    let place = Place::new();
+    let into = place.catalog();
+    let path = place.file("all.jsonl", all());
+    import(std::slice::from_ref(&path), &into, day(1)).unwrap();
+    assert_eq!(place.age(), of_osv(day(1)));
+    let others = [
+        place.file("one.json", osv("CVE-9", "2024-01-01", "3")),
+        place.file("kev.json", KEV),
+        place.file("own.csv", "product,fixed_version\n7-Zip,24.01\n"),
+    ];
+    import(&others, &into, day(20)).unwrap();
+    assert_eq!(place.open().imported(), Some(day(20)));
+    assert_eq!(place.age(), of_osv(day(1)));
+    // Another feed about it is as old as it is, and the older of the two counts.
+    import(&[fixtures("feeds/debian-tracker")], &into, day(21)).unwrap();
+    assert_eq!(place.age(), of_osv(day(1)));
+    import(&[path], &into, day(22)).unwrap();
+    let tracker = "debian-tracker Debian:12".to_owned();
+    assert_eq!(place.age(), (tracker, day(21)));
+    assert_eq!(place.open().age_of_slice("Debian:99").unwrap(), None);
+    assert_eq!(
+        Catalog::starter()
+            .unwrap()
+            .age_of_slice("Debian:12")
+            .unwrap(),
+        None
+    );
+}
+
+#[test]
+fn what_was_fetched_again_is_new_though_it_is_the_same_and_what_did_not_come_is_as_old_as_it_was() {
+    let place = Place::new();
+    let into = place.catalog();
+    let debian = place.fetched("osv-debian", "linux/osv/Debian/all.zip", &all());
+    let kev = place.fetched("kev", "common/kev.json", KEV);
+    let month = place.fetched("msrc-cvrf", "windows/cvrf/2025-Dec.xml", DECEMBER);
+    let fetch = |documents: &[&Document], at: u8, failed: &[&str]| {
+        let documents: Vec<Document> = documents.iter().copied().cloned().collect();
+        let failed: BTreeSet<String> = failed.iter().map(ToString::to_string).collect();
+        let done = update(&documents, &into, day(at), false, &failed).unwrap();
+        assert!(done.left_out.is_empty());
+    };
+    let windows = || {
+        let server = ProductKey::of("Windows Server 2019");
+        place.open().age_of_product(&server).unwrap().unwrap().met
+    };
+    fetch(&[&debian, &kev, &month], 1, &[]);
+    assert_eq!((place.age(), windows()), (of_osv(day(1)), day(1)));
+    fetch(&[&debian, &kev, &month], 5, &[]);
+    assert_eq!((place.age(), windows()), (of_osv(day(5)), day(5)));
+    // Another month of it did not come.
+    fetch(&[&kev, &month], 9, &["osv-debian", "msrc-cvrf"]);
+    assert_eq!(place.open().imported(), Some(day(9)));
+    assert_eq!((place.age(), windows()), (of_osv(day(5)), day(5)));
+    // Nor where one that came says something new.
+    let other = DECEMBER.replace("2026-06-28T14:14:55", "2026-07-28T14:14:55");
+    let other = place.fetched("msrc-cvrf", "windows/cvrf/2025-Dec.xml", &other);
+    fetch(&[&other], 10, &["msrc-cvrf"]);
+    assert_eq!(windows(), day(5));
+    fetch(&[&other], 11, &[]);
+    assert_eq!(windows(), day(11));
+}
+
+#[test]
+fn a_catalogue_of_the_format_before_is_as_old_as_its_imports() {
+    let place = Place::new();
+    let into = place.catalog();
+    import(&[place.file("all.jsonl", all())], &into, day(1)).unwrap();
+    let db = rusqlite::Connection::open(place.catalog()).unwrap();
+    let old = "ALTER TABLE import DROP COLUMN spoke; ALTER TABLE import DROP COLUMN met; \
+               PRAGMA user_version = 4;";
+    db.execute_batch(old).unwrap();
+    drop(db);
+    assert_eq!(place.age(), of_osv(day(1)));
+    let one = place.file("one.json", osv("CVE-9", "2024-01-01", "3"));
+    import(&[one], &into, day(20)).unwrap();
+    assert_eq!(place.age(), of_osv(day(1)));
+}
