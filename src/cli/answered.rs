@@ -2,9 +2,7 @@
 //! machine that lacks nothing.
 
 use super::Stop;
-use super::asked::owned;
-use super::commands::plan::owners;
-use crate::model::{KnownList, MachineRecord, RunId, Selection};
+use crate::model::{MachineRecord, RunId, Selection};
 use crate::report::{ReportSource as _, for_terminal};
 use crate::scan::RunSource;
 use crate::store::Store;
@@ -19,8 +17,6 @@ const TOLD: usize = 10;
 pub(super) struct Crowd<'a> {
     /// The run.
     pub(super) source: &'a RunSource,
-    /// What it is compared with.
-    pub(super) lists: &'a [KnownList],
     /// The store of the run, where people wrote whose findings are whose.
     pub(super) store: &'a Store,
     /// Whether the answer also tells of those that only lists know and of those that are gone.
@@ -130,7 +126,7 @@ fn words<'a>(
             owners: vec![owner.clone()],
             ..Selection::default()
         };
-        let mut word = word("owner", owner, owned(alone, crowd.source, crowd.lists));
+        let mut word = word("owner", owner, alone);
         let mut owners = written.iter().filter_map(|one| one.owner.as_deref());
         word.is_met = owners.any(|one| one.eq_ignore_ascii_case(owner));
         words.push(word);
@@ -199,12 +195,6 @@ fn there(flag: &str, crowd: &Crowd<'_>) -> Result<String, Stop> {
             }
         }
     })?;
-    if flag == "owner" {
-        let comparison = crowd.source.comparison();
-        let listed = comparison.map(|one| owners(one, crowd.lists));
-        let listed = listed.into_iter().flatten();
-        found.extend(listed.map(|(_, owner)| owner.to_owned()));
-    }
     let count = found.len();
     let mut told: Vec<String> = found.into_iter().take(TOLD).collect();
     if count > TOLD {
@@ -256,7 +246,6 @@ pub(super) fn check_machines(
     };
     let crowd = Crowd {
         source,
-        lists: &[],
         store,
         tells_of_absent: false,
         no_users: false,

@@ -91,7 +91,6 @@ pub(super) fn settle(
     }
     let crowd = Crowd {
         source,
-        lists: &beliefs.lists,
         store,
         tells_of_absent,
         no_users,

@@ -11,7 +11,6 @@ use crate::catalog::sources::source_of;
 use crate::catalog::{Catalog, CatalogError};
 use crate::matching::Knowledge;
 use crate::model::{Changes, RunId, RunSummary, Severity, UtcTime};
-use crate::os;
 use crate::report::{
     self, Counts, Destination, Dialect, Options, PlanFile, ReportError, ReportSource, Sink as _,
     Written, for_terminal,

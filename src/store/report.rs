@@ -251,6 +251,7 @@ impl RunReport {
                 .collect(),
             history: BTreeMap::new(),
             first_seen: first_seen.date(),
+            is_claimed: false,
         })
     }
 
@@ -420,6 +421,8 @@ impl Part {
     fn of_unsaved(outcome: &HostOutcome, at: UtcTime) -> Self {
         Self {
             address: outcome.host.address,
+            machine: NO_ROW,
+            is_claimed: false,
             word: outcome.word().to_owned(),
             failure: outcome.failure.clone(),
             credential: None,

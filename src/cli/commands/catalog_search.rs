@@ -1,9 +1,8 @@
 //! `catalog search`: what publishers say of an update, a CVE, a product or a package.
 
-use super::super::asked::print;
 use super::super::catalog_args::SearchArguments;
 use super::super::config::{Environment, Settings};
-use super::super::{Exit, Stop, complain, hints, output, screen};
+use super::super::{Exit, Stop, complain, hints, output, screen, stdout};
 use crate::catalog::{Search, Words};
 use crate::model::{AdvisoryHit, Severity};
 use crate::report::{
@@ -23,7 +22,7 @@ pub(super) fn run(
         Stop::usage("a word is empty: name an update, a bulletin, a CVE, a product, a package, or words of a title")
     })?;
     let most = usize::try_from(command.limit).unwrap_or(usize::MAX);
-    let catalog = output::open_catalog(&settings.catalog)?;
+    let catalog = output::open_catalog(settings)?;
     let found = catalog.search(&words, most).map_err(|error| Stop {
         exit: Exit::CatalogUnfit,
         text: hints::chain(&error),
@@ -40,10 +39,15 @@ pub(super) fn run(
         } else {
             hits_csv(&found.hits, &options, out)
         };
-        written.map_err(|error| Stop::failed(&error))?;
+        match written {
+            Err(error) if !stdout::is_left(&error) => {
+                return Err(stdout::failed(&error).unwrap_or_else(|| Stop::failed(&error)));
+            }
+            _ => {}
+        }
         complain(told(&found).trim_end());
     } else {
-        print(&page(&found, screen::of_output(environment)))?;
+        stdout::print(page(&found, screen::of_output(environment)))?;
     }
     Ok(Exit::Clean)
 }

@@ -134,7 +134,7 @@ fn in_words(run: &RunRecord, lists: &[KnownList]) -> String {
     let one = &run.summary;
     say("run", one.id.as_str());
     say("kind", &one.kind);
-    say("state", run.state.as_str());
+    say("state", one.state.as_str());
     say("site", &one.site);
     say("started", &one.started.to_string());
     let finished = one.finished.map(|time| time.to_string());

@@ -1,9 +1,8 @@
 //! `show HOST`: one machine in full.
 
-use super::super::asked::print;
 use super::super::asked_args::ShowArguments;
 use super::super::config::{Environment, Settings};
-use super::super::{Exit, Stop, beliefs, columns, output, screen};
+use super::super::{Exit, Stop, beliefs, columns, output, screen, stdout};
 use super::explain_host::why_unread;
 use super::{explain_text, findings};
 use crate::model::{Inventory, MachineRecord, Selection};

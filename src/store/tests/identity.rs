@@ -451,7 +451,7 @@ fn a_claim_is_carried_with_the_run() {
     for (run, name) in [(&run, "one"), (&second, "two")] {
         let file = folder.path().join(name);
         store
-            .finish_run(run, RunState::Finished, time("2027-01-20T00:00:00Z"))
+            .finish_run(run, RunState::Complete, time("2027-01-20T00:00:00Z"))
             .wait()
             .unwrap();
         store.export_run(run, &file).wait().unwrap();
