@@ -4,7 +4,7 @@ use super::context::Context;
 use super::machine::Machine;
 use super::sighted::UpdatesFrom;
 use super::standing::Verdict;
-use crate::model::{DeviceKind, KnownList, ManagedState};
+use crate::model::{DeviceKind, KnownList, ManagedState, plural};
 
 /// The first reason that holds; `None` where none does.
 pub(super) fn overlooked(machine: &Machine<'_>, context: &Context<'_, '_>) -> Option<Verdict> {
@@ -47,7 +47,7 @@ fn unread(machine: &Machine<'_>, context: &Context<'_, '_>) -> Option<Reason> {
         return None;
     }
     let when = match read {
-        Some(day) => format!("last read on {day}, more than {days} days ago"),
+        Some(day) => format!("last read on {day}, more than {} ago", plural(days, "day")),
         None => "no run has read it".to_owned(),
     };
     let address = address(machine);
@@ -114,7 +114,10 @@ fn unpatched(machine: &Machine<'_>, context: &Context<'_, '_>) -> Option<Reason>
     }
     Some(Reason::of(
         &format!("not_patched_for_{days}_days"),
-        format!("the last update came in on {day}, {age} days ago, by {source}"),
+        format!(
+            "the last update came in on {day}, {} ago, by {source}",
+            plural(age, "day")
+        ),
         format!(
             "See what it lacks: underdesk explain {}; then find out why it gets no updates.",
             machine.label()
@@ -135,8 +138,9 @@ fn silent(machine: &Machine<'_>, context: &Context<'_, '_>) -> Option<Reason> {
     let text = |(list, day): &(&KnownList, crate::model::Date)| {
         let limit = context.world.policy.fresh_days_of(list.kind);
         format!(
-            "{} last heard from it on {day} (limit {limit} days)",
-            list.name
+            "{} last heard from it on {day} (limit {})",
+            list.name,
+            plural(limit, "day")
         )
     };
     let lists = dated.iter().map(text).collect::<Vec<_>>().join("; ");

@@ -5,7 +5,9 @@ use super::machine::Machine;
 use super::sighted::Sighted;
 use super::standing::{Verdict, lower};
 use super::{hearsay, hours};
-use crate::model::{Certainty, DeviceKind, Entry, KnownList, KnownRecord, ManagedState, Standing};
+use crate::model::{
+    Certainty, DeviceKind, Entry, KnownList, KnownRecord, ManagedState, Standing, plural,
+};
 use std::cmp::Reverse;
 use std::net::IpAddr;
 
@@ -177,7 +179,8 @@ fn another(
         .iter()
         .map(|(address, name)| format!("{address} is {name} now"));
     verdict.evidence.push(format!(
-        "not met in {covered} sweeps of its address: {}",
+        "not met in {} of its address: {}",
+        plural(covered, "sweep"),
         others.collect::<Vec<_>>().join(", ")
     ));
     let places = answers.iter().map(|(address, _)| address.to_string());
@@ -222,7 +225,7 @@ fn met_before(machine: &Machine<'_>, last: &Sighted, context: &Context<'_, '_>) 
 /// An entry of which no list has heard for long: gone only where enough sweeps have missed it.
 fn old(machine: &Machine<'_>, context: &Context<'_, '_>, covered: usize, wanted: usize) -> Verdict {
     let days = context.world.policy.stale_days;
-    let silence = format!("no sign of life for {days} days on any list");
+    let silence = format!("no sign of life for {} on any list", plural(days, "day"));
     if covered < wanted {
         let word = "old_and_too_few_sweeps";
         let mut verdict = Verdict::of(ManagedState::Unseen, word, Certainty::Guess);

@@ -1,6 +1,7 @@
 //! When a machine tends to be there, by the runs that met it.
 
 use super::sighted::Sighted;
+use crate::model::plural;
 use std::collections::{BTreeMap, BTreeSet};
 
 const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
@@ -42,8 +43,8 @@ pub(super) fn usual_hours<'a>(seen: impl Iterator<Item = &'a Sighted>, runs: u32
     };
     let count = met.len();
     format!(
-        "{days} {hours}, {count} of {} runs",
-        u64::from(runs).max(count as u64)
+        "{days} {hours}, {count} of {}",
+        plural(u64::from(runs).max(count as u64), "run")
     )
 }
 

@@ -5,7 +5,7 @@ use super::counts::subnet_of;
 use super::machine::Machine;
 use super::sighted::is_host_name;
 use crate::identify::{MacKind, mac_facts, read_mac};
-use crate::model::{DeviceKind, Family, ListKind, Role};
+use crate::model::{DeviceKind, Family, ListKind, Role, plural};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// What known machines are like, looked up for those that are not.
@@ -214,8 +214,8 @@ impl Neighbours {
             .find(|vendor| self.vendors.get(vendor) == Some(&1))?;
         (self.made > FEW).then(|| {
             format!(
-                "mac_vendor_seen_nowhere_else: {lonely}, among {} machines whose maker is known",
-                self.made
+                "mac_vendor_seen_nowhere_else: {lonely}, among {} whose maker is known",
+                plural(self.made, "machine")
             )
         })
     }

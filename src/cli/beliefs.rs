@@ -5,7 +5,7 @@ use super::config::Settings;
 use super::{Stop, complain, hints};
 use crate::classify::{MergeRules, Policy};
 use crate::known::{self, ColumnUse, Mapping, ReadList, RowProblem, Source};
-use crate::model::{FileMark, KnownList, Marks, RunId, Vouch};
+use crate::model::{FileMark, KnownList, Marks, RunId, Vouch, plural};
 use crate::report::for_terminal;
 use crate::scan::{Beliefs, RunPlan};
 use crate::store::{RunRecord, Store};
@@ -239,12 +239,12 @@ fn headline(read: &ReadList) -> String {
     let vouches: Vec<&str> = list.vouches.iter().copied().map(Vouch::as_str).collect();
     let day = list.as_of.map(|day| day.to_string());
     format!(
-        "list {}: {}, of {}, {} machines in {} rows, vouches for {}",
+        "list {}: {}, of {}, {} in {}, vouches for {}",
         for_terminal(&list.name),
         list.kind.as_str(),
         day.as_deref().unwrap_or("an unknown day"),
-        list.records.len(),
-        read.rows,
+        plural(list.records.len(), "machine"),
+        plural(read.rows, "row"),
         vouches.join(" and "),
     )
 }

@@ -10,7 +10,7 @@ use super::{Exit, Stop, complain, hints, knowledge, runtime, tell, verified};
 use crate::catalog::sources::source_of;
 use crate::catalog::{Catalog, CatalogError};
 use crate::matching::Knowledge;
-use crate::model::{Changes, RunId, RunSummary, Severity, UtcTime};
+use crate::model::{Changes, RunId, RunSummary, Severity, UtcTime, plural};
 use crate::report::{
     self, Counts, Destination, Dialect, Options, PlanFile, ReportError, ReportSource, Sink as _,
     Written, for_terminal,
@@ -462,7 +462,8 @@ pub(super) fn age(run: &RunSummary, most: u32) -> Option<Exit> {
         ),
     };
     complain(&for_terminal(&format!(
-        "the catalogue is {days} days old{of}: newer bulletins are not in it; underdesk catalog update{source}, then underdesk match {}",
+        "the catalogue is {} old{of}: newer bulletins are not in it; underdesk catalog update{source}, then underdesk match {}",
+        plural(days, "day"),
         run.id
     )));
     Some(Exit::CatalogUnfit)

@@ -2,6 +2,7 @@
 
 use super::{Stop, complain, hints, runtime};
 use crate::credentials::Kind;
+use crate::model::plural;
 use crate::scan::{Connectors, Keyring, RunPlan};
 use crate::session::{Authorities, KnownKeys, Names, NoNames, SshConnector, WinrmConnector};
 use crate::store::Store;
@@ -62,9 +63,10 @@ pub(super) async fn known_keys(
         let report = known.add_known_hosts(&String::from_utf8_lossy(&text));
         if report.unreadable > 0 {
             complain(&format!(
-                "{}: {} lines could not be read and are not used",
+                "{}: {} could not be read and {} not used",
                 path.display(),
-                report.unreadable
+                plural(report.unreadable, "line"),
+                if report.unreadable == 1 { "is" } else { "are" }
             ));
         }
     }

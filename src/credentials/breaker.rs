@@ -16,7 +16,7 @@
 //! survives a crash could tell.
 
 use super::{AccountKey, Holder, HostLabel, Stop, StopReason, Try, TryState};
-use crate::model::{ResultCode, RunId, UtcTime};
+use crate::model::{ResultCode, RunId, UtcTime, plural};
 use std::fmt;
 use std::time::Duration;
 
@@ -202,7 +202,8 @@ impl fmt::Display for Why {
             }
             Self::AccountSpent { tries, until } => write!(
                 f,
-                "{tries} tries of this account did not succeed; no other until {until}"
+                "{} of this account did not succeed; no other until {until}",
+                plural(*tries, "try")
             ),
             Self::InUse {
                 run,

@@ -4,7 +4,7 @@ use super::{
     AccountKey, Credential, HostLabel, Limits, Mechanism, Method, Ownership, Stop, Sudo, Try,
     WinrmProof,
 };
-use crate::model::UtcTime;
+use crate::model::{UtcTime, plural};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -148,10 +148,7 @@ pub fn exposures<'a>(credentials: impl IntoIterator<Item = &'a Credential>) -> V
 }
 
 fn failures(count: usize) -> String {
-    match count {
-        1 => "1 failure".to_owned(),
-        _ => format!("{count} failures"),
-    }
+    plural(count, "failure")
 }
 
 #[cfg(test)]

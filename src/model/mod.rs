@@ -9,6 +9,7 @@ mod asked;
 mod bulletin;
 mod change;
 mod clue;
+mod count;
 mod coverage;
 mod decision;
 mod download;
@@ -55,6 +56,7 @@ pub use bulletin::{
 };
 pub use change::{Change, ChangeKind, Changes};
 pub use clue::{Clue, Fact};
+pub use count::{number, plural, plural_word};
 pub use coverage::{Canaries, CoverageRow, ScopePart, search_said};
 pub use decision::{Decided, Decision};
 pub use download::{Arch, Download, FileHash, RemedyFile, silent_switch};

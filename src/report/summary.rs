@@ -4,9 +4,9 @@ use super::unfinished::{resume, unfinished};
 use super::{Counts, ReportSource, for_terminal};
 use crate::model::{
     Canaries, ChangeKind, Changes, Comparison, CoverageRow, FindingState, ManagedState, ResultCode,
-    RunSummary,
+    RunSummary, number, plural,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{Display, Write as _};
 
 /// The days after which a catalogue counts as old.
@@ -137,12 +137,13 @@ fn write_lists(comparison: &Comparison, text: &mut String) {
         push(
             text,
             format_args!(
-                "  {:<10} knows {} of {} live; {} of its {} machines were met",
+                "  {:<10} knows {} of {} live; {} of its {} {} met",
                 for_terminal(&list.name),
                 number(list.live),
                 number(live),
                 number(list.live),
-                number(list.machines)
+                plural(list.machines, "machine"),
+                was(list.live)
             ),
         );
     }
@@ -250,10 +251,10 @@ fn write_loss(canaries: Canaries, text: &mut String) {
     }
     #[expect(clippy::cast_precision_loss, reason = "a share to one place")]
     let lost = canaries.lost as f64 * 100.0 / canaries.asked as f64;
-    let asked = number(canaries.asked);
+    let asked = plural(canaries.asked, "question");
     push(
         text,
-        format_args!("             {lost:.1} % lost of {asked} questions to hosts known to live"),
+        format_args!("             {lost:.1} % lost of {asked} to hosts known to live"),
     );
 }
 
@@ -371,8 +372,15 @@ fn write_drift(counts: &Counts, text: &mut String) {
     if counts.with_baseline == 0 {
         return;
     }
-    let baselines = plural(count(counts.drifted_from.len()), "baseline");
-    let (drifting, all) = (number(counts.drifting), number(counts.with_baseline));
+    let all = plural(counts.with_baseline, "machine");
+    let drifting = match counts.drifting {
+        0 => format!("none of {all} with a baseline is known to drift from it"),
+        one => {
+            let from = plural(counts.drifted_from.len(), "baseline");
+            let drift = if one == 1 { "drifts" } else { "drift" };
+            format!("{} of {all} {drift} from {from}", number(one))
+        }
+    };
     let unknown = match counts.drift_unknown {
         0 => String::new(),
         unknown => format!(
@@ -380,10 +388,7 @@ fn write_drift(counts: &Counts, text: &mut String) {
             plural(unknown, "machine")
         ),
     };
-    push(
-        text,
-        format_args!("  drift      {drifting} of {all} machines drift from {baselines}{unknown}"),
-    );
+    push(text, format_args!("  drift      {drifting}{unknown}"));
 }
 
 /// What the policy asks for, where it asks for anything.
@@ -476,7 +481,10 @@ fn catalog_step(run: &RunSummary) -> Option<String> {
     };
     (age > CATALOG_DAYS).then(|| {
         let of = for_terminal(of);
-        format!("Renew the catalogue, {of} is {age} days old: {import}")
+        format!(
+            "Renew the catalogue, {of} is {} old: {import}",
+            plural(age, "day")
+        )
     })
 }
 
@@ -498,6 +506,17 @@ impl Fix {
         let text = format!("{what} on {machines}: closes {closed}{exploited}");
         Self { gain, text }
     }
+    let exploited = match step.exploited() {
+        0 => String::new(),
+        count => format!(", {} known to be exploited", number(count)),
+    };
+    let flaws = match step.cves() {
+        // Known by a bulletin only.
+        0 => String::new(),
+        count => format!(" ({}{exploited})", plural(count, "flaw")),
+    };
+    let findings = plural(step.findings(), "finding");
+    format!("{what}{not_yet}: closes {findings}{flaws}")
 }
 
 /// Updates that have a name.
@@ -544,26 +563,4 @@ fn listed<K: Display>(counts: &BTreeMap<K, u64>) -> String {
         format!("{} {}", number(*count), for_terminal(&name))
     });
     format!(" ({})", items.collect::<Vec<_>>().join(", "))
-}
-
-fn plural(count: u64, word: &str) -> String {
-    let s = match (count, word.ends_with('s')) {
-        (1, _) => "",
-        (_, true) => "es",
-        (_, false) => "s",
-    };
-    format!("{} {word}{s}", number(count))
-}
-
-/// With a comma between thousands.
-fn number(count: impl Into<u128>) -> String {
-    let digits = count.into().to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }

@@ -1,7 +1,7 @@
 //! What became of the findings of an earlier run, in words: how many are in each state first, then host by host.
 
 use super::columns;
-use crate::model::{FindingState, Verification, Verified, VerifiedState};
+use crate::model::{FindingState, Verification, Verified, VerifiedState, plural};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -22,8 +22,10 @@ pub fn verified(verification: &Verification) -> String {
     let total = verification.rows.len();
     let _ = writeln!(
         text,
-        "Verified {total} findings of {} ({})",
-        verification.base, verification.began
+        "Verified {} of {} ({})",
+        plural(total, "finding"),
+        verification.base,
+        verification.began
     );
     let _ = writeln!(text, "  {}", said(&counts));
     let left = &verification.left_out;

@@ -7,6 +7,7 @@
 //! logins that began before, at most as many as hosts are worked on at once, each to a host whose own key
 //! was right.
 
+use crate::model::plural;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
@@ -55,8 +56,8 @@ impl Alarm {
     /// Why it was raised.
     pub(super) fn why(&self) -> String {
         format!(
-            "safety stop: more than {} hosts show changed keys (--max-changed-keys)",
-            self.most
+            "safety stop: more than {} with changed keys (--max-changed-keys)",
+            plural(self.most, "host")
         )
     }
 }

@@ -2,6 +2,7 @@
 
 use super::error::Exclusion;
 use super::spans::{IPV4, Span, Spans, address, key};
+use crate::model::{number, plural};
 use std::net::{IpAddr, Ipv4Addr};
 
 /// How many addresses are swept without a question. An IPv6 block of more is not swept but searched.
@@ -22,8 +23,9 @@ pub struct Permissions {
 pub enum GuardError {
     /// Nothing is left to sweep.
     #[error(
-        "no address is in scope: {excluded} excluded{}, {unresolved} names without an address",
-        listed(.by)
+        "no address is in scope: {excluded} excluded{}, {} without an address",
+        listed(.by),
+        plural(*.unresolved, "name")
     )]
     Empty {
         /// How many addresses the exclusions took out.
@@ -35,7 +37,9 @@ pub enum GuardError {
     },
     /// Addresses of the internet.
     #[error(
-        "{count} of {total} addresses are public, {example} among them: exclude them, or sweep them with --allow-public if you may"
+        "{count} of {} {} public, {example} among them: exclude them, or sweep them with --allow-public if you may",
+        plural(*.total, "address"),
+        are(*.count)
     )]
     Public {
         /// How many.
@@ -46,7 +50,11 @@ pub enum GuardError {
         example: IpAddr,
     },
     /// More addresses than is swept without a question.
-    #[error("{count} addresses are more than {limit}: narrow the targets, or say --yes")]
+    #[error(
+        "{} in scope, more than {}: narrow the targets, or say --yes",
+        plural(*.count, "address"),
+        number(*.limit)
+    )]
     TooMany {
         /// How many.
         count: u128,
@@ -62,6 +70,10 @@ fn listed(rules: &[Exclusion]) -> String {
     }
     let rules: Vec<String> = rules.iter().map(ToString::to_string).collect();
     format!(": {}", rules.join("; "))
+}
+
+fn are(count: u128) -> &'static str {
+    if count == 1 { "is" } else { "are" }
 }
 
 /// Holds a scope, and the blocks that are searched for more of it, against the guards.

@@ -148,12 +148,12 @@ fn public_addresses_and_large_scopes_need_a_word() {
     let plain = Permissions::default();
     let error = refusal(&["10.0.0.0/30", "8.8.8.8"], plain);
     assert!(
-        error.starts_with("1 of 3 addresses are public, 8.8.8.8 among them"),
+        error.starts_with("1 of 3 addresses is public, 8.8.8.8 among them"),
         "{error}"
     );
     let error = refusal(&["10.0.0.0/15"], plain);
     assert!(
-        error.starts_with("131070 addresses are more than 65536"),
+        error.starts_with("131,070 addresses in scope, more than 65,536"),
         "{error}"
     );
     assert!(set(&request(&["10.0.0.0/16"]), &Memory::default(), plain).is_ok());
@@ -316,7 +316,7 @@ fn a_name_without_an_address_is_told_and_never_swept() {
     assert_eq!(names, ["nobody", "sinkhole"]);
     assert_eq!(set.unresolved()[0].why, "no such name");
     assert_eq!(set.len(), 1);
-    assert!(refusal(&["nobody"], ALL).contains("1 names without an address"));
+    assert!(refusal(&["nobody"], ALL).contains("1 name without an address"));
     let error = refusal(&["10.0.0.0/24", "!nobody"], ALL);
     assert!(
         error.contains("the excluded name \"nobody\" has no address"),

@@ -86,7 +86,7 @@ fn more_changed_keys_than_allowed_stop_the_run_and_it_goes_on_when_they_are_righ
     let access = Table::open(&desk.path("out/access.csv"));
     let detail = access.value(("ip", machines.cell(row, "ip")), "detail");
     assert!(
-        detail.contains("more than 3 hosts show changed keys"),
+        detail.contains("more than 3 hosts with changed keys"),
         "{detail}"
     );
     let run = desk.run_id();
@@ -143,7 +143,7 @@ fn with_many_hands_a_host_whose_key_changed_hears_nothing_either() {
     desk.write("underdesk.toml", "max_changed_keys = 1\n");
     let ended = desk.expect(6, &words(&site, "--hands 64"));
     assert!(
-        ended.err.contains("more than 1 hosts show changed keys"),
+        ended.err.contains("more than 1 host with changed keys"),
         "{}",
         ended.err
     );

@@ -2,7 +2,7 @@
 //!
 //! Every day is a day in UTC, as everywhere in this program: no zone and no daylight saving moves a date.
 
-use crate::model::Date;
+use crate::model::{Date, plural};
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -57,9 +57,9 @@ impl Allowance {
 impl fmt::Display for Allowance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Days(days) => write!(f, "{days} days"),
-            Self::BusinessDays(days) => write!(f, "{days} business days"),
-            Self::Months(months) => write!(f, "{months} months"),
+            Self::Days(days) => f.write_str(&plural(*days, "day")),
+            Self::BusinessDays(days) => f.write_str(&plural(*days, "business day")),
+            Self::Months(months) => f.write_str(&plural(*months, "month")),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Why a finding is weighed as it is, step by step.
 
 use super::{Measures, Subject, can_be_fixed, counted_from, decide, rules_that_fit};
-use crate::model::{Date, Severity};
+use crate::model::{Date, Severity, plural};
 
 /// Why a finding is weighed as it is: one step a line, each with what it rests on.
 pub fn explain(measures: &Measures, subject: &Subject<'_>, today: Date) -> Vec<String> {
@@ -144,8 +144,10 @@ fn due(
     }
     let decision = decide(measures, subject, today);
     lines.push(match (decision.due, decision.days_left) {
-        (Some(day), Some(left)) if left < 0 => format!("due {day}: overdue by {} days", -left),
-        (Some(day), Some(left)) => format!("due {day}: {left} days left"),
+        (Some(day), Some(left)) if left < 0 => {
+            format!("due {day}: overdue by {}", plural(-left, "day"))
+        }
+        (Some(day), Some(left)) => format!("due {day}: {} left", plural(left, "day")),
         _ => "no due date: the policy allows it any time".to_owned(),
     });
 }

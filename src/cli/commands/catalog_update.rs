@@ -10,6 +10,7 @@ use crate::catalog::fetch::{
 use crate::catalog::fetch::{SetupError, fetch};
 use crate::catalog::sources::{self, Source};
 use crate::catalog::{self, ImportError, ImportReport, LeftOut, Updated};
+use crate::model::plural;
 use crate::report::for_terminal;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::collections::{BTreeMap, BTreeSet};
@@ -124,8 +125,8 @@ pub(in crate::cli) fn mirror(
             return Err(nothing(&fetched, &how));
         }
         stdout::print(format!(
-            "{} documents in {} ({}), {} of them as before\n{}\nimport them with: underdesk catalog update --mirror {}\n",
-            fetched.documents.len(),
+            "{} in {} ({}), {} of them as before\n{}\nimport them with: underdesk catalog update --mirror {}\n",
+            plural(fetched.documents.len(), "document"),
             how.cache.display(),
             size(fetched.bytes),
             fetched.unchanged,
@@ -255,7 +256,11 @@ fn progress() -> (Listener, ProgressBar) {
             FetchEvent::Begun(name) => name,
         };
         let done = done.load(Ordering::Relaxed);
-        let line = format!("{done} documents fetched, now {}", for_terminal(&name));
+        let line = format!(
+            "{} fetched, now {}",
+            plural(done, "document"),
+            for_terminal(&name)
+        );
         let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
         if !is_terminal && last.elapsed() >= PAUSE {
             complain(&line);
@@ -350,8 +355,8 @@ fn summary(updated: &Updated, fetched: &Fetched, into: &Path) -> String {
     let mut text = feeds(&updated.report);
     let _ = writeln!(
         text,
-        "{} documents ({} received), {} of them as imported before",
-        fetched.documents.len(),
+        "{} ({} received), {} of them as imported before",
+        plural(fetched.documents.len(), "document"),
         size(fetched.bytes),
         updated.unchanged,
     );
@@ -382,9 +387,9 @@ pub(super) fn feeds(report: &ImportReport) -> String {
     for feed in &report.feeds {
         let _ = writeln!(
             text,
-            "{}: {} records read, {} new, {} changed, {} the same, {} older; {} could not be read, {} concern nothing we match",
+            "{}: {} read, {} new, {} changed, {} the same, {} older; {} could not be read, {} concern nothing we match",
             feed.feed,
-            feed.read,
+            plural(feed.read, "record"),
             feed.added,
             feed.changed,
             feed.unchanged,

@@ -6,7 +6,7 @@ use super::{explain, search};
 use crate::collect;
 use crate::credentials::{self, Credential, Limits};
 use crate::identify::{self, Ports};
-use crate::model::{CredentialId, LiveHost, Protocol};
+use crate::model::{CredentialId, LiveHost, Protocol, number, plural, plural_word};
 use crate::report::{columns, for_terminal};
 use crate::scan::{RunKind, RunPlan};
 use crate::session::QuestionSet;
@@ -82,10 +82,11 @@ fn preview(
     let preview = Preview::of(&sweep, targets.subnets(), &plan.profile());
     let _ = writeln!(
         text,
-        "{} addresses in scope, {} excluded; {} probes on ports {}; at least {} s",
-        preview.addresses,
-        targets.excluded(),
-        preview.probes,
+        "{} in scope, {} excluded; {} on {} {}; at least {} s",
+        plural(preview.addresses, "address"),
+        number(targets.excluded()),
+        plural(preview.probes, "probe"),
+        plural_word(plan.ports.len(), "port"),
         numbers(&plan.ports),
         preview.at_least.as_secs()
     );
@@ -94,7 +95,12 @@ fn preview(
     let hands = plan.limits.hands(plan.hands);
     let limits = Some(plan.limits.to_string()).filter(|limits| !limits.is_empty());
     let limits = limits.map_or_else(String::new, |limits| format!("; {limits}"));
-    let _ = writeln!(text, "at most {hands} hosts are worked on at once{limits}");
+    let _ = writeln!(
+        text,
+        "at most {} {} worked on at once{limits}",
+        plural(hands, "host"),
+        if hands == 1 { "is" } else { "are" }
+    );
     for line in search::preview(&targets) {
         let _ = writeln!(text, "{line}");
     }
@@ -276,7 +282,11 @@ fn by_credential(targets: &TargetSet, credentials: &[Credential], text: &mut Str
     let table = columns(&["credential", "type", "hosts at most"], &rows);
     let _ = writeln!(text, "\n{}", table.trim_end());
     if looked_at < targets.len() {
-        let _ = writeln!(text, "counted over the first {looked_at} addresses");
+        let _ = writeln!(
+            text,
+            "counted over the first {}",
+            plural(looked_at, "address")
+        );
     }
 }
 

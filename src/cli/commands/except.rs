@@ -8,7 +8,7 @@ use super::super::{Exit, Stop, complain, output, runtime, stdout};
 use crate::classify::{Exceptions, HostPattern, MachineFacts};
 use crate::model::{
     Date, Exception, ExceptionCount, ExceptionId, ExceptionScope, ExceptionState, FindingId,
-    MachineRecord, UtcTime,
+    MachineRecord, UtcTime, plural,
 };
 use crate::report::{ReportSource as _, columns, for_terminal};
 use crate::scan::RunSource;
@@ -61,9 +61,10 @@ fn add(settings: &Settings, new: &ExceptAddArguments) -> Result<String, Stop> {
         )));
     }
     complain(&format!(
-        "{} may stay until {} (UTC), {findings} findings now, for version {}",
+        "{} may stay until {} (UTC), {} now, for version {}",
         for_terminal(&exception.scope.in_words()),
         exception.until,
+        plural(findings, "finding"),
         for_terminal(&versions_of(&exception))
     ));
     Ok(exception.id.to_string())

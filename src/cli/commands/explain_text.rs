@@ -235,7 +235,8 @@ fn on_host(page: &mut Page, asked: &str, said: &OnHost) {
             )
         }
         OnHost::NotListed(count) => format!(
-            "The host lists {count} updates, and {asked} is not among them. A later update may contain it all the same."
+            "The host lists {}, and {asked} is not among them. A later update may contain it all the same.",
+            plural(*count, "update")
         ),
         OnHost::Unknown(gap) => format!(
             "Which updates the host has is not known: no answer to {} ({}).",
@@ -352,7 +353,10 @@ fn update(page: &mut Page, asked: &str, record: &UpdateRecord) {
         &format!("{}{}", record.kind.as_str(), month.unwrap_or_default()),
     );
     page.fact("builds", &listed(record.builds.iter()));
-    page.fact("fixes", &format!("{} flaws of this product", record.flaws));
+    page.fact(
+        "fixes",
+        &format!("{} of this product", plural(record.flaws, "flaw")),
+    );
     page.fact("replaces", &listed(record.supersedes.iter()));
     page.fact("replaced by", &listed(record.superseded_by.iter()));
     page.fact(

@@ -10,7 +10,7 @@ use crate::classify::MachineFacts;
 use crate::classify::sheet::{
     self, Comparer, Complaint, Sheet, SheetField, SheetMap, ShownFinding, Terms, Wanted,
 };
-use crate::model::{MachineRecord, RunId};
+use crate::model::{MachineRecord, RunId, plural};
 use crate::report::{ReportSource as _, columns, for_terminal};
 use crate::scan::RunSource;
 use crate::store::{Decisions, Store, is_carried};
@@ -59,7 +59,10 @@ pub(in crate::cli) fn run(settings: &Settings, command: &ImportArguments) -> Res
                 "nothing was changed: nobody can be asked here whether to; --yes says so",
             ));
         }
-        if !operator.agrees(&format!("Apply these {} changes?", wanted.changes.len())) {
+        if !operator.agrees(&format!(
+            "Apply {}?",
+            plural(wanted.changes.len(), "change")
+        )) {
             complain("nothing was changed");
             return Ok(Exit::Clean);
         }
@@ -170,17 +173,18 @@ fn understood(sheet: &Sheet, source: &RunSource) -> String {
         })
         .collect();
     let mut text = format!(
-        "{}, {} rows about findings of {}; read are {}",
+        "{}, {} about findings of {}; read are {}",
         sheet.form,
-        sheet.rows.len(),
+        plural(sheet.rows.len(), "row"),
         source.run().id,
         columns.join(", ")
     );
     if sheet.closed > 0 {
         let _ = write!(
             text,
-            "; {} rows of closed findings are passed over",
-            sheet.closed
+            "; {} of closed findings {} passed over",
+            plural(sheet.closed, "row"),
+            if sheet.closed == 1 { "is" } else { "are" }
         );
     }
     for_terminal(&text).into_owned()
@@ -265,7 +269,7 @@ fn in_words(complaint: &Complaint) -> String {
     }
 }
 
-/// `5 changes on 3 findings: 2 owner, 3 status; 117 rows as they are`.
+/// `5 changes on 3 findings: 2 owner, 3 status; 117 rows unchanged`.
 fn counted(wanted: &Wanted) -> String {
     let mut by_column: BTreeMap<SheetField, u64> = BTreeMap::new();
     for change in &wanted.changes {
@@ -280,10 +284,10 @@ fn counted(wanted: &Wanted) -> String {
         parts => format!(": {}", parts.join(", ")),
     };
     format!(
-        "{} changes on {} findings{by_column}; {} rows as they are",
-        wanted.changes.len(),
-        wanted.findings(),
-        wanted.unchanged
+        "{} on {}{by_column}; {} unchanged",
+        plural(wanted.changes.len(), "change"),
+        plural(wanted.findings(), "finding"),
+        plural(wanted.unchanged, "row")
     )
 }
 
@@ -293,20 +297,23 @@ fn refuse(complaints: &[Complaint], skip_bad: bool) -> Result<(), Stop> {
     }
     let rows: BTreeSet<_> = complaints.iter().map(|one| one.row).collect();
     if skip_bad {
-        complain(&format!("--skip-bad: {} rows are left out", rows.len()));
+        complain(&format!(
+            "--skip-bad: {} left out",
+            plural(rows.len(), "row")
+        ));
         return Ok(());
     }
     Err(Stop::usage(format!(
-        "nothing was changed: {} rows cannot be understood; mend them, or leave them out with --skip-bad",
-        rows.len()
+        "nothing was changed: {} cannot be understood; mend what is wrong, or leave it out with --skip-bad",
+        plural(rows.len(), "row")
     )))
 }
 
 fn apply(settings: &Settings, store: &Store, wanted: Wanted) -> Result<(), Stop> {
     let said = format!(
-        "{} changes are applied: {} exceptions granted, {} taken back",
-        wanted.changes.len(),
-        wanted.granted.len(),
+        "{} applied: {} granted, {} taken back",
+        plural(wanted.changes.len(), "change"),
+        plural(wanted.granted.len(), "exception"),
         wanted.taken_back.len()
     );
     let decisions = Decisions {

@@ -3,6 +3,7 @@
 use super::super::asked::{Listed, Wanted, list};
 use super::super::asked_args::MachinesArguments;
 use super::super::config::{Environment, Settings};
+use crate::model::plural;
 use super::super::{Exit, Stop, columns, screen};
 use crate::report::{Screen, asked, listing};
 use std::fmt::Write as _;
@@ -72,8 +73,10 @@ fn page(listed: &Listed, screen: Screen) -> Result<String, Stop> {
         };
         let _ = writeln!(
             text,
-            "{} of {} machines; {} read{unread}",
-            tally.machines, tally.of_machines, tally.read
+            "{} of {}; {} read{unread}",
+            tally.machines,
+            plural(tally.of_machines, "machine"),
+            tally.read
         );
     }
     Ok(text)

@@ -5,7 +5,7 @@ use super::super::decision_args::PlanArguments;
 use super::super::selection_args::update;
 use super::super::{Exit, Stop, answered, beliefs, complain, output, stdout};
 use crate::classify::{MachineNeeds, PlanRules, Planner};
-use crate::model::{Plan, RunId, Severity, UtcTime, is_about, is_named};
+use crate::model::{Plan, RunId, Severity, UtcTime, is_about, is_named, plural};
 use crate::report::{
     self, Destination, Options, PlanFile, ReportSource as _, for_terminal, plan_page,
 };
@@ -99,7 +99,8 @@ fn planned(source: &RunSource, rules: &PlanRules, command: &PlanArguments) -> Re
     unasked(&strange, rules, &source.run().id)?;
     if unread > 0 {
         complain(&format!(
-            "{unread} of {asked} machines were not read, and nothing is known of what they lack"
+            "{unread} of {} not read: what is missing there is not known",
+            plural(asked, "machine")
         ));
     }
     Ok(planner.finish())

@@ -4,7 +4,7 @@ use super::super::args::RunsCommand;
 use super::super::config::Settings;
 use super::super::{Exit, Stop, complain, output, runtime, stdout};
 use super::credentials::ask::Operator;
-use crate::model::{KnownList, RunId};
+use crate::model::{KnownList, RunId, plural};
 use crate::report::{columns, for_terminal};
 use crate::scan::{self, RunPlan};
 use crate::store::{
@@ -45,9 +45,9 @@ pub(in crate::cli) fn run(settings: &Settings, command: &RunsCommand) -> Result<
             if *dry_run || old.is_empty() {
                 print(&table(&old))?;
                 complain(&format!(
-                    "{} of {} runs would be deleted",
+                    "{} of {} would be deleted",
                     old.len(),
-                    all.len()
+                    plural(all.len(), "run")
                 ));
             } else {
                 delete(&store, &old, (operator, *yes))?;
@@ -216,7 +216,7 @@ fn delete(
 ) -> Result<(), Stop> {
     let what = match runs {
         [one] => format!("run {}", one.summary.id),
-        many => format!("{} runs", many.len()),
+        many => plural(many.len(), "run"),
     };
     if !yes {
         if !operator.is_there() {
@@ -239,7 +239,10 @@ fn delete(
 fn said(deleted: Deleted) -> String {
     let Deleted { runs, blobs, lists } = deleted;
     format!(
-        "{runs} runs deleted, with {blobs} inventories and verdicts and {lists} lists that no other run has"
+        "{} deleted, with {} and {} that no other run has",
+        plural(runs, "run"),
+        plural(blobs, "inventory or verdict"),
+        plural(lists, "list")
     )
 }
 
@@ -255,8 +258,9 @@ pub(super) fn import(store: &Store, file: &Path) -> Result<(), Stop> {
     let imported = store.import_run(file, scan::check_carried).wait();
     match imported.map_err(stop)? {
         Imported::Taken { run, site, hosts } => complain(&format!(
-            "run {run} of site {} is imported, with {hosts} hosts",
-            for_terminal(&site)
+            "run {run} of site {} is imported, with {}",
+            for_terminal(&site),
+            plural(hosts, "host")
         )),
         Imported::Known { run } => {
             complain(&format!("run {run} is here already; nothing was changed"));

@@ -16,7 +16,7 @@ use super::probes::{self, Ports};
 use super::{dry_run, runs, scope, search, unmanaged};
 use crate::credentials::{self, Credential, Holder, Past};
 use crate::matching::Knowledge;
-use crate::model::{Canaries, RunId, RunSummary, UtcTime, hex};
+use crate::model::{Canaries, RunId, RunSummary, UtcTime, hex, plural};
 use crate::scan::{
     self, Clock, Connectors, Context, Keyring, Parts, Receipts, RunEnd, RunKind, RunLimits,
     RunPlan, Scope,
@@ -564,10 +564,10 @@ impl Job<'_> {
             Some(Ok(RunEnd::SafetyStop)) => {
                 exits.push(Exit::SafetyStop);
                 complain(&format!(
-                    "more than {} hosts show changed keys, and nobody was logged in to after that; ask their owners, then \
+                    "more than {} with changed keys, and nobody was logged in to after that; ask their owners, then \
                      underdesk trust import --replace for those that are right, and {again} {run} \
                      (with a higher --max-changed-keys where the others must wait)",
-                    plan.max_changed_keys
+                    plural(plan.max_changed_keys, "host")
                 ));
             }
             Some(Err(error)) => {

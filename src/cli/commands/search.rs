@@ -3,7 +3,7 @@
 
 use super::super::{Stop, complain, runtime};
 use crate::identify;
-use crate::model::{ScopePart, search_said};
+use crate::model::{ScopePart, plural, search_said};
 use crate::scan::Scope;
 use crate::sweep::routes;
 use crate::sweep::search::{self, Search};
@@ -121,10 +121,10 @@ pub(super) fn preview(targets: &TargetSet) -> Vec<String> {
     let blocks = targets.searched_blocks().into_iter();
     let line = |block: ScopePart| {
         format!(
-            "{} is too large to be swept, and would be searched through {}: {} addresses are known without asking",
+            "{} is too large to be swept, and would be searched through {}: {} known without asking",
             block.label,
             block.searched_by.unwrap_or_default().join(", "),
-            block.in_scope
+            plural(block.in_scope, "address")
         )
     };
     blocks.map(line).collect()

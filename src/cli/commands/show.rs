@@ -5,7 +5,7 @@ use super::super::config::{Environment, Settings};
 use super::super::{Exit, Stop, beliefs, columns, output, screen, stdout};
 use super::explain_host::why_unread;
 use super::{explain_text, findings};
-use crate::model::{Inventory, MachineRecord, Selection};
+use crate::model::{Inventory, MachineRecord, Selection, plural};
 use crate::report::{Listing, Options, ReportSource as _, Screen, for_terminal, listing};
 use crate::scan::RunSource;
 use std::fmt::Write as _;
@@ -305,8 +305,8 @@ impl Page<'_> {
         match (inventory.packages.known(), &inventory.windows) {
             (Some(packages), None) => {
                 self.say(&format!(
-                    "{} packages; underdesk explain HOST tells their history",
-                    packages.len()
+                    "{}; underdesk explain HOST tells their history",
+                    plural(packages.len(), "package")
                 ));
             }
             (_, Some(windows)) if windows.hotfixes.known().is_some() => {

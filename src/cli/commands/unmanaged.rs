@@ -4,7 +4,7 @@ use super::super::args::UnmanagedArguments;
 use super::super::beliefs::{self, Given};
 use super::super::config::{Environment, Settings};
 use super::super::{Exit, Stop, complain, output, screen, stdout};
-use crate::model::{Comparison, Entry, MachineRecord, ManagedState, RunId, Standing};
+use crate::model::{Comparison, Entry, MachineRecord, ManagedState, RunId, Standing, plural};
 use crate::report::{
     Fit, ReportSource as _, Screen, fitted, for_terminal, not_on, seems_to_be, table,
 };
@@ -252,9 +252,9 @@ pub(super) fn unseen(
         format!("; usually there: {}", hours.join(", "))
     };
     complain(&format!(
-        "{} machines that run {run} did not meet, at {} addresses{usual}",
-        unseen.len(),
-        addresses.len()
+        "{} that run {run} did not meet, at {}{usual}",
+        plural(unseen.len(), "machine"),
+        plural(addresses.len(), "address")
     ));
     Ok(addresses.iter().map(ToString::to_string).collect())
 }

@@ -7,7 +7,7 @@ use super::super::selection_args::update;
 use super::super::{Exit, Stop, answered, complain, output, resolver, runtime, stdout, verified};
 use super::scan::{self as job, Job};
 use super::{probes, scope};
-use crate::model::{RunId, Severity};
+use crate::model::{RunId, Severity, plural};
 use crate::report::for_terminal;
 use crate::scan::{self, Look, RunKind, RunPlan, RunSource, Verify, Visits, Wanted};
 use crate::store::{PLAN_OF_IMPORTED, RunRecord, RunState, Store};
@@ -134,15 +134,16 @@ fn base(store: &Store, settings: &Settings, named: Option<&str>) -> Result<RunRe
 fn has_something(visits: &Visits, base: &RunId) -> Result<bool, Stop> {
     if visits.unread > 0 {
         complain(&format!(
-            "{} of {} machines were not read in run {base}: nothing of them is verified",
-            visits.unread, visits.meant
+            "{} of {} not read in run {base}: nothing of them is verified",
+            visits.unread,
+            plural(visits.meant, "machine")
         ));
     }
     let left = &visits.left_out;
     if left.exposures > 0 {
         complain(&format!(
-            "{} findings are seen from outside only, and are not verified: a scan or sweep sees them",
-            left.exposures
+            "{} seen from outside only, and not verified: a scan or sweep sees such",
+            plural(left.exposures, "finding")
         ));
     }
     if !visits.machines.is_empty() {
@@ -150,8 +151,8 @@ fn has_something(visits: &Visits, base: &RunId) -> Result<bool, Stop> {
     }
     if left.not_asked > 0 {
         return Err(Stop::usage(format!(
-            "run {base} has {} findings to verify, and none that --kb and --my-severity ask for",
-            left.not_asked
+            "run {base} has {} to verify, and none that --kb and --my-severity ask for",
+            plural(left.not_asked, "finding")
         )));
     }
     let more = match left.without_fix {
@@ -267,10 +268,10 @@ fn logins(plan: &mut RunPlan, settings: &Settings, command: &VerifyArguments, be
 /// Whom it would visit and what it would ask, without a packet.
 fn preview(visits: &Visits, base: &RunRecord, in_full: bool) -> Result<Exit, Stop> {
     let mut text = format!(
-        "{} findings of run {} would be verified on {} machines\n\n",
-        visits.findings(),
+        "{} of run {} would be verified on {}\n\n",
+        plural(visits.findings(), "finding"),
         base.summary.id,
-        visits.machines.len()
+        plural(visits.machines.len(), "machine")
     );
     let most = if in_full { usize::MAX } else { LISTED };
     for visit in visits.machines.iter().take(most) {
@@ -278,10 +279,10 @@ fn preview(visits: &Visits, base: &RunRecord, in_full: bool) -> Result<Exit, Sto
         let name = visit.hostname.as_deref().unwrap_or_default();
         let _ = writeln!(
             text,
-            "  {}  {}  {} findings",
+            "  {}  {}  {}",
             addresses.join(" "),
             for_terminal(name),
-            visit.findings
+            plural(visit.findings, "finding")
         );
     }
     if let Some(more) = visits
@@ -301,8 +302,8 @@ fn preview(visits: &Visits, base: &RunRecord, in_full: bool) -> Result<Exit, Sto
     for ((set, ids), machines) in sets {
         let _ = writeln!(
             text,
-            "\n{machines} of them would be asked {} questions ({set}): {}",
-            ids.len(),
+            "\n{machines} of them would be asked {} ({set}): {}",
+            plural(ids.len(), "question"),
             ids.join(", ")
         );
     }

@@ -3,8 +3,8 @@
 use super::super::summary::without_address;
 use super::chart;
 use super::frame::View;
-use super::markup::{Html, number, plural};
-use crate::model::{Canaries, CoverageRow, ResultCode};
+use super::markup::Html;
+use crate::model::{Canaries, CoverageRow, ResultCode, number, plural};
 
 /// How many lines of a kind are told.
 const TOLD: usize = 20;

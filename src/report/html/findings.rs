@@ -5,8 +5,8 @@ use super::chart;
 use super::coverage::{more, tile};
 use super::frame::View;
 use super::kept::{Exploited, Late, Row, SEVERITIES};
-use super::markup::{Html, number, plural};
-use crate::model::FindingState;
+use super::markup::Html;
+use crate::model::{FindingState, number, plural};
 
 /// How many of the first are shown in a section.
 const FIRST: usize = 15;

@@ -4,9 +4,9 @@ use super::coverage::more;
 use super::findings::{is_silent, silence};
 use super::frame::View;
 use super::kept::{Figure, Machine, SEVERITIES};
-use super::markup::{Html, number, plural};
+use super::markup::Html;
 use super::sums::subnet_name;
-use crate::model::{ManagedState, Restart};
+use crate::model::{ManagedState, Restart, number, plural};
 use std::collections::BTreeMap;
 
 /// How many of the first are shown in a section.

@@ -5,7 +5,8 @@ use super::data::{Data, quoted};
 use super::findings::silence;
 use super::frame::View;
 use super::kept::{Figure, Late, Machine, Row, SEVERITIES};
-use super::markup::{Html, number, plural};
+use super::markup::Html;
+use crate::model::{number, plural};
 
 /// How many rows are there without the script.
 const PLAIN: usize = 500;

@@ -4,8 +4,8 @@ use super::super::select::PART;
 use super::super::unfinished::{resume, unfinished};
 use super::super::{Tally, asked};
 use super::frame::View;
-use super::markup::{Html, number, plural};
-use crate::model::{RunState, RunSummary};
+use super::markup::Html;
+use crate::model::{RunState, RunSummary, number, plural};
 
 /// How many targets are named.
 const NAMED: usize = 6;

@@ -179,7 +179,7 @@ fn a_page_is_never_longer_than_it_may_be_and_says_what_is_not_in_it() {
         if note {
             let said = format!(
                 "{} findings of 6,000",
-                super::markup::number(6000 - ranks.len() as u64)
+                crate::model::number(6000 - ranks.len() as u64)
             );
             assert!(page.contains(&said) && page.contains("href=\"findings.csv\""));
         }

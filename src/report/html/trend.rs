@@ -2,8 +2,8 @@
 
 use super::chart;
 use super::frame::View;
-use super::markup::{Html, number};
-use crate::model::{Severity, TrendPoint, TrendSums};
+use super::markup::Html;
+use crate::model::{Severity, TrendPoint, TrendSums, number};
 
 /// Why a part of a run has none.
 const PART: &str = "Earlier runs are counted as a whole and cannot be compared with a part of this one: the trend is left out here.";

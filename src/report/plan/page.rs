@@ -2,7 +2,9 @@
 
 use super::super::terminal::columns;
 use super::{overdue, waves};
-use crate::model::{MachinePlan, Plan, PlanStep, RebootAfter, RunSummary, UtcTime, WhyLeft};
+use crate::model::{
+    MachinePlan, Plan, PlanStep, RebootAfter, RunSummary, UtcTime, WhyLeft, plural,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
@@ -67,7 +69,10 @@ fn window(machines: &[&MachinePlan]) -> String {
     };
     match without {
         0 => first,
-        without => format!("{first}; {without} machines have none"),
+        without => {
+            let have = if without == 1 { "has" } else { "have" };
+            format!("{first}; {} {have} none", plural(without, "machine"))
+        }
     }
 }
 
@@ -177,7 +182,9 @@ fn sum(plan: &Plan, text: &mut String) {
         .sum();
     let _ = writeln!(
         text,
-        "\n{all} open or undecided findings on {} machines: the steps close {closed}, {left} stay open.",
-        plan.machines.len()
+        "\n{} on {}: the steps close {closed}, {left} {} open.",
+        plural(all, "open or undecided finding"),
+        plural(plan.machines.len(), "machine"),
+        if left == 1 { "stays" } else { "stay" }
     );
 }

@@ -2,7 +2,7 @@
 
 use super::super::escape::for_terminal;
 use super::super::{Options, ReportError, ReportSource, each_machine};
-use crate::model::{Finding, FindingState, MachineRecord, ManagedState, is_about};
+use crate::model::{Finding, FindingState, MachineRecord, ManagedState, is_about, plural};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -162,9 +162,4 @@ fn blind(tally: &Tally) -> String {
         let _ = write!(said, ", {} not judged in full", tally.unjudged);
     }
     said
-}
-
-fn plural(count: u64, word: &str) -> String {
-    let s = if count == 1 { "" } else { "s" };
-    format!("{count} {word}{s}")
 }

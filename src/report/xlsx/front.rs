@@ -15,7 +15,7 @@ use super::sheets::set_up_page;
 use super::tally::{CLASSES, Tally};
 use super::{dictionary, paper};
 use crate::model::{
-    Comparison, CoverageRow, FindingState, ManagedState, ResultCode, RunState, RunSummary,
+    Comparison, CoverageRow, FindingState, ManagedState, ResultCode, RunState, RunSummary, plural,
 };
 use rust_xlsxwriter::Worksheet;
 
@@ -116,7 +116,8 @@ fn of_run(run: &RunSummary, paper: &mut Paper<'_>) -> Result<(), ReportError> {
                 "" => String::new(),
                 feed => format!(" (of its feeds, {feed} is the oldest)"),
             };
-            format!("imported {}, {days} days before the run{of}", time.date())
+            let before = plural(days, "day");
+            format!("imported {}, {before} before the run{of}", time.date())
         }
         None if run.catalog_digest.is_empty() => "none".to_owned(),
         None => "built in".to_owned(),
@@ -287,7 +288,8 @@ fn judged(front: &Front<'_>, paper: &mut Paper<'_>) -> Result<Option<(u32, u32)>
     paper.line("to install", missing, &said)?;
     paper.detail("known to be exploited", &exploited(counts))?;
     if counts.has_due_dates {
-        let said = format!("{least}past their due date, on {} machines", counts.late);
+        let machines = plural(counts.late, "machine");
+        let said = format!("{least}past their due date, on {machines}");
         if counts.tells_nothing_overdue() {
             let said = "cannot be stated: no machine that was read was judged in full";
             paper.detail("overdue", said)?;
@@ -299,7 +301,10 @@ fn judged(front: &Front<'_>, paper: &mut Paper<'_>) -> Result<Option<(u32, u32)>
         paper.line("excepted", counts.excepted, "that an exception holds for")?;
     }
     let undecided = counts.in_state(FindingState::counts_as_unknown);
-    let said = format!("on {} machines: unknown, and never clean", counts.undecided);
+    let said = format!(
+        "on {}: unknown, and never clean",
+        plural(counts.undecided, "machine")
+    );
     paper.line("undecided", undecided, &said)?;
     let others = [
         (

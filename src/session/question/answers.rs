@@ -2,7 +2,7 @@
 
 use super::super::Limits;
 use super::{QuestionSet, Reply};
-use crate::model::{Gap, GapCause, ResultCode};
+use crate::model::{Gap, GapCause, ResultCode, plural};
 use std::collections::BTreeMap;
 
 /// The answers of one host, by question.
@@ -54,8 +54,10 @@ impl Answers {
         let lines = reply.stdout.split(|byte| *byte == b'\n').count() - 1;
         if self.lines.saturating_add(lines) > limits.total_lines {
             let most = limits.total_lines;
-            let why =
-                format!("{id}: {lines} lines came, and no more than {most} are read of a host");
+            let why = format!(
+                "{id}: {} came, and no more than {most} are read of a host",
+                plural(lines, "line")
+            );
             return self.cut(id, why);
         }
         self.lines += lines;

@@ -185,7 +185,7 @@ fn a_table_goes_out_is_edited_and_comes_back() {
     );
     let applied = desk.expect(0, &format!("{words} --yes")).err;
     assert!(
-        applied.contains("4 changes are applied: 1 exceptions granted, 0 taken back"),
+        applied.contains("4 changes applied: 1 exception granted, 0 taken back"),
         "{applied}"
     );
     desk.expect(0, "export --out second");
@@ -336,7 +336,7 @@ fn what_cannot_be_understood_is_told_by_row_and_can_be_left_out() {
         assert!(ended.err.contains(what), "{what}: {}", ended.err);
     }
     let ended = desk.expect(0, "import bad.csv --yes --skip-bad");
-    assert!(ended.err.contains("1 changes are applied"), "{}", ended.err);
+    assert!(ended.err.contains("1 change applied"), "{}", ended.err);
     assert!(
         ended.err.contains("done changes no verdict"),
         "{}",

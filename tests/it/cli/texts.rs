@@ -258,7 +258,7 @@ fn a_dry_run_of_a_whole_class_a_network_answers_at_once_and_in_little_memory() {
     let ended = desk.expect(0, "scan 10.0.0.0/8 --yes --dry-run --seed 1");
     assert!(began.elapsed().as_secs() < 5, "{:?}", began.elapsed());
     assert!(
-        ended.out.contains("16777214 addresses in scope"),
+        ended.out.contains("16,777,214 addresses in scope"),
         "{}",
         ended.out
     );

@@ -13,7 +13,7 @@ pub(super) mod wesng;
 use super::{FeedError, FeedReport, Record};
 use crate::model::{
     Advisory, AffectedProduct, BulletinId, Date, Fix, KbId, Nature, Restart, Severity, UpdateId,
-    UpdateKind, UtcTime,
+    UpdateKind, UtcTime, plural,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::BufRead;
@@ -63,7 +63,8 @@ fn read_rows<R: BufRead>(
     report.irrelevant += later;
     if later > 0 {
         let what = format!(
-            "{later} rows left to the monthly documents (msrc-cvrf), which name the update for each CVE"
+            "{} left to the monthly documents (msrc-cvrf), which name the update for each CVE",
+            plural(later, "row")
         );
         report.problem("of April 2016 and later", what);
     }

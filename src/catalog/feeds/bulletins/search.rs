@@ -202,7 +202,7 @@ mod tests {
             [
                 "record in line 10: `HOTFIX` is no bulletin id",
                 "record in line 11: `soon` is no date",
-                "record of April 2016 and later: 1 rows left to the monthly documents (msrc-cvrf), which name the update for each CVE",
+                "record of April 2016 and later: 1 row left to the monthly documents (msrc-cvrf), which name the update for each CVE",
             ]
         );
     }

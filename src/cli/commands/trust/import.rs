@@ -5,6 +5,7 @@ use super::super::super::config::Settings;
 use super::super::super::trust_args::TrustImportArguments;
 use super::super::super::{Stop, complain, runtime};
 use super::place;
+use crate::model::plural;
 use crate::report::for_terminal;
 use crate::session::{
     Judgement, KnownKeys, ParsedPin, Place, parse_pins, parse_review, review_text,
@@ -121,7 +122,11 @@ fn refuse<N: std::fmt::Display, W: std::fmt::Display>(
         let _ = writeln!(text, "{}, line {line}: {why}", file.display());
     }
     let count = problems.len();
-    let _ = write!(text, "nothing was imported ({count} lines cannot be used)");
+    let _ = write!(
+        text,
+        "nothing was imported ({} cannot be used)",
+        plural(count, "line")
+    );
     Err(Stop::usage(text))
 }
 

@@ -4,7 +4,7 @@ use super::{Heading, Serviced, Told};
 use crate::catalog::Update;
 use crate::matching::windows::stream::Place;
 use crate::matching::windows::system::Servicing;
-use crate::model::{Evidence, KbId, Witness, WitnessKind};
+use crate::model::{Evidence, KbId, Witness, WitnessKind, plural};
 
 impl Serviced<'_> {
     pub(super) fn evidence(
@@ -146,11 +146,11 @@ impl Serviced<'_> {
         };
         let month = update.released.map(|month| format!(" of {month}"));
         format!(
-            "{kb}{}, {}, for {}: {} flaws",
+            "{kb}{}, {}, for {}: {}",
             month.unwrap_or_default(),
             update.kind.as_str(),
             self.system.key,
-            update.flaws
+            plural(update.flaws, "flaw")
         )
     }
 }
