@@ -54,6 +54,16 @@ pub struct Finding {
     pub evidence: Evidence,
 }
 
+/// A title without the name of what it is the title of, for places that say that name: nothing, where it is no more
+/// than that. `2026-06 monthly rollup for Windows Server 2012 R2 (KB5094041)` has its article at the end.
+pub fn without_name<'a>(title: &'a str, name: &str) -> &'a str {
+    let own = title
+        .strip_suffix(')')
+        .and_then(|title| title.strip_suffix(name));
+    let own = own.and_then(|title| title.strip_suffix(" ("));
+    own.unwrap_or(if title == name { "" } else { title })
+}
+
 /// The update that closes a finding: the newest of its stream, which may be a later one than the
 /// bulletin's own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -64,7 +64,9 @@ pub use drift::{Drift, DriftRule, DriftState};
 pub use exception::{Exception, ExceptionCount, ExceptionScope, ExceptionState};
 pub use facts::HostFacts;
 pub use feed_age::FeedAge;
-pub use finding::{Confidence, Evidence, Finding, FindingState, Remedy, Witness, WitnessKind};
+pub use finding::{
+    Confidence, Evidence, Finding, FindingState, Remedy, Witness, WitnessKind, without_name,
+};
 pub use fingerprint::{Certainty, Certificate, Claim, DeviceKind, Fingerprint, Role, Weakness};
 pub use hit::AdvisoryHit;
 pub use host::{HostIdentity, HostKey, LiveHost, NetworkInterface};

@@ -448,10 +448,9 @@ fn install(name: &str, update: &Update<'_>, findings: &[Open<'_>]) -> PlanStep {
     } else {
         ""
     };
-    let title = if update.title.is_empty() || update.title == name {
-        String::new()
-    } else {
-        format!(": {}", update.title)
+    let title = match without_name(update.title, name) {
+        "" => String::new(),
+        title => format!(": {title}"),
     };
     let own = |set: &BTreeSet<&str>| set.iter().map(|text| (*text).to_owned()).collect();
     PlanStep {

@@ -310,7 +310,11 @@ fn show(page: &mut Page, finding: &Finding) {
 }
 
 fn install(page: &mut Page, remedy: &Remedy) {
-    page.fact("install", &format!("{}: {}", remedy.update, remedy.title));
+    let title = match without_name(&remedy.title, &remedy.update) {
+        "" => String::new(),
+        title => format!(": {title}"),
+    };
+    page.fact("install", &format!("{}{title}", remedy.update));
     page.fact("brings", remedy.build.as_deref().unwrap_or_default());
     page.fact(
         "restart",

@@ -10,7 +10,7 @@ use super::super::cell::Cell;
 use super::{Emit, Rows, Shown, Table, View, machine_columns, path_for};
 use crate::model::{
     Decision, Evidence, ExceptionId, Finding, FindingState, LEFT_OUT, Remedy, Severity, Witness,
-    WorkStatus,
+    WorkStatus, without_name,
 };
 use std::borrow::Cow;
 
@@ -165,8 +165,9 @@ pub(in crate::report) fn fix(finding: &Finding) -> Cell<'static> {
 /// `install KB5094123 (2026-06 cumulative update for Windows Server 2019)`.
 fn install(remedy: &Remedy) -> String {
     let mut text = ["install ", &remedy.update].concat();
-    if !remedy.title.is_empty() && remedy.title != remedy.update {
-        text.extend([" (", &remedy.title, ")"]);
+    let title = without_name(&remedy.title, &remedy.update);
+    if !title.is_empty() {
+        text.extend([" (", title, ")"]);
     }
     if !remedy.prerequisites.is_empty() {
         text.extend([" after ", &remedy.prerequisites.join(", ")]);
