@@ -111,6 +111,8 @@ pub enum Reason {
     OtherProducts,
     /// It is listed for packages that are not installed here.
     NotInstalled,
+    /// It is listed for packages, and which ones are installed here is not known.
+    InstalledUnknown,
     /// The publisher has withdrawn it.
     Withdrawn,
     /// The host could not be judged.
@@ -198,8 +200,8 @@ pub struct FixRecord {
 pub struct PackageRecord {
     /// The source package.
     pub package: String,
-    /// Whether any of its packages is installed here.
-    pub is_installed: bool,
+    /// Whether any of its packages is installed here; what was left open, where nobody knows.
+    pub installed: Result<bool, Gap>,
     /// The bulletin, with its feed.
     pub bulletin: String,
     /// The vulnerable versions, in words.
@@ -405,22 +407,25 @@ fn flaw_record(flaw: &Flaw, slice: &ProductSlice) -> FlawRecord {
 
 fn packages(name: &str, inventory: &Inventory, known: &Known<'_>) -> Vec<PackageRecord> {
     let installed = |name: &str, spoken: Spoken| {
-        let packages = inventory.packages.known().map_or(&[][..], Vec::as_slice);
-        packages.iter().any(|package| {
+        let packages = match &inventory.packages {
+            Observed::Known(packages) => packages,
+            Observed::Unknown(gap) => return Err(gap.clone()),
+        };
+        Ok(packages.iter().any(|package| {
             let own = super::packages::source(package, &inventory.platform);
             let is_it = match spoken {
                 Spoken::Source => own == name,
                 Spoken::Binary => package.name == name,
             };
             is_it && package.state != PackageState::ConfigFiles
-        })
+        }))
     };
     let slices = known.pockets.iter().map(|pocket| &pocket.slice);
     let records = slices.flat_map(|slice| slice.entries_about(name));
     records
         .map(|(package, entry)| PackageRecord {
             package: package.to_owned(),
-            is_installed: installed(package, entry.scope.spoken),
+            installed: installed(package, entry.scope.spoken),
             bulletin: format!("{} {}", entry.bulletin.feed, entry.bulletin.id),
             ranges: ranges(entry),
             withdrawn: entry.bulletin.withdrawn,
@@ -458,8 +463,10 @@ fn reasons(explanation: &Explanation, inventory: &Inventory, known: &Known<'_>) 
     }
     if !packages.is_empty() && live().next().is_none() {
         reasons.push(Reason::Withdrawn);
-    } else if !packages.is_empty() && live().all(|record| !record.is_installed) {
+    } else if !packages.is_empty() && live().all(|record| record.installed == Ok(false)) {
         reasons.push(Reason::NotInstalled);
+    } else if !packages.is_empty() && live().all(|record| record.installed != Ok(true)) {
+        reasons.push(Reason::InstalledUnknown);
     }
     if !is_own && packages.is_empty() && !explanation.elsewhere.is_empty() {
         reasons.push(Reason::OtherProducts);

@@ -4,7 +4,10 @@ use super::explain::wrap;
 use super::explain_host::Host;
 use super::explain_trail;
 use crate::matching::{Explanation, FlawRecord, OnHost, PackageRecord, Reason, Step, UpdateRecord};
-use crate::model::{Certainty, Entry, FileHash, Finding, Inventory, ProductKey, Remedy, Standing};
+use crate::model::{
+    Certainty, Entry, FileHash, Finding, Gap, Inventory, ProductKey, Remedy, Standing, plural,
+    without_name,
+};
 use crate::report::{columns, for_terminal};
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
@@ -256,6 +259,14 @@ fn why_not(reason: Reason, one: &Explanation) -> String {
         ),
         Reason::EmptyCatalogue => "The catalogue holds nothing about this kind of system: import its feed with underdesk catalog update.".to_owned(),
         Reason::OtherProducts => format!("The catalogue lists {asked} for other products only."),
+        Reason::InstalledUnknown => {
+            let mut records = one.packages.iter();
+            let gap = records.find_map(|record| record.installed.as_ref().err());
+            format!(
+                "The catalogue lists it for packages of which it is not known whether they are installed here{}.",
+                gap.map_or_else(String::new, |gap| format!(": {}", unanswered(gap)))
+            )
+        }
         Reason::NotInstalled => "The catalogue lists it for packages that are not installed here.".to_owned(),
         Reason::Withdrawn => "The publisher has withdrawn it.".to_owned(),
         Reason::Unjudged => "The host could not be judged, or not fully: that it is not reported means nothing.".to_owned(),
@@ -442,10 +453,10 @@ fn packages(page: &mut Page, asked: &str, records: &[PackageRecord]) {
     page.gap();
     page.say(0, &format!("In the catalogue: {asked} in this release"));
     for record in records.iter().take(MOST) {
-        let here = if record.is_installed {
-            "installed here"
-        } else {
-            "not installed here"
+        let here = match &record.installed {
+            Ok(true) => "installed here".to_owned(),
+            Ok(false) => "not installed here".to_owned(),
+            Err(gap) => format!("whether it is installed is not known: {}", unanswered(gap)),
         };
         let ranges = listed(record.ranges.iter());
         let ranges = if ranges.is_empty() {
@@ -466,6 +477,11 @@ fn packages(page: &mut Page, asked: &str, records: &[PackageRecord]) {
             ),
         );
     }
+}
+
+/// `dpkg-packages denied`: the question that would have told.
+fn unanswered(gap: &Gap) -> String {
+    format!("{} {}", gap.question, gap.cause.as_str())
 }
 
 /// What is not known of the host.
@@ -547,4 +563,44 @@ fn listed<T: fmt::Display>(items: impl Iterator<Item = T>) -> String {
         let _ = write!(text, " (+{more})");
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::Catalog;
+    use crate::matching::{Asked, Knowledge, explain};
+    use crate::model::{Date, GapCause, Observed};
+
+    /// What is said of the flaw of sshd on a Debian 12 with these packages.
+    fn said(packages: Observed<Vec<crate::model::Package>>) -> String {
+        let mut inventory = crate::matching::tests::inventory_of("Debian:12", "debian", "12");
+        inventory.packages = packages;
+        let knowledge = Knowledge::from(Catalog::for_demo().unwrap());
+        let asked = Asked::parse("CVE-2024-6387").unwrap();
+        let today = Date::parse("2026-11-24").unwrap();
+        let one = explain(&knowledge, &inventory, &asked, today).unwrap();
+        let mut page = Page::default();
+        for reason in &one.reasons {
+            page.say(2, &why_not(*reason, &one));
+        }
+        super::packages(&mut page, "CVE-2024-6387", &one.packages);
+        page.0.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn a_package_list_that_was_denied_leaves_open_what_is_installed() {
+        let denied = said(Observed::gap_of("dpkg-packages", GapCause::Denied));
+        assert!(
+            denied
+                .contains("it is not known whether they are installed here: dpkg-packages denied"),
+            "{denied}"
+        );
+        let here = "openssh (whether it is installed is not known: dpkg-packages denied)";
+        assert!(denied.contains(here), "{denied}");
+        assert!(!denied.contains("not installed here"), "{denied}");
+        let empty = said(Observed::Known(Vec::new()));
+        assert!(empty.contains("openssh (not installed here)"), "{empty}");
+        assert!(!empty.contains("not known whether"), "{empty}");
+    }
 }

@@ -16,7 +16,10 @@ pub(super) fn lines(trail: &Trail, one: &Explanation) -> Vec<String> {
     if let Asked::Id(_) = one.asked {
         let findings = one.findings.iter().chain(&one.related);
         about.extend(findings.flat_map(|finding| finding.packages.iter().map(String::as_str)));
-        let installed = one.packages.iter().filter(|record| record.is_installed);
+        let installed = one
+            .packages
+            .iter()
+            .filter(|record| record.installed == Ok(true));
         about.extend(installed.map(|record| record.package.as_str()));
     }
     let events = trail.events().iter().rev();
