@@ -38,6 +38,7 @@ fn finding(bulletin: String, product: &str) -> Finding {
         kev: Vec::new(),
         kev_checked: true,
         kev_due: None,
+        support_ends: None,
         epss: None,
         remedy: None,
         evidence: Evidence {

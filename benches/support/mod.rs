@@ -339,6 +339,7 @@ fn finding(bulletin: String, product: String, installed: String, dice: &mut Dice
             .into_iter()
             .collect(),
         kev_due: is_exploited.then(|| day("2026-12-12")),
+        support_ends: None,
         cves,
         kev_checked: true,
         epss: u32::try_from(dice.below(100_000)).ok().map(Epss),

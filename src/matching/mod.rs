@@ -34,6 +34,13 @@ pub fn findings(inventory: &Inventory, known: &Known<'_>, today: Date) -> Vec<Fi
     findings
 }
 
+/// As [`findings`], with the ends of support that are still to come: what is remembered of a host.
+pub fn remembered(inventory: &Inventory, known: &Known<'_>, today: Date) -> Vec<Finding> {
+    let mut findings = all_of(inventory, known, today, Which::Open);
+    findings.retain(Finding::is_kept);
+    findings
+}
+
 /// As [`findings`], with what is closed (fixed, not applicable) as well.
 pub fn findings_with_closed(inventory: &Inventory, known: &Known<'_>, today: Date) -> Vec<Finding> {
     all_of(inventory, known, today, Which::All)
@@ -187,6 +194,7 @@ fn about_machine(
         kev: Vec::new(),
         kev_checked: false,
         kev_due: None,
+        support_ends: None,
         epss: None,
         remedy: None,
         evidence,

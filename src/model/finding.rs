@@ -44,6 +44,9 @@ pub struct Finding {
     pub kev_checked: bool,
     /// The earliest day by which CISA wants one of them fixed.
     pub kev_due: Option<Date>,
+    /// The last day on which its product gets security updates without paying, where it is about that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub support_ends: Option<Date>,
     /// The highest of its flaws' EPSS scores, where one is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub epss: Option<Epss>,
@@ -109,6 +112,12 @@ impl Finding {
             [] => self.kev_checked.then_some(false),
             _ => Some(true),
         }
+    }
+
+    /// Whether it stays with its machine where what is closed is dropped: open or undecided, or the end of a product's
+    /// support that is still to come.
+    pub fn is_kept(&self) -> bool {
+        !self.state.is_closed() || self.support_ends.is_some()
     }
 
     /// How bad it is: the publisher's word, else the rating that FIRST gives the CVSS base score

@@ -67,6 +67,22 @@ impl BulletinId {
     pub fn unjudged(question: &str) -> Self {
         Self(format!("{UNJUDGED}{question}"))
     }
+
+    /// The id of the row about the end of support of a product's release: `end-of-life:debian:11`.
+    pub fn end_of_life(product: &str, release: &str) -> Self {
+        Self(format!("{END_OF_LIFE}{product}:{release}"))
+    }
+
+    /// The release that it speaks of, where it is about the end of support of that product.
+    pub fn release_of(&self, product: &str) -> Option<&str> {
+        let rest = self.0.strip_prefix(END_OF_LIFE)?.strip_prefix(product)?;
+        rest.strip_prefix(':')
+    }
+
+    /// The id of the row that says that no catalogue covers a product.
+    pub fn uncovered(what: &str) -> Self {
+        Self(format!("{UNCOVERED}{what}"))
+    }
 }
 
 pub(super) const UNJUDGED: &str = "unknown:";

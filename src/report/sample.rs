@@ -338,6 +338,7 @@ pub(super) fn finding(product: &str, bulletin: &str, state: FindingState) -> Fin
         kev: Vec::new(),
         kev_checked: true,
         kev_due: None,
+        support_ends: None,
         epss: None,
         remedy: None,
         evidence: Evidence {

@@ -300,3 +300,63 @@ fn a_component_stands_for_the_entry_that_says_it_worse() {
     ];
     assert_eq!(found, expected);
 }
+
+#[test]
+fn the_end_of_support_is_told_of_software_that_the_catalogue_has_dates_of() {
+    let mut machine = sample_windows::windows("10.0.2.1", "srv1");
+    let dated = |bulletin: &str, (product, installed): (&str, &str), end: &str, state| {
+        let mut finding = finding(product, bulletin, state);
+        finding.bulletin = BulletinId::new(bulletin);
+        finding.installed = installed.to_owned();
+        finding.support_ends = Some(day(end));
+        finding
+    };
+    let sql = ("SQL Server (MSSQLSERVER)", "15.0.4430.1");
+    let to_come = FindingState::NotApplicable;
+    let mut zip = dated(
+        "end-of-life:7zip:23",
+        ("7-zip", "23.01"),
+        "2026-01-01",
+        to_come,
+    );
+    zip.packages = vec!["7-Zip 23.01 (x64)".to_owned()];
+    "programs".clone_into(&mut zip.evidence.question);
+    let mut findings = machine.findings.to_vec();
+    findings.extend([
+        dated("end-of-life:mssqlserver:15.0", sql, "2030-01-08", to_come),
+        dated(
+            "end-of-life:dotnet:8",
+            (".NET 8.0", "8.0.6"),
+            "2026-11-10",
+            FindingState::EndOfLife,
+        ),
+        zip,
+    ]);
+    machine.findings = Arc::new(findings);
+    let run = sample::run(vec![machine, read("10.0.2.2", "web", Vec::new())]);
+    let (memory, _) = exported(&run, &["csv"], &plain());
+    let rows = rows(&memory.text("software.csv"), b',');
+    let column = |name: &str| rows[0].iter().position(|one| one == name).unwrap();
+    let (name, end, cpe) = (column("name"), column("eol"), column("cpe"));
+    let found: Vec<_> = rows
+        .iter()
+        .skip(1)
+        .map(|row| (&*row[name], &*row[end]))
+        .collect();
+    let expected = [
+        (".NET Framework 4.8", "unknown"),
+        (".NET Runtime", "2026-11-10"),
+        ("7-Zip 23.01 (x64)", "2026-01-01"),
+        ("Chat", "unknown"),
+        ("Microsoft 365 Apps for enterprise - de-de", "unknown"),
+        ("Microsoft Office Standard 2016", "unknown"),
+        ("Microsoft Word", "unknown"),
+        ("SQL Server (MSSQLSERVER)", "2030-01-08"),
+        ("SQL Server 2019 Client Tools", "unknown"),
+        ("bash", "unknown"),
+        ("openssl", "unknown"),
+    ];
+    assert_eq!(found, expected);
+    // No feed has any, and that is not nothing.
+    assert!(rows.iter().skip(1).all(|row| row[cpe] == "unknown"));
+}

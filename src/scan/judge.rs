@@ -48,7 +48,7 @@ pub(super) async fn judge(
 /// A catalogue that cannot be read: better no verdict than a wrong one.
 pub fn of(knowledge: &Knowledge, inventory: &Inventory, today: Date) -> Result<Matched, RunError> {
     let known = Known::load(knowledge, inventory)?;
-    let findings = matching::findings(inventory, &known, today);
+    let findings = matching::remembered(inventory, &known, today);
     Ok(Matched {
         findings: Arc::new(findings),
         catalog_digest: knowledge.catalog.digest().to_owned(),

@@ -28,6 +28,7 @@ fn finding(bulletin: &str, product: &str, state: FindingState) -> Finding {
         kev: Vec::new(),
         kev_checked: true,
         kev_due: None,
+        support_ends: None,
         epss: None,
         remedy: None,
         evidence: Evidence {

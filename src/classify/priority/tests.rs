@@ -33,6 +33,7 @@ fn finding(bulletin: &str, severity: Option<Severity>) -> Finding {
         kev: Vec::new(),
         kev_checked: true,
         kev_due: None,
+        support_ends: None,
         epss: None,
         remedy: None,
         evidence: Evidence {

@@ -37,6 +37,7 @@ fn finding(bulletin: &str) -> Finding {
         kev: Vec::new(),
         kev_checked: true,
         kev_due: None,
+        support_ends: None,
         epss: None,
         remedy: None,
         evidence: Evidence {

@@ -55,6 +55,7 @@ fn finding(kind: &Kind, print: &Fingerprint) -> Option<Finding> {
         kev: Vec::new(),
         kev_checked: false,
         kev_due: None,
+        support_ends: None,
         epss: None,
         remedy: None,
         evidence: Evidence {

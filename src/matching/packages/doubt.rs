@@ -152,6 +152,7 @@ fn one_row(product: String, doubt: &Doubt, same: &[Finding]) -> Finding {
         kev: strings(&|one| &one.kev),
         kev_checked: same.iter().all(|one| one.kev_checked),
         kev_due: same.iter().filter_map(|one| one.kev_due).min(),
+        support_ends: None,
         epss: same.iter().filter_map(|one| one.epss).max(),
         remedy: None,
         evidence: evidence(doubt, same),

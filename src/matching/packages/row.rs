@@ -72,6 +72,7 @@ fn finding(context: &Context<'_>, flaw: &Flaw<'_>, judged: &Judged<'_>) -> Findi
         kev: known.iter().map(|known| known.cve.clone()).collect(),
         kev_checked: slices().any(Slice::lists_exploited),
         kev_due: due,
+        support_ends: None,
         epss: cves
             .iter()
             .filter_map(|cve| slices().find_map(|slice| slice.epss(cve)))

@@ -242,6 +242,7 @@ fn service_pack(case: &Case<'_>, system: &System) -> Option<Finding> {
         kev: Vec::new(),
         kev_checked: false,
         kev_due: None,
+        support_ends: None,
         epss: None,
         remedy: Some(Box::new(remedy)),
         evidence: Evidence {

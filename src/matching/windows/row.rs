@@ -57,6 +57,7 @@ impl From<Row<'_>> for Finding {
             kev: known.iter().map(|known| known.cve.clone()).collect(),
             kev_checked: slice.lists_exploited(),
             kev_due: known.iter().filter_map(|known| known.due).min(),
+            support_ends: None,
             epss: flaws.iter().filter_map(|flaw| flaw.epss).max(),
             remedy: row.remedy.map(Box::new),
             cves,

@@ -22,6 +22,8 @@
 //! `read_from=` of a component, each `site=` of IIS with its bindings, the `account=` of a user's
 //! program.
 //!
+//! `eol` is told of what the catalogue has dates of: components and programs of Windows, each by its release.
+//!
 //! `installed_by` is the account that asked for this version of a package, by the log of its package
 //! manager: empty where the log names none, unknown where no log tells of it.
 
@@ -30,8 +32,8 @@ use super::super::cell::Cell;
 use super::unix::Installers;
 use super::{Emit, Rows, Table, View, machine_columns, path_for};
 use crate::model::{
-    Component, ComponentKind, Inventory, Package, PackageState, Program, ProgramScope, UtcTime,
-    WindowsFacts,
+    Component, ComponentKind, Date, Finding, Inventory, Package, PackageState, Program,
+    ProgramScope, UtcTime, WindowsFacts,
 };
 use std::collections::BTreeSet;
 
@@ -48,8 +50,12 @@ pub(super) const TABLE: Table = Table {
         Day "install_date" = "the day on which it was installed",
         Text "source" = "who lists it: registry, dpkg, rpm, …, or the kind of a component",
         Text "purl" = "package URL",
-        Text "cpe" = "CPE name",
-        Day "eol" = "the day on which its publisher's support ends",
+        Text "cpe" =
+            "CPE name; unknown, as no feed that is read names software by one, and a guess would be taken for a \
+             fact: purl, or publisher, name and version, say what it is",
+        Day "eol" =
+            "the day on which its publisher's support ends; unknown where the catalogue has no dates of the product, \
+             as of a system's own packages, which are supported as their system is (eol_date of machines)",
         List "detail" = "what tells two like it apart: instance=, edition=, channel=, path=, …",
         Text "installed_by" = "the account that asked for this version, by the package manager's log",
     ],
@@ -66,7 +72,8 @@ pub(super) fn rows(view: &View<'_>, emit: &mut Emit<'_>) -> Result<(), ReportErr
     let installers = Installers::of(view);
     let mut all: Vec<Software<'_>> = packages(inventory, &installers).collect();
     if let Some(windows) = view.windows() {
-        of_windows(windows, view.options.no_users, &mut all);
+        let ends = Ends::of(&view.machine.findings);
+        of_windows((windows, &ends), view.options.no_users, &mut all);
     }
     all.sort_by(|a, b| a.key().cmp(&b.key()));
     for one in all {
@@ -75,7 +82,63 @@ pub(super) fn rows(view: &View<'_>, emit: &mut Emit<'_>) -> Result<(), ReportErr
     Ok(())
 }
 
-fn of_windows<'a>(windows: &'a WindowsFacts, no_users: bool, all: &mut Vec<Software<'a>>) {
+/// The ends of support that a machine's verdicts tell of, past or to come.
+struct Ends<'a>(Vec<(&'a Finding, Date)>);
+
+impl<'a> Ends<'a> {
+    fn of(findings: &'a [Finding]) -> Self {
+        let dated = findings.iter();
+        let dated = dated.filter_map(|finding| Some((finding, finding.support_ends?)));
+        Self(dated.collect())
+    }
+
+    fn of_component(&self, kind: ComponentKind, component: &Component) -> Option<Date> {
+        let (name, version) = (component.name.as_str(), component.version.as_str());
+        let release = |finding: &'a Finding, product: &str| finding.bulletin.release_of(product);
+        let fits = self.0.iter().find(|(finding, _)| match kind {
+            ComponentKind::Exchange | ComponentKind::SqlServer => {
+                finding.product == name && finding.installed == version
+            }
+            ComponentKind::DotNetFramework => release(finding, "dotnetfx")
+                .is_some_and(|release| name.strip_prefix(".NET Framework ") == Some(release)),
+            // `8` or `3.1`, of `8.0.6` and `3.1.32`.
+            ComponentKind::DotNetRuntime => release(finding, "dotnet").is_some_and(|release| {
+                let rest = version.strip_prefix(release);
+                rest.is_some_and(|rest| rest.starts_with('.'))
+            }),
+            ComponentKind::OfficeClickToRun => {
+                release(finding, "office").is_some() && finding.installed == version
+            }
+            // The parts of a suite have versions of their own; all begin alike.
+            ComponentKind::OfficeMsi => {
+                let line = |version: &str| version.split('.').next().map(str::to_owned);
+                release(finding, "office").is_some()
+                    && finding.evidence.question == "office-files"
+                    && line(&finding.installed) == line(version)
+            }
+            _ => false,
+        });
+        fits.map(|(_, end)| *end)
+    }
+
+    /// Copies of several versions are judged by the oldest, whose end is not that of the others.
+    fn of_program(&self, program: &Program) -> Option<Date> {
+        let fits = self.0.iter().find(|(finding, _)| {
+            let is_version = program.version.as_deref() == Some(finding.installed.as_str())
+                || (!finding.installed.is_empty() && program.name.contains(&finding.installed));
+            finding.evidence.question == "programs"
+                && finding.packages.contains(&program.name)
+                && is_version
+        });
+        fits.map(|(_, end)| *end)
+    }
+}
+
+fn of_windows<'a>(
+    (windows, ends): (&'a WindowsFacts, &Ends<'_>),
+    no_users: bool,
+    all: &mut Vec<Software<'a>>,
+) {
     let mut told: BTreeSet<&Program> = BTreeSet::new();
     let programs = windows.programs.known().map_or(&[][..], Vec::as_slice);
     for (kind, component) in components(windows) {
@@ -88,6 +151,7 @@ fn of_windows<'a>(windows: &'a WindowsFacts, no_users: bool, all: &mut Vec<Softw
             continue;
         }
         let mut plain = of_component(kind, component, no_users);
+        plain.end = ends.of_component(kind, component);
         if kind == ComponentKind::Iis {
             plain.detail.extend(sites(windows));
         }
@@ -101,7 +165,10 @@ fn of_windows<'a>(windows: &'a WindowsFacts, no_users: bool, all: &mut Vec<Softw
         }
     }
     let rest = programs.iter().filter(|program| !told.contains(program));
-    all.extend(rest.map(|program| of_program(program, no_users)));
+    all.extend(rest.map(|program| Software {
+        end: ends.of_program(program),
+        ..of_program(program, no_users)
+    }));
 }
 
 /// One row, behind the cells that every row begins with.
@@ -115,6 +182,7 @@ struct Software<'a> {
     installed: Cell<'a>,
     source: &'static str,
     purl: Cell<'a>,
+    end: Option<Date>,
     detail: Vec<String>,
     by: Cell<'a>,
 }
@@ -157,9 +225,9 @@ impl<'a> Software<'a> {
             self.installed,
             self.source.into(),
             self.purl,
-            // cpe and eol come with the products of later work.
-            Cell::Empty,
-            Cell::Empty,
+            // No feed names software by CPE, and what would be guessed matches another's flaws.
+            Cell::Unknown,
+            self.end.map_or(Cell::Unknown, Cell::Day),
             self.detail.into(),
             if view.options.no_users {
                 Cell::Empty
@@ -191,6 +259,7 @@ fn packages<'a>(
         installed: Cell::day(package.installed_at.map(UtcTime::date)),
         source: package.manager.as_str(),
         purl: package.purl(&inventory.platform).into(),
+        end: None,
         detail: Vec::new(),
     })
 }
@@ -211,6 +280,7 @@ fn of_program(program: &Program, no_users: bool) -> Software<'_> {
         installed: Cell::day(program.installed_on),
         source: "registry",
         purl: Cell::Empty,
+        end: None,
         detail: account
             .map(|sid| format!("account={sid}"))
             .into_iter()
@@ -240,6 +310,7 @@ fn of_component(kind: ComponentKind, component: &Component, no_users: bool) -> S
         installed: Cell::Unknown,
         source: kind.as_str(),
         purl: Cell::Empty,
+        end: None,
         detail: parts.collect(),
         by: Cell::Empty,
     }

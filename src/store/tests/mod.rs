@@ -217,6 +217,7 @@ pub(super) fn finding(bulletin: &str, state: FindingState) -> Finding {
         kev: Vec::new(),
         kev_checked: true,
         kev_due: None,
+        support_ends: None,
         epss: None,
         remedy: None,
         evidence: Evidence {

@@ -29,10 +29,11 @@ pub(in crate::matching::windows) fn dates<'a>(
     all.find(|one| one.product == id && one.version.eq_ignore_ascii_case(cycle))
 }
 
-/// The row of a product past its end.
+/// The row about the end of a product's support: closed while that is still to come.
 pub(in crate::matching::windows) fn ended(case: &Case<'_>, dated: &Dated<'_>) -> Option<Finding> {
     let dates = dates(case, dated.id, dated.cycle)?;
-    let end = dates.end_of_life.filter(|end| *end < case.today)?;
+    let end = dates.end_of_life?;
+    let is_over = end < case.today;
     let paid = match dates.end_of_extended {
         Some(until) if until >= case.today => {
             format!("; for subscribers of extended support until {until}")
@@ -42,6 +43,17 @@ pub(in crate::matching::windows) fn ended(case: &Case<'_>, dated: &Dated<'_>) ->
     let Dated {
         id, cycle, name, ..
     } = dated;
+    let (title, rule) = if is_over {
+        (
+            format!("{name} has had no security updates since {end}{paid}"),
+            format!("support ended {end}, before {}{paid}", case.today),
+        )
+    } else {
+        (
+            format!("{name} gets security updates until {end}"),
+            format!("support ends {end}, not before {}", case.today),
+        )
+    };
     Some(Finding {
         bulletin: BulletinId::new(format!("end-of-life:{id}:{cycle}")),
         title: format!("{name} has had no security updates since {end}{paid}"),
@@ -49,7 +61,11 @@ pub(in crate::matching::windows) fn ended(case: &Case<'_>, dated: &Dated<'_>) ->
         packages: Vec::new(),
         installed: dated.installed.to_owned(),
         fixed: None,
-        state: FindingState::EndOfLife,
+        state: if is_over {
+            FindingState::EndOfLife
+        } else {
+            FindingState::NotApplicable
+        },
         confidence: Confidence::High,
         severity: None,
         cvss_tenths: None,
@@ -59,12 +75,13 @@ pub(in crate::matching::windows) fn ended(case: &Case<'_>, dated: &Dated<'_>) ->
         kev: Vec::new(),
         kev_checked: false,
         kev_due: None,
+        support_ends: Some(end),
         epss: None,
         remedy: None,
         evidence: Evidence {
             observed: format!("{name} {}", dated.installed),
             question: dated.question.to_owned(),
-            rule: format!("support ended {end}, before {}{paid}", case.today),
+            rule,
             record: format!("lifecycle {id} {cycle}"),
             witnesses: Vec::new(),
         },

@@ -167,6 +167,7 @@ pub(super) fn unknown(family: &str, question: &str, why: &str) -> Finding {
         kev: Vec::new(),
         kev_checked: false,
         kev_due: None,
+        support_ends: None,
         epss: None,
         remedy: None,
         evidence: Evidence {

@@ -1108,6 +1108,18 @@ fn each_runtime_folder_counts_and_an_sdks_number_does_not() {
         .component(kind, ".NET Runtime", "6.0.36")
         .ends("dotnet", "6", "2024-11-12");
     assert_eq!(ended.lines(), ["end-of-life:dotnet:6 end_of_life .NET 6.0"]);
+    // The end that is still to come is known too, and nothing is open because of it.
+    let supported =
+        scene()
+            .component(kind, ".NET Runtime", "8.0.28")
+            .ends("dotnet", "8", "2099-11-10");
+    assert_eq!(
+        supported.lines(),
+        ["end-of-life:dotnet:8 not_applicable .NET 8.0"]
+    );
+    let row = &supported.findings()[0];
+    assert!(row.is_kept() && row.state.is_closed());
+    assert_eq!(row.support_ends, Date::parse("2099-11-10"));
 }
 
 #[test]

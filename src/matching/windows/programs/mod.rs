@@ -19,7 +19,7 @@ use crate::model::{
 };
 use order::Scheme;
 use rules::{Fit, Rule, VersionIn, plain_name};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 const FUZZY: Doubt = Doubt {
     id: "program-by-similar-name",
@@ -82,7 +82,7 @@ pub(super) fn judge(case: &Case<'_>, _: &System<'_>, out: &mut Vec<Finding>) {
         let Some(oldest) = copies.first() else {
             continue;
         };
-        out.extend(ended(case, &product, oldest));
+        out.extend(ended(case, &product, &copies));
         let slices = slices(case, &oldest.products);
         if slices.is_empty() {
             continue;
@@ -307,7 +307,9 @@ fn scope(program: &Program) -> String {
     }
 }
 
-fn ended(case: &Case<'_>, product: &str, known: &Known<'_>) -> Option<Finding> {
+/// The row about the end of support of the oldest copy, with the entries of its version.
+fn ended(case: &Case<'_>, product: &str, copies: &[Known<'_>]) -> Option<Finding> {
+    let known = copies.first()?;
     let rule = known.rule.filter(|_| known.confidence != Confidence::Low)?;
     let cycle = with_numbers(rule.cycle.as_deref()?, &known.version);
     let name = name_of(known);
@@ -319,5 +321,9 @@ fn ended(case: &Case<'_>, product: &str, known: &Known<'_>) -> Option<Finding> {
         installed: &known.version,
         question: "programs",
     };
-    lifecycle::ended(case, &dated)
+    let mut finding = lifecycle::ended(case, &dated)?;
+    let same = copies.iter().filter(|one| one.version == known.version);
+    let names: BTreeSet<&str> = same.map(|one| one.program.name.as_str()).collect();
+    finding.packages = names.into_iter().map(str::to_owned).collect();
+    Some(finding)
 }
