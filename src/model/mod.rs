@@ -20,6 +20,7 @@ mod feed_age;
 mod finding;
 mod fingerprint;
 mod hit;
+mod hold;
 mod host;
 mod ids;
 mod inventory;
@@ -69,6 +70,7 @@ pub use finding::{
 };
 pub use fingerprint::{Certainty, Certificate, Claim, DeviceKind, Fingerprint, Role, Weakness};
 pub use hit::AdvisoryHit;
+pub use hold::{Holds, is_kernel_build};
 pub use host::{HostIdentity, HostKey, LiveHost, NetworkInterface};
 pub use ids::{BulletinId, CredentialId, ExceptionId, FindingId, FixId, MachineId, RunId, hex};
 pub use inventory::{

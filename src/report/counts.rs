@@ -70,19 +70,6 @@ pub struct Counts {
     pub with_baseline: u64,
     /// The baselines that at least one machine is not as.
     pub drifted_from: BTreeSet<String>,
-    /// What could be upgraded, by product; updates that have names are in `remediation` only.
-    pub upgrades: BTreeMap<String, Upgrade>,
-}
-
-/// What upgrading one product would do.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Upgrade {
-    /// Findings with known exploitation that it would close.
-    pub exploited: u64,
-    /// Machines that need it.
-    pub machines: u64,
-    /// Findings that it would close.
-    pub findings: u64,
 }
 
 impl Counts {
@@ -113,16 +100,12 @@ impl Counts {
         self.add_access(machine);
         self.add_shared_key(machine);
         self.add_decisions(machine);
-        let mut upgrades = BTreeMap::<&str, Upgrade>::new();
         for finding in machine.findings.iter() {
             self.add_finding(finding, &mut upgrades);
         }
         let lacks = |one: &Finding| one.state.counts_as_missing();
         self.lacking += u64::from(machine.findings.iter().any(lacks));
         self.remediation.add(machine);
-        for (product, upgrade) in upgrades {
-            self.add_upgrade(product, upgrade);
-        }
         let has = |state: FindingState| machine.findings.iter().any(|one| one.state == state);
         let undecided = machine.findings.iter();
         let undecided = undecided
@@ -163,7 +146,6 @@ impl Counts {
             overdue: asked.overdue,
             late: asked.late,
             excepted: asked.excepted,
-            upgrades: asked.upgrades,
             ..self
         }
     }
@@ -238,30 +220,12 @@ impl Counts {
         counts.sum()
     }
 
-    fn add_finding<'a>(&mut self, finding: &'a Finding, upgrades: &mut BTreeMap<&'a str, Upgrade>) {
+    fn add_finding(&mut self, finding: &Finding) {
         let state = finding.state;
         *self.states.entry(state.as_str()).or_default() += 1;
-        let exploited = !finding.kev.is_empty();
         self.unchecked += u64::from(finding.is_exploited().is_none() && !finding.cves.is_empty());
         let open = !state.is_closed() && !state.counts_as_unknown();
-        self.exploited += u64::from(exploited && open);
-        if state.counts_as_missing() && finding.remedy.is_none() {
-            let upgrade = upgrades.entry(&finding.product).or_default();
-            upgrade.findings += 1;
-            upgrade.exploited += u64::from(exploited);
-        }
-    }
-
-    fn add_upgrade(&mut self, product: &str, upgrade: Upgrade) {
-        if !self.upgrades.contains_key(product) {
-            self.upgrades.insert(product.to_owned(), Upgrade::default());
-        }
-        let Some(sum) = self.upgrades.get_mut(product) else {
-            return;
-        };
-        sum.machines += 1;
-        sum.findings += upgrade.findings;
-        sum.exploited += upgrade.exploited;
+        self.exploited += u64::from(!finding.kev.is_empty() && open);
     }
 }
 

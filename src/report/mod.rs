@@ -53,7 +53,7 @@ mod tests;
 #[cfg(test)]
 mod tests_windows;
 
-pub use counts::{Counts, Upgrade};
+pub use counts::Counts;
 pub use cyclonedx::is_machine_document;
 pub use dictionary::dictionary;
 pub use error::ReportError;

@@ -1,5 +1,6 @@
 //! The end of a run in words: coverage first, findings second, what to do next third.
 
+use super::remediation::Step;
 use super::unfinished::{resume, unfinished};
 use super::{Counts, ReportSource, for_terminal};
 use crate::model::{
@@ -29,12 +30,15 @@ pub fn summary(source: &dyn ReportSource, counts: &Counts) -> String {
     if let Some(changes) = source.changes() {
         push(&mut text, format_args!("  {}", since(changes)));
     }
-    let steps = steps(run, coverage, counts);
-    if !steps.is_empty() {
+    let (steps, later) = (steps(run, coverage, counts), later(counts));
+    if !steps.is_empty() || !later.is_empty() {
         text.push_str("\nWhat to do next\n");
     }
     for (number, step) in steps.iter().take(STEPS).enumerate() {
         push(&mut text, format_args!("  {}. {step}", number + 1));
+    }
+    for line in later {
+        push(&mut text, format_args!("     {line}"));
     }
     text
 }
@@ -462,9 +466,7 @@ pub(super) fn steps(run: &RunSummary, coverage: &[CoverageRow], counts: &Counts)
             steps.push(format!("{code} ({}): {hint}", plural(*machines, "machine")));
         }
     }
-    let mut fixes: Vec<Fix> = installs(counts).chain(upgrades(counts)).collect();
-    fixes.sort_by(|a, b| b.gain.cmp(&a.gain).then_with(|| a.text.cmp(&b.text)));
-    steps.extend(fixes.into_iter().take(3).map(|fix| fix.text));
+    steps.extend(fixes(counts).take(3));
     steps
 }
 
@@ -488,23 +490,29 @@ fn catalog_step(run: &RunSummary) -> Option<String> {
     })
 }
 
-/// Something to install.
-struct Fix {
-    /// What is known to be exploited, machines, and what it closes: by which fixes are ranked.
-    gain: (u64, u64, u64),
-    text: String,
+/// What to install or restart, the most useful first: the first rows of `remediation.csv` that can be done somewhere
+/// as things are, with its figures.
+fn fixes(counts: &Counts) -> impl Iterator<Item = String> {
+    let steps = counts.remediation.steps().into_iter();
+    steps
+        .filter(|(_, step)| step.ready() > 0)
+        .map(|(_, step)| fix(step))
 }
 
-impl Fix {
-    fn new(what: &str, gain: (u64, u64, u64), closed: &str) -> Self {
-        let (exploited, machines, _) = gain;
-        let machines = plural(machines, "machine");
-        let exploited = match exploited {
-            0 => String::new(),
-            count => format!(", {} known to be exploited", number(count)),
-        };
-        let text = format!("{what} on {machines}: closes {closed}{exploited}");
-        Self { gain, text }
+fn fix(step: &Step) -> String {
+    let machines = plural(step.machines(), "machine");
+    let title = step.titles.first().map_or("", String::as_str);
+    let what = match &step.update {
+        Some(update) => format!("Install {} on {machines}", short(update)),
+        None if title == "restart" => format!("Restart {machines}"),
+        None => format!("{} on {machines}", capital(&short(title))),
+    };
+    let not_yet = match step.machines().saturating_sub(step.ready()) {
+        0 => String::new(),
+        some => format!(" ({})", not_yet(step, some)),
+    };
+    if step.findings() == 0 {
+        return format!("{what}{not_yet}: no finding waits for it");
     }
     let exploited = match step.exploited() {
         0 => String::new(),
@@ -519,29 +527,49 @@ impl Fix {
     format!("{what}{not_yet}: closes {findings}{flaws}")
 }
 
-/// Updates that have a name.
-fn installs(counts: &Counts) -> impl Iterator<Item = Fix> {
-    let steps = counts.remediation.steps().into_iter();
-    steps.filter_map(|(_, step)| {
-        let what = format!("Install {}", short(step.update.as_deref()?));
-        let count = |flaws: usize| u64::try_from(flaws).unwrap_or(u64::MAX);
-        let gain = (count(step.exploited()), step.machines, count(step.cves()));
-        let closed = match step.cves() {
-            // Known by a bulletin only.
-            0 => plural(step.findings, "finding"),
-            cves => plural(count(cves), "flaw"),
-        };
-        Some(Fix::new(&what, gain, &closed))
-    })
+/// Why it cannot be done on some of its machines as things are.
+fn not_yet(step: &Step, machines: u64) -> String {
+    let some = number(machines);
+    match (step.held, step.subscribers) {
+        (0, _) => format!("{some} of them need a subscription"),
+        (_, 0) => format!("held on {some} of them"),
+        _ => format!("held, or a subscription needed, on {some} of them"),
+    }
 }
 
-/// Products to bring to a later version.
-fn upgrades(counts: &Counts) -> impl Iterator<Item = Fix> {
-    counts.upgrades.iter().map(|(product, upgrade)| {
-        let what = format!("Upgrade {}", short(product));
-        let gain = (upgrade.exploited, upgrade.machines, upgrade.findings);
-        Fix::new(&what, gain, &plural(upgrade.findings, "finding"))
-    })
+/// What stays open where nothing can be installed as things are, a line for each reason.
+pub(super) fn later(counts: &Counts) -> Vec<String> {
+    const NAMED: usize = 3;
+    let later = counts.remediation.later();
+    let reasons = [
+        (
+            "Not without a subscription (ESU, Pro, EUS, LTSS)",
+            later.subscribers,
+        ),
+        ("Not before packages are released that are held", later.held),
+    ];
+    let some = reasons
+        .into_iter()
+        .filter(|(_, (findings, _))| *findings > 0);
+    let line = |(why, (findings, names)): (&str, (u64, BTreeSet<String>))| {
+        let named: Vec<String> = names.iter().take(NAMED).map(|name| short(name)).collect();
+        let more = match names.len().saturating_sub(NAMED) {
+            0 => String::new(),
+            more => format!(" (+{more})"),
+        };
+        format!(
+            "{why}: {} about {}{more}",
+            plural(findings, "finding"),
+            named.join(", ")
+        )
+    };
+    some.map(line).collect()
+}
+
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(|first| first.to_ascii_uppercase());
+    first.into_iter().chain(letters).collect()
 }
 
 /// What a publisher calls something, harmless to a terminal.

@@ -1,9 +1,11 @@
 //! What the tables say of a Windows, and what would have to be installed.
 
-use super::sample::{self, Run, finding, read};
+use super::sample::{self, Run, day, finding, read};
 use super::tests::{cell, exported, plain, rows};
-use super::{Options, sample_windows};
-use crate::model::{FindingState, MachineRecord};
+use super::{Options, sample_windows, summary};
+use crate::model::{
+    BulletinId, Finding, FindingState, KbId, MachineRecord, Observed, PackageState, Remedy, Restart,
+};
 use std::sync::Arc;
 
 #[test]
@@ -147,6 +149,174 @@ fn the_highest_fixed_version_of_a_product_closes_the_others() {
         "1",
         "a subscription (ESU, Pro, EUS, LTSS)"
     )));
+}
+
+/// A finding that an update of some month closes, which replaces others.
+fn closed_by(kb: u32, state: FindingState, supersedes: &[&str]) -> Finding {
+    let update = format!("KB{kb}");
+    let mut finding = finding("Windows Server 2012 R2", &update, state);
+    finding.cves = vec![format!("CVE-{kb}")];
+    finding.kev.clone_from(&finding.cves);
+    finding.remedy = Some(Box::new(Remedy {
+        title: format!("2026-06 monthly rollup ({update})"),
+        update,
+        kb: Some(KbId(kb)),
+        build: None,
+        restart: Some(Restart::Yes),
+        prerequisites: Vec::new(),
+        supersedes: supersedes.iter().map(|one| (*one).to_owned()).collect(),
+        download: None,
+        download_size: None,
+        download_hash: None,
+        silent_switch: None,
+    }));
+    finding
+}
+
+/// What is said to be done next, and the rows of `remediation.csv`: title, machines, findings, exploited flaws, needs.
+fn advice(run: &Run) -> (Vec<String>, Vec<[String; 5]>) {
+    let (_, written) = exported(run, &["csv"], &plain());
+    let words = summary(run, &written.counts);
+    let (_, next) = words.split_once("What to do next\n").unwrap();
+    let rows = remediation(run).into_iter();
+    let rows = rows.map(|row| [0, 2, 3, 5, 7].map(|at| row[at].clone()));
+    let lines = next.lines().map(|line| line.trim().to_owned());
+    let fixes = lines.filter(|line| !line.contains("catalogue") && !line.contains("sweep"));
+    (fixes.collect(), rows.collect())
+}
+
+#[test]
+fn what_needs_a_subscription_says_so_and_comes_behind_what_can_be_done() {
+    let esu = FindingState::MissingNeedsSubscription;
+    let run = sample::run(vec![read(
+        "10.0.2.1",
+        "old",
+        vec![
+            closed_by(5_094_041, esu, &["KB5031419"]),
+            closed_by(5_031_419, FindingState::Missing, &[]),
+        ],
+    )]);
+    let (lines, rows) = advice(&run);
+    assert_eq!(
+        lines,
+        [
+            "3. Install KB5031419 on 1 machine: closes 1 finding (1 flaw, 1 known to be exploited)",
+            "Not without a subscription (ESU, Pro, EUS, LTSS): 1 finding about KB5094041",
+        ]
+    );
+    let row = |kb: &str, needs: &str| {
+        [
+            &format!("2026-06 monthly rollup ({kb})"),
+            "1",
+            "1",
+            "1",
+            needs,
+        ]
+        .map(str::to_owned)
+    };
+    let subscription = "a subscription (ESU, Pro, EUS, LTSS)";
+    assert_eq!(rows, [row("KB5031419", ""), row("KB5094041", subscription)]);
+    let (memory, _) = exported(&run, &["csv"], &plain());
+    assert_eq!(
+        cell(&memory, "findings.csv", 1, "fix"),
+        "install KB5094041 (2026-06 monthly rollup) (needs a subscription)"
+    );
+}
+
+#[test]
+fn an_update_that_another_of_the_machine_replaces_is_not_advised() {
+    let missing = FindingState::Missing;
+    let both = vec![
+        closed_by(5_094_041, missing, &["KB5031419"]),
+        closed_by(5_031_419, missing, &[]),
+    ];
+    let alone = vec![closed_by(5_031_419, missing, &[])];
+    let run = sample::run(vec![
+        read("10.0.2.1", "both", both),
+        read("10.0.2.2", "alone", alone),
+    ]);
+    let (lines, rows) = advice(&run);
+    let said = [
+        "3. Install KB5094041 on 1 machine: closes 2 findings (2 flaws, 2 known to be exploited)",
+        "4. Install KB5031419 on 1 machine: closes 1 finding (1 flaw, 1 known to be exploited)",
+    ];
+    assert_eq!(lines, said);
+    let counted: Vec<_> = rows.iter().map(|row| (&*row[1], &*row[2])).collect();
+    assert_eq!(counted, [("1", "2"), ("1", "1")]);
+}
+
+#[test]
+fn updates_that_replace_each_other_are_both_there() {
+    let missing = FindingState::Missing;
+    let both = vec![
+        closed_by(1_000_001, missing, &["KB1000002"]),
+        closed_by(1_000_002, missing, &["KB1000001"]),
+    ];
+    let (_, rows) = advice(&sample::run(vec![read("10.0.2.1", "a", both)]));
+    assert_eq!(rows.len(), 2);
+}
+
+#[test]
+fn packages_that_are_held_are_said_and_not_advised() {
+    let holds = |address: &str, is_held: bool, products: &[&str]| {
+        let findings = products.iter();
+        let findings = findings.map(|one| finding(one, "CVE-1", FindingState::Missing));
+        let mut machine = read(address, "web", findings.collect());
+        let mut inventory = machine.inventory.as_deref().cloned().unwrap();
+        let mut openssl = sample::package("openssl", PackageState::Installed);
+        openssl.held = is_held;
+        inventory.packages = Observed::Known(vec![openssl]);
+        machine.inventory = Some(Arc::new(inventory));
+        machine
+    };
+    let (lines, rows) = advice(&sample::run(vec![
+        holds("10.0.2.1", true, &["openssl", "curl"]),
+        holds("10.0.2.2", true, &["openssl"]),
+    ]));
+    assert_eq!(
+        lines,
+        [
+            "3. Upgrade curl to 3.0.11-1~deb12u2 on 1 machine: closes 1 finding (1 flaw)",
+            "Not before packages are released that are held: 2 findings about openssl",
+        ]
+    );
+    assert_eq!(rows[0][0], "upgrade curl to 3.0.11-1~deb12u2");
+    assert_eq!(
+        rows[1][4],
+        "the release of openssl, held on 2 of 2 machines"
+    );
+    // Where it is held on some of the machines only, the others can go on.
+    let (lines, rows) = advice(&sample::run(vec![
+        holds("10.0.2.1", true, &["openssl"]),
+        holds("10.0.2.2", false, &["openssl"]),
+    ]));
+    assert_eq!(
+        lines[0],
+        "3. Upgrade openssl to 3.0.11-1~deb12u2 on 2 machines (held on 1 of them): closes 2 findings (1 flaw)"
+    );
+    assert_eq!(
+        rows[0][4],
+        "the release of openssl, held on 1 of 2 machines"
+    );
+}
+
+#[test]
+fn a_restart_is_advised_like_any_other_step() {
+    let mut waits = finding("linux", "CVE-1", FindingState::PendingReboot);
+    waits.kev.clone_from(&waits.cves);
+    let curl = finding("curl", "CVE-2", FindingState::Missing);
+    let (lines, rows) = advice(&sample::run(vec![read("10.0.2.1", "a", vec![curl, waits])]));
+    assert_eq!(
+        lines,
+        [
+            "3. Restart 1 machine: closes 1 finding (1 flaw, 1 known to be exploited)",
+            "4. Upgrade curl to 3.0.11-1~deb12u2 on 1 machine: closes 1 finding (1 flaw)",
+        ]
+    );
+    assert_eq!(
+        (&*rows[0][0], &*rows[1][0]),
+        ("restart", "upgrade curl to 3.0.11-1~deb12u2")
+    );
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! What a plan has to know of a machine.
 
 use crate::model::{
-    Decision, Family, Finding, FindingState, Inventory, MachineId, MachineRecord, Observed,
-    PackageManager, PackageState, Platform, Tool, is_place,
+    Decision, Family, Finding, FindingState, Holds, Inventory, MachineId, MachineRecord,
+    PackageManager, Platform, Tool, is_place,
 };
 use std::collections::BTreeSet;
 use std::iter;
@@ -60,6 +60,7 @@ impl MachineNeeds {
         let asks = inventory
             .and_then(|read| read.reboot.known())
             .is_some_and(|reboot| reboot.required);
+        let holds = inventory.map(Holds::of).unwrap_or_default();
         Some(Self {
             id: machine.id.clone(),
             hostname: machine.called().unwrap_or_default().to_owned(),
@@ -68,8 +69,8 @@ impl MachineNeeds {
             owner: machine.owner().unwrap_or_default().to_owned(),
             tags: machine.tags.clone(),
             tool: inventory.and_then(tool),
-            held: inventory.map(held).unwrap_or_default(),
-            kernels: inventory.map(kernels).unwrap_or_default(),
+            held: holds.held,
+            kernels: holds.kernels,
             waits: asks || machine.findings.iter().any(pending),
             findings: Arc::clone(&machine.findings),
             decisions: machine
@@ -119,26 +120,4 @@ fn rpm_tool(platform: &Platform) -> Tool {
         _ => false,
     };
     if is_old { Tool::Yum } else { Tool::Dnf }
-}
-
-fn held(inventory: &Inventory) -> BTreeSet<String> {
-    let packages = Observed::known(&inventory.packages).into_iter().flatten();
-    let held = packages.filter(|package| package.held);
-    held.map(|package| package.name.clone()).collect()
-}
-
-/// A kernel of Debian's family is a package of its own for each build: a newer one comes by the package that
-/// stands for the newest.
-fn kernels(inventory: &Inventory) -> Vec<String> {
-    let packages = Observed::known(&inventory.packages).into_iter().flatten();
-    let installed = packages.filter(|package| package.state == PackageState::Installed);
-    let newest = installed.filter(|package| {
-        let kind = package.name.strip_prefix("linux-image-");
-        kind.is_some_and(|kind| !kind.starts_with(|first: char| first.is_ascii_digit()))
-    });
-    let names: BTreeSet<&String> = newest
-        .map(|package| &package.name)
-        .filter(|name| Tool::Apt.is_package_name(name) && !name.ends_with("-dbg"))
-        .collect();
-    names.into_iter().cloned().collect()
 }

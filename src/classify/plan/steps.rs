@@ -5,7 +5,7 @@ use super::{MachineNeeds, PlanRules};
 use crate::model::{
     Date, Decision, Finding, FindingState, FixId, KbId, Late, LeftOpen, Need, PlanStep,
     RebootAfter, RemedyFile, Restart, Severity, StepKind, Tool, Urgency, WhyLeft, Work,
-    highest_fixed, is_asked, severity,
+    highest_fixed, is_asked, is_kernel_build, severity, without_name,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Deref;
@@ -597,11 +597,4 @@ fn flaws(findings: &[Open<'_>]) -> (Vec<String>, Vec<String>) {
 pub(in crate::classify) fn is_kernel(name: &str) -> bool {
     const KERNELS: &[&str] = &["linux-image", "linux-lts", "linux-virt", "kernel"];
     name == "linux" || KERNELS.iter().any(|start| name.starts_with(start))
-}
-
-/// `linux-image-6.1.0-26-amd64`: a package for one build of the kernel, which never becomes another.
-fn is_kernel_build(name: &str) -> bool {
-    let rest = name.strip_prefix("linux-");
-    rest.and_then(|rest| rest.split_once('-'))
-        .is_some_and(|(_, build)| build.starts_with(|first: char| first.is_ascii_digit()))
 }

@@ -93,6 +93,7 @@ pub(super) fn by_update(view: &View<'_>, page: &mut Html) {
         "#Closes CVEs",
         "#Known exploited",
         "Restart",
+        "Needs before",
     ];
     page.table("What to install, the most useful first", &heads);
     for (id, step) in steps.iter().take(FIRST) {
@@ -107,11 +108,12 @@ pub(super) fn by_update(view: &View<'_>, page: &mut Html) {
             &title
         });
         page.cell(&first_of(step.products.iter()))
-            .figure(&number(step.machines));
-        page.figure(&number(step.findings))
+            .figure(&number(step.machines()));
+        page.figure(&number(step.findings()))
             .figure(&number(step.cves() as u128))
             .figure(&exploited);
         page.cell(step.restart.map_or("unknown", Restart::as_str))
+            .cell(&first_of(step.needs().iter()))
             .raw("</tr>\n");
     }
     page.end_table();

@@ -1,5 +1,9 @@
 //! `remediation.csv`: what to install, over all machines; the most useful first.
 //!
+//! By exploited flaws, then flaws, then machines, of the machines on which a step can be done as things are. Where
+//! packages are held or a subscription is needed, `prerequisites` says so; what can be done nowhere as things are
+//! comes last. An update that another one of the same machine replaces is not asked for there.
+//!
 //! `findings_closed` counts rows of `findings.csv`, `cves_closed` and `kev_closed` each flaw once,
 //! on however many machines it is. A `restart` row has the machines that wait for one, also those of
 //! which no finding does. `download_size`, `download_hash` and `silent_switch` are in the order of `download`.
@@ -25,7 +29,8 @@ pub(super) const TABLE: Table = Table {
         Count "cves_closed" = "flaws that it would close, each once",
         Count "kev_closed" = "those of them that are known to be exploited",
         Text "reboot" = "whether it needs a restart",
-        List "prerequisites" = "what must be there before: updates to be installed, or a subscription",
+        List "prerequisites" =
+            "what must be there or be done before: updates, a subscription, the release of packages that are held",
         List "supersedes" = "what it replaces",
         Text "catalogue_url" = "where the publisher's catalogue lists its packages",
         List "download" = "addresses of its files, or of the page that has them (then there is no size or hash)",
@@ -43,12 +48,12 @@ fn rows(run: &RunSummary, counts: &Counts, emit: &mut Emit<'_>) -> Result<(), Re
             id.as_str().into(),
             joined(&step.titles).into(),
             list(&step.products),
-            Cell::Count(step.machines.into()),
-            Cell::Count(step.findings.into()),
+            Cell::Count(step.machines().into()),
+            Cell::Count(step.findings().into()),
             Cell::Count(step.cves() as u128),
             exploited(step),
             Cell::known(step.restart.map(Restart::as_str)),
-            list(&step.prerequisites),
+            step.needs().into(),
             list(&step.supersedes),
             step.kb.map_or(Cell::Empty, |kb| catalogue_url(kb).into()),
             list(&step.downloads),

@@ -3,7 +3,7 @@
 //! Where nothing was read, nothing is stated: no zero stands for what nobody looked at.
 
 use super::super::select::PART;
-use super::super::summary::{exploited, since, steps, without_address};
+use super::super::summary::{exploited, later, missing, since, steps, without_address};
 use super::super::tables::Table;
 use super::super::unfinished::unfinished;
 use super::super::{Counts, ReportError, ReportSource, Tally as Part, asked};
@@ -367,12 +367,16 @@ fn verified(front: &Front<'_>, paper: &mut Paper<'_>) -> Result<(), ReportError>
 
 fn next_steps(front: &Front<'_>, paper: &mut Paper<'_>) -> Result<(), ReportError> {
     let steps = steps(front.source.run(), front.source.coverage(), front.counts);
-    if steps.is_empty() {
+    let later = later(front.counts);
+    if steps.is_empty() && later.is_empty() {
         return Ok(());
     }
     paper.section("What to do next")?;
     for (number, step) in (1..).zip(steps.iter().take(STEPS)) {
         paper.text(&format!("{number}. {step}"))?;
+    }
+    for line in &later {
+        paper.text(line)?;
     }
     Ok(())
 }
