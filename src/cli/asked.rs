@@ -223,13 +223,14 @@ impl Listed {
 
 /// The header of a column: its name in words.
 pub(super) fn title(column: &str) -> String {
-    const SHORT: [(&str, &str); 10] = [
+    const SHORT: [(&str, &str); 11] = [
         ("my_severity", "SEVERITY"),
         ("hostname", "HOST"),
         ("bulletin_id", "BULLETIN"),
         ("due_date", "DUE"),
         ("os_name", "SYSTEM"),
         ("missing_count", "MISSING"),
+        ("no_fix_count", "NO FIX"),
         ("worst_severity", "WORST"),
         ("kev_count", "KEV"),
         ("reboot_pending", "REBOOT"),

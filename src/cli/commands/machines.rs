@@ -9,12 +9,13 @@ use crate::report::{Screen, asked, listing};
 use std::fmt::Write as _;
 
 /// What is shown where nobody names columns.
-const COLUMNS: [&str; 9] = [
+const COLUMNS: [&str; 10] = [
     "hostname",
     "ip",
     "os_name",
     "outcome",
     "missing_count",
+    "no_fix_count",
     "worst_severity",
     "kev_count",
     "reboot_pending",

@@ -1,6 +1,7 @@
 //! `machines.csv`: one row per machine.
 //!
-//! `worst_severity` is the publishers' word; `my_worst_severity` and `overdue_count` are what the operator's policy
+//! `worst_severity` is the publishers' word, else the rating of the CVSS base score, over all open findings: also those
+//! for which there is no fix, so that a machine with nothing missing may have one. `my_worst_severity` and `overdue_count` are what the operator's policy
 //! says. What an exception holds for is not overdue, and counts otherwise.
 //!
 //! What was not read is `unknown`, counts included: a machine that was not judged has no
@@ -68,7 +69,9 @@ pub(super) const TABLE: Table = Table {
              judged it",
         Count "no_fix_count" = "findings in the states no_fix_yet and wont_fix",
         Count "unknown_count" = "findings in the states unknown and unverified",
-        Text "worst_severity" = "the worst severity of its open findings, as the publishers rate them",
+        Text "worst_severity" =
+            "the worst of its open findings, also of those without a fix: the publisher's word, else the rating of the \
+             CVSS base score",
         Count "kev_count" = "open findings with a flaw that is known to be exploited",
         Flag "reboot_pending" = "whether it waits for a restart",
         List "update_source" =
@@ -87,7 +90,7 @@ pub(super) const TABLE: Table = Table {
         Text "usual_hours" = "when it was there in earlier runs",
         List "merged" = "why several records are taken for one machine",
         List "conflicts" = "what contradicts itself and was left as it is",
-        Text "my_worst_severity" = "the worst severity of its open findings, as your policy rates them",
+        Text "my_worst_severity" = "the worst of its open findings, also of those without a fix, as your policy rates them",
         Count "overdue_count" = "findings past their due date; unknown where none is known and the machine was not read or not judged in full; empty where the policy allows no days at all",
         Text "system_confidence" = "of a machine that was not read: how sure its system is (sure, likely, guess)",
     ],
