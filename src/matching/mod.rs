@@ -164,7 +164,7 @@ fn end_of_life(platform: &Platform, dates: &Lifecycle, today: Date) -> Option<Fi
         record: format!("lifecycle {release}"),
         witnesses: Vec::new(),
     };
-    let bulletin = BulletinId::new(format!("end-of-life:{}:{}", dates.product, dates.version));
+    let bulletin = BulletinId::end_of_life(&dates.product, &dates.version);
     let title = format!("{shown} has had no security updates since {end}");
     let state = FindingState::EndOfLife;
     Some(about_machine(platform, bulletin, title, state, evidence))

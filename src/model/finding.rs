@@ -106,6 +106,18 @@ impl Finding {
         self.state == FindingState::Unknown && id.starts_with(super::ids::UNJUDGED)
     }
 
+    /// Whether it says of a product, or of its machine's system, that its support has ended.
+    pub fn is_end_of_support(&self) -> bool {
+        let id = self.bulletin.as_str();
+        self.state == FindingState::EndOfLife && id.starts_with(super::ids::END_OF_LIFE)
+    }
+
+    /// Whether it says that no catalogue covers one of its machine's products: what that lacks is not known.
+    pub fn is_uncovered(&self) -> bool {
+        let id = self.bulletin.as_str();
+        self.state == FindingState::Unknown && id.starts_with(super::ids::UNCOVERED)
+    }
+
     /// Whether one of its flaws is known to be exploited; `None` where that was not looked up.
     pub fn is_exploited(&self) -> Option<bool> {
         match self.kev.as_slice() {

@@ -86,6 +86,10 @@ impl BulletinId {
 }
 
 pub(super) const UNJUDGED: &str = "unknown:";
+/// How the id of a row begins that says when the support of a system or product ends.
+pub(super) const END_OF_LIFE: &str = "end-of-life:";
+/// How the id of a row begins that says that no catalogue covers a product.
+pub(super) const UNCOVERED: &str = "uncovered:";
 
 impl MachineId {
     /// The id of a machine that is first known by a key of a kind (`machine-id`,

@@ -27,6 +27,8 @@ pub struct Counts {
     pub not_assessed: BTreeMap<&'static str, u64>,
     /// Machines that were read, and whose updates nobody can state, or not fully.
     pub unjudged: u64,
+    /// Of the other machines that were read those with a product that no catalogue covers.
+    pub uncovered: u64,
     /// Machines on which a safety rule held a secret back: a host key had changed, or an account's
     /// wrong tries were spent. Also those that another credential could read.
     pub safety_stops: u64,
@@ -44,6 +46,8 @@ pub struct Counts {
     pub exploited: u64,
     /// Machines on a release that is out of support.
     pub end_of_life: u64,
+    /// What else is out of support, besides their systems: findings by product.
+    pub ended_software: BTreeMap<String, u64>,
     /// Machines that wait for a reboot.
     pub reboots: u64,
     /// The updates that Windows machines list, by state.
@@ -96,12 +100,20 @@ impl Counts {
             .findings
             .iter()
             .any(Finding::leaves_machine_unjudged);
-        self.unjudged += u64::from(unjudged && machine.inventory.is_some());
+        let is_read = machine.inventory.is_some();
+        self.unjudged += u64::from(unjudged && is_read);
+        let uncovered = machine.findings.iter().any(Finding::is_uncovered);
+        self.uncovered += u64::from(uncovered && !unjudged && is_read);
         self.add_access(machine);
         self.add_shared_key(machine);
         self.add_decisions(machine);
         for finding in machine.findings.iter() {
-            self.add_finding(finding, &mut upgrades);
+            self.add_finding(finding);
+            let system = machine.inventory.as_ref().map(|read| &read.platform.id);
+            if finding.is_end_of_support() && system != Some(&finding.product) {
+                let product = finding.product.clone();
+                *self.ended_software.entry(product).or_default() += 1;
+            }
         }
         let lacks = |one: &Finding| one.state.counts_as_missing();
         self.lacking += u64::from(machine.findings.iter().any(lacks));
@@ -132,6 +144,11 @@ impl Counts {
         self.overdue == 0 && self.unjudged > 0 && self.unjudged >= self.assessed
     }
 
+    /// Machines that were read and not judged, or not in full: what is missing there may be more than was found.
+    pub fn not_in_full(&self) -> u64 {
+        self.unjudged + self.uncovered
+    }
+
     /// The same machines, with what is counted of findings taken from `asked`, which has seen those only that are
     /// asked for.
     pub(super) fn with_findings_of(self, asked: Self) -> Self {
@@ -141,6 +158,7 @@ impl Counts {
             undecided: asked.undecided,
             exploited: asked.exploited,
             end_of_life: asked.end_of_life,
+            ended_software: asked.ended_software,
             unchecked: asked.unchecked,
             remediation: asked.remediation,
             overdue: asked.overdue,
@@ -156,6 +174,7 @@ impl Counts {
             machines: part.machines,
             assessed: part.read,
             unjudged: part.unjudged,
+            uncovered: part.uncovered,
             ..self
         }
     }

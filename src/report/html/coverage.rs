@@ -1,5 +1,6 @@
 //! What was looked at, and what was not: the first thing to know of every figure that follows.
 
+use super::super::Counts;
 use super::super::summary::without_address;
 use super::chart;
 use super::frame::View;
@@ -85,7 +86,7 @@ fn tiles(view: &View<'_>, page: &mut Html) {
         page,
         "Read",
         &number(counts.assessed),
-        "logged in to, and their software listed",
+        "logged in to; what a question left open is in Not judged in full",
     );
     let note = match blind {
         0 if is_part => "every one of them was read",
@@ -94,15 +95,30 @@ fn tiles(view: &View<'_>, page: &mut Html) {
         _ => "nothing is known of their updates",
     };
     tile(page, "Not read", &number(blind), note);
-    if counts.unjudged > 0 {
+    if counts.not_in_full() > 0 {
         tile(
             page,
             "Not judged in full",
-            &number(counts.unjudged),
-            "read, but no catalogue covers all of them",
+            &number(counts.not_in_full()),
+            &not_in_full(counts),
         );
     }
     page.raw("</dl>\n");
+}
+
+/// Why machines that were read were not judged, or not in full.
+fn not_in_full(counts: &Counts) -> String {
+    let open = "a question was left open, or no catalogue covers the system";
+    let product = "no catalogue covers a product that is installed";
+    match (counts.unjudged, counts.uncovered) {
+        (_, 0) => format!("read, but {open}"),
+        (0, _) => format!("read, but {product}"),
+        (unjudged, uncovered) => format!(
+            "read, but of {} {open}, and of {} {product}",
+            number(unjudged),
+            number(uncovered)
+        ),
+    }
 }
 
 fn warn(view: &View<'_>, page: &mut Html) {

@@ -46,9 +46,9 @@ pub(super) fn by_severity(view: &View<'_>, page: &mut Html) {
         headline(view, page);
     }
     page.says(if sums.has_rules {
-        "Severities are yours, as your policy rates them; where it has no rule, the publishers'."
+        "Severities are yours, as your policy rates them; where it has no rule, the publishers', and by the CVSS base score where a publisher states none."
     } else {
-        "Severities are the publishers': no policy of yours says otherwise."
+        "Severities are the publishers', and by the CVSS base score where a publisher states none: no policy of yours says otherwise."
     });
     page.table(
         "Open findings by severity",
@@ -107,7 +107,7 @@ fn headline(view: &View<'_>, page: &mut Html) {
         (
             "No fix available",
             state(FindingState::counts_as_no_fix),
-            "flaws for which nothing can be installed".to_owned(),
+            "findings for which nothing can be installed".to_owned(),
         ),
         (
             "Undecided",

@@ -247,7 +247,11 @@ pub(super) fn unmanaged(view: &View<'_>, page: &mut Html) {
 
 /// The states that are told, with their names and what they mean.
 const STATES: [(ManagedState, &str, &str); 6] = [
-    (ManagedState::Unmanaged, "Unmanaged", "live, on no list"),
+    (
+        ManagedState::Unmanaged,
+        "Unmanaged",
+        "live, on no list of machines that somebody looks after",
+    ),
     (
         ManagedState::Overlooked,
         "Overlooked",
@@ -290,16 +294,7 @@ pub(super) fn end_of_life(view: &View<'_>, page: &mut Html) {
         .filter(|machine| machine.end_of_life != 0 && text(machine.end_of_life) < today.as_str())
         .collect();
     old.sort_by_key(|machine| (text(machine.end_of_life), text(machine.ip)));
-    let mut products = BTreeMap::<&str, u64>::new();
-    for row in gathered
-        .findings
-        .iter()
-        .filter(|row| row.state_word() == "end_of_life")
-    {
-        if let Some((_, subject)) = gathered.of(row) {
-            *products.entry(text(subject.product)).or_default() += 1;
-        }
-    }
+    let products = &gathered.counts.ended_software;
     if old.is_empty() && products.is_empty() {
         page.says(if gathered.counts.machines > 0 {
             "No machine is known to run a system past its publisher's support. Of those that were not read it may not be known."
@@ -328,12 +323,12 @@ pub(super) fn end_of_life(view: &View<'_>, page: &mut Html) {
             "Other software past its publisher's support",
             &["Product", "#Findings"],
         );
-        let mut order: Vec<_> = products.into_iter().collect();
-        order.sort_by_key(|(name, count)| (u64::MAX - count, *name));
+        let mut order: Vec<_> = products.iter().collect();
+        order.sort_by_key(|(name, count)| (u64::MAX - **count, *name));
         for (name, count) in order.iter().take(FIRST) {
             page.raw("<tr>")
-                .head(name)
-                .figure(&number(*count))
+                .head(&super::texts::shown(name))
+                .figure(&number(**count))
                 .raw("</tr>\n");
         }
         page.end_table();

@@ -255,6 +255,55 @@ fn a_run_that_read_nothing_states_nothing() {
 }
 
 #[test]
+fn what_is_out_of_support_beside_a_system_is_not_the_system() {
+    let over = FindingState::EndOfLife;
+    let machine = read(
+        "10.0.2.1",
+        "web",
+        vec![
+            finding("debian", "end-of-life:debian:12", over),
+            finding("xen", "CVE-1", over),
+            finding("Exchange Server 2016", "end-of-life:msexchange:2016", over),
+        ],
+    );
+    let mut seen = unread("10.0.2.2");
+    let outside = finding("operating system", "exposed:end_of_life", over);
+    seen.findings = std::sync::Arc::new(vec![outside]);
+    let page = page(&sample::run(vec![machine, seen]));
+    let table = between(&page, "Other software past its publisher", "</table>");
+    assert!(table.contains("Exchange Server 2016"), "{table}");
+    assert_eq!(table.matches("scope=\"row\"").count(), 1, "{table}");
+}
+
+#[test]
+fn machines_that_were_not_judged_in_full_are_told_with_the_reason() {
+    let uncovered = || finding("Edge", "uncovered:advisories", FindingState::Unknown);
+    let denied = || finding("debian", "unknown:dpkg-packages", FindingState::Unknown);
+    let tile = |findings: Vec<_>| {
+        let page = page(&sample::run(findings));
+        between(&page, "Not judged in full</dt>", "</div>").to_owned()
+    };
+    let with = |address: &str, finding| read(address, "a", vec![finding]);
+    let said = tile(vec![
+        with("10.0.2.1", uncovered()),
+        with("10.0.2.2", uncovered()),
+        with("10.0.2.3", denied()),
+    ]);
+    assert!(said.contains(">3<"), "{said}");
+    assert!(said.contains("of 1 a question was left open"), "{said}");
+    assert!(
+        said.contains("of 2 no catalogue covers a product"),
+        "{said}"
+    );
+    let said = tile(vec![with("10.0.2.3", denied())]);
+    assert!(
+        said.contains(">1<") && said.contains("a question was left open"),
+        "{said}"
+    );
+    assert!(!said.contains("product"), "{said}");
+}
+
+#[test]
 fn a_run_without_a_catalogue_states_nothing_either() {
     let mut run = sample::run(vec![read("10.0.2.1", "web", Vec::new())]);
     run.summary.catalog_digest = String::new();

@@ -21,6 +21,8 @@ pub struct Tally {
     pub not_assessed: u64,
     /// Those that were read and could not be judged, or not in full.
     pub unjudged: u64,
+    /// Of the others those with a product that no catalogue covers.
+    pub uncovered: u64,
     /// Those with a finding that is asked for.
     pub with_findings: u64,
     /// Findings that are asked for.
@@ -71,6 +73,8 @@ impl Tally {
         let mut findings = machine.findings.iter();
         let unjudged = findings.any(Finding::leaves_machine_unjudged);
         self.unjudged += u64::from(unjudged && is_read);
+        let uncovered = machine.findings.iter().any(Finding::is_uncovered);
+        self.uncovered += u64::from(uncovered && !unjudged && is_read);
         let mut taken = 0;
         for (finding, decision) in machine.judged() {
             let is_shown = options.all_findings || !finding.state.is_closed();
@@ -158,8 +162,9 @@ fn named(tally: &Tally, name: &str, states: &BTreeMap<FindingState, u64>) -> Str
 /// Of how many nothing is known, or not all.
 fn blind(tally: &Tally) -> String {
     let mut said = format!("{} of {} not assessed", tally.not_assessed, tally.machines);
-    if tally.unjudged > 0 {
-        let _ = write!(said, ", {} not judged in full", tally.unjudged);
+    let partly = tally.unjudged + tally.uncovered;
+    if partly > 0 {
+        let _ = write!(said, ", {partly} not judged in full");
     }
     said
 }

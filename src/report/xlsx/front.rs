@@ -163,10 +163,10 @@ fn coverage(front: &Front<'_>, paper: &mut Paper<'_>) -> Result<Option<(u32, u32
         let hint = ResultCode::parse(code).map_or("", ResultCode::fix_hint);
         paper.line(&format!("    {code}"), *machines, hint)?;
     }
-    if counts.unjudged > 0 {
+    if counts.not_in_full() > 0 {
         paper.line(
             "read, not judged",
-            counts.unjudged,
+            counts.not_in_full(),
             "or not in full: what they lack is not all known",
         )?;
     }

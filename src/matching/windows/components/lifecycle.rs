@@ -55,8 +55,8 @@ pub(in crate::matching::windows) fn ended(case: &Case<'_>, dated: &Dated<'_>) ->
         )
     };
     Some(Finding {
-        bulletin: BulletinId::new(format!("end-of-life:{id}:{cycle}")),
-        title: format!("{name} has had no security updates since {end}{paid}"),
+        bulletin: BulletinId::end_of_life(id, cycle),
+        title,
         product: dated.product.to_owned(),
         packages: Vec::new(),
         installed: dated.installed.to_owned(),

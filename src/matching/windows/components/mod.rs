@@ -141,7 +141,7 @@ fn listed(facts: &WindowsFacts, kind: ComponentKind) -> &[Component] {
 /// The row of a product of which the catalogue says too little: the host told all that it was asked.
 pub(super) fn uncovered(family: &str, installed: &str, what: &str, why: &str) -> Finding {
     let mut row = unknown(family, "catalogue", why);
-    row.bulletin = BulletinId::new(format!("uncovered:{what}"));
+    row.bulletin = BulletinId::uncovered(what);
     installed.clone_into(&mut row.installed);
     let observed = format!("{family} {installed}");
     observed.trim_end().clone_into(&mut row.evidence.observed);

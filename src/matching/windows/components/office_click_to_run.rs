@@ -280,7 +280,7 @@ impl Context<'_> {
         let row = Row {
             slice: self.slice,
             flaws,
-            bulletin: BulletinId::new(format!("uncovered:{TABLE}")),
+            bulletin: BulletinId::uncovered(TABLE),
             title: format!("{} not judged: {NO_ROW}", self.product.name),
             product: self.product.name.to_owned(),
             installed: self.component.version.clone(),
