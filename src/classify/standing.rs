@@ -5,7 +5,7 @@ use super::context::Context;
 use super::identity::{Identity, identity};
 use super::machine::Machine;
 use super::policy::Expected;
-use crate::model::{Certainty, DeviceKind, Family, ManagedState, Standing};
+use crate::model::{Certainty, DeviceKind, Family, ManagedState, ResultCode, Standing};
 
 /// A state with all that goes with it.
 pub(super) struct Verdict {
@@ -175,16 +175,27 @@ fn unidentified(machine: &Machine<'_>) -> Verdict {
         "no_strong_identity",
         Certainty::Likely,
     );
-    let mut evidence = vec![
+    // A key that is not the one on record tells a new machine or an impostor, and nobody apart.
+    let access = || machine.live.iter().flat_map(|seen| &seen.care.access);
+    let has_changed = access().any(|one| one.code == ResultCode::HostkeyChanged);
+    let key = if has_changed {
+        "and its host key is not the one on record for its address"
+    } else {
+        "no key of its own"
+    };
+    let mut evidence = vec![format!(
         "answers, and shows nothing that only one machine can be: no stated name with a domain, no hardware \
-         address of its own, no key of its own"
-            .to_owned(),
-    ];
+         address of its own, {key}"
+    )];
     evidence.extend(rows(machine));
-    verdict.saying(
-        evidence,
-        &format!("Probe it more closely: underdesk doctor {address}; or ask who leases or cables {address}."),
-    )
+    let suggestion = if has_changed {
+        ResultCode::HostkeyChanged.fix_hint().to_owned()
+    } else {
+        format!(
+            "Probe it more closely: underdesk doctor {address}; or ask who leases or cables {address}."
+        )
+    };
+    verdict.saying(evidence, &suggestion)
 }
 
 fn first_address(machine: &Machine<'_>) -> String {

@@ -424,6 +424,28 @@ fn a_machine_without_a_strong_identity_is_never_called_unmanaged() {
 }
 
 #[test]
+fn whoever_shows_a_changed_key_is_not_said_to_have_none() {
+    let evidence = |code| {
+        let mut one = met("a", 0, "10.0.0.7");
+        one.care.access = vec![WayIn {
+            credential: Some("audit".to_owned()),
+            was_tried: false,
+            code,
+        }];
+        let known = [list("ad", ListKind::ActiveDirectory, vec![full("ws-1")])];
+        let standing = simply(&[one], &known).machines[0].standing.clone();
+        assert_eq!(standing.reason, "no_strong_identity");
+        (standing.evidence[0].clone(), standing.suggestion)
+    };
+    let (without, _) = evidence(ResultCode::Timeout);
+    assert!(without.ends_with("no key of its own"), "{without}");
+    let (changed, todo) = evidence(ResultCode::HostkeyChanged);
+    assert!(!changed.contains("no key"), "{changed}");
+    assert!(changed.contains("not the one on record"), "{changed}");
+    assert!(todo.contains("underdesk trust scan"), "{todo}");
+}
+
+#[test]
 fn every_reason_to_look_is_found_in_its_order() {
     let ad = || list("ad", ListKind::ActiveDirectory, vec![full("ws-1")]);
     let reason = |one: Sighted, lists: &[KnownList]| {
