@@ -160,9 +160,10 @@ impl Slice {
         found
     }
 
-    /// Whether any flaw is listed as exploited: without that list, nobody looked.
+    /// Whether the flaws that are known to be exploited are listed: where none is, nobody looked, and a sample's few are
+    /// no list.
     pub fn lists_exploited(&self) -> bool {
-        !self.kev.is_empty()
+        !self.kev.is_empty() && !self.is_sample
     }
 
     /// What CISA says of a CVE that is known to be exploited.

@@ -321,19 +321,7 @@ fn write_findings(run: &RunSummary, counts: &Counts, text: &mut String) {
         return;
     }
     let state = |of: fn(FindingState) -> bool| number(counts.in_state(of));
-    let missing = state(FindingState::counts_as_missing);
-    let (lacking, read) = (number(counts.lacking), number(counts.assessed));
-    let (least, but) = match counts.unjudged {
-        0 => ("", String::new()),
-        unjudged => (
-            "at least ",
-            format!("; {} of these not judged, or not in full", number(unjudged)),
-        ),
-    };
-    push(
-        text,
-        format_args!("  missing    {least}{missing} on {lacking} of {read} machines read{but}"),
-    );
+    push(text, format_args!("  missing    {}", missing(counts)));
     push(text, format_args!("  exploited  {}", exploited(counts)));
     write_overdue(counts, text);
     let no_fix = state(FindingState::counts_as_no_fix);
@@ -369,6 +357,37 @@ fn write_findings(run: &RunSummary, counts: &Counts, text: &mut String) {
             format_args!("  reboot     {reboots} waiting for a reboot"),
         );
     }
+}
+
+/// How much is missing. Of a machine that was not judged in full no zero is said.
+pub(super) fn missing(counts: &Counts) -> String {
+    let missing = counts.in_state(FindingState::counts_as_missing);
+    let read = format!("{} read", plural(counts.assessed, "machine"));
+    let unjudged = number(counts.not_in_full());
+    if counts.not_in_full() == 0 {
+        return format!(
+            "{} on {} of {read}",
+            number(missing),
+            number(counts.lacking)
+        );
+    }
+    if missing > 0 {
+        return format!(
+            "at least {} on {} of {read}; {unjudged} of these not judged, or not in full",
+            number(missing),
+            number(counts.lacking)
+        );
+    }
+    let others = match counts.assessed.saturating_sub(counts.not_in_full()) {
+        0 => "",
+        _ => "; nothing on the others",
+    };
+    let was = was(counts.not_in_full());
+    format!("cannot be stated: {unjudged} of {read} {was} not judged, or not in full{others}")
+}
+
+fn was(count: u64) -> &'static str {
+    if count == 1 { "was" } else { "were" }
 }
 
 /// How machines stand to the baselines of the policy, where one is for any.

@@ -287,7 +287,9 @@ fn a_machine_that_was_not_judged_has_no_zero() {
     let (_, written) = exported(&half, &["csv"], &plain());
     let words = summary(&half, &written.counts);
     assert!(
-        words.contains("missing    at least 0 on 0 of 1 machines read; 1 of these not judged"),
+        words.contains(
+            "missing    cannot be stated: 1 of 1 machine read was not judged, or not in full\n"
+        ),
         "{words}"
     );
     // What was found by half a catalogue is found.

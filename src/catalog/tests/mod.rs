@@ -465,8 +465,13 @@ fn what_is_no_catalogue_is_not_opened() {
 fn the_starter_catalogue_has_dates_and_what_the_demo_needs() {
     let starter = Catalog::starter().unwrap();
     assert_eq!(starter.imported(), None);
-    assert!(starter.slice("Debian:12").unwrap().unwrap().is_sample());
+    let sample = starter.slice("Debian:12").unwrap().unwrap();
+    assert!(sample.is_sample());
+    // Its few flaws that are known to be exploited are there, and that another is not among them says nothing.
+    assert!(sample.kev("CVE-2023-4911").is_some() && !sample.lists_exploited());
     let catalog = Catalog::for_demo().unwrap();
+    let whole = catalog.slice("Debian:12").unwrap().unwrap();
+    assert!(whole.lists_exploited());
     assert!(catalog.imported().is_some());
     assert!(!catalog.slice("Debian:12").unwrap().unwrap().is_sample());
     let info = catalog.info().unwrap();
@@ -493,7 +498,8 @@ fn the_starter_catalogue_has_dates_and_what_the_demo_needs() {
     assert!(slice.kev("CVE-2023-4911").is_some());
     for product in ["2012 R2", "2016", "2022", "2025"] {
         let key = ProductKey::of(&format!("Windows Server {product}"));
-        assert!(starter.product(&key).unwrap().unwrap().is_sample());
+        let sample = starter.product(&key).unwrap().unwrap();
+        assert!(sample.is_sample() && !sample.lists_exploited());
         let product = catalog.product(&key).unwrap().unwrap();
         assert!(!product.is_sample() && product.flaws().len() > 5, "{key}");
     }

@@ -83,12 +83,18 @@ pub(super) fn by_severity(view: &View<'_>, page: &mut Html) {
 fn headline(view: &View<'_>, page: &mut Html) {
     let counts = &view.gathered.counts;
     let state = |of: fn(FindingState) -> bool| number(counts.in_state(of));
-    let is_partial = counts.unjudged > 0 || counts.assessed < counts.machines;
-    let least = if is_partial { "at least " } else { "" };
+    let is_partial = counts.not_in_full() > 0 || counts.assessed < counts.machines;
+    let missing = counts.in_state(FindingState::counts_as_missing);
+    let missing = match missing {
+        // Nothing was found, and that is not nothing.
+        0 if counts.not_in_full() > 0 => "unknown".to_owned(),
+        count if is_partial => format!("at least {}", number(count)),
+        count => number(count),
+    };
     let tiles = [
         (
             "Missing updates",
-            format!("{least}{}", state(FindingState::counts_as_missing)),
+            missing,
             format!(
                 "on {} of {} read",
                 number(counts.lacking),

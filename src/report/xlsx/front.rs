@@ -275,17 +275,20 @@ fn findings(front: &Front<'_>, paper: &mut Paper<'_>) -> Result<Option<(u32, u32
 fn judged(front: &Front<'_>, paper: &mut Paper<'_>) -> Result<Option<(u32, u32)>, ReportError> {
     let counts = front.counts;
     let severities = by_severity(front, paper)?;
-    let missing = counts.in_state(FindingState::counts_as_missing);
-    let least = if counts.unjudged > 0 {
-        "at least; "
+    let found = counts.in_state(FindingState::counts_as_missing);
+    let is_partial = counts.not_in_full() > 0;
+    if found == 0 && is_partial {
+        paper.detail("to install", &missing(counts))?;
     } else {
-        ""
-    };
-    let said = format!(
-        "{least}on {} of {} machines that were read",
-        counts.lacking, counts.assessed
-    );
-    paper.line("to install", missing, &said)?;
+        let said = format!(
+            "{}on {} of {} that {} read",
+            if is_partial { "at least; " } else { "" },
+            counts.lacking,
+            plural(counts.assessed, "machine"),
+            if counts.assessed == 1 { "was" } else { "were" }
+        );
+        paper.line("to install", found, &said)?;
+    }
     paper.detail("known to be exploited", &exploited(counts))?;
     if counts.has_due_dates {
         let machines = plural(counts.late, "machine");
