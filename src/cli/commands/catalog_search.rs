@@ -9,7 +9,6 @@ use crate::report::{
     Destination, Fit, Options, Screen, fitted, for_terminal, hits_csv, hits_jsonl,
 };
 use std::fmt::Write as _;
-use std::io;
 
 /// Shows the advisories that all words are about, the newest first.
 pub(super) fn run(
@@ -33,18 +32,14 @@ pub(super) fn run(
             destination: Destination::Stdout,
             ..Options::default()
         };
-        let out = io::stdout().lock();
+        let mut text = Vec::new();
         let written = if command.format == "jsonl" {
-            hits_jsonl(&found.hits, out)
+            hits_jsonl(&found.hits, &mut text)
         } else {
-            hits_csv(&found.hits, &options, out)
+            hits_csv(&found.hits, &options, &mut text)
         };
-        match written {
-            Err(error) if !stdout::is_left(&error) => {
-                return Err(stdout::failed(&error).unwrap_or_else(|| Stop::failed(&error)));
-            }
-            _ => {}
-        }
+        written.map_err(|error| Stop::failed(&error))?;
+        stdout::print(text)?;
         complain(told(&found).trim_end());
     } else {
         stdout::print(page(&found, screen::of_output(environment)))?;

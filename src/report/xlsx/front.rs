@@ -292,6 +292,7 @@ fn judged(front: &Front<'_>, paper: &mut Paper<'_>) -> Result<Option<(u32, u32)>
     paper.detail("known to be exploited", &exploited(counts))?;
     if counts.has_due_dates {
         let machines = plural(counts.late, "machine");
+        let least = if is_partial { "at least; " } else { "" };
         let said = format!("{least}past their due date, on {machines}");
         if counts.tells_nothing_overdue() {
             let said = "cannot be stated: no machine that was read was judged in full";
