@@ -139,6 +139,11 @@ pub(super) const OTHERWISE: &[Otherwise] = &[
         "names no targets",
     ),
     otherwise(
+        "underdesk trust import review.csv",
+        Here::Instead("underdesk trust import keys"),
+        "a person ticks rows of the table first, without which it is refused",
+    ),
+    otherwise(
         "underdesk catalog update redhat-vex",
         Here::Instead("underdesk catalog update kev"),
         "the mirror of this test does not have it",
