@@ -110,7 +110,7 @@ fn the_owner_that_a_list_names_is_in_every_answer_and_in_none_without_users() {
     of_findings.sort();
     of_findings.dedup();
     assert_eq!(of_findings, expected);
-    for file in ["first/underdesk.html", "first/underdesk.jsonl"] {
+    for file in ["first/underdesk.html", "first/run.jsonl"] {
         assert!(desk.read(file).contains("ada"), "{file}");
     }
     let hers = desk.expect(0, "findings --owner ada").out;

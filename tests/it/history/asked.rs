@@ -360,7 +360,10 @@ impl<'a> Asked<'a> {
     fn plan(&mut self, run: &Run, sights: &[Sight], weighed: &[Weighed]) {
         let out = format!("plan-{}", run.id);
         let from = &run.finished;
-        let words = format!("plan {} --from {from} --format csv --out {out}", run.id);
+        let words = format!(
+            "plan {} --known CMDB=cmdb.csv --from {from} --format csv --out {out}",
+            run.id
+        );
         let ended = self.desk.run(&words);
         assert_eq!(ended.code, Some(0), "{words}\n{}", ended.err);
         let table = self.table(&out, "plan");

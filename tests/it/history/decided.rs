@@ -38,7 +38,7 @@ impl Asked<'_> {
         writer.flush().unwrap();
         // What is written down belongs to the site.
         let words = format!(
-            "import edited.csv --site {} --reason slow-vendor --yes",
+            "import edited.csv --known CMDB=cmdb.csv --site {} --reason slow-vendor --yes",
             run.site
         );
         self.desk.expect(0, &words);
@@ -82,7 +82,10 @@ impl Asked<'_> {
     /// What is late, owner by owner: today, by which every due date of a history has long gone by.
     pub(super) fn overdue(&mut self, run: &Run, weighed: &[Weighed]) {
         let out = format!("late-{}", run.id);
-        let words = format!("plan {} --format overdue --out {out}", run.id);
+        let words = format!(
+            "plan {} --known CMDB=cmdb.csv --format overdue --out {out}",
+            run.id
+        );
         self.desk.expect(0, &words);
         let table = self.table(&out, "overdue");
         let mut told: BTreeMap<[String; 2], (usize, String)> = BTreeMap::new();

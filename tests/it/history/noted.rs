@@ -2,7 +2,7 @@
 
 use super::days::{self, Day};
 use super::truth::{Found, Sight, sights};
-use super::world::{Edit, Machine, Run, World};
+use super::world::{Edit, Machine, Run, World, folder};
 
 /// What is written down about a finding of a machine in one of its lives.
 #[derive(Clone, Debug, Default)]
@@ -45,13 +45,23 @@ pub(super) fn exception<'a>(notes: &'a Notes, sight: &Sight, found: &Found) -> O
 }
 
 /// Who sees to it: whom a cell names, else the machine's owner.
-pub(super) fn owner(machine: &Machine, note: Option<&Note>) -> String {
-    let own = machine
-        .tags
-        .iter()
-        .find_map(|tag| tag.strip_prefix("owner="));
+pub(super) fn owner(machine: &Machine, life: u32, note: Option<&Note>) -> String {
     let named = note.and_then(|note| note.owner.clone());
-    named.unwrap_or_else(|| own.unwrap_or_default().to_owned())
+    named.unwrap_or_else(|| machines_owner(machine, life))
+}
+
+/// Who answers for a machine: as its tag says, else as the list does, which knows it by its first serial number.
+pub(super) fn machines_owner(machine: &Machine, life: u32) -> String {
+    let mut tags = machine.tags.iter();
+    let own = tags.find_map(|tag| tag.strip_prefix("owner="));
+    let listed = || {
+        let list = std::fs::read_to_string(folder().join("cmdb.csv")).unwrap();
+        let serial = format!("HX-{}-{life}", machine.name);
+        let mut rows = list.lines().map(|line| line.split(',').collect::<Vec<_>>());
+        let row = rows.find(|row| row[2] == serial);
+        row.map_or_else(String::new, |row| row[5].to_owned())
+    };
+    own.map_or_else(listed, str::to_owned)
 }
 
 /// What the import of the table of a run, edited so, adds to what is written down.

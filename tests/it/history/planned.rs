@@ -1,6 +1,7 @@
 //! What a plan must come to, after docs/plan.md and the waves and windows of `fixtures/history/policy.toml`.
 
 use super::days;
+use super::noted;
 use super::truth::Sight;
 use super::weigh::{SHEET, Weighed};
 use super::world::{Machine, World};
@@ -66,13 +67,9 @@ pub(super) fn plan(
             update = Some(bulletin.id.clone());
         }
     }
-    let owner = machine
-        .tags
-        .iter()
-        .find_map(|tag| tag.strip_prefix("owner="));
     Some(Plan {
         wave,
-        owner: owner.unwrap_or_default().to_owned(),
+        owner: noted::machines_owner(machine, sight.now.life),
         window: window(machine, from + after * 1_440),
         closes: closed,
         open: own.len() - closed,

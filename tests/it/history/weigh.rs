@@ -69,7 +69,7 @@ pub(super) fn weigh(world: &World, run: &Run, sights: &[Sight], notes: &Notes) -
                 days_left: due.map(|due| due - run.day()),
                 exception: exception.as_ref().map(|(id, _)| id.clone()),
                 exception_until: exception.map(|(_, until)| until),
-                owner: noted::owner(machine, note),
+                owner: noted::owner(machine, sight.now.life, note),
                 status: note
                     .and_then(|note| note.status.clone())
                     .unwrap_or_default(),
