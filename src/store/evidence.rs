@@ -93,7 +93,9 @@ impl Evidence {
 fn full_names(outcome: &HostOutcome) -> BTreeSet<String> {
     let said = |pick: fn(&Fact) -> Option<&String>| {
         let clues = outcome.clues.iter().filter(|clue| !clue.is_announced());
-        clues.filter_map(move |clue| pick(&clue.fact)).map(lower)
+        clues
+            .filter_map(move |clue| pick(&clue.fact))
+            .map(|name| lower(name))
     };
     let computers = || {
         said(|fact| match fact {
@@ -130,7 +132,7 @@ fn full_names(outcome: &HostOutcome) -> BTreeSet<String> {
 /// The name of a machine that was read.
 fn read_name(inventory: &Inventory) -> Option<String> {
     let identity = &inventory.identity;
-    let full = identity.fqdn.known().map(lower);
+    let full = identity.fqdn.known().map(|name| lower(name));
     if let Some(full) = full.filter(|name| name.contains('.')) {
         return Some(full);
     }
@@ -162,7 +164,7 @@ fn cards(clues: &[Clue]) -> BTreeSet<String> {
     macs.take(MOST_MACS).collect()
 }
 
-fn lower(text: &String) -> String {
+fn lower(text: &str) -> String {
     text.trim().trim_end_matches('.').to_lowercase()
 }
 
