@@ -248,11 +248,11 @@ fn that_everything_may_stay_is_asked_for_by_name_and_not_for_ever() {
     }
     assert!(unjudged > 0);
     // Where it is named it is meant.
-    let id = second
+    let mut ids = second
         .rows
         .iter()
         .map(|row| second.cell(row, "bulletin_id"));
-    let id = id.clone().find(|id| id.starts_with("unknown:")).unwrap();
+    let id = ids.find(|id| id.starts_with("unknown:")).unwrap();
     desk.expect(0, &format!("{add} {id} --until 2999-12-31"));
 }
 
