@@ -221,8 +221,7 @@ fn a_name_without_an_address_is_in_every_document() {
         "{words}"
     );
     assert!(memory.text("underdesk.html").contains(said));
-    let manifest: serde_json::Value =
-        serde_json::from_str(memory.text("manifest.json").as_ref()).unwrap();
+    let manifest: serde_json::Value = serde_json::from_str(&memory.text("manifest.json")).unwrap();
     assert_eq!(manifest["without_address"].as_array().unwrap().len(), 4);
     assert_eq!(manifest["without_address"][0]["target"], "nosuch.invalid");
     assert_eq!(manifest["without_address"][0]["why"], why);

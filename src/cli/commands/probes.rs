@@ -6,6 +6,7 @@ use super::scope;
 use crate::identify;
 use crate::scan::{self, Look, RunPlan, polite_ports};
 use crate::sweep::{Engine, Engines, Profile};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// What is probed where nobody names ports: remote login, web, Windows' file and remote services.
@@ -144,7 +145,8 @@ fn udp(text: &str) -> Result<Vec<u16>, Stop> {
     let Some(port) = ports.iter().find(no_question) else {
         return Ok(ports);
     };
-    let known = identify::udp_ports().map(|(port, name)| format!("{port} ({name})"));
+    let known: BTreeMap<u16, &str> = identify::udp_ports().collect();
+    let known = known.iter().map(|(port, name)| format!("{port} ({name})"));
     let known: Vec<String> = known.collect();
     Err(Stop::usage(format!(
         "--udp {text}: there is no question for port {port}; hosts can be asked on {}",
