@@ -3,8 +3,8 @@
 use super::super::asked::{Listed, Wanted, list};
 use super::super::asked_args::MachinesArguments;
 use super::super::config::{Environment, Settings};
-use crate::model::plural;
 use super::super::{Exit, Stop, columns, screen};
+use crate::model::plural;
 use crate::report::{Screen, asked, listing};
 use std::fmt::Write as _;
 

@@ -258,7 +258,7 @@ fn that_everything_may_stay_is_asked_for_by_name_and_not_for_ever() {
 
 #[test]
 fn a_policy_that_does_not_read_names_the_page_that_says_how() {
-    let desk = crate::support::Desk::new();
+    let desk = Desk::new();
     desk.write("policy.toml", "[due]\ncritical = \"soon\"\n");
     let refused = desk.expect(2, "policy check").err;
     assert!(refused.contains("see docs/policy.md"), "{refused}");
@@ -270,7 +270,7 @@ fn a_policy_that_does_not_read_names_the_page_that_says_how() {
 
 #[test]
 fn a_site_has_a_name_of_one_line() {
-    let desk = crate::support::Desk::new();
+    let desk = Desk::new();
     for site in ["", "a\nb", " a", "\u{1b}[2J", &"x".repeat(101)] {
         let mut command = desk.command("runs list");
         let ended = desk.end(command.args(["--site", site]).spawn().unwrap());
