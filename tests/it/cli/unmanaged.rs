@@ -115,7 +115,7 @@ fn the_owner_that_a_list_names_is_in_every_answer_and_in_none_without_users() {
     }
     let hers = desk.expect(0, "findings --owner ada").out;
     assert!(
-        hers.contains("127.87.7.2") && !hers.contains("127.87.7.1 "),
+        hers.contains("h-127-87-7-2") && !hers.contains("h-127-87-7-1"),
         "{hers}"
     );
     let plan = desk.expect(0, "plan --format csv -o -").out;
