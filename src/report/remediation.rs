@@ -217,7 +217,7 @@ impl Remediation {
     }
 
     /// What stays open where nothing can be installed as things are: findings and machines by reason.
-    pub fn later(&self) -> Later {
+    pub(super) fn later(&self) -> Later {
         let mut later = Later::default();
         for step in self.0.values() {
             let part = &step.later;
@@ -227,15 +227,10 @@ impl Remediation {
                 _ => &mut later.subscribers,
             };
             sum.0 += part.findings;
-            let what = step.update.clone().into_iter();
-            sum.1.extend(
-                what.chain(
-                    step.products
-                        .iter()
-                        .cloned()
-                        .filter(|_| step.update.is_none()),
-                ),
-            );
+            match &step.update {
+                Some(update) => sum.1.extend([update.clone()]),
+                None => sum.1.extend(step.products.iter().cloned()),
+            }
         }
         later
     }
@@ -243,11 +238,11 @@ impl Remediation {
 
 /// Findings that nothing can be installed for as things are, and the updates or products that they are about.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Later {
+pub(super) struct Later {
     /// Whose fix is for subscribers.
-    pub subscribers: (u64, BTreeSet<String>),
+    pub(super) subscribers: (u64, BTreeSet<String>),
     /// Whose packages are held.
-    pub held: (u64, BTreeSet<String>),
+    pub(super) held: (u64, BTreeSet<String>),
 }
 
 /// What a machine needs, with the findings that ask for it.
