@@ -24,7 +24,7 @@ const NAMED: usize = 6;
 /// A folder that documents are written into. Drafts that are not in place when it is dropped are taken away: on a
 /// full disk they would be in the way.
 pub(super) struct Folder {
-    folder: PathBuf,
+    path: PathBuf,
     /// What no other process has in the names of its drafts.
     mark: String,
     names: Vec<String>,
@@ -37,7 +37,7 @@ impl Folder {
     pub(super) fn open(folder: &Path) -> io::Result<Self> {
         fs::create_dir_all(folder)?;
         let opened = Self {
-            folder: folder.to_owned(),
+            path: folder.to_owned(),
             mark: mark(),
             names: Vec::new(),
             lock: lock(folder),
@@ -50,7 +50,7 @@ impl Folder {
     }
 
     fn draft(&self, name: &str) -> PathBuf {
-        self.folder.join(format!(".{name}.{}.part", self.mark))
+        self.path.join(format!(".{name}.{}.part", self.mark))
     }
 
     /// Moves the drafts into place, and touches nothing else.
@@ -64,11 +64,11 @@ impl Folder {
     /// Of the documents that an export before this one wrote, those that are as they were, and of the same run in the
     /// same shape: they stay.
     pub(super) fn kept(&self, run: &RunSummary, options: &Options) -> Vec<FileEntry> {
-        let before = Manifest::read(&self.folder);
+        let before = Manifest::read(&self.path);
         let before = before.filter(|before| before.is_of(run, options));
         let files = before.into_iter().flat_map(|before| before.files);
         files
-            .filter(|entry| is_plain(entry) && is_unchanged(entry, &self.folder) == Some(true))
+            .filter(|entry| is_plain(entry) && is_unchanged(entry, &self.path) == Some(true))
             .collect()
     }
 
@@ -76,7 +76,7 @@ impl Folder {
     /// this one has not and does not keep: it would be taken for a part of it. What somebody has changed since stays.
     pub(super) fn settle(mut self, kept: &[FileEntry], is_old: fn(&str) -> bool) -> io::Result<()> {
         self.must_fit()?;
-        let before = Manifest::read(&self.folder);
+        let before = Manifest::read(&self.path);
         let names: BTreeSet<String> = self.names.iter().cloned().collect();
         let kept: BTreeSet<&str> = kept.iter().map(|entry| entry.name.as_str()).collect();
         let stays = |name: &str| names.contains(name) || kept.contains(name);
@@ -90,10 +90,10 @@ impl Folder {
             if stays(&entry.name) || !is_plain(entry) {
                 continue;
             }
-            match is_unchanged(entry, &self.folder) {
+            match is_unchanged(entry, &self.path) {
                 None => {}
                 Some(true) => {
-                    remove(&self.folder.join(&entry.name))?;
+                    remove(&self.path.join(&entry.name))?;
                     gone.push(entry.name.as_str());
                 }
                 Some(false) => {
@@ -107,7 +107,7 @@ impl Folder {
         }
         self.names.clear();
         if let Some(before) = &before {
-            before.tell(&self.folder, &gone, &changed);
+            before.tell(&self.path, &gone, &changed);
         }
         Ok(())
     }
@@ -115,7 +115,7 @@ impl Folder {
     /// Nothing is moved where not all can be.
     fn must_fit(&self) -> io::Result<()> {
         for name in &self.names {
-            let meta = fs::symlink_metadata(self.folder.join(name));
+            let meta = fs::symlink_metadata(self.path.join(name));
             if meta.is_ok_and(|meta| meta.is_dir()) {
                 let why = format!("{name} is a folder there");
                 return Err(io::Error::new(io::ErrorKind::IsADirectory, why));
@@ -125,12 +125,12 @@ impl Folder {
     }
 
     fn rename(&self, name: &str) -> io::Result<()> {
-        fs::rename(self.draft(name), self.folder.join(name))
+        fs::rename(self.draft(name), self.path.join(name))
     }
 
     /// Removes the files with such names.
     fn take_away(&self, is_it: impl Fn(&str) -> bool) -> io::Result<()> {
-        for entry in fs::read_dir(&self.folder)? {
+        for entry in fs::read_dir(&self.path)? {
             let entry = entry?;
             let name = entry.file_name();
             let is_it = name.to_str().is_some_and(&is_it);
@@ -273,7 +273,11 @@ impl Manifest {
 
     fn tell(&self, folder: &Path, gone: &[&str], changed: &BTreeSet<&str>) {
         let place = folder.display().to_string();
-        let run = self.run["run_id"].as_str().unwrap_or_default();
+        let run = self
+            .run
+            .get("run_id")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
         let (place, run) = (for_terminal(&place), for_terminal(run));
         if !gone.is_empty() {
             complain(&format!(

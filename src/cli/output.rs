@@ -17,7 +17,7 @@ use crate::report::{
 };
 use crate::scan::{self, Beliefs, LeftOut, RunError, RunKind, RunSource};
 use crate::store::{Store, StoreError};
-use std::io::{self, IsTerminal as _, Write};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 
 /// Looks at the flags before the work begins: hours later is late for a misspelt one.
@@ -103,24 +103,7 @@ pub(super) fn write_asked(
         )?,
         ..Options::default()
     };
-    let formats: Vec<&str> = output.format.iter().map(String::as_str).collect();
-    let written = if to_stdout {
-        self::to_stdout(&source, &formats, &options)
-    } else {
-        to_folder(&source, &formats, &options, &folder(output, run)).map(Some)
-    };
-    // What cannot be written can be said all the same.
-    let (written, failed) = match written {
-        Ok(written) => (written, None),
-        Err(stop) if stop.exit == Exit::Failed => (None, Some(again(stop, output, source.run()))),
-        Err(stop) => return Err(stop),
-    };
-    let counts = counts(&source, written)?;
-    let text = report::summary(&source, &counts);
-    tell(text.trim_end());
-    if let Some(stop) = failed {
-        return Err(stop);
-    }
+    let counts = write_and_sum_up(&source, output, &options)?;
     if !options.selection.is_whole() {
         let told = asked::told(&source, &options)?;
         tell(&format!("\n{}", told.trim_end()));
@@ -135,6 +118,31 @@ pub(super) fn write_asked(
     }
     exits.extend(age(source.run(), output.max_catalog_age));
     Ok(exits)
+}
+
+/// Writes the documents of a run and prints its summary, which can be said also where they cannot be written.
+fn write_and_sum_up(
+    source: &RunSource,
+    output: &OutputArguments,
+    options: &Options,
+) -> Result<Counts, Stop> {
+    let formats: Vec<&str> = output.format.iter().map(String::as_str).collect();
+    let written = match options.destination {
+        Destination::Stdout => to_stdout(source, &formats, options),
+        Destination::Folder => {
+            let folder = folder(output, &source.run().id);
+            to_folder(source, &formats, options, &folder).map(Some)
+        }
+    };
+    let (written, failed) = match written {
+        Ok(written) => (written, None),
+        Err(stop) if stop.exit == Exit::Failed => (None, Some(again(stop, output, source.run()))),
+        Err(stop) => return Err(stop),
+    };
+    let counts = counts(source, written)?;
+    let text = report::summary(source, &counts);
+    tell(text.trim_end());
+    failed.map_or(Ok(counts), Err)
 }
 
 /// Lays over a run what changed since the one before it of the same scope, where there is one.
@@ -330,9 +338,10 @@ pub(super) fn to_folder(
     let written = report::export(source, formats, &options, &mut sink);
     let written = written.map_err(|error| refused(&error))?;
     // Machines come and go: a document of one that is not in this run would be taken for one of it.
-    let is_old: fn(&str) -> bool = match has("cyclonedx") {
-        true => |name| is_further_part(name) || report::is_machine_document(name),
-        false => is_further_part,
+    let is_old: fn(&str) -> bool = if has("cyclonedx") {
+        |name| is_further_part(name) || report::is_machine_document(name)
+    } else {
+        is_further_part
     };
     sink.settle(&options.kept, is_old).map_err(fault)?;
     Ok(written)
