@@ -210,7 +210,7 @@ fn runs_are_listed_and_shown() {
     let shown: Value = serde_json::from_str(&shown).unwrap();
     assert_eq!(
         (&shown["seed"], &shown["state"]),
-        (&9.into(), &"finished".into())
+        (&9.into(), &"complete".into())
     );
     assert_eq!(shown["summary"]["authorised_by"], "Ada");
     let manifest: Value = serde_json::from_str(&desk.read("out/manifest.json")).unwrap();
