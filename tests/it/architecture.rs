@@ -92,6 +92,7 @@ const TALKING: &[&str] = &[
     "catalog/file/bulletins.rs",
     "catalog/file/draft.rs",
     "catalog/file/gather.rs",
+    "catalog/file/log.rs",
     "catalog/file/portable.rs",
     "catalog/file/predictions.rs",
     "catalog/file/products.rs",

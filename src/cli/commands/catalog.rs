@@ -162,31 +162,9 @@ fn info(settings: &Settings, products: bool, problems: bool) -> Result<String, S
         "catalogue: {place}\ndigest: {}\nlast import: {imported}",
         info.digest
     );
-    let feeds = info.feeds.iter().map(|feed| {
-        let day = |day: Option<Date>| day.map_or(String::new(), |day| day.to_string());
-        let document = feed.document.clone().unwrap_or_default();
-        vec![
-            feed.feed.clone(),
-            feed.records.to_string(),
-            day(feed.newest),
-            day(feed.met),
-            document,
-        ]
-    });
-    let feeds: Vec<Vec<String>> = feeds.collect();
-    let head = ["feed", "records", "newest", "imported", "in document"];
-    let _ = writeln!(text, "\n{}", columns(&head, &feeds).trim_end());
+    let _ = writeln!(text, "\n{}", of_feeds(&info.feeds));
     if !info.slices.is_empty() {
-        let head = ["slice", "records", "digest", "imported", "of feed"];
-        let mut rows = sections(&info.slices);
-        for (row, slice) in rows.iter_mut().zip(&info.slices) {
-            let age = slice.age.as_ref();
-            let feed = age.and_then(|age| age.feed.split(' ').next());
-            row.push(age.map_or(String::new(), |age| age.met.date().to_string()));
-            row.push(feed.unwrap_or_default().to_owned());
-        }
-        let slices = columns(&head, &rows);
-        let _ = writeln!(text, "\n{}", slices.trim_end());
+        let _ = writeln!(text, "\n{}", of_slices(&info.slices));
     }
     if !info.products.is_empty() {
         let _ = writeln!(text, "\nproducts: {}", info.products.len());
@@ -211,6 +189,37 @@ fn info(settings: &Settings, products: bool, problems: bool) -> Result<String, S
         }
     }
     Ok(text)
+}
+
+/// How much comes from which feed, and how new it is.
+fn of_feeds(feeds: &[catalog::FeedInfo]) -> String {
+    let day = |day: Option<Date>| day.map_or(String::new(), |day| day.to_string());
+    let row = |feed: &catalog::FeedInfo| {
+        let cells = [
+            feed.feed.clone(),
+            feed.records.to_string(),
+            day(feed.newest),
+            day(feed.met),
+            feed.document.clone().unwrap_or_default(),
+        ];
+        cells.to_vec()
+    };
+    let rows: Vec<Vec<String>> = feeds.iter().map(row).collect();
+    let head = ["feed", "records", "newest", "imported", "in document"];
+    columns(&head, &rows).trim_end().to_owned()
+}
+
+/// What is known of which release, and how new it is.
+fn of_slices(slices: &[catalog::SliceInfo]) -> String {
+    let mut rows = sections(slices);
+    for (row, slice) in rows.iter_mut().zip(slices) {
+        let age = slice.age.as_ref();
+        let feed = age.and_then(|age| age.feed.split(' ').next());
+        row.push(age.map_or(String::new(), |age| age.met.date().to_string()));
+        row.push(feed.unwrap_or_default().to_owned());
+    }
+    let head = ["slice", "records", "digest", "imported", "of feed"];
+    columns(&head, &rows).trim_end().to_owned()
 }
 
 /// Parts of the catalogue as rows.

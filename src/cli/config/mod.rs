@@ -19,6 +19,7 @@ use std::{env, fmt, fs, io};
 
 /// Where things are and what always holds, after all layers.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub(super) struct Settings {
     pub(super) store: PathBuf,
     pub(super) catalog: PathBuf,
