@@ -62,7 +62,7 @@ pub use hits::{hits_csv, hits_jsonl};
 pub use manifest::manifest_head;
 pub use output::{FileEntry, Guards};
 pub use plan::{PLAN_FORMATS, PlanFile, PlanFormat, plan_format, plan_page};
-pub use remediation::{Later, Remediation, Step};
+pub use remediation::{Remediation, Step};
 pub use review::{ReviewRow, review};
 pub use schema::schemas;
 pub use select::{Listing, Tally, asked, listing, tally};
