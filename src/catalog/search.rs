@@ -277,7 +277,7 @@ mod tests {
 
     #[test]
     fn words_are_no_patterns_and_numbers_are_whole() {
-        for word in ["%", "_", "*", "CVE-2023-491", "'", "\" OR \"", "\\"] {
+        for word in ["%", "CVE_2023", "*", "CVE-2023-491", "'", "\" OR \"", "\\"] {
             let found = search(&["CVE-2023-4911", word]);
             assert_eq!(found.count, 0, "{word}: {found:?}");
         }

@@ -154,7 +154,11 @@ fn share(natural: &[usize], fits: &[Fit], screen: usize) -> Vec<usize> {
     let widest = natural.iter().copied().max().unwrap_or(0);
     let mut caps = (1..=widest).rev();
     let cap = caps.find(|cap| capped(*cap).iter().sum::<usize>() <= room);
-    spread(natural, capped(cap.unwrap_or(1)), room)
+    // What is folded shows more of itself for it than what is cut.
+    let (folded, cut): (Vec<usize>, Vec<usize>) =
+        (0..fits.len()).partition(|at| fits.get(*at).is_some_and(|fit| fit.folds));
+    let order = folded.into_iter().chain(cut);
+    spread(natural, capped(cap.unwrap_or(1)), room, order)
 }
 
 /// Lays rows out like [`columns`], as wide as a screen: the widest columns are made narrower until all fit, and what
@@ -281,17 +285,25 @@ fn fit(natural: &[usize], screen: usize) -> Vec<usize> {
         let caps = (floor..=widest.max(floor)).rev();
         let mut fitting = caps.filter(|cap| capped(*cap).sum::<usize>() <= room);
         if let Some(cap) = fitting.next() {
-            return spread(natural, capped(cap).collect(), room);
+            return spread(natural, capped(cap).collect(), room, 0..natural.len());
         }
     }
     natural.iter().map(|one| *one.min(&1)).collect()
 }
 
-/// Gives what is left of the room to the columns that were made narrower, from the left.
-fn spread(natural: &[usize], mut widths: Vec<usize>, room: usize) -> Vec<usize> {
+/// Gives what is left of the room to the columns that were made narrower, in this order.
+fn spread(
+    natural: &[usize],
+    mut widths: Vec<usize>,
+    room: usize,
+    order: impl Iterator<Item = usize>,
+) -> Vec<usize> {
     let mut left = room.saturating_sub(widths.iter().sum());
-    for (width, natural) in widths.iter_mut().zip(natural) {
-        if left > 0 && *width < *natural {
+    for at in order {
+        if let (Some(width), Some(natural)) = (widths.get_mut(at), natural.get(at))
+            && left > 0
+            && *width < *natural
+        {
             *width += 1;
             left -= 1;
         }
@@ -460,11 +472,11 @@ mod tests {
         let narrow = fitted(&COLUMNS, &rows, screen(50));
         assert_eq!(
             narrow,
-            "HOST      IP           STATE         TO DO\n\
-             label-p…  127.77.0.71  out_of_scope  Find its\n\
-             \u{20}                                    owner, or\n\
-             \u{20}                                    take it off\n\
-             web       10.0.0.1     managed       Nothing.\n\
+            "HOST        IP           STATE         TO DO\n\
+             label-pri…  127.77.0.71  out_of_scope  Find its\n\
+             \u{20}                                      owner, or\n\
+             \u{20}                                      take it off\n\
+             web         10.0.0.1     managed       Nothing.\n\
              left out on this screen: SYSTEM (in a pipe all are\n\
              there)\n"
         );
