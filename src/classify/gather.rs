@@ -9,6 +9,7 @@ use crate::model::{KnownList, KnownRecord, ListKind};
 use std::collections::hash_map::DefaultHasher;
 use std::collections::{BTreeSet, HashSet};
 use std::hash::{Hash as _, Hasher as _};
+use std::net::IpAddr;
 
 /// The most letters of a NetBIOS name (MS-NBTE 1.1).
 const NETBIOS: usize = 15;
@@ -29,13 +30,19 @@ pub(super) fn gather<'a>(world: &World<'a>) -> (Vec<Node<'a>>, Keys) {
     for source in sources {
         let place = u32::try_from(nodes.len()).unwrap_or(u32::MAX);
         let mut own = Vec::new();
+        let is_common = |kind: KeyKind, value: &str| {
+            let all = common.as_ref();
+            all.is_none_or(|all| all.contains(&hash(kind, value)))
+        };
         let mut node = node(source, &domains, &mut |kind, value| {
-            let is_kept = |all: &HashSet<u64>| all.contains(&hash(kind, value));
-            if common.as_ref().is_none_or(is_kept) {
+            if is_common(kind, value) {
                 own.push(keys.note(kind, value, place));
             }
         });
-        if own.is_empty() && common.is_some() {
+        // Whoever says that another's address is his is still to be told apart from him.
+        let mut mentioned = mentioned(source);
+        let is_met = |address: IpAddr| is_common(KeyKind::Address, &address.to_string());
+        if own.is_empty() && common.is_some() && !mentioned.any(is_met) {
             node.forget();
         }
         own.sort_unstable();
@@ -80,11 +87,8 @@ fn common(sources: &[Source<'_>], domains: &Domains) -> HashSet<u64> {
         node(*source, domains, &mut |kind, value| {
             own.push(hash(kind, value));
         });
-        if let Source::Seen(seen) = source {
-            let others = seen.traits.other_addresses.iter();
-            let others = others.filter(|address| !seen.addresses.contains(address));
-            own.extend(others.map(|address| hash(KeyKind::Address, &address.to_string())));
-        }
+        let others = mentioned(*source);
+        own.extend(others.map(|address| hash(KeyKind::Address, &address.to_string())));
         own.sort_unstable();
         own.dedup();
         all.extend(own);
@@ -93,6 +97,18 @@ fn common(sources: &[Source<'_>], domains: &Domains) -> HashSet<u64> {
     let same = all.chunk_by(|one, other| one == other);
     let several = same.filter(|same| same.len() > 1);
     several.filter_map(|same| same.first().copied()).collect()
+}
+
+/// The addresses that a machine says it has, beside those at which it was met.
+fn mentioned(source: Source<'_>) -> impl Iterator<Item = IpAddr> {
+    let seen = match source {
+        Source::Seen(seen) => Some(seen),
+        Source::Row(..) => None,
+    };
+    seen.into_iter().flat_map(|seen| {
+        let others = seen.traits.other_addresses.iter().copied();
+        others.filter(|address| !seen.addresses.contains(address))
+    })
 }
 
 fn hash(kind: KeyKind, value: &str) -> u64 {

@@ -990,3 +990,13 @@ fn whoever_calls_himself_like_a_machine_that_was_read_does_not_hide_behind_it() 
         "{conflicts:?}"
     );
 }
+
+#[test]
+fn an_address_that_a_machine_calls_its_own_makes_it_nobody_who_is_called_otherwise() {
+    let mut gateway = read(windows("m-gateway", 0, "10.0.0.5", "gw-1"));
+    gateway.traits.other_addresses = vec!["10.0.0.5".parse().unwrap(), "10.0.9.5".parse().unwrap()];
+    let other = windows("m-other", 0, "10.0.9.5", "ws-2");
+    // The gateway has nothing else in common with anybody.
+    let comparison = simply(&[gateway, other], &[]);
+    assert_eq!(comparison.machines.len(), 2);
+}
