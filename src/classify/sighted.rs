@@ -221,9 +221,10 @@ fn tidied<T: Ord>(list: &mut Vec<T>) {
 
 fn hear(traits: &mut Traits, clue: &Clue, is_samba: bool) {
     // LDAP, SMB, or NTLM, whatever carries it, where it is not called out.
-    let by = match clue.is_announced() {
-        true => NameSource::Announced,
-        false => NameSource::Stated,
+    let by = if clue.is_announced() {
+        NameSource::Announced
+    } else {
+        NameSource::Stated
     };
     match &clue.fact {
         Fact::NetbiosComputer(name) if by == NameSource::Stated => {

@@ -18,7 +18,11 @@ const MOST_BYTES: u64 = 8 << 20;
 /// The catalogue and the rules that are meant. What is wrong with a rule is said before the catalogue is
 /// looked for.
 pub(super) fn open(settings: &Settings, verdicts: &VerdictArguments) -> Result<Knowledge, Stop> {
-    open_of(settings, verdicts, false)
+    let rules = rules(&rule_files(settings, verdicts)?)?;
+    Ok(Knowledge {
+        catalog: Arc::new(output::open_catalog(settings)?),
+        rules,
+    })
 }
 
 /// [`open`], for a stored run: of simulated hosts, what the demo judges them by.
@@ -27,17 +31,9 @@ pub(super) fn open_for(
     verdicts: &VerdictArguments,
     run: &RunSummary,
 ) -> Result<Knowledge, Stop> {
-    open_of(settings, verdicts, run.simulated)
-}
-
-fn open_of(
-    settings: &Settings,
-    verdicts: &VerdictArguments,
-    is_simulated: bool,
-) -> Result<Knowledge, Stop> {
     let rules = rules(&rule_files(settings, verdicts)?)?;
     Ok(Knowledge {
-        catalog: Arc::new(output::open_catalog_of(settings, is_simulated)?),
+        catalog: Arc::new(output::open_catalog_of(settings, run)?),
         rules,
     })
 }
@@ -49,7 +45,7 @@ pub(super) fn open_as_of(
     (run, day): (&RunSummary, Date),
 ) -> Result<Knowledge, Stop> {
     let rules = rules(&rule_files(settings, verdicts)?)?;
-    let catalog = output::open_catalog_of(settings, run.simulated)?.as_of(day);
+    let catalog = output::open_catalog_of(settings, run)?.as_of(day);
     Ok(Knowledge {
         catalog: Arc::new(catalog),
         rules,

@@ -491,13 +491,25 @@ pub(super) fn open_catalog(settings: &Settings) -> Result<Catalog, Stop> {
     Catalog::starter().map_err(|error| unfit(&error))
 }
 
-/// Opens the catalogue for the hosts of a run. The built-in one knows all about simulated hosts: what a publisher says
-/// today would make another story of them every month.
-pub(super) fn open_catalog_of(settings: &Settings, is_simulated: bool) -> Result<Catalog, Stop> {
-    if is_simulated && !settings.is_catalog_named {
-        return Catalog::for_demo().map_err(|error| unfit(&error));
+/// Opens the catalogue for hosts that are simulated: where there is none, the built-in one knows all about them.
+pub(super) fn open_demo_catalog(settings: &Settings) -> Result<Catalog, Stop> {
+    if has_catalog(settings)? {
+        return open_catalog(settings);
     }
-    open_catalog(settings)
+    Catalog::for_demo().map_err(|error| unfit(&error))
+}
+
+/// Opens the catalogue for the hosts of a stored run. The demo's are judged by the built-in one as before: what a
+/// publisher says today would make another story of them every month.
+pub(super) fn open_catalog_of(settings: &Settings, run: &RunSummary) -> Result<Catalog, Stop> {
+    if !run.simulated {
+        return open_catalog(settings);
+    }
+    let demo = Catalog::for_demo().map_err(|error| unfit(&error))?;
+    if demo.digest() == run.catalog_digest && !settings.is_catalog_named {
+        return Ok(demo);
+    }
+    open_demo_catalog(settings)
 }
 
 /// The time by which a stored run is looked at: now, and of simulated hosts when they were scanned, for that is the

@@ -97,7 +97,6 @@ impl SelectionArguments {
             hosts: self.host.clone(),
             tags: self.tag.clone(),
             subnets: subnets.collect::<Result<_, _>>()?,
-            ..Selection::default()
         })
     }
 }

@@ -41,7 +41,7 @@ pub(super) fn plan(run: &RunRecord) -> Result<(RunPlan, Verify), Stop> {
 /// By what the findings of such a run are judged: the present catalogue, and the rules that it began with.
 pub(super) fn knowledge(settings: &Settings, run: &RunRecord) -> Result<Knowledge, Stop> {
     let (plan, _) = plan(run)?;
-    let catalog = output::open_catalog_of(settings, run.summary.simulated);
+    let catalog = output::open_catalog_of(settings, &run.summary);
     Ok(Knowledge {
         rules: knowledge::rules(&plan.programs)?,
         catalog: std::sync::Arc::new(catalog?),

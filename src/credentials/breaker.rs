@@ -103,7 +103,7 @@ fn in_use(
         on_this_host,
     };
     let is_new = |it: &&Try| ask.now.unix().saturating_sub(it.at.unix()) < seconds(limits.patience);
-    if in_the_way.iter().any(|it| is_new(it)) {
+    if in_the_way.iter().any(is_new) {
         return Some(Decision::Wait(Some(why)));
     }
     Some(Decision::Open(why))

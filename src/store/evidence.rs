@@ -119,9 +119,10 @@ fn full_names(outcome: &HostOutcome) -> BTreeSet<String> {
     for domain in domains() {
         // Who is in no domain states its own name for one.
         let is_own = computers().any(|name| name == domain);
-        names.extend(match is_own {
-            true => dns().chain([domain]).find(|name| !name.contains('.')),
-            false => computers().next().map(|name| format!("{name}\\{domain}")),
+        names.extend(if is_own {
+            dns().chain([domain]).find(|name| !name.contains('.'))
+        } else {
+            computers().next().map(|name| format!("{name}\\{domain}"))
         });
     }
     names.extend(outcome.inventory.as_ref().and_then(read_name));
@@ -138,10 +139,11 @@ fn read_name(inventory: &Inventory) -> Option<String> {
     }
     let membership = inventory.windows.as_ref()?.membership.known()?;
     let short = lower(identity.hostname.known()?);
-    match membership.is_domain {
-        true => Some(format!("{short}.{}", lower(&membership.name))),
-        false => Some(short),
-    }
+    Some(if membership.is_domain {
+        format!("{short}.{}", lower(&membership.name))
+    } else {
+        short
+    })
 }
 
 /// A Samba makes its GUID of its name.

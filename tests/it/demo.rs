@@ -133,9 +133,9 @@ fn what_is_asked_after_the_demo_gets_the_answers_of_the_demo() {
     assert!(ended.out.contains(config), "{}", ended.out);
     let whole = Table::open(&desk.path("demo/findings.csv"));
     let again = desk.expect(0, &format!("findings -o - {config}")).out;
-    assert_eq!(Table::parse("findings", &again, b','), whole);
+    assert_eq!(Table::parse("findings.csv", &again, b','), whole);
     let machines = desk.expect(0, &format!("machines -o - {config}")).out;
-    let machines = Table::parse("machines", &machines, b',');
+    let machines = Table::parse("machines.csv", &machines, b',');
     assert_eq!(machines, Table::open(&desk.path("demo/machines.csv")));
     let count = whole.rows_where("hostname", "web-1").len();
     let explained = desk.expect(0, &format!("explain web-1 {config}"));

@@ -2,6 +2,7 @@
 //! and is told of.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -178,14 +179,18 @@ fn every_reader_has_a_target() {
         for reader in readers(&text(path)) {
             seen.insert(reader.clone());
             // By the folder that it reads for, by its type, or by a name of its own.
-            let folder = path.parent().and_then(Path::file_name).unwrap();
+            let is_folder = path.file_stem().is_some_and(|name| name == "mod");
+            let folders = path.ancestors().skip(1).take(1 + usize::from(is_folder));
+            let folders = folders
+                .filter_map(Path::file_name)
+                .filter_map(OsStr::to_str);
             let (owner, name) = reader.rsplit_once("::").unwrap_or(("", &reader));
-            let call = match (owner, VERBS.contains(&name)) {
-                ("", true) => format!("{}::{name}(", folder.to_str().unwrap()),
-                (_, true) => format!("{reader}("),
-                (_, false) => format!("{name}("),
+            let calls: Vec<String> = match (owner, VERBS.contains(&name)) {
+                ("", true) => folders.map(|folder| format!("{folder}::{name}(")).collect(),
+                (_, true) => vec![format!("{reader}(")],
+                (_, false) => vec![format!("{name}(")],
             };
-            let is_called = targets.contains(&call);
+            let is_called = calls.iter().any(|call| targets.contains(call));
             if !is_called && !NOT_BY_NAME.iter().any(|(name, _)| *name == reader) {
                 missing.push(format!(
                     "{}: {reader}",

@@ -5,6 +5,7 @@ use super::products::not_json;
 use super::{CatalogFile, packages_of};
 use crate::catalog::error::CatalogError;
 use crate::catalog::intake::PackageRow;
+use crate::catalog::product::Said;
 use crate::catalog::said::Page;
 use crate::catalog::search::{Voices, Words};
 use crate::model::{AdvisoryHit, Severity, UtcTime};
@@ -122,45 +123,11 @@ impl CatalogFile {
                 continue;
             }
             let titles = titles.get(&place).unwrap_or(&untitled);
+            let place = (product, feed, document);
             let read = Page::each(page, document, &mut |said| {
-                let id = said.id.as_str();
-                let title = titles.get(id).map(String::as_str).unwrap_or_default();
-                let mut fixes = Vec::new();
-                for fix in said.fixes {
-                    let name = fix.update.to_string();
-                    if !fixes.contains(&name) {
-                        fixes.push(name);
-                    }
+                if let Some(hit) = hit_of(place, said, titles, words) {
+                    each(hit);
                 }
-                let is_meant = words.each().iter().all(|word| {
-                    let own = [product, id, title].into_iter();
-                    let others = said.cves.iter().chain(&fixes).map(String::as_str);
-                    own.chain(others).any(|text| word.is_in(text))
-                });
-                if !is_meant {
-                    return;
-                }
-                let is_its_own = said.cves.is_empty() && id.starts_with("CVE-");
-                each(AdvisoryHit {
-                    id: id.to_owned(),
-                    cves: if is_its_own {
-                        vec![id.to_owned()]
-                    } else {
-                        said.cves.to_vec()
-                    },
-                    product: product.to_owned(),
-                    release: String::new(),
-                    fixes,
-                    status: None,
-                    is_withdrawn: false,
-                    severity: said.severity,
-                    cvss_tenths: said.cvss_tenths,
-                    exploited: None,
-                    published: said.published.map(UtcTime::date),
-                    feed: feed.to_owned(),
-                    document: document.to_owned(),
-                    title: title.to_owned(),
-                });
             });
             read.map_err(not_json)?;
         }
@@ -182,4 +149,51 @@ impl CatalogFile {
         }
         Ok(titles)
     }
+}
+
+/// What an advisory says of a product, where all words hold.
+fn hit_of(
+    (product, feed, document): (&str, &str, &str),
+    said: &Said<'_>,
+    titles: &BTreeMap<String, String>,
+    words: &Words,
+) -> Option<AdvisoryHit> {
+    let id = said.id.as_str();
+    let title = titles.get(id).map(String::as_str).unwrap_or_default();
+    let mut fixes = Vec::new();
+    for fix in said.fixes {
+        let name = fix.update.to_string();
+        if !fixes.contains(&name) {
+            fixes.push(name);
+        }
+    }
+    let is_meant = words.each().iter().all(|word| {
+        let own = [product, id, title].into_iter();
+        let others = said.cves.iter().chain(&fixes).map(String::as_str);
+        own.chain(others).any(|text| word.is_in(text))
+    });
+    if !is_meant {
+        return None;
+    }
+    let is_its_own = said.cves.is_empty() && id.starts_with("CVE-");
+    Some(AdvisoryHit {
+        id: id.to_owned(),
+        cves: if is_its_own {
+            vec![id.to_owned()]
+        } else {
+            said.cves.to_vec()
+        },
+        product: product.to_owned(),
+        release: String::new(),
+        fixes,
+        status: None,
+        is_withdrawn: false,
+        severity: said.severity,
+        cvss_tenths: said.cvss_tenths,
+        exploited: None,
+        published: said.published.map(UtcTime::date),
+        feed: feed.to_owned(),
+        document: document.to_owned(),
+        title: title.to_owned(),
+    })
 }

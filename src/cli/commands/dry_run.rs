@@ -101,24 +101,7 @@ fn preview(
         plural(hands, "host"),
         if hands == 1 { "is" } else { "are" }
     );
-    for line in search::preview(&targets) {
-        let _ = writeln!(text, "{line}");
-    }
-    for rule in targets.exclusions() {
-        let _ = writeln!(text, "taken out: {}", for_terminal(&rule.to_string()));
-    }
-    let unresolved = targets.unresolved();
-    let named = if in_full { unresolved.len() } else { LISTED };
-    for name in unresolved.iter().take(named) {
-        let _ = writeln!(
-            text,
-            "left out: {} ({}): {}",
-            name.name, name.origin, name.why
-        );
-    }
-    if unresolved.len() > named {
-        let _ = writeln!(text, "… and {} more names", unresolved.len() - named);
-    }
+    left_out(&targets, in_full, text);
     subnets(&targets, in_full, text);
     by_credential(&targets, credentials, text);
     if in_full {
@@ -138,6 +121,28 @@ fn preview(
         let _ = writeln!(text, "\n{line}");
     }
     Ok(())
+}
+
+/// What is searched for instead of swept, and what is neither.
+fn left_out(targets: &TargetSet, in_full: bool, text: &mut String) {
+    for line in search::preview(targets) {
+        let _ = writeln!(text, "{line}");
+    }
+    for rule in targets.exclusions() {
+        let _ = writeln!(text, "taken out: {}", for_terminal(&rule.to_string()));
+    }
+    let unresolved = targets.unresolved();
+    let named = if in_full { unresolved.len() } else { LISTED };
+    for name in unresolved.iter().take(named) {
+        let _ = writeln!(
+            text,
+            "left out: {} ({}): {}",
+            name.name, name.origin, name.why
+        );
+    }
+    if unresolved.len() > named {
+        let _ = writeln!(text, "… and {} more names", unresolved.len() - named);
+    }
 }
 
 /// What every address gets, and what holds the sweep back.

@@ -476,7 +476,8 @@ impl Job<'_> {
     fn knowledge(&self, plan: &RunPlan) -> Result<Knowledge, Stop> {
         let catalog = match plan.kind {
             RunKind::Sweep => output::no_catalog(),
-            _ => output::open_catalog_of(self.settings, self.simulated),
+            _ if self.simulated => output::open_demo_catalog(self.settings),
+            _ => output::open_catalog(self.settings),
         };
         Ok(Knowledge {
             rules: knowledge::rules(&plan.programs)?,

@@ -42,37 +42,42 @@ pub(super) fn tile(page: &mut Html, name: &str, figure: &str, note: &str) {
         .raw("</div>\n");
 }
 
-fn tiles(view: &View<'_>, page: &mut Html) {
-    let counts = &view.gathered.counts;
-    let rows = view.source.coverage();
+/// How much was in scope, and what became of it.
+fn scope_tiles(rows: &[CoverageRow], page: &mut Html) {
     let sum = |of: fn(&CoverageRow) -> u128| {
         rows.iter()
             .fold(0_u128, |sum, row| sum.saturating_add(of(row)))
     };
+    let note = format!(
+        "{} answered, {} silent, {} not begun; {} excluded",
+        number(sum(|row| row.answered)),
+        number(sum(|row| row.silent)),
+        number(sum(|row| row.not_begun)),
+        number(sum(|row| row.excluded))
+    );
+    tile(
+        page,
+        "Addresses in scope",
+        &number(sum(|row| row.in_scope)),
+        &note,
+    );
+    let rows = rows.iter().filter(|row| row.no_address.is_none());
+    let begun = rows.clone().filter(|row| row.swept > 0).count();
+    let note = format!("{} of them at least partly swept", number(begun as u128));
+    tile(
+        page,
+        "Subnets and targets",
+        &number(rows.count() as u128),
+        &note,
+    );
+}
+
+fn tiles(view: &View<'_>, page: &mut Html) {
+    let counts = &view.gathered.counts;
+    let rows = view.source.coverage();
     page.raw("<dl class=\"tiles\">\n");
     if !rows.is_empty() {
-        let note = format!(
-            "{} answered, {} silent, {} not begun; {} excluded",
-            number(sum(|row| row.answered)),
-            number(sum(|row| row.silent)),
-            number(sum(|row| row.not_begun)),
-            number(sum(|row| row.excluded))
-        );
-        tile(
-            page,
-            "Addresses in scope",
-            &number(sum(|row| row.in_scope)),
-            &note,
-        );
-        let rows = rows.iter().filter(|row| row.no_address.is_none());
-        let begun = rows.clone().filter(|row| row.swept > 0).count();
-        let note = format!("{} of them at least partly swept", number(begun as u128));
-        tile(
-            page,
-            "Subnets and targets",
-            &number(rows.count() as u128),
-            &note,
-        );
+        scope_tiles(rows, page);
     }
     let blind = counts.machines.saturating_sub(counts.assessed);
     let is_part = view.source.part().is_some();

@@ -479,9 +479,10 @@ fn any_run() -> impl Strategy<Value = Vec<HostOutcome>> {
 fn any_windows() -> impl Strategy<Value = Vec<HostOutcome>> {
     let host = |last| {
         (1..4_u8, 1..4_u8, any::<bool>()).prop_map(move |(machine, name, is_read)| {
-            let outcome = match is_read {
-                true => windows(last, machine, Some(machine), Some(machine)),
-                false => bare(last),
+            let outcome = if is_read {
+                windows(last, machine, Some(machine), Some(machine))
+            } else {
+                bare(last)
             };
             let name = if is_read { machine } else { name };
             showing(outcome, &format!("ws-{name}"), machine)

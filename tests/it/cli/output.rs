@@ -4,6 +4,7 @@ use super::{NEW, OLD, desk, flags, network};
 use crate::support::{Site, Table, tables};
 use serde_json::Value;
 use std::collections::BTreeSet;
+use underdesk::model::{RunState, UtcTime};
 
 fn company(net: u8) -> Site {
     let (new, old) = (format!("127.86.{net}.1"), format!("127.86.{net}.2"));
@@ -157,6 +158,13 @@ fn never_scan_is_overridden_by_no_flag() {
     assert_eq!((coverage.sum("in_scope"), coverage.sum("excluded")), (1, 1));
     // Nor by going on with a run that was begun before it was listed.
     let run = desk.run_id();
+    let store = desk.store();
+    let stopped = store.finish_run(
+        &run,
+        RunState::Interrupted,
+        UtcTime::from_unix(1_800_000_000),
+    );
+    stopped.wait().unwrap();
     desk.write(
         "underdesk.toml",
         "never_scan = [\"127.86.5.1\", \"127.86.5.2\"]\n",

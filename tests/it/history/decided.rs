@@ -5,7 +5,7 @@ use super::days;
 use super::drifting;
 use super::noted;
 use super::truth::sights;
-use super::weigh::{SHEET, Weighed};
+use super::weigh::Weighed;
 use super::world::{Edit, Run};
 use crate::support::Table;
 use std::collections::{BTreeMap, BTreeSet};
@@ -79,7 +79,7 @@ impl Asked<'_> {
         self.compare(&format!("{} drift.csv", run.id), &rows, &truth);
     }
 
-    /// What is late, owner by owner: today, by which every due date of a history has long gone by.
+    /// What is late, owner by owner: on the day of the run, which is the present where its hosts are simulated.
     pub(super) fn overdue(&mut self, run: &Run, weighed: &[Weighed]) {
         let out = format!("late-{}", run.id);
         let words = format!(
@@ -101,9 +101,8 @@ impl Asked<'_> {
         }
         let mut truth = BTreeMap::new();
         for one in weighed {
-            // Of exceptions only those of sheets hold today.
-            let is_excepted = one.exception.as_deref() == Some(SHEET);
-            if let (Some(due), false) = (one.due, is_excepted) {
+            let is_late = one.exception.is_none() && one.days_left.is_some_and(|left| left < 0);
+            if let (Some(due), true) = (one.due, is_late) {
                 let owner = one.owner.clone();
                 let key = [owner, self.address(run, &one.machine)];
                 late(&mut truth, key, 1, days::text(due));

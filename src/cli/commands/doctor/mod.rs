@@ -10,13 +10,14 @@ use super::super::args::{DoctorArguments, OutputArguments, TargetArguments};
 use super::super::beliefs::Given;
 use super::super::config::{Environment, Settings};
 use super::super::{Exit, Stop, complain, runtime, stdout};
-use super::examine::examine;
+use super::examine::{Examination, examine};
 use super::scan::{self as job, Job};
 use super::scope;
 use crate::model::ResultCode;
 use crate::scan::{RunEnd, RunKind};
 use ladder::{Ladder, View};
 use std::io::{self, IsTerminal as _};
+use std::net::IpAddr;
 
 /// Walks the ladder of one host.
 pub(in crate::cli) fn run(
@@ -68,6 +69,21 @@ pub(in crate::cli) fn run(
         &command.login,
         command.allow_public,
     );
+    let exits = climb(command, named.as_ref(), &seen, &typed, &mut page);
+    if let Some(receipts) = &seen.plan.receipts {
+        complain(&format!("receipt: {}", receipts.folder.display()));
+    }
+    say(&page, Exit::worst(exits))
+}
+
+/// Shows the ladder of each address.
+fn climb(
+    command: &DoctorArguments,
+    named: Option<&Result<Vec<IpAddr>, String>>,
+    seen: &Examination,
+    typed: &next::Typed,
+    page: &mut page::Page,
+) -> Vec<Exit> {
     let mut exits = Vec::new();
     if seen.end == RunEnd::Interrupted {
         complain("interrupted; what was tried counts");
@@ -77,20 +93,17 @@ pub(in crate::cli) fn run(
         let way = way::towards(address);
         let ladder = Ladder::of(&View {
             target: &command.target,
-            named: named.as_ref(),
+            named,
             address,
             way: &way,
-            seen: &seen,
+            seen,
             no_users: command.no_users,
-            typed: &typed,
+            typed,
         });
         exits.push(judge(&ladder));
         page.show(&heading(&command.target, &address.to_string()), &ladder);
     }
-    if let Some(receipts) = &seen.plan.receipts {
-        complain(&format!("receipt: {}", receipts.folder.display()));
-    }
-    say(&page, Exit::worst(exits))
+    exits
 }
 
 fn heading(target: &str, address: &str) -> String {

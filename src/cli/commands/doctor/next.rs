@@ -32,10 +32,10 @@ impl Typed {
         login: &LoginArguments,
         allow_public: bool,
     ) -> Self {
-        Self::typed(&settings.typed, pace, login, allow_public)
+        Self::all(&settings.typed, pace, login, allow_public)
     }
 
-    fn typed(
+    fn all(
         global: &[(&'static str, String)],
         pace: &PaceArguments,
         login: &LoginArguments,
@@ -255,7 +255,7 @@ mod tests {
             ..LoginArguments::default()
         };
         let global = [("--site", "lab".to_owned())];
-        let typed = Typed::typed(&global, &pace, &login, true);
+        let typed = Typed::all(&global, &pace, &login, true);
         let next = |code| command(code, &place("svc", &typed));
         assert_eq!(
             next(ResultCode::HostkeyUnknown),
