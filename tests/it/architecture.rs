@@ -367,7 +367,7 @@ fn without_tests(text: &str) -> String {
             kept.push(line);
             continue;
         }
-        let indent = &line[..line.len() - line.trim_start().len()];
+        let indent = line.strip_suffix(line.trim_start()).unwrap_or_default();
         let mut item = lines
             .by_ref()
             .skip_while(|line| line.trim_start().starts_with("#["));

@@ -150,7 +150,7 @@ fn what_is_asked_after_the_demo_gets_the_answers_of_the_demo() {
     let unjudged = |text: &str| {
         let line = text.lines().find(|line| line.contains("not judged"));
         let line = line.unwrap_or_else(|| panic!("{text}")).to_owned();
-        line.contains("1 not judged") || line.contains("1 of these not judged")
+        line.contains("3 not judged") || line.contains("3 of these not judged")
     };
     assert!(unjudged(&ended.err), "{}", ended.err);
     let closed = desk.expect(0, &format!("findings --state closed {config}"));

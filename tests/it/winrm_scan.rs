@@ -331,6 +331,7 @@ fn named(name: &str, at: &str, recording: &str) -> String {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a story of five scans")]
 fn a_night_without_a_login_makes_no_other_machines() {
     let hosts = [
         named("files-1", "127.92.9.70", "windows-server-2022"),

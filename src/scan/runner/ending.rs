@@ -40,6 +40,7 @@ impl Runner {
             }
         }
         self.flush().await?;
+        self.backlog.saved().await?;
         let rest: Vec<IpAddr> = self.live.keys().copied().collect();
         self.leave(rest, ResultCode::NotAttemptedTrust, &why)
             .await?;

@@ -3,7 +3,7 @@
 use super::days;
 use super::noted;
 use super::truth::Sight;
-use super::weigh::{SHEET, Weighed};
+use super::weigh::Weighed;
 use super::world::{Machine, World};
 
 /// The plan of a machine.
@@ -37,12 +37,11 @@ pub(super) fn plan(
     if sight.findings.is_empty() && !waits {
         return None;
     }
-    // Of exceptions only those of sheets hold today.
     let own: Vec<&Weighed> = weighed
         .iter()
         .filter(|one| one.machine == sight.machine)
         .collect();
-    let is_asked = |one: &Weighed| one.exception.as_deref() != Some(SHEET);
+    let is_asked = |one: &Weighed| one.exception.is_none();
     let is_done = |one: &&&Weighed| one.found.state == "missing" && is_asked(one);
     // A Windows gets one update for all, a package is upgraded for all of its flaws.
     let closes = |one: &&&Weighed| match one.found.state {
