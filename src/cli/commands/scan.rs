@@ -438,11 +438,6 @@ impl Job<'_> {
 
     fn go_on(&self, store: Store, record: &RunRecord, plan: RunPlan) -> Result<Exit, Stop> {
         let run = &record.summary.id;
-        if plan.kind != RunKind::Local {
-            // Nothing may be left of it by now.
-            let left = plan.scope.targets();
-            left.map_err(|error| Stop::configuration(&error))?;
-        }
         let (targets, fingerprint) = targets(&plan)?;
         if fingerprint != record.plan_fingerprint {
             return Err(Stop::usage(format!(
