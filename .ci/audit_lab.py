@@ -183,7 +183,7 @@ class Lab:
 
     def command(self, store, *arguments):
         words = [self.binary, "--store", str(self.root / f"{store}.db"), "--no-input"]
-        words += ["--catalog", str(self.catalog or self.root / "none.db")]
+        words += ["--catalog", str(self.catalog)] if self.catalog else []
         return words + [str(argument) for argument in arguments]
 
     def run(self, store, *arguments, seconds=120, measure=False, env=None):

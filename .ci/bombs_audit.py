@@ -348,7 +348,7 @@ def main():
     binary, results = pathlib.Path(asked.binary).resolve(), []
     with tempfile.TemporaryDirectory() as place:
         folder = pathlib.Path(place)
-        kept = [binary, "--store", folder / "store.db", "--catalog", folder / "catalog.sqlite"]
+        kept = [binary, "--store", folder / "store.db"]
         for made, bound, command in ((feeds, FEED, ["catalog", "import"]), (lists, LIST, ["match", "--known"])):
             for name, data, said in made():
                 if asked.only not in name:

@@ -129,6 +129,9 @@ def faults(path, dialect, columns):
                 yield f"row {number} {name}: {len(cell)} characters"
             if is_formula(cell) or any(ord(sign) < 32 or ord(sign) == 127 for sign in cell):
                 yield f"row {number} {name}: {cell!r}"
+            # Where fields end with a semicolon, fractions begin with a comma, and none with a point.
+            if comma == ";" and kind in ("decimal", "probability", "percent"):
+                cell = cell.translate({ord(","): ".", ord("."): ","})
             if cell not in ("", "unknown") and not FITS[kind](cell):
                 yield f"row {number} {name} is no {kind}: {cell!r}"
 

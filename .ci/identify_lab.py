@@ -296,7 +296,7 @@ port=-1
         names = ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME")
         environment = {"PATH": os.environ["PATH"], "HOME": str(home), "LANG": "C.UTF-8", "USER": "auditor",
                        **{name: str(home / name.lower()) for name in names}}
-        command = [self.binary, "--store", str(self.root / "store.db"), "--catalog", str(self.root / "none.db"), "--no-input"]
+        command = [self.binary, "--store", str(self.root / "store.db"), "--no-input"]
         return subprocess.run([*command, *map(str, words)], capture_output=True, text=True, errors="replace",
                               timeout=seconds, env=environment, cwd=home, stdin=subprocess.DEVNULL, check=False)
 

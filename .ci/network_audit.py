@@ -81,8 +81,8 @@ class Pair:
         ip("-n", self.near, "address", "replace", f"{NEAR}/24", "dev", "near")
 
     def command(self, *words):
-        return ["ip", "netns", "exec", self.near, self.binary, "--store", self.folder / "store.db", "--catalog",
-                self.folder / "none.db", "--no-input", *words]
+        return ["ip", "netns", "exec", self.near, self.binary, "--store", self.folder / "store.db", "--no-input",
+                *words]
 
     def start(self, *words):
         environment = {"HOME": str(self.folder), "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "USER": "auditor"}
