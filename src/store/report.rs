@@ -377,24 +377,25 @@ pub(super) fn believed(conn: &Connection, run: i64) -> Result<BTreeMap<IpAddr, i
          FROM outcome LEFT JOIN machine_alias ON machine_alias.old = outcome.claimed
          WHERE outcome.run = ?1 AND outcome.claimed IS NOT NULL",
     )?;
-    let mut met = conn.prepare_cached(
-        "SELECT 1 FROM outcome JOIN machine AS own ON own.number = outcome.machine
-         WHERE outcome.run = ?1 AND outcome.claimed IS NULL AND (own.number = ?2
-             OR own.number IN (SELECT old FROM machine_alias WHERE new = ?2)
-                 AND (own.founded_kind <> 'address' OR own.named_run <= outcome.run))",
-    )?;
-    let rows = query.query_map([run], |row| {
+    let claims = query.query_map([run], |row| {
         let Address(address) = row.get(0)?;
         Ok((address, row.get::<_, i64>(1)?))
     })?;
-    let mut believed = BTreeMap::new();
-    for row in rows {
-        let (address, machine) = row?;
-        if !met.exists([run, machine])? {
-            believed.insert(address, machine);
-        }
+    let mut claims: BTreeMap<IpAddr, i64> = claims.collect::<Result<_, _>>()?;
+    if claims.is_empty() {
+        return Ok(claims);
     }
-    Ok(believed)
+    let mut query = conn.prepare_cached(
+        "SELECT DISTINCT coalesce(machine_alias.new, outcome.machine)
+         FROM outcome JOIN machine AS own ON own.number = outcome.machine
+         LEFT JOIN machine_alias ON machine_alias.old = own.number
+             AND (own.founded_kind <> 'address' OR own.named_run <= outcome.run)
+         WHERE outcome.run = ?1 AND outcome.claimed IS NULL",
+    )?;
+    let met = query.query_map([run], |row| row.get(0))?;
+    let met: HashSet<i64> = met.collect::<Result<_, _>>()?;
+    claims.retain(|_, machine| !met.contains(machine));
+    Ok(claims)
 }
 
 /// What one address adds to its machine's record.
