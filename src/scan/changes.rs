@@ -1,7 +1,7 @@
 //! What changed between two stored runs: their machines are read in pairs, and `classify` tells them apart.
 
 use super::{RunError, RunKind, RunSource};
-use crate::classify::changes::{self as told, Between, FindingKey, Reach, Snapshot};
+use crate::classify::changes::{self as told, Between, FindingKey, Likeness, Reach, Snapshot};
 use crate::model::{Change, Changes, Date, FindingId, MachineId, MachineRecord, RunId, RunSummary};
 use crate::report::ReportSource as _;
 use crate::store::{ReportOptions, RunRecord, RunReport, RunState, Store};
@@ -215,14 +215,22 @@ impl Pairs<'_> {
     fn like(&mut self, now: &Snapshot) -> io::Result<Option<Snapshot>> {
         let places = now.addresses.iter().filter_map(|at| self.lost.get(at));
         let places: BTreeSet<usize> = places.copied().collect();
+        let mut likest: Option<(Likeness, usize, Snapshot)> = None;
         for place in places.difference(&self.taken) {
-            let was = self.read(*place)?.filter(|was| told::may_be(was, now));
-            if was.is_some() {
-                self.taken.insert(*place);
-                return Ok(was);
+            let Some(was) = self.read(*place)? else {
+                continue;
+            };
+            let Some(likeness) = told::likeness(&was, now) else {
+                continue;
+            };
+            if likest.as_ref().is_none_or(|(known, ..)| likeness < *known) {
+                likest = Some((likeness, *place, was));
             }
         }
-        Ok(None)
+        Ok(likest.map(|(_, place, was)| {
+            self.taken.insert(place);
+            was
+        }))
     }
 
     /// Those whom only the earlier run met.

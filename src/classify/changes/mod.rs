@@ -47,7 +47,7 @@ pub struct Between<'a> {
 
 /// Tells what changed from some machines of an earlier run to some of a later one, sorted by address,
 /// machine, kind and object. Machines are the same where they share an id; where one of the runs could not read it,
-/// a machine [may be](may_be) one that the other has under another id. Machines may be given in parts, as long as
+/// a machine [may be](likeness) one that the other has under another id. Machines may be given in parts, as long as
 /// those that share an id or may be one are given together.
 pub fn changes(before: &[Snapshot], after: &[Snapshot], between: &Between<'_>) -> Vec<Change> {
     let mut places: BTreeMap<&MachineId, usize> = BTreeMap::new();
@@ -72,10 +72,12 @@ pub fn changes(before: &[Snapshot], after: &[Snapshot], between: &Between<'_>) -
         rows.append(&mut told.told);
     }
     for machine in strange {
-        let mut rest = before.iter().enumerate();
-        let like = rest.find(|(place, was)| !taken.contains(place) && may_be(was, machine));
-        let mut told = Rows::of(machine, like.map(|(_, was)| was), between);
-        if let Some((place, was)) = like {
+        let rest = before.iter().enumerate();
+        let rest = rest.filter(|(place, _)| !taken.contains(place));
+        let like = rest.filter_map(|(place, was)| Some((likeness(was, machine)?, place, was)));
+        let like = like.min_by_key(|(likeness, ..)| *likeness);
+        let mut told = Rows::of(machine, like.map(|(.., was)| was), between);
+        if let Some((_, place, was)) = like {
             taken.insert(place);
             told.may_be(was, machine);
         } else {
@@ -96,9 +98,19 @@ pub fn changes(before: &[Snapshot], after: &[Snapshot], between: &Between<'_>) -
     rows
 }
 
-/// Whether a machine may be one that an earlier run has under another id: it has the same name at the same address,
-/// one of the runs could not read it, and nothing that both know of it tells the two apart.
-pub fn may_be(before: &Snapshot, after: &Snapshot) -> bool {
+/// Why a machine may be one that an earlier run has under another id; the better the reason, the lower.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Likeness {
+    /// It has its name.
+    Named,
+    /// The earlier run did not come to ask who is there.
+    Unasked,
+}
+
+/// Whether a machine may be one that an earlier run has under another id, and why: it is at the same address, one of the
+/// runs could not read it, nothing that both know of it tells the two apart, and it has the same name, or the earlier run
+/// did not ask for it.
+pub fn likeness(before: &Snapshot, after: &Snapshot) -> Option<Likeness> {
     let (was, is) = (before.hostname.as_deref(), after.hostname.as_deref());
     let is_called = was.zip(is).is_some_and(|(was, is)| is_one_name(was, is));
     let mut addresses = before.addresses.iter();
@@ -106,10 +118,14 @@ pub fn may_be(before: &Snapshot, after: &Snapshot) -> bool {
     let other_key = key(before)
         .zip(key(after))
         .is_some_and(|(was, is)| was != is);
-    is_called
-        && addresses.any(|at| after.addresses.contains(at))
+    let may_be = addresses.any(|at| after.addresses.contains(at))
         && !(before.sight.is_read && after.sight.is_read)
-        && !other_key
+        && !other_key;
+    match (may_be, is_called) {
+        (true, true) => Some(Likeness::Named),
+        (true, false) if before.is_unasked() => Some(Likeness::Unasked),
+        _ => None,
+    }
 }
 
 /// Whether two names may be one, full or short.
@@ -140,6 +156,12 @@ impl Snapshot {
     /// Every id under which its run has it.
     pub fn ids(&self) -> impl Iterator<Item = &MachineId> {
         [&self.id].into_iter().chain(&self.also)
+    }
+
+    /// Whether its run ended before anybody asked who it is: it may be anybody.
+    fn is_unasked(&self) -> bool {
+        let outcome = self.traits.get("outcome");
+        outcome.is_some_and(|outcome| outcome == "not_begun")
     }
 }
 
@@ -214,7 +236,9 @@ impl<'a> Rows<'a> {
             .iter()
             .map(|at| (self.between.reach)(*at))
             .collect();
-        let kind = if reaches.contains(&Reach::Nameless) {
+        // At several addresses of a machine there may have been several whom nobody asked.
+        let is_unasked = machine.is_unasked() && reaches.contains(&Reach::Other);
+        let kind = if is_unasked || reaches.contains(&Reach::Nameless) {
             ChangeKind::MachineUnrecognised
         } else if reaches.contains(&Reach::NotSwept) {
             ChangeKind::MachineNotSwept

@@ -112,6 +112,50 @@ fn a_machine_that_one_of_two_runs_could_not_read_neither_goes_nor_comes() {
 }
 
 #[test]
+fn whom_the_earlier_run_did_not_come_to_neither_goes_nor_comes() {
+    let unasked = |id: &str, last| {
+        let mut one = machine(id, last);
+        one.sight = Sight::default();
+        one.traits.insert("outcome", "not_begun".to_owned());
+        one
+    };
+    let (one, other) = (unasked("m-1", 1), unasked("m-2", 2));
+    let is = [called("m-9", "files-1", true)];
+    let met = |was: &[Snapshot], reach| kinds(was, &is, reach);
+    assert_eq!(
+        met(std::slice::from_ref(&one), Reach::Other),
+        ["machine_unrecognised", "finding_new"]
+    );
+    // The machine has both addresses.
+    let mut both = is.clone();
+    both[0].addresses.push([192, 0, 2, 2].into());
+    let was = [one.clone(), other.clone()];
+    assert_eq!(
+        kinds(&was, &both, Reach::Other),
+        [
+            "machine_unrecognised",
+            "finding_new",
+            "machine_unrecognised"
+        ]
+    );
+    // Whoever has its name is it, whoever else was at its addresses.
+    let mut named = called("m-3", "files-1", false);
+    named.addresses = vec![[192, 0, 2, 2].into()];
+    for was in [[one.clone(), named.clone()], [named, one.clone()]] {
+        assert_eq!(
+            kinds(&was, &both, Reach::Other),
+            [
+                "machine_unrecognised",
+                "machine_unrecognised",
+                "finding_new"
+            ]
+        );
+    }
+    // Nobody answers there any more.
+    assert_eq!(kinds(&[other], &[], Reach::Silent), ["machine_gone"]);
+}
+
+#[test]
 fn a_machine_that_was_installed_anew_is_gone_and_its_successor_is_new() {
     let was = called("m-1", "files-1", true);
     let mut is = called("m-2", "files-1", true);

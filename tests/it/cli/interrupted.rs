@@ -139,6 +139,22 @@ fn whoever_answered_before_a_run_ended_is_in_every_file_however_it_ended() {
             let asked = desk.run(query);
             assert!(asked.err.contains("not complete"), "{query}: {}", asked.err);
         }
+        // Nor in the whole run, when it is the later one.
+        desk.expect(0, &format!("diff {run} {whole} --out back"));
+        let back = Table::open(&desk.path("back/changes.csv"));
+        for kind in [
+            "machine_gone",
+            "machine_new",
+            "machine_newly_swept",
+            "machine_back",
+        ] {
+            assert!(back.rows_where("change", kind).is_empty(), "{kind}");
+        }
+        let machines = Table::open(&desk.path("out/machines.csv"));
+        assert_eq!(
+            back.rows_where("change", "machine_unrecognised").len(),
+            machines.rows_where("outcome", "not_begun").len()
+        );
         let asked = desk.run(&format!("machines {whole}"));
         assert!(!asked.err.contains("not complete"), "{}", asked.err);
     }
