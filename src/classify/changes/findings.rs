@@ -51,6 +51,10 @@ impl Rows<'_> {
         if was.state.counts_as_unknown() {
             return ChangeKind::QuestionSettled;
         }
+        // The end of support was put off: nobody did anything.
+        if is.is_some_and(|is| is.is_to_come) {
+            return ChangeKind::FindingWithdrawn;
+        }
         let is_same = was.question != NETWORK && is_untouched(&was.packages, before, after);
         if is.is_none() && self.between.is_other_catalog && is_same {
             return ChangeKind::FindingWithdrawn;
@@ -70,7 +74,7 @@ fn came(key: &FindingKey, (before, was): Side<'_>, (after, is): Side<'_>) -> Cha
     if is.state.counts_as_unknown() {
         return ChangeKind::QuestionOpen;
     }
-    let was_closed = was.is_some();
+    let was_closed = was.is_some_and(|was| !was.is_to_come);
     if !was_closed && !after.seen_before.contains(key) {
         return ChangeKind::FindingNew;
     }

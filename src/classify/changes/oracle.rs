@@ -101,9 +101,11 @@ fn snap(history: &[Run], run: usize, machine: usize, before: usize) -> Option<Sn
             state: state(met.verdict[at])?,
             question: format!("q{at}"),
             packages: vec!["pkg".to_owned()],
+            is_to_come: false,
         };
         Some((key(at), reported))
     });
+    let unjudged = met.unjudged.then(|| "unknown:x".to_owned());
     let earlier = &history[..before];
     let saw = |at: usize| {
         let seen = |one: &Run| {
@@ -140,11 +142,7 @@ fn snap(history: &[Run], run: usize, machine: usize, before: usize) -> Option<Sn
             is_read: met.read,
             is_asked: true,
             gaps: gaps.collect(),
-            unjudged: met
-                .unjudged
-                .then(|| "unknown:x".to_owned())
-                .into_iter()
-                .collect(),
+            unjudged: unjudged.into_iter().collect(),
             ports: BTreeSet::new(),
         },
         findings: findings.collect(),

@@ -78,6 +78,8 @@ pub struct Reported {
     pub question: String,
     /// The packages concerned.
     pub packages: Vec<String>,
+    /// Whether it is the end of a product's support that is still to come: it was never there, and nobody has closed it.
+    pub is_to_come: bool,
 }
 
 /// Takes of a machine what is compared; `None` for what is no machine.
@@ -95,6 +97,7 @@ pub fn snapshot(machine: &MachineRecord, is_asked: bool) -> Option<Snapshot> {
             state: finding.state,
             question: finding.evidence.question.clone(),
             packages: finding.packages.clone(),
+            is_to_come: finding.state.is_closed() && finding.support_ends.is_some(),
         };
         (key, reported)
     });

@@ -37,6 +37,7 @@ fn with_finding(mut machine: Snapshot, bulletin: &str, question: &str) -> Snapsh
         state: FindingState::WontFix,
         question: question.to_owned(),
         packages: Vec::new(),
+        is_to_come: false,
     };
     machine.findings.insert(key, reported);
     machine
@@ -226,6 +227,34 @@ fn the_end_of_a_system_that_was_seen_from_outside_is_not_fixed_by_reading_it() {
         kinds(&[was], &[machine("m-1", 1)], Reach::Silent),
         ["finding_unobserved"]
     );
+}
+
+#[test]
+fn an_end_of_support_that_comes_is_new_and_one_that_is_put_off_is_nobodys_work() {
+    let id = "end-of-life:mssqlserver:14.0";
+    let mut to_come = with_finding(machine("m-1", 1), id, "sql-server");
+    let mut over = to_come.clone();
+    for (machine, state) in [
+        (&mut to_come, FindingState::NotApplicable),
+        (&mut over, FindingState::EndOfLife),
+    ] {
+        for reported in machine.findings.values_mut() {
+            reported.state = state;
+            reported.is_to_come = state.is_closed();
+        }
+    }
+    let told = |was: &Snapshot, is: &Snapshot| {
+        let (was, is) = (std::slice::from_ref(was), std::slice::from_ref(is));
+        kinds(was, is, Reach::Other)
+    };
+    assert_eq!(told(&to_come, &over), ["finding_new"]);
+    assert_eq!(told(&over, &to_come), ["finding_withdrawn"]);
+    // It was over, was put off, and is over again.
+    let mut again = over.clone();
+    again.seen_before.extend(over.findings.keys().cloned());
+    assert_eq!(told(&to_come, &again), ["finding_reopened"]);
+    // An upgrade ends it.
+    assert_eq!(told(&over, &machine("m-1", 1)), ["finding_fixed"]);
 }
 
 #[test]
