@@ -79,7 +79,7 @@ impl Selection {
     }
 
     /// Whether a machine is one of those that the question is about: it is there, and it or a finding of it is one
-    /// of the owners'. Closed findings are as good as others: they are only there where somebody asked for them.
+    /// of the owners'. Closed findings are as good as others: an end of support that is still to come is somebody's, too.
     pub fn concerns(&self, machine: &MachineRecord) -> bool {
         let mut findings = machine.judged();
         self.is_there(machine)
@@ -100,8 +100,8 @@ impl Selection {
     }
 
     /// Whether rows about a machine as a whole are shown: it is concerned, and where findings are asked for it has
-    /// one, or nobody can tell whether it has.
-    pub fn takes_machine(&self, machine: &MachineRecord) -> bool {
+    /// one that is shown, or nobody can tell whether it has. Closed ones are shown where all are.
+    pub fn takes_machine(&self, machine: &MachineRecord, all_findings: bool) -> bool {
         if !self.limits_findings() {
             return self.is_there(machine);
         }
@@ -109,7 +109,10 @@ impl Selection {
         self.concerns(machine)
             && (self.asks_only_whose()
                 || is_untold(machine)
-                || findings.any(|(finding, decision)| self.takes(machine, finding, decision)))
+                || findings.any(|(finding, decision)| {
+                    let is_shown = all_findings || !finding.state.is_closed();
+                    is_shown && self.takes(machine, finding, decision)
+                }))
     }
 
     /// Whether it takes what only a list knows.

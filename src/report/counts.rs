@@ -36,7 +36,7 @@ pub struct Counts {
     pub changed_keys: u64,
     /// Host keys that several machines showed, and at how many addresses.
     pub shared_keys: BTreeMap<String, u64>,
-    /// Findings by state, closed ones included.
+    /// Findings by state; closed ones where they are shown.
     pub states: BTreeMap<&'static str, u64>,
     /// Machines with at least one missing update.
     pub lacking: u64,
@@ -77,8 +77,9 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// Counts one machine.
-    pub fn add(&mut self, machine: &MachineRecord) {
+    /// Counts one machine. Findings that are closed, an end of support that is still to come among them, count by state
+    /// where all are shown.
+    pub fn add(&mut self, machine: &MachineRecord, all_findings: bool) {
         if let Some(standing) = &machine.standing {
             *self.standings.entry(standing.state).or_default() += 1;
         }
@@ -108,7 +109,7 @@ impl Counts {
         self.add_shared_key(machine);
         self.add_decisions(machine);
         for finding in machine.findings.iter() {
-            self.add_finding(finding);
+            self.add_finding(finding, all_findings);
             let system = machine.inventory.as_ref().map(|read| &read.platform.id);
             if finding.is_end_of_support() && system != Some(&finding.product) {
                 let product = finding.product.clone();
@@ -239,9 +240,11 @@ impl Counts {
         counts.sum()
     }
 
-    fn add_finding(&mut self, finding: &Finding) {
+    fn add_finding(&mut self, finding: &Finding, all_findings: bool) {
         let state = finding.state;
-        *self.states.entry(state.as_str()).or_default() += 1;
+        if all_findings || !state.is_closed() {
+            *self.states.entry(state.as_str()).or_default() += 1;
+        }
         self.unchecked += u64::from(finding.is_exploited().is_none() && !finding.cves.is_empty());
         let open = !state.is_closed() && !state.counts_as_unknown();
         self.exploited += u64::from(!finding.kev.is_empty() && open);

@@ -28,7 +28,7 @@ impl Exporter for Facts {
     ) -> Result<Written, ReportError> {
         let mut document = Document::open(NAME, sink)?;
         let (mut lines, mut line) = (0, String::new());
-        let counts = each_machine(source, |machine| {
+        let counts = each_machine(source, options, |machine| {
             let Some(facts) = facts(machine, options) else {
                 return Ok(());
             };

@@ -24,7 +24,7 @@ pub(super) fn write(
     let (counts, asked) = if options.selection.is_whole() {
         (&written.counts, None)
     } else {
-        whole = each_machine(source, |_| Ok(()))?;
+        whole = each_machine(source, options, |_| Ok(()))?;
         (&whole, Some(tally(source, options)?))
     };
     // What was written anew stands for what was there.
@@ -406,7 +406,7 @@ struct CountsV1<'a> {
     not_assessed: &'a BTreeMap<&'static str, u64>,
     /// Machines that were read and could not be judged, or not fully.
     unjudged: u64,
-    /// Findings by state, closed ones included.
+    /// Findings by state; closed ones only with `--all`, as in the tables.
     states: &'a BTreeMap<&'static str, u64>,
     /// Updates that Windows machines list, by state.
     hotfixes: &'a BTreeMap<&'static str, u64>,

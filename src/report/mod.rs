@@ -187,7 +187,7 @@ pub fn export(
         return export_of(source, source, formats, options, sink);
     }
     let part = tally(source, options)?;
-    let limited = select::Selected::of(source, &options.selection)?.told(part);
+    let limited = select::Selected::of(source, options)?.told(part);
     let written = export_of(&limited, source, formats, options, sink)?;
     // How a run ends does not depend on what is asked of it.
     let counts = counted(source)?;
@@ -327,19 +327,20 @@ impl Dialect {
 
 /// What a run comes to, without a document of it.
 pub fn counted(source: &dyn ReportSource) -> Result<Counts, ReportError> {
-    each_machine(source, |_| Ok(()))
+    each_machine(source, &Options::default(), |_| Ok(()))
 }
 
 /// Walks over the machines, counts them, and keeps the error that stopped the walk: the source
 /// can only carry an [`io::Error`].
 fn each_machine(
     source: &dyn ReportSource,
+    options: &Options,
     mut visit: impl FnMut(&MachineRecord) -> Result<(), ReportError>,
 ) -> Result<Counts, ReportError> {
     let mut counts = Counts::default();
     let mut stopped = None;
     let walked = source.machines(&mut |machine| {
-        counts.add(machine);
+        counts.add(machine, options.all_findings);
         visit(machine).map_err(|error| {
             stopped = Some(error);
             io::Error::other("stopped")

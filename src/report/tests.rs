@@ -4,8 +4,8 @@ use super::sample::{self, Memory, Run, day, finding, read, unread};
 use super::*;
 use crate::model::{
     Certainty, Comparison, Date, Decided, Decision, DeviceKind, Entry, Finding, FindingState,
-    GapCause, ListCount, ListKind, MachineRecord, ManagedState, Observed, Package, Stage, Standing,
-    SubnetCount, Vouch, hex,
+    GapCause, ListCount, ListKind, MachineRecord, ManagedState, Observed, Package, Severity, Stage,
+    Standing, SubnetCount, Vouch, hex,
 };
 use crate::model::{HostFailure, ResultCode, RunState};
 use proptest::prelude::*;
@@ -404,6 +404,47 @@ fn closed_findings_and_user_names_are_shown_or_not() {
             assert!(!memory.text(&name).contains(account), "{name}: {account}");
         }
         assert!(!memory.text(&name).contains("\"root\""), "{name}");
+    }
+}
+
+#[test]
+fn the_manifest_counts_no_finding_that_no_table_has() {
+    let mut to_come = finding(
+        "mssqlserver",
+        "end-of-life:mssqlserver:14.0",
+        FindingState::NotApplicable,
+    );
+    (to_come.severity, to_come.support_ends) = (None, Date::parse("2027-10-12"));
+    let own = finding("zlib", "CVE-2023-45853", FindingState::Missing);
+    let machines = [("10.0.2.1", vec![to_come]), ("10.0.2.2", vec![own])];
+    let run = sample::run(machines.map(|(at, findings)| read(at, at, findings)).into());
+    let severe = Selection {
+        severity: Some(Severity::High),
+        ..Selection::default()
+    };
+    for (all_findings, selection, closed, shown) in [
+        (false, Selection::default(), None, 2),
+        (true, Selection::default(), Some(1), 2),
+        // It is rated by nobody, and would be shown because of that.
+        (false, severe, None, 1),
+    ] {
+        let options = Options {
+            all_findings,
+            selection,
+            ..plain()
+        };
+        let (memory, _) = exported(&run, &["csv"], &options);
+        let manifest: serde_json::Value =
+            serde_json::from_slice(&memory.bytes("manifest.json")).unwrap();
+        let states = &manifest["counts"]["states"];
+        assert_eq!(states["missing"], 1);
+        assert_eq!(
+            states.get("not_applicable"),
+            closed.map(Into::into).as_ref()
+        );
+        let found = rows(&memory.text("findings.csv"), b',').len() - 1;
+        assert_eq!(found, if all_findings { 2 } else { 1 });
+        assert_eq!(rows(&memory.text("machines.csv"), b',').len() - 1, shown);
     }
 }
 

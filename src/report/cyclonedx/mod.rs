@@ -43,10 +43,10 @@ impl Exporter for CycloneDx {
         sink: &mut dyn Sink,
     ) -> Result<Written, ReportError> {
         if options.destination == Destination::Stdout {
-            only_one(source)?;
+            only_one(source, options)?;
         }
         let (mut files, mut names) = (Vec::new(), BTreeSet::new());
-        let counts = each_machine(source, |machine| {
+        let counts = each_machine(source, options, |machine| {
             let Some(read) = machine.inventory.as_deref() else {
                 return Ok(());
             };
@@ -74,9 +74,9 @@ pub fn is_machine_document(name: &str) -> bool {
 }
 
 /// Refuses to write several documents to standard output, before the first is begun.
-fn only_one(source: &dyn ReportSource) -> Result<(), ReportError> {
+fn only_one(source: &dyn ReportSource, options: &Options) -> Result<(), ReportError> {
     let mut count = 0;
-    each_machine(source, |machine| {
+    each_machine(source, options, |machine| {
         count += u64::from(machine.inventory.is_some());
         Ok(())
     })?;

@@ -39,7 +39,7 @@ impl Exporter for DefectDojo {
         list.stream.open_object(&Head::of(options))?;
         list.stream.text(",\n\"findings\": [")?;
         let run = source.run();
-        let counts = each_machine(source, |machine| {
+        let counts = each_machine(source, options, |machine| {
             let mut shown = Shown::of(machine, options).into_iter();
             shown.try_for_each(|shown| list.push(&of_finding(run, options, machine, &shown)))
         })?;

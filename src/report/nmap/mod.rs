@@ -41,7 +41,7 @@ impl Exporter for Nmap {
         let only = options.selection.words();
         page.begin(source.run(), &only).map_err(failed())?;
         let mut hosts = 0;
-        let counts = each_machine(source, |machine| {
+        let counts = each_machine(source, options, |machine| {
             if machine.intermediary.is_some() {
                 return Ok(());
             }

@@ -28,7 +28,7 @@ pub fn listing(
     options: &Options,
     wanted: &[(&str, &[&str])],
 ) -> Result<Vec<Listing>, ReportError> {
-    let limited = Selected::of(source, &options.selection)?;
+    let limited = Selected::of(source, options)?;
     let mut chosen = Vec::new();
     let mut projections: Vec<Projection> = Vec::new();
     for (table, columns) in wanted {

@@ -15,10 +15,10 @@ pub use listing::{Listing, listing};
 pub(super) use tally::PART;
 pub use tally::{Tally, asked, tally};
 
-use super::{ReportError, ReportSource, each_machine};
+use super::{Options, ReportError, ReportSource, each_machine};
 use crate::model::{
     Change, Changes, Comparison, CoverageRow, ExceptionCount, FindingId, MachineId, MachineRecord,
-    RunSummary, Selection, Trail, Verification,
+    RunSummary, Trail, Verification,
 };
 use std::collections::BTreeSet;
 use std::io;
@@ -26,7 +26,7 @@ use std::io;
 /// A run, with those of its machines only that are asked for. Coverage, lists and exceptions are of the whole run.
 pub(super) struct Selected<'a> {
     whole: &'a dyn ReportSource,
-    selection: &'a Selection,
+    options: &'a Options,
     comparison: Option<Comparison>,
     changes: Option<Changes>,
     part: Option<Tally>,
@@ -35,20 +35,21 @@ pub(super) struct Selected<'a> {
 impl<'a> Selected<'a> {
     pub(super) fn of(
         whole: &'a dyn ReportSource,
-        selection: &'a Selection,
+        options: &'a Options,
     ) -> Result<Self, ReportError> {
+        let selection = &options.selection;
         let comparison = whole.comparison().cloned().map(|mut comparison| {
             let entries = &mut comparison.entries;
             entries.retain(|entry| selection.takes_entry(entry));
             comparison
         });
         let changes = match whole.changes() {
-            Some(changes) => Some(limited(whole, changes.clone(), selection)?),
+            Some(changes) => Some(limited(whole, changes.clone(), options)?),
             None => None,
         };
         Ok(Self {
             whole,
-            selection,
+            options,
             comparison,
             changes,
             part: None,
@@ -73,7 +74,12 @@ impl ReportSource for Selected<'_> {
 
     fn machines(&self, visit: &mut dyn FnMut(&MachineRecord) -> io::Result<()>) -> io::Result<()> {
         self.whole.machines(&mut |machine| {
-            if self.selection.takes_machine(machine) {
+            let Options {
+                selection,
+                all_findings,
+                ..
+            } = self.options;
+            if selection.takes_machine(machine, *all_findings) {
                 visit(machine)
             } else {
                 Ok(())
@@ -114,13 +120,14 @@ impl ReportSource for Selected<'_> {
 fn limited(
     whole: &dyn ReportSource,
     mut changes: Changes,
-    selection: &Selection,
+    options: &Options,
 ) -> Result<Changes, ReportError> {
+    let selection = &options.selection;
     let (mut met, mut shown) = (BTreeSet::<MachineId>::new(), BTreeSet::<MachineId>::new());
     let mut findings = BTreeSet::<FindingId>::new();
-    each_machine(whole, |machine| {
+    each_machine(whole, options, |machine| {
         met.insert(machine.id.clone());
-        if selection.takes_machine(machine) {
+        if selection.takes_machine(machine, options.all_findings) {
             shown.insert(machine.id.clone());
         }
         let taken = machine.judged();

@@ -49,7 +49,7 @@ pub fn tally(source: &dyn ReportSource, options: &Options) -> Result<Tally, Repo
         named: named.map(|name| (name.clone(), BTreeMap::new())).collect(),
         ..Tally::default()
     };
-    each_machine(source, |machine| {
+    each_machine(source, options, |machine| {
         tally.add(machine, options);
         Ok(())
     })?;

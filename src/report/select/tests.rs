@@ -1,11 +1,11 @@
 //! What is shown where a question is asked, against naive loops.
 
-use super::super::Options;
 use super::super::sample::{self, Run, finding, read, unread};
 use super::super::tests::{exported, plain, rows};
 use super::*;
 use crate::model::{
-    Decided, Decision, Excepted, ExceptionId, Finding, FindingState, Remedy, Severity, WorkStatus,
+    Decided, Decision, Excepted, ExceptionId, Finding, FindingState, Remedy, Selection, Severity,
+    WorkStatus,
 };
 use proptest::prelude::*;
 use std::sync::Arc;
@@ -275,12 +275,10 @@ proptest! {
         let mut with_findings = BTreeSet::new();
         for machine in run.machines.iter().filter(|one| one.inventory.is_some()) {
             for (at, finding) in machine.findings.iter().enumerate() {
-                if is_meant(&asked, machine, at) {
+                if !finding.state.is_closed() && is_meant(&asked, machine, at) {
                     with_findings.insert(machine.id.clone());
-                    if !finding.state.is_closed() {
-                        let id = FindingId::of(&machine.id, &finding.product, &finding.bulletin);
-                        expected.push(id.as_str().to_owned());
-                    }
+                    let id = FindingId::of(&machine.id, &finding.product, &finding.bulletin);
+                    expected.push(id.as_str().to_owned());
                 }
             }
         }

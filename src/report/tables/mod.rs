@@ -181,9 +181,9 @@ impl<'a> Walk<'a> {
         let has_trail = self.tables.iter().any(|table| table.tells_trail());
         let selection = &self.options.selection;
         let mut asked = Counts::default();
-        let counts = each_machine(self.source, |machine| {
+        let counts = each_machine(self.source, self.options, |machine| {
             if selection.limits_findings() {
-                asked.add(&trimmed(machine, selection));
+                asked.add(&trimmed(machine, selection), self.options.all_findings);
             }
             let trail = if has_trail {
                 self.source.trail(machine).map_err(ReportError::Read)?
