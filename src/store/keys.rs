@@ -316,18 +316,20 @@ fn values(
 }
 
 /// Makes a machine. Where an earlier one was founded on the same value and is now known by better
-/// keys, the value gets a number: the same address, years later, is not that machine.
+/// keys, the value gets a number: the same address, years later, is not that machine. A run of another store may have
+/// brought that number already.
 fn found(conn: &Connection, run: &RunKey, founding: Founding, value: &str) -> Result<i64, Fault> {
     let mut count = conn.prepare_cached(
         "SELECT count(*) FROM machine WHERE site = ?1 AND founded_kind = ?2 AND founded_value = ?3",
     )?;
     let kind = founding.as_str();
     let before: i64 = count.query_row(params![run.site, kind, value], |row| row.get(0))?;
-    let id = if before == 0 {
-        MachineId::from_key(&run.site, kind, value)
-    } else {
-        MachineId::from_key(&run.site, kind, &format!("{value}#{}", before + 1))
-    };
+    let mut turn = before + 1;
+    let mut id = numbered(run, kind, value, turn);
+    while number_of(conn, &id)?.is_some() {
+        turn += 1;
+        id = numbered(run, kind, value, turn);
+    }
     let mut insert = conn.prepare_cached(
         "INSERT INTO machine (id, site, founded_kind, founded_value, founded_run, first_seen, last_seen)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6)",
@@ -341,6 +343,14 @@ fn found(conn: &Connection, run: &RunKey, founding: Founding, value: &str) -> Re
         run.number,
         started
     ])?)
+}
+
+/// The id of one of the machines that were founded on a value, by its turn.
+fn numbered(run: &RunKey, kind: &str, value: &str, turn: i64) -> MachineId {
+    match turn {
+        1 => MachineId::from_key(&run.site, kind, value),
+        turn => MachineId::from_key(&run.site, kind, &format!("{value}#{turn}")),
+    }
 }
 
 /// Merges a machine into another: an alias, and one history of findings.

@@ -1,5 +1,6 @@
 //! Runs that are carried to another store.
 
+use super::identity::showing;
 use super::*;
 use crate::model::KnownList;
 use flate2::Compression;
@@ -193,6 +194,26 @@ fn in_the_same_site_a_machine_that_is_known_stays_who_it_is_and_clones_stay_apar
         vec![read(9, 1, 1, Some(1)), read(8, 1, 7, Some(8))],
     );
     assert_eq!(ids(&here, 4), now);
+}
+
+#[test]
+fn a_second_machine_of_an_address_that_comes_alone_is_not_the_next_one_there() {
+    let called = |name: &str, guid| vec![showing(bare(1), name, guid)];
+    let there = laptop(1, "default", called("phone", 1));
+    add(&there, 2, "default", called("laptop", 2));
+    let (_folder, path) = carried(&there, 2);
+    let here = Store::in_memory().unwrap();
+    let _ = here.import_run(&path, any).wait().unwrap();
+    let second = ids(&here, 2);
+    assert_eq!(second, ids(&there, 2));
+    add(&here, 3, "default", called("tablet", 3));
+    let third = ids(&here, 3);
+    assert_ne!(third, second);
+    add(&here, 4, "default", called("console", 4));
+    assert!(!second.contains(&ids(&here, 4)[0]) && !third.contains(&ids(&here, 4)[0]));
+    // Each of them is known from now on.
+    add(&here, 5, "default", called("tablet", 3));
+    assert_eq!(ids(&here, 5), third);
 }
 
 #[test]

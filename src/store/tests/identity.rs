@@ -280,7 +280,7 @@ fn the_certificate_of_a_web_service_is_no_host_key() {
 }
 
 /// Shows a host on a connection as a Windows of a domain shows itself to whoever asks.
-fn showing(mut outcome: HostOutcome, name: &str, guid: u8) -> HostOutcome {
+pub(super) fn showing(mut outcome: HostOutcome, name: &str, guid: u8) -> HostOutcome {
     let clue = |source: &str, fact| Clue {
         source: source.into(),
         proto: "tcp".into(),
