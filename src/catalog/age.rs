@@ -51,7 +51,7 @@ impl Imports {
         uncounted.map(|import| import.met).or(last)
     }
 
-    /// When a document of a feed was last met.
+    /// When a document of a feed was last met; one of an old month makes it no younger (`Writer::met_before`).
     pub(super) fn of_feed(&self, feed: &str) -> Option<UtcTime> {
         let mut imports = self.0.iter();
         let latest = imports.find(|import| import.feeds.contains(feed));

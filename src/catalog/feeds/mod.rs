@@ -39,6 +39,8 @@ mod ubuntu;
 mod updateinfo;
 mod vuxml;
 
+pub(super) use month::month_of;
+
 use super::outline::Outline;
 use super::problems;
 use crate::model::{

@@ -85,6 +85,7 @@ impl Gathered {
 impl Writer {
     /// Gathers an advisory. What becomes of it, [`Writer::end_document`] knows.
     pub(super) fn put_advisory(&mut self, mut advisory: Advisory) -> rusqlite::Result<()> {
+        self.note_month(&advisory.feed, &advisory.document)?;
         let place = self.gathered.outcomes.len();
         self.gathered.outcomes.push(Change::Same);
         for affected in std::mem::take(&mut advisory.affected) {

@@ -3,7 +3,8 @@
 use super::{CatalogFile, Writer, collect, database};
 use crate::catalog::age::{Import, Imports};
 use crate::catalog::error::CatalogError;
-use crate::model::{ProductKey, UtcTime};
+use crate::catalog::feeds::month_of;
+use crate::model::{Date, ProductKey, UtcTime};
 use rusqlite::params;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -34,6 +35,15 @@ impl Spoke {
         }
         text
     }
+}
+
+/// The newest months that feeds speak of whose documents are called by months.
+#[derive(Default)]
+pub(super) struct Months {
+    /// Of those that were met, before the path that is being read.
+    known: BTreeMap<String, Option<Date>>,
+    /// Of that path.
+    here: BTreeMap<String, Date>,
 }
 
 /// What of the log tells; lines that do not read tell nothing.
@@ -107,6 +117,48 @@ impl Writer {
     pub(super) fn last_entry(&self) -> rusqlite::Result<i64> {
         let sql = "SELECT coalesce(max(key), 0) FROM import";
         self.db.query_row(sql, [], |row| row.get(0))
+    }
+
+    /// Notes which month a document of a feed is of, before it is laid down.
+    pub(super) fn note_month(&mut self, feed: &str, document: &str) -> rusqlite::Result<()> {
+        let Some(month) = month_of(document) else {
+            return Ok(());
+        };
+        if let Some(newest) = self.months.here.get_mut(feed) {
+            *newest = month.max(*newest);
+            return Ok(());
+        }
+        if !self.months.known.contains_key(feed) {
+            let sql = "SELECT DISTINCT document FROM advisory WHERE feed = ?1";
+            let mut documents = self.db.prepare(sql)?;
+            let rows = documents.query_map([feed], |row| {
+                let document: String = row.get(0)?;
+                Ok(month_of(&document))
+            })?;
+            let newest = rows.collect::<rusqlite::Result<Vec<_>>>()?;
+            let newest = newest.into_iter().flatten().max();
+            self.months.known.insert(feed.to_owned(), newest);
+        }
+        self.months.here.insert(feed.to_owned(), month);
+        Ok(())
+    }
+
+    /// When what the path that was read speaks of was met, where that is not now: its months are older than what its feed
+    /// has, and make that no younger.
+    pub(super) fn met_before(&mut self) -> rusqlite::Result<Option<i64>> {
+        let sql = "SELECT max(coalesce(met, at)) FROM import WHERE instr('; ' || feeds || ';', '; ' || ?1 || ';')";
+        let mut before = None;
+        for (feed, month) in std::mem::take(&mut self.months.here) {
+            let newest = self.months.known.entry(feed.clone()).or_default();
+            if newest.is_none_or(|newest| newest <= month) {
+                *newest = Some(month);
+                continue;
+            }
+            let mut statement = self.db.prepare_cached(sql)?;
+            let met: Option<i64> = statement.query_row([feed], |row| row.get(0))?;
+            before = [before, met].into_iter().flatten().min();
+        }
+        Ok(before)
     }
 
     /// Notes that a document was met as the publisher has it. Where others of its source were not, it is no younger than

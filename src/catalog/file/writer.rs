@@ -1,7 +1,7 @@
 //! Writing a catalogue, on a copy that nobody reads yet.
 
 use super::gather::Gathered;
-use super::log::Spoke;
+use super::log::{Months, Spoke};
 use super::{
     APPLICATION, CatalogFile, FORMAT, Predictions, SCHEMAS, check_format, database, each_affected,
     kev_digest, kev_rows, lifecycle_digest, lifecycle_rows, sections_digest, steady,
@@ -28,6 +28,7 @@ pub(in crate::catalog) struct Writer {
     predictions: Option<Predictions>,
     /// What the path that is being read speaks of.
     pub(super) spoke: Spoke,
+    pub(super) months: Months,
     /// The last entry of the log before this import.
     pub(super) begun_after: i64,
     pub(super) now: UtcTime,
@@ -101,6 +102,7 @@ impl Writer {
             gathered: Gathered::default(),
             predictions: None,
             spoke: Spoke::default(),
+            months: Months::default(),
             begun_after: 0,
             now,
         };
@@ -207,8 +209,10 @@ impl Writer {
     /// Writes a line of the import log.
     pub(in crate::catalog) fn log(&mut self, row: &ImportRow<'_>) -> Result<(), CatalogError> {
         let sql = "INSERT INTO import (at, path, sha256, feeds, documents, read, skipped, irrelevant, \
-                   added, changed, problems, spoke) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+                   added, changed, problems, spoke, met) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
         let spoke = std::mem::take(&mut self.spoke).text();
+        let met = self.met_before();
+        let met = met.map_err(|source| database(&self.path, "write", source))?;
         let [documents, read, skipped, irrelevant, added, changed] =
             row.counts.map(u64::cast_signed);
         let values = params![
@@ -224,6 +228,7 @@ impl Writer {
             changed,
             row.problems,
             spoke,
+            met,
         ];
         let written = self.db.execute(sql, values);
         written.map_err(|source| database(&self.path, "write", source))?;

@@ -105,6 +105,36 @@ fn what_was_fetched_again_is_new_though_it_is_the_same_and_what_did_not_come_is_
 }
 
 #[test]
+fn an_old_month_that_a_person_imports_makes_a_system_no_younger_and_the_newest_does() {
+    let place = Place::new();
+    let into = place.catalog();
+    let month = |folder: &str, name: &str| {
+        let path = format!("{folder}/{name}.xml");
+        place.file(&path, DECEMBER.replace("2025-Dec", name))
+    };
+    let windows = || {
+        let server = ProductKey::of("Windows Server 2019");
+        place.open().age_of_product(&server).unwrap().unwrap().met
+    };
+    let (april, november) = (month("a", "2016-Apr"), month("a", "2025-Nov"));
+    import(&[november.clone(), month("a", "2025-Oct")], &into, day(1)).unwrap();
+    assert_eq!(windows(), day(1));
+    import(std::slice::from_ref(&april), &into, day(20)).unwrap();
+    import(&[april, place.file("kev.json", KEV)], &into, day(21)).unwrap();
+    assert_eq!(windows(), day(1));
+    import(&[november], &into, day(22)).unwrap();
+    assert_eq!(windows(), day(22));
+    import(&[month("a", "2025-Dec")], &into, day(23)).unwrap();
+    assert_eq!(windows(), day(23));
+    // All of a folder is as new as its newest month.
+    let february = month("b", "2024-Feb");
+    month("b", "2025-Dec");
+    let folder = february.parent().unwrap().to_owned();
+    import(&[folder], &into, day(24)).unwrap();
+    assert_eq!(windows(), day(24));
+}
+
+#[test]
 fn a_catalogue_of_the_format_before_is_as_old_as_its_imports() {
     let place = Place::new();
     let into = place.catalog();
