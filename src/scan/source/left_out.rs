@@ -17,8 +17,8 @@ pub struct LeftOut {
     /// Whether there were credentials, and no machine was read.
     pub is_nobody_read: bool,
     /// The hosts that were named by themselves, that a credential covers, and that were not met: the first address of
-    /// each.
-    pub named: Vec<IpAddr>,
+    /// each, however often it was named.
+    pub named: BTreeSet<IpAddr>,
     /// The same of entries of lists that are not old: what they are called, or the first address.
     pub listed: Vec<String>,
 }
