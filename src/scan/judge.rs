@@ -9,7 +9,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 /// The verdicts on what a host of this run has; the inventory is handed back. Loading a slice and
-/// matching take long enough to keep them away from the threads that talk.
+/// matching take long enough to keep them away from the threads that talk. No more are judged at once than there
+/// are processors: more threads are no faster, and each keeps memory to itself until the run ends.
 pub(super) async fn judge(
     cx: &Context,
     address: IpAddr,
@@ -27,6 +28,8 @@ pub(super) async fn judge(
         let matched = sound(judged, &inventory, &knowledge);
         matched.map(|matched| (inventory, matched))
     };
+    // Nobody ever closes it.
+    let _turn = cx.judges.acquire().await.ok();
     // Only a program that shuts down leaves it undone.
     let Ok(judged) = tokio::task::spawn_blocking(work).await else {
         return std::future::pending().await;

@@ -84,8 +84,9 @@ use std::collections::HashMap;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 use std::time::Duration;
-use tokio::sync::{OnceCell, mpsc};
+use tokio::sync::{OnceCell, Semaphore, mpsc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -112,6 +113,8 @@ pub struct Context {
     traffic: Traffic,
     memory: Memory,
     desk: Desk,
+    /// So many hosts are judged at once.
+    judges: Semaphore,
     alarm: Alarm,
     names: ReverseNames,
     notes: Notes,
@@ -202,6 +205,7 @@ impl Context {
             summary: OnceCell::new(),
             memory: Memory::for_hosts(parts.plan.limits.hands(parts.plan.hands)),
             desk: Desk::new(),
+            judges: Semaphore::new(thread::available_parallelism().map_or(1, usize::from)),
             alarm: Alarm::new(parts.plan.max_changed_keys),
             store: parts.store,
             run: parts.run,
