@@ -5,39 +5,52 @@ use crate::model::{Answer, Clue, MachineRecord, SeenBy, Service, UtcTime};
 use crate::store::SightingRow;
 use crate::sweep::Sighting;
 use crate::sweep::intermediary::Answers;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
-/// What was seen, by address.
+/// What was seen, sorted by address.
 #[derive(Debug)]
-pub(super) struct Seen(BTreeMap<IpAddr, Vec<SightingRow>>);
+pub(super) struct Seen(Vec<SightingRow>);
 
 impl Seen {
-    pub(super) fn of(rows: Vec<SightingRow>) -> Self {
-        let mut seen = BTreeMap::<IpAddr, Vec<SightingRow>>::new();
-        for row in rows {
-            seen.entry(row.address).or_default().push(row);
-        }
-        Self(seen)
+    pub(super) fn of(mut rows: Vec<SightingRow>) -> Self {
+        // Of one address they stay as they are.
+        rows.sort_by_key(|row| row.address);
+        rows.shrink_to_fit();
+        Self(rows)
+    }
+
+    /// What was seen of each address.
+    fn each(&self) -> impl Iterator<Item = (IpAddr, &[SightingRow])> {
+        let same = self.0.chunk_by(|one, other| one.address == other.address);
+        same.filter_map(|rows| Some((rows.first()?.address, rows)))
+    }
+
+    /// What was seen of an address.
+    fn at(&self, address: IpAddr) -> &[SightingRow] {
+        let from = self.0.partition_point(|row| row.address < address);
+        let rows = self.0.get(from..).unwrap_or_default();
+        let count = rows.partition_point(|row| row.address == address);
+        rows.get(..count).unwrap_or_default()
     }
 
     /// The addresses that answered, each with when it did last.
     pub(super) fn alive(&self) -> impl Iterator<Item = (IpAddr, UtcTime)> + '_ {
-        self.0.iter().filter_map(|(address, rows)| {
+        self.each().filter_map(|(address, rows)| {
             let life = rows.iter().filter(|row| row.answer.is_life());
-            Some((*address, life.map(|row| row.seen_at).max()?))
+            Some((address, life.map(|row| row.seen_at).max()?))
         })
     }
 
     /// Everything that was seen.
     pub(super) fn sightings(&self) -> impl Iterator<Item = Sighting> + '_ {
-        self.0.values().flatten().map(sighting)
+        self.0.iter().map(sighting)
     }
 
     /// What tells where intermediaries answer, but for what anybody showed of himself.
     pub(super) fn answers(&self) -> Vec<Answers> {
-        self.0.iter().map(answered).collect()
+        self.each().map(answered).collect()
     }
 
     /// A port that the sweep found open is a service, whether or not anybody knows which; what a machine
@@ -50,7 +63,7 @@ impl Seen {
             None => machine.addresses.len(),
         };
         for address in machine.addresses.iter().take(shown) {
-            let rows = self.0.get(address).into_iter().flatten();
+            let rows = self.at(*address).iter();
             let open = rows.filter(|row| row.answer == Answer::Open);
             let open: Vec<(u16, &str)> = open
                 .filter_map(|row| {
@@ -101,10 +114,10 @@ fn sighting(row: &SightingRow) -> Sighting {
     }
 }
 
-fn answered((address, rows): (&IpAddr, &Vec<SightingRow>)) -> Answers {
+fn answered((address, rows): (IpAddr, &[SightingRow])) -> Answers {
     let open = rows.iter().filter(|row| row.answer == Answer::Open);
     Answers {
-        address: *address,
+        address,
         answers: rows.iter().map(|row| (row.probe, row.answer)).collect(),
         traces: open.filter_map(|row| row.trace).collect(),
         identities: BTreeSet::new(),
