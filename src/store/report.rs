@@ -33,6 +33,8 @@ pub struct RunReport {
     unsaved: Arc<BTreeMap<IpAddr, Unsaved>>,
     /// What several of them have: it is read once.
     common: Arc<HashSet<Digest>>,
+    /// The fingerprints of SSH host keys that several of its addresses showed.
+    keys: Arc<HashSet<String>>,
     /// Whether anything was ever told of the updates of any machine of the store.
     has_trails: bool,
 }
@@ -127,6 +129,16 @@ impl RunReport {
     /// The ids of its machines, sorted by each one's first address in the run.
     pub fn machine_ids(&self) -> impl ExactSizeIterator<Item = &MachineId> {
         self.machines.iter().map(|group| &group.id)
+    }
+
+    /// Whether there is an SSH host key that several addresses of the run showed.
+    pub fn has_common_keys(&self) -> bool {
+        !self.keys.is_empty()
+    }
+
+    /// Whether several addresses of the run showed an SSH host key.
+    pub fn is_key_common(&self, key: &HostKey) -> bool {
+        key.algorithm != "x509" && self.keys.contains(&key.fingerprint)
     }
 
     /// The place of a machine in that order.
@@ -298,6 +310,7 @@ impl RunReport {
                 by_id: by_id(&machines),
                 unsaved: Arc::default(),
                 common: Arc::new(blobs::common(tx, number)?),
+                keys: Arc::new(common_keys(tx, number)?),
                 machines,
                 has_trails: trails::is_any(tx)?,
             })
@@ -317,6 +330,17 @@ fn by_id(machines: &[Group]) -> Vec<u32> {
     let mut places: Vec<u32> = (0..).take(machines.len()).collect();
     places.sort_by_key(|at| machines.get(*at as usize).map(|group| &group.id));
     places
+}
+
+/// The fingerprints of SSH host keys that several addresses of a run showed.
+fn common_keys(conn: &Connection, run: i64) -> Result<HashSet<String>, Fault> {
+    let mut query = conn.prepare_cached(
+        "SELECT key_fingerprint FROM outcome
+         WHERE run = ?1 AND key_fingerprint IS NOT NULL AND key_algorithm <> 'x509'
+         GROUP BY key_fingerprint HAVING count(*) > 1",
+    )?;
+    let rows = query.query_map([run], |row| row.get(0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// Groups the run's addresses by machine, in the order of each one's first address. Who was nothing but an

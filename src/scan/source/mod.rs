@@ -177,11 +177,15 @@ impl RunSource {
         let plan = &swept.plan;
         let mut answers = self.seen.answers();
         // What somebody shows of himself only speaks against it: where there is nobody, it need not be read.
+        let is_anybody = !Intermediaries::among(&answers, swept).are_none();
         let looked = plan.kind != RunKind::Sweep || !plan.look.off;
-        if !looked && Intermediaries::among(&answers, swept).are_none() {
+        if !looked && !is_anybody {
             return Ok(());
         }
-        let Identities { mut shown, keys } = Identities::read(&self.report)?;
+        if !is_anybody {
+            answers = Vec::new();
+        }
+        let Identities { mut shown, keys } = Identities::read(&self.report, is_anybody)?;
         for host in &mut answers {
             host.identities = shown.remove(&host.address).unwrap_or_default();
         }
