@@ -23,7 +23,7 @@ pub(super) struct Context<'w, 'a> {
     /// Who answers at each address in the run that is judged: its name, empty where it shows none.
     answering: HashMap<IpAddr, String>,
     /// Host keys that more than one machine of the run shows, and values that tell nobody apart.
-    shared: HashSet<String>,
+    pub(super) shared: HashSet<String>,
 }
 
 impl<'w, 'a> Context<'w, 'a> {
@@ -54,7 +54,11 @@ impl<'w, 'a> Context<'w, 'a> {
             wants_owner: world.policy.require_owner.unwrap_or_else(owners),
             wsus: wsus.collect(),
             old_registers: old_registers(world),
-            answering: answering(machines),
+            // Nobody asks but for what lists have.
+            answering: match world.lists {
+                [] => HashMap::new(),
+                _ => answering(machines),
+            },
             shared: shared(merged, machines),
         }
     }
@@ -78,11 +82,6 @@ impl<'w, 'a> Context<'w, 'a> {
     /// Whether lists say of any machine which domain it is in.
     pub(super) fn knows_domains(&self) -> bool {
         !self.domains.is_empty()
-    }
-
-    /// Whether others show a key as well.
-    pub(super) fn is_shared(&self, value: &str) -> bool {
-        self.shared.contains(value)
     }
 }
 

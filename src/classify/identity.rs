@@ -1,12 +1,10 @@
 //! Whether a machine shows anything that only one machine can be.
 
-use super::context::Context;
 use super::gather::is_strong_mac;
 use super::junk;
-use super::machine::Machine;
 use super::sighted::{NameSource, Sighted};
 use crate::model::Certainty;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 /// What tells a machine apart.
 pub(super) struct Identity {
@@ -17,44 +15,53 @@ pub(super) struct Identity {
     pub(super) evidence: Vec<String>,
 }
 
-/// What a machine of the run shows of itself.
-pub(super) fn identity(machine: &Machine<'_>, context: &Context<'_, '_>) -> Identity {
-    const MOST: usize = 8;
-    let mut strong: BTreeSet<(u8, String)> = BTreeSet::new();
-    let mut weak: BTreeSet<String> = BTreeSet::new();
-    for seen in &machine.live {
-        let at = seen
-            .addresses
-            .first()
-            .map(ToString::to_string)
-            .unwrap_or_default();
-        let day = seen.seen.date();
-        let mut say = |weight: u8, text: String| {
-            strong.insert((weight, format!("{text} ({at}, {day})")));
-        };
-        read(seen, &mut say);
-        named(seen, &mut say);
-        cards_and_keys(seen, context, &mut say);
-        for one in &seen.traits.names {
-            if matches!(one.by, NameSource::Confirmed | NameSource::Reverse) {
-                weak.insert(format!("reverse DNS calls {at} {}", one.name));
+/// What a machine of the run shows of itself, strongest first: all records that are it, and the values that more
+/// than one machine shows. See [`crate::model::Compared::standing`].
+pub fn shown(records: &[Sighted], shared: &HashSet<String>) -> Vec<String> {
+    let records: Vec<&Sighted> = records.iter().collect();
+    Identity::of(&records, shared).evidence
+}
+
+impl Identity {
+    /// What a machine of the run shows of itself.
+    pub(super) fn of(live: &[&Sighted], shared: &HashSet<String>) -> Self {
+        const MOST: usize = 8;
+        let mut strong: BTreeSet<(u8, String)> = BTreeSet::new();
+        let mut weak: BTreeSet<String> = BTreeSet::new();
+        for seen in live {
+            let at = seen
+                .addresses
+                .first()
+                .map(ToString::to_string)
+                .unwrap_or_default();
+            let day = seen.seen.date();
+            let mut say = |weight: u8, text: String| {
+                strong.insert((weight, format!("{text} ({at}, {day})")));
+            };
+            read(seen, &mut say);
+            named(seen, &mut say);
+            cards_and_keys(seen, shared, &mut say);
+            for one in &seen.traits.names {
+                if matches!(one.by, NameSource::Confirmed | NameSource::Reverse) {
+                    weak.insert(format!("reverse DNS calls {at} {}", one.name));
+                }
+            }
+            if let Some(os) = &seen.looks.os {
+                weak.insert(format!("seems to run {os}"));
             }
         }
-        if let Some(os) = &seen.looks.os {
-            weak.insert(format!("seems to run {os}"));
+        let certainty = match strong.first() {
+            Some((0 | 1, _)) => Certainty::Sure,
+            Some(_) => Certainty::Likely,
+            None => Certainty::Guess,
+        };
+        let is_strong = !strong.is_empty();
+        let strong = strong.into_iter().map(|(_, text)| text);
+        Self {
+            is_strong,
+            certainty,
+            evidence: strong.chain(weak).take(MOST).collect(),
         }
-    }
-    let certainty = match strong.first() {
-        Some((0 | 1, _)) => Certainty::Sure,
-        Some(_) => Certainty::Likely,
-        None => Certainty::Guess,
-    };
-    let is_strong = !strong.is_empty();
-    let strong = strong.into_iter().map(|(_, text)| text);
-    Identity {
-        is_strong,
-        certainty,
-        evidence: strong.chain(weak).take(MOST).collect(),
     }
 }
 
@@ -112,10 +119,10 @@ fn named(seen: &Sighted, say: &mut dyn FnMut(u8, String)) {
     }
 }
 
-fn cards_and_keys(seen: &Sighted, context: &Context<'_, '_>, say: &mut dyn FnMut(u8, String)) {
+fn cards_and_keys(seen: &Sighted, shared: &HashSet<String>, say: &mut dyn FnMut(u8, String)) {
     let traits = &seen.traits;
     for mac in &traits.macs {
-        if is_strong_mac(mac) && !context.is_shared(mac) {
+        if is_strong_mac(mac) && !shared.contains(mac) {
             let vendor = seen
                 .looks
                 .mac_vendor
@@ -126,7 +133,7 @@ fn cards_and_keys(seen: &Sighted, context: &Context<'_, '_>, say: &mut dyn FnMut
     }
     for key in &traits.host_keys {
         let fingerprint = key.split(' ').next_back().unwrap_or_default();
-        if !context.is_shared(fingerprint) {
+        if !shared.contains(fingerprint) {
             say(4, format!("SSH host key {key}"));
         }
     }

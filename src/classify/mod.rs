@@ -38,6 +38,7 @@ mod tests;
 mod verify;
 
 pub use baseline::Baseline;
+pub use identity::shown;
 pub use plan::{MachineNeeds, PlanRules, Planner, plan};
 pub use policy::{Expected, Policy, PolicyError};
 pub use policy_windows::{Schedule, TaggedWindow, Wave, Window};
@@ -52,8 +53,10 @@ pub use sighted::{
 };
 pub use verify::{Catalog, Now, is_to_be_verified, verified};
 
-use crate::model::{Compared, Comparison, Date, KnownList, ManagedState};
+use crate::model::{Compared, Comparison, Date, KnownList, ManagedState, Standing};
+use std::collections::HashSet;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// All that a comparison looks at.
 pub struct World<'a> {
@@ -82,7 +85,9 @@ pub fn compare(world: &World<'_>) -> Comparison {
     let machines = machine::machines(&merged);
     let context = context::Context::of(world, &merged, &machines);
     let near = neighbours::Neighbours::of(&machines);
-    let mut live = Vec::new();
+    let met = machines.iter().filter(|machine| !machine.live.is_empty());
+    let mut live = Vec::with_capacity(met.count());
+    let mut standings = HashSet::new();
     let mut entries = Vec::new();
     for machine in &machines {
         if machine.live.is_empty() {
@@ -92,7 +97,7 @@ pub fn compare(world: &World<'_>) -> Comparison {
         let Some(address) = machine.addresses().into_iter().next() else {
             continue;
         };
-        if let Some(one) = compared(machine, &context, &near) {
+        if let Some(one) = compared(machine, &context, &near, &mut standings) {
             live.push((one, address, machine.is_known()));
         }
     }
@@ -110,6 +115,7 @@ pub fn compare(world: &World<'_>) -> Comparison {
         machines: live.into_iter().map(|(one, ..)| one).collect(),
         entries,
         warnings: merged.warnings.clone(),
+        shared: context.shared,
     }
 }
 
@@ -117,6 +123,7 @@ fn compared(
     machine: &machine::Machine<'_>,
     context: &context::Context<'_, '_>,
     near: &neighbours::Neighbours,
+    standings: &mut HashSet<Arc<Standing>>,
 ) -> Option<Compared> {
     let first = machine
         .live
@@ -129,7 +136,7 @@ fn compared(
         .collect::<Vec<_>>();
     records.sort_unstable();
     records.dedup();
-    let mut standing = standing::judge(machine, context);
+    let (mut standing, shown_at) = standing::judge(machine, context);
     if matches!(
         standing.state,
         ManagedState::Unmanaged | ManagedState::Unidentified
@@ -137,6 +144,12 @@ fn compared(
         standing.nearest = near.nearest(machine);
     }
     standing.rogue_hints = near.hints(machine);
+    let known = standings.get(&standing).cloned();
+    let standing = known.unwrap_or_else(|| {
+        let new = Arc::new(standing);
+        standings.insert(Arc::clone(&new));
+        new
+    });
     Some(Compared {
         id: first.id.clone(),
         records,
@@ -144,6 +157,7 @@ fn compared(
         owner: machine.listed_owner().to_owned(),
         rows: machine.list_rows(),
         standing,
+        shown_at: u32::try_from(shown_at).unwrap_or(u32::MAX),
         conflicts: machine.group.conflicts.clone(),
         first_seen: machine.first_seen().unwrap_or(first.first_seen),
         usual_hours: hours::usual_hours(machine.seen(), context.world.runs),

@@ -40,7 +40,7 @@ impl Neighbours {
             patterns: HashMap::new(),
             issuers: BTreeMap::new(),
             switches: BTreeMap::new(),
-            labels: machines.iter().map(Machine::label).collect(),
+            labels: vec![String::new(); machines.len()],
             vendors: HashMap::new(),
             made: 0,
         };
@@ -83,7 +83,10 @@ impl Neighbours {
     }
 
     fn note(&mut self, place: usize, machine: &Machine<'_>) {
-        let label = self.labels.get(place).cloned().unwrap_or_default();
+        let label = machine.label();
+        if let Some(own) = self.labels.get_mut(place) {
+            own.clone_from(&label);
+        }
         for mac in machine.macs() {
             if let Some(number) = universal(mac) {
                 self.cards.push((number, label.clone(), place));

@@ -217,6 +217,8 @@ fn traits(record: &MachineRecord) -> Traits {
 fn tidied<T: Ord>(list: &mut Vec<T>) {
     list.sort_unstable();
     list.dedup();
+    // They are kept for all machines at once.
+    list.shrink_to_fit();
 }
 
 fn hear(traits: &mut Traits, clue: &Clue, is_samba: bool) {

@@ -2,7 +2,7 @@
 
 use super::care::overlooked;
 use super::context::Context;
-use super::identity::{Identity, identity};
+use super::identity::Identity;
 use super::machine::Machine;
 use super::policy::Expected;
 use crate::model::{Certainty, DeviceKind, Family, ManagedState, ResultCode, Standing};
@@ -50,13 +50,13 @@ impl Verdict {
     }
 }
 
-/// How a machine of the run stands.
-pub(super) fn judge(machine: &Machine<'_>, context: &Context<'_, '_>) -> Standing {
-    let identity = identity(machine, context);
+/// How a machine of the run stands, and where in the evidence what it shows of itself comes, which is left out.
+pub(super) fn judge(machine: &Machine<'_>, context: &Context<'_, '_>) -> (Standing, usize) {
+    let identity = Identity::of(&machine.live, &context.shared);
     let mut verdict = state(machine, context, &identity);
-    verdict.evidence.extend(identity.evidence.iter().cloned());
+    let shown_at = verdict.evidence.len();
     verdict.evidence.extend(past(machine, context));
-    verdict.standing(machine)
+    (verdict.standing(machine), shown_at)
 }
 
 fn state(machine: &Machine<'_>, context: &Context<'_, '_>, identity: &Identity) -> Verdict {

@@ -435,7 +435,7 @@ fn whoever_shows_a_changed_key_is_not_said_to_have_none() {
         let known = [list("ad", ListKind::ActiveDirectory, vec![full("ws-1")])];
         let standing = simply(&[one], &known).machines[0].standing.clone();
         assert_eq!(standing.reason, "no_strong_identity");
-        (standing.evidence[0].clone(), standing.suggestion)
+        (standing.evidence[0].clone(), standing.suggestion.clone())
     };
     let (without, _) = evidence(ResultCode::Timeout);
     assert!(without.ends_with("no key of its own"), "{without}");

@@ -3,12 +3,13 @@
 use super::{Certainty, Date, DeviceKind, ListKind, MachineId, UtcTime, Vouch};
 use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
+use std::collections::HashSet;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 /// How a machine, or an entry of a list, stands: exactly one state, and why.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Standing {
     /// The state.
     pub state: ManagedState,
@@ -120,6 +121,8 @@ pub struct Comparison {
     pub subnets: Vec<SubnetCount>,
     /// What contradicts itself, each said once: clones, one name at two machines. Sorted.
     pub warnings: Vec<String>,
+    /// Values of keys that more than one machine shows: they tell none of them apart.
+    pub shared: HashSet<String>,
 }
 
 /// A machine of the run, however many records it had there.
@@ -136,8 +139,12 @@ pub struct Compared {
     pub owner: String,
     /// The rows of lists that are it, sorted.
     pub rows: Vec<ListRow>,
-    /// How it stands; of what contradicts itself see [`Self::conflicts`].
-    pub standing: Standing,
+    /// How it stands, the same text for all who stand alike. What it shows of itself is not among the evidence:
+    /// whoever has the machine at hand adds it, for of a large network this is kept for all machines at once. Of what
+    /// contradicts itself see [`Self::conflicts`].
+    pub standing: Arc<Standing>,
+    /// Where in the evidence what it shows of itself comes.
+    pub shown_at: u32,
     /// What [`Standing::conflicts`] says of it: of a large network this is kept for all machines at once.
     pub conflicts: Vec<Conflict>,
     /// The day on which any run first met it, at whatever address.

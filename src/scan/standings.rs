@@ -136,8 +136,13 @@ impl Standings {
         }
     }
 
-    /// Says of a machine how it stands.
-    pub(super) fn place(&self, report: &RunReport, record: &mut MachineRecord) {
+    /// Says of a machine how it stands, given all records of the run that are it.
+    pub(super) fn place(
+        &self,
+        report: &RunReport,
+        record: &mut MachineRecord,
+        records: &[Sighted],
+    ) {
         let own = report.place(&record.id);
         let Some(machine) = own.and_then(|own| self.machine(own)) else {
             return;
@@ -149,10 +154,13 @@ impl Standings {
         record.listed_name.clone_from(&machine.name);
         record.listed_owner.clone_from(&machine.owner);
         record.usual_hours.clone_from(&machine.usual_hours);
-        record.standing = Some(Standing {
-            conflicts: machine.conflicts.iter().map(ToString::to_string).collect(),
-            ..machine.standing.clone()
-        });
+        let mut standing = Standing::clone(&machine.standing);
+        let shown = classify::shown(records, &self.comparison.shared);
+        let at = usize::try_from(machine.shown_at).unwrap_or(usize::MAX);
+        let at = at.min(standing.evidence.len());
+        standing.evidence.splice(at..at, shown);
+        standing.conflicts = machine.conflicts.iter().map(ToString::to_string).collect();
+        record.standing = Some(standing);
     }
 }
 
@@ -169,7 +177,7 @@ impl RunSource {
         if self.shows_nobody() && beliefs.are_none() {
             return Ok(self);
         }
-        let mut sighted = Vec::new();
+        let mut sighted = Vec::with_capacity(self.report.machine_ids().len());
         let mut scopes = vec![self.swept.take()];
         gather(&self, 0, &mut sighted)?;
         // Without lists the past decides nothing.

@@ -3,12 +3,14 @@
 use super::super::judge;
 use super::super::standings::{self, Standings, Taken};
 use super::{Notice, RunSource};
+use crate::classify::{self, Sighted};
 use crate::identify;
 use crate::model::{MachineId, MachineRecord};
 use crate::scan::RunError;
 use crate::store::RunReport;
 use std::collections::BTreeMap;
 use std::io;
+use std::iter;
 use std::sync::Arc;
 
 /// Reads the machines of a report.
@@ -72,21 +74,29 @@ impl RunSource {
         record: &MachineRecord,
         standings: &Standings,
     ) -> io::Result<Option<MachineRecord>> {
-        let machine = match standings.take(&self.report, record) {
+        let (machine, records) = match standings.take(&self.report, record) {
             // The record at the lowest address stands for all of them.
             Taken::Other => return Ok(None),
-            Taken::Alone => self.prepare(record.clone())?,
+            Taken::Alone => {
+                let machine = self.prepare(record.clone())?;
+                let records = machine.iter().map(sighted).collect();
+                (machine, records)
+            }
             Taken::With(places) => {
                 let others = places.iter().filter_map(|place| {
                     let other = self.report.machine(*place).transpose()?;
                     Some(other.map_err(io::Error::other))
                 });
                 let others = others.collect::<io::Result<Vec<_>>>()?;
-                self.prepare(standings::fold(record.clone(), others))?
+                let records = iter::once(record).chain(&others);
+                let records = records.filter_map(|one| self.recognised(one.clone()));
+                let records: Vec<Sighted> = records.map(|one| sighted(&one)).collect();
+                let machine = self.prepare(standings::fold(record.clone(), others))?;
+                (machine, records)
             }
         };
         Ok(machine.map(|mut machine| {
-            standings.place(&self.report, &mut machine);
+            standings.place(&self.report, &mut machine, &records);
             machine
         }))
     }
@@ -140,6 +150,11 @@ impl RunSource {
         }
         Ok(())
     }
+}
+
+/// A record as the comparison saw it.
+fn sighted(record: &MachineRecord) -> Sighted {
+    classify::sighted(record, 0)
 }
 
 /// What can be seen from outside to be wrong stands beside the verdicts on what was read.
