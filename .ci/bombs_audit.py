@@ -18,6 +18,7 @@ import io
 import lzma
 import os
 import pathlib
+import select
 import shutil
 import socket
 import ssl
@@ -200,12 +201,15 @@ def measured(command, folder):
 
 
 class Endless(threading.Thread):
-    """A server whose answers never end. Where it wants a login, only the answers to those who have one."""
+    """A server whose answers never end. Some speak first, some are asked; where it wants a login, only the answers to those
+    who have one never end."""
 
-    def __init__(self, place, head, body, tls=None, refusal=b""):
+    def __init__(self, place, head, body, *, tls=None, refusal=b"", speaks_first=False):
         super().__init__(daemon=True)
         self.head, self.body, self.server = head, body, socket.create_server((place, 0))
-        self.port, self.tls, self.refusal, self.reached = self.server.getsockname()[1], tls, refusal, False
+        self.port, self.tls, self.refusal, self.speaks_first = self.server.getsockname()[1], tls, refusal, speaks_first
+        # How many bytes of what never ends somebody took.
+        self.taken = 0
 
     def run(self):
         while True:
@@ -219,18 +223,28 @@ class Endless(threading.Thread):
         try:
             peer.settimeout(30)
             with self.tls.wrap_socket(peer, server_side=True) if self.tls else peer as channel:
-                asked = channel.recv(65536)
-                while self.refusal and b"authorization: basic" not in asked.lower():
-                    if not asked:
-                        return
-                    channel.sendall(self.refusal)
-                    asked = channel.recv(65536)
-                self.reached = True
+                if not (is_waiting(channel) if self.speaks_first else self.is_asked(channel)):
+                    return
                 channel.sendall(self.head)
                 while True:
                     channel.sendall(self.body)
+                    self.taken += len(self.body)
         except OSError:
             return
+
+    def is_asked(self, channel):
+        """Whether somebody asks who has a login, where one is wanted."""
+        asked = channel.recv(65536)
+        while asked and self.refusal and b"authorization: basic" not in asked.lower():
+            channel.sendall(self.refusal)
+            asked = channel.recv(65536)
+        return bool(asked)
+
+
+def is_waiting(peer):
+    """Whether a peer is there for an answer: whoever only knocks has gone after a moment."""
+    heard, _, _ = select.select([peer], [], [], 0.3)
+    return not heard or bool(peer.recv(1, socket.MSG_PEEK))
 
 
 HTTP = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n"
@@ -302,14 +316,14 @@ def peers(folder):
     for last, (name, (head, body)) in enumerate(PEERS.items(), 1):
         address = f"127.9.3.{last}"
         peer = Endless(address, head, body)
-        yield f"a web server: {name}", peer, ["sweep", address, "--ports", peer.port, "--deep-identify"], ""
+        yield f"a web server: {name}", peer, ["sweep", address, "--http-port", peer.port, "--ports", peer.port], ""
     (folder / "credentials.toml").write_text(CREDENTIALS, encoding="ascii")
     # A file with secrets in it may be read by its owner alone.
     (folder / "credentials.toml").chmod(0o600)
     login = ["--credentials", folder / "credentials.toml"]
     for last, (name, (head, body)) in enumerate(SHELLS.items(), 1):
         address = f"127.9.5.{last}"
-        peer = Endless(address, head, body)
+        peer = Endless(address, head, body, speaks_first=True)
         yield f"SSH: {name}", peer, ["scan", address, "--ssh-port", peer.port, "--ports", peer.port, *login], ""
     if shutil.which("openssl") is None:
         print("SKIPPED: no openssl: no WinRM without an end")
@@ -317,7 +331,7 @@ def peers(folder):
     context, authority = identity(folder)
     for last, (name, (is_later, head, body)) in enumerate(MANAGED.items(), 1):
         address = f"127.9.4.{last}"
-        peer = Endless(address, head, body, context, REFUSAL if is_later else b"")
+        peer = Endless(address, head, body, tls=context, refusal=REFUSAL if is_later else b"")
         ports = ["--winrm-tls-port", peer.port, "--ports", peer.port, "--tls-ca", authority]
         yield f"WinRM: {name}", peer, ["scan", address, *ports, *login], ""
 
@@ -369,8 +383,8 @@ def main():
             (folder / "store.db").unlink(missing_ok=True)
             done = measured([*kept, *command, "--out", folder / "out", "--yes", "--timeout", "10"], folder)
             results.append(judge(f"{command[0]} of {name}", PEER, said, done))
-            if not peer.reached:
-                print(f"FAILED: {name}: nobody got so far: {done[1][-600:]}")
+            if not peer.taken:
+                print(f"FAILED: {name}: nobody took what never ends: {done[1][-600:]}")
                 results[-1] = True
             peer.server.close()
     failed = sum(results)
