@@ -20,8 +20,8 @@ const EXITS: &str = "\
 Exit codes, the first that holds: 130 interrupted, what is done is saved; 1 the run failed; 2 wrong usage \
 or configuration; 6 safety stop: an account's wrong tries are spent, or a host key changed; 5 the catalogue \
 is missing, too old or damaged; 4 open findings at or above --fail-on; 3 done, but a host that a \
-credential covers, or that looks like a computer, was not assessed, or a source of the catalogue was not \
-fetched; 0 clean and complete.";
+credential covers, or that looks like a computer, was not assessed, the run was not finished, or a source of \
+the catalogue was not fetched; 0 clean and complete.";
 
 /// An agentless network scanner: finds the unpatched server under somebody's desk.
 ///

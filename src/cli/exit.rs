@@ -19,7 +19,8 @@ pub enum Exit {
     /// 4: open findings at or above `--fail-on`.
     Findings,
     /// 3: done, but a host that a credential covers, or that looks like a computer, was not assessed, or no machine was
-    /// read though there were credentials, or a name has no address; of `catalog update`, done, but something was not fetched or did not read.
+    /// read though there were credentials, or a name has no address, or the run that is shown has not come to its end; of
+    /// `catalog update`, done, but something was not fetched or did not read.
     Incomplete,
     /// 0: clean and complete.
     Clean,
@@ -50,8 +51,8 @@ impl Exit {
             Self::CatalogUnfit => "the catalogue is missing, too old or damaged",
             Self::Findings => "open findings at or above --fail-on",
             Self::Incomplete => {
-                "done, but a host that a credential covers, or that looks like a computer, was not assessed, or a \
-                 source of the catalogue was not fetched"
+                "done, but a host that a credential covers, or that looks like a computer, was not assessed, the run \
+                 was not finished, or a source of the catalogue was not fetched"
             }
             Self::Clean => "clean and complete",
         }

@@ -10,7 +10,7 @@ use super::{Exit, Stop, complain, hints, knowledge, runtime, tell, verified};
 use crate::catalog::sources::source_of;
 use crate::catalog::{Catalog, CatalogError};
 use crate::matching::Knowledge;
-use crate::model::{Changes, RunId, RunSummary, Severity, UtcTime, plural};
+use crate::model::{Changes, RunId, RunState, RunSummary, Severity, UtcTime, plural};
 use crate::report::{
     self, Counts, Destination, Dialect, Options, PlanFile, ReportError, ReportSource, Sink as _,
     Written, for_terminal,
@@ -394,17 +394,22 @@ pub(super) fn table_to_folder(
 }
 
 /// A safety stop when a breaker held a secret back or a host key changed, incomplete when a host
-/// that a credential covers, or that looks like a computer, was not assessed.
+/// that a credential covers, or that looks like a computer, was not assessed, or the run has not come to its end.
 fn judge(source: &RunSource, counts: &Counts) -> Exit {
     let left = source.left_out();
     say_left_out(&left);
     if counts.safety_stops > 0 {
         Exit::SafetyStop
-    } else if counts.unjudged > 0 || !left.is_nothing() {
+    } else if counts.unjudged > 0 || !left.is_nothing() || is_unfinished(source.run()) {
         Exit::Incomplete
     } else {
         Exit::Clean
     }
+}
+
+/// Whether a run has not come to its end: whom it did not come to, nobody has counted.
+pub(super) fn is_unfinished(run: &RunSummary) -> bool {
+    run.state != RunState::Complete
 }
 
 /// Names whom no row of the files speaks of.

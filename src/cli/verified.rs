@@ -98,7 +98,8 @@ pub(super) fn write(
         exits.push(Exit::SafetyStop);
     }
     let rows = &source.told().rows;
-    if rows.iter().any(|row| row.state().is_undecided()) {
+    let is_undecided = rows.iter().any(|row| row.state().is_undecided());
+    if is_undecided || output::is_unfinished(source.run()) {
         exits.push(Exit::Incomplete);
     }
     let threshold = output.fail_on.as_deref().map(output::threshold);

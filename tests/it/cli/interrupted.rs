@@ -1,6 +1,6 @@
 //! Runs that ended before they were done: whoever answered is in every file, whatever ended them.
 
-use super::{NEW, desk, flags, network};
+use super::{NEW, begun_and_interrupted, desk, flags, network, sweepable};
 use crate::support::{Desk, Site, Table, signal};
 use rustix::process::Signal;
 use serde_json::Value;
@@ -8,6 +8,8 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::thread;
 use std::time::{Duration, Instant};
+use underdesk::model::UtcTime;
+use underdesk::store::RunState;
 
 const HOSTS: usize = 16;
 
@@ -182,4 +184,40 @@ fn resuming_visits_exactly_those_that_the_files_call_not_begun() {
     let machines = Table::open(&desk.path("out/machines.csv"));
     assert_eq!(machines.rows_where("outcome", "scanned_full").len(), HOSTS);
     assert_eq!(json(&desk, "out/manifest.json")["run"]["state"], "complete");
+}
+
+#[test]
+fn the_files_of_a_sweep_that_was_not_finished_are_not_clean() {
+    let site = sweepable("127.85.63");
+    let desk = desk(&site);
+    let port = site.port(22);
+    let words = format!("sweep 127.85.63.1-254 --ports {port} --rate 20 --seed 3 --out out");
+    let ended = begun_and_interrupted(&desk, &site, &words);
+    assert_eq!(ended.code, Some(130), "{}", ended.err);
+    let coverage = Table::open(&desk.path("out/coverage.csv"));
+    assert!(coverage.sum("not_begun") > 0);
+    let ended = desk.expect(3, "export --out out");
+    assert!(ended.err.contains("NOT COMPLETE: "), "{}", ended.err);
+}
+
+#[test]
+fn that_all_who_were_met_were_read_makes_no_run_complete() {
+    let site = Site::serve(&network("met", &[("127.85.65.1", NEW)]));
+    let desk = desk(&site);
+    desk.expect(0, &format!("scan 127.85.65.1 {} --out out", flags(&site)));
+    let run = desk.run_id();
+    let at = UtcTime::parse("2099-01-01T00:00:00Z").unwrap();
+    for state in [
+        RunState::Running,
+        RunState::Interrupted,
+        RunState::CutOff,
+        RunState::SafetyStop,
+    ] {
+        desk.store().finish_run(&run, state, at).wait().unwrap();
+        desk.expect(3, "export --out out");
+        desk.expect(3, "match --out out");
+    }
+    let complete = RunState::Complete;
+    desk.store().finish_run(&run, complete, at).wait().unwrap();
+    desk.expect(0, "export --out out");
 }

@@ -23,8 +23,11 @@ mod unmanaged;
 mod update;
 mod verify;
 
-use crate::support::{Desk, Site};
+use crate::support::{Desk, Ended, Site, signal};
+use rustix::process::Signal;
 use std::fmt::Write as _;
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// Flags that every scan here has.
 fn flags(site: &Site) -> String {
@@ -65,4 +68,23 @@ const OLD: &str = "recording = \"debian-12-old\"\nlogins = [{ user = \"audit\", 
 /// A desk for `audit` in all of loopback.
 fn desk(site: &Site) -> Desk {
     Desk::at(site, "audit", "127.0.0.0/8")
+}
+
+/// A network in which a sweep of a /24 soon meets somebody.
+fn sweepable(net: &str) -> Site {
+    let addresses: Vec<String> = (1..=8).map(|at| format!("{net}.{}", at * 30)).collect();
+    let hosts: Vec<(&str, &str)> = addresses.iter().map(|at| (at.as_str(), NEW)).collect();
+    Site::serve(&network("sweepable", &hosts))
+}
+
+/// Begins a sweep, and interrupts it as soon as anybody was met.
+fn begun_and_interrupted(desk: &Desk, site: &Site, words: &str) -> Ended {
+    let child = desk.command(words).spawn().unwrap();
+    let begun = Instant::now();
+    while site.seen().connections.is_empty() {
+        assert!(begun.elapsed() < Duration::from_mins(1), "it does nothing");
+        thread::sleep(Duration::from_millis(20));
+    }
+    signal(child.id(), Signal::INT);
+    desk.end(child)
 }

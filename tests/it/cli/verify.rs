@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::thread;
 use std::time::Duration;
+use underdesk::model::{RunId, UtcTime};
 use underdesk::store::RunState;
 
 const NET: &str = "127.94.0.";
@@ -389,6 +390,14 @@ fn patched_not_restarted_and_installed_by_half_are_told_apart_and_nobody_else_is
         table.values("state").into_iter().collect::<BTreeSet<_>>(),
         BTreeSet::from(["fixed"])
     );
+    // Whatever it has closed, it has not come to its end.
+    let (one, _) = verifications(&desk).pop().unwrap();
+    let (id, at) = (RunId::new(&one), UtcTime::parse(LATER).unwrap());
+    let ends = |state| desk.store().finish_run(&id, state, at).wait().unwrap();
+    ends(RunState::Interrupted);
+    desk.expect(3, &format!("export {one} --out one"));
+    ends(RunState::Complete);
+    desk.expect(0, &format!("export {one} --out one"));
     // One update only; what is open is below the threshold.
     desk.expect(
         0,
@@ -415,6 +424,8 @@ fn patched_not_restarted_and_installed_by_half_are_told_apart_and_nobody_else_is
     let details = table.values("detail");
     assert!(details.iter().all(|why| why.starts_with("withdrawn: ")));
 }
+
+const LATER: &str = "2099-01-01T00:00:00Z";
 
 /// All that a catalogue knows of Debian 12, made up.
 const THIN: &str = r#"{"schema_version":"1.7.3","id":"DEBIAN-CVE-2099-0001","modified":"2099-01-01T00:00:00Z","published":"2099-01-01T00:00:00Z","upstream":["CVE-2099-0001"],"summary":"made up","affected":[{"package":{"ecosystem":"Debian:12","name":"dpkg"},"ranges":[{"type":"ECOSYSTEM","events":[{"introduced":"0"},{"fixed":"0.1"}]}]}]}"#;
