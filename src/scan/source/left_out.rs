@@ -96,11 +96,13 @@ impl RunSource {
     }
 }
 
-/// Whether an entry that is not old was not met, and nobody else is at its address who may be it.
+/// Whether an entry that is not old was not met, and nobody is at its address who may be it.
 fn is_missed(entry: &Entry) -> bool {
-    let why = &entry.standing.reason;
+    let why = entry.standing.reason.as_str();
     entry.standing.state == ManagedState::Unseen
-        && (why.starts_with("no_answer_in_") || why.starts_with("last_seen_"))
+        && (why.starts_with("no_answer_in_")
+            || why.starts_with("last_seen_")
+            || why == "another_at_its_address")
 }
 
 fn name_of(entry: &Entry) -> String {

@@ -109,7 +109,21 @@ fn whom_the_operator_counts_on_and_nobody_meets_makes_a_run_incomplete() {
     let err = scan(&of_all, 3, "127.85.8.1 127.85.8.8-9 --known CMDB=cmdb.csv");
     let said = "named on a list and covered by a credential: spare";
     assert!(err.contains(said), "{err}");
+    // Another has its address. A lease alone says who was there: nobody counts on that.
+    of_all.write("moved.csv", "Name,IP Address\nmoved,127.85.8.1\n");
+    let err = scan(&of_all, 3, "127.85.8.1 --known CMDB=moved.csv");
+    let said = "named on a list and covered by a credential: moved";
+    assert!(err.contains(said), "{err}");
+    let unmanaged = Table::open(&of_all.path("out/unmanaged.csv"));
+    let reason = unmanaged.value(("hostname", "moved"), "managed_reason");
+    assert_eq!(reason, "another_at_its_address");
+    of_all.write("leases.csv", LEASES);
+    scan(&of_all, 0, "127.85.8.1 --known LEASES=leases.csv");
 }
+
+/// As Windows' DHCP server tells.
+const LEASES: &str = "IPAddress,ScopeId,ClientId,HostName,AddressState,LeaseExpiryTime\n\
+     127.85.8.1,127.85.8.0,aa-bb-cc-dd-ee-01,moved,Active,\n";
 
 #[test]
 fn a_name_without_an_address_is_told_and_the_end_is_not_clean() {
