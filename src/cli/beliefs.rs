@@ -5,10 +5,10 @@ use super::config::Settings;
 use super::{Stop, complain, hints};
 use crate::classify::{MergeRules, Policy};
 use crate::known::{self, ColumnUse, Mapping, ReadList, RowProblem, Source};
-use crate::model::{FileMark, KnownList, Marks, RunId, Vouch, plural};
+use crate::model::{FileMark, KnownList, Marks, RunId, Severity, Vouch, WorkStatus, plural};
 use crate::report::for_terminal;
 use crate::scan::{Beliefs, RunPlan};
-use crate::store::{RunRecord, Store};
+use crate::store::{RunRecord, Store, StoreError};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs::File;
@@ -187,6 +187,38 @@ pub(super) fn marks_of(record: &RunRecord, given: &Marks, beliefs: &Beliefs) -> 
         ));
     }
     marks
+}
+
+/// [`marks_of`], and what else tells whether files of a run are of one export.
+pub(super) fn all_marks_of(
+    store: &Store,
+    record: &RunRecord,
+    given: &Marks,
+    (beliefs, no_merge): (&Beliefs, bool),
+) -> Result<Marks, Stop> {
+    Ok(Marks {
+        no_merge,
+        decisions: decisions(store, &record.summary.site)?,
+        ..marks_of(record, given, beliefs)
+    })
+}
+
+/// SHA-256 of what is written down at a site of findings: exceptions, owners, severities and states.
+fn decisions(store: &Store, site: &str) -> Result<String, Stop> {
+    let failed = |error: StoreError| Stop::failed(&error);
+    let exceptions = store.exceptions(site).wait().map_err(failed)?;
+    let annotations = store.annotations(site).wait().map_err(failed)?;
+    let annotations: Vec<_> = annotations
+        .iter()
+        .map(|one| {
+            let status = one.status.map(WorkStatus::as_str);
+            let severity = one.my_severity.map(Severity::as_str);
+            (one.finding.as_str(), &one.owner, status, severity)
+        })
+        .collect();
+    // Texts and numbers always serialise.
+    let all = serde_json::to_vec(&(exceptions, annotations)).unwrap_or_default();
+    Ok(FileMark::of("", &all).digest)
 }
 
 fn in_words(mark: &FileMark) -> String {

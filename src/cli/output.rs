@@ -71,7 +71,8 @@ pub(super) fn write_asked(
     }
     let given = beliefs.clone();
     let beliefs = beliefs.of_run(store, run)?;
-    let marks = beliefs::marks_of(&record, given.marks(), &beliefs);
+    let by = (&beliefs, output.no_merge);
+    let marks = beliefs::all_marks_of(store, &record, given.marks(), by)?;
     let all = output.all || asked.selection.wants_closed();
     let how = (output.no_merge, known.filter(|_| all));
     let source = open_weighed(store, run, how, &beliefs, |source| {

@@ -4,7 +4,7 @@ use super::args::OutputArguments;
 use super::beliefs::{self, Given};
 use super::{Exit, Stop, complain, config::Settings, knowledge, output};
 use crate::matching::Knowledge;
-use crate::model::{Severity, Verification};
+use crate::model::{Marks, RunId, Severity, Verification};
 use crate::report::{self, Destination, Options, ReportSource as _};
 use crate::scan::Beliefs;
 use crate::scan::{RunKind, RunPlan, RunSource, Verify, VerifySource, verification};
@@ -59,7 +59,11 @@ pub(super) fn write(
     let by = given.clone();
     let source = source(store, run, output, known, given)?;
     let (files, base) = (by.marks().clone(), &source.told().base);
-    let marks = beliefs::marks_of(run, &files, &by.of_run(store, base)?);
+    let beliefs = by.of_run(store, base)?;
+    let marks = Marks {
+        judged_by: judged_by(store, base, known)?,
+        ..beliefs::all_marks_of(store, run, &files, (&beliefs, output.no_merge))?
+    };
     let to_stdout = output.output.is_some();
     let options = Options {
         dialect: output.csv.into(),
@@ -108,6 +112,17 @@ pub(super) fn write(
     }
     exits.extend(output::age(source.run(), output.max_catalog_age));
     Ok(exits)
+}
+
+/// The digests of what the earlier run is judged by, and of what the findings are judged by now.
+fn judged_by(store: &Store, base: &RunId, known: &Knowledge) -> Result<Vec<String>, Stop> {
+    let base = store.load_run(base).wait();
+    let base = base.map_err(|error| Stop::failed(&error))?.summary;
+    let now = [known.catalog.digest(), known.rules.digest()].map(str::to_owned);
+    Ok([base.catalog_digest, base.programs_digest]
+        .into_iter()
+        .chain(now)
+        .collect())
 }
 
 /// The run with what became of the findings.

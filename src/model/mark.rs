@@ -40,4 +40,27 @@ pub struct Marks {
     pub merge_rules: FileMark,
     /// SHA-256 of what was read of each list, in hex, by its name.
     pub lists: BTreeMap<String, String>,
+    /// Whether every record stays a machine of its own.
+    pub no_merge: bool,
+    /// SHA-256 of what the people of the site have written down of findings, in hex.
+    pub decisions: String,
+    /// Of a run that verified: the digests of all that it and the earlier one are judged by now.
+    pub judged_by: Vec<String>,
+}
+
+impl Marks {
+    /// SHA-256 over all of it, in hex: what has another was weighed or compared otherwise. A file's name changes nothing.
+    pub fn digest(&self) -> String {
+        let all = (
+            &self.policy.digest,
+            &self.merge_rules.digest,
+            &self.lists,
+            self.no_merge,
+            &self.decisions,
+            &self.judged_by,
+        );
+        // Texts and lists of them always serialise.
+        let text = serde_json::to_vec(&all).unwrap_or_default();
+        hex(&Sha256::digest(text))
+    }
 }

@@ -59,8 +59,8 @@ pub(super) fn write(
     document.close(0).map(drop)
 }
 
-/// The members `run` and `export` of the manifest of a run: another manifest with the same is of the same run, judged
-/// and shown in the same way.
+/// The members `run` and `export` of the manifest of a run: another manifest with the same is of the same run, judged,
+/// weighed and shown in the same way.
 pub fn manifest_head(run: &RunSummary, options: &Options) -> [serde_json::Value; 2] {
     [
         serde_json::to_value(RunV1::of(run)).unwrap_or_default(),
@@ -309,6 +309,9 @@ fn digest(text: &str) -> Option<&str> {
 /// How the documents were asked for.
 #[derive(JsonSchema, Serialize)]
 struct ExportV1<'a> {
+    /// SHA-256 over what findings are weighed and machines compared by: the policy, the rules that say who is one machine,
+    /// the lists, `--no-merge`, exceptions, and what was written down of findings.
+    weighed_by: String,
     csv: &'static str,
     closed_findings: bool,
     user_names: bool,
@@ -320,6 +323,7 @@ struct ExportV1<'a> {
 impl<'a> ExportV1<'a> {
     fn of(options: &'a Options) -> Self {
         Self {
+            weighed_by: options.marks.digest(),
             csv: options.dialect.as_str(),
             closed_findings: options.all_findings,
             user_names: !options.no_users,

@@ -111,6 +111,51 @@ fn what_an_earlier_export_left_does_not_stay_beside_the_new_unless_somebody_chan
 }
 
 #[test]
+fn what_was_weighed_otherwise_does_not_stay_beside_the_new() {
+    let site = company(47);
+    let desk = desk(&site);
+    let scan = format!(
+        "scan 127.86.47.2 {} --format csv,json --out out",
+        flags(&site)
+    );
+    desk.expect(0, &scan);
+    let findings = Table::open(&desk.path("out/findings.csv"));
+    let finding = findings
+        .value(("state", "missing"), "finding_id")
+        .to_owned();
+    let low = "[[severity]]\nid = 'low'\nhost = '*'\nset = 'low'\nreason = 'a lab'\n";
+    desk.write("low.toml", low);
+    desk.write("list.csv", "Name,IP Address\nnobody,127.86.47.2\n");
+    desk.write("merge.toml", "# nothing yet\n");
+    desk.write("edited.csv", &format!("finding_id,owner\n{finding},bob\n"));
+    // What is weighed as before comes beside it.
+    desk.expect(0, "export --format jsonl --out out");
+    assert!(names(&desk, "out").contains("findings.csv"));
+    let except =
+        format!("except add --finding {finding} --owner ada --reason lab --until 2999-12-31");
+    for (first, flag) in [
+        ("", "--policy low.toml"),
+        ("", "--known CMDB=list.csv"),
+        ("", "--merge-rules merge.toml"),
+        ("", "--no-merge"),
+        ("import edited.csv --yes", ""),
+        (&except, ""),
+    ] {
+        desk.expect(0, "export --format csv --out out");
+        if !first.is_empty() {
+            desk.expect(0, first);
+        }
+        let ended = desk.expect(0, &format!("export --format json {flag} --out out"));
+        let there = names(&desk, "out");
+        let both = ["manifest.json".to_owned(), "run.json".to_owned()];
+        assert_eq!(there, BTreeSet::from(both), "{first} {flag}");
+        owner(&desk, "out");
+        let said = "removed from out, for this export has no such files: ";
+        assert!(ended.err.contains(said), "{}", ended.err);
+    }
+}
+
+#[test]
 fn a_folder_that_takes_no_files_is_said_before_anything_is_sent() {
     let site = company(43);
     let desk = desk(&site);
