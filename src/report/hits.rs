@@ -1,10 +1,10 @@
 //! The table of `catalog search`.
 
+use super::Options;
 use super::cell::Cell;
 use super::column::Form;
-use super::csv::Shape;
+use super::csv::FormSheet;
 use super::tables::columns;
-use super::{Guards, Options};
 use crate::model::{AdvisoryHit, Severity};
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
@@ -51,23 +51,12 @@ fn cells(hit: &AdvisoryHit) -> Vec<Cell<'_>> {
 ///
 /// # Errors
 /// What the writer says.
-pub fn hits_csv(hits: &[AdvisoryHit], options: &Options, mut out: impl Write) -> io::Result<()> {
-    let shape = Shape::of(options);
-    out.write_all(shape.mark)?;
-    let mut writer = shape.writer(out);
-    writer.write_record(FORM.columns.iter().map(|column| column.name))?;
-    let mut text = String::new();
+pub fn hits_csv(hits: &[AdvisoryHit], options: &Options, out: impl Write) -> io::Result<()> {
+    let mut sheet = FormSheet::new(&FORM, options, out)?;
     for hit in hits {
-        let cells = cells(hit);
-        debug_assert!(FORM.takes(&cells), "{cells:?}");
-        for cell in cells {
-            text.clear();
-            cell.write_csv(shape.locale, &mut text, &mut Guards::default());
-            writer.write_field(&text)?;
-        }
-        writer.write_record(None::<&[u8]>)?;
+        sheet.row(&cells(hit))?;
     }
-    writer.flush()
+    sheet.done().map(drop)
 }
 
 /// Writes the table as JSON, an object a line.

@@ -1,11 +1,11 @@
 //! The table of `trust scan`: one row for each key of each port, for a person to tick. `session` reads it
 //! back.
 
+use super::Options;
 use super::cell::Cell;
 use super::column::Form;
-use super::csv::Shape;
+use super::csv::FormSheet;
 use super::tables::columns;
-use super::{Guards, Options};
 use crate::model::Certificate;
 use std::io::{self, Write};
 use std::net::IpAddr;
@@ -80,23 +80,12 @@ pub(super) const FORM: Form = Form {
 ///
 /// # Errors
 /// What the writer says.
-pub fn review(rows: &[ReviewRow], options: &Options, mut out: impl Write) -> io::Result<()> {
-    let shape = Shape::of(options);
-    out.write_all(shape.mark)?;
-    let mut writer = shape.writer(out);
-    writer.write_record(FORM.columns.iter().map(|column| column.name))?;
-    let mut text = String::new();
+pub fn review(rows: &[ReviewRow], options: &Options, out: impl Write) -> io::Result<()> {
+    let mut sheet = FormSheet::new(&FORM, options, out)?;
     for row in rows {
-        let cells = cells(row);
-        debug_assert!(FORM.takes(&cells), "{cells:?}");
-        for cell in cells {
-            text.clear();
-            cell.write_csv(shape.locale, &mut text, &mut Guards::default());
-            writer.write_field(&text)?;
-        }
-        writer.write_record(None::<&[u8]>)?;
+        sheet.row(&cells(row))?;
     }
-    writer.flush()
+    sheet.done().map(drop)
 }
 
 fn cells(row: &ReviewRow) -> Vec<Cell<'_>> {

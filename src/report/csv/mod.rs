@@ -4,8 +4,11 @@
 //! line: it makes Excel ignore the byte-order mark.
 
 mod crew;
+mod form;
 mod lines;
 mod sheet;
+
+pub(super) use form::FormSheet;
 
 use super::cell::{Cell, Locale};
 use super::projection::{self, Projection};
@@ -115,17 +118,17 @@ impl Layout<'_> {
 
 /// How bytes are laid out.
 #[derive(Clone, Copy)]
-pub(super) struct Shape {
+struct Shape {
     separator: u8,
-    pub(super) locale: Locale,
+    locale: Locale,
     /// What a file begins with.
-    pub(super) mark: &'static [u8],
+    mark: &'static [u8],
     terminator: Terminator,
     rows: u64,
 }
 
 impl Shape {
-    pub(super) fn of(options: &Options) -> Self {
+    fn of(options: &Options) -> Self {
         let (separator, locale) = match options.dialect {
             Dialect::Default | Dialect::Plain => (b',', Locale::ENGLISH),
             Dialect::ExcelEu => (b';', Locale::EUROPEAN),
@@ -157,7 +160,7 @@ impl Shape {
     }
 
     /// Lays out what it is given.
-    pub(super) fn writer<W: io::Write>(&self, to: W) -> Writer<W> {
+    fn writer<W: io::Write>(&self, to: W) -> Writer<W> {
         WriterBuilder::new()
             .delimiter(self.separator)
             .terminator(self.terminator)
