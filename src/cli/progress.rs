@@ -2,7 +2,7 @@
 //! Lines for wrappers.
 
 use crate::model::Stage;
-use crate::report::for_terminal;
+use crate::report::{for_terminal, tame_json};
 use crate::scan::Event;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::collections::{BTreeMap, HashSet};
@@ -56,7 +56,10 @@ pub(super) async fn show(mut events: mpsc::UnboundedReceiver<Event>, display: Di
                 }
                 for event in several.drain(..) {
                     match display {
-                        Display::Jsonl => say(&serde_json::to_string(&event).unwrap_or_default()),
+                        Display::Jsonl => {
+                            let line = serde_json::to_string(&event).unwrap_or_default();
+                            say(&tame_json(&line));
+                        }
                         _ => if let Some(line) = loud(&event) {
                             bar.suspend(|| say(&line));
                         },

@@ -156,6 +156,13 @@ pub(super) fn for_json(json: &str, out: &mut String) {
     }
 }
 
+/// JSON that a terminal does not obey. The value stays the same.
+pub fn tame_json(json: &str) -> String {
+    let mut safe = String::with_capacity(json.len());
+    for_json(json, &mut safe);
+    safe
+}
+
 /// Whether nothing at all needs doing: nearly every cell. Strict, because the careful way is always
 /// right.
 fn is_plain(text: &str, foreign: char) -> bool {

@@ -1,10 +1,10 @@
 //! The table of `catalog search`.
 
-use super::Options;
 use super::cell::Cell;
 use super::column::Form;
 use super::csv::FormSheet;
 use super::tables::columns;
+use super::{Options, escape};
 use crate::model::{AdvisoryHit, Severity};
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
@@ -75,9 +75,12 @@ pub fn hits_jsonl(hits: &[AdvisoryHit], mut out: impl Write) -> io::Result<()> {
             object.end()
         }
     }
+    let mut safe = String::new();
     for hit in hits {
         let line = serde_json::to_string(&Line(&cells(hit)))?;
-        writeln!(out, "{line}")?;
+        safe.clear();
+        escape::for_json(&line, &mut safe);
+        writeln!(out, "{safe}")?;
     }
     out.flush()
 }
@@ -127,5 +130,16 @@ mod tests {
         assert_eq!(line["type"], "advisory");
         assert_eq!(line["title"], "a \"b\"");
         assert_eq!(line["exploited"], "unknown");
+    }
+
+    #[test]
+    fn what_a_publisher_says_moves_nothing_on_a_terminal() {
+        let title = "a\u{9b}31mb\u{202e}c";
+        let mut out = Vec::new();
+        hits_jsonl(&[hit(title)], &mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        assert!(!text.contains(['\u{9b}', '\u{202e}']), "{text}");
+        let line: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(line["title"], title);
     }
 }

@@ -57,7 +57,7 @@ pub use counts::Counts;
 pub use cyclonedx::is_machine_document;
 pub use dictionary::dictionary;
 pub use error::ReportError;
-pub use escape::for_terminal;
+pub use escape::{for_terminal, tame_json};
 pub use hits::{hits_csv, hits_jsonl};
 pub use manifest::manifest_head;
 pub use output::{FileEntry, Guards};

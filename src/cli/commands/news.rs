@@ -5,7 +5,7 @@ use super::super::config::Settings;
 use super::super::{Exit, Stop, beliefs, complain, hints, knowledge, output, runtime, stdout};
 use crate::catalog::{FeedCount, ImportReport};
 use crate::model::{BulletinId, RunId, RunSummary, Severity};
-use crate::report::for_terminal;
+use crate::report::{for_terminal, tame_json};
 use crate::scan::{self, Hit, HitMachine, News, RunKind};
 use crate::store::{RunState, Store};
 use serde::Serialize;
@@ -385,26 +385,8 @@ fn done(how: Telling, news: Option<&News>) -> Result<(), Stop> {
     })
 }
 
-/// Writes an event as a line. JSON escapes what could break it, or play with a terminal.
+/// Writes an event as a line.
 fn emit(said: &Said<'_>) -> Result<(), Stop> {
     let line = serde_json::to_string(said).map_err(|error| Stop::failed(&error))?;
-    stdout::print(format!("{}\n", tame(&line)))
-}
-
-/// Escapes what JSON leaves as it is and terminals act on: C1 controls, and marks that turn text around.
-fn tame(line: &str) -> String {
-    let mut out = String::with_capacity(line.len());
-    for c in line.chars() {
-        match c {
-            '\u{7f}'..='\u{9f}'
-            | '\u{200e}'
-            | '\u{200f}'
-            | '\u{2028}'..='\u{202e}'
-            | '\u{2066}'..='\u{2069}' => {
-                let _ = write!(out, "\\u{:04x}", u32::from(c));
-            }
-            c => out.push(c),
-        }
-    }
-    out
+    stdout::print(format!("{}\n", tame_json(&line)))
 }

@@ -5,7 +5,7 @@ use super::super::config::Settings;
 use super::super::{Exit, Stop, complain, output, runtime, stdout};
 use super::credentials::ask::Operator;
 use crate::model::{KnownList, RunId, plural};
-use crate::report::{columns, for_terminal};
+use crate::report::{columns, for_terminal, tame_json};
 use crate::scan::{self, RunPlan};
 use crate::store::{
     Deleted, Imported, PLAN_OF_IMPORTED, Retention, RunRecord, RunState, Store, StoreError,
@@ -120,7 +120,8 @@ fn show(store: &Store, run: Option<&str>, json: bool) -> Result<String, Stop> {
         "seed": run.seed,
         "settings": run.settings,
     });
-    serde_json::to_string_pretty(&shown).map_err(|error| Stop::failed(&error))
+    let shown = serde_json::to_string_pretty(&shown).map_err(|error| Stop::failed(&error))?;
+    Ok(tame_json(&shown))
 }
 
 /// What a run is, a line for each thing that is known of it.
