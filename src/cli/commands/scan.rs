@@ -546,6 +546,7 @@ impl Job<'_> {
             _ => "underdesk scan --resume",
         };
         let mut exits = Vec::new();
+        let is_complete = matches!(end, Some(Ok(RunEnd::Complete)));
         match end {
             Some(Ok(RunEnd::Complete)) => {}
             None => {
@@ -579,27 +580,27 @@ impl Job<'_> {
                 ));
             }
         }
-        let is_complete = exits.is_empty();
-        let exit = self.export(store.clone(), run.clone(), knowledge, exits);
-        let mut exit = exit.await?;
         if left_out > 0 {
-            exit = Exit::worst([exit, Exit::Incomplete]);
+            exits.push(Exit::Incomplete);
         }
+        let is_written = self
+            .export(store.clone(), run.clone(), knowledge, &mut exits)
+            .await;
         // What the files are compared with must be there while they are written.
-        if is_complete {
+        if is_complete && is_written {
             runs::keep_to(&store, self.settings.retention, &run).await?;
         }
-        Ok(exit)
+        Ok(Exit::worst(exits))
     }
 
-    /// Writes the files, and says how the command ends, given how the run did.
+    /// Writes the files, and adds how that ends to how the run did. Says whether they are written.
     async fn export(
         &self,
         store: Store,
         run: RunId,
         knowledge: Knowledge,
-        mut exits: Vec<Exit>,
-    ) -> Result<Exit, Stop> {
+        exits: &mut Vec<Exit>,
+    ) -> bool {
         let (output, of) = (self.output.clone(), run.clone());
         let beliefs = self.beliefs.clone();
         let export = move || output::write(&store, &of, &output, Some(knowledge), beliefs);
@@ -610,10 +611,22 @@ impl Job<'_> {
             complain(&format!(
                 "stopped; the files are not complete, underdesk export {run} writes them"
             ));
-            return Ok(Exit::Interrupted);
+            exits.push(Exit::Interrupted);
+            return false;
         };
-        exits.extend(written.map_err(|error| Stop::failed(&error))??);
-        Ok(Exit::worst(exits))
+        let written = written.map_err(|error| Stop::failed(&error));
+        match written.and_then(|written| written) {
+            Ok(more) => {
+                exits.extend(more);
+                true
+            }
+            // That the run was interrupted still comes first.
+            Err(stop) => {
+                complain(&stop.text);
+                exits.push(stop.exit);
+                false
+            }
+        }
     }
 
     pub(super) fn summary(&self, plan: &RunPlan, now: UtcTime, known: &Knowledge) -> RunSummary {

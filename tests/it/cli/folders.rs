@@ -1,6 +1,6 @@
 //! What is in the folder of the files when several write into it, and what is left of those before.
 
-use super::{NEW, OLD, desk, flags, network};
+use super::{NEW, OLD, begun_and_interrupted, desk, flags, network, sweepable};
 use crate::support::{Desk, Site, Table};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
@@ -198,4 +198,18 @@ fn where_the_files_cannot_be_written_the_run_is_summed_up_all_the_same() {
         BTreeSet::from(["machines.csv".to_owned()])
     );
     desk.expect(0, &format!("export {run} --format csv --out elsewhere"));
+}
+
+#[test]
+fn an_interrupted_run_whose_files_cannot_be_written_is_interrupted_first() {
+    let site = sweepable("127.86.48");
+    let desk = desk(&site);
+    fs::create_dir_all(desk.path("out/machines.csv")).unwrap();
+    let port = site.port(22);
+    let words = format!("sweep 127.86.48.1-254 --ports {port} --rate 20 --seed 3 --out out");
+    let ended = begun_and_interrupted(&desk, &site, &words);
+    assert_eq!(ended.code, Some(130), "{}", ended.err);
+    for said in ["machines.csv is a folder there", "underdesk scan --resume"] {
+        assert!(ended.err.contains(said), "{}", ended.err);
+    }
 }
