@@ -16,6 +16,8 @@ use std::path::{Component, Path, PathBuf};
 
 /// What a folder of documents is listed in.
 const MANIFEST: &str = "manifest.json";
+/// What is written only to see that files can be.
+const TRIAL: &str = "underdesk";
 /// The largest manifest that is read: of more than a hundred thousand documents.
 const LONGEST: u64 = 64 << 20;
 /// How many files are named in a line.
@@ -163,7 +165,7 @@ impl Sink for Folder {
 pub(super) fn must_be_writable(folder: &Path) -> Result<(), Stop> {
     let was_there = folder.exists();
     let tried = fs::create_dir_all(folder).and_then(|()| {
-        let draft = folder.join(format!(".underdesk.{}.part", mark()));
+        let draft = folder.join(format!(".{TRIAL}.{}.part", mark()));
         create(&draft)?;
         // Whoever has come in meanwhile may have taken it for that of a dead one.
         remove(&draft)
@@ -242,7 +244,8 @@ fn is_draft(name: &str) -> bool {
     let is_mark =
         |mark: &str| mark.len() == 16 && mark.bytes().all(|byte| byte.is_ascii_hexdigit());
     let marked = inner.rsplit_once('.').filter(|(_, mark)| is_mark(mark));
-    marked.is_some() || is_document(inner)
+    let is_ours = |name: &str| name == TRIAL || is_document(name) || report::is_plan_file(name);
+    is_document(inner) || marked.is_some_and(|(name, _)| is_ours(name))
 }
 
 /// What an earlier export says that it wrote. Anybody may have written it.
@@ -373,6 +376,7 @@ mod tests {
             ".manifest.json.part",
             ".findings-2.csv.part",
             ".m-36d9f8885903.cdx.json.part",
+            ".overdue.csv.0123456789abcdef.part",
         ] {
             assert!(is_draft(draft), "{draft}");
         }
@@ -383,6 +387,7 @@ mod tests {
             "findings.csv.part",
             ".findings.csv",
             ".backup.0123456789abcdeg.part",
+            ".precious.0123456789abcdef.part",
         ] {
             assert!(!is_draft(other), "{other}");
         }

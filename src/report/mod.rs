@@ -61,7 +61,7 @@ pub use escape::{for_terminal, tame_json};
 pub use hits::{hits_csv, hits_jsonl};
 pub use manifest::manifest_head;
 pub use output::{FileEntry, Guards};
-pub use plan::{PLAN_FORMATS, PlanFile, PlanFormat, plan_format, plan_page};
+pub use plan::{PLAN_FORMATS, PlanFile, PlanFormat, is_plan_file, plan_format, plan_page};
 pub use remediation::{Remediation, Step};
 pub use review::{ReviewRow, review};
 pub use schema::schemas;

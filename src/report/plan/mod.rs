@@ -71,6 +71,13 @@ pub fn plan_format(name: &str) -> Result<&'static dyn PlanFormat, ReportError> {
     })
 }
 
+/// Whether a document of a plan has such a name.
+pub fn is_plan_file(name: &str) -> bool {
+    let of_wave = || name.strip_prefix("plan-")?.rsplit_once('.');
+    let is_of_tool = |(_, ending): (&str, &str)| ["yml", "txt", "ps1"].contains(&ending);
+    [PLAN_FORM.file, OVERDUE_FORM.file].contains(&name) || of_wave().is_some_and(is_of_tool)
+}
+
 /// A name that nobody may know, as in `machines.csv`.
 fn known(name: &str) -> Cell<'_> {
     Cell::known(Some(name).filter(|name| !name.is_empty()))

@@ -148,6 +148,7 @@ fn files(plan: &Plan) -> Vec<(String, String)> {
 fn every_format_as_it_is() {
     let plan = sample("web-1");
     for (name, text) in files(&plan) {
+        assert!(is_plan_file(&name), "{name}");
         insta::assert_snapshot!(name, text.replace("\r\n", "\n"));
     }
     insta::assert_snapshot!("page", plan_page(&plan, &run(), true));
