@@ -161,16 +161,17 @@ impl Sink for Folder {
 }
 
 /// Sees that files can be written into a folder, before there is anything to write: hours later is late. A folder
-/// that is not there is not there afterwards.
+/// that is not there is not there afterwards, and none above it.
 pub(super) fn must_be_writable(folder: &Path) -> Result<(), Stop> {
-    let was_there = folder.exists();
+    let is_missing = |one: &&Path| !one.as_os_str().is_empty() && !one.exists();
+    let missing: Vec<&Path> = folder.ancestors().take_while(is_missing).collect();
     let tried = fs::create_dir_all(folder).and_then(|()| {
         let draft = folder.join(format!(".{TRIAL}.{}.part", mark()));
         create(&draft)?;
         // Whoever has come in meanwhile may have taken it for that of a dead one.
         remove(&draft)
     });
-    if !was_there {
+    for folder in missing {
         fs::remove_dir(folder).ok();
     }
     tried.map_err(|error| {

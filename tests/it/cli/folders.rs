@@ -175,6 +175,15 @@ fn a_folder_that_takes_no_files_is_said_before_anything_is_sent() {
     fs::create_dir(desk.path("there")).unwrap();
     let ended = desk.expect(2, &format!("scan 127.86.43 {flags} --out new"));
     assert!(!desk.path("new").exists(), "{}", ended.err);
+    let no_secret = "[[credential]]\nid = 'a'\ntype = 'ssh-password'\nuser = 'a'\n\
+                     password = { env = 'NOT_SET' }\nscope = ['127.0.0.0/8']\n";
+    desk.write("no-secret.toml", no_secret);
+    for out in ["new/a/b", "there/a/b"] {
+        let words = format!("{flags} --credentials no-secret.toml --no-input --out {out}");
+        let ended = desk.expect(2, &format!("scan 127.86.43.1 {words}"));
+        assert!(ended.err.contains("NOT_SET is not set"), "{}", ended.err);
+    }
+    assert!(!desk.path("new").exists() && !desk.path("there/a").exists());
     desk.expect(0, &format!("scan 127.86.43.1 {flags} --out there"));
 }
 
