@@ -333,17 +333,8 @@ fn scan_it(
     }
 }
 
-/// Serves until Ctrl-C. Whoever scans it uses the catalogue that he has: the folder has one only if he made it.
+/// Serves until Ctrl-C.
 fn wait(words: &[String]) -> Result<Exit, Stop> {
-    let mut words = words.to_vec();
-    if let Some(at) = words.iter().position(|word| word == "--catalog") {
-        let is_there = words
-            .get(at + 1)
-            .is_some_and(|path| Path::new(path).exists());
-        if !is_there {
-            words.drain(at..(at + 2).min(words.len()));
-        }
-    }
     let text = format!(
         "serving a simulated company until Ctrl-C; scan it with\n{}\n",
         words.join(" ")
