@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::time::Duration;
 use tempfile::TempDir;
 use tokio::runtime::Builder;
@@ -101,6 +101,8 @@ pub(super) struct Visitor {
     pub(super) seed: u64,
     /// The most seconds that a login may take.
     pub(super) host_seconds: u64,
+    /// How often it has looked at the clock: whoever waits for an account does so again and again.
+    pub(super) looks: Arc<AtomicUsize>,
 }
 
 impl Visitor {
@@ -114,6 +116,7 @@ impl Visitor {
             accept_new_host_keys: false,
             seed: 1,
             host_seconds: 10,
+            looks: Arc::default(),
         }
     }
 
@@ -169,7 +172,7 @@ impl Visitor {
                 ..Connectors::nobody()
             },
             events,
-            clock: mortal_clock(office, is_dead),
+            clock: mortal_clock(office, is_dead, &self.looks),
             holder: Holder::new(format!("{}", rand::random::<u64>())),
         }));
         let stop = CancellationToken::new();
@@ -263,9 +266,11 @@ fn now(office: &Office) -> UtcTime {
 
 /// The office's clock, for as long as the process lives: a dead one writes nothing down, and it
 /// takes a time to write down how a try ended.
-fn mortal_clock(office: &Office, is_dead: &Arc<AtomicBool>) -> Clock {
+fn mortal_clock(office: &Office, is_dead: &Arc<AtomicBool>, looks: &Arc<AtomicUsize>) -> Clock {
     let (now, is_dead) = (Arc::clone(&office.now), Arc::clone(is_dead));
+    let looks = Arc::clone(looks);
     Arc::new(move || {
+        looks.fetch_add(1, Ordering::SeqCst);
         if is_dead.load(Ordering::SeqCst) && !std::thread::panicking() {
             // Without the hook, which would print it.
             std::panic::resume_unwind(Box::new("the process is dead"));
