@@ -1,5 +1,6 @@
 //! How new what machines are judged by is: by feed and release, not by the last import of anything.
 
+use super::sources::source_of;
 use super::{Catalog, CatalogError, lock};
 use crate::model::{FeedAge, ProductKey, UtcTime};
 use std::cmp::Reverse;
@@ -8,6 +9,26 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Feeds by whose age no verdict is older: a user's own bulletins, what is told once and for all of updates before 2017,
 /// and tables that rate flaws and tell of none.
 const TIMELESS: &[&str] = &["bulletins-csv", "csaf", "bulletin-search", "wesng"];
+
+/// Feeds whose publishers say something new at least every month, and say when. Others may well be silent for longer.
+const MONTHLY: &[&str] = &[
+    "alma-errata",
+    "amazon-updateinfo",
+    "apollo",
+    "freebsd-vuxml",
+    "msrc-csaf",
+    "msrc-cvrf",
+    "msrc-sug",
+    "oracle-oval",
+    "osv",
+    "redhat-csaf",
+    "ubuntu-tracker",
+    "updateinfo",
+];
+
+/// For how many days such a feed may have been silent when it was met. Microsoft publishes every 35 days at the latest; of
+/// others the longest silence since 2022 was as long (Rocky Linux).
+const MOST_SILENT: i64 = 45;
 
 /// What is in the log of imports, the last of each path, the latest first.
 #[derive(Debug, Default)]
@@ -126,12 +147,47 @@ impl Catalog {
         if let Some(known) = lock(&self.ages).get(key) {
             return Ok(known.clone());
         }
-        let ages = ages()?.into_iter().map(|(met, feed)| FeedAge {
-            met: met.min(imported),
-            feed,
+        let ages = ages()?.into_iter().map(|(met, feed)| {
+            let met = met.min(imported);
+            let outdated = self.outdated(met, &feed)?;
+            Ok(outdated.unwrap_or(FeedAge { met, feed }))
         });
-        let oldest = ages.min();
+        let oldest = ages.collect::<Result<Vec<_>, CatalogError>>()?;
+        let oldest = oldest.into_iter().min();
         lock(&self.ages).insert(key.to_owned(), oldest.clone());
         Ok(oldest)
+    }
+
+    /// How old a feed is that was out of date already when it was met, as what was carried by hand may be: its publisher
+    /// must have said more by then than is in it. A release says nothing new after its end, so all of the publisher's count.
+    fn outdated(&self, met: UtcTime, feed: &str) -> Result<Option<FeedAge>, CatalogError> {
+        let (name, about) = feed.split_once(' ').unwrap_or((feed, ""));
+        // OSV has a source for each publisher; of another one nothing is known.
+        let is_monthly = MONTHLY.contains(&name) && !(name == "osv" && source_of(feed) == name);
+        // What is built in is all there is.
+        if !is_monthly || self.path.is_none() {
+            return Ok(None);
+        }
+        let family = about.split(':').next().unwrap_or_default();
+        let feed = format!("{name} {family}");
+        let feed = feed.trim_end();
+        let key = format!("records of {feed} on {}", met.date());
+        if let Some(known) = lock(&self.ages).get(&key) {
+            return Ok(known.clone());
+        }
+        let is_late = |newest: &UtcTime| newest.date().days_until(met.date()) > MOST_SILENT;
+        let file = lock(&self.file);
+        let mut newest = match about {
+            "" => file.newest_advisory(name, met)?,
+            release => file.newest_record(name, (release, release), met)?,
+        };
+        if newest.as_ref().is_none_or(is_late) && !family.is_empty() {
+            newest = file.newest_record(name, (family, &format!("{family}:\u{10ffff}")), met)?;
+        }
+        drop(file);
+        let outdated = newest.filter(is_late);
+        let outdated = outdated.map(|newest| FeedAge::of_record(newest, feed));
+        lock(&self.ages).insert(key, outdated.clone());
+        Ok(outdated)
     }
 }

@@ -458,18 +458,29 @@ pub(super) fn age(run: &RunSummary, most: u32) -> Option<Exit> {
     if run.simulated || run.kind == RunKind::Sweep.as_str() {
         return None;
     }
-    let Some(imported) = run.catalog_imported else {
+    let Some(age) = run.catalog_age() else {
         complain(&format!(
             "no catalogue was ever imported, so nearly nothing can be said of what is missing: underdesk catalog update, then underdesk match {}",
             run.id
         ));
         return Some(Exit::CatalogUnfit);
     };
-    let days = imported.date().days_until(runtime::now().date());
+    let days = age.days(runtime::now());
     if days <= i64::from(most) {
         return None;
     }
-    let (of, source) = match run.catalog_feed.as_str() {
+    if age.is_of_record {
+        complain(&for_terminal(&format!(
+            "the newest record of {feed}, by which machines of this run are judged, is of {day}, {} ago: what came later is not known; underdesk catalog update {}, or import a newer document, then underdesk match {}",
+            plural(days, "day"),
+            source_of(age.feed),
+            run.id,
+            feed = age.feed,
+            day = age.since.date(),
+        )));
+        return Some(Exit::CatalogUnfit);
+    }
+    let (of, source) = match age.feed {
         "" => (String::new(), String::new()),
         feed => (
             format!(" as to {feed}, by which machines of this run are judged"),

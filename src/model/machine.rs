@@ -178,9 +178,9 @@ pub struct RunSummary {
     /// SHA-256 of the catalogue that the verdicts were made with, in hex; empty without one.
     pub catalog_digest: String,
     /// When what the machines were judged by was last met: of the feeds, that of the one that was not met for longest. Before
-    /// machines were judged, when the catalogue was last imported into.
+    /// machines were judged, when the catalogue was last imported into. [`RunSummary::catalog_age`] tells it with what it is of.
     pub catalog_imported: Option<UtcTime>,
-    /// That feed, and what of it: `osv Debian:12`. Empty where none is known.
+    /// That feed, and what of it: `osv Debian:12`, `newest record of osv Debian`. Empty where none is known.
     #[serde(default)]
     pub catalog_feed: String,
     /// SHA-256 of the operator's rules for programs that the verdicts were made with, in hex; empty where

@@ -64,7 +64,7 @@ pub use download::{Arch, Download, FileHash, RemedyFile, silent_switch};
 pub use drift::{Drift, DriftRule, DriftState};
 pub use exception::{Exception, ExceptionCount, ExceptionScope, ExceptionState};
 pub use facts::HostFacts;
-pub use feed_age::FeedAge;
+pub use feed_age::{CatalogAge, FeedAge};
 pub use finding::{
     Confidence, Evidence, Finding, FindingState, Remedy, Witness, WitnessKind, without_name,
 };

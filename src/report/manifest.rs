@@ -254,9 +254,13 @@ pub(super) struct RunV1<'a> {
     guards_lifted: &'a [String],
     /// SHA-256 of the catalogue that the verdicts were made with; `null` without one.
     catalog_digest: Option<&'a str>,
-    /// When what its machines were judged by was last fetched or imported: of the feeds, the oldest.
+    /// When what its machines were judged by was last fetched or imported: of the feeds, the oldest. `null` where
+    /// `catalog_newest_record_date` tells how old that is.
     catalog_imported_utc: Option<String>,
-    /// Whole days from then to the beginning of the run; 0 for a catalogue imported
+    /// The day of the newest record of that feed, where it was out of date already when it was imported: nothing is
+    /// known of what came later.
+    catalog_newest_record_date: Option<String>,
+    /// Whole days from the one or the other to the beginning of the run; 0 for a catalogue imported
     /// since, when an old run is judged anew.
     catalog_age_days: Option<i64>,
     /// The feed that is so old, and what of it: `osv Debian:12`; `null` where none is known.
@@ -272,10 +276,9 @@ pub(super) struct RunV1<'a> {
 impl<'a> RunV1<'a> {
     /// The frozen copy of a run.
     pub(super) fn of(run: &'a RunSummary) -> Self {
-        let age = run.catalog_imported.map(|imported| {
-            let days = imported.date().days_until(run.started.date());
-            days.max(0)
-        });
+        let age = run.catalog_age();
+        let imported = age.filter(|age| !age.is_of_record);
+        let newest = age.filter(|age| age.is_of_record);
         Self {
             run_id: run.id.as_str(),
             command: &run.kind,
@@ -292,9 +295,10 @@ impl<'a> RunV1<'a> {
             targets: &run.targets,
             guards_lifted: &run.guards_lifted,
             catalog_digest: digest(&run.catalog_digest),
-            catalog_imported_utc: run.catalog_imported.map(|time| time.to_string()),
-            catalog_age_days: age,
-            catalog_feed: digest(&run.catalog_feed),
+            catalog_imported_utc: imported.map(|age| age.since.to_string()),
+            catalog_newest_record_date: newest.map(|age| age.since.date().to_string()),
+            catalog_age_days: age.map(|age| age.days(run.started).max(0)),
+            catalog_feed: age.and_then(|age| digest(age.feed)),
             programs_digest: digest(&run.programs_digest),
             canaries_asked: run.canaries.asked,
             canaries_lost: run.canaries.lost,

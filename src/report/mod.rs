@@ -9,6 +9,7 @@
 //!
 //! To add a format, write one file and add one line to [`EXPORTERS`].
 
+mod catalogue;
 mod cell;
 mod column;
 mod counts;

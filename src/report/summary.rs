@@ -1,5 +1,6 @@
 //! The end of a run in words: coverage first, findings second, what to do next third.
 
+use super::catalogue::outdated;
 use super::remediation::Step;
 use super::unfinished::{resume, unfinished};
 use super::{Counts, ReportSource, for_terminal};
@@ -325,6 +326,9 @@ fn write_findings(run: &RunSummary, counts: &Counts, text: &mut String) {
     push(text, format_args!("  exploited  {}", exploited(counts)));
     write_overdue(counts, text);
     let no_fix = state(FindingState::counts_as_no_fix);
+    if let Some(outdated) = outdated(run) {
+        push(text, format_args!("  catalogue  {outdated}"));
+    }
     push(
         text,
         format_args!("  no fix     {no_fix} for which there is no fix"),
@@ -491,20 +495,24 @@ pub(super) fn steps(run: &RunSummary, coverage: &[CoverageRow], counts: &Counts)
 
 fn catalog_step(run: &RunSummary) -> Option<String> {
     let import = "underdesk catalog update";
-    let Some(imported) = run.catalog_imported else {
+    let Some(age) = run.catalog_age() else {
         let wanted = !run.simulated && run.kind != "sweep";
         return wanted.then(|| format!("Get a catalogue, then judge this run again: {import}"));
     };
-    let age = imported.date().days_until(run.started.date());
-    let of = match run.catalog_feed.as_str() {
-        "" => "it",
-        feed => feed,
+    let days = age.days(run.started);
+    let of = match age.feed {
+        "" => "it".into(),
+        feed => for_terminal(feed),
     };
-    (age > CATALOG_DAYS).then(|| {
-        let of = for_terminal(of);
+    let newest = if age.is_of_record {
+        "the newest record of "
+    } else {
+        ""
+    };
+    (days > CATALOG_DAYS).then(|| {
         format!(
-            "Renew the catalogue, {of} is {} old: {import}",
-            plural(age, "day")
+            "Renew the catalogue, {newest}{of} is {} old: {import}",
+            plural(days, "day")
         )
     })
 }

@@ -94,6 +94,41 @@ impl CatalogFile {
         read().map_err(self.failed("read"))
     }
 
+    /// The time of the newest record of a feed about the ecosystems from one to another, as far as records have times,
+    /// and none after another: nobody knows what is to come.
+    pub(in crate::catalog) fn newest_record(
+        &self,
+        feed: &str,
+        (from, to): (&str, &str),
+        until: UtcTime,
+    ) -> Result<Option<UtcTime>, CatalogError> {
+        let sql = "SELECT max(coalesce(bulletin.modified, bulletin.published)) FROM affected \
+                   JOIN bulletin ON bulletin.key = affected.bulletin \
+                   WHERE ecosystem BETWEEN ?1 AND ?2 AND affected.feed = ?3 \
+                   AND coalesce(bulletin.modified, bulletin.published) <= ?4";
+        self.newest(sql, params![from, to, feed, until.unix()])
+    }
+
+    /// The same of advisories about products: when the newest was published, for old ones are changed at any time.
+    pub(in crate::catalog) fn newest_advisory(
+        &self,
+        feed: &str,
+        until: UtcTime,
+    ) -> Result<Option<UtcTime>, CatalogError> {
+        let sql = "SELECT max(published) FROM advisory WHERE feed = ?1 AND published <= ?2";
+        self.newest(sql, params![feed, until.unix()])
+    }
+
+    fn newest(
+        &self,
+        sql: &str,
+        values: impl rusqlite::Params,
+    ) -> Result<Option<UtcTime>, CatalogError> {
+        let read = || self.db.query_row(sql, values, |row| row.get(0));
+        let newest: Option<i64> = read().map_err(self.failed("read"))?;
+        Ok(newest.map(UtcTime::from_unix))
+    }
+
     /// The feeds that speak of a product.
     pub(in crate::catalog) fn feeds_of_product(
         &self,

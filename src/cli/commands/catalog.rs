@@ -214,11 +214,15 @@ fn of_slices(slices: &[catalog::SliceInfo]) -> String {
     let mut rows = sections(slices);
     for (row, slice) in rows.iter_mut().zip(slices) {
         let age = slice.age.as_ref();
-        let feed = age.and_then(|age| age.feed.split(' ').next());
         row.push(age.map_or(String::new(), |age| age.met.date().to_string()));
-        row.push(feed.unwrap_or_default().to_owned());
+        row.push(age.map_or(String::new(), |age| {
+            let (feed, is_of_record) = age.name();
+            let name = feed.split(' ').next().unwrap_or_default();
+            let of_record = if is_of_record { ", newest record" } else { "" };
+            format!("{name}{of_record}")
+        }));
     }
-    let head = ["slice", "records", "digest", "imported", "of feed"];
+    let head = ["slice", "records", "digest", "as new as", "of feed"];
     columns(&head, &rows).trim_end().to_owned()
 }
 

@@ -1,11 +1,12 @@
 //! What the run is: who, when, where, by which catalogue.
 
+use super::super::catalogue::{how_new, outdated};
 use super::super::select::PART;
 use super::super::unfinished::{resume, unfinished};
 use super::super::{Tally, asked};
 use super::frame::View;
 use super::markup::Html;
-use crate::model::{RunState, RunSummary, number, plural};
+use crate::model::{RunState, RunSummary, number};
 
 /// How many targets are named.
 const NAMED: usize = 6;
@@ -28,6 +29,10 @@ pub(super) fn banner(view: &View<'_>, page: &mut Html) {
             page.raw(" ").text(&resume).raw(".");
         }
         page.raw("</p>\n");
+    }
+    if let Some(outdated) = outdated(run) {
+        page.raw("<p class=\"note warn\" id=\"outdated\"><strong>The catalogue is out of date:</strong> ");
+        page.text(&outdated).raw(".</p>\n");
     }
     if let Some(part) = view.source.part() {
         notice(part, page);
@@ -109,21 +114,9 @@ fn named(all: &[String]) -> String {
 }
 
 fn catalogue(run: &RunSummary) -> String {
-    let Some(imported) = run
-        .catalog_imported
-        .filter(|_| !run.catalog_digest.is_empty())
-    else {
+    let Some(how_new) = how_new(run).filter(|_| !run.catalog_digest.is_empty()) else {
         return "none: nothing could be judged".to_owned();
     };
-    let days = imported.date().days_until(run.started.date()).max(0);
-    let age = plural(u64::try_from(days).unwrap_or_default(), "day");
     let digest = run.catalog_digest.get(..12).unwrap_or(&run.catalog_digest);
-    let of = match run.catalog_feed.as_str() {
-        "" => String::new(),
-        feed => format!(" (of its feeds, {feed} is the oldest)"),
-    };
-    format!(
-        "imported {}, {age} before the run{of}; digest {digest}",
-        imported.date()
-    )
+    format!("{how_new}; digest {digest}")
 }

@@ -2,6 +2,7 @@
 //!
 //! Where nothing was read, nothing is stated: no zero stands for what nobody looked at.
 
+use super::super::catalogue::{how_new, outdated};
 use super::super::select::PART;
 use super::super::summary::{exploited, later, missing, since, steps, without_address};
 use super::super::tables::Table;
@@ -49,6 +50,9 @@ pub(super) fn sheet(front: &Front<'_>, look: &Look) -> Result<Worksheet, ReportE
     }
     if let Some(warning) = unfinished(run) {
         paper.warn(&format!("Not complete: {warning}."))?;
+    }
+    if let Some(outdated) = outdated(run) {
+        paper.warn(&format!("The catalogue is out of date: {outdated}."))?;
     }
     if let Some(part) = front.source.part() {
         of_part(part, &mut paper)?;
@@ -109,16 +113,8 @@ fn of_run(run: &RunSummary, paper: &mut Paper<'_>) -> Result<(), ReportError> {
     if !run.guards_lifted.is_empty() {
         paper.detail("guards lifted", &some(&run.guards_lifted))?;
     }
-    let catalogue = match run.catalog_imported {
-        Some(time) => {
-            let days = time.date().days_until(run.started.date()).max(0);
-            let of = match run.catalog_feed.as_str() {
-                "" => String::new(),
-                feed => format!(" (of its feeds, {feed} is the oldest)"),
-            };
-            let before = plural(days, "day");
-            format!("imported {}, {before} before the run{of}", time.date())
-        }
+    let catalogue = match how_new(run) {
+        Some(how_new) => how_new,
         None if run.catalog_digest.is_empty() => "none".to_owned(),
         None => "built in".to_owned(),
     };

@@ -419,6 +419,21 @@ fn summary(bytes: &[u8]) -> String {
 }
 
 #[test]
+fn the_first_sheet_says_that_the_catalogue_was_out_of_date_when_it_came() {
+    let mut run = fleet(1);
+    run.summary.catalog_feed = "newest record of osv Debian".to_owned();
+    let (bytes, _) = written(&run, Bounds::EXCEL);
+    let text = summary(&bytes);
+    let words = "osv Debian: newest record 2026-11-01, 21 days before this run: what came later is not known";
+    for line in [
+        format!("The catalogue is out of date: {words}."),
+        format!("catalogue | {words}"),
+    ] {
+        assert!(text.lines().any(|one| one == line), "{line}\n{text}");
+    }
+}
+
+#[test]
 fn the_summary_tells_what_was_covered_then_what_was_found_then_what_to_do() {
     let (bytes, _) = written(&fleet(3), Bounds::EXCEL);
     let text = summary(&bytes);

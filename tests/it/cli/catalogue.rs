@@ -1,7 +1,7 @@
 //! The catalogue, and verdicts apart from facts.
 
 use super::{NEW, OLD, desk, flags, network};
-use crate::support::{Desk, Site, Table};
+use crate::support::{Desk, Site, Table, new_osv, today};
 use std::fs;
 use std::path::Path;
 
@@ -22,7 +22,8 @@ fn a_newer_catalogue_changes_verdicts_and_not_facts() {
     ));
     let desk = desk(&site);
     let osv = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/catalog/debian-osv.jsonl");
-    fs::copy(osv, desk.path("osv.jsonl")).unwrap();
+    let osv = fs::read_to_string(osv).unwrap() + &new_osv(&today());
+    desk.write("osv.jsonl", &osv);
     desk.expect(0, "--catalog old.db catalog import osv.jsonl");
     let scan = format!("scan 127.87.1.1-2 {} --out before", flags(&site));
     desk.expect(0, &format!("--catalog old.db {scan}"));

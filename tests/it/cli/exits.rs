@@ -344,3 +344,45 @@ fn a_catalogue_that_is_too_old_is_said_with_5_however_well_the_run_went() {
         &format!("--catalog old.db sweep 127.85.2.1 --ports {port} --out swept"),
     );
 }
+
+#[test]
+fn a_document_that_was_out_of_date_when_it_was_imported_is_said_and_ends_with_5() {
+    let site = company();
+    let desk = desk(&site);
+    let osv = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/catalog/debian-osv.jsonl");
+    let import = format!("--catalog old.db catalog import {}", osv.display());
+    desk.expect(0, &import);
+    let words = format!(
+        "--catalog old.db scan 127.85.2.1 {} --out out --format csv,html,json",
+        flags(&site)
+    );
+    let line = "osv Debian: newest record 2025-02-11, ";
+    let later = " before this run: what came later is not known";
+    for words in [
+        &*words,
+        "--catalog old.db match --out out",
+        "export --out out",
+    ] {
+        let ended = desk.expect(5, words);
+        let summary = format!("  catalogue  {line}");
+        assert!(ended.err.contains(&summary), "{}", ended.err);
+        assert!(ended.err.contains(later), "{}", ended.err);
+        let next = "underdesk catalog update osv-debian, or import a newer document, then underdesk match r-";
+        assert!(ended.err.contains(next), "{}", ended.err);
+    }
+    let manifest = desk.read("out/manifest.json");
+    for said in [
+        "\"catalog_newest_record_date\": \"2025-02-11\"",
+        "\"catalog_imported_utc\": null",
+        "\"catalog_feed\": \"osv Debian\"",
+    ] {
+        assert!(manifest.contains(said), "{said}: {manifest}");
+    }
+    assert!(!manifest.contains("\"catalog_age_days\": 0"), "{manifest}");
+    let page = desk.read("out/underdesk.html");
+    assert!(page.contains("id=\"outdated\""));
+    assert!(page.contains(line) && page.contains(later));
+    let info = desk.expect(0, "--catalog old.db catalog info").out;
+    assert!(info.contains("osv, newest record"), "{info}");
+    desk.expect(0, &format!("{words} --max-catalog-age 100000"));
+}

@@ -1,7 +1,7 @@
 //! What `catalog import` says of the machines that were last read.
 
 use super::{NEW, OLD, desk, flags, network};
-use crate::support::{Desk, Ended, Site, Table};
+use crate::support::{Desk, Ended, Site, Table, new_osv, today};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -27,9 +27,9 @@ fn scanned(net: u8) -> (Site, Desk) {
     let site = Site::serve(&network("news", &[(&hosts[0], NEW), (&hosts[1], OLD)]));
     let desk = desk(&site);
     let osv = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/catalog/debian-osv.jsonl");
-    let osv = fs::read_to_string(osv).unwrap();
+    let osv = fs::read_to_string(osv).unwrap() + &new_osv(&today());
     let half: Vec<&str> = osv.lines().step_by(2).collect();
-    let half = half.join("\n") + "\n";
+    let half = half.join("\n") + "\n" + &new_osv(&today());
     let older = half + &flaw(2, "dpkg", None, "01") + &flaw(3, "bash", Some("99"), "01");
     desk.write("older.jsonl", &older);
     let newer = osv + &flaw(1, "dpkg", Some("99"), "01") + &flaw(2, "dpkg", Some("99"), "02");

@@ -8,7 +8,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{OnceLock, mpsc};
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 use tempfile::TempDir;
 use underdesk::catalog;
 use underdesk::model::{RunId, UtcTime};
@@ -173,14 +173,46 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// What is known of the recorded hosts' packages, imported at a time that is never long ago.
+/// Today, as a file has it that was written now.
+pub(crate) fn today() -> String {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let written = file.as_file().metadata().unwrap().modified().unwrap();
+    let since = written.duration_since(UNIX_EPOCH).unwrap();
+    let seconds = i64::try_from(since.as_secs()).unwrap();
+    UtcTime::from_unix(seconds).date().to_string()
+}
+
+/// What OSV says on a day of a package that nobody has: a catalogue without anything new is out of date when it comes.
+pub(crate) fn new_osv(day: &str) -> String {
+    format!(
+        r#"{{"id":"DEBIAN-NEW-{day}","modified":"{day}T00:00:00Z","affected":[{{"package":{{"ecosystem":"Debian:12","name":"of-nobody"}},"ranges":[{{"type":"ECOSYSTEM","events":[{{"introduced":"0"}},{{"fixed":"1"}}]}}]}}]}}"#
+    ) + "\n"
+}
+
+/// The same of Microsoft.
+fn new_month(day: &str) -> String {
+    format!(
+        r#"<cvrf:cvrfdoc xmlns:cvrf="http://www.icasi.org/CVRF/schema/cvrf/1.1" xmlns:prod="http://www.icasi.org/CVRF/schema/prod/1.1" xmlns:vuln="http://www.icasi.org/CVRF/schema/vuln/1.1"><cvrf:DocumentTitle>New</cvrf:DocumentTitle><cvrf:DocumentTracking><cvrf:Identification><cvrf:ID>{day}</cvrf:ID></cvrf:Identification><cvrf:InitialReleaseDate>{day}T00:00:00</cvrf:InitialReleaseDate></cvrf:DocumentTracking><prod:ProductTree><prod:FullProductName ProductID="1">Of Nobody</prod:FullProductName></prod:ProductTree><vuln:Vulnerability><vuln:Title>New</vuln:Title><vuln:CVE>CVE-2099-9999</vuln:CVE><vuln:ProductStatuses><vuln:Status Type="Known Affected"><vuln:ProductID>1</vuln:ProductID></vuln:Status></vuln:ProductStatuses></vuln:Vulnerability></cvrf:cvrfdoc>"#
+    )
+}
+
+/// What is known of the recorded hosts' packages, imported at a time that is never long ago, with something new of then
+/// and of today.
 fn catalogue() -> PathBuf {
     static MADE: OnceLock<TempDir> = OnceLock::new();
     let make = || {
         let folder = tempfile::tempdir().unwrap();
         let feeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/catalog");
         let far = UtcTime::parse("2099-01-01T00:00:00Z").unwrap();
-        catalog::import(&[feeds], &folder.path().join("catalog.db"), far).unwrap();
+        let mut documents = vec![feeds];
+        for day in ["2098-12-31".to_owned(), today()] {
+            for (end, text) in [("json", new_osv(&day)), ("xml", new_month(&day))] {
+                let path = folder.path().join(format!("{day}.{end}"));
+                fs::write(&path, text).unwrap();
+                documents.push(path);
+            }
+        }
+        catalog::import(&documents, &folder.path().join("catalog.db"), far).unwrap();
         folder
     };
     MADE.get_or_init(make).path().join("catalog.db")

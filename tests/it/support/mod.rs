@@ -6,7 +6,7 @@ mod office;
 mod site;
 mod table;
 
-pub(crate) use desk::{Desk, Ended, credential, signal};
+pub(crate) use desk::{Desk, Ended, credential, new_osv, signal, today};
 pub(crate) use office::{Office, PASSWORD, assert_clean, conversations, logon, proofs, windows};
 pub(crate) use site::{Site, deaf};
 pub(crate) use table::{Table, tables};
