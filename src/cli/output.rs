@@ -112,6 +112,10 @@ pub(super) fn write_asked(
     if !to_stdout {
         let folder = folder(output, run);
         tell(&format!("\nFiles: {}", folder.display()));
+    } else if source.run().kind != RunKind::Recorded.as_str() {
+        let is_sweep = source.run().kind == RunKind::Sweep.as_str();
+        let show = if is_sweep { "machines" } else { "findings" };
+        tell(&format!("\nLook at it: underdesk {show} {run}"));
     }
     let mut exits = vec![judge(&source, &counts)];
     if threshold.is_some_and(|threshold| source.has_open_finding(threshold)) {

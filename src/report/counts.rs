@@ -145,6 +145,12 @@ impl Counts {
         self.overdue == 0 && self.unjudged > 0 && self.unjudged >= self.assessed
     }
 
+    /// Of the machines that were read those that answered every question.
+    pub fn read_in_full(&self) -> u64 {
+        let full = self.outcomes.get("scanned_full");
+        full.copied().unwrap_or_default()
+    }
+
     /// Machines that were read and not judged, or not in full: what is missing there may be more than was found.
     pub fn not_in_full(&self) -> u64 {
         self.unjudged + self.uncovered

@@ -66,9 +66,14 @@ fn write_coverage(
     let machines = number(counts.machines);
     let read = number(counts.assessed);
     let outcomes = listed(&counts.outcomes);
+    let in_full = match counts.read_in_full() {
+        full if full == counts.assessed => String::new(),
+        0 => ", none in full".to_owned(),
+        full => format!(", {} in full", number(full)),
+    };
     push(
         text,
-        format_args!("  machines   {machines}, {read} of them read{outcomes}"),
+        format_args!("  machines   {machines}, {read} of them read{in_full}{outcomes}"),
     );
     write_keys(counts, text);
     if !counts.not_assessed.is_empty() {
@@ -321,14 +326,14 @@ fn write_findings(run: &RunSummary, counts: &Counts, text: &mut String) {
         text.push_str("  none can be stated: there is no catalogue to compare with\n");
         return;
     }
+    if let Some(outdated) = outdated(run) {
+        push(text, format_args!("  catalogue  {outdated}"));
+    }
     let state = |of: fn(FindingState) -> bool| number(counts.in_state(of));
     push(text, format_args!("  missing    {}", missing(counts)));
     push(text, format_args!("  exploited  {}", exploited(counts)));
     write_overdue(counts, text);
     let no_fix = state(FindingState::counts_as_no_fix);
-    if let Some(outdated) = outdated(run) {
-        push(text, format_args!("  catalogue  {outdated}"));
-    }
     push(
         text,
         format_args!("  no fix     {no_fix} for which there is no fix"),
@@ -368,6 +373,9 @@ pub(super) fn missing(counts: &Counts) -> String {
     let missing = counts.in_state(FindingState::counts_as_missing);
     let read = format!("{} read", plural(counts.assessed, "machine"));
     let unjudged = number(counts.not_in_full());
+    if counts.not_in_full() == 0 && missing == 0 {
+        return format!("none, on {read}");
+    }
     if counts.not_in_full() == 0 {
         return format!(
             "{} on {} of {read}",
@@ -489,8 +497,25 @@ pub(super) fn steps(run: &RunSummary, coverage: &[CoverageRow], counts: &Counts)
             steps.push(format!("{code} ({}): {hint}", plural(*machines, "machine")));
         }
     }
+    let told = steps.len();
     steps.extend(fixes(counts).take(3));
+    if steps.len() == told {
+        steps.extend(look(run, counts));
+    }
     steps
+}
+
+/// Where to look at what is open, where nothing of it can be installed as things are.
+fn look(run: &RunSummary, counts: &Counts) -> Option<String> {
+    let open = counts.in_state(|state| !state.is_closed() && !state.counts_as_unknown());
+    // What was judged from files is kept nowhere.
+    (open > 0 && run.kind != "recorded").then(|| {
+        format!(
+            "Look at what is open ({}): underdesk findings {}",
+            plural(open, "finding"),
+            for_terminal(run.id.as_str())
+        )
+    })
 }
 
 fn catalog_step(run: &RunSummary) -> Option<String> {

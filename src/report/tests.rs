@@ -7,7 +7,7 @@ use crate::model::{
     GapCause, ListCount, ListKind, MachineRecord, ManagedState, Observed, Package, Severity, Stage,
     Standing, SubnetCount, Vouch, hex,
 };
-use crate::model::{HostFailure, ResultCode, RunState};
+use crate::model::{FeedAge, HostFailure, ResultCode, RunState, UtcTime};
 use proptest::prelude::*;
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeSet;
@@ -297,6 +297,62 @@ fn a_machine_that_was_not_judged_has_no_zero() {
     // That the publisher has not decided about a flaw does not make the machine unread.
     let undetermined = finding("b", "CVE-1", FindingState::Unknown);
     assert_eq!(with(vec![undetermined]), "0");
+}
+
+#[test]
+fn nothing_missing_is_said_in_words_and_what_is_open_is_shown_where_to_look() {
+    let said = |run: &Run| {
+        let (_, written) = exported(run, &["csv"], &plain());
+        summary(run, &written.counts)
+    };
+    let clean = sample::run(vec![read("10.0.2.1", "a", Vec::new())]);
+    let text = said(&clean);
+    let none = "missing    none, on 1 machine read\n";
+    assert!(text.contains(none), "{text}");
+    assert!(!text.contains("underdesk findings"), "{text}");
+    // There is no fix to install.
+    let open = finding("a", "CVE-1", FindingState::NoFixYet);
+    let mut half = read("10.0.2.1", "a", vec![open]);
+    half.outcome = "scanned_partial".to_owned();
+    let mut run = sample::run(vec![half, read("10.0.2.2", "b", Vec::new())]);
+    let text = said(&run);
+    assert!(
+        text.contains("machines   2, 2 of them read, 1 in full ("),
+        "{text}"
+    );
+    let look = format!(
+        "Look at what is open (1 finding): underdesk findings {}\n",
+        run.summary.id
+    );
+    assert!(text.contains(&look), "{text}");
+    // What was judged from files is kept nowhere.
+    run.summary.kind = "recorded".to_owned();
+    assert!(!said(&run).contains("underdesk findings"));
+}
+
+#[test]
+fn a_catalogue_that_was_out_of_date_when_it_came_is_said_before_anything_is_called_clean() {
+    let mut run = sample::run(vec![read("10.0.2.1", "a", Vec::new())]);
+    let age = FeedAge::of_record(
+        UtcTime::parse("2025-02-12T09:00:00Z").unwrap(),
+        "osv Debian",
+    );
+    run.summary.catalog_imported = Some(age.met);
+    run.summary.catalog_feed = age.feed;
+    let (memory, written) = exported(&run, &["csv", "html"], &plain());
+    let text = summary(&run, &written.counts);
+    let words = "osv Debian: newest record 2025-02-12, 648 days before this run: what came later is not known";
+    let line = format!("Findings\n  catalogue  {words}\n  missing    none");
+    assert!(text.contains(&line), "{text}");
+    let step = "Renew the catalogue, the newest record of osv Debian is 648 days old: ";
+    assert!(text.contains(step), "{text}");
+    assert!(memory.text("underdesk.html").matches(words).count() >= 2);
+    let manifest: serde_json::Value = serde_json::from_str(&memory.text("manifest.json")).unwrap();
+    let run = &manifest["run"];
+    assert_eq!(run["catalog_newest_record_date"], "2025-02-12");
+    assert_eq!(run["catalog_imported_utc"], serde_json::Value::Null);
+    assert_eq!(run["catalog_age_days"], 648);
+    assert_eq!(run["catalog_feed"], "osv Debian");
 }
 
 #[test]

@@ -147,7 +147,11 @@ fn coverage(front: &Front<'_>, paper: &mut Paper<'_>) -> Result<Option<(u32, u32
         "machines"
     };
     paper.line(machines, counts.machines, "")?;
-    paper.line("read", counts.assessed, "")?;
+    let in_full = match counts.read_in_full() {
+        full if is_part || full == counts.assessed => String::new(),
+        full => format!("{full} of these in full"),
+    };
+    paper.line("read", counts.assessed, &in_full)?;
     let blind = counts.machines.saturating_sub(counts.assessed);
     let said = if blind > 0 {
         "nothing is known of their updates"
