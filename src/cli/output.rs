@@ -10,7 +10,9 @@ use super::{Exit, Stop, complain, hints, knowledge, runtime, tell, verified};
 use crate::catalog::sources::source_of;
 use crate::catalog::{Catalog, CatalogError};
 use crate::matching::Knowledge;
-use crate::model::{Changes, RunId, RunState, RunSummary, Severity, UtcTime, plural};
+use crate::model::{
+    Changes, MachineRecord, RunId, RunState, RunSummary, Severity, UtcTime, plural,
+};
 use crate::report::{
     self, Counts, Destination, Dialect, Options, PlanFile, ReportError, ReportSource, Sink as _,
     Written, for_terminal,
@@ -622,4 +624,33 @@ pub(super) fn find_run(store: &Store, named: Option<&str>) -> Result<RunId, Stop
         .map_err(|error| Stop::failed(&error))?;
     let latest = latest.ok_or_else(|| Stop::usage("no run is stored yet; underdesk scan"))?;
     Ok(latest.summary.id)
+}
+
+/// Of the runs before one, the latest that has a machine: what was asked of the latest run may be about an earlier one.
+pub(super) fn earlier_with(
+    store: &Store,
+    run: &RunId,
+    is_it: impl Fn(&MachineRecord) -> bool,
+) -> Result<Option<RunId>, Stop> {
+    /// How many are looked through: each is read from the disk.
+    const MOST: usize = 10;
+    let runs = store.list_runs().wait();
+    let runs = runs.map_err(|error| Stop::failed(&error))?;
+    let whole = runs.iter().rev().filter(|one| {
+        !["doctor", "login", "verify"].contains(&one.summary.kind.as_str())
+            && one.summary.id != *run
+    });
+    for one in whole.take(MOST) {
+        let source = RunSource::open(store, &one.summary.id, false)?;
+        let mut has = false;
+        let walk = source.machines(&mut |machine| {
+            has |= is_it(machine);
+            Ok(())
+        });
+        walk.map_err(|error| Stop::failed(&error))?;
+        if has {
+            return Ok(Some(one.summary.id.clone()));
+        }
+    }
+    Ok(None)
 }

@@ -8,7 +8,7 @@ use crate::matching::{self, Asked, Knowledge, Known};
 use crate::model::{
     Entry, FirstTold, Inventory, MachineRecord, Observed, RunId, RunSummary, Standing, Trail,
 };
-use crate::report::ReportSource as _;
+use crate::report::{ReportSource as _, for_terminal};
 use crate::scan::RunSource;
 use std::sync::Arc;
 
@@ -141,7 +141,18 @@ fn stored(settings: &Settings, name: &str, command: &ExplainHostArguments) -> Re
         }
     }
     let machine = found.into_iter().next();
-    let machine = machine.ok_or_else(|| none(name, &place))?;
+    let Some(machine) = machine else {
+        let mut told = none(name, &place);
+        if command.run.is_none()
+            && let Some(earlier) =
+                output::earlier_with(&store, &run, |machine| is_called(machine, name))?
+        {
+            let name = for_terminal(name);
+            told.text +=
+                &format!("; run {earlier} has it: underdesk explain {name} --run {earlier}");
+        }
+        return Err(told);
+    };
     let mut place = vec![machine.id.to_string()];
     place.extend(machine.addresses.iter().map(ToString::to_string));
     place.push(format!("run {run}"));

@@ -8,6 +8,7 @@ use super::{explain_text, findings};
 use crate::model::{Inventory, MachineRecord, Selection, plural};
 use crate::report::{Listing, Options, ReportSource as _, Screen, for_terminal, listing};
 use crate::scan::RunSource;
+use crate::store::Store;
 use std::fmt::Write as _;
 
 /// Shows all that a stored run knows of one machine, by section; what is not known is said with its reason.
@@ -38,7 +39,7 @@ pub(in crate::cli) fn run(
             };
             page(&source, &machine, &options, screen::of_output(environment))?
         }
-        None => listed_only(&source, &called, command)?,
+        None => listed_only((&store, &source), &called, command)?,
     };
     stdout::print(text)?;
     Ok(Exit::Clean)
@@ -75,20 +76,26 @@ fn meant(
 
 /// What lists know of somebody whom the run did not meet.
 fn listed_only(
-    source: &RunSource,
+    (store, source): (&Store, &RunSource),
     called: &Selection,
     command: &ShowArguments,
 ) -> Result<String, Stop> {
     let entries = source.comparison().into_iter().flat_map(|one| &one.entries);
     let mut entries = entries.filter(|entry| called.takes_entry(entry));
-    let entry = entries.next().map(explain_text::entry);
-    entry.ok_or_else(|| {
-        Stop::usage(format!(
-            "run {} has no machine {}: give its name, its address or its machine id; underdesk machines lists them",
-            source.run().id,
-            command.host
-        ))
-    })
+    if let Some(entry) = entries.next() {
+        return Ok(explain_text::entry(entry));
+    }
+    let (run, host) = (&source.run().id, for_terminal(&command.host));
+    let earlier = match command.run {
+        Some(_) => None,
+        None => output::earlier_with(store, run, |machine| called.is_there(machine))?,
+    };
+    let earlier = earlier.map_or(String::new(), |earlier| {
+        format!("; run {earlier} has it: underdesk show {host} {earlier}")
+    });
+    Err(Stop::usage(format!(
+        "run {run} has no machine {host}: give its name, its address or its machine id; underdesk machines lists them{earlier}"
+    )))
 }
 
 /// Sections of facts, each with the columns of `machines.csv` that it shows.

@@ -49,6 +49,26 @@ fn what_a_windows_says_of_an_update_is_shown() {
 }
 
 #[test]
+fn a_host_that_only_an_earlier_run_has_is_said_to_be_there() {
+    let site = Site::serve(&network("earlier", &[("127.89.2.1", NEW)]));
+    let desk = desk(&site);
+    desk.expect(0, &format!("scan 127.89.2.1 {} --out out", flags(&site)));
+    let before = desk.run_id();
+    // Nobody is there, and a credential covers it.
+    desk.expect(3, &format!("scan 127.89.2.9 {} --out none", flags(&site)));
+    let explain = desk.expect(2, "explain h-127-89-2-1").err;
+    let next = format!("run {before} has it: underdesk explain h-127-89-2-1 --run {before}");
+    assert!(explain.contains(&next), "{explain}");
+    desk.expect(0, &format!("explain h-127-89-2-1 --run {before}"));
+    let show = desk.expect(2, "show h-127-89-2-1").err;
+    let next = format!("run {before} has it: underdesk show h-127-89-2-1 {before}");
+    assert!(show.contains(&next), "{show}");
+    desk.expect(0, &format!("show h-127-89-2-1 {before}"));
+    let nobody = desk.expect(2, "explain h-127-89-2-77").err;
+    assert!(!nobody.contains("has it"), "{nobody}");
+}
+
+#[test]
 fn a_host_of_a_run_is_found_by_each_of_its_names() {
     let site = Site::serve(&network(
         "explain",
