@@ -25,6 +25,19 @@ pub struct AccessRecord {
 }
 
 impl AccessRecord {
+    /// One thing to do about it: [`ResultCode::fix_hint`], where that depends on the protocol for this one.
+    pub fn fix_hint(&self) -> &'static str {
+        match (self.code, self.protocol) {
+            (ResultCode::AuthRejected, Protocol::Ssh) => {
+                "Check user and secret; underdesk doctor HOST tries the login step by step, and the log of its SSH server says why (journalctl -u ssh, or auth.log)."
+            }
+            (ResultCode::AuthRejected, Protocol::Winrm) => {
+                "Check user and secret; underdesk doctor HOST tries the login step by step, and the host's security log says why (event 4625)."
+            }
+            (code, _) => code.fix_hint(),
+        }
+    }
+
     /// Of a machine's rows the one that would lead somebody to reading it: what was tried, the last of these; else
     /// what met the host, or was held back from it; else an open way in that only lacks a credential; else a way
     /// that is shut, where one that refuses says more than one that is silent; the last of equals.
@@ -300,7 +313,7 @@ const ROWS: &[(ResultCode, Row)] = &[
         (
             "auth_rejected",
             "The host refused the credential and gives no reason.",
-            "Check user, secret and the host's log (on Windows event 4625); try the login by hand on one host.",
+            "Check user and secret; underdesk doctor HOST tries the login step by step, and the host's log says why (for SSH journalctl -u ssh or auth.log, on Windows event 4625).",
         ),
     ),
     (
@@ -546,6 +559,26 @@ mod tests {
                     assert_eq!(says, Some(more), "{pair:?}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_refused_login_sends_nobody_to_the_log_of_another_system() {
+        let refused = |protocol| AccessRecord {
+            protocol,
+            port: Some(22),
+            credential: None,
+            attempted: true,
+            code: ResultCode::AuthRejected,
+            detail: String::new(),
+            trust: HostTrust::KnownHosts,
+            elapsed_ms: 0,
+        };
+        let (ssh, winrm) = (refused(Protocol::Ssh), refused(Protocol::Winrm));
+        assert!(ssh.fix_hint().contains("journalctl") && !ssh.fix_hint().contains("4625"));
+        assert!(winrm.fix_hint().contains("4625") && !winrm.fix_hint().contains("journalctl"));
+        for row in [ssh, winrm] {
+            assert!(row.fix_hint().contains("underdesk doctor HOST"));
         }
     }
 

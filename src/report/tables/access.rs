@@ -42,7 +42,7 @@ fn rows(view: &View<'_>, emit: &mut Emit<'_>) -> Result<(), ReportError> {
             Cell::Flag(access.attempted),
             access.code.as_str().into(),
             (&access.detail).into(),
-            access.code.fix_hint().into(),
+            access.fix_hint().into(),
             access.trust.as_str().into(),
             Cell::Count(access.elapsed_ms.into()),
         ])?;
