@@ -18,14 +18,20 @@ pub fn plan_page(plan: &Plan, run: &RunSummary, by_machine: bool) -> String {
         text.push_str("Nothing is open on any machine that was asked for.\n");
         return text;
     }
-    by_wave(plan, &mut text);
+    // Where nothing can be done, what cannot and why is all there is to say.
+    let is_idle = plan.machines.iter().all(|one| one.work.steps.is_empty());
+    if !is_idle {
+        by_wave(plan, &mut text);
+    }
     let overdue = overdue::page(plan);
     if !overdue.is_empty() {
         let _ = write!(text, "\n{overdue}");
     }
-    by_update(plan, by_machine, &mut text);
-    if by_machine {
-        machines(plan, &mut text);
+    if !is_idle {
+        by_update(plan, by_machine, &mut text);
+        if by_machine {
+            machines(plan, &mut text);
+        }
     }
     left(plan, &mut text);
     sum(plan, &mut text);

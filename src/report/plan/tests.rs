@@ -154,6 +154,21 @@ fn every_format_as_it_is() {
     insta::assert_snapshot!("page", plan_page(&plan, &run(), true));
 }
 
+#[test]
+fn where_no_step_is_left_there_is_no_table_without_rows() {
+    let plan = Plan {
+        waves: vec!["all".to_owned()],
+        machines: vec![machine(1, "web-1", Tool::Apt, Vec::new())],
+    };
+    let page = plan_page(&plan, &run(), true);
+    for head in ["WAVE", "KIND", "WHAT"] {
+        assert!(!page.contains(head), "{head}: {page}");
+    }
+    assert!(page.contains("STAYS OPEN"), "{page}");
+    let last = "1 open or undecided finding on 1 machine: the steps close 0, 1 stays open.\n";
+    assert!(page.ends_with(last), "{page}");
+}
+
 fn yaml(text: &str) -> serde_json::Value {
     serde_saphyr::from_str(text).unwrap_or_else(|error| panic!("{error}\n{text}"))
 }
