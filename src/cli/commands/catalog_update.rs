@@ -333,7 +333,7 @@ fn nothing(fetched: &Fetched, how: &Fetching) -> Stop {
             "nothing to import in {}: it is no mirror, or an empty one (see underdesk catalog mirror)",
             folder.display()
         ),
-        _ => "nothing was fetched; the catalogue is what it was".to_owned(),
+        _ => "nothing was fetched; the catalogue is what it was\nfetched elsewhere: underdesk catalog import FILE... (docs/catalogue.md)".to_owned(),
     };
     Stop {
         exit: Exit::Failed,

@@ -107,6 +107,8 @@ fn what_is_truncated_or_missing_costs_its_source_and_is_named() {
     );
     let ended = desk.expect(1, "catalog update --mirror mirror endoflife");
     assert!(ended.err.contains("nothing was fetched"), "{}", ended.err);
+    let other = "fetched elsewhere: underdesk catalog import FILE";
+    assert!(ended.err.contains(other), "{}", ended.err);
     fs::create_dir(desk.path("empty")).unwrap();
     let ended = desk.expect(1, "catalog update --mirror empty");
     assert!(
