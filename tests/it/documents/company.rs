@@ -78,6 +78,8 @@ impl Company {
         let lists = "--known AD=company/operator/active-directory.csv --known CMDB=company/operator/cmdb.csv";
         let second = format!("{scan} {lists} --out second");
         company.desk.expect(6, &second);
+        let written = "export --format json,jsonl --out second";
+        company.desk.expect(6, written);
         company
     }
 
@@ -102,6 +104,10 @@ impl Company {
         for (from, to) in [
             ("credentials.example.toml", "credentials.example.toml"),
             ("policy.example.toml", "home/.config/underdesk/policy.toml"),
+            (
+                "fixtures/feeds/bulletins-csv/bulletins.csv",
+                "bulletins.csv",
+            ),
             ("fixtures/known/dhcp.csv", "leases.csv"),
             ("fixtures/known/wsus.txt", "wsus.txt"),
             ("fixtures/known/intune.xlsx", "cmdb.xlsx"),

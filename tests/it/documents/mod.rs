@@ -62,9 +62,14 @@ fn follow(
         let here = entry.map_or(&Here::AsItIs, |entry| &entry.here);
         let line = match here {
             Here::Nowhere => continue,
+            Here::With(program) if !is_installed(program) => {
+                let at = format!("{}:{}", page.name, typed.line);
+                eprintln!("SKIPPED: {program} is not installed here to type {at}");
+                continue;
+            }
             Here::Instead(line) => (*line).to_owned(),
             Here::UpTo(end) => typed.text.split(end).next().unwrap_or_default().to_owned(),
-            Here::AsItIs | Here::Asks => typed.text.clone(),
+            Here::AsItIs | Here::Asks | Here::With(_) => typed.text.clone(),
         };
         let typed = Typed {
             text: line,
@@ -75,6 +80,14 @@ fn follow(
         }
     }
     (met, faults)
+}
+
+/// Whether a program is where the shell of a reader looks for it.
+fn is_installed(program: &str) -> bool {
+    let folders = ["/usr/bin", "/bin"];
+    folders
+        .iter()
+        .any(|folder| Path::new(folder).join(program).exists())
 }
 
 /// Types one line, and says what is wrong with how it ends.

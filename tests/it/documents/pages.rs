@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// With these a line begins that somebody would type.
-const PROGRAMS: [&str; 9] = [
+const PROGRAMS: [&str; 10] = [
     "underdesk",
     "cargo",
     "cp",
@@ -13,6 +13,7 @@ const PROGRAMS: [&str; 9] = [
     "just",
     "podman",
     "printf",
+    "sha256sum",
     "sudo",
 ];
 

@@ -13,6 +13,8 @@ pub(super) enum Here {
     Instead(&'static str),
     /// As far as this: what follows is another program's.
     UpTo(&'static str),
+    /// As it is printed, where another program is installed.
+    With(&'static str),
     /// Not at all.
     Nowhere,
 }
@@ -72,8 +74,8 @@ pub(super) const OTHERWISE: &[Otherwise] = &[
         "needs an engine for containers, and a registry",
     ),
     otherwise("curl ", Here::Nowhere, "sends to a server"),
-    otherwise("jq ", Here::Nowhere, "another program"),
-    otherwise("printf ", Here::Nowhere, "another program: age"),
+    otherwise("jq ", Here::With("jq"), "another program"),
+    otherwise("printf ", Here::With("age"), "another program: age"),
     otherwise(
         "underdesk man scan | man -l -",
         Here::UpTo("|"),
@@ -203,6 +205,8 @@ const PLACES: [(&str, &str); 12] = [
     ("10.0.0.0/16", NETWORK),
     ("10.0.0.0/8,tag:linux", "127.99.0.0/16,tag:linux"),
     ("10.0.0.0/8", "127.99.0.0/16"),
+    ("run.json", "second/run.json"),
+    ("run.jsonl", "second/run.jsonl"),
     ("10.20.3.7", "127.77.0.10"),
     ("http://proxy.example:3128", "http://127.0.0.1:9"),
     ("/srv/underdesk/latest", "latest"),
