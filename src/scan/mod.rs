@@ -69,7 +69,7 @@ use crate::matching::Knowledge;
 use crate::model::{
     AccessRecord, Clue, CredentialId, Date, LiveHost, RunId, RunSummary, Stage, UtcTime,
 };
-use crate::session::{Connector, Memory, SshConnector};
+use crate::session::{Centres, Connector, Memory, SshConnector};
 use crate::store::{HostCommit, InventoryRef, JudgedBy, Pending, RunState, Store, StoreError};
 use crate::sweep::{self, PlanError, Sweeper};
 use crate::targets::TargetSet;
@@ -121,6 +121,8 @@ pub struct Context {
     /// The run as the store has it, for receipts: read once.
     summary: OnceCell<RunSummary>,
     jumps: host::Jumps,
+    /// The key distribution centres that were waited for in vain.
+    centres: Centres,
     /// What hosts of the own links announce: listened to once, by whoever asks first.
     announced: OnceCell<Announcements>,
     /// The stage that each host under way is in.
@@ -200,6 +202,7 @@ impl Context {
             },
             traffic,
             jumps: host::Jumps::of(&parts.keyring),
+            centres: Centres::default(),
             today: (parts.clock)().date(),
             notes: Notes::of(&parts.plan),
             summary: OnceCell::new(),

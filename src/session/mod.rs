@@ -61,7 +61,7 @@ pub use ssh::{
 };
 pub use windows_error::{KerberosFailure, KerberosRefusal, TrustError};
 pub use windows_shell::{Put, WindowsShell};
-pub use winrm::{Authorities, Challenge, Names, NoNames, WinrmConnector};
+pub use winrm::{Authorities, Centres, Challenge, Names, NoNames, WinrmConnector};
 pub use wmi_text::WmiRow;
 pub use wording::{ProtocolRequest, SSH_WINDOWS_REQUESTS, WINRM_REQUESTS, Wording, wordings};
 

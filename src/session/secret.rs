@@ -3,7 +3,7 @@
 //! Nothing here has `Serialize`, `Display` or `Clone`, and no `Debug` shows a secret. Secrets are
 //! opened in this module tree and nowhere else.
 
-use super::{KeyError, Verified, certificate};
+use super::{Centres, KeyError, Verified, certificate};
 use crate::model::UtcTime;
 use russh::keys::{self, Algorithm, Certificate, PrivateKey};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -240,6 +240,8 @@ pub struct KerberosWay<'a> {
     pub realm: &'a str,
     /// Key distribution centres of the realm, `host:port`, in the order to try them.
     pub kdcs: &'a [String],
+    /// Which of them the run has given up.
+    pub centres: &'a Centres,
     /// The host's full name as the operator, the credential or forward-confirmed DNS gives it:
     /// never one that the host claims.
     pub service_host: &'a str,

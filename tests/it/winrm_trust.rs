@@ -1,6 +1,12 @@
 //! Who may see a logon over WinRM: whole runs, counted by what the servers saw.
 
 use crate::support::{Desk, Office, assert_clean, conversations, logon, proofs, windows};
+use std::io::Write as _;
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
 
 const HTTP: (&str, &str) = ("5985", "windows-server-2022");
 const TLS: (&str, &str) = ("5986", "windows-server-2022");
@@ -290,5 +296,55 @@ fn where_no_kdc_answers_ntlm_takes_over_only_where_it_may() {
     let office = one(at, TLS, "", &format!("{kerberos}\nauth = 'kerberos'"));
     let refused = scanned(&office, 3, at, "--tls-ca ca.pem");
     assert_ne!(refused.0, "ok");
+    assert_eq!(office.seen().logins.len(), 0);
+}
+
+/// A key distribution centre that accepts and says nothing, or one byte a second: its address, and how often it was
+/// asked.
+fn slow_centre(drips: bool) -> (String, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    thread::spawn(move || {
+        let mut held = Vec::new();
+        for tcp in listener.incoming() {
+            let mut tcp = tcp.unwrap();
+            count.fetch_add(1, Ordering::Relaxed);
+            held.push(tcp.try_clone().unwrap());
+            if drips {
+                thread::spawn(move || {
+                    while tcp.write_all(&[0]).is_ok() {
+                        thread::sleep(Duration::from_secs(1));
+                    }
+                });
+            }
+        }
+    });
+    (address, asked)
+}
+
+#[test]
+fn a_silent_kdc_is_waited_for_three_times_and_not_by_every_host() {
+    let centres = [slow_centre(false), slow_centre(true)];
+    let hosts = (1..=20).map(|last| {
+        let name = format!("web-{last}");
+        windows(&name, &format!("127.94.1.{last}"), HTTP, "")
+    });
+    let kdc = format!("kdc = ['{}', '{}']", centres[0].0, centres[1].0);
+    let more = format!("user = 'svc-audit@lark.example'\n{kdc}\nauth = 'kerberos'");
+    let logon = logon("w", "127.94.1.0/24", &more);
+    let office = Office::open(&hosts.collect::<String>(), &logon);
+    let (_, access) = office.scan(3, "127.94.1.1-20", "--timeout 15");
+    assert_eq!(access.rows_where("result_code", "timeout").len(), 20);
+    let mut told = access.values("detail").into_iter();
+    assert!(told.any(|detail| detail.contains("not asked, since it was silent 3 times")));
+    for (_, asked) in &centres {
+        let asked = asked.load(Ordering::Relaxed);
+        assert!((1..=3).contains(&asked), "asked {asked} times");
+    }
+    // Nobody heard anything, so nothing is spent.
+    let (tries, stops) = office.desk.store().breaker().wait().unwrap();
+    assert_eq!((tries.len(), stops.len()), (0, 0));
     assert_eq!(office.seen().logins.len(), 0);
 }

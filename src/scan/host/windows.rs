@@ -9,8 +9,8 @@ use super::login::{Attempt, Entry, Next, Ticket};
 use crate::credentials::{AccountKey, Credential, HostLabel, Mechanism, Method, Winrm};
 use crate::model::{Failure as _, HostTrust, ResultCode};
 use crate::session::{
-    Channel, FirstUse, KerberosWay, LoggedIn, LoginError, Met, NtlmOverHttp, Permit, Proof,
-    StrangerPeer, VerifiedPeer, WindowsLogon, WindowsSecret,
+    Centres, Channel, FirstUse, KerberosWay, LoggedIn, LoginError, Met, NtlmOverHttp, Permit,
+    Proof, StrangerPeer, VerifiedPeer, WindowsLogon, WindowsSecret,
 };
 
 /// The port of a KDC (RFC 4120 section 7.2.3.2).
@@ -61,7 +61,7 @@ impl Visit<'_> {
             Met::Stranger(peer) if peer.channel() == Channel::Http => HostTrust::None,
             met => met.trust(),
         };
-        let way = Way::of(credential, winrm, &self.host_name());
+        let way = Way::of(credential, winrm, &self.host_name(), &cx.centres);
         let entry = match self.may_see(met, &attempt, &way).await? {
             Ok(peer) => match self.reserve(&attempt, label, turn).await? {
                 Ok(reserved) => {
@@ -162,11 +162,12 @@ struct Way<'a> {
     /// The Kerberos realm, where there is one to ask.
     realm: Option<String>,
     kdcs: Vec<String>,
+    centres: &'a Centres,
     service_host: String,
 }
 
 impl<'a> Way<'a> {
-    fn of(credential: &'a Credential, winrm: &'a Winrm, host: &str) -> Self {
+    fn of(credential: &'a Credential, winrm: &'a Winrm, host: &str, centres: &'a Centres) -> Self {
         let (user, domain) = credential.account();
         // A short domain name is no Kerberos realm.
         let named = winrm.kerberos_realm.as_deref();
@@ -184,6 +185,7 @@ impl<'a> Way<'a> {
             domain,
             realm,
             kdcs,
+            centres,
             service_host: host.to_lowercase(),
         }
     }
@@ -200,6 +202,7 @@ impl<'a> Way<'a> {
             kerberos: self.realm.as_deref().map(|realm| KerberosWay {
                 realm,
                 kdcs: &self.kdcs,
+                centres: self.centres,
                 service_host: &self.service_host,
             }),
             ntlm: self.speaks_ntlm(),
@@ -252,7 +255,12 @@ mod tests {
         let Method::Winrm(winrm) = &credential.method else {
             panic!("not a WinRM credential");
         };
-        look(&Way::of(credential, winrm, "SRV.corp.example"))
+        look(&Way::of(
+            credential,
+            winrm,
+            "SRV.corp.example",
+            &Centres::default(),
+        ))
     }
 
     #[test]

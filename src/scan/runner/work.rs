@@ -101,6 +101,8 @@ async fn worked_on(
         if cx.network.is_there(address, outages, Instant::now()).await {
             return Ok(Some((commit, seat)));
         }
+        // Nor could those be heard that vouch for others.
+        cx.centres.forget();
         if !is_undone {
             host::excuse(&mut commit);
             return Ok(Some((commit, seat)));

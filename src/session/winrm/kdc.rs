@@ -5,6 +5,8 @@
 use super::krb_error::{KrbError, PREAUTH_REQUIRED};
 use crate::session::{KerberosFailure, KerberosRefusal};
 use crate::traffic::{Share, size};
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -14,13 +16,67 @@ use tokio::time::Instant;
 /// At most so many hosts' tickets are fetched at a time: a thousand hosts share one directory.
 pub(super) static AT_ONCE: Semaphore = Semaphore::const_new(4);
 
+/// After so many times in a row that a centre was waited for in vain it is not asked for a while: every host of a realm
+/// would wait for it anew, one after the other.
+const GIVEN_UP_AFTER: u32 = 3;
+const GIVEN_UP_FOR: Duration = Duration::from_mins(10);
+
+/// Which centres a run has waited for in vain, by address.
+#[derive(Debug, Default)]
+pub struct Centres(Mutex<BTreeMap<String, Silence>>);
+
+#[derive(Clone, Copy, Debug)]
+struct Silence {
+    times: u32,
+    last: Instant,
+}
+
+impl Centres {
+    /// Begins anew with all of them: it may have been our own network.
+    pub fn forget(&self) {
+        self.silences().clear();
+    }
+
+    fn is_given_up(&self, address: &str) -> bool {
+        self.silences().get(address).is_some_and(|silence| {
+            silence.times >= GIVEN_UP_AFTER && silence.last.elapsed() < GIVEN_UP_FOR
+        })
+    }
+
+    fn answered(&self, address: &str) {
+        self.silences().remove(address);
+    }
+
+    /// One was waited for in vain from a moment on. Hosts that waited at the same time are one time.
+    fn was_silent(&self, address: &str, since: Instant) {
+        let mut silences = self.silences();
+        let silence = silences.entry(address.to_owned()).or_insert(Silence {
+            times: 0,
+            last: since,
+        });
+        if silence.last <= since {
+            *silence = Silence {
+                times: silence.times.saturating_add(1),
+                last: Instant::now(),
+            };
+        }
+    }
+
+    fn silences(&self) -> MutexGuard<'_, BTreeMap<String, Silence>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// The realm's centres, as seen from one logon.
 pub(super) struct Kdcs<'a> {
     addresses: &'a [String],
+    centres: &'a Centres,
     until: Instant,
     share: Share,
     /// The one that answered first: it is asked on.
     chosen: Option<&'a String>,
+    /// Those that were not asked, since they are given up.
+    passed_over: Vec<&'a String>,
     initial_requests: usize,
     proof_sent: bool,
     proven: bool,
@@ -36,12 +92,18 @@ const AS_REP: u8 = 0x6b;
 const TGS_REP: u8 = 0x6d;
 
 impl<'a> Kdcs<'a> {
-    pub(super) fn new(addresses: &'a [String], until: Instant, share: Share) -> Self {
+    pub(super) fn new(
+        (addresses, centres): (&'a [String], &'a Centres),
+        until: Instant,
+        share: Share,
+    ) -> Self {
         Self {
             addresses,
+            centres,
             until,
             share,
             chosen: None,
+            passed_over: Vec::new(),
             initial_requests: 0,
             proof_sent: false,
             proven: false,
@@ -56,12 +118,11 @@ impl<'a> Kdcs<'a> {
 
     /// That none of the realm's centres answers.
     pub(super) fn silent(&self) -> KerberosRefusal {
-        let asked: Vec<&str> = self
-            .addresses
-            .iter()
-            .take(MOST)
-            .map(String::as_str)
-            .collect();
+        let told = |address: &String| match self.passed_over.contains(&address) {
+            true => format!("{address} (not asked, since it was silent {GIVEN_UP_AFTER} times)"),
+            false => address.clone(),
+        };
+        let asked: Vec<String> = self.addresses.iter().take(MOST).map(told).collect();
         KerberosRefusal::NoKdc(match asked.as_slice() {
             [] => "none is known".to_owned(),
             asked => asked.join(", "),
@@ -128,6 +189,10 @@ impl<'a> Kdcs<'a> {
             return self.talk_to(chosen, message).await;
         }
         for address in self.addresses.iter().take(MOST) {
+            if self.centres.is_given_up(address) {
+                self.passed_over.push(address);
+                continue;
+            }
             if let Some(answer) = self.talk_to(address, message).await {
                 self.chosen = Some(address);
                 return Some(answer);
@@ -138,9 +203,17 @@ impl<'a> Kdcs<'a> {
 
     async fn talk_to(&self, address: &str, message: &[u8]) -> Option<Vec<u8>> {
         let share = &self.share;
-        let until = self.until.min(share.now() + STEP);
+        let (asked, began) = (Instant::now(), share.now());
+        let until = self.until.min(began + STEP);
         let talk = talk(address, message, share);
-        share.timeout_at(until, talk).await.ok()?
+        let answer = share.timeout_at(until, talk).await.ok().flatten();
+        match &answer {
+            Some(_) => self.centres.answered(address),
+            // Who refuses at once holds nobody up.
+            None if share.now() - began < STEP / 4 => {}
+            None => self.centres.was_silent(address, asked),
+        }
+        answer
     }
 }
 
@@ -153,7 +226,7 @@ async fn talk(address: &str, message: &[u8], share: &Share) -> Option<Vec<u8>> {
     let mut length = [0; 4];
     tcp.read_exact(&mut length).await.ok()?;
     let size = usize::try_from(u32::from_be_bytes(length)).ok()?;
-    if size > MOST_BYTES {
+    if !(1..=MOST_BYTES).contains(&size) {
         return None;
     }
     let mut answer = length.to_vec();
@@ -165,6 +238,9 @@ async fn talk(address: &str, message: &[u8], share: &Share) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::ResultCode;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
     use tokio::net::TcpListener;
     use tokio::task::JoinSet;
 
@@ -201,7 +277,8 @@ mod tests {
     async fn a_wrong_password_is_told_once_and_counts() {
         let (address, _runs) = centre(vec![error(25), error(24)]).await;
         let addresses = [address];
-        let mut kdcs = Kdcs::new(&addresses, in_time(), Share::default());
+        let centres = Centres::default();
+        let mut kdcs = Kdcs::new((&addresses, &centres), in_time(), Share::default());
         assert!(kdcs.ask(INITIAL).await.is_ok());
         assert!(!kdcs.failed(kdcs.silent()).secret_sent);
         let failure = kdcs.ask(INITIAL).await.unwrap_err();
@@ -213,7 +290,8 @@ mod tests {
     async fn an_unknown_service_leaves_the_password_proven() {
         let (address, _runs) = centre(vec![error(25), vec![AS_REP, 0], error(7)]).await;
         let addresses = [address];
-        let mut kdcs = Kdcs::new(&addresses, in_time(), Share::default());
+        let centres = Centres::default();
+        let mut kdcs = Kdcs::new((&addresses, &centres), in_time(), Share::default());
         kdcs.ask(INITIAL).await.unwrap();
         kdcs.ask(INITIAL).await.unwrap();
         let failure = kdcs.ask(SERVICE).await.unwrap_err();
@@ -227,7 +305,8 @@ mod tests {
         for forged in [vec![AS_REP, 0], error(37)] {
             let (address, _runs) = centre(vec![error(25), forged]).await;
             let addresses = [address];
-            let mut kdcs = Kdcs::new(&addresses, in_time(), Share::default());
+            let centres = Centres::default();
+            let mut kdcs = Kdcs::new((&addresses, &centres), in_time(), Share::default());
             kdcs.ask(INITIAL).await.unwrap();
             let _ = kdcs.ask(INITIAL).await;
             let failure = kdcs.failed(KerberosRefusal::Skew);
@@ -239,7 +318,8 @@ mod tests {
     async fn a_dead_centre_is_passed_over_before_anything_is_proven() {
         let (address, _runs) = centre(vec![error(25)]).await;
         let addresses = ["127.0.0.1:1".to_owned(), address];
-        let mut kdcs = Kdcs::new(&addresses, in_time(), Share::default());
+        let centres = Centres::default();
+        let mut kdcs = Kdcs::new((&addresses, &centres), in_time(), Share::default());
         assert!(kdcs.ask(INITIAL).await.is_ok());
         // The second one is gone by now, and no other may hear the proof.
         let failure = kdcs.ask(INITIAL).await.unwrap_err();
@@ -249,17 +329,91 @@ mod tests {
         assert!(told.contains("127.0.0.1:1, 127.0.0.1:"), "{told}");
     }
 
+    /// A centre that accepts and says nothing, or one byte a second; and how often it was asked.
+    async fn slow(drips: bool) -> (String, Arc<AtomicUsize>, JoinSet<()>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let (asked, mut runs) = (Arc::new(AtomicUsize::new(0)), JoinSet::new());
+        let count = Arc::clone(&asked);
+        runs.spawn(async move {
+            let mut held = JoinSet::new();
+            while let Ok((mut tcp, _)) = listener.accept().await {
+                count.fetch_add(1, Ordering::Relaxed);
+                held.spawn(async move {
+                    while drips && tcp.write_all(&[0]).await.is_ok() {
+                        tokio::time::sleep(Duration::from_secs(1)).await;
+                    }
+                    tcp.read_to_end(&mut Vec::new()).await.ok();
+                });
+            }
+        });
+        (address, asked, runs)
+    }
+
+    async fn refused(addresses: &[String], centres: &Centres) -> KerberosFailure {
+        let mut kdcs = Kdcs::new((addresses, centres), in_time(), Share::default());
+        kdcs.ask(INITIAL).await.unwrap_err()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_centre_that_accepts_and_does_not_speak_is_given_up_for_a_while() {
+        for drips in [false, true] {
+            let (address, asked, _runs) = slow(drips).await;
+            let (addresses, centres) = ([address], Centres::default());
+            let count = || asked.load(Ordering::Relaxed);
+            for _ in 0..20 {
+                let failure = refused(&addresses, &centres).await;
+                assert_eq!(failure.why.code(), ResultCode::Timeout);
+                assert!(!failure.secret_sent);
+            }
+            assert!(count() <= 3, "asked {} times", count());
+            let told = refused(&addresses, &centres).await.why.to_string();
+            assert!(
+                told.ends_with("(not asked, since it was silent 3 times)"),
+                "{told}"
+            );
+
+            // It may have come back by then; if not, one host waits for all.
+            tokio::time::sleep(GIVEN_UP_FOR).await;
+            let before = count();
+            for _ in 0..20 {
+                refused(&addresses, &centres).await;
+            }
+            assert!(count() - before <= 1, "asked {} times", count() - before);
+            centres.forget();
+            let told = refused(&addresses, &centres).await.why.to_string();
+            assert!(!told.contains("not asked"), "{told}");
+        }
+    }
+
+    #[test]
+    fn hosts_that_wait_together_are_one_time_and_an_answer_ends_the_silence() {
+        let (centres, began) = (Centres::default(), Instant::now());
+        for _ in 0..4 {
+            centres.was_silent("dc1:88", began);
+        }
+        assert!(!centres.is_given_up("dc1:88"));
+        for _ in 0..2 {
+            centres.was_silent("dc1:88", Instant::now());
+        }
+        assert!(centres.is_given_up("dc1:88") && !centres.is_given_up("dc2:88"));
+        centres.answered("dc1:88");
+        assert!(!centres.is_given_up("dc1:88"));
+    }
+
     #[tokio::test]
     async fn an_answer_out_of_turn_or_too_long_is_none() {
         let (address, _runs) = centre(vec![vec![AS_REP, 0]]).await;
         let addresses = [address];
-        let mut kdcs = Kdcs::new(&addresses, in_time(), Share::default());
+        let centres = Centres::default();
+        let mut kdcs = Kdcs::new((&addresses, &centres), in_time(), Share::default());
         let failure = kdcs.ask(INITIAL).await.unwrap_err();
         assert!(matches!(failure.why, KerberosRefusal::Other(_)));
         assert!(!failure.secret_sent && !failure.proven);
         let (address, _runs) = centre(vec![vec![0x7e; MOST_BYTES + 1]]).await;
         let addresses = [address];
-        let mut kdcs = Kdcs::new(&addresses, in_time(), Share::default());
+        let centres = Centres::default();
+        let mut kdcs = Kdcs::new((&addresses, &centres), in_time(), Share::default());
         let failure = kdcs.ask(INITIAL).await.unwrap_err();
         assert_eq!(failure.why, kdcs.silent());
     }

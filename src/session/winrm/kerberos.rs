@@ -47,7 +47,7 @@ pub(super) async fn ticket(
         let why = "others were still waiting for theirs".to_owned();
         return Err(unsent(KerberosRefusal::NoKdc(why)));
     };
-    let mut kdcs = Kdcs::new(way.kdcs, until, limits.share.clone());
+    let mut kdcs = Kdcs::new((way.kdcs, way.centres), until, limits.share.clone());
     for service in SERVICES {
         let target = format!("{service}/{}", way.service_host);
         match fetch(&mut kdcs, way, (user, password), target).await {

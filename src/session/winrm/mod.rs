@@ -31,6 +31,7 @@ mod wsman;
 
 pub use challenge::Challenge;
 pub use connector::{Names, NoNames, WinrmConnector};
+pub use kdc::Centres;
 pub use tls::Authorities;
 
 #[cfg(fuzzing)]
