@@ -15,6 +15,9 @@ pub(super) struct Pacing {
 const BURST: f64 = 128.0;
 /// How long sending may have stood still until what is late is given up.
 const LATEST: f64 = 0.1;
+/// The same while the rate is a guess at what the network bears: what comes all at once fills a queue, and looks as if
+/// the rate did.
+const LATEST_OF_A_GUESS: f64 = 0.005;
 
 impl Pacing {
     pub(super) fn new() -> Self {
@@ -26,10 +29,15 @@ impl Pacing {
     }
 
     /// How many packets may be sent now. To be asked before each change of the rate, too.
-    pub(super) fn due(&mut self, now: Duration, rate: f64) -> usize {
+    pub(super) fn due(&mut self, now: Duration, rate: f64, is_promised: bool) -> usize {
         let passed = now.saturating_sub(self.at).as_secs_f64();
         self.at = self.at.max(now);
-        self.owed = (self.owed + passed * rate).min((rate * LATEST).max(1.0) + 1.0);
+        let latest = if is_promised {
+            LATEST
+        } else {
+            LATEST_OF_A_GUESS
+        };
+        self.owed = (self.owed + passed * rate).min((rate * latest).max(1.0) + 1.0);
         if now < self.next {
             return 0;
         }
@@ -68,6 +76,25 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    #[test]
+    fn what_is_late_is_not_made_up_for_while_the_rate_is_a_guess() {
+        let sent = |is_promised| {
+            let mut pacing = Pacing::new();
+            let mut now = Duration::from_secs(1);
+            let (until, mut sent) = (now + Duration::from_millis(20), 0);
+            while now < until {
+                let due = pacing.due(now, 20_000.0, is_promised);
+                pacing.sent(now, due, 20_000.0);
+                sent += due;
+                now += Duration::from_micros(100);
+            }
+            sent
+        };
+        // In this time 400 are due, and as many again may be made up for.
+        assert!(sent(true) > 700, "{}", sent(true));
+        assert!((400..=510).contains(&sent(false)), "{}", sent(false));
+    }
+
     proptest! {
         #[test]
         fn the_rate_is_kept_within_a_percent_though_the_clock_stumbles(rate in prop::sample::select(vec![500.0_f64, 10_000.0, 100_000.0]), steps in prop::collection::vec(100_u64..3_000, 3_000)) {
@@ -78,7 +105,7 @@ mod tests {
                 now += Duration::from_micros(step);
                 // One batch after another, as long as any is due.
                 for _ in 0..4 {
-                    let due = pacing.due(now, rate);
+                    let due = pacing.due(now, rate, true);
                     prop_assert!(due <= 128);
                     pacing.sent(now, due, rate);
                     sent += due;

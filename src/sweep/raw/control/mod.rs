@@ -55,6 +55,8 @@ struct Window {
     looked: Duration,
     /// When each packet was sent, and how much longer than the shortest time its answer took.
     excess: Vec<(Duration, Duration)>,
+    /// How many packets of any kind were sent until when.
+    course: Vec<(Duration, u64)>,
 }
 
 /// What became of packets to hosts that are known to live, sent since the rate was last lowered.
@@ -109,6 +111,8 @@ const MOST_BASELINE: f64 = 0.3;
 /// How full a queue counts as filling, at least.
 const QUEUE: Duration = Duration::from_millis(8);
 const SHORTEST_LOOK: Duration = Duration::from_millis(10);
+/// How many answers, and how many moments, are enough to see how the queues do of late.
+const LATEST: usize = 1_024;
 /// How many subnets' round trips are remembered.
 const SUBNETS: usize = 65_536;
 
@@ -204,11 +208,13 @@ impl Control {
 
     /// Looks whether the rate should change. `sent` is how many packets were sent so far.
     pub fn look(&mut self, now: Duration, sent: u64) -> Option<Lowered> {
+        self.window.course.push((now, sent));
         let span = now.saturating_sub(self.window.looked);
         if span < SHORTEST_LOOK {
             return None;
         }
         self.outcomes.ripen(now.saturating_sub(self.time_out()));
+        self.window.trim();
         let queued = self.window.queued(self.enough());
         let is_bad = self.loss_is_plain() || queued.is_some_and(|queued| queued > self.filling());
         if !is_bad && span < self.patience(queued.is_some()) {
@@ -254,8 +260,9 @@ impl Control {
             return Some(self.lose(now, used));
         }
         if self.queued > filling && in_use {
-            let drains = self.phase == Phase::Draining && self.window.slope() < -0.02;
-            self.window.forget(now.saturating_sub(SHORTEST_LOOK * 5));
+            let is_early =
+                self.phase == Phase::Draining && self.window.length() < SHORTEST_LOOK * 2;
+            let drains = is_early || self.window.slope() < -0.02;
             return (!drains).then(|| self.back_off(now, used));
         }
         if self.queued < filling / 4 {
@@ -321,12 +328,16 @@ impl Control {
 
     /// A queue fills: somewhat less than what comes through.
     fn back_off(&mut self, now: Duration, used: f64) -> Lowered {
-        let rate = self.rate.min(used);
+        // What fills it is what was sent in the very time that the answers tell of.
+        let filled = self.window.inflow().unwrap_or(used);
+        let rate = self.rate.min(filled);
         let slope = self.window.slope();
         if slope > 0.02 {
-            let through = (rate / (1.0 + slope)).clamp(rate / 8.0, rate * 0.98);
+            // Once it is known roughly what comes through, a steeper rise than that is a hiccup on the way.
+            let least = if self.ceiling < self.asked { 2.0 } else { 8.0 };
+            let through = (filled / (1.0 + slope)).clamp(filled / least, filled * 0.98);
             self.ceiling = through;
-            self.set(now, through * 0.8);
+            self.set(now, (through * 0.8).min(self.rate));
         } else {
             // It is full, and tells no more than that.
             self.ceiling = self.ceiling.min(rate * 0.9);
@@ -351,6 +362,8 @@ impl Control {
         if self.rate >= self.asked || used < self.rate / 2.0 {
             return;
         }
+        // What comes through without a queue was no ceiling.
+        self.ceiling = self.ceiling.max(self.rate.min(used));
         let below = self.rate < self.ceiling * 0.94;
         let factor = match self.phase {
             Phase::Starting => 2.0,
@@ -398,10 +411,17 @@ impl Window {
     fn begin(&mut self, now: Duration) {
         self.since = now;
         self.excess.clear();
+        let last = self.course.pop();
+        self.course.clear();
+        self.course.extend(last);
     }
 
-    fn forget(&mut self, before: Duration) {
-        self.excess.retain(|(sent, _)| *sent >= before);
+    /// Forgets all but the latest.
+    fn trim(&mut self) {
+        let many = self.excess.len().saturating_sub(LATEST);
+        self.excess.drain(..many);
+        let many = self.course.len().saturating_sub(LATEST);
+        self.course.drain(..many);
     }
 
     /// By how much every answer to the later packets was late; `None` where too few came to tell.
@@ -416,6 +436,22 @@ impl Window {
     fn span(&self) -> Option<(Duration, Duration)> {
         let sent = self.excess.iter().map(|(sent, _)| *sent);
         Some((sent.clone().min()?, sent.max()?))
+    }
+
+    fn length(&self) -> Duration {
+        let span = self.span();
+        span.map_or(Duration::ZERO, |(first, last)| last.saturating_sub(first))
+    }
+
+    /// Packets a second while those were sent whose answers are here; `None` where that is not known.
+    fn inflow(&self) -> Option<f64> {
+        let (from, to) = self.span()?;
+        let before = self.course.iter().rev().find(|(at, _)| *at <= from);
+        let (first, already) = before.or(self.course.first())?;
+        let after = self.course.iter().find(|(at, _)| *at >= to);
+        let (last, sent) = after.or(self.course.last())?;
+        let span = last.saturating_sub(*first);
+        (span >= SHORTEST_LOOK / 5).then(|| per_second(sent - already, span))
     }
 
     fn shortest(&self, middle: Duration, late: bool) -> Option<Duration> {

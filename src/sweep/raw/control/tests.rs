@@ -16,6 +16,8 @@ struct Net {
     /// Packets a second that come through; the queue before it.
     through: f64,
     queue: f64,
+    /// How often in a second nothing comes through for some milliseconds.
+    hiccups: f64,
 }
 
 struct Run {
@@ -27,6 +29,7 @@ struct Run {
     overflowed: f64,
     owed: f64,
     random: u64,
+    stands_until: f64,
     pending: BinaryHeap<Reverse<(u64, u64, u64, bool)>>,
     lowered: usize,
 }
@@ -44,6 +47,7 @@ impl Run {
             overflowed: 0.0,
             owed: 0.0,
             random: seed | 1,
+            stands_until: 0.0,
             pending: BinaryHeap::new(),
             lowered: 0,
         }
@@ -61,7 +65,10 @@ impl Run {
         let end = self.now + seconds;
         while self.now < end {
             self.now += STEP;
-            self.backlog = (self.backlog - net.through * STEP).max(0.0);
+            self.hiccup(net);
+            if self.now >= self.stands_until {
+                self.backlog = (self.backlog - net.through * STEP).max(0.0);
+            }
             self.owed += self.control.rate() * STEP;
             while self.owed >= 1.0 {
                 self.owed -= 1.0;
@@ -75,7 +82,9 @@ impl Run {
                 }
                 if self.sent.is_multiple_of(one_in) {
                     let lost = !fits || self.chance() < net.loss;
-                    let trip = net.trip + self.backlog / net.through + 0.0005 * self.chance();
+                    let stands = (self.stands_until - self.now).max(0.0);
+                    let queued = stands + self.backlog / net.through;
+                    let trip = net.trip + queued + 0.0005 * self.chance();
                     let known = self.now
                         + if lost {
                             self.control.time_out().as_secs_f64()
@@ -94,6 +103,13 @@ impl Run {
             self.hear();
             let now = Duration::from_secs_f64(self.now);
             self.lowered += usize::from(self.control.look(now, self.sent).is_some());
+        }
+    }
+
+    fn hiccup(&mut self, net: &Net) {
+        if net.hiccups > 0.0 && self.now >= self.stands_until && self.chance() < net.hiccups * STEP
+        {
+            self.stands_until = self.now + 0.002 + 0.012 * self.chance();
         }
     }
 
@@ -123,6 +139,7 @@ fn clean(trip: f64) -> Net {
         loss: 0.0,
         through: 5e6,
         queue: 1e5,
+        hiccups: 0.0,
     }
 }
 
@@ -144,13 +161,37 @@ fn nobody_who_answers_is_no_reason_to_crawl() {
     assert!(run.control.rate() >= 100_000.0);
 }
 
+#[test]
+fn a_hiccup_is_not_taken_for_a_slower_router() {
+    let net = Net {
+        trip: 0.005,
+        loss: 0.0,
+        through: 20_000.0,
+        queue: 1_000.0,
+        hiccups: 10.0,
+    };
+    let mut filled = Vec::new();
+    let (mut sent, mut overflowed) = (0, 0.0);
+    for seed in 1..=20 {
+        let mut run = Run::new(100_000, seed * 7_919);
+        run.go(&net, 2.5, 10);
+        filled.push(run.delivered / (2.5 * net.through));
+        sent += run.sent;
+        overflowed += run.overflowed;
+    }
+    let mean = filled.iter().sum::<f64>() / filled.len() as f64;
+    assert!(mean > 0.75, "{filled:?}");
+    assert!(filled.iter().all(|one| *one > 0.5), "{filled:?}");
+    assert!(overflowed < 0.03 * sent as f64, "{overflowed} of {sent}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(6))]
 
     #[test]
     fn a_bottleneck_is_filled_and_hardly_overflows(seed: u64, trip in 1_u32..40, thousands in 5_u32..60, one_in in 5_u64..50) {
         let through = f64::from(thousands) * 1_000.0;
-        let net = Net { trip: f64::from(trip) / 1_000.0, loss: 0.0, through, queue: 1_000.0 };
+        let net = Net { trip: f64::from(trip) / 1_000.0, loss: 0.0, through, queue: 1_000.0, hiccups: 0.0 };
         let mut run = Run::new(100_000, seed);
         run.go(&net, 1.5, one_in);
         let (sent, delivered, overflowed) = (run.sent, run.delivered, run.overflowed);
@@ -165,7 +206,7 @@ proptest! {
     #[test]
     fn a_bottleneck_without_a_queue_is_found_by_its_losses(seed: u64, thousands in 5_u32..60) {
         let through = f64::from(thousands) * 1_000.0;
-        let net = Net { trip: 0.005, loss: 0.0, through, queue: (through * 0.004).max(40.0) };
+        let net = Net { trip: 0.005, loss: 0.0, through, queue: (through * 0.004).max(40.0), hiccups: 0.0 };
         let mut run = Run::new(100_000, seed);
         run.go(&net, 2.0, 20);
         let (delivered, overflowed) = (run.delivered, run.overflowed);

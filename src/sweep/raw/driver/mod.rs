@@ -289,6 +289,12 @@ impl<'a> Driver<'a> {
         }
     }
 
+    /// How many packets may be sent now.
+    fn due(&mut self, now: Duration) -> usize {
+        let rate = self.rate();
+        self.pacing.due(now, rate, rate >= self.control.asked())
+    }
+
     /// How long after a packet its answer must have come.
     fn wait(&self) -> Duration {
         match self.control.round_trip() {
@@ -330,7 +336,7 @@ impl<'a> Driver<'a> {
         }
         self.look_at_neighbours(now);
         // What is owed so far is owed at the old rate.
-        self.pacing.due(now, self.rate());
+        self.due(now);
         if let Some(lowered) = self.control.look(now, self.count.packets) {
             self.outbox
                 .push_back(SweepEvent::Notice(lowered.to_string()));

@@ -21,7 +21,7 @@ impl Driver<'_> {
     /// Sends what is due, and says how much that was.
     pub(super) fn send(&mut self, now: Duration) -> Result<usize, Halt> {
         let rate = self.rate();
-        let due = self.pacing.due(now, rate);
+        let due = self.due(now);
         let due = due.min(self.job.allowance.packets(size::packet(false, 0)));
         if due == 0 || self.outbox.len() >= OUTBOX {
             return Ok(0);
