@@ -9,7 +9,10 @@ use crate::lab::{Proof, Running};
 use crate::model::{Canaries, MachineRecord, ResultCode};
 use crate::session::{KnownKeys, Limits, MeetError, Met, Password};
 use crate::store::{ReportOptions, SightingRow};
-use crate::sweep::{Answer, EndReason, Sighting, SweepEnd, SweepEvent, SweepPlan};
+use crate::sweep::{
+    Answer, EndReason, Probe, ProbeKind, Sighting, SimulatedSweeper, SweepEnd, SweepEvent,
+    SweepPlan,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::SocketAddr;
@@ -27,6 +30,8 @@ struct Wire {
     /// How many hosts are met until it is cut.
     until: usize,
     met: AtomicUsize,
+    /// How often the system was asked for a way.
+    looks: AtomicUsize,
 }
 
 impl Wire {
@@ -44,6 +49,7 @@ struct Seen(Arc<Wire>);
 #[async_trait::async_trait]
 impl Eyes for Seen {
     fn way(&self, _: IpAddr) -> io::Result<IpAddr> {
+        self.0.looks.fetch_add(1, Ordering::SeqCst);
         if self.0.is_cut() && !self.0.is_silent {
             return Err(io::ErrorKind::NetworkUnreachable.into());
         }
@@ -342,4 +348,25 @@ async fn what_was_swept_without_a_network_is_swept_again() {
         assert_eq!(addresses.len(), 200);
         assert_eq!(machines(&back).await.len(), 200);
     }
+}
+
+#[tokio::test]
+async fn the_system_is_not_asked_for_a_way_with_each_host() {
+    let mut plan = plan_of("127.88.6.1-200", &[9]);
+    (plan.kind, plan.look.off) = (RunKind::Sweep, true);
+    let wire = Arc::new(Wire::default());
+    let (mut cx, targets) = context(&plan).await;
+    let own = Arc::get_mut(&mut cx).unwrap();
+    let eyes = Arc::new(Seen(Arc::clone(&wire)));
+    own.network = Network::seen_by(eyes, times(Duration::from_millis(700)));
+    let answers = (1..=200).map(|last| {
+        let (address, kind) = ([127, 88, 6, last].into(), ProbeKind::Tcp(9));
+        (Probe { address, kind }, Answer::Open)
+    });
+    let sweeper = Arc::new(SimulatedSweeper::new(answers));
+    let stop = CancellationToken::new();
+    let end = run(Arc::clone(&cx), targets, sweeper, stop).await.unwrap();
+    assert_eq!((end, machines(&cx).await.len()), (RunEnd::Complete, 200));
+    let looks = wire.looks.load(Ordering::SeqCst);
+    assert!(looks < 100, "{looks}");
 }

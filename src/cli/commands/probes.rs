@@ -209,7 +209,11 @@ pub(super) fn stage(
         EngineArgument::Connect => Some(Engine::Connect),
         EngineArgument::Raw => Some(Engine::Raw),
     };
-    let engines = Engines::open(plan.profile());
+    let profile = plan.profile();
+    let engines = match wanted {
+        Some(Engine::Connect) => Engines::connect_only(profile),
+        _ => Engines::open(profile),
+    };
     let choice = engines.choose(&*scan::addresses(&targets), wanted);
     let is_raw = choice.legs.iter().any(|(engine, _)| *engine == Engine::Raw);
     if wanted == Some(Engine::Raw) && !is_raw {

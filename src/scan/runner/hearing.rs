@@ -6,15 +6,31 @@ use crate::scan::{Event, RunError, RunKind};
 use crate::store::SightingRow;
 use crate::sweep::{EndReason, Sighting, SweepEnd, SweepEvent};
 use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, LazyLock};
 use tokio::time::Instant;
 
 impl Runner {
-    pub(super) async fn sweep_event(&mut self, event: SweepEvent) -> Result<(), RunError> {
+    /// The sweep has said all of this.
+    pub(super) async fn sweep_events(&mut self, events: Vec<SweepEvent>) -> Result<(), RunError> {
+        let cx = Arc::clone(&self.cx);
+        // One look, after all of it: each costs as much as a connection.
+        let has_network = LazyLock::new(|| cx.network.look());
+        for event in events {
+            self.sweep_event(event, &has_network).await?;
+        }
+        Ok(())
+    }
+
+    async fn sweep_event(
+        &mut self,
+        event: SweepEvent,
+        has_network: &LazyLock<bool, impl FnOnce() -> bool>,
+    ) -> Result<(), RunError> {
         match event {
-            SweepEvent::Sighting(sighting) => self.sighted(&sighting),
+            SweepEvent::Sighting(sighting) => self.sighted(&sighting, has_network),
             SweepEvent::Notice(text) => self.cx.tell(Event::Warning { text }),
             // Without a network nothing is settled; it is asked again when there is one.
-            SweepEvent::Settled(_) | SweepEvent::Passed(_) if !self.cx.network.look() => {}
+            SweepEvent::Settled(_) | SweepEvent::Passed(_) if !**has_network => {}
             SweepEvent::Settled(address) => self.settled(address),
             SweepEvent::Passed(mark) => {
                 self.marks.pass(mark, Instant::now());
@@ -85,10 +101,14 @@ impl Runner {
         self.marks.sure(self.cx.network.sure())
     }
 
-    fn sighted(&mut self, sighting: &Sighting) {
+    fn sighted(
+        &mut self,
+        sighting: &Sighting,
+        has_network: &LazyLock<bool, impl FnOnce() -> bool>,
+    ) {
         match sighting.answer {
             // That may be the system's own word.
-            Answer::Unreachable if !self.cx.network.look() => return,
+            Answer::Unreachable if !**has_network => return,
             answer if answer.is_life() => {
                 if let Some(port) = sighting.probe.port() {
                     let at = SocketAddr::new(sighting.address, port);

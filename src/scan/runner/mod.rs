@@ -160,9 +160,7 @@ impl Runner {
             tokio::select! {
                 heard = sweeping.next() => match heard {
                     Heard::Events(events) => {
-                        for event in events {
-                            self.sweep_event(event).await?;
-                        }
+                        self.sweep_events(events).await?;
                         // Being woken for each of thousands would cost more than what is done then.
                         tokio::time::sleep(BREATH).await;
                     }

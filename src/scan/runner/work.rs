@@ -91,8 +91,9 @@ async fn worked_on(
             continue;
         }
         // Who was only looked at may have shown less than he would have.
-        let was_unseen = was_only_looked_at(&commit.outcome)
-            && (showed_nothing(cx, &commit.outcome) || !cx.network.look());
+        let was_unseen = !cx.plan.look.off
+            && was_only_looked_at(&commit.outcome)
+            && (showed_nothing(&commit.outcome) || !cx.network.look());
         let is_undone = was_cut || was_unseen;
         if !is_undone && !was_silent(&commit.outcome) {
             return Ok(Some((commit, seat)));
@@ -120,8 +121,8 @@ fn was_only_looked_at(outcome: &HostOutcome) -> bool {
 }
 
 /// Whether a host showed nothing on any of its open ports.
-fn showed_nothing(cx: &Context, outcome: &HostOutcome) -> bool {
-    !cx.plan.look.off && !outcome.host.open_ports.is_empty() && outcome.clues.is_empty()
+fn showed_nothing(outcome: &HostOutcome) -> bool {
+    !outcome.host.open_ports.is_empty() && outcome.clues.is_empty()
 }
 
 /// Whether a host was not heard any more when it may have had a secret: it is not asked again.
