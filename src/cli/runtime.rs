@@ -81,14 +81,18 @@ pub(super) async fn until_interrupted<T>(
 }
 
 /// Runs `work`, which cannot be stopped halfway, until Ctrl-C or SIGTERM comes a second time; `asked`
-/// where the first one came before.
+/// where the first one came before: then it is said what is waited for, if that takes long.
 pub(super) async fn until_insisted<T>(work: impl Future<Output = T>, asked: bool) -> Option<T> {
     tokio::pin!(work);
     let insisted = async {
+        // The files of a small network are there sooner.
+        const SOON: Duration = Duration::from_secs(2);
         if !asked {
             interrupted().await;
-            super::complain("writing the files (again to stop at once)");
+        } else if timeout(SOON, interrupted()).await.is_ok() {
+            return;
         }
+        super::complain("writing the files (again to stop at once)");
         interrupted().await;
     };
     tokio::select! {

@@ -141,6 +141,72 @@ async fn a_stopped_sweep_is_never_a_complete_run() {
     }
 }
 
+/// Finds so many hosts that refuse, and then ends well.
+struct Refusals(u64);
+
+#[async_trait::async_trait]
+impl Sweeper for Refusals {
+    async fn sweep(
+        &self,
+        plan: &SweepPlan,
+        _: u64,
+        out: mpsc::Sender<SweepEvent>,
+        _: CancellationToken,
+    ) -> SweepEnd {
+        for index in 0..self.0 {
+            let sighting = Sighting {
+                index,
+                address: plan.addresses().nth(index).unwrap(),
+                probe: ProbeKind::Tcp(22),
+                answer: Answer::Closed,
+                round_trip: Duration::from_millis(1),
+                tries: 1,
+                trace: None,
+                mac: None,
+            };
+            out.send(SweepEvent::Sighting(sighting)).await.unwrap();
+        }
+        SweepEnd {
+            mark: plan.len(),
+            reason: EndReason::Complete,
+            tries: 0,
+            requeued: 0,
+            canaries: Canaries::default(),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_run_is_stopped_while_hosts_that_refused_are_saved_and_goes_on_with_the_rest() {
+    const HOSTS: usize = 2_000;
+    let plan = plan_of("127.88.16.0/20", &[22]);
+    let (mut cx, targets) = context(&plan).await;
+    let (events, mut told) = mpsc::unbounded_channel();
+    Arc::get_mut(&mut cx).unwrap().events = events;
+    let (store, stop) = (cx.store.clone(), CancellationToken::new());
+    let at_the_first = async {
+        while let Some(event) = told.recv().await {
+            if let Event::HostFinished { .. } = event {
+                stop.cancel();
+            }
+        }
+    };
+    let sweeper = Arc::new(Refusals(HOSTS as u64));
+    let running = run(cx, Arc::clone(&targets), sweeper, stop.clone());
+    let (end, ()) = tokio::join!(running, at_the_first);
+    assert_eq!(end.unwrap(), RunEnd::Interrupted);
+    let run_id = RunId::new("r-1");
+    let finished = store.finished_addresses(&run_id).await.unwrap().len();
+    assert!((1..HOSTS).contains(&finished), "{finished}");
+
+    let cx = Arc::new(again(store.clone(), &plan));
+    let stop = CancellationToken::new();
+    let end = run(cx, targets, Arc::new(Refusals(0)), stop).await.unwrap();
+    assert_eq!(end, RunEnd::Complete);
+    let finished = store.finished_addresses(&run_id).await.unwrap().len();
+    assert_eq!(finished, HOSTS);
+}
+
 /// Finds these ports open, one after the other, with time between them.
 struct Slow(Vec<u16>);
 

@@ -14,16 +14,26 @@ impl Runner {
     /// All is done: live hosts that nobody could log in to get their rows, too.
     pub(super) async fn complete(mut self) -> Result<RunEnd, RunError> {
         self.flush().await?;
-        self.backlog.saved().await?;
         let rest: Vec<IpAddr> = self.live.keys().copied().collect();
         for address in rest {
+            // Of a large network that takes minutes, too.
+            if self.stop.is_cancelled() {
+                return self.wind_up().await;
+            }
             let mut commit = self.untouched(address);
             // Somebody answered in its name: there is nobody to log in to.
             if !self.live.get(&address).is_some_and(Live::shows_life) {
                 commit.outcome.access.clear();
             }
-            save(&self.cx, commit).await?;
+            // Nothing was done there that could be lost.
+            if self.cx.plan.kind.is_examination() {
+                save(&self.cx, commit).await?;
+            } else {
+                self.backlog.looked_at(commit).await?;
+            }
         }
+        self.flush().await?;
+        self.backlog.saved().await?;
         Ok(RunEnd::Complete)
     }
 
