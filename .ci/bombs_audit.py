@@ -36,6 +36,8 @@ MIB = 1 << 20
 UNPACKED = (4 << 30) - MIB
 # What reading a feed, a list of machines, and meeting a host may take. SECURITY.md says so.
 FEED, LIST, PEER = 256, 5120, 128
+# And a sweep of a /16 whose every address answers, with its files.
+WIDE = 288
 # Nothing here takes long by itself; the machine may be busy.
 LONGEST = 240
 
@@ -336,6 +338,14 @@ def peers(folder):
         yield f"WinRM: {name}", peer, ["scan", address, *ports, *login], ""
 
 
+def everybody():
+    """A sweep in which each of 65,534 addresses answers: all of 127/8 refuses on a port at which nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    return ["sweep", "127.164.0.0/16", "--ports", port, "--engine", "connect", "--thorough", "--fast", "--rate", "max",
+            "--no-dns"]
+
+
 def judge(name, bound, said, done):
     code, text, memory, took = done
     tail = text[-600:]
@@ -387,6 +397,11 @@ def main():
                 print(f"FAILED: {name}: nobody took what never ends: {done[1][-600:]}")
                 results[-1] = True
             peer.server.close()
+        name = "a /16 of refusals"
+        if asked.only in name:
+            (folder / "store.db").unlink(missing_ok=True)
+            done = measured([*kept, *everybody(), "--out", folder / "wide", "--yes"], folder)
+            results.append(judge(f"sweep of {name}", WIDE, "65,534 answered", done))
     failed = sum(results)
     print(f"{len(results) - failed} passed, {failed} failed")
     sys.exit(1 if failed else 0)
