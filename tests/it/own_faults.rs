@@ -144,6 +144,51 @@ fn a_store_that_is_damaged_or_in_use_is_said_before_anybody_is_visited_and_stays
 }
 
 #[test]
+fn a_catalogue_that_is_damaged_is_said_before_anybody_is_visited_and_stays_as_it_is() {
+    let site = Site::serve(&network(7));
+    let desk = desk(&site, 7);
+    let path = desk.path("home/.local/share/underdesk/catalog.db");
+    let whole = fs::read(&path).unwrap();
+    let half = whole.len() / 2;
+    let mut zeros = whole.clone();
+    zeros[half - half / 4..half + half / 4].fill(0);
+    let mut header = whole.clone();
+    header[..16].copy_from_slice(b"no such database");
+    let other = desk.path("other.db");
+    let held = Connection::open(&other).unwrap();
+    held.execute_batch("CREATE TABLE machine (id TEXT)")
+        .unwrap();
+    drop(held);
+    for (name, bytes, said) in [
+        ("cut", whole[..half].to_vec(), "is damaged in"),
+        ("zeros in the middle", zeros, "is damaged in"),
+        ("another header", header, "is not an underdesk catalogue"),
+        (
+            "another database",
+            fs::read(&other).unwrap(),
+            "is not an underdesk catalogue",
+        ),
+        ("empty", Vec::new(), "is not an underdesk catalogue"),
+    ] {
+        fs::write(&path, &bytes).unwrap();
+        for words in [&*begin(&site, 7), "catalog info"] {
+            let ended = desk.run(words);
+            assert_eq!(ended.code, Some(5), "{name}: {}", ended.err);
+            let told = ended.err.contains(said) && ended.err.contains("catalog.db");
+            assert!(told, "{name}: {}", ended.err);
+        }
+        assert!(
+            fs::read(&path).unwrap() == bytes,
+            "{name}: it was written to"
+        );
+        assert!(!desk.path("out").exists(), "{name}");
+    }
+    assert_eq!(site.logins("audit").len(), 0, "somebody was visited");
+    fs::write(&path, &whole).unwrap();
+    desk.expect(DONE, &begin(&site, 7));
+}
+
+#[test]
 fn few_descriptors_make_a_run_slower_and_lose_nobody() {
     let site = Site::serve(&network(3));
     let (plenty, few) = (desk(&site, 3), desk(&site, 3));
