@@ -118,9 +118,13 @@ impl<'a> Kdcs<'a> {
 
     /// That none of the realm's centres answers.
     pub(super) fn silent(&self) -> KerberosRefusal {
-        let told = |address: &String| match self.passed_over.contains(&address) {
-            true => format!("{address} (not asked, since it was silent {GIVEN_UP_AFTER} times)"),
-            false => address.clone(),
+        let told = |address: &String| {
+            if self.passed_over.contains(&address) {
+                return format!(
+                    "{address} (not asked, since it was silent {GIVEN_UP_AFTER} times)"
+                );
+            }
+            address.clone()
         };
         let asked: Vec<String> = self.addresses.iter().take(MOST).map(told).collect();
         KerberosRefusal::NoKdc(match asked.as_slice() {
