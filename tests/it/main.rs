@@ -81,6 +81,9 @@ mod secrets;
 #[cfg(test)]
 mod session_ssh;
 #[cfg(test)]
+#[cfg(target_os = "linux")]
+mod session_zoo;
+#[cfg(test)]
 mod shells;
 #[cfg(test)]
 mod ssh_config;
