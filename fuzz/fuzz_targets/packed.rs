@@ -1,4 +1,5 @@
-//! Archives and compressed documents, as they are given to an import: all of it or nothing.
+//! Archives and compressed documents, as they are given to an import: all of it or nothing. And what lies beside them and
+//! says what they hash to.
 
 #![no_main]
 
@@ -6,7 +7,7 @@ use libfuzzer_sys::fuzz_target;
 use std::cell::OnceCell;
 use std::fs;
 use std::path::PathBuf;
-use underdesk::catalog::{self, Limits};
+use underdesk::catalog::{self, Limits, fuzzing};
 use underdesk::model::UtcTime;
 use underdesk_fuzz::{catch_panics, escapes};
 
@@ -19,7 +20,18 @@ const LIMITS: Limits = Limits {
 
 thread_local!(static PLACE: OnceCell<PathBuf> = const { OnceCell::new() });
 
-fuzz_target!(init: catch_panics(), |bytes: &[u8]| escapes(|| import(bytes)));
+fuzz_target!(init: catch_panics(), |bytes: &[u8]| escapes(|| {
+    vouch(&String::from_utf8_lossy(bytes));
+    import(bytes);
+}));
+
+/// What a list says of a document, a file with the same words says, too.
+fn vouch(text: &str) {
+    let both = fuzzing::of_file(text, "a.json").into_iter().zip(fuzzing::of_list(text, "a.json"));
+    for (alone, listed) in both {
+        assert!(listed.is_none() || alone == listed, "{listed:?} in a list, and {alone:?}");
+    }
+}
 
 fn import(bytes: &[u8]) {
     PLACE.with(|place| {

@@ -12,6 +12,8 @@ mod desk;
 mod error;
 pub mod fetch;
 mod file;
+#[cfg(any(fuzzing, test))]
+pub mod fuzzing;
 mod hashes;
 mod import;
 mod info;

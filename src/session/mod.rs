@@ -12,7 +12,7 @@ mod certificate;
 mod codepage;
 mod error;
 mod exchange;
-#[cfg(fuzzing)]
+#[cfg(any(fuzzing, test))]
 pub mod fuzzing;
 mod host_trust;
 mod known_hosts;

@@ -9,6 +9,9 @@ use std::path::{Path, PathBuf};
 /// What the names of readers begin with.
 const VERBS: [&str; 5] = ["parse", "read", "decode", "from_", "load"];
 
+/// And of those that are read by their neighbours alone.
+const INNER: [&str; 2] = ["of_", "facts"];
+
 /// Folders whose readers are met through others, or read nothing hostile.
 const ELSEWHERE: [(&str, &str); 6] = [
     (
@@ -26,15 +29,17 @@ const ELSEWHERE: [(&str, &str); 6] = [
 ];
 
 /// Readers that no target calls by name.
-const NOT_BY_NAME: [(&str, &str); 26] = [
+const NOT_BY_NAME: [(&str, &str); 29] = [
     ("Allowance::parse", "in a policy"),
     ("ApkVersion::parse", "by Place::parse"),
     ("Asked::parse", "a word of the operator's"),
     ("DpkgVersion::parse", "by Place::parse"),
+    ("Draft::of_form", "the name of a form, which is ours"),
     ("EntryName::parse", "in credentials.toml"),
     ("Field::parse", "a word of the operator's"),
     ("FreeBsdVersion::parse", "by Place::parse"),
     ("HostPattern::parse", "in a policy"),
+    ("Imports::of_feed", "the name of a feed, which is ours"),
     ("Month::parse", "in a table of ours"),
     ("PacmanVersion::parse", "by Place::parse"),
     ("Recipient::parse", "a word of the operator's"),
@@ -46,6 +51,7 @@ const NOT_BY_NAME: [(&str, &str); 26] = [
     ("Stop::from_record", "our own store's"),
     ("Try::from_record", "our own store's"),
     ("decode", "in what a shell of Windows prints"),
+    ("facts", "by the dialogues of identify"),
     ("load", "files that are read by a reader of bytes"),
     ("parse_map", "a word of the operator's"),
     ("parse_neighbours", "the kernel's"),
@@ -104,7 +110,7 @@ fn every_target_is_built_and_seeded_and_told_of() {
     }
 }
 
-/// The public readers of a source file, as `Type::name` or `name`.
+/// The readers of a source file that others call, as `Type::name` or `name`.
 fn readers(source: &str) -> Vec<String> {
     let mut found = Vec::new();
     let mut owner = None;
@@ -125,7 +131,10 @@ fn readers(source: &str) -> Vec<String> {
         } else if line == "}" {
             owner = None;
         }
-        let Some(rest) = line.trim_start().strip_prefix("pub fn ") else {
+        let line = line.trim_start();
+        let inner = line.strip_prefix("pub(super) fn ");
+        let inner = inner.filter(|rest| INNER.iter().any(|verb| rest.starts_with(verb)));
+        let Some(rest) = line.strip_prefix("pub fn ").or(inner) else {
             continue;
         };
         let mut signature = rest.to_owned();
@@ -139,7 +148,8 @@ fn readers(source: &str) -> Vec<String> {
             .to_owned();
         let arguments = signature.split("->").next().unwrap_or_default();
         let takes = ["str", "[u8]", "BufRead", "dyn Read", "Path"].iter();
-        if VERBS.iter().any(|verb| name.starts_with(verb))
+        let mut verbs = VERBS.iter().chain(&INNER);
+        if verbs.any(|verb| name.starts_with(verb))
             && takes.into_iter().any(|kind| arguments.contains(kind))
         {
             found.push(

@@ -3,12 +3,15 @@
 
 use super::challenge::TypeTwo;
 use super::courier::{CarryError, Courier, Delivery};
+use super::http::{Link, Post};
 use super::krb_error::KrbError;
 use super::offers::Offers;
 use super::seal::Sealed;
 use super::wsman::open_session;
-use crate::session::Session;
+use crate::session::{Limits, Session};
+use crate::traffic::Share;
 use async_trait::async_trait;
+use tokio::io::DuplexStream;
 use tokio::time::Instant;
 
 struct Scripted {
@@ -54,4 +57,20 @@ pub(in crate::session) fn hear(bytes: &[u8]) {
         let _ = KrbError::find(token);
     }
     let _ = Sealed::parse(bytes);
+}
+
+/// Asks one thing after the other over a connection; how often there was an answer.
+pub(in crate::session) async fn hear_out(stream: DuplexStream) -> usize {
+    let until = Limits::default().deadline;
+    let link = Link::open(stream, "192.0.2.1:5985".to_owned(), Share::default()).await;
+    let Ok(mut link) = link else { return 0 };
+    let mut answers = 0;
+    while let Ok(answer) = link.post(Post::default(), until).await {
+        answers += 1;
+        if let Some(token) = answer.offers.token.as_deref() {
+            hear(token);
+        }
+        hear(&answer.body);
+    }
+    answers
 }

@@ -13,7 +13,7 @@ mod context;
 mod courier;
 mod der;
 mod door;
-#[cfg(fuzzing)]
+#[cfg(any(fuzzing, test))]
 mod fuzzing;
 mod http;
 mod kdc;
@@ -34,8 +34,8 @@ pub use connector::{Names, NoNames, WinrmConnector};
 pub use kdc::Centres;
 pub use tls::Authorities;
 
-#[cfg(fuzzing)]
-pub(super) use fuzzing::{answered, hear};
+#[cfg(any(fuzzing, test))]
+pub(super) use fuzzing::{answered, hear, hear_out};
 pub(super) use tls::is_usable;
 
 /// The most that we read of an answer.
