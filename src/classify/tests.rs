@@ -109,7 +109,7 @@ fn simply(sighted: &[Sighted], lists: &[KnownList]) -> Comparison {
 }
 
 fn states(comparison: &Comparison) -> Vec<(State, &str)> {
-    let all = comparison.machines.iter().map(|one| &one.standing);
+    let all = comparison.machines.iter().map(|one| &*one.standing);
     let all = all.chain(comparison.entries.iter().map(|one| &one.standing));
     all.map(|one| (one.state, one.reason.as_str())).collect()
 }

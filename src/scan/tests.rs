@@ -247,7 +247,7 @@ impl Sweeper for Slow {
 fn greeter(greeting: &'static str) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
-    std::thread::spawn(move || {
+    thread::spawn(move || {
         for stream in listener.incoming() {
             stream.unwrap().write_all(greeting.as_bytes()).ok();
         }

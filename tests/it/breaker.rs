@@ -473,7 +473,7 @@ fn a_host_that_says_locked_before_it_asks_hears_no_password() {
     assert_eq!(codes(&office, "r-1"), expected);
     assert_eq!(office.seen().secrets("h0"), [""; 0]);
     // It has cost no try, and the account is left alone.
-    let store = underdesk::store::Store::open(&office.store_path()).unwrap();
+    let store = Store::open(&office.store_path()).unwrap();
     let (tries, stops) = store.breaker().wait().unwrap();
     assert_eq!((tries.len(), stops.len()), (0, 1));
 }

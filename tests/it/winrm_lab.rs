@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use underdesk::model::{Failure as _, HostKey, HostTrust, LiveHost, ResultCode};
 use underdesk::session::{
-    Ask, Authorities, Channel, Connector as _, KerberosWay, KnownKeys, Limits, LoggedIn,
+    Ask, Authorities, Centres, Channel, Connector as _, KerberosWay, KnownKeys, Limits, LoggedIn,
     LoginError, Met, NoNames, NtlmOverHttp, Password, Permit, Proof, Question, QuestionSet,
     StrangerPeer, VerifiedPeer, WindowsLogon, WindowsSecret, WinrmConnector,
 };
@@ -221,9 +221,11 @@ async fn kerberos_over_http_and_https_proves_both_sides() {
     };
     let password = Password::new("D0main!Pass");
     let connector = connector(KnownKeys::default(), Some(&folder));
+    let centres = Centres::default();
     let way = |host| KerberosWay {
         realm: "contoso.test",
         kdcs: &kdcs,
+        centres: &centres,
         service_host: host,
     };
     let by_ticket = |host| WindowsLogon {
@@ -254,6 +256,7 @@ async fn without_a_kdc_or_a_service_ntlm_takes_over_where_it_may() {
     let password = Password::new("D0main!Pass");
     let connector = connector(KnownKeys::default(), Some(&folder));
     let dead = vec!["127.0.0.1:1".to_owned()];
+    let centres = Centres::default();
     for (kdcs, code) in [
         (&dead, ResultCode::Timeout),
         (&kdcs, ResultCode::KerberosNoSpn),
@@ -261,6 +264,7 @@ async fn without_a_kdc_or_a_service_ntlm_takes_over_where_it_may() {
         let kerberos = Some(KerberosWay {
             realm: "CONTOSO.TEST",
             kdcs,
+            centres: &centres,
             service_host: "unregistered.contoso.test",
         });
         let logon = WindowsLogon {
@@ -289,9 +293,11 @@ async fn a_wrong_password_of_kerberos_is_told_once_and_not_to_the_host() {
     };
     let password = Password::new("wrong");
     let connector = connector(KnownKeys::default(), Some(&folder));
+    let centres = Centres::default();
     let kerberos = Some(KerberosWay {
         realm: "CONTOSO.TEST",
         kdcs: &kdcs,
+        centres: &centres,
         service_host: "127.0.40.1",
     });
     let logon = WindowsLogon {

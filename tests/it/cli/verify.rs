@@ -392,8 +392,8 @@ fn patched_not_restarted_and_installed_by_half_are_told_apart_and_nobody_else_is
     );
     // Whatever it has closed, it has not come to its end.
     let (one, _) = verifications(&desk).pop().unwrap();
-    let (id, at) = (RunId::new(&one), UtcTime::parse(LATER).unwrap());
-    let ends = |state| desk.store().finish_run(&id, state, at).wait().unwrap();
+    let (id, later) = (RunId::new(&one), UtcTime::parse(LATER).unwrap());
+    let ends = |state| desk.store().finish_run(&id, state, later).wait().unwrap();
     ends(RunState::Interrupted);
     desk.expect(3, &format!("export {one} --out one"));
     ends(RunState::Complete);
@@ -476,7 +476,7 @@ fn told(table: &Table) -> Vec<Vec<String>> {
 /// Kills a verification when it is done with so many machines: its run, and these.
 fn killed_after(desk: &Desk, machines: usize) -> (String, BTreeSet<IpAddr>) {
     let finished = |run: &str| {
-        let id = underdesk::model::RunId::new(run);
+        let id = RunId::new(run);
         desk.store().finished_addresses(&id).wait().unwrap()
     };
     let earlier = verifications(desk).len();

@@ -196,7 +196,7 @@ pub(super) const OTHERWISE: &[Otherwise] = &[
 const NETWORK: &str = "127.77.0.8/29";
 
 /// Networks and addresses of the documents.
-const PLACES: [(&str, &str); 12] = [
+const PLACES: [(&str, &str); 14] = [
     ("192.168.10.5", "127.77.0.10"),
     ("192.168.10.0/24", NETWORK),
     ("10.20.0.0/16", NETWORK),
