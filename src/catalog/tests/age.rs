@@ -118,7 +118,7 @@ fn what_was_fetched_again_is_new_though_it_is_the_same_and_what_did_not_come_is_
 fn an_old_month_that_a_person_imports_makes_a_system_no_younger_and_the_newest_does() {
     let place = Place::new();
     let into = place.catalog();
-    let recent = month("2026-10-");
+    let recent = month("2026-11-");
     let month = |folder: &str, name: &str| {
         let path = format!("{folder}/{name}.xml");
         place.file(&path, recent.replace("2025-Dec", name))
