@@ -120,9 +120,8 @@ fn what_was_weighed_otherwise_does_not_stay_beside_the_new() {
     );
     desk.expect(0, &scan);
     let findings = Table::open(&desk.path("out/findings.csv"));
-    let finding = findings
-        .value(("state", "missing"), "finding_id")
-        .to_owned();
+    let missing = findings.rows_where("state", "missing");
+    let finding = findings.cell(missing[0], "finding_id");
     let low = "[[severity]]\nid = 'low'\nhost = '*'\nset = 'low'\nreason = 'a lab'\n";
     desk.write("low.toml", low);
     desk.write("list.csv", "Name,IP Address\nnobody,127.86.47.2\n");
