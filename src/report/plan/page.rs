@@ -20,7 +20,9 @@ pub fn plan_page(plan: &Plan, run: &RunSummary, by_machine: bool) -> String {
     }
     // Where nothing can be done, what cannot and why is all there is to say.
     let is_idle = plan.machines.iter().all(|one| one.work.steps.is_empty());
-    if !is_idle {
+    if is_idle {
+        text.pop();
+    } else {
         by_wave(plan, &mut text);
     }
     let overdue = overdue::page(plan);
