@@ -184,7 +184,10 @@ class Lab:
     def command(self, store, *arguments):
         words = [self.binary, "--store", str(self.root / f"{store}.db"), "--no-input"]
         words += ["--catalog", str(self.catalog)] if self.catalog else []
-        return words + [str(argument) for argument in arguments]
+        words += [str(argument) for argument in arguments]
+        # Feeds of a past day say nothing of what came later, which is no finding here.
+        is_judged = self.catalog and arguments[0] in ("scan", "match", "export")
+        return words + (["--max-catalog-age", "100000"] if is_judged else [])
 
     def run(self, store, *arguments, seconds=120, measure=False, env=None):
         """Runs underdesk to its end. A time-out is a failure of the check that called."""

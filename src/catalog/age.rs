@@ -175,7 +175,9 @@ impl Catalog {
         if let Some(known) = lock(&self.ages).get(&key) {
             return Ok(known.clone());
         }
-        let is_late = |newest: &UtcTime| newest.date().days_until(met.date()) > MOST_SILENT;
+        // Of a past day it may know all there is to know.
+        let until = self.as_of.or_before(met.date());
+        let is_late = |newest: &UtcTime| newest.date().days_until(until) > MOST_SILENT;
         let file = lock(&self.file);
         let mut newest = match about {
             "" => file.newest_advisory(name, met)?,

@@ -24,6 +24,11 @@ impl AsOf {
         }
     }
 
+    /// The last day that is asked about, of a catalogue that was met on one.
+    pub(super) fn or_before(self, met: Date) -> Date {
+        self.0.map_or(met, |then| then.min(met))
+    }
+
     /// Whether something of a moment was there.
     pub(super) fn had_by(self, time: Option<UtcTime>) -> bool {
         self.had(time.map(UtcTime::date))

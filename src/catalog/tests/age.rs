@@ -172,6 +172,15 @@ fn a_feed_that_was_out_of_date_when_it_came_is_as_old_as_its_newest_record() {
     let of_record = |newest| ("newest record of osv Debian".to_owned(), time(newest));
     add("all.jsonl", &all_until("2025-02-12"));
     assert_eq!(place.age(), of_record("2025-02-12"));
+    // Of a day before its end it knows all.
+    let as_of = |then| {
+        let catalog = place.open().as_of(time(then).date());
+        let age = catalog.age_of_slice("Debian:12").unwrap().unwrap();
+        (age.feed, age.met)
+    };
+    assert_eq!(as_of("2024-07-01"), of_osv(day(1)));
+    assert_eq!(as_of("2025-03-29"), of_osv(day(1)));
+    assert_eq!(as_of("2025-03-30"), of_record("2025-02-12"));
     // Another publisher makes it no younger, nor a day that is still to come.
     let alma = osv("ALSA-1", "2026-10-30", "3").replace("Debian:12", "AlmaLinux:9");
     add("alma.json", &alma);

@@ -125,7 +125,7 @@ fn what_was_weighed_otherwise_does_not_stay_beside_the_new() {
     let low = "[[severity]]\nid = 'low'\nhost = '*'\nset = 'low'\nreason = 'a lab'\n";
     desk.write("low.toml", low);
     desk.write("list.csv", "Name,IP Address\nnobody,127.86.47.2\n");
-    desk.write("merge.toml", "# nothing yet\n");
+    desk.write("rules.toml", "# nothing yet\n");
     desk.write("edited.csv", &format!("finding_id,owner\n{finding},bob\n"));
     // What is weighed as before comes beside it.
     desk.expect(0, "export --format jsonl --out out");
@@ -135,7 +135,7 @@ fn what_was_weighed_otherwise_does_not_stay_beside_the_new() {
     for (first, flag) in [
         ("", "--policy low.toml"),
         ("", "--known CMDB=list.csv"),
-        ("", "--merge-rules merge.toml"),
+        ("", "--merge-rules rules.toml"),
         ("", "--no-merge"),
         ("import edited.csv --yes", ""),
         (&except, ""),

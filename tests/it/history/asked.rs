@@ -418,7 +418,9 @@ impl<'a> Asked<'a> {
             return;
         };
         let ended = self.desk.run(&words);
-        assert!(matches!(ended.code, Some(0 | 3)), "{words}\n{}", ended.err);
+        // 5 where a publisher's newest record is too old to tell of that day.
+        let ends = [Some(0), Some(3), Some(5)];
+        assert!(ends.contains(&ended.code), "{words}\n{}", ended.err);
         let table = self.table(&format!("then-{day}"), "findings");
         // Of what came out after its last import the catalogue knows nothing.
         let catalogues = self.world.runs.iter().map(|run| run.catalogue);
