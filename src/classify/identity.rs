@@ -17,7 +17,7 @@ pub(super) struct Identity {
 
 /// What a machine of the run shows of itself, strongest first: all records that are it, and the values that more
 /// than one machine shows. See [`crate::model::Compared::standing`].
-pub fn shown(records: &[Sighted], shared: &HashSet<String>) -> Vec<String> {
+pub(crate) fn shown(records: &[Sighted], shared: &HashSet<String>) -> Vec<String> {
     let records: Vec<&Sighted> = records.iter().collect();
     Identity::of(&records, shared).evidence
 }

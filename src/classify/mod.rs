@@ -38,7 +38,7 @@ mod tests;
 mod verify;
 
 pub use baseline::Baseline;
-pub use identity::shown;
+pub(crate) use identity::shown;
 pub use plan::{MachineNeeds, PlanRules, Planner, plan};
 pub use policy::{Expected, Policy, PolicyError};
 pub use policy_windows::{Schedule, TaggedWindow, Wave, Window};

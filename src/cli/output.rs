@@ -111,20 +111,25 @@ pub(super) fn write_asked(
         let told = asked::told(&source, &options)?;
         tell(&format!("\n{}", told.trim_end()));
     }
-    if !to_stdout {
-        let folder = folder(output, run);
-        tell(&format!("\nFiles: {}", folder.display()));
-    } else if source.run().kind != RunKind::Recorded.as_str() {
-        let is_sweep = source.run().kind == RunKind::Sweep.as_str();
-        let show = if is_sweep { "machines" } else { "findings" };
-        tell(&format!("\nLook at it: underdesk {show} {run}"));
-    }
+    say_where(source.run(), output);
     let mut exits = vec![judge(&source, &counts)];
     if threshold.is_some_and(|threshold| source.has_open_finding(threshold)) {
         exits.push(Exit::Findings);
     }
     exits.extend(age(source.run(), output.max_catalog_age));
     Ok(exits)
+}
+
+/// Says where the files of a run are, or how it is looked at without files.
+fn say_where(run: &RunSummary, output: &OutputArguments) {
+    if output.output.is_none() {
+        let folder = folder(output, &run.id);
+        tell(&format!("\nFiles: {}", folder.display()));
+    } else if run.kind != RunKind::Recorded.as_str() {
+        let is_sweep = run.kind == RunKind::Sweep.as_str();
+        let show = if is_sweep { "machines" } else { "findings" };
+        tell(&format!("\nLook at it: underdesk {show} {}", run.id));
+    }
 }
 
 /// Writes the documents of a run and prints its summary, which can be said also where they cannot be written.

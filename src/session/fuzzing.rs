@@ -23,7 +23,7 @@ pub fn hear(bytes: &[u8]) {
     winrm::hear(bytes);
     let _ = pam::read(&String::from_utf8_lossy(bytes));
     if let Some(runtime) = runtime() {
-        let _ = runtime.block_on(greet(bytes));
+        runtime.block_on(greet(bytes));
     }
 }
 

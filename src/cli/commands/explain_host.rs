@@ -148,8 +148,8 @@ fn stored(settings: &Settings, name: &str, command: &ExplainHostArguments) -> Re
                 output::earlier_with(&store, &run, |machine| is_called(machine, name))?
         {
             let name = for_terminal(name);
-            told.text +=
-                &format!("; run {earlier} has it: underdesk explain {name} --run {earlier}");
+            let there = format!("; run {earlier} has it: underdesk explain {name} --run {earlier}");
+            told.text.push_str(&there);
         }
         return Err(told);
     };
