@@ -158,9 +158,10 @@ fn known_hosts(site: &Site, net: u8, port: u16, count: usize) -> String {
     let line = site.known_hosts();
     let (_, key) = line.lines().next().unwrap().split_once(' ').unwrap();
     let addresses = (0..).take(count).map(|place| at(net, place));
-    addresses
+    let lines: Vec<String> = addresses
         .map(|address| format!("[{address}]:{port} {key}\n"))
-        .collect()
+        .collect();
+    lines.concat()
 }
 
 fn scan((net, count): (u8, usize), port: u16, more: &str) -> String {
