@@ -40,6 +40,11 @@ impl Pacer {
         self.next = self.next.max(until);
     }
 
+    /// Counts packets that went without being asked for.
+    pub(super) fn count(&mut self, packets: u32) {
+        self.next += self.every * packets;
+    }
+
     /// Whether a probe may go now; if so it is counted.
     pub(super) fn take(&mut self, now: Duration) -> bool {
         if now < self.next {

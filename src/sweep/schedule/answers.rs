@@ -30,6 +30,9 @@ const SOURCE_TRIES: u8 = 8;
 const NEIGHBOUR_TRIES: u8 = 3;
 /// From how many connections on they may have used up this machine's ports.
 const MANY_PORTS: usize = 1_000;
+/// What an open port costs beside the probe: the kernel acknowledges its answer, and resets the connection
+/// (RFC 9293 sections 3.5 and 3.6).
+const OPEN_PACKETS: u32 = 2;
 /// How long nothing is begun after this machine had run out of something.
 const HOLD: Duration = Duration::from_millis(20);
 /// How long after it was sent an unanswered probe is tried again at the earliest, and how long after its
@@ -44,7 +47,12 @@ impl Schedule<'_> {
     pub(in crate::sweep) fn ended(&mut self, work: Work, outcome: Outcome, now: Duration) {
         self.open = self.open.saturating_sub(1);
         self.hosts.end(work.index);
-        self.slices.end(work.slice);
+        let further = match outcome {
+            Outcome::Answered(Answer::Open, _) => OPEN_PACKETS,
+            _ => 0,
+        };
+        self.pacer.count(further);
+        self.slices.end(work.slice, further);
         if let Some(waiting) = self.neighbours.end(work.index) {
             self.aside.push(Reverse((now, Due::Host(waiting))));
         }

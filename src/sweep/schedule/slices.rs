@@ -23,7 +23,7 @@ pub(super) struct Slice {
     pub(super) since: Duration,
     /// When it ended; `None` while it goes on.
     pub(super) until: Option<Duration>,
-    /// How many probes were sent in it.
+    /// How many packets were sent in it.
     pub(super) sent: u32,
     /// How many of them have not ended.
     open: u32,
@@ -61,10 +61,11 @@ impl Slices {
         self.first + self.list.len() as u64 - 1
     }
 
-    /// A probe of a slice has ended.
-    pub(super) fn end(&mut self, number: u64) {
+    /// A probe of a slice has ended, and was followed by so many further packets.
+    pub(super) fn end(&mut self, number: u64, further: u32) {
         if let Some(slice) = self.at(number) {
             slice.open = slice.open.saturating_sub(1);
+            slice.sent += further;
         }
     }
 

@@ -13,7 +13,7 @@ pub(super) struct Wire {
     pub(super) answers: BTreeMap<(IpAddr, u16), Answer>,
     /// Neighbours with their hardware addresses, where the sweep is on the own link.
     pub(super) link: Option<BTreeMap<IpAddr, Mac>>,
-    /// Of so many probes, in the order in which they are sent, one is lost.
+    /// Of so many probes one is lost, whichever.
     pub(super) loses_one_in: Option<u64>,
     /// More probes than so many in a second are lost.
     pub(super) bears: Option<u64>,
@@ -66,7 +66,7 @@ impl Wire {
                 *sent += 1;
                 let lost = self
                     .loses_one_in
-                    .is_some_and(|one| number.is_multiple_of(one))
+                    .is_some_and(|one| mixed(number).is_multiple_of(one))
                     || self.bears.is_some_and(|most| *sent > most);
                 let (after, outcome) = self.outcome(&work, timeout, lost);
                 known.extend(self.mac(work.address).map(|mac| (work.address, mac)));
@@ -137,4 +137,13 @@ impl Wire {
         }
         expected
     }
+}
+
+/// A number that depends on another one in no simple way (splitmix64), for a loss at regular intervals could fall into
+/// step with that of the retries.
+fn mixed(number: u64) -> u64 {
+    let number = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    number ^ (number >> 31)
 }
