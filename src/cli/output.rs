@@ -628,6 +628,9 @@ pub(super) fn find_run(store: &Store, named: Option<&str>) -> Result<RunId, Stop
         .wait()
         .map_err(|error| Stop::failed(&error))?;
     let latest = latest.ok_or_else(|| Stop::usage("no run is stored yet; underdesk scan"))?;
+    if let Some(warning) = report::ahead(&latest.summary, present(&latest.summary)) {
+        complain(&warning);
+    }
     Ok(latest.summary.id)
 }
 

@@ -70,7 +70,7 @@ pub use select::{Listing, Tally, asked, listing, tally};
 pub use summary::{since, summary};
 pub use tables::{not_on, seems_to_be, table_names};
 pub use terminal::{Fit, Paint, Screen, columns, fitted, table};
-pub use unfinished::unfinished;
+pub use unfinished::{ahead, unfinished};
 pub use verified::verified;
 
 use crate::model::{

@@ -1,7 +1,7 @@
 //! A run that did not do all that it was to do: that is said before anything else.
 
 use super::for_terminal;
-use crate::model::{RunState, RunSummary};
+use crate::model::{RunState, RunSummary, UtcTime};
 
 /// What is to be known of a run that is not complete, before anything of it is believed; `None` of one that is.
 pub fn unfinished(run: &RunSummary) -> Option<String> {
@@ -16,6 +16,21 @@ pub fn unfinished(run: &RunSummary) -> Option<String> {
         "run {} {how}. It is not complete: hosts that it did not come to are not_begun, and nothing is known of them",
         for_terminal(run.id.as_str())
     ))
+}
+
+/// What is to be known of the newest run where it began, as it says, later than now: every later one is older than it.
+pub fn ahead(run: &RunSummary, now: UtcTime) -> Option<String> {
+    /// Seconds by which a clock may have been put right meanwhile.
+    const SLACK: i64 = 300;
+    let by = run.started.unix().saturating_sub(now.unix());
+    (by > SLACK).then(|| {
+        format!(
+            "run {id} began on {day}, which is yet to come: a clock was wrong, and no run before that day is newer. Name \
+             another (underdesk runs list shows them), or remove it: underdesk runs delete {id}",
+            id = for_terminal(run.id.as_str()),
+            day = run.started.date()
+        )
+    })
 }
 
 /// How to go on with a run that is not complete; `None` of one that is.

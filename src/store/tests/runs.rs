@@ -12,7 +12,7 @@ fn a_run_comes_back_as_it_was_begun() {
     assert_eq!((run.seed, run.settings), (begun.seed, begun.settings));
     assert_eq!((run.summary.state, run.mark), (RunState::Running, 0));
 
-    let end = time("2026-11-22T19:00:00Z");
+    let end = time("2027-01-16T19:00:00Z");
     store
         .finish_run(&id, RunState::Interrupted, end)
         .wait()
@@ -27,6 +27,13 @@ fn a_run_comes_back_as_it_was_begun() {
         let run = store.load_run(&id).wait().unwrap().summary;
         assert_eq!((run.state, run.finished), (state, Some(end)));
     }
+    let before = UtcTime::from_unix(begun.summary.started.unix() - 1);
+    store
+        .finish_run(&id, RunState::Complete, before)
+        .wait()
+        .unwrap();
+    let run = store.load_run(&id).wait().unwrap().summary;
+    assert_eq!(run.finished, Some(run.started));
     store
         .finish_run(&id, RunState::Running, end)
         .wait()

@@ -106,3 +106,24 @@ fn machines_that_the_operator_joins_have_the_history_of_both() {
     assert_eq!(told("joined", hosts[0]), &one | &other);
     assert!(told("joined", hosts[1]).is_empty());
 }
+
+#[test]
+fn a_run_of_a_day_that_is_yet_to_come_does_not_pass_for_the_newest_in_silence() {
+    let host = "127.93.7.1";
+    let site = Site::serve(&network("ahead", &[(host, OLD)]));
+    let desk = desk(&site);
+    let scan = format!("--store s.db scan {host} {}", flags(&site));
+    desk.expect(0, &format!("{scan} --out first"));
+    // As if this machine's clock had been a year ahead.
+    let store = rusqlite::Connection::open(desk.path("s.db")).unwrap();
+    let later = "UPDATE run SET started = started + 31536000, finished = finished + 31536000";
+    assert_eq!(store.execute(later, []).unwrap(), 1);
+    drop(store);
+    desk.expect(0, &format!("{scan} --out second"));
+    let run = Table::open(&desk.path("first/machines.csv")).rows[0][0].clone();
+    let ended = desk.expect(0, "--store s.db machines");
+    let said = format!("underdesk runs delete {run}");
+    assert!(ended.err.contains(&said), "{}", ended.err);
+    desk.expect(0, &format!("--store s.db runs delete {run} --yes"));
+    assert_eq!(desk.expect(0, "--store s.db machines").err, "");
+}
