@@ -37,7 +37,7 @@ UNPACKED = (4 << 30) - MIB
 # What reading a feed, a list of machines, and meeting a host may take. SECURITY.md says so.
 FEED, LIST, PEER = 256, 5120, 128
 # And a sweep of a /16 whose every address answers, with its files.
-WIDE = 288
+WIDE = 256
 # Nothing here takes long by itself; the machine may be busy.
 LONGEST = 240
 
