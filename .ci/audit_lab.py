@@ -351,7 +351,9 @@ class Watch(threading.Thread):
         while pathlib.Path(f"/proc/{self.pid}/limits").exists():
             self.look(self.pid, ("cmdline",))
             for child in descendants(self.pid):
-                self.look(child, ("cmdline", "environ"))
+                # Until it is another program, a child has the environment of its parent.
+                if program(child) != program(self.pid):
+                    self.look(child, ("cmdline", "environ"))
             try:
                 self.limits = pathlib.Path(f"/proc/{self.pid}/limits").read_text() or self.limits
             except OSError:
@@ -364,6 +366,13 @@ class Watch(threading.Thread):
                 self.seen[pid, file] = pathlib.Path(f"/proc/{pid}/{file}").read_bytes()
             except OSError:
                 continue
+
+
+def program(pid):
+    try:
+        return os.readlink(f"/proc/{pid}/exe")
+    except OSError:
+        return ""
 
 
 def rows(folder, table):
