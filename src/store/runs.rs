@@ -180,7 +180,7 @@ pub(super) fn finish(
     let (word, stopped_by) = words(state);
     db.write(|tx| {
         let changed = tx.execute(
-            // No run ends before it begins, be the clock set back meanwhile; nothing at all is later than no time.
+            // No run ends before it begins, be the clock set back meanwhile. MAX has NULL where one of its arguments is.
             "UPDATE run SET state = ?2, stopped_by = ?3, finished = MAX(started, ?4) WHERE id = ?1",
             params![id.as_str(), word, stopped_by, end],
         )?;
