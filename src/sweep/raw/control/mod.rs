@@ -336,15 +336,27 @@ impl Control {
             // Once it is known roughly what comes through, a steeper rise than that is a hiccup on the way.
             let least = if self.ceiling < self.asked { 2.0 } else { 8.0 };
             let through = (filled / (1.0 + slope)).clamp(filled / least, filled * 0.98);
-            self.ceiling = through;
+            self.lower_ceiling(through);
             self.set(now, (through * 0.8).min(self.rate));
         } else {
             // It is full, and tells no more than that.
-            self.ceiling = self.ceiling.min(rate * 0.9);
+            self.lower_ceiling(rate * 0.9);
             self.set(now, self.ceiling.min(rate / 2.0));
         }
         self.is_blind = false;
         Lowered::Queues { to: self.whole() }
+    }
+
+    /// Queues say that less comes through than was thought; where that was known, it is taken back by a tenth at a
+    /// time. A machine on the way, or this one, that stands still for some milliseconds looks like a router that has
+    /// become slow, and one hiccup after another would make the sweep crawl.
+    fn lower_ceiling(&mut self, through: f64) {
+        let least = if self.ceiling < self.asked {
+            self.ceiling * 0.9
+        } else {
+            0.0
+        };
+        self.ceiling = through.min(self.ceiling).max(least);
     }
 
     fn set(&mut self, now: Duration, rate: f64) {
