@@ -239,6 +239,12 @@ impl RunReport {
             for (record, is_read) in &records {
                 visit(record, *is_read)?;
             }
+            // They go where they came from: the room of what is let go elsewhere is given to what stays, piece by
+            // piece, and then none of it is ever free as a whole.
+            drop(self.store.thread.ask(move |_| {
+                drop(records);
+                Ok(())
+            }));
         }
         Ok(())
     }
