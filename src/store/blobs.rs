@@ -94,9 +94,14 @@ pub(super) fn compress(json: &[u8]) -> io::Result<Vec<u8>> {
     packer.finish()
 }
 
+/// So many times as long as what was made of it JSON is at most, where somebody made it of what a host says.
+const LIKELY: usize = 32;
+
 /// Reads what [`compress`] wrote, and no more than one byte above a size.
 fn unpack(body: &[u8], size: u64) -> io::Result<Vec<u8>> {
-    let mut json = Vec::new();
+    // What grows as it is read leaves holes of half its size behind, and a damaged file may say any size.
+    let room = usize::try_from(size).unwrap_or(usize::MAX);
+    let mut json = Vec::with_capacity(room.min(body.len().saturating_mul(LIKELY)));
     ZlibDecoder::new(body)
         .take(size + 1)
         .read_to_end(&mut json)?;
