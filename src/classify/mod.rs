@@ -85,23 +85,27 @@ pub fn compare(world: &World<'_>) -> Comparison {
     let machines = machine::machines(&merged);
     let context = context::Context::of(world, &merged, &machines);
     let near = neighbours::Neighbours::of(&machines);
+    let lists = counts::lists(world.lists, &machines);
     let met = machines.iter().filter(|machine| !machine.live.is_empty());
     let mut live = Vec::with_capacity(met.count());
     let mut standings = HashSet::new();
     let mut entries = Vec::new();
-    for machine in &machines {
+    for machine in machines {
         if machine.live.is_empty() {
-            entries.extend(entries::entry(machine, &context));
+            entries.extend(entries::entry(&machine, &context));
             continue;
         }
         let Some(address) = machine.addresses().into_iter().next() else {
             continue;
         };
-        if let Some(one) = compared(machine, &context, &near, &mut standings) {
+        if let Some(one) = compared(&machine, &context, &near, &mut standings) {
             live.push((one, address, machine.is_known()));
         }
     }
-    live.sort_by(|(one, address, _), (other, next, _)| (address, &one.id).cmp(&(next, &other.id)));
+    // No two have one id; what keeps the order of equals takes as much room again.
+    live.sort_unstable_by(|(one, address, _), (other, next, _)| {
+        (address, &one.id).cmp(&(next, &other.id))
+    });
     entries.sort_by(|one, other| {
         (&one.name, &one.addresses, &one.standing.lists).cmp(&(
             &other.name,
@@ -110,7 +114,7 @@ pub fn compare(world: &World<'_>) -> Comparison {
         ))
     });
     Comparison {
-        lists: counts::lists(world.lists, &machines),
+        lists,
         subnets: counts::subnets(&live, &entries),
         machines: live.into_iter().map(|(one, ..)| one).collect(),
         entries,
