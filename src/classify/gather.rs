@@ -44,6 +44,10 @@ pub(super) fn gather<'a>(world: &World<'a>) -> (Vec<Node<'a>>, Keys) {
         let is_met = |address: IpAddr| is_common(KeyKind::Address, &address.to_string());
         if own.is_empty() && common.is_some() && !mentioned.any(is_met) {
             node.forget();
+            // Which domain it is in is asked only of what lists may know.
+            if world.lists.is_empty() {
+                node.domains.clear();
+            }
         }
         own.sort_unstable();
         own.dedup();

@@ -17,8 +17,8 @@ pub(super) struct Machine<'a> {
     pub(super) past: Vec<&'a Sighted>,
     /// The list's place, the list, and the row.
     pub(super) rows: Vec<(usize, &'a KnownList, &'a KnownRecord)>,
-    /// The domains that it is in.
-    pub(super) domains: BTreeSet<String>,
+    /// The domains that it is in, sorted.
+    pub(super) domains: Vec<&'a str>,
     /// Those of the past and of the rows that only its address connects with what the run met: see [`Group::placed`].
     placed: Vec<Placed<'a>>,
 }
@@ -44,7 +44,8 @@ pub(super) fn machines<'a>(merged: &'a Merged<'a>) -> Vec<Machine<'a>> {
         let met = nodes
             .iter()
             .filter(|node| node.run() == Some(0) || live.is_empty());
-        let domains = met.flat_map(|node| node.domains.iter().cloned()).collect();
+        let domains = met.flat_map(|node| node.domains.iter().map(String::as_str));
+        let domains: BTreeSet<&str> = domains.collect();
         let placed = group.placed.iter().filter_map(|at| {
             let node = merged.nodes.get(*at as usize)?;
             let row = node.row().map(|(_, _, row)| Placed::Row(row));
@@ -56,7 +57,7 @@ pub(super) fn machines<'a>(merged: &'a Merged<'a>) -> Vec<Machine<'a>> {
             live,
             past,
             rows: nodes.iter().filter_map(|node| node.row()).collect(),
-            domains,
+            domains: domains.into_iter().collect(),
         }
     };
     merged.groups.iter().map(machine).collect()

@@ -299,7 +299,7 @@ fn of_domain(machine: &Machine<'_>, context: &Context<'_, '_>, name: &str) -> Op
     let mut live = machine.live.iter();
     let is_windows = live.any(|seen| seen.looks.family == Some(Family::Windows));
     let is_member = membership(machine).unwrap_or(is_windows);
-    let domain = machine.domains.iter().next().filter(|_| is_member)?;
+    let domain = machine.domains.first().filter(|_| is_member)?;
     if let Some(domain) = machine.domains.iter().find(|domain| context.knows(domain)) {
         return Some((
             "domain_member",
