@@ -94,7 +94,7 @@ pub(super) fn compress(json: &[u8]) -> io::Result<Vec<u8>> {
     packer.finish()
 }
 
-/// So many times as long as what was made of it JSON is at most, where somebody made it of what a host says.
+/// JSON of what hosts say is hardly ever more than so many times as long as its packed form.
 const LIKELY: usize = 32;
 
 /// Reads what [`compress`] wrote, and no more than one byte above a size.
