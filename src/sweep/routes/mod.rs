@@ -134,7 +134,6 @@ pub fn way_to(address: IpAddr) -> io::Result<IpAddr> {
 /// be learnt it counts as connected.
 #[cfg(target_os = "linux")]
 fn unplugged(address: IpAddr) -> Option<String> {
-    use nix::net::if_::InterfaceFlags;
     let has = |part: &nix::ifaddrs::InterfaceAddress| {
         let storage = part.address.as_ref();
         match address {
@@ -147,8 +146,23 @@ fn unplugged(address: IpAddr) -> Option<String> {
         }
     };
     let owner = nix::ifaddrs::getifaddrs().ok()?.find(has)?;
-    let is_connected = owner.flags.contains(InterfaceFlags::IFF_RUNNING);
+    let state = || {
+        let path = format!("/sys/class/net/{}/operstate", owner.interface_name);
+        std::fs::read_to_string(path).unwrap_or_default()
+    };
+    let is_connected = is_connected(owner.flags, state);
     (!is_connected).then_some(owner.interface_name)
+}
+
+/// Whether packets come through a link, by its flags and, where they do not say it, its state (operstates.rst of the
+/// kernel's documentation). The kernel's word that a link runs comes up to a second after the cable is in; a link
+/// that waits to be let in (802.1X, WPA) or is being tested has its cable in, too.
+#[cfg(target_os = "linux")]
+fn is_connected(flags: nix::net::if_::InterfaceFlags, state: impl FnOnce() -> String) -> bool {
+    use nix::net::if_::InterfaceFlags;
+    let waits = |state: String| matches!(state.trim(), "dormant" | "testing");
+    flags.contains(InterfaceFlags::IFF_RUNNING)
+        || (flags.contains(InterfaceFlags::IFF_LOWER_UP) && !waits(state()))
 }
 
 #[cfg(not(target_os = "linux"))]

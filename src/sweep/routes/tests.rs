@@ -151,6 +151,24 @@ fn an_entry_that_somebody_wrote_is_no_answer() {
     assert!(neighbours[0].is_complete && neighbours[0].is_permanent);
 }
 
+/// Linux 6.x: `ip link set up` on both ends of a veth, and at once a look at its flags.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_cable_that_was_put_in_just_now_is_in() {
+    use nix::net::if_::InterfaceFlags;
+    let up = InterfaceFlags::IFF_UP;
+    let is_in = up | InterfaceFlags::IFF_LOWER_UP;
+    let connected = |flags, state: &str| is_connected(flags, || format!("{state}\n"));
+    assert!(connected(is_in | InterfaceFlags::IFF_RUNNING, "up"));
+    for state in ["down", "lowerlayerdown", "unknown", ""] {
+        assert!(connected(is_in, state), "{state}");
+        assert!(!connected(up, state), "{state}");
+    }
+    for state in ["dormant", "testing"] {
+        assert!(!connected(is_in, state), "{state}");
+    }
+}
+
 #[test]
 fn this_machine_has_a_way_to_itself() {
     if cfg!(not(target_os = "linux")) {
