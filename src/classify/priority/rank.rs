@@ -89,7 +89,49 @@ pub struct Ranks {
 struct Alike {
     /// How many others come before all of these.
     before: usize,
-    ids: Vec<u64>,
+    /// Their ids, so many in each piece but the last: one list of all of them would be moved again and again as it
+    /// grows, and leave its room behind each time.
+    pieces: Vec<Vec<u64>>,
+}
+
+/// How many ids are in a piece.
+const PIECE: usize = 1_024;
+
+impl Alike {
+    fn len(&self) -> usize {
+        self.pieces.iter().map(Vec::len).sum()
+    }
+
+    fn add(&mut self, id: u64) {
+        match self.pieces.last_mut() {
+            Some(last) if last.len() < PIECE => last.push(id),
+            Some(_) => {
+                let mut next = Vec::with_capacity(PIECE);
+                next.push(id);
+                self.pieces.push(next);
+            }
+            None => self.pieces.push(vec![id]),
+        }
+    }
+
+    fn sort(&mut self) {
+        let mut all = self.pieces.concat();
+        all.sort_unstable();
+        for (piece, ids) in self.pieces.iter_mut().zip(all.chunks(PIECE)) {
+            piece.clear();
+            piece.extend_from_slice(ids);
+            piece.shrink_to_fit();
+        }
+    }
+
+    /// How many come before one, once they are sorted.
+    fn before(&self, id: u64) -> usize {
+        let whole = self
+            .pieces
+            .partition_point(|piece| piece.last().is_some_and(|last| *last < id));
+        let rest = self.pieces.get(whole);
+        whole * PIECE + rest.map_or(0, |piece| piece.partition_point(|one| *one < id))
+    }
 }
 
 impl Ranks {
@@ -105,7 +147,7 @@ impl Ranks {
     /// Takes one more, which has its place once all are [`Self::sorted`].
     pub fn add(&mut self, key: &RankKey) {
         let alike = self.alike.entry(key.without_id()).or_default();
-        alike.ids.push(key.id);
+        alike.add(key.id);
     }
 
     /// Puts in order what was added.
@@ -113,10 +155,9 @@ impl Ranks {
     pub fn sorted(mut self) -> Self {
         let mut before = 0;
         for alike in self.alike.values_mut() {
-            alike.ids.sort_unstable();
-            alike.ids.shrink_to_fit();
+            alike.sort();
             alike.before = before;
-            before += alike.ids.len();
+            before += alike.len();
         }
         self
     }
@@ -126,9 +167,9 @@ impl Ranks {
         let up_to = self.alike.range(..=key.without_id()).next_back();
         let before = up_to.map_or(0, |(alike, all)| {
             let among = if *alike == key.without_id() {
-                all.ids.partition_point(|id| *id < key.id)
+                all.before(key.id)
             } else {
-                all.ids.len()
+                all.len()
             };
             all.before + among
         });

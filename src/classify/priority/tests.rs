@@ -753,6 +753,24 @@ proptest! {
 }
 
 #[test]
+fn thousands_that_only_their_ids_tell_apart_are_in_the_order_of_these() {
+    for count in [1_023, 1_024, 1_025, 2_048, 5_000] {
+        let machine = machine("x", "10.0.0.1", &[]);
+        let facts = MachineFacts::of(&machine);
+        let key = |number| {
+            let one = finding(&format!("CVE-{number}"), None);
+            let id = FindingId::of(&machine.id, &one.product, &one.bulletin);
+            RankKey::of(&one, &facts, &Decision::default(), &id)
+        };
+        let mut keys: Vec<RankKey> = (0..count).map(key).collect();
+        let ranks = Ranks::new(keys.iter().copied());
+        keys.sort_unstable();
+        let places = keys.iter().map(|key| ranks.place(key));
+        assert!(places.eq(1..=count), "{count}");
+    }
+}
+
+#[test]
 fn what_people_wrote_beats_the_rules_and_dates_follow_it() {
     let policy = measures(
         "[[severity]]\nid = 'all'\nbulletin = '*'\nset = 'low'\nreason = 'calm'\n[due]\ncritical = 3\nlow = 90\n",
