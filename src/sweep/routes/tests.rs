@@ -151,7 +151,8 @@ fn an_entry_that_somebody_wrote_is_no_answer() {
     assert!(neighbours[0].is_complete && neighbours[0].is_permanent);
 }
 
-/// Linux 6.x: `ip link set up` on both ends of a veth, and at once a look at its flags.
+/// operstates.rst of the kernel's documentation: the carrier shows in the flags at once, the state that follows from it
+/// later.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_cable_that_was_put_in_just_now_is_in() {
