@@ -100,8 +100,9 @@ impl fmt::Display for Lowered {
 
 /// More than any machine sends.
 const UNLIMITED: f64 = 4e6;
-/// The rate at the start, but no more than a fifth of what was asked for.
-const MODEST: f64 = 20_000.0;
+/// The rate at the start, but no more than a fifth of what was asked for. What a router hardly bears would keep a
+/// queue full that a hiccup has filled, and a queue that was never seen empty looks like a long way.
+const MODEST: f64 = 10_000.0;
 /// The rate never falls below this, unless less was asked for.
 const SLOWEST: f64 = 200.0;
 /// How much loss above the baseline is congestion.
@@ -111,6 +112,8 @@ const MOST_BASELINE: f64 = 0.3;
 /// How full a queue counts as filling, at least.
 const QUEUE: Duration = Duration::from_millis(8);
 const SHORTEST_LOOK: Duration = Duration::from_millis(10);
+/// How long the rate stays as it is while nobody has answered yet.
+const UNHEARD: Duration = Duration::from_millis(100);
 /// How many answers, and how many moments, are enough to see how the queues do of late.
 const LATEST: usize = 1_024;
 /// How many subnets' round trips are remembered.
@@ -239,8 +242,8 @@ impl Control {
 
     /// How long to wait until the rate may grow.
     fn patience(&self, is_known: bool) -> Duration {
-        let Some(base) = self.base else {
-            return SHORTEST_LOOK * 2;
+        let Some(base) = self.base.or(self.smoothed) else {
+            return UNHEARD;
         };
         let wait = SHORTEST_LOOK + base.min(Duration::from_millis(500));
         match (self.is_blind, is_known) {
@@ -263,6 +266,9 @@ impl Control {
             let is_early =
                 self.phase == Phase::Draining && self.window.length() < SHORTEST_LOOK * 2;
             let drains = is_early || self.window.slope() < -0.02;
+            if drains && !is_early {
+                self.raise_ceiling();
+            }
             return (!drains).then(|| self.back_off(now, used));
         }
         if self.queued < filling / 4 {
@@ -357,6 +363,15 @@ impl Control {
             0.0
         };
         self.ceiling = through.min(self.ceiling).max(least);
+    }
+
+    /// A queue that drains tells what comes through as well as one that fills; after a hiccup it drains fast.
+    fn raise_ceiling(&mut self) {
+        if let Some(inflow) = self.window.inflow() {
+            let through = inflow / (1.0 + self.window.slope().max(-0.9));
+            let most = (self.ceiling * 1.2).min(self.asked);
+            self.ceiling = self.ceiling.max((through * 0.9).min(most));
+        }
     }
 
     fn set(&mut self, now: Duration, rate: f64) {
