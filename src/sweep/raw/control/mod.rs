@@ -33,6 +33,10 @@ pub struct Control {
     sent: u64,
     /// How full the queues were at the last look.
     queued: Duration,
+    /// What came through while the queues were seen to be empty, in packets a second.
+    proven: f64,
+    /// The round trip through empty queues, as far as it was known at the last look of the start.
+    reached: Option<Duration>,
     /// How often in a row all was well above the ceiling.
     calm: u32,
     /// Whether the ceiling was found by losses, of which one hears late.
@@ -138,6 +142,8 @@ impl Control {
             outcomes: Outcomes::default(),
             sent: 0,
             queued: Duration::ZERO,
+            proven: 0.0,
+            reached: None,
             calm: 0,
             is_blind: false,
             is_lowered: false,
@@ -272,9 +278,25 @@ impl Control {
             return (!drains).then(|| self.back_off(now, used));
         }
         if self.queued < filling / 4 {
-            self.grow(now, used);
+            if queued.is_some() {
+                self.proven = self.rate.min(used);
+            }
+            if self.phase == Phase::Starting && self.still_falls() {
+                self.window.begin(now);
+            } else {
+                self.grow(now, used);
+            }
         }
         None
+    }
+
+    /// Whether the first answers came through a queue that still drains: then an empty one was not seen yet.
+    fn still_falls(&mut self) -> bool {
+        let Some(base) = self.base else {
+            return false;
+        };
+        let before = self.reached.replace(base);
+        before.is_none_or(|before| base + before / 16 + Duration::from_millis(1) < before)
     }
 
     /// How much longer than the shortest round trip means that a queue fills.
@@ -341,7 +363,14 @@ impl Control {
         if slope > 0.02 {
             // Once it is known roughly what comes through, a steeper rise than that is a hiccup on the way.
             let least = if self.ceiling < self.asked { 2.0 } else { 8.0 };
-            let through = (filled / (1.0 + slope)).clamp(filled / least, filled * 0.98);
+            // At the start, half of it has just come through.
+            let proven = if self.phase == Phase::Starting {
+                self.proven * 0.85
+            } else {
+                0.0
+            };
+            let through = (filled / (1.0 + slope)).max(proven);
+            let through = through.clamp(filled / least, filled * 0.98);
             self.lower_ceiling(through);
             self.set(now, (through * 0.8).min(self.rate));
         } else {

@@ -153,7 +153,7 @@ fn a_clean_wire_is_at_full_speed_soon() {
     let mut run = Run::new(100_000, 1);
     run.go(&clean(0.0002), 5.0, 100);
     assert_eq!(run.lowered, 0);
-    assert!(run.sent >= 494_000, "{}", run.sent);
+    assert!(run.sent >= 490_000, "{}", run.sent);
 }
 
 #[test]
@@ -226,7 +226,7 @@ fn one_hiccup_after_another_does_not_make_it_crawl() {
         }
         filled.sort_by(f64::total_cmp);
         assert!(filled[3] > 0.3 && filled[15] > 0.5, "{filled:?}");
-        assert!(overflowed < 0.1 * sent as f64, "{overflowed} of {sent}");
+        assert!(overflowed < 0.05 * sent as f64, "{overflowed} of {sent}");
     }
 }
 
