@@ -329,6 +329,9 @@ def killed_and_resumed(lab, report, what, flags, longest, kills=5):
         sent += done.sent
         if moment and done.code:
             ends.append(f"{moment:.2f}")
+    # Killed between its last packet and its output.
+    if done.code and "is finished" in done.err:
+        done = lab.export(run)
     what = f"{what}, killed after {', '.join(ends)} s and resumed"
     if is_whole:
         complete(report, what, truth, done)

@@ -314,6 +314,10 @@ table netdev undcount {{
         words = ["sweep", "--resume", run, "--no-merge", "--format", "jsonl", "-o", "-", *flags]
         return self.read(self.measure(self.command(*words), **more))
 
+    def export(self, run):
+        """What a sweep found that ended before it could say so."""
+        return self.read(self.measure(self.command("export", run, "--no-merge", "--format", "jsonl", "-o", "-")))
+
     def only_ports(self):
         """The flag by which nobody is asked who he is, in versions that have it."""
         if self.supported is None:
