@@ -166,12 +166,9 @@ fn nobody_who_answers_is_no_reason_to_crawl() {
 #[test]
 fn a_far_router_is_not_flooded_before_the_first_answer() {
     let net = Net {
-        trip: 0.12,
-        loss: 0.0,
         through: 20_000.0,
         queue: 1_000.0,
-        hiccups: 0.0,
-        hiccup: 0.0,
+        ..clean(0.12)
     };
     let mut run = Run::new(100_000, 1);
     run.go(&net, 0.12, 10);
@@ -236,12 +233,9 @@ fn a_bottleneck_without_a_queue_is_found_by_its_losses() {
     for thousands in [7_u32, 16, 25, 33, 50] {
         let through = f64::from(thousands) * 1_000.0;
         let net = Net {
-            trip: 0.005,
-            loss: 0.0,
             through,
             queue: (through * 0.004).max(40.0),
-            hiccups: 0.0,
-            hiccup: 0.0,
+            ..clean(0.005)
         };
         let mut lost = Vec::new();
         for seed in 1..=10 {
