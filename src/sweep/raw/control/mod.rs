@@ -265,7 +265,8 @@ impl Control {
         let filling = self.filling();
         self.queued = queued.unwrap_or_default();
         self.resolve(now);
-        if in_use && self.loss_is_plain() {
+        // While the queue is full, it tells more than what it lost, of which one hears when it drains.
+        if in_use && self.loss_is_plain() && self.queued <= filling {
             return Some(self.lose(now, used));
         }
         if self.queued > filling && in_use {
@@ -318,7 +319,9 @@ impl Control {
     fn lose(&mut self, now: Duration, used: f64) -> Lowered {
         let loss = f64::from(self.outcomes.lost) / f64::from(self.outcomes.asked.max(1));
         let rate = self.rate.min(used);
-        let through = rate * (1.0 - (loss - self.baseline).clamp(0.0, 0.9));
+        // Where it is known roughly what comes through, a handful of losses is no reason to forget it.
+        let most = if self.ceiling < self.asked { 0.5 } else { 0.9 };
+        let through = rate * (1.0 - (loss - self.baseline).clamp(0.0, most));
         self.suspicion = Some((rate, loss));
         self.ceiling = through * 0.95;
         self.is_blind = true;

@@ -227,6 +227,28 @@ fn one_hiccup_after_another_does_not_make_it_crawl() {
     }
 }
 
+/// One hears of what a full queue has lost when it drains again: that is no second reason to slow down.
+#[test]
+fn what_a_full_queue_has_lost_is_not_held_against_it_twice() {
+    for (hiccups, hiccup) in [(4.0, 0.06), (8.0, 0.04)] {
+        let net = Net {
+            trip: 0.005,
+            loss: 0.0,
+            through: 20_000.0,
+            queue: 1_000.0,
+            hiccups,
+            hiccup,
+        };
+        let filled = (1..=100).map(|seed| {
+            let mut run = Run::new(100_000, seed * 7_919);
+            run.go(&net, 3.0, 10);
+            run.delivered / (3.0 * net.through)
+        });
+        let worst = filled.fold(1.0, f64::min);
+        assert!(worst > 0.45, "{worst}");
+    }
+}
+
 /// Now and then losses are first taken for the nature of the link, so this holds for the many.
 #[test]
 fn a_bottleneck_without_a_queue_is_found_by_its_losses() {
