@@ -16,6 +16,10 @@ const CANARIES: f64 = 0.01;
 const LOOKS: usize = 4_096;
 /// How many hosts are looked at in one go.
 const HOSTS_AT_ONCE: usize = 64;
+/// How long hosts wait for their turn while this machine does not keep up with the rate, and how many of them: a
+/// connection that confirms an open port costs as much as ten packets, and time is left when those are sent.
+const HOSTS_WAIT: Duration = Duration::from_millis(500);
+const HOSTS_WAITING: usize = 4_096;
 
 impl Driver<'_> {
     /// Sends what is due, and says how much that was.
@@ -61,17 +65,30 @@ impl Driver<'_> {
     }
 
     fn ask_hosts(&mut self, now: Duration, until: u64) {
+        let latest = if self.hosts_wait() {
+            now.saturating_sub(HOSTS_WAIT)
+        } else {
+            now
+        };
         for _ in 0..HOSTS_AT_ONCE {
             if self.count.packets >= until || !self.has_room(now) {
                 return;
             }
-            let due = self.wakes.peek().filter(|Reverse((at, _))| *at <= now);
+            let due = self.wakes.peek();
+            let due = due.filter(|Reverse((at, _))| *at <= latest);
             let Some(Reverse((at, index))) = due.copied() else {
                 return;
             };
             self.wakes.pop();
             self.ask_host(index, at, now);
         }
+    }
+
+    /// Whether this machine has enough to do with positions for now.
+    fn hosts_wait(&self) -> bool {
+        let is_limit = self.courier.is_some() && self.pacing.is_behind();
+        let has_positions = !self.passes.is_through() && !self.search.is_on();
+        is_limit && has_positions && self.hosts.len() < HOSTS_WAITING
     }
 
     /// Asks the next positions, and says whether there were any, though they may have needed no packet.
