@@ -13,7 +13,8 @@ from audit_lab import Skip
 from sweep_lab import PORTS, moments
 
 FAST = ("--fast", "--rate", "max")
-TURNS = 3
+# How often ours and a peer's are run in turns: the middle of each is what counts.
+TURNS, LONG_TURNS = 5, 3
 # The longest wait for an answer of --fast and of the default pace, as `--help` and the documentation have it.
 FAST_WAIT, NORMAL_WAIT = 0.5, 1.5
 TABLE = 16_384
@@ -229,7 +230,7 @@ def connections(lab, report):
             lambda: lab.sweep(truth.net, *FAST, "--engine", "connect")]
     if lab.rustscan:
         ways.append(lambda: sweep_peers.rustscan(lab, truth, lab.rustscan))
-    flat, staged, *peers = in_turns(TURNS if lab.full else 1, *ways)
+    flat, staged, *peers = in_turns(LONG_TURNS if lab.full else 1, *ways)
     for done in flat:
         complete(report, "sparse /16, connections, flat", truth, done)
     for done in staged:
@@ -250,7 +251,7 @@ def dense(lab, report):
     ways = [lambda: lab.sweep(truth.net, *FAST, "--thorough", "--engine", "connect")]
     if lab.rustscan:
         ways.append(lambda: sweep_peers.rustscan(lab, truth, lab.rustscan))
-    ours, *peers = in_turns(10 if lab.full else TURNS, *ways)
+    ours, *peers = in_turns(10 if lab.full else LONG_TURNS, *ways)
     for done in ours:
         complete(report, "dense /20, connections", truth, done)
     for theirs in peers:
