@@ -225,7 +225,7 @@ impl Control {
         self.outcomes.ripen(now.saturating_sub(self.time_out()));
         self.window.trim();
         let queued = self.window.queued(self.enough());
-        let is_bad = self.loss_is_plain() || queued.is_some_and(|queued| queued > self.filling());
+        let is_bad = self.loss_is_plain() || queued.is_some_and(|queued| self.fills(queued));
         if !is_bad && span < self.patience(queued.is_some()) {
             return None;
         }
@@ -262,14 +262,14 @@ impl Control {
     fn judge(&mut self, now: Duration, used: f64, queued: Option<Duration>) -> Option<Lowered> {
         // A rate that is not used proves nothing.
         let in_use = used >= self.rate / 4.0;
-        let filling = self.filling();
         self.queued = queued.unwrap_or_default();
+        let (filling, fills) = (self.filling(), self.fills(self.queued));
         self.resolve(now);
         // While the queue is full, it tells more than what it lost, of which one hears when it drains.
         if in_use && self.loss_is_plain() && self.queued <= filling {
             return Some(self.lose(now, used));
         }
-        if self.queued > filling && in_use {
+        if fills && in_use {
             let is_early =
                 self.phase == Phase::Draining && self.window.length() < SHORTEST_LOOK * 2;
             let drains = is_early || self.window.slope() < -0.02;
@@ -282,7 +282,9 @@ impl Control {
             if queued.is_some() {
                 self.proven = self.rate.min(used);
             }
-            if self.phase == Phase::Starting && self.still_falls() {
+            // Twice as much, when a queue has begun to grow, would soon fill it.
+            let grows = self.window.slope() > 0.1;
+            if self.phase == Phase::Starting && (self.still_falls() || grows) {
                 self.window.begin(now);
             } else {
                 self.grow(now, used);
@@ -304,6 +306,13 @@ impl Control {
     fn filling(&self) -> Duration {
         self.base
             .map_or(QUEUE, |trip| QUEUE.max(trip / 2).min(QUEUE * 4))
+    }
+
+    /// Whether a queue fills. At the start, when the rate is still doubled, half of it is enough where it grows fast.
+    fn fills(&self, queued: Duration) -> bool {
+        let is_fast = || self.phase == Phase::Starting && self.window.slope() > 0.5;
+        let filling = self.filling();
+        queued > filling || queued > filling / 2 && is_fast()
     }
 
     /// Whether more than can be chance, and more than the baseline, was lost.

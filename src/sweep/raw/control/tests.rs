@@ -176,6 +176,24 @@ fn a_far_router_is_not_flooded_before_the_first_answer() {
 }
 
 #[test]
+fn a_routers_queue_is_not_overflowed_at_the_start() {
+    let net = Net {
+        through: 20_000.0,
+        queue: 1_000.0,
+        ..clean(0.005)
+    };
+    for one_in in [10, 60] {
+        let overflowed = (1..=100).map(|seed| {
+            let mut run = Run::new(100_000, seed * 7_919);
+            run.go(&net, 3.0, one_in);
+            run.overflowed / run.sent as f64
+        });
+        let worst = overflowed.fold(0.0, f64::max);
+        assert!(worst < 0.015, "{worst}");
+    }
+}
+
+#[test]
 fn a_hiccup_is_not_taken_for_a_slower_router() {
     let net = Net {
         trip: 0.005,
