@@ -24,6 +24,8 @@ const SPANS: usize = 12_000;
 const MEMORY: f64 = 8_192.0;
 /// As if half of so many had been lost: two per cent, before anything is known.
 const PRIOR: f64 = 25.0;
+/// From how many on it can be told that next to nothing gets lost.
+const SURE: f64 = 1_000.0;
 /// How many answers may be missed, as a share.
 const MISSED: f64 = 0.0005;
 /// How much more than usual must be lost for a moment to count as lossy.
@@ -81,7 +83,14 @@ impl Losses {
 
     /// Whether enough is known to tell that next to nothing gets lost.
     pub(super) fn is_sure(&self) -> bool {
-        self.asked >= 1_000.0
+        self.asked >= SURE
+    }
+
+    /// Whether enough was asked to be sure as soon as it is known what became of it.
+    pub(super) fn will_be_sure(&self) -> bool {
+        let ripe = usize::try_from(self.ripe.saturating_sub(self.first)).unwrap_or(usize::MAX);
+        let unripe: u32 = self.log.iter().skip(ripe).map(|(asked, _)| asked).sum();
+        self.asked + f64::from(unripe) >= SURE
     }
 
     /// The share that gets lost, as far as can be told: not nothing before many were asked.
@@ -163,8 +172,11 @@ mod tests {
         }
         losses.ripen(MS * 600);
         assert_eq!((losses.retries(), losses.is_sure()), (1, false));
+        assert!(losses.will_be_sure());
         losses.ripen(MS * 1_500);
         assert_eq!((losses.retries(), losses.is_sure()), (0, true));
+        assert!(losses.will_be_sure());
+        assert!(!Losses::default().will_be_sure());
     }
 
     #[test]

@@ -126,6 +126,12 @@ impl Passes {
         waiting.min()
     }
 
+    /// When the last of them is judged that wait.
+    pub(super) fn last_due(&self) -> Option<Duration> {
+        let waiting = self.stretches.iter().filter_map(|stretch| stretch.until);
+        waiting.max()
+    }
+
     /// Judges the stretches whose answers have come: how much of each is asked again, if any.
     pub(super) fn judge(&mut self, now: Duration, mut judge: impl FnMut(&Self, Asked) -> Verdict) {
         for place in 0..self.stretches.len() {

@@ -473,10 +473,16 @@ fn verdict(
     if losses.was_lossy(asked.begun, asked.ended, baseline) {
         return Verdict::Again(Share::All);
     }
-    // While there is something else to do, it costs nothing to wait until more is known.
-    let has_time = !passes.is_through() && now < asked.ended + WAIT * 3;
+    // While there is something else to do, it costs nothing to wait until more is known. Nor while others are waited
+    // for, where that is on its way.
+    let later = match passes.last_due() {
+        Some(last) if passes.is_through() && losses.will_be_sure() => last.min(now + WAIT / 4),
+        _ if passes.is_through() => now,
+        _ => now + WAIT / 4,
+    };
+    let has_time = later > now && now < asked.ended + WAIT * 3;
     if has_time && !losses.is_sure() {
-        return Verdict::Later(now + WAIT / 4);
+        return Verdict::Later(later);
     }
     let (found, all) = passes.yields(asked.pass);
     let is_worth_it = asked.pass == 0 || losses.is_worth_it(found, all);
