@@ -5,7 +5,7 @@ use super::blobs::Recent;
 use crate::model::{Finding, Inventory, UtcTime};
 use crate::os;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
-use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, Row, Transaction, TransactionBehavior};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fs::OpenOptions;
@@ -282,6 +282,27 @@ impl FromSql for Address {
             _ => return Err(FromSqlError::InvalidType),
         }
         .map_err(|_| FromSqlError::InvalidType)
+    }
+}
+
+/// The columns of a row, one after the other, as they were asked for: to find one by its name takes as long as to read
+/// it.
+pub(super) struct Columns<'a> {
+    row: &'a Row<'a>,
+    next: usize,
+}
+
+impl<'a> Columns<'a> {
+    /// From the first on.
+    pub(super) fn of(row: &'a Row<'a>) -> Self {
+        Self { row, next: 0 }
+    }
+
+    /// The next one.
+    pub(super) fn read<T: FromSql>(&mut self) -> Result<T, Fault> {
+        let value = self.row.get(self.next)?;
+        self.next += 1;
+        Ok(value)
     }
 }
 

@@ -1,6 +1,6 @@
 //! A run and its machines, read for export.
 
-use super::db::{Address, Db, Fault, Time, from_json, from_word};
+use super::db::{Address, Columns, Db, Fault, Time, from_json, from_word};
 use super::{Digest, Pending, Store, StoreError, blobs, keys, runs, trails, verdicts};
 use crate::model::{
     AccessRecord, Clue, CredentialId, Date, FindingHistory, FindingId, Fingerprint, HostFailure,
@@ -37,6 +37,8 @@ pub struct RunReport {
     keys: Arc<HashSet<String>>,
     /// Whether anything was ever told of the updates of any machine of the store.
     has_trails: bool,
+    /// Whether any finding of any machine of the store is remembered.
+    has_history: bool,
 }
 
 /// A host that the run has no row of.
@@ -282,11 +284,12 @@ impl RunReport {
         let groups = groups.map(|group| (group.clone(), self.unsaved_facts(group)));
         let (groups, run): (Vec<_>, i64) = (groups.collect(), self.number);
         let common = Arc::clone(&self.common);
+        let how = (depth, self.has_history);
         let read = move |db: &mut Db| {
             db.walk(run);
             let facts = |tx: &Transaction<'_>| {
                 let facts = groups.into_iter().map(|(group, unsaved)| {
-                    let facts = unsaved.map_or_else(|| facts(tx, run, &group, depth), Ok);
+                    let facts = unsaved.map_or_else(|| facts(tx, run, &group, how), Ok);
                     Ok((group, facts?))
                 });
                 facts.collect::<Result<Vec<(Group, Facts)>, Fault>>()
@@ -319,6 +322,7 @@ impl RunReport {
                 keys: Arc::new(common_keys(tx, number)?),
                 machines,
                 has_trails: trails::is_any(tx)?,
+                has_history: verdicts::is_any(tx)?,
             })
         })
     }
@@ -513,7 +517,7 @@ impl Depth {
 /// Reads a machine as a run met it.
 pub(super) fn record(db: &mut Db, run: i64, group: Group) -> Result<MachineRecord, StoreError> {
     let depth = Depth::Whole;
-    let facts = db.read(|tx| facts(tx, run, &group, depth))?;
+    let facts = db.read(|tx| facts(tx, run, &group, (depth, true)))?;
     let nothing = HashSet::new();
     record_of(db, &nothing, (group, facts), depth).map(|(record, _)| record)
 }
@@ -591,7 +595,13 @@ fn record_of(
     Ok((record, is_read))
 }
 
-fn facts(conn: &Connection, run: i64, group: &Group, depth: Depth) -> Result<Facts, Fault> {
+/// Of a machine what stands in the rows of a run, and what is remembered of its findings, where the store `has_history`.
+fn facts(
+    conn: &Connection,
+    run: i64,
+    group: &Group,
+    (depth, has_history): (Depth, bool),
+) -> Result<Facts, Fault> {
     let mut outcome = conn.prepare_cached(
         "SELECT machine, claimed IS NOT NULL AS is_claimed, word, failure, credential, key_algorithm, key_fingerprint, inventory, findings,
                 end_of_life, services, clues, target_name, tags, finished
@@ -619,18 +629,17 @@ fn facts(conn: &Connection, run: i64, group: &Group, depth: Depth) -> Result<Fac
             facts.access.push((*address, row?));
         }
     }
-    let machine = keys::now(conn, group.machine)?;
-    if depth.has_verdicts() {
-        facts.history = verdicts::history(conn, machine, &group.id)?;
+    // Who claims to be it has a row of his own, until he logs in there.
+    let is_another = |part: &&Part| part.is_claimed && part.machine != group.machine;
+    facts.is_claimed = facts.parts.iter().any(|part| is_another(&part));
+    if !depth.has_verdicts() || !has_history {
+        return Ok(facts);
     }
-    for part in &facts.parts {
-        // Who claims to be it has a row of his own, until he logs in there.
-        if part.machine == group.machine || !part.is_claimed {
-            continue;
-        }
-        facts.is_claimed = true;
+    let machine = keys::now(conn, group.machine)?;
+    facts.history = verdicts::history(conn, machine, &group.id)?;
+    for part in facts.parts.iter().filter(is_another) {
         let own = keys::now(conn, part.machine)?;
-        if depth.has_verdicts() && own != machine {
+        if own != machine {
             for (id, past) in verdicts::history(conn, own, &group.id)? {
                 let known = facts.history.entry(id).or_insert(past);
                 known.first_seen = known.first_seen.min(past.first_seen);
@@ -642,35 +651,43 @@ fn facts(conn: &Connection, run: i64, group: &Group, depth: Depth) -> Result<Fac
 }
 
 fn read_part(row: &Row<'_>, address: IpAddr) -> Result<Part, Fault> {
-    let text = |column| row.get::<_, Option<String>>(column);
-    let failure = text("failure")?;
-    let failure = failure
-        .map(|json| from_json("a failure", &json))
-        .transpose()?;
-    let algorithm = text("key_algorithm")?;
-    let fingerprint = text("key_fingerprint")?;
+    let mut columns = Columns::of(row);
+    let machine = columns.read()?;
+    let is_claimed = columns.read()?;
+    let word = columns.read()?;
+    let failure: Option<String> = columns.read()?;
+    let failure = failure.map(|json| from_json("a failure", &json));
+    let credential: Option<String> = columns.read()?;
+    let algorithm: Option<String> = columns.read()?;
+    let fingerprint: Option<String> = columns.read()?;
     let host_key = algorithm.zip(fingerprint);
-    let day = text("end_of_life")?;
-    let digest = |column| Ok::<_, Fault>(row.get::<_, Option<[u8; 32]>>(column)?.map(Digest));
+    let inventory: Option<[u8; 32]> = columns.read()?;
+    let findings: Option<[u8; 32]> = columns.read()?;
+    let day: Option<String> = columns.read()?;
+    let services: String = columns.read()?;
+    let clues: String = columns.read()?;
+    let target_name = columns.read()?;
+    let tags: String = columns.read()?;
+    let Time(finished) = columns.read()?;
     Ok(Part {
         address,
-        machine: row.get("machine")?,
-        is_claimed: row.get("is_claimed")?,
-        word: row.get("word")?,
-        failure,
-        credential: text("credential")?.map(CredentialId::new),
+        machine,
+        is_claimed,
+        word,
+        failure: failure.transpose()?,
+        credential: credential.map(CredentialId::new),
         host_key: host_key.map(|(algorithm, fingerprint)| HostKey {
             algorithm,
             fingerprint,
         }),
-        inventory: digest("inventory")?,
-        findings: digest("findings")?,
+        inventory: inventory.map(Digest),
+        findings: findings.map(Digest),
         end_of_life: day.and_then(|day| Date::parse(&day)),
-        services: from_json("services", &row.get::<_, String>("services")?)?,
-        clues: from_json("clues", &row.get::<_, String>("clues")?)?,
-        target_name: text("target_name")?,
-        tags: from_json("tags", &row.get::<_, String>("tags")?)?,
-        finished: row.get::<_, Time>("finished")?.0,
+        services: from_json("services", &services)?,
+        clues: from_json("clues", &clues)?,
+        target_name,
+        tags: from_json("tags", &tags)?,
+        finished,
     })
 }
 

@@ -1,9 +1,9 @@
 //! What the sweep saw, and how far it is.
 
-use super::db::{Address, Db, Fault, Time};
+use super::db::{Address, Columns, Db, Fault, Time};
 use super::{SightingRow, StoreError, runs};
 use crate::model::{Answer, ProbeKind, RunId, Trace};
-use rusqlite::{Connection, Row, params};
+use rusqlite::{CachedStatement, Connection, Row, params};
 
 pub(super) fn record(
     db: &mut Db,
@@ -13,8 +13,12 @@ pub(super) fn record(
 ) -> Result<(), StoreError> {
     db.write(|tx| {
         let run = runs::key(tx, run)?.number;
+        // The table is kept in this order; of two answers to a probe the later one stays.
+        let mut sightings: Vec<&SightingRow> = sightings.iter().collect();
+        sightings.sort_by_key(|seen| seen.address);
+        let mut statement = statement(tx)?;
         for seen in sightings {
-            insert(tx, run, seen)?;
+            write(&mut statement, run, seen)?;
         }
         let before: i64 = tx.query_row("SELECT mark FROM run WHERE number = ?1", [run], |row| {
             row.get(0)
@@ -28,11 +32,18 @@ pub(super) fn record(
 
 /// Writes down an answered probe, in place of what was there.
 pub(super) fn insert(conn: &Connection, run: i64, seen: &SightingRow) -> Result<(), Fault> {
-    let mut insert = conn.prepare_cached(
+    write(&mut statement(conn)?, run, seen)
+}
+
+fn statement(conn: &Connection) -> Result<CachedStatement<'_>, Fault> {
+    Ok(conn.prepare_cached(
         "INSERT OR REPLACE INTO sighting (run, address, probe, port, answer, round_trip_us, tries,
              seen_at, ttl, tcp_window, tcp_options, mac, banner)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
-    )?;
+    )?)
+}
+
+fn write(insert: &mut CachedStatement<'_>, run: i64, seen: &SightingRow) -> Result<(), Fault> {
     insert.execute(params![
         run,
         Address(seen.address),
@@ -65,26 +76,30 @@ pub(super) fn all(db: &mut Db, run: &RunId) -> Result<Vec<SightingRow>, StoreErr
 }
 
 fn read(row: &Row<'_>) -> Result<SightingRow, Fault> {
-    let (probe, port): (String, u16) = (row.get("probe")?, row.get("port")?);
-    let answer: String = row.get("answer")?;
-    let ttl: Option<u8> = row.get("ttl")?;
-    let (window, options): (Option<u16>, Option<u16>) =
-        (row.get("tcp_window")?, row.get("tcp_options")?);
+    let mut columns = Columns::of(row);
+    let Address(address) = columns.read()?;
+    let (probe, port): (String, u16) = (columns.read()?, columns.read()?);
+    let answer: String = columns.read()?;
+    let (round_trip_us, tries) = (columns.read()?, columns.read()?);
+    let Time(seen_at) = columns.read()?;
+    let ttl: Option<u8> = columns.read()?;
+    let (window, options): (Option<u16>, Option<u16>) = (columns.read()?, columns.read()?);
+    let (mac, banner) = (columns.read()?, columns.read()?);
     Ok(SightingRow {
-        address: row.get::<_, Address>("address")?.0,
+        address,
         // The table's own rules allow no other words.
         probe: ProbeKind::parse(&probe, port).unwrap_or(ProbeKind::Tcp(port)),
         answer: Answer::parse(&answer).unwrap_or(Answer::Unreachable),
-        round_trip_us: row.get("round_trip_us")?,
-        tries: row.get("tries")?,
-        seen_at: row.get::<_, Time>("seen_at")?.0,
+        round_trip_us,
+        tries,
+        seen_at,
         trace: ttl.map(|ttl| Trace {
             ttl,
             window: window.unwrap_or(0),
             options: options.unwrap_or(0),
         }),
-        mac: row.get("mac")?,
-        banner: row.get("banner")?,
+        mac,
+        banner,
     })
 }
 

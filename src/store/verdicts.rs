@@ -179,6 +179,13 @@ pub(super) fn remember(
     Ok(())
 }
 
+/// Whether any finding of any machine is remembered.
+pub(super) fn is_any(conn: &Connection) -> Result<bool, Fault> {
+    Ok(conn
+        .prepare_cached("SELECT 1 FROM finding_history LIMIT 1")?
+        .exists([])?)
+}
+
 /// What is remembered of a machine's findings, under the ids that they have on a machine called
 /// `id` (which is another than its own with `--no-merge`).
 pub(super) fn history(
