@@ -128,7 +128,7 @@ const HOSTS: usize = 65_536;
 /// How many connections there are at once at most.
 const CONNECTIONS: usize = 4_096;
 /// How many positions a stretch has at most, and how many seconds it takes.
-const STRETCH: f64 = 4_096.0;
+const STRETCH: f64 = 16_384.0;
 const STRETCH_TIME: f64 = 1.5;
 
 impl<'a> Driver<'a> {
@@ -159,7 +159,7 @@ impl<'a> Driver<'a> {
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
-            reason = "from 1,024 to 4,096"
+            reason = "from 1,024 to 16,384"
         )]
         let length = length as u64;
         let every = Duration::from_secs(1) / profile.host_rate.max(1);
