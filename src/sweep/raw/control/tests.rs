@@ -145,6 +145,17 @@ fn clean(trip: f64) -> Net {
     }
 }
 
+/// A router for 20,000 packets a second, and how often in a second nothing comes through, and for how long at most.
+fn slow_router(hiccups: f64, hiccup: f64) -> Net {
+    Net {
+        through: 20_000.0,
+        queue: 1_000.0,
+        hiccups,
+        hiccup,
+        ..clean(0.005)
+    }
+}
+
 #[test]
 fn a_clean_wire_is_at_full_speed_soon() {
     let mut run = Run::new(500_000, 1);
@@ -177,11 +188,7 @@ fn a_far_router_is_not_flooded_before_the_first_answer() {
 
 #[test]
 fn a_routers_queue_is_not_overflowed_at_the_start() {
-    let net = Net {
-        through: 20_000.0,
-        queue: 1_000.0,
-        ..clean(0.005)
-    };
+    let net = slow_router(0.0, 0.0);
     for one_in in [10, 60] {
         let overflowed = (1..=100).map(|seed| {
             let mut run = Run::new(100_000, seed * 7_919);
@@ -195,14 +202,7 @@ fn a_routers_queue_is_not_overflowed_at_the_start() {
 
 #[test]
 fn a_hiccup_is_not_taken_for_a_slower_router() {
-    let net = Net {
-        trip: 0.005,
-        loss: 0.0,
-        through: 20_000.0,
-        queue: 1_000.0,
-        hiccups: 10.0,
-        hiccup: 0.014,
-    };
+    let net = slow_router(10.0, 0.014);
     let mut filled = Vec::new();
     let (mut sent, mut overflowed) = (0, 0.0);
     for seed in 1..=20 {
@@ -222,14 +222,7 @@ fn a_hiccup_is_not_taken_for_a_slower_router() {
 #[test]
 fn one_hiccup_after_another_does_not_make_it_crawl() {
     for (hiccups, hiccup) in [(4.0, 0.06), (8.0, 0.04)] {
-        let net = Net {
-            trip: 0.005,
-            loss: 0.0,
-            through: 20_000.0,
-            queue: 1_000.0,
-            hiccups,
-            hiccup,
-        };
+        let net = slow_router(hiccups, hiccup);
         let mut filled = Vec::new();
         let (mut sent, mut overflowed) = (0, 0.0);
         for seed in 1..=30 {
@@ -249,14 +242,7 @@ fn one_hiccup_after_another_does_not_make_it_crawl() {
 #[test]
 fn what_a_full_queue_has_lost_is_not_held_against_it_twice() {
     for (hiccups, hiccup) in [(4.0, 0.06), (8.0, 0.04)] {
-        let net = Net {
-            trip: 0.005,
-            loss: 0.0,
-            through: 20_000.0,
-            queue: 1_000.0,
-            hiccups,
-            hiccup,
-        };
+        let net = slow_router(hiccups, hiccup);
         let filled = (1..=100).map(|seed| {
             let mut run = Run::new(100_000, seed * 7_919);
             run.go(&net, 3.0, 10);
