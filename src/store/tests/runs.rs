@@ -105,7 +105,13 @@ fn sightings_and_mark_are_one() {
         mac: Some([0, 0x15, 0x5d, 1, 2, 3]),
         ..seen(2, 0)
     };
+    // Of two answers to a probe the later one stays.
+    let before = SightingRow {
+        answer: Answer::Unreachable,
+        ..seen(2, 80)
+    };
     let rows = vec![
+        before,
         six.clone(),
         seen(300, 22),
         seen(2, 80),
