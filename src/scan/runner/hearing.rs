@@ -63,6 +63,12 @@ impl Runner {
         let end = ended.unwrap_or(stopped);
         self.count_canaries(Some(&end)).await?;
         if !self.stop.is_cancelled() && !self.cx.network.is_sound().await {
+            // Of one that has not come back whoever watches it speaks.
+            if self.cx.network.is_up() {
+                let text = "the network was away for a moment when the sweep ended: what may have been missed is asked again"
+                    .to_owned();
+                self.cx.tell(Event::Warning { text });
+            }
             return Ok(None);
         }
         self.marks.pass(end.mark, Instant::now());
