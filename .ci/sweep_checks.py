@@ -137,14 +137,21 @@ def lossy(lab, report):
     """One packet in fifty is lost, each way, 20 ms away."""
     lab.up("delay", 20, 2, 0, 1000)
     truth = lab.truth("dense")
-    done = lab.sweep(truth.net, "--fast", "--rate", 10_000, "--thorough", "--engine", "raw")
-    complete(report, "dense /20, 2 % loss each way", truth, done, hosts=0.99, sockets=0.99)
-    lost = truth.lost(done)[1]
-    goal(lab, report, lost <= len(truth.sockets) * 0.001, f"dense /20, 2 % loss each way: {lost} sockets missing (goal 0.1 %)")
-    goal(lab, report, done.sent <= 80_000, f"dense /20, 2 % loss each way: {done.sent:,} packets (goal 80,000)")
-    lost = [row["probes_lost_percent"] for row in done.of("coverage")]
-    report.that(any(isinstance(one, (int, float)) and 0.5 < one < 12 for one in lost),
-                f"dense /20, 2 % loss each way: the loss is said: {lost[:5]} %")
+    # What gets lost is chance: the middle of the packets is what counts, and each is to be complete.
+    runs = [lab.sweep(truth.net, "--fast", "--rate", 10_000, "--thorough", "--engine", "raw")
+            for _ in range(TURNS if lab.full else 1)]
+    for done in runs:
+        complete(report, "dense /20, 2 % loss each way", truth, done, hosts=0.99, sockets=0.99)
+        lost = truth.lost(done)[1]
+        goal(lab, report, lost <= len(truth.sockets) * 0.001,
+             f"dense /20, 2 % loss each way: {lost} sockets missing (goal 0.1 %)")
+        # A sweep that is made twice is none that was unlucky.
+        goal(lab, report, done.sent <= 90_000, f"dense /20, 2 % loss each way: {done.sent:,} packets (none over 90,000)")
+        lost = [row["probes_lost_percent"] for row in done.of("coverage")]
+        report.that(any(isinstance(one, (int, float)) and 0.5 < one < 12 for one in lost),
+                    f"dense /20, 2 % loss each way: the loss is said: {lost[:5]} %")
+    sent = middle(runs, "sent")
+    goal(lab, report, sent <= 80_000, f"dense /20, 2 % loss each way: {sent:,.0f} packets in the middle (goal 80,000)")
 
 
 def overloaded(lab, report):
