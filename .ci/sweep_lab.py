@@ -63,6 +63,10 @@ class Measured:
         moment = next((moment for moment, count in self.samples if count == last), self.ended)
         return self.ended - moment
 
+    def after(self, count):
+        """Seconds from when so many packets were out to the end."""
+        return self.ended - next((moment for moment, sent in self.samples if sent >= count), self.ended)
+
     def rate(self):
         """Packets a second, without the beginning and the end."""
         first, last = self.samples[0][1], self.samples[-1][1]
