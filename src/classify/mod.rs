@@ -44,7 +44,7 @@ pub use policy::{Expected, Policy, PolicyError};
 pub use policy_windows::{Schedule, TaggedWindow, Wave, Window};
 pub use priority::{
     Allowance, Annotations, Assumed, Calendar, Due, Effect, Exceptions, HostPattern, MachineFacts,
-    Measures, NamePattern, Preset, RankKey, Ranks, SeverityRule, Subject, decide, explain,
+    Measures, NamePattern, Places, Preset, RankKey, Ranks, SeverityRule, Subject, decide, explain,
     names_bulletin, rules_that_fit,
 };
 pub use rules::{MergeRule, MergeRules, Named, RulesError};

@@ -2,11 +2,10 @@
 
 use super::{Beliefs, RunError, RunSource};
 use crate::classify::{
-    Annotations, Baseline, Exceptions, MachineFacts, Measures, RankKey, Ranks, Subject, decide,
+    Annotations, Baseline, Exceptions, MachineFacts, Measures, Places, RankKey, Ranks, Subject,
+    decide,
 };
-use crate::model::{
-    Date, Decided, Decision, Exception, ExceptionCount, Finding, FindingId, MachineRecord,
-};
+use crate::model::{Date, Decided, Decision, Exception, ExceptionCount, Finding, MachineRecord};
 use crate::report::ReportSource as _;
 use crate::store::Store;
 
@@ -36,13 +35,18 @@ impl Priorities {
         self.exceptions.all_holding(finding, facts)
     }
 
-    /// Says of a machine what the policy makes of its findings.
-    pub(super) fn place(&self, machine: &mut MachineRecord) {
+    /// The places of all findings, for one who meets all machines in their order.
+    pub(super) fn places(&self) -> Places {
+        self.ranks.places()
+    }
+
+    /// Says of the next machine what the policy makes of its findings.
+    pub(super) fn place(&self, machine: &mut MachineRecord, places: &mut Places) {
         let mut decisions = self.decisions(machine);
         let facts = MachineFacts::of(machine);
         for (finding, decision) in machine.findings.iter().zip(&mut decisions) {
             let key = key(finding, &facts, decision);
-            decision.rank = key.map(|key| self.ranks.place(&key));
+            decision.rank = key.map(|key| places.take(&key));
         }
         let meant = self.baselines.iter().filter(|one| one.fits(&facts));
         let drift = meant.flat_map(|one| one.judge(&facts)).collect();
@@ -76,7 +80,7 @@ impl Priorities {
         for (finding, decision) in machine.findings.iter().zip(&decisions) {
             self.exceptions.count(finding, &facts);
             if let Some(key) = key(finding, &facts, decision) {
-                self.ranks.add(&key);
+                self.ranks.add(key);
             }
         }
     }
@@ -84,9 +88,7 @@ impl Priorities {
 
 /// Where an open or undecided finding stands.
 fn key(finding: &Finding, facts: &MachineFacts<'_>, decision: &Decision) -> Option<RankKey> {
-    let machine = &facts.machine().id;
-    let id = || FindingId::of(machine, &finding.product, &finding.bulletin);
-    (!finding.state.is_closed()).then(|| RankKey::of(finding, facts, decision, &id()))
+    (!finding.state.is_closed()).then(|| RankKey::of(finding, facts, decision))
 }
 
 impl RunSource {
@@ -117,7 +119,6 @@ impl RunSource {
             walk.map_err(RunError::Read)?;
         }
         priorities.counts = priorities.exceptions.counts();
-        priorities.ranks = std::mem::take(&mut priorities.ranks).sorted();
         self.priorities = Some(priorities);
         Ok(self)
     }

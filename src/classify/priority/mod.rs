@@ -21,7 +21,7 @@ pub use bod::{Assumed, Preset};
 pub use exceptions::Exceptions;
 pub use explain::explain;
 pub use machine::{HostPattern, MachineFacts, NamePattern};
-pub use rank::{RankKey, Ranks};
+pub use rank::{Places, RankKey, Ranks};
 pub use rules::{Effect, SeverityRule, names_bulletin};
 pub(super) use written::{DueText, RuleText, Words, patterns, words};
 

@@ -23,9 +23,10 @@ impl RunSource {
         visit: &mut dyn FnMut(&MachineRecord) -> io::Result<()>,
     ) -> io::Result<()> {
         let mut notice = Notice::default();
+        let mut priorities = self.priorities.as_ref().map(|all| (all, all.places()));
         let visit = &mut |machine: &mut MachineRecord| {
-            if let Some(priorities) = &self.priorities {
-                priorities.place(machine);
+            if let Some((priorities, places)) = &mut priorities {
+                priorities.place(machine, places);
             }
             self.notice(&mut notice, machine);
             visit(machine)

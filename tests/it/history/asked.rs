@@ -12,6 +12,7 @@ use super::weigh::{self, SHEET, Weighed};
 use super::world::{Run, World, folder};
 use crate::support::{Desk, Table};
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use underdesk::model::UtcTime;
 
 /// A desk on which a history was played.
@@ -197,16 +198,18 @@ impl<'a> Asked<'a> {
     }
 
     fn ranks(&mut self, run: &Run, table: &Table, weighed: &[Weighed]) {
-        let mut truth: Vec<([i64; 10], String)> = Vec::new();
+        let mut truth = Vec::new();
         let mut told: Vec<(usize, String)> = Vec::new();
         for row in &table.rows {
             let (ip, bulletin) = (table.cell(row, "ip"), table.cell(row, "bulletin_id"));
             let id = table.cell(row, "finding_id").to_owned();
+            // Of those that stand alike the order is that of the addresses.
+            let place = (ip.parse::<IpAddr>().unwrap(), table.cell(row, "product"), bulletin);
             let of = |one: &&Weighed| {
                 one.found.bulletin == bulletin && self.address(run, &one.machine) == ip
             };
             if let Some(one) = weighed.iter().find(of) {
-                truth.push((weigh::order(one), id.clone()));
+                truth.push(((weigh::order(one), place), id.clone()));
             }
             told.push((table.cell(row, "rank").parse().unwrap(), id));
         }

@@ -212,7 +212,7 @@ pub(super) fn standing(
     (state, held, other)
 }
 
-/// What decides between two findings, the smaller first; the finding's id decides the rest.
+/// What decides between two findings, the smaller first; address, product and bulletin decide the rest.
 pub(super) fn order(one: &Weighed) -> [i64; 10] {
     let is_no_fix = one.found.state == "no_fix_yet";
     // What an exception holds for is left out of what is overdue.
