@@ -278,9 +278,9 @@ impl RunReport {
     /// Begins to read the machines from a place on, each with whether it has an inventory; `None` where there is
     /// none.
     fn read(&self, from: usize, depth: Depth) -> Option<Pending<Vec<(MachineRecord, bool)>>> {
-        /// A handful costs hardly more than one.
-        const TOGETHER: usize = 8;
-        let groups = self.machines.get(from..)?.iter().take(TOGETHER);
+        // A handful costs hardly more than one; but whole machines are large, and as many again wait to be shown.
+        let together = if depth == Depth::Whole { 2 } else { 8 };
+        let groups = self.machines.get(from..)?.iter().take(together);
         let groups = groups.map(|group| (group.clone(), self.unsaved_facts(group)));
         let (groups, run): (Vec<_>, i64) = (groups.collect(), self.number);
         let common = Arc::clone(&self.common);
