@@ -204,7 +204,11 @@ impl<'a> Asked<'a> {
             let (ip, bulletin) = (table.cell(row, "ip"), table.cell(row, "bulletin_id"));
             let id = table.cell(row, "finding_id").to_owned();
             // Of those that stand alike the order is that of the addresses.
-            let place = (ip.parse::<IpAddr>().unwrap(), table.cell(row, "product"), bulletin);
+            let place = (
+                ip.parse::<IpAddr>().unwrap(),
+                table.cell(row, "product"),
+                bulletin,
+            );
             let of = |one: &&Weighed| {
                 one.found.bulletin == bulletin && self.address(run, &one.machine) == ip
             };
