@@ -17,10 +17,11 @@ check:
 ci:
     bash .ci/run
 
-# What takes longer: ten minutes of hostile bytes for every reader, which fails when anything is found, and benchmarks
-# against peers, which fail on nothing: read their figures.
+# What takes longer: ten minutes of hostile bytes for every reader, which fails when anything is found, macOS as a compiler
+# sees it, and benchmarks against peers, which fail on nothing: read their figures.
 slow:
     .ci/fuzz --each 600
+    .ci/platforms aarch64-apple-darwin
     cargo bench
     bash .ci/bench-ssh
     python3 .ci/bench-windows
