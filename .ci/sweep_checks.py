@@ -97,8 +97,7 @@ def sparse(lab, report):
     for done in flat:
         complete(report, "sparse /16, flat", truth, done)
     print(f"masscan --ping: {truth.said(peers[0])}", flush=True)
-    # Both wait for late answers as briefly as they can be told to, which is not equally long: masscan's second (0 is
-    # no less than 1.3) against our half.
+    # Both are to wait a second for late answers; masscan's lasts longer.
     probes = truth.net.num_addresses * len([*PORTS.split(","), "echo"])
     ours, theirs = (statistics.median(done.after(0.98 * probes) for done in runs) for runs in (flat, peers))
     print(f"from when 98 % of the probes were out to the end: {ours:.2f} s, masscan {theirs:.2f} s", flush=True)
