@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 /// Where a finding stands among the others; the lower, the earlier. In this order: what no exception holds for ·
 /// what somebody can fix, then what has no fix, then what is undecided · overdue · known to be exploited · my
 /// severity (what nobody rates is like medium) · the machine's tag `criticality` (none is like medium) · its
-/// exposure (internet, then DMZ, then the rest) · EPSS · due date · CVSS. Of those that are alike the one that is met first:
-/// see [`Places`].
+/// exposure (internet, then DMZ, then the rest) · EPSS · due date · CVSS. Of those that are alike the one that is met
+/// first: see [`Places`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a step of the order")]
 pub struct RankKey {
