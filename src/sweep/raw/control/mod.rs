@@ -107,6 +107,13 @@ const UNLIMITED: f64 = 4e6;
 /// The rate at the start, but no more than a fifth of what was asked for. What a router hardly bears would keep a
 /// queue full that a hiccup has filled, and a queue that was never seen empty looks like a long way.
 const MODEST: f64 = 10_000.0;
+/// Who asks for so much wants all that goes. There the start is quicker: at a modest one, a network that bears a
+/// million would be idle for a third of the time that sending takes.
+const ALL_THAT_GOES: f64 = 1e6;
+const LESS_MODEST: f64 = 40_000.0;
+/// How many packets are sent faster than modestly before the first answer: it may be a long way to a router
+/// that bears no more.
+const UNANSWERED: u64 = 1_000;
 /// The rate never falls below this, unless less was asked for.
 const SLOWEST: f64 = 200.0;
 /// How much loss above the baseline is congestion.
@@ -116,6 +123,8 @@ const MOST_BASELINE: f64 = 0.3;
 /// How full a queue counts as filling, at least.
 const QUEUE: Duration = Duration::from_millis(8);
 const SHORTEST_LOOK: Duration = Duration::from_millis(10);
+/// The same at the start where all that goes was asked for.
+const QUICK_LOOK: Duration = Duration::from_millis(3);
 /// How long the rate stays as it is while nobody has answered yet.
 const UNHEARD: Duration = Duration::from_millis(100);
 /// How many answers, and how many moments, are enough to see how the queues do of late.
@@ -127,7 +136,12 @@ impl Control {
     /// Never more than so many packets a second.
     pub fn new(asked: u32) -> Self {
         let asked = f64::from(asked).clamp(1.0, UNLIMITED);
-        let rate = MODEST.min(asked / 5.0).max(SLOWEST * 5.0).min(asked);
+        let modest = if asked < ALL_THAT_GOES {
+            MODEST
+        } else {
+            LESS_MODEST
+        };
+        let rate = modest.min(asked / 5.0).max(SLOWEST * 5.0).min(asked);
         Self {
             asked,
             rate,
@@ -219,7 +233,10 @@ impl Control {
     pub fn look(&mut self, now: Duration, sent: u64) -> Option<Lowered> {
         self.window.course.push((now, sent));
         let span = now.saturating_sub(self.window.looked);
-        if span < SHORTEST_LOOK {
+        if self.smoothed.is_none() && now < UNHEARD && sent >= UNANSWERED {
+            self.rate = self.rate.min(MODEST);
+        }
+        if span < self.shortest_look() {
             return None;
         }
         self.outcomes.ripen(now.saturating_sub(self.time_out()));
@@ -241,6 +258,14 @@ impl Control {
         first
     }
 
+    fn shortest_look(&self) -> Duration {
+        if self.phase == Phase::Starting && self.asked >= ALL_THAT_GOES {
+            QUICK_LOOK
+        } else {
+            SHORTEST_LOOK
+        }
+    }
+
     /// How many answers are enough to tell.
     fn enough(&self) -> usize {
         if self.phase == Phase::Starting { 2 } else { 5 }
@@ -251,7 +276,7 @@ impl Control {
         let Some(base) = self.base.or(self.smoothed) else {
             return UNHEARD;
         };
-        let wait = SHORTEST_LOOK + base.min(Duration::from_millis(500));
+        let wait = self.shortest_look() + base.min(Duration::from_millis(500));
         match (self.is_blind, is_known) {
             (true, _) => wait.max(self.time_out()),
             (false, true) => wait,
