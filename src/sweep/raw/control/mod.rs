@@ -42,6 +42,8 @@ pub struct Control {
     /// Whether the ceiling was found by losses, of which one hears late.
     is_blind: bool,
     is_lowered: bool,
+    /// How often this machine stood still at the start.
+    stalls: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,6 +127,9 @@ const QUEUE: Duration = Duration::from_millis(8);
 const SHORTEST_LOOK: Duration = Duration::from_millis(10);
 /// The same at the start where all that goes was asked for.
 const QUICK_LOOK: Duration = Duration::from_millis(3);
+/// A machine that has not looked for so long stood still; so often that counts.
+const STOOD_STILL: Duration = Duration::from_millis(5);
+const MOST_STALLS: u32 = 8;
 /// How long the rate stays as it is while nobody has answered yet.
 const UNHEARD: Duration = Duration::from_millis(100);
 /// How many answers, and how many moments, are enough to see how the queues do of late.
@@ -161,6 +166,7 @@ impl Control {
             calm: 0,
             is_blind: false,
             is_lowered: false,
+            stalls: 0,
         }
     }
 
@@ -231,7 +237,15 @@ impl Control {
 
     /// Looks whether the rate should change. `sent` is how many packets were sent so far.
     pub fn look(&mut self, now: Duration, sent: u64) -> Option<Lowered> {
+        let stood_still = self.stood_still(now);
         self.window.course.push((now, sent));
+        if stood_still {
+            self.stalls += 1;
+            self.window.begin(now);
+            self.window.looked = now;
+            self.sent = sent;
+            return None;
+        }
         let span = now.saturating_sub(self.window.looked);
         if self.smoothed.is_none() && now < UNHEARD && sent >= UNANSWERED {
             self.rate = self.rate.min(MODEST);
@@ -256,6 +270,15 @@ impl Control {
         let first = lowered.filter(|_| !self.is_lowered);
         self.is_lowered |= lowered.is_some();
         first
+    }
+
+    /// Whether this machine stood still since the last look. What was sent before says nothing of the queue that it
+    /// fills when it goes on; but where that happens all the time there is nothing better.
+    fn stood_still(&self, now: Duration) -> bool {
+        let last = self.window.course.last().map_or(now, |(at, _)| *at);
+        self.phase == Phase::Starting
+            && self.stalls < MOST_STALLS
+            && now.saturating_sub(last) >= STOOD_STILL
     }
 
     fn shortest_look(&self) -> Duration {
@@ -333,11 +356,12 @@ impl Control {
             .map_or(QUEUE, |trip| QUEUE.max(trip / 2).min(QUEUE * 4))
     }
 
-    /// Whether a queue fills. At the start, when the rate is still doubled, half of it is enough where it grows fast.
+    /// Whether a queue fills. At the start, when the rate is still doubled, a quarter is enough where it grows fast: as much
+    /// again is on its way, and answers to that come late.
     fn fills(&self, queued: Duration) -> bool {
         let is_fast = || self.phase == Phase::Starting && self.window.slope() > 0.5;
         let filling = self.filling();
-        queued > filling || queued > filling / 2 && is_fast()
+        queued > filling || queued > filling / 4 && is_fast()
     }
 
     /// Whether more than can be chance, and more than the baseline, was lost.

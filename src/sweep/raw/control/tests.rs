@@ -107,6 +107,13 @@ impl Run {
         }
     }
 
+    /// This machine does nothing for some seconds, and then catches up a little.
+    fn stand_still(&mut self, net: &Net, seconds: f64) {
+        self.now += seconds;
+        self.backlog = (self.backlog - net.through * seconds).max(0.0);
+        self.owed += self.control.rate() * seconds.min(0.005);
+    }
+
     fn hiccup(&mut self, net: &Net) {
         if net.hiccups > 0.0 && self.now >= self.stands_until && self.chance() < net.hiccups * STEP
         {
@@ -210,6 +217,22 @@ fn a_routers_queue_is_not_overflowed_at_the_start() {
         });
         let worst = overflowed.fold(0.0, f64::max);
         assert!(worst < 0.015, "{worst}");
+    }
+}
+
+/// Meanwhile the queue empties, which hides for a while that it grows.
+#[test]
+fn a_routers_queue_is_not_overflowed_though_this_machine_stands_still_at_the_start() {
+    let net = slow_router(0.0, 0.0);
+    for after in 40..120 {
+        for for_so_long in [5, 10, 20] {
+            let mut run = Run::new(100_000, (after * 100 + for_so_long) * 7_919);
+            run.go(&net, after as f64 * 1e-3, 10);
+            run.stand_still(&net, for_so_long as f64 * 1e-3);
+            run.go(&net, 3.0, 10);
+            let overflowed = run.overflowed / run.sent as f64;
+            assert!(overflowed < 0.015, "{after} {for_so_long}: {overflowed}");
+        }
     }
 }
 
