@@ -12,6 +12,7 @@ use std::time::Duration;
 #[derive(Debug)]
 pub(super) struct Passes {
     range: Range<u64>,
+    /// How many positions a stretch has, but for the first ones.
     length: u64,
     /// The first position that was never asked.
     next: u64,
@@ -21,7 +22,7 @@ pub(super) struct Passes {
     first: u64,
     /// The one that is being asked.
     active: Option<u64>,
-    /// How many addresses first showed life in each pass, and how many stretches have gone through it.
+    /// How many addresses first showed life in each pass, and how many positions have gone through it.
     found: [u64; 16],
     through: [u64; 16],
 }
@@ -82,6 +83,9 @@ pub(super) enum Verdict {
 
 /// One position in so many is in a sample.
 const ONE_IN: u64 = 20;
+/// How many positions the first stretch has; each has twice as many as the one before it, up to the length. What goes
+/// wrong at the start, before it is known how fast the network bears it, is asked again, and little besides.
+const FIRST: u64 = 2_048;
 
 impl Passes {
     /// Walks a range in stretches of a length.
@@ -148,6 +152,7 @@ impl Passes {
                 begun: stretch.begun,
                 ended: stretch.ended().unwrap_or(until),
             };
+            let length = stretch.range.end - stretch.range.start;
             let verdict = judge(self, asked);
             let Some(stretch) = self.stretches.get_mut(place) else {
                 break;
@@ -161,7 +166,7 @@ impl Passes {
                 }
             }
             if let Some(through) = self.through.get_mut(usize::from(asked.pass)) {
-                *through += u64::from(asked.share == Share::All);
+                *through += length * u64::from(asked.share == Share::All);
             }
         }
         self.drop_settled();
@@ -170,14 +175,11 @@ impl Passes {
     /// How many addresses the last pass has found that were silent before, and how many there are in all,
     /// if every stretch had gone through it.
     pub(super) fn yields(&self, pass: u8) -> (f64, f64) {
-        let number = |list: &[u64; 16], pass: usize| {
-            let number = list.get(pass).copied().unwrap_or(0);
-            f64::from(u32::try_from(number).unwrap_or(u32::MAX))
-        };
+        let number = |list: &[u64; 16], pass: usize| estimate(list.get(pass).copied().unwrap_or(0));
+        let one = estimate(self.length);
         let pass = usize::from(pass);
-        let all: u64 = self.found.iter().sum();
-        let all = f64::from(u32::try_from(all).unwrap_or(u32::MAX));
-        let share = (number(&self.through, 0) + 1.0) / (number(&self.through, pass) + 1.0);
+        let all = estimate(self.found.iter().sum());
+        let share = (number(&self.through, 0) + one) / (number(&self.through, pass) + one);
         (number(&self.found, pass) * share, all)
     }
 
@@ -263,8 +265,11 @@ impl Passes {
     }
 
     fn place(&self, position: u64) -> Option<usize> {
-        let number = position.checked_sub(self.range.start)? / self.length;
-        usize::try_from(number.checked_sub(self.first)?).ok()
+        let place = self
+            .stretches
+            .partition_point(|stretch| stretch.range.end <= position);
+        let stretch = self.stretches.get(place)?;
+        stretch.range.contains(&position).then_some(place)
     }
 
     fn place_of_active(&self) -> Option<usize> {
@@ -276,7 +281,9 @@ impl Passes {
         let is_due = |stretch: &Stretch| stretch.until.is_none() && !stretch.is_finished();
         let mut place = self.stretches.iter().position(is_due);
         if place.is_none() && self.next < self.range.end {
-            let end = self.range.end.min(self.next + self.length);
+            let number = self.first + self.stretches.len() as u64;
+            let length = self.length.min(FIRST << number.min(32));
+            let end = self.range.end.min(self.next.saturating_add(length));
             self.stretches.push_back(Stretch::new(self.next..end, now));
             place = Some(self.stretches.len() - 1);
         }
@@ -331,6 +338,12 @@ impl Stretch {
     fn is_settled(&self) -> bool {
         self.cursor == u64::MAX
     }
+}
+
+fn estimate(count: u64) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "shares are estimated")]
+    let count = count as f64;
+    count
 }
 
 /// The same ones each time, but in no order.
@@ -418,6 +431,18 @@ mod tests {
         assert_eq!((passes.mark(), passes.due()), (50, Some(MS * 2)));
         passes.judge(MS * 2, |_, _| Verdict::Settled);
         assert!(passes.is_done());
+    }
+
+    #[test]
+    fn the_first_stretches_are_short() {
+        let mut passes = Passes::new(100..20_100, 8_192);
+        while passes.next(MS).is_some() {
+            passes.ask();
+        }
+        passes.sent(MS, MS);
+        assert!((100..20_100).all(|position| passes.asked(position).is_some()));
+        let ends: Vec<u64> = passes.stretches.iter().map(|one| one.range.end).collect();
+        assert_eq!(ends, [2_148, 6_244, 14_436, 20_100]);
     }
 
     #[test]
