@@ -141,15 +141,9 @@ impl Control {
     /// Never more than so many packets a second.
     pub fn new(asked: u32) -> Self {
         let asked = f64::from(asked).clamp(1.0, UNLIMITED);
-        let modest = if asked < ALL_THAT_GOES {
-            MODEST
-        } else {
-            LESS_MODEST
-        };
-        let rate = modest.min(asked / 5.0).max(SLOWEST * 5.0).min(asked);
         Self {
             asked,
-            rate,
+            rate: first(asked),
             ceiling: asked,
             phase: Phase::Starting,
             baseline: 0.0,
@@ -241,6 +235,7 @@ impl Control {
         self.window.course.push((now, sent));
         if stood_still {
             self.stalls += 1;
+            self.rate = self.rate.min(self.proven.max(first(self.asked)));
             self.window.begin(now);
             self.window.looked = now;
             self.sent = sent;
@@ -273,7 +268,8 @@ impl Control {
     }
 
     /// Whether this machine stood still since the last look. What was sent before says nothing of the queue that it
-    /// fills when it goes on; but where that happens all the time there is nothing better.
+    /// fills when it goes on, and what came of the last doubling is not known; but where that happens all the time there
+    /// is nothing better.
     fn stood_still(&self, now: Duration) -> bool {
         let last = self.window.course.last().map_or(now, |(at, _)| *at);
         self.phase == Phase::Starting
@@ -592,6 +588,16 @@ impl Window {
         let time = last.saturating_sub(first).as_secs_f64() / 2.0;
         (late.as_secs_f64() - early.as_secs_f64()) / time.max(0.001)
     }
+}
+
+/// The rate at the start.
+fn first(asked: f64) -> f64 {
+    let modest = if asked < ALL_THAT_GOES {
+        MODEST
+    } else {
+        LESS_MODEST
+    };
+    modest.min(asked / 5.0).max(SLOWEST * 5.0).min(asked)
 }
 
 fn midpoint(first: Duration, last: Duration) -> Duration {

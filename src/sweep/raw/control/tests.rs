@@ -237,6 +237,23 @@ fn a_routers_queue_is_not_overflowed_though_this_machine_stands_still_at_the_sta
 }
 
 #[test]
+fn a_routers_queue_is_not_overflowed_though_this_machine_stands_still_again_and_again() {
+    let net = slow_router(0.0, 0.0);
+    for every in [8, 12, 16, 20, 30, 40] {
+        for seed in 1..=20 {
+            let mut run = Run::new(100_000, seed * 7_919);
+            while run.now < 0.5 {
+                run.go(&net, f64::from(every) * 1e-3, 10);
+                run.stand_still(&net, 0.007);
+            }
+            run.go(&net, 3.0, 10);
+            let overflowed = run.overflowed / run.sent as f64;
+            assert!(overflowed < 0.03, "{every} {seed}: {overflowed}");
+        }
+    }
+}
+
+#[test]
 fn a_hiccup_is_not_taken_for_a_slower_router() {
     let net = slow_router(10.0, 0.014);
     let mut filled = Vec::new();
