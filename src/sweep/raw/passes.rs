@@ -85,7 +85,7 @@ pub(super) enum Verdict {
 const ONE_IN: u64 = 20;
 /// How many positions the first stretch has; each has twice as many as the one before it, up to the length. What goes
 /// wrong at the start, before it is known how fast the network bears it, is asked again, and little besides.
-const FIRST: u64 = 2_048;
+const FIRST: u64 = 8_192;
 
 impl Passes {
     /// Walks a range in stretches of a length.
@@ -434,15 +434,15 @@ mod tests {
     }
 
     #[test]
-    fn the_first_stretches_are_short() {
-        let mut passes = Passes::new(100..20_100, 8_192);
+    fn the_first_stretch_is_short() {
+        let mut passes = Passes::new(100..50_100, 16_384);
         while passes.next(MS).is_some() {
             passes.ask();
         }
         passes.sent(MS, MS);
-        assert!((100..20_100).all(|position| passes.asked(position).is_some()));
+        assert!((100..50_100).all(|position| passes.asked(position).is_some()));
         let ends: Vec<u64> = passes.stretches.iter().map(|one| one.range.end).collect();
-        assert_eq!(ends, [2_148, 6_244, 14_436, 20_100]);
+        assert_eq!(ends, [8_292, 24_676, 41_060, 50_100]);
     }
 
     #[test]
