@@ -12,7 +12,7 @@ use std::time::Duration;
 #[derive(Debug)]
 pub(super) struct Passes {
     range: Range<u64>,
-    /// How many positions a stretch has, but for the first ones.
+    /// How many positions a stretch has, but for the first.
     length: u64,
     /// The first position that was never asked.
     next: u64,
@@ -83,8 +83,8 @@ pub(super) enum Verdict {
 
 /// One position in so many is in a sample.
 const ONE_IN: u64 = 20;
-/// How many positions the first stretch has; each has twice as many as the one before it, up to the length. What goes
-/// wrong at the start, before it is known how fast the network bears it, is asked again, and little besides.
+/// How many positions the first stretch has at most: what goes wrong at the start, before it is known how fast the
+/// network bears it, is asked again, and little besides.
 const FIRST: u64 = 8_192;
 
 impl Passes {
@@ -281,8 +281,9 @@ impl Passes {
         let is_due = |stretch: &Stretch| stretch.until.is_none() && !stretch.is_finished();
         let mut place = self.stretches.iter().position(is_due);
         if place.is_none() && self.next < self.range.end {
-            let number = self.first + self.stretches.len() as u64;
-            let length = self.length.min(FIRST << number.min(32));
+            let is_first = self.next == self.range.start;
+            let most = if is_first { FIRST } else { u64::MAX };
+            let length = self.length.min(most);
             let end = self.range.end.min(self.next.saturating_add(length));
             self.stretches.push_back(Stretch::new(self.next..end, now));
             place = Some(self.stretches.len() - 1);
