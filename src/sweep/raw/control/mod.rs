@@ -272,7 +272,9 @@ impl Control {
     /// is nothing better.
     fn stood_still(&self, now: Duration) -> bool {
         let last = self.window.course.last().map_or(now, |(at, _)| *at);
-        self.phase == Phase::Starting
+        // Where nobody has answered, nothing was learnt that could be wrong.
+        self.smoothed.is_some()
+            && self.phase == Phase::Starting
             && self.stalls < MOST_STALLS
             && now.saturating_sub(last) >= STOOD_STILL
     }

@@ -190,6 +190,13 @@ fn nobody_who_answers_is_no_reason_to_crawl() {
     let mut run = Run::new(100_000, 1);
     run.go(&clean(0.0002), 1.0, u64::MAX);
     assert!(run.control.rate() >= 100_000.0);
+    // Nor where this machine stands still now and then.
+    let mut run = Run::new(100_000, 1);
+    while run.now < 1.0 {
+        run.go(&clean(0.0002), 0.13, u64::MAX);
+        run.stand_still(&clean(0.0002), 0.01);
+    }
+    assert!(run.control.rate() >= 100_000.0, "{:?}", run.control);
 }
 
 #[test]
